@@ -1,0 +1,124 @@
+"""A trained model as a folder: its files, their hashes, and what metadata.json must say."""
+
+import hashlib
+import json
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from data_modelling.inference.details import WIDTH
+from data_modelling.inference.diagnoses import TASKS, codes
+from data_modelling.inference.errors import BundleError
+
+SUMS = "SHA256SUMS"
+REQUIRED = ("model.keras", "model.onnx", "metadata.json", "metrics.json", "README.md")
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A verified bundle. sha256 is that of model.onnx; metadata and metrics are the JSON files' values."""
+
+    folder: Path
+    metadata: dict[str, Any]
+    metrics: dict[str, Any]
+    sha256: str
+
+    @property
+    def name(self) -> str:
+        return str(self.metadata["name"])
+
+    @property
+    def version(self) -> str:
+        return str(self.metadata["version"])
+
+    @property
+    def task(self) -> str:
+        return str(self.metadata["task"])
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read and verify a bundle; BundleError when it is absent, incomplete, altered or inconsistent."""
+    if not folder.is_dir():
+        raise BundleError(f"There is no bundle {folder}; train one or restore the folder.")
+    sums = _read_sums(folder)
+    missing = [name for name in REQUIRED if name not in sums]
+    if missing:
+        raise BundleError(f"{folder / SUMS} does not list {missing[0]}; restore the bundle.")
+    for name, expected in sums.items():
+        if _sha256(folder / name) != expected:
+            raise BundleError(
+                f"{folder / name} is missing or was altered (SHA-256 differs); restore the bundle."
+            )
+    metadata, metrics = (_read_json(folder / name) for name in ("metadata.json", "metrics.json"))
+    _check_metadata(folder / "metadata.json", metadata)
+    return Bundle(folder, metadata, metrics, sums["model.onnx"])
+
+
+def write_sums(folder: Path) -> None:
+    """Write SHA256SUMS over all files of a bundle, in the form that `sha256sum -c` reads."""
+    names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
+    lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if name != SUMS]
+    (folder / SUMS).write_text("".join(lines))
+
+
+def _read_sums(folder: Path) -> dict[str, str]:
+    try:
+        lines = (folder / SUMS).read_text().splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BundleError(f"{folder / SUMS} cannot be read; restore the bundle.") from error
+    sums = {}
+    for line in lines:
+        digest, separator, name = line.partition("  ")
+        if not separator or Path(name).is_absolute() or ".." in Path(name).parts:
+            raise BundleError(
+                f"{folder / SUMS} has a line that is no hash and file name; restore the bundle."
+            )
+        sums[name] = digest
+    return sums
+
+
+def _sha256(path: Path) -> str:
+    """Hex digest; empty for a file that cannot be read, which equals no digest."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path} is no valid JSON; restore the bundle.") from error
+    if not isinstance(values, dict):
+        raise BundleError(f"{path} must hold an object; restore the bundle.")
+    return values
+
+
+def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
+    """What the predictor relies on is there, of the right kind, and fits this program's task and encoder."""
+    task = metadata.get("task")
+    if task not in TASKS or metadata.get("classes") != list(codes(task)):
+        raise BundleError(f"{path}: task and classes are not those of this program; update it or the bundle.")
+    if metadata.get("details_width") != WIDTH:
+        raise BundleError(f"{path}: details_width is not {WIDTH}; retrain the bundle for this program.")
+    numbers = {
+        "temperature": metadata.get("temperature"),
+        **{f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in codes(task)},
+        **{f"thresholds.{group}": _inner(metadata, "thresholds", group) for group in ("cancer", "melanoma")},
+    }
+    for name, value in numbers.items():
+        if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
+            raise BundleError(f"{path}: {name} must be a number above 0; restore the bundle.")
+    for name in ("name", "version"):
+        if not isinstance(metadata.get(name), str):
+            raise BundleError(f"{path}: {name} must be a text; restore the bundle.")
+    if not isinstance(metadata.get("edge"), int):
+        raise BundleError(f"{path}: edge must be a number of pixels; restore the bundle.")
+
+
+def _inner(metadata: dict[str, Any], key: str, inner: str) -> Any:
+    values = metadata.get(key)
+    return values.get(inner) if isinstance(values, dict) else None
