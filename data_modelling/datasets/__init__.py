@@ -1,0 +1,20 @@
+"""Data sets of one schema; a new one is a module with `load` and a line here."""
+
+from pathlib import Path
+from typing import Protocol
+
+import pandas as pd
+
+from data_modelling.datasets import ham10000
+from data_modelling.datasets.table import Report
+
+
+class Loader(Protocol):
+    """`load` of a data set's module: the one table and the report (see datasets.table)."""
+
+    def __call__(
+        self, data_root: Path | None = None, strict: bool = False
+    ) -> tuple[pd.DataFrame, Report]: ...
+
+
+DATASETS: dict[str, Loader] = {"ham10000": ham10000.load}

@@ -1,0 +1,33 @@
+"""The csv files of the data sets, read as text."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.inference.errors import InputError
+
+
+def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
+    """The named columns of a comma- or tab-separated file, every cell as stripped text, "" where empty.
+
+    Raises InputError when the file cannot be read as such, lacks a column or has no row.
+    """
+    try:
+        # Not utf-8 alone: a file that went through Excel starts with a byte-order mark.
+        with path.open(encoding="utf-8-sig") as file:
+            separator = "\t" if "\t" in file.readline() else ","
+            file.seek(0)
+            # index_col=False: otherwise a surplus cell in every row would shift the columns.
+            frame = pd.read_csv(file, sep=separator, dtype=str, keep_default_na=False, index_col=False)
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there; DATA/README.md tells how to get it.") from error
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InputError(f"{path} cannot be read as a csv file ({error}); get it again.") from error
+    absent = [column for column in columns if column not in frame.columns]
+    if absent:
+        raise InputError(f"{path} has no column {', '.join(absent)}; get the file again, see DATA/README.md.")
+    if frame.empty:
+        raise InputError(f"{path} has no rows; get the file again, see DATA/README.md.")
+    # A row with too few cells leaves NaN behind, even with keep_default_na=False.
+    return pd.DataFrame({column: frame[column].fillna("").str.strip() for column in columns})

@@ -1,0 +1,41 @@
+"""The photo files of a data set: which there are, and which cannot be opened."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from data_modelling.inference.photos import BROKEN, FORMATS
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+
+
+def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
+    """Path of each photo by its name without ending, and the names that occur twice (the first one counts).
+
+    Files with other endings and hidden ones (macOS leaves `._` files beside photos) are no photos.
+    """
+    photos: dict[str, str] = {}
+    twice: list[str] = []
+    for folder in folders:
+        with os.scandir(folder) as entries:
+            names = sorted(entry.name for entry in entries)
+        for name in names:
+            stem, ending = os.path.splitext(name)
+            if ending.lower() not in ENDINGS or name.startswith("."):
+                continue
+            if stem in photos:
+                twice.append(stem)
+            else:
+                photos[stem] = os.path.join(folder, name)
+    return photos, twice
+
+
+def opens(path: str) -> bool:
+    """Whether the file's header is that of a JPEG, PNG or WebP photo; its pixels are not decoded."""
+    try:
+        with Image.open(path, formats=FORMATS):
+            return True
+    except BROKEN:
+        return False

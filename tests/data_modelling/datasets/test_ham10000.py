@@ -1,0 +1,123 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_modelling.datasets import ham10000
+from data_modelling.inference.errors import InputError
+
+HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
+ROWS = (
+    "HAM_0000001,ISIC_0024306,nv,follow_up,45.0,male,trunk",
+    "HAM_0000001,ISIC_0024307,nv,follow_up,0.0,unknown,unknown",
+    "HAM_0000002,ISIC_0024308,akiec,histo,80.0,female,acral",
+)
+
+
+def write_photos(folder, *image_ids):
+    folder.mkdir(parents=True, exist_ok=True)
+    for image_id in image_ids:
+        Image.new("RGB", (6, 4)).save(folder / f"{image_id}.jpg")
+
+
+def write_set(root, *rows, header=HEADER, name="HAM10000_metadata.csv"):
+    """HAM10000's layout with these rows and a photo for each."""
+    root.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text("\n".join((header, *rows)) + "\n")
+    write_photos(root / "HAM10000_images_part_1_and_2", *(row.split(",")[1] for row in rows))
+
+
+def test_the_original_layout_becomes_the_table(tmp_path):
+    write_set(tmp_path / "HAM10000", *ROWS)
+    table, report = ham10000.load(tmp_path)
+    assert not report
+    assert table["image_id"].tolist() == ["ISIC_0024306", "ISIC_0024307", "ISIC_0024308"]
+    assert table["diagnosis"].tolist() == ["NV", "NV", "AKIEC"]
+    assert table["group_id"].tolist() == ["HAM_0000001", "HAM_0000001", "HAM_0000002"]
+    assert table["site"].tolist()[::2] == ["torso", "palms/soles"]
+    assert table["sex"].isna().tolist() == table["site"].isna().tolist() == [False, True, False]
+    assert set(table["source"]) == {"HAM10000"}
+    assert table["confirmation"].tolist() == ["follow_up", "follow_up", "histo"]
+
+
+def test_age_zero_is_read_as_missing(tmp_path):
+    write_set(tmp_path, *ROWS)
+    np.testing.assert_array_equal(ham10000.load(tmp_path)[0]["age"], [45.0, np.nan, 80.0])
+
+
+@pytest.mark.parametrize("name", ["HAM10000_metadata", "HAM10000_metadata.tab"])
+def test_dataverses_file_names_give_the_same_table(tmp_path, name):
+    write_set(tmp_path / "csv", *ROWS)
+    write_set(tmp_path / "other", *ROWS, name=name)
+    text = (tmp_path / "other" / name).read_text()
+    if name.endswith(".tab"):
+        (tmp_path / "other" / name).write_text(text.replace(",", "\t"))
+    table = ham10000.load(tmp_path / "other")[0].drop(columns="path")
+    assert table.equals(ham10000.load(tmp_path / "csv")[0].drop(columns="path"))
+
+
+def test_dataverses_two_folders_are_read_together(tmp_path):
+    write_set(tmp_path, *ROWS)
+    (tmp_path / "HAM10000_images_part_1_and_2").rename(tmp_path / "HAM10000_images_part_1")
+    photo = tmp_path / "HAM10000_images_part_1" / "ISIC_0024308.jpg"
+    (tmp_path / "HAM10000_images_part_2").mkdir()
+    photo.rename(tmp_path / "HAM10000_images_part_2" / photo.name)
+    table, report = ham10000.load(tmp_path, strict=True)
+    assert len(table) == 3
+    assert not report
+
+
+def test_an_undeclared_duplicate_joins_the_lesions_of_both_photos(tmp_path):
+    # ISIC_0033481 and ISIC_0033421 are the first pair of the published list.
+    write_set(
+        tmp_path,
+        "HAM_0000009,ISIC_0033481,nv,histo,45.0,male,back",
+        "HAM_0000004,ISIC_0033421,nv,histo,45.0,male,back",
+        "HAM_0000009,ISIC_0000001,nv,histo,45.0,male,back",
+        "HAM_0000005,ISIC_0000002,nv,histo,45.0,male,back",
+    )
+    groups = ham10000.load(tmp_path)[0]["group_id"].tolist()
+    assert groups == ["HAM_0000004", "HAM_0000004", "HAM_0000004", "HAM_0000005"]
+
+
+def test_a_duplicate_id_keeps_its_first_row(tmp_path):
+    write_set(tmp_path, ROWS[0], ROWS[0].replace(",nv,", ",mel,"))
+    table, report = ham10000.load(tmp_path)
+    assert table["diagnosis"].tolist() == ["NV"]
+    assert report.duplicate_ids == ("ISIC_0024306",)
+    with pytest.raises(InputError, match=r"duplicate ids: 1 \(ISIC_0024306\)"):
+        ham10000.load(tmp_path, strict=True)
+
+
+def test_a_csv_without_a_column_is_named_with_the_column(tmp_path):
+    write_set(tmp_path, "HAM_0000001,ISIC_0024306,nv", header="lesion_id,image_id,dx")
+    with pytest.raises(InputError, match=r"HAM10000_metadata\.csv has no column dx_type, age, sex, local"):
+        ham10000.load(tmp_path)
+
+
+def test_absent_photos_are_named_with_their_folders(tmp_path):
+    (tmp_path / "HAM10000_metadata.csv").write_text(f"{HEADER}\n{ROWS[0]}\n")
+    with pytest.raises(InputError, match="neither HAM10000_images_part_1_and_2 nor HAM10000_images_part_1"):
+        ham10000.load(tmp_path)
+
+
+def test_the_list_of_undeclared_duplicates_has_twenty_pairs_of_different_photos():
+    pairs = ham10000.undeclared_duplicates()
+    assert len(pairs) == 20
+    assert len({image_id for pair in pairs for image_id in pair}) == 40
+
+
+def test_the_real_data_set_is_read_whole(data_root):
+    table, report = ham10000.load(data_root, strict=True)
+    assert not report
+    assert table["diagnosis"].value_counts().to_dict() == {
+        "NV": 6705,
+        "MEL": 1113,
+        "BKL": 1099,
+        "BCC": 514,
+        "AKIEC": 327,
+        "VASC": 142,
+        "DF": 115,
+    }
+    assert table["group_id"].nunique() == 7470 - 20
+    assert table["age"].isna().sum() == 57 + 39
+    assert table[["sex", "site"]].isna().sum().tolist() == [57, 234]

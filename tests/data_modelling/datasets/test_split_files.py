@@ -1,0 +1,128 @@
+import pandas as pd
+import pytest
+
+from data_modelling import split as command
+from data_modelling.datasets import ham10000
+from data_modelling.datasets.csv_files import read_csv
+from data_modelling.datasets.generated import write_generated
+from data_modelling.datasets.roots import REPOSITORY_DATA, MissingDataError, find_root
+from data_modelling.datasets.sources import ISIC_2017_UNDECLARED_DUPLICATES, SOURCES, original_ids
+from data_modelling.datasets.split_files import split_file, write_splits
+from data_modelling.datasets.splits import PARTS, attach_parts, read_split
+from data_modelling.inference.errors import InputError
+from tests.conftest import skip_unless_ci
+
+COMMITTED = REPOSITORY_DATA / "splits"
+ROWS = {"ham10000": 10_015, "isic2017": 2_150, "isic2019": 25_331, "isic2020": 33_126, "pad_ufes_20": 476}
+
+
+@pytest.fixture(scope="module")
+def generated(tmp_path_factory):
+    """A data root with generated lesions and nothing else."""
+    root = tmp_path_factory.mktemp("generated")
+    write_generated(root, lesions=60, seed=0)
+    return root
+
+
+@pytest.fixture(scope="module")
+def remade(data_root, tmp_path_factory):
+    """The folder of the splits made anew from the real data."""
+    out = tmp_path_factory.mktemp("splits")
+    write_splits(data_root, out)
+    return out
+
+
+def test_the_sets_that_are_there_are_split_and_the_others_named(generated, tmp_path, capsys):
+    assert command.main(["--data-root", str(generated), "--out", str(tmp_path)]) == 3
+    assert [file.name for file in tmp_path.iterdir()] == ["ham10000.csv"]
+    assert set(read_split(tmp_path / "ham10000.csv")["part"]) == set(PARTS)
+    assert capsys.readouterr().err.count("left out: ") == 4
+
+
+def test_a_split_file_is_replaced_only_by_force(generated, tmp_path, capsys):
+    file = tmp_path / "ham10000.csv"
+    file.write_text("old")
+    arguments = ["--data-root", str(generated), "--out", str(tmp_path)]
+    assert command.main(arguments) == 2
+    assert file.read_text() == "old"
+    assert "add --force" in capsys.readouterr().err
+    assert command.main([*arguments, "--force"]) == 3
+    assert len(read_split(file)) > 60
+
+
+def test_no_data_at_all_is_one_sentence(tmp_path, capsys):
+    assert command.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    errors = capsys.readouterr().err
+    assert errors.startswith("HAM10000 is not there")
+    assert errors.count("\n") == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_isic_2019_inherits_from_the_split_files_when_the_photos_are_absent(tmp_path):
+    (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(
+        "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na_downsampled,0,1,0,0,0,0,0,0,0\nb,0.0,0,0,0,0,0,0,1.0,0\n"
+    )
+    (tmp_path / "ISIC_2019_Training_Metadata.csv").write_text("image,lesion_id\na_downsampled,L1\nb,L1\n")
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "ham10000.csv").write_text("image_id,group_id,part\na,L1,3\n")
+    (out / "isic2017.csv").write_text("image_id,group_id,part\nz,z,0\n")
+    write_splits(tmp_path, out)
+    assert (out / "isic2019.csv").read_text() == "image_id,group_id,part\na_downsampled,L1,3\nb,L1,3\n"
+
+
+def test_a_row_of_isic_2019_with_two_classes_is_refused(tmp_path):
+    (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(
+        "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na,1,1,0,0,0,0,0,0,0\n"
+    )
+    with pytest.raises(InputError, match=r"ISIC_2019_Training_GroundTruth\.csv has a row whose classes"):
+        write_splits(tmp_path, tmp_path / "out")
+
+
+def test_two_rows_of_one_photo_are_refused(tmp_path):
+    (tmp_path / "labels.csv").write_text("img_id,patient_id,diagnostic\na.png,P1,NEV\na.png,P2,NEV\n")
+    with pytest.raises(InputError, match="two rows of a;"):
+        write_splits(tmp_path, tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_the_committed_split_is_complete_and_tears_no_group(name):
+    parts = read_split(split_file(COMMITTED, name))
+    assert len(parts) == ROWS[name]
+    assert set(parts["part"]) == set(PARTS) - ({"test"} if name == "isic2020" else set())
+
+
+def test_every_photo_of_isic_2019_stands_where_it_stands_in_its_first_set():
+    first = pd.concat([read_split(split_file(COMMITTED, name)) for name in ("ham10000", "isic2017")])
+    later = read_split(split_file(COMMITTED, "isic2019"))
+    both = later.assign(image_id=original_ids(later["image_id"])).merge(first, on="image_id")
+    assert len(both) == 10_015 + 2_150
+    assert (both["part_x"] == both["part_y"]).all()
+
+
+@pytest.mark.parametrize(
+    ("name", "pairs"),
+    [
+        ("ham10000", ham10000.UNDECLARED_DUPLICATES),
+        ("isic2017", ISIC_2017_UNDECLARED_DUPLICATES),
+        ("isic2019", ham10000.UNDECLARED_DUPLICATES),
+        ("isic2019", ISIC_2017_UNDECLARED_DUPLICATES),
+    ],
+    ids=lambda value: getattr(value, "stem", value),
+)
+def test_undeclared_duplicates_are_one_group(name, pairs):
+    parts = read_split(split_file(COMMITTED, name))
+    groups = parts.assign(image_id=original_ids(parts["image_id"])).set_index("image_id")["group_id"]
+    listed = read_csv(pairs, ("image_id_1", "image_id_2"))
+    assert groups[listed["image_id_1"]].tolist() == groups[listed["image_id_2"]].tolist()
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_the_committed_split_is_what_the_command_makes(remade, data_root, source):
+    try:
+        root = find_root(data_root, source.folder, *source.markers)
+    except MissingDataError as error:
+        skip_unless_ci(str(error))
+    made = split_file(remade, source.name)
+    assert made.read_bytes() == split_file(COMMITTED, source.name).read_bytes()
+    attach_parts(source.read(root), read_split(made))

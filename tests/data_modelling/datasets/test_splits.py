@@ -1,0 +1,165 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_modelling.datasets.splits import (
+    EQUAL_FOLDS,
+    FOLDS,
+    LOCKED_TEST_AND_FOLDS,
+    attach_parts,
+    deal,
+    read_split,
+    split,
+    split_inheriting,
+    stopping_part,
+    write_split,
+)
+from data_modelling.inference.errors import InputError
+
+
+@pytest.fixture
+def table():
+    """200 photos of 120 groups, of which 20 in class C, 30 in B, 70 in A; 40 groups have three photos."""
+    groups = [f"g{number:03}" for number in range(120) for _ in range(3 if number % 3 == 0 else 1)]
+    classes = ["C" if group < "g020" else "B" if group < "g050" else "A" for group in groups]
+    ids = [f"p{number:03}" for number in range(len(groups))]
+    return pd.DataFrame({"image_id": ids, "group_id": groups, "diagnosis": classes})
+
+
+def sides(parts):
+    return parts.groupby("group_id")["part"].nunique()
+
+
+def parts_frame(*rows):
+    return pd.DataFrame(rows, columns=["image_id", "group_id", "part"])
+
+
+def test_no_group_is_torn_and_no_photo_lost(table):
+    parts = split(table)
+    assert parts["image_id"].tolist() == sorted(table["image_id"])
+    assert (sides(parts) == 1).all()
+
+
+def test_each_class_is_shared_out_by_photos(table):
+    parts = table.assign(part=deal(table, LOCKED_TEST_AND_FOLDS))
+    counts = parts.groupby(["diagnosis", "part"]).size()
+    for diagnosis, photos in table["diagnosis"].value_counts().items():
+        for part, share in LOCKED_TEST_AND_FOLDS.items():
+            # The groups have at most three photos.
+            assert abs(counts[diagnosis, part] - photos * share) < 3
+
+
+def test_fifteen_percent_of_the_groups_are_locked(table):
+    locked = split(table).query("part == 'test'")["group_id"].nunique()
+    assert abs(locked - 0.15 * 120) <= 2
+
+
+def test_ten_equal_groups_are_dealt_two_to_a_fold():
+    groups = [f"g{number}" for number in range(10)]
+    parts = deal(pd.DataFrame({"group_id": groups, "diagnosis": "A"}), EQUAL_FOLDS)
+    assert parts.value_counts().to_dict() == dict.fromkeys(FOLDS, 2)
+
+
+def test_a_rare_class_is_spread_over_the_folds_whatever_else_its_groups_hold():
+    # Ten patients with one malignant photo and three benign ones, the first with 33, and forty with
+    # three benign ones alone: two malignant photos a fold, and 36 of the 180 benign ones.
+    patients = [(f"g{number:02}", 1 if number < 10 else 0, 3) for number in range(50)]
+    patients[0] = ("g00", 1, 33)
+    rows = pd.DataFrame(
+        [
+            (group, diagnosis)
+            for group, malignant, benign in patients
+            for diagnosis in ["malignant"] * malignant + ["benign"] * benign
+        ],
+        columns=["group_id", "diagnosis"],
+    )
+    counts = rows.assign(part=deal(rows, EQUAL_FOLDS)).groupby(["diagnosis", "part"]).size()
+    assert counts["malignant"].to_dict() == dict.fromkeys(FOLDS, 2)
+    assert counts["benign"].tolist() == [36] * 5
+
+
+def test_the_order_of_rows_does_not_matter(table):
+    assert split(table.sample(frac=1, random_state=0)).equals(split(table))
+
+
+def test_the_seed_matters(table):
+    assert not deal(table, EQUAL_FOLDS, seed=1).equals(deal(table, EQUAL_FOLDS, seed=2))
+
+
+def test_photos_of_an_earlier_split_keep_their_part_and_take_their_group_along():
+    rows = pd.DataFrame(
+        {
+            "image_id": ["a_downsampled", "b", "c", "d"],
+            "group_id": ["g1", "g1", "g2", "g3"],
+            "diagnosis": "A",
+        }
+    )
+    earlier = parts_frame(("a", "h1", "test"), ("c", "h2", "4"))
+    original = pd.Series(["a", "b", "c", "d"])
+    parts = split_inheriting(rows, original, earlier, {"0": 1.0}).set_index("image_id")["part"]
+    assert parts.to_dict() == {"a_downsampled": "test", "b": "test", "c": "4", "d": "0"}
+
+
+def test_a_group_that_would_inherit_two_parts_is_refused():
+    rows = pd.DataFrame({"image_id": ["a", "b"], "group_id": "g1", "diagnosis": "A"})
+    earlier = parts_frame(("a", "h1", "test"), ("b", "h2", "4"))
+    with pytest.raises(InputError, match=r"1 groups on two sides \(g1\)"):
+        split_inheriting(rows, rows["image_id"], earlier, EQUAL_FOLDS)
+
+
+def test_a_written_split_is_read_again(tmp_path, table):
+    write_split(tmp_path / "split.csv", split(table))
+    assert read_split(tmp_path / "split.csv").equals(split(table))
+    assert (tmp_path / "split.csv").read_text().startswith("image_id,group_id,part\np000,g000,")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("image_id,group_id,part\na,g,test\nb,g,0\n", r"1 groups on two sides \(g\)"),
+        ("image_id,group_id,part\na,g,0\nb,g,1\n", r"1 groups on two sides \(g\)"),
+        ("image_id,group_id,part\na,g,5\n", "names the part 5; a part is one of test, 0, 1, 2, 3, 4"),
+        ("image_id,group_id,part\na,g,0\na,g,0\n", "names a twice"),
+        ("image_id,part\na,0\n", "has no column group_id"),
+    ],
+)
+def test_a_wrong_split_file_is_refused(tmp_path, text, message):
+    path = tmp_path / "split.csv"
+    path.write_text(text)
+    with pytest.raises(InputError, match=message) as error:
+        read_split(path)
+    assert "split.csv" in str(error.value)
+
+
+def test_parts_are_attached_by_id(table):
+    shuffled = table.sample(frac=1, random_state=0)
+    attached = attach_parts(shuffled, split(table))
+    expected = split(table).set_index("image_id")["part"]
+    assert attached["part"].tolist() == expected[shuffled["image_id"]].tolist()
+
+
+def test_a_group_that_only_the_table_knows_is_not_torn():
+    # The split holds the two photos for two lesions; the table knows that they are one.
+    rows = pd.DataFrame({"image_id": ["a", "b"], "group_id": ["g1", "g1"]})
+    with pytest.raises(InputError, match=r"1 groups on two sides \(g1\)"):
+        attach_parts(rows, parts_frame(("a", "g1", "test"), ("b", "g2", "0")))
+
+
+def test_photos_that_the_split_does_not_know_are_named():
+    rows = pd.DataFrame({"image_id": [f"p{number:02}" for number in range(12)], "group_id": "g"})
+    with pytest.raises(InputError, match=r"not know 11 photos \(p01, p02, .*, p10, \.\.\.\)"):
+        attach_parts(rows, parts_frame(("p00", "g", "0")))
+
+
+def test_a_grouped_tenth_of_each_class_stops_the_training(table):
+    mask = stopping_part(table, seed=3)
+    assert mask.dtype == np.bool_
+    assert not set(table.loc[mask, "group_id"]) & set(table.loc[~mask, "group_id"])
+    stopping = table.loc[mask, "diagnosis"].value_counts()
+    for diagnosis, photos in table["diagnosis"].value_counts().items():
+        assert abs(stopping[diagnosis] - photos / 10) < 3
+
+
+def test_the_stopping_part_follows_its_seed(table):
+    assert (stopping_part(table, 3) == stopping_part(table, 3)).all()
+    assert (stopping_part(table, 3) != stopping_part(table, 4)).any()
