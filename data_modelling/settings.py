@@ -1,0 +1,143 @@
+"""The settings of a recipe: named values with meaning and unit; a TOML file overrides few of them.
+
+settings = read_settings(Path("data_modelling/configs/ham10000.toml"))
+"""
+
+import dataclasses
+import tomllib
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.errors import InputError
+
+
+@dataclass(frozen=True)
+class NetworkSettings:
+    """The custom CNN, the details branch and the head."""
+
+    edge: int = 112  # pixels of the square photo that the network sees
+    stem: int = 32  # channels of the first convolution, at half the edge
+    widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage; a stage halves the edge
+    blocks: tuple[int, ...] = (2, 2, 2)  # residual blocks of each stage
+    dropout: float = 0.3  # share of the embedding's channels dropped in training
+    details_units: int = 32  # hidden units of the details branch
+
+
+@dataclass(frozen=True)
+class AugmentationSettings:
+    """Ranges of the random changes; 0 or 1 leaves a thing as it is."""
+
+    flip: bool = True  # left-right and top-bottom, each with probability 1/2
+    rotation: float = 180.0  # degrees to either side
+    scale: float = 1.25  # largest zoom in or out, as a factor
+    stretch: float = 1.15  # largest ratio of width to height, either way
+    shift: float = 0.08  # largest shift, as a share of the edge
+    brightness: float = 0.12  # largest change, as a share of the full range
+    contrast: float = 1.25  # largest contrast factor, either way
+    saturation: float = 1.3  # largest saturation factor, either way
+    colour: float = 1.1  # largest gain of one colour channel, either way
+    drop_details: float = 0.5  # share of photos whose details are all hidden
+    drop_detail: float = 0.2  # share of single details hidden in the rest
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """How the weights are found."""
+
+    epochs: int = 60  # length of the schedule
+    batch: int = 64  # photos a step
+    learning_rate: float = 2e-3  # AdamW's peak, after the warm-up
+    warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
+    weight_decay: float = 0.05  # AdamW's, on kernels only
+    label_smoothing: float = 0.05  # share of the target spread over all classes
+    balance: float = (
+        0.5  # 0: classes as they come; 1: every class equally often; between: a power of the counts
+    )
+    averaging: float = 0.995  # decay a step of the averaged weights (EMA)
+    patience: int = 15  # epochs without a better averaged AUC that end the training, ...
+    least_share: float = 0.6  # ... but not before this share of the schedule
+    bfloat16: bool = True  # compute in bfloat16 where the processor has it
+
+
+@dataclass(frozen=True)
+class Settings:
+    """One recipe, from photos to bundle."""
+
+    name: str  # of the bundle
+    version: str  # of the bundle
+    task: str  # which classes: a key of inference.diagnoses.TASKS
+    dataset: str  # which loader: a key of datasets.DATASETS
+    split: str  # stem of the file in the splits folder
+    figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a model that never saw them
+    seed: int = 1
+    cancer_sensitivity: float = (
+        0.9  # share of cancers (and of melanomas) at or above the threshold, out-of-fold
+    )
+    generated_lesions: int = 0  # lesions to draw where the data set is `generated`
+    network: NetworkSettings = field(default_factory=NetworkSettings)
+    augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+
+    def __post_init__(self) -> None:
+        if self.task not in TASKS:
+            raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
+        if len(self.network.widths) != len(self.network.blocks):
+            raise InputError("network.widths and network.blocks must have the same length.")
+        if self.network.edge % 2 ** (len(self.network.widths) + 1):
+            raise InputError(f"network.edge must be a multiple of {2 ** (len(self.network.widths) + 1)}.")
+
+
+def read_settings(path: Path) -> Settings:
+    """Settings from a TOML file; InputError for a missing file, an unknown key or a wrong type."""
+    try:
+        with path.open("rb") as file:
+            values = tomllib.load(file)
+    except FileNotFoundError as error:
+        raise InputError(f"There is no configuration {path}; see data_modelling/configs.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"{path} is no valid TOML: {error}.") from error
+    try:
+        return _build(Settings, values, "")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def as_dict(settings: Settings) -> dict[str, Any]:
+    """Plain values, as they are saved in a bundle."""
+    return dataclasses.asdict(settings)
+
+
+def _build(cls: type, values: dict[str, Any], prefix: str) -> Any:
+    kinds = typing.get_type_hints(cls)
+    unknown = sorted(set(values) - set(kinds))
+    if unknown:
+        raise InputError(f"{prefix}{unknown[0]} is no setting; known are {', '.join(kinds)}.")
+    built = {key: _value(kinds[key], value, prefix + key) for key, value in values.items()}
+    required = [
+        f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING
+    ]
+    missing = [name for name in required if name not in built]
+    if missing:
+        raise InputError(f"{prefix}{missing[0]} must be set.")
+    return cls(**built)
+
+
+def _value(kind: Any, value: Any, name: str) -> Any:
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise InputError(f"{name} must be a table.")
+        return _build(typing.cast("type", kind), value, f"{name}.")
+    if isinstance(kind, types.GenericAlias):  # tuple[int, ...]
+        item = typing.get_args(kind)[0]
+        if not isinstance(value, list):
+            raise InputError(f"{name} must be a list.")
+        return tuple(_value(item, each, name) for each in value)
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise InputError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}.")
+    return value

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import AugmentationSettings, read_settings
+
+CONFIGS = Path(__file__).resolve().parents[2] / "data_modelling" / "configs"
+REQUIRED = 'name = "x"\nversion = "1"\ntask = "ham10000"\ndataset = "ham10000"\nsplit = "ham10000"\n'
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None:
+    settings = read_settings(
+        written(
+            tmp_path, REQUIRED + "[training]\nepochs = 3\nwarmup_epochs = 1\n[network]\nwidths = [8, 8, 8]\n"
+        )
+    )
+    assert settings.training.epochs == 3
+    assert settings.training.warmup_epochs == 1.0
+    assert isinstance(settings.training.warmup_epochs, float)
+    assert settings.network.widths == (8, 8, 8)
+    assert settings.augmentation == AugmentationSettings()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("epoch = 3", "epoch is no setting"),
+        ("[training]\nepoch = 3", "training.epoch is no setting"),
+        ('[training]\nepochs = "3"', "training.epochs must be of type int, not str"),
+        ("[training]\nepochs = true", "training.epochs must be of type int, not bool"),
+        ("[training]\nbfloat16 = 1", "training.bfloat16 must be of type bool, not int"),
+        ("[network]\nwidths = 8", "network.widths must be a list"),
+        ("[network]\nwidths = [8.5]", "network.widths must be of type int"),
+        ("training = 3", "training must be a table"),
+        ("[network]\nwidths = [8]", "must have the same length"),
+        ("[network]\nedge = 100", "network.edge must be a multiple of 16"),
+        ("seed = [", "is no valid TOML"),
+    ],
+)
+def test_a_wrong_file_is_told_in_one_sentence_that_names_it(tmp_path: Path, text: str, said: str) -> None:
+    path = written(tmp_path, REQUIRED + text)
+    with pytest.raises(InputError, match=r"recipe\.toml") as error:
+        read_settings(path)
+    assert said in str(error.value)
+
+
+def test_a_setting_without_default_must_be_set(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="version must be set"):
+        read_settings(written(tmp_path, REQUIRED.replace('version = "1"\n', "")))
+
+
+def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="task must be one of ham10000"):
+        read_settings(written(tmp_path, REQUIRED.replace('task = "ham10000"', 'task = "moles"')))
+
+
+def test_an_absent_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no configuration .*absent\.toml"):
+        read_settings(tmp_path / "absent.toml")
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+def test_every_committed_configuration_can_be_read(path: Path) -> None:
+    assert read_settings(path).name == path.stem
