@@ -1,0 +1,42 @@
+"""Photos to bundle.
+
+python -m data_modelling.train --config data_modelling/configs/ham10000.toml --data-root DATA --out DATA/runs/ham10000
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.inference.commands import run
+from data_modelling.settings import read_settings
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse and call; the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m data_modelling.train", description="Photos to bundle.")
+    parser.add_argument("--config", type=Path, required=True, help="recipe, a TOML of data_modelling/configs")
+    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps the stages"
+    )
+    parser.add_argument("--resume", action="store_true", help="go on with the unfinished run in OUT.work")
+    parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
+    parser.add_argument(
+        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
+    )
+    options = parser.parse_args(arguments)
+
+    def command() -> list[str]:
+        settings = read_settings(options.config)
+        from data_modelling.training.road import Sources, train  # loads Keras: after the first check
+
+        return train(
+            settings, Sources(options.data_root, options.splits, options.strict), options.out, options.resume
+        )
+
+    return run(command, stopped="Stopped; what is finished is kept: the same command with --resume goes on.")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,111 @@
+"""Put a bundle together from what a run made; it appears whole or not at all."""
+
+import datetime as dt
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from data_modelling.evaluation.calibration import Choices, choose
+from data_modelling.evaluation.predictions import write_predictions
+from data_modelling.evaluation.report import write_report
+from data_modelling.inference.details import WIDTH
+from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.settings import Settings, as_dict
+from data_modelling.training.checkpoint import load
+from data_modelling.training.export import export_onnx
+
+PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
+DIGITS = 6  # of chosen numbers in metadata.json
+
+
+def assemble(
+    settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame, work: Path, split: Path, out: Path
+) -> None:
+    """Write the bundle `out` from the finished stages in `work`.
+
+    table: the development part. predictions: out-of-fold. split: the file, whose hash is noted.
+    """
+    shares = table["diagnosis"].value_counts(normalize=True).reindex(codes(settings.task), fill_value=0.0)
+    choices = choose(predictions, settings.task, shares.to_numpy(), settings.cancer_sensitivity)
+    saved = work / "served" / "network.keras"
+    network = keras.saving.load_model(saved, compile=False)
+    with replaced_when_whole(out) as folder:
+        folder.mkdir()
+        shutil.copyfile(saved, folder / "model.keras")
+        export_onnx(saved, folder / "model.onnx")
+        write_predictions(folder / "predictions" / "out_of_fold.csv", predictions)
+        _write_json(folder / "history.json", histories(work))
+        _write_json(folder / "metadata.json", _metadata(settings, table, network, choices, split))
+        write_report(folder)
+
+
+def histories(work: Path) -> dict[str, list[dict[str, float]]]:
+    """The history of every network of a run, by the name of its stage."""
+    return {path.parent.name: load(path)[0].history for path in sorted(work.glob("*/checkpoint.npz"))}
+
+
+def _metadata(
+    settings: Settings, table: pd.DataFrame, network: keras.Model, choices: Choices, split: Path
+) -> dict[str, Any]:
+    classes = codes(settings.task)
+    kernel, bias = network.get_layer("head").get_weights()
+    return {
+        "name": settings.name,
+        "version": settings.version,
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "task": settings.task,
+        "classes": list(classes),
+        "edge": settings.network.edge,
+        "details_width": WIDTH,
+        "temperature": round(choices.temperature, DIGITS),
+        "decision_prior": dict(zip(classes, np.round(choices.decision_prior, DIGITS).tolist(), strict=True)),
+        "thresholds": {
+            # Rounded down, so that rounding misses no photo that the exact threshold takes in.
+            "cancer": _floor(choices.cancer_threshold),
+            "melanoma": _floor(choices.melanoma_threshold),
+        },
+        "chosen_on": f"out-of-fold photos of fold {', '.join(map(str, settings.figure_folds))}",
+        # logits = head.kernel' embedding + head.bias + the term of the details.
+        "head": {"kernel": kernel.tolist(), "bias": bias.tolist()},
+        "data": {
+            "sources": sorted(table["source"].unique().tolist()),
+            "photos": len(table),
+            "groups": int(table["group_id"].nunique()),
+            "counts": table["diagnosis"].value_counts().reindex(classes, fill_value=0).to_dict(),
+            "split": split.name,
+            "split_sha256": hashlib.sha256(split.read_bytes()).hexdigest(),
+            "locked_test": "never read in training",
+        },
+        "licence": "CC BY-NC 4.0 (because of the training data)",
+        "parameters": network.count_params(),
+        "layers": _layers(network),
+        "settings": as_dict(settings),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def _layers(network: keras.Model) -> list[dict[str, Any]]:
+    """Name, output shape and parameters of the layers in order, for the drawing of the architecture."""
+    rows = []
+    for branch in ("image_branch", "details_branch"):
+        for layer in network.get_layer(branch).layers:
+            shape = [n for n in layer.output.shape[1:] if n is not None]
+            row = {"branch": branch, "layer": layer.name, "kind": type(layer).__name__}
+            rows.append(row | {"shape": shape, "parameters": layer.count_params()})
+    return rows
+
+
+def _floor(value: float) -> float:
+    return float(np.floor(value * 10**DIGITS) / 10**DIGITS)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")

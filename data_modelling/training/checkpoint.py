@@ -1,0 +1,47 @@
+"""One file that holds all a training run needs to go on: written whole or not at all."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data_modelling.inference.files import replaced_when_whole
+
+
+@dataclass
+class Progress:
+    """What is known after `len(history)` epochs; `best` is the index of the best averaged epoch."""
+
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: int = -1
+
+
+def save(path: Path, progress: Progress, groups: dict[str, Sequence[Any]]) -> None:
+    """Write progress and groups of Keras variables (or arrays) to an .npz file."""
+    arrays = {
+        f"{name}/{index}": np.asarray(value)
+        for name, values in groups.items()
+        for index, value in enumerate(values)
+    }
+    with replaced_when_whole(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, progress=json.dumps(vars(progress)), **arrays)
+
+
+def load(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
+    """Progress and the groups of arrays, in the order in which they were saved."""
+    groups: dict[str, list[np.ndarray]] = {}
+    with np.load(path) as saved:
+        progress = Progress(**json.loads(str(saved["progress"])))
+        for key in saved.files:
+            if key != "progress":
+                groups.setdefault(key.rpartition("/")[0], []).append(saved[key])
+    return progress, groups
+
+
+def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
+    """Give Keras variables the saved values."""
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

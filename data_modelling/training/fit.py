@@ -1,0 +1,172 @@
+"""Train one network on one part of the data: AdamW, warm-up and cosine, averaged weights, checkpoints."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+from tqdm import tqdm
+
+from data_modelling.evaluation.metrics import macro_auc
+from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.networks.fusion import build_network
+from data_modelling.settings import Settings, TrainingSettings
+from data_modelling.training import checkpoint
+from data_modelling.training.augmentation import Augmented
+from data_modelling.training.balance import shown_shares
+from data_modelling.training.checkpoint import Progress
+from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
+from data_modelling.training.precision import training_dtype
+
+SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
+
+
+class Run:
+    """One training run with all its state: the trained network, its running average, the optimiser."""
+
+    def __init__(self, settings: Settings, training: Examples, stopping: Examples) -> None:
+        self.settings, self.training, self.stopping = settings, training, stopping
+        self.steps = steps_an_epoch(training, settings)
+        # What the rest of the road corrects: the network learns the shares that it is shown.
+        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training.balance)
+        self.actual = shown_shares(training.labels, len(codes(settings.task)), 0)
+        keras.utils.set_random_seed(settings.seed)
+        network = build_network(settings, training_dtype(settings.training.bfloat16))
+        self.network = Augmented(network)
+        self.averaged = build_network(settings)
+        self.averaged.set_weights(network.get_weights())
+        self.optimizer = _optimizer(settings.training, self.steps)
+        self.network.compile(
+            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
+        )
+        self.optimizer.build(network.trainable_variables)
+        self.best_weights = self.averaged.get_weights()
+        self.progress = Progress()
+
+    def train_epoch(self, bar: tqdm) -> float:
+        """One pass; the mean of the batches' losses."""
+        epoch = len(self.progress.history)
+        _seed_dropout(self.network.network, self.settings.seed, epoch)
+        losses = []
+        for step, (batch, target) in enumerate(training_batches(self.training, self.settings, epoch)):
+            losses.append(float(self.network.train_on_batch(batch, target)))
+            self._average(epoch * self.steps + step)
+            bar.update()
+        return float(np.mean(losses))
+
+    def judge_epoch(self, loss: float) -> None:
+        """Add the epoch to the history and keep the averaged weights if they are the best so far."""
+        logits = predict_logits(self.averaged, self.stopping, with_details=False)
+        auc = macro_auc(self.stopping.labels, softmax(logits + self.prior_shift(), axis=1))
+        history = self.progress.history
+        history.append({"loss": loss, "stopping_macro_auc": auc})
+        recent = [row["stopping_macro_auc"] for row in history[-SMOOTHED:]]
+        history[-1]["smoothed_macro_auc"] = float(np.mean(recent))
+        best = self.progress.best
+        if best < 0 or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]:
+            self.progress.best = len(history) - 1
+            self.best_weights = self.averaged.get_weights()
+
+    def prior_shift(self) -> NDArray[np.float64]:
+        """What to add to the logits, (classes,), so that they fit the actual shares of the classes."""
+        return prior_shift(self.shown, self.actual)
+
+    def is_over(self) -> bool:
+        """The schedule has ended, or nothing got better for long enough."""
+        done, training = len(self.progress.history), self.settings.training
+        stale = done - 1 - self.progress.best >= training.patience
+        return done >= training.epochs or (stale and done >= training.least_share * training.epochs)
+
+    def finished(self) -> keras.Model:
+        """The best averaged network, its head corrected to the actual shares of the classes."""
+        self.averaged.set_weights(self.best_weights)
+        bias = self.averaged.get_layer("head").bias
+        bias.assign(bias + self.prior_shift())
+        return self.averaged
+
+    def save(self, path: Path) -> None:
+        checkpoint.save(
+            path,
+            self.progress,
+            {
+                "network": self.network.network.variables,
+                "averaged": self.averaged.variables,
+                "optimizer": self.optimizer.variables,
+                "best": self.best_weights,
+            },
+        )
+
+    def restore(self, path: Path) -> None:
+        self.progress, groups = checkpoint.load(path)
+        checkpoint.assign(self.network.network.variables, groups["network"])
+        checkpoint.assign(self.averaged.variables, groups["averaged"])
+        checkpoint.assign(self.optimizer.variables, groups["optimizer"])
+        self.best_weights = groups["best"]
+
+    def _average(self, step: int) -> None:
+        """Move the averaged weights, batch statistics included, towards the network's."""
+        decay = min(self.settings.training.averaging, (1 + step) / (10 + step))
+        for mean, value in zip(self.averaged.weights, self.network.network.weights, strict=True):
+            if mean.dtype == "float32":
+                mean.assign(decay * mean + (1 - decay) * keras.ops.cast(value, "float32"))
+
+
+def fit(settings: Settings, training: Examples, stopping: Examples, folder: Path, title: str) -> keras.Model:
+    """Train until the schedule or patience ends; the network with the best averaged weights, in float32.
+
+    Its logits fit the actual shares of the classes in the training part: the shift of the balanced epochs
+    is undone in the head's bias.
+
+    folder: holds the checkpoint; a run found there goes on where it was. Saves after every epoch, and
+    `network.keras` at the end.
+    """
+    run, path = Run(settings, training, stopping), folder / "checkpoint.npz"
+    if path.exists():
+        run.restore(path)
+    done = len(run.progress.history)
+    total = settings.training.epochs * run.steps
+    with tqdm(total=total, initial=done * run.steps, desc=title, unit=" steps", mininterval=1) as bar:
+        while not run.is_over():
+            run.judge_epoch(run.train_epoch(bar))
+            run.save(path)
+            last = run.progress.history[-1]
+            bar.set_postfix(
+                epoch=len(run.progress.history),
+                loss=f"{last['loss']:.3f}",
+                auc=f"{last['stopping_macro_auc']:.4f}",
+            )
+    network = run.finished()
+    with replaced_when_whole(folder / "network.keras") as temporary:
+        final = temporary.with_suffix(".keras")  # Keras insists on the ending
+        network.save(final)
+        final.rename(temporary)
+    return network
+
+
+def prior_shift(shown: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log(actual / shown) a class: undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446).
+
+    A class that was not shown gets 0.
+    """
+    seen = (shown > 0) & (actual > 0)
+    return np.where(seen, np.log(np.where(seen, actual, 1)) - np.log(np.where(seen, shown, 1)), 0.0)
+
+
+def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+    warmup = round(training.warmup_epochs * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=training.learning_rate / 100,
+        warmup_target=training.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, training.epochs * steps - warmup),
+    )
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
+    """Make an epoch's dropout depend on (seed, epoch) alone, so that a resumed run repeats it."""
+    network.get_layer("dropout").seed_generator.state.assign(np.array([seed, epoch], "uint32"))

@@ -1,0 +1,95 @@
+"""Batches for training and for prediction, from the decoded photos; numpy only."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.inference.details import Details, encode
+from data_modelling.inference.diagnoses import codes
+from data_modelling.settings import Settings
+from data_modelling.training import augmentation
+from data_modelling.training.balance import epoch_rows
+
+Batch = tuple[dict[str, np.ndarray], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """Row-aligned arrays of one part of the data.
+
+    pixels: (all photos, edge, edge, 3) uint8, memory-mapped; rows: (N,) which of them; labels: (N,) class
+    indices; details: (N, WIDTH) float32.
+    """
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    details: NDArray[np.float32]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+def examples(
+    table: pd.DataFrame, pixels: NDArray[np.uint8], chosen: NDArray[np.bool_], task: str
+) -> Examples:
+    """The chosen rows of a table whose photos are `pixels`, in the table's order."""
+    rows = np.flatnonzero(chosen)
+    part = table.iloc[rows]
+    labels = part["diagnosis"].map({code: index for index, code in enumerate(codes(task))})
+    return Examples(pixels, rows, labels.to_numpy(np.int64), encode_table(part))
+
+
+def encode_table(table: pd.DataFrame) -> NDArray[np.float32]:
+    """Encoded details (N, WIDTH) of a table's rows."""
+    columns = table[["age", "sex", "site"]].astype(object)
+    known = columns.where(columns.notna(), None)
+    return np.stack([encode(Details(*row)) for row in known.itertuples(index=False)])
+
+
+def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
+    """One epoch's batches, drawn from (seed, epoch) alone: rows balanced and shuffled, changes drawn."""
+    rng = np.random.default_rng((settings.seed, epoch))
+    classes = len(codes(settings.task))
+    order = epoch_rows(part.labels, classes, settings.training.balance, rng)
+    smooth = settings.training.label_smoothing
+    for start in range(0, len(order), settings.training.batch):
+        chosen = order[start : start + settings.training.batch]
+        count = len(chosen)
+        target = np.eye(classes, dtype=np.float32)[part.labels[chosen]] * (1 - smooth) + smooth / classes
+        yield (
+            {
+                "photo": part.pixels[part.rows[chosen]],
+                "details": augmentation.drop_details(rng, part.details[chosen], settings.augmentation),
+                "warp": augmentation.draw_warps(rng, count, settings.network.edge, settings.augmentation),
+                "colour": augmentation.draw_colours(rng, count, settings.augmentation),
+            },
+            target,
+        )
+
+
+def steps_an_epoch(part: Examples, settings: Settings) -> int:
+    """Batches of one epoch; the same for every epoch."""
+    rng = np.random.default_rng(0)
+    rows = epoch_rows(part.labels, len(codes(settings.task)), settings.training.balance, rng)
+    return -(-len(rows) // settings.training.batch)
+
+
+def predict_logits(
+    network: keras.Model, part: Examples, with_details: bool, batch: int = 64
+) -> NDArray[np.float32]:
+    """Logits (N, classes) of unchanged photos; details as they are, or all "not known"."""
+    unknown = encode(Details())
+    found = []
+    for start in range(0, len(part), batch):
+        photo = part.pixels[part.rows[start : start + batch]].astype(np.float32)
+        known = part.details[start : start + batch]
+        encoded = known if with_details else np.tile(unknown, (len(known), 1))
+        # Called, not `predict`: no progress output, no retracing a call.
+        output = network.predict_on_batch({"photo": photo, "details": encoded})
+        found.append(np.asarray(output["logits"]))
+    return np.concatenate(found)

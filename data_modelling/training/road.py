@@ -1,0 +1,147 @@
+"""The whole road of `train`: photos, fold models for the figures, the served model, the bundle.
+
+Everything is made in a work folder beside the bundle (`OUT.work`), stage by stage; a stage that is
+finished there is not made again. The bundle appears under its name when it is complete.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets import DATASETS
+from data_modelling.datasets.generated import write_generated
+from data_modelling.datasets.split_files import split_file
+from data_modelling.datasets.splits import TEST, attach_parts, read_split, split, stopping_part, write_split
+from data_modelling.evaluation.predictions import prediction_table, read_predictions, write_predictions
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.settings import Settings, as_dict
+from data_modelling.training.assemble import assemble
+from data_modelling.training.cache import decoded
+from data_modelling.training.fit import fit
+from data_modelling.training.pipeline import examples, predict_logits
+
+SERVED = "served"
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Where a run reads from. data_root None: the environment's or the repository's; see datasets.roots."""
+
+    data_root: Path | None
+    splits: Path
+    strict: bool = False
+
+
+@dataclass(frozen=True)
+class Development:
+    """The development part: all rows but the locked test, with their decoded photos, row by row."""
+
+    table: pd.DataFrame
+    pixels: NDArray[np.uint8]
+
+
+def work_folder(out: Path) -> Path:
+    """Where the stages of a run towards the bundle `out` are kept."""
+    return out.with_name(f"{out.name}.work")
+
+
+def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list[str]:
+    """Photos to bundle at `out`; returns what was left out, as text.
+
+    Raises InputError when `out` exists, when an earlier run's work folder exists without `resume`, or with
+    other settings, and for whatever is wrong with data and split.
+    """
+    work = _opened(work_folder(out), out, settings, resume)
+    if settings.generated_lesions:
+        sources = _generated(settings, work)
+    development, left_out = development_part(settings, sources, work)
+    folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
+    _fit_part(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
+    assemble(
+        settings, development.table, pd.concat(folds), work, split_file(sources.splits, settings.split), out
+    )
+    return left_out
+
+
+def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
+    """Table and photos without the locked test, and what was left out; no photo of the test is opened."""
+    table, report = DATASETS[settings.dataset](sources.data_root, strict=sources.strict)
+    table = attach_parts(table, read_split(split_file(sources.splits, settings.split)))
+    table = table[table["part"] != TEST].reset_index(drop=True)
+    if settings.generated_lesions:
+        table["source"] = "generated lesions"
+    photos = decoded(table, settings.network.edge, work)
+    left_out = [str(report)] if report else []
+    if photos.broken:
+        named = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
+        left_out.append(f"photos that do not decode: {len(photos.broken)}\n{named}")
+        if sources.strict:
+            raise InputError(f"Mend these or leave out --strict:\n{named}")
+    whole = ~table["image_id"].isin(list(photos.broken)).to_numpy()
+    pixels = photos.pixels if whole.all() else photos.pixels[whole]
+    return Development(table[whole].reset_index(drop=True), pixels), left_out
+
+
+def _fold_predictions(settings: Settings, development: Development, fold: int, work: Path) -> pd.DataFrame:
+    """Predictions of a fold's photos by a model that never saw the fold."""
+    folder = work / f"fold{fold}"
+    path = folder / "predictions.csv"
+    if not path.exists():
+        inside = (development.table["part"] == str(fold)).to_numpy()
+        network = _fit_part(settings, development, ~inside, folder, f"without fold {fold}")
+        held_out = examples(development.table, development.pixels, inside, settings.task)
+        logits = {
+            "photo": predict_logits(network, held_out, with_details=False),
+            "both": predict_logits(network, held_out, with_details=True),
+        }
+        write_predictions(path, prediction_table(development.table[inside], logits, settings.task))
+    return read_predictions(path)
+
+
+def _fit_part(
+    settings: Settings, development: Development, part: NDArray[np.bool_], folder: Path, title: str
+) -> keras.Model:
+    """Fit on `part` less a grouped tenth of it, which stops the training."""
+    folder.mkdir(parents=True, exist_ok=True)
+    stopping = part.copy()
+    stopping[part] = stopping_part(development.table[part], settings.seed)
+    training = examples(development.table, development.pixels, part & ~stopping, settings.task)
+    judged = examples(development.table, development.pixels, stopping, settings.task)
+    return fit(settings, training, judged, folder, title)
+
+
+def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
+    """The work folder, made or found again with the same settings."""
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+    noted = work / "settings.json"
+    if noted.exists() and not resume:
+        raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
+    if noted.exists() and json.loads(noted.read_text()) != _comparable(settings):
+        raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
+    with replaced_when_whole(noted) as temporary:
+        temporary.write_text(json.dumps(_comparable(settings), indent=1))
+    return work
+
+
+def _comparable(settings: Settings) -> Any:
+    """Settings as JSON gives them back; folds may be added to a run, so they are left out."""
+    return json.loads(json.dumps({key: v for key, v in as_dict(settings).items() if key != "figure_folds"}))
+
+
+def _generated(settings: Settings, work: Path) -> Sources:
+    """Draw the lesions and split them, once; everything after reads them like any data set."""
+    folder = work / "generated"
+    path = split_file(folder, settings.split)
+    if not path.exists():
+        write_generated(folder, settings.generated_lesions, settings.seed)
+        table, _ = DATASETS[settings.dataset](folder, strict=True)
+        write_split(path, split(table))
+    return Sources(folder, folder, strict=True)

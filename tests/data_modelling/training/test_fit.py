@@ -1,0 +1,127 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tqdm import tqdm
+
+from data_modelling.inference.details import Details, encode
+from data_modelling.settings import Settings, read_settings
+from data_modelling.training.fit import Run, prior_shift
+from data_modelling.training.pipeline import Examples, predict_logits
+
+SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    settings = read_settings(SMOKE)
+    return dataclasses.replace(
+        settings, training=dataclasses.replace(settings.training, epochs=10, patience=3)
+    )
+
+
+@pytest.fixture(scope="module")
+def part() -> Examples:
+    """Forty photos whose class is plain from their brightness."""
+    rng = np.random.default_rng(0)
+    labels = np.arange(40) % 7
+    pixels = np.clip(labels[:, None, None, None] * 35 + rng.normal(0, 5, (40, 32, 32, 3)), 0, 255).astype(
+        np.uint8
+    )
+    return Examples(pixels, np.arange(40), labels, np.repeat(encode(Details())[None], 40, 0))
+
+
+def test_prior_shift_by_hand() -> None:
+    shift = prior_shift(np.array([0.5, 0.5, 0.0]), np.array([0.75, 0.25, 0.0]))
+    np.testing.assert_allclose(shift, [np.log(1.5), np.log(0.5), 0])
+
+
+def test_undoing_the_shown_shares_gives_the_posterior_of_the_actual_ones() -> None:
+    """A score under equal shares, corrected to 90:10, by Bayes' rule."""
+    likelihood = np.array([0.2, 0.6])
+    logits = np.log(likelihood * 0.5) + prior_shift(np.array([0.5, 0.5]), np.array([0.9, 0.1]))
+    posterior = np.exp(logits) / np.exp(logits).sum()
+    np.testing.assert_allclose(posterior, [0.18 / 0.24, 0.06 / 0.24])
+
+
+@pytest.mark.parametrize(
+    ("done", "best", "over"),
+    [
+        (5, 0, False),  # stale, but before 60 % of ten epochs
+        (6, 2, True),  # three epochs without a better one
+        (6, 3, False),  # two
+        (9, 8, False),
+        (10, 9, True),  # the schedule has ended
+    ],
+)
+def test_when_training_ends(settings: Settings, part: Examples, done: int, best: int, over: bool) -> None:
+    run = Run(settings, part, part)
+    run.progress.history = [{}] * done
+    run.progress.best = best
+    assert run.is_over() is over
+
+
+def test_a_run_that_is_saved_and_restored_goes_on_as_the_unbroken_one(
+    settings: Settings, part: Examples, tmp_path: Path
+) -> None:
+    with tqdm(disable=True) as bar:
+        unbroken = Run(settings, part, part)
+        for _ in range(3):
+            unbroken.judge_epoch(unbroken.train_epoch(bar))
+            if len(unbroken.progress.history) == 1:
+                unbroken.save(tmp_path / "checkpoint.npz")
+        resumed = Run(settings, part, part)
+        resumed.restore(tmp_path / "checkpoint.npz")
+        while len(resumed.progress.history) < 3:
+            resumed.judge_epoch(resumed.train_epoch(bar))
+    assert resumed.progress.history == unbroken.progress.history
+    for one, other in zip(resumed.averaged.get_weights(), unbroken.averaged.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_epochs_are_compared_by_the_mean_of_three_and_the_best_weights_kept(
+    settings: Settings, part: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aucs = iter([0.5, 0.9, 0.7, 0.7, 0.2])
+    monkeypatch.setattr("data_modelling.training.fit.macro_auc", lambda *_: next(aucs))
+    run = Run(settings, part, part)
+    kept = []
+    for epoch in range(5):
+        run.averaged.get_layer("head").bias.assign(np.full(7, float(epoch)))
+        run.judge_epoch(1.0)
+        kept.append(run.progress.best)
+    # Means: .5, .7, .7, .767, .533.
+    assert kept == [0, 1, 1, 3, 3]
+    shifted = run.finished().get_layer("head").bias
+    np.testing.assert_allclose(np.asarray(shifted), 3 + run.prior_shift(), atol=1e-6)
+
+
+def test_the_average_follows_the_weights_with_the_decay_that_is_set(
+    settings: Settings, part: Examples
+) -> None:
+    run = Run(settings, part, part)
+    head, mean = (model.get_layer("head").kernel for model in (run.network.network, run.averaged))
+    before = np.asarray(mean)
+    head.assign(before + 1)
+    run._average(step=10**6)
+    np.testing.assert_allclose(np.asarray(mean) - before, 1 - settings.training.averaging, atol=1e-5)
+
+
+def test_training_learns_what_is_plain(settings: Settings, part: Examples) -> None:
+    run = Run(settings, part, part)
+    with tqdm(disable=True) as bar:
+        losses = [run.train_epoch(bar)]
+        while not run.is_over():
+            run.judge_epoch(run.train_epoch(bar))
+            losses.append(run.progress.history[-1]["loss"])
+    assert losses[-1] < losses[0] - 0.3
+    assert run.progress.history[run.progress.best]["stopping_macro_auc"] > 0.8
+
+
+def test_logits_of_the_photo_alone_do_not_depend_on_the_details(settings: Settings, part: Examples) -> None:
+    network = Run(settings, part, part).averaged
+    known = dataclasses.replace(part, details=np.repeat(encode(Details(80, "male", "torso"))[None], 40, 0))
+    alone, same = (predict_logits(network, one, with_details=False) for one in (part, known))
+    np.testing.assert_array_equal(alone, same)
+    assert not np.allclose(predict_logits(network, known, with_details=True), alone)

@@ -1,0 +1,80 @@
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_modelling.inference.details import Details, encode
+from data_modelling.settings import Settings, read_settings
+from data_modelling.training.pipeline import (
+    Examples,
+    encode_table,
+    examples,
+    steps_an_epoch,
+    training_batches,
+)
+
+SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return read_settings(SMOKE)
+
+
+@pytest.fixture
+def part() -> Examples:
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype=np.uint8)
+    rows = np.arange(10, 60)  # the first ten photos are another part's
+    labels = np.array([0] * 30 + [1] * 20)
+    return Examples(pixels, rows, labels, np.repeat(encode(Details(age=30))[None], 50, 0))
+
+
+def test_an_epoch_is_the_same_whenever_it_is_drawn_and_unlike_the_next(
+    part: Examples, settings: Settings
+) -> None:
+    first, again, other = (list(training_batches(part, settings, epoch)) for epoch in (3, 3, 4))
+    for (batch, target), (batch_again, target_again) in zip(first, again, strict=True):
+        assert all((batch[key] == batch_again[key]).all() for key in batch)
+        assert (target == target_again).all()
+    assert not np.array_equal(first[0][0]["photo"], other[0][0]["photo"])
+    assert len(first) == steps_an_epoch(part, settings)
+
+
+def test_batches_hold_the_parts_own_photos_with_their_labels(part: Examples, settings: Settings) -> None:
+    place = {part.pixels[row].tobytes(): row for row in range(60)}
+    for batch, target in training_batches(part, settings, 0):
+        rows = np.array([place[photo.tobytes()] for photo in batch["photo"]])
+        assert rows.min() >= 10
+        np.testing.assert_array_equal(target.argmax(axis=1), part.labels[rows - 10])
+
+
+def test_smoothed_targets_by_hand(part: Examples, settings: Settings) -> None:
+    _, target = next(training_batches(part, settings, 0))
+    # Smoothing .05 over 7 classes: .95 + .05/7 for the label, .05/7 for every other.
+    np.testing.assert_allclose(np.sort(target, axis=1)[:, -1], 0.95 + 0.05 / 7, rtol=1e-6)
+    np.testing.assert_allclose(np.sort(target, axis=1)[:, 0], 0.05 / 7, rtol=1e-6)
+
+
+def table() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "diagnosis": ["NV", "MEL", "DF"],
+            "age": [45.0, np.nan, 0.0],
+            "sex": ["male", None, "female"],
+            "site": ["torso", None, None],
+        }
+    )
+
+
+def test_details_of_a_table_are_those_of_its_rows() -> None:
+    expected = [Details(45.0, "male", "torso"), Details(), Details(0.0, "female", None)]
+    np.testing.assert_array_equal(encode_table(table()), [encode(one) for one in expected])
+
+
+def test_examples_take_the_chosen_rows_and_number_their_classes() -> None:
+    pixels = np.zeros((3, 4, 4, 3), np.uint8)
+    part = examples(table(), pixels, np.array([True, False, True]), "ham10000")
+    assert part.rows.tolist() == [0, 2]
+    assert part.labels.tolist() == [1, 5]  # MEL, NV, BCC, AKIEC, BKL, DF, VASC
+    assert len(part) == 2

@@ -1,0 +1,185 @@
+import json
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_modelling.datasets.splits import read_split
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import read_settings
+from data_modelling.training import cache, road
+from data_modelling.training.checkpoint import load
+from tests.conftest import PROJECT, train_command
+
+SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"
+PATIENCE = 120  # seconds that a test waits for a process before it gives up
+
+
+def work(out: Path) -> Path:
+    return road.work_folder(out)
+
+
+def test_the_bundle_holds_all_that_the_interface_names(smoke_run: Path) -> None:
+    bundle = load_bundle(smoke_run)
+    for name in ("model.keras", "model.onnx", "metadata.json", "metrics.json", "README.md", "SHA256SUMS"):
+        assert (smoke_run / name).is_file()
+    assert [path.name for path in (smoke_run / "predictions").iterdir()] == ["out_of_fold.csv"]
+    assert len(list((smoke_run / "plots").iterdir())) == 3
+    assert bundle.metadata["settings"]["training"]["epochs"] == 6
+    assert bundle.metadata["data"]["sources"] == ["generated lesions"]
+
+
+def test_out_of_fold_predictions_are_of_the_whole_fold_and_of_nothing_else(smoke_run: Path) -> None:
+    parts = read_split(work(smoke_run) / "generated" / "smoke.csv")
+    predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv")
+    assert sorted(predicted["image_id"]) == sorted(parts.loc[parts["part"] == "0", "image_id"])
+
+
+def test_no_photo_of_the_locked_test_is_decoded(
+    smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decoded = []
+    real = cache._read
+    monkeypatch.setattr(
+        cache, "_read", lambda path, edge: decoded.append(Path(path).stem) or real(path, edge)
+    )
+    folder = work(smoke_run) / "generated"
+    development, _ = road.development_part(read_settings(SMOKE), road.Sources(folder, folder), tmp_path)
+    parts = read_split(folder / "smoke.csv")
+    assert sorted(decoded) == sorted(parts.loc[parts["part"] != "test", "image_id"])
+    assert set(development.table["part"]) == {"0", "1", "2", "3", "4"}
+
+
+def test_fit_sees_neither_the_fold_nor_the_test_and_stops_on_other_lesions(
+    smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, settings = work(smoke_run) / "generated", read_settings(SMOKE)
+    development, _ = road.development_part(settings, road.Sources(folder, folder), tmp_path)
+    seen = {}
+    monkeypatch.setattr(road, "fit", lambda _s, training, stopping, *_: seen.update(t=training, s=stopping))
+    inside = (development.table["part"] == "0").to_numpy()
+    road._fit_part(settings, development, ~inside, tmp_path / "fold0", "")
+    groups = development.table["group_id"].to_numpy()
+    training, stopping, fold = (set(groups[rows]) for rows in (seen["t"].rows, seen["s"].rows, inside))
+    assert not training & stopping
+    assert not (training | stopping) & fold
+    assert training | stopping | fold == set(groups)
+    assert len(seen["s"]) == pytest.approx(0.1 * (~inside).sum(), abs=6)
+
+
+def test_a_group_planted_on_two_sides_is_refused(smoke_run: Path, tmp_path: Path) -> None:
+    folder = work(smoke_run) / "generated"
+    split = read_split(folder / "smoke.csv")
+    twin = split[split["group_id"].duplicated(keep=False)].iloc[0]
+    split.loc[split["image_id"] == twin["image_id"], "part"] = "test" if twin["part"] != "test" else "0"
+    split.to_csv(tmp_path / "smoke.csv", index=False)
+    with pytest.raises(InputError, match=f"1 groups on two sides .*{twin['group_id']}"):
+        road.development_part(read_settings(SMOKE), road.Sources(folder, tmp_path), tmp_path)
+
+
+def test_a_group_that_the_split_file_hides_is_refused_by_the_tables_own_groups(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    folder = work(smoke_run) / "generated"
+    split = read_split(folder / "smoke.csv")
+    twin = split[split["group_id"].duplicated(keep=False)].iloc[0]
+    here = split["image_id"] == twin["image_id"]
+    split.loc[here, ["group_id", "part"]] = ["alone", "test" if twin["part"] != "test" else "0"]
+    split.to_csv(tmp_path / "smoke.csv", index=False)
+    with pytest.raises(InputError, match="on two sides"):
+        road.development_part(read_settings(SMOKE), road.Sources(folder, tmp_path), tmp_path)
+
+
+def test_killed_and_resumed_it_ends_with_the_weights_of_the_unbroken_run(
+    smoke_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "smoke"
+    process = subprocess.Popen(train_command(out), cwd=PROJECT, stderr=subprocess.DEVNULL)
+    checkpoint = work(out) / "fold0" / "checkpoint.npz"
+    end = time.monotonic() + PATIENCE
+    while not checkpoint.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert len(load(checkpoint)[0].history) < 6, "killed too late to show anything"
+    assert not out.exists()
+    refused = subprocess.run(train_command(out), cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert refused.returncode == 2
+    assert "--resume" in refused.stderr
+    done = subprocess.run(train_command(out, "--resume"), cwd=PROJECT, capture_output=True, check=False)
+    assert done.returncode == 0
+    load_bundle(out)
+    for stage in ("fold0", "served"):
+        _, broken = load(work(out) / stage / "checkpoint.npz")
+        _, unbroken = load(work(smoke_run) / stage / "checkpoint.npz")
+        for name, arrays in unbroken.items():
+            for one, other in zip(broken[name], arrays, strict=True):
+                np.testing.assert_allclose(one, other, atol=1e-6)
+    same = ("metrics.json", "predictions/out_of_fold.csv", "history.json")
+    assert all((out / name).read_bytes() == (smoke_run / name).read_bytes() for name in same)
+
+
+def test_ctrl_c_ends_with_130_and_one_sentence(tmp_path: Path) -> None:
+    out = tmp_path / "smoke"
+    process = subprocess.Popen(train_command(out), cwd=PROJECT, stderr=subprocess.PIPE, text=True)
+    started = work(out) / "photos.json"
+    end = time.monotonic() + PATIENCE
+    while not started.exists() and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert "--resume" in told
+
+
+def test_a_finished_bundle_is_never_written_over(smoke_run: Path) -> None:
+    done = subprocess.run(train_command(smoke_run), cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "exists" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
+    out = tmp_path / "smoke"
+    work(out).mkdir()
+    (work(out) / "settings.json").write_text(json.dumps({"seed": 99}))
+    with pytest.raises(InputError, match="other settings"):
+        road._opened(work(out), out, read_settings(SMOKE), resume=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "environment", "said"),
+    [
+        ("ham10000.toml", {"DATA_ROOT": "/nowhere"}, "HAM10000 is not there"),
+        ("absent.toml", {}, "no configuration"),
+    ],
+)
+def test_what_is_missing_is_told_in_one_sentence(
+    tmp_path: Path, config: str, environment: dict[str, str], said: str
+) -> None:
+    command = train_command(tmp_path / "out")
+    command[command.index("--config") + 1] = str(SMOKE.with_name(config))
+    done = subprocess.run(
+        command, cwd=PROJECT, env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.slow
+def test_the_smoke_run_passes_on_jax(tmp_path: Path) -> None:
+    out = tmp_path / "smoke"
+    environment = os.environ | {"KERAS_BACKEND": "jax"}
+    done = subprocess.run(
+        train_command(out), cwd=PROJECT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    load_bundle(out)
