@@ -1,0 +1,53 @@
+"""The figures of a bundle, from its committed predictions; the locked test only with --open-test.
+
+python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
+python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --open-test --reason "release 1.0"
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.evaluation.opening import open_test
+from data_modelling.evaluation.publish import publish
+from data_modelling.evaluation.report import write_report
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.commands import run
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse and call; the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_modelling.evaluate", description="Figures of a bundle."
+    )
+    parser.add_argument(
+        "--bundle", type=Path, required=True, help="folder of the bundle; its figures are rewritten"
+    )
+    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    parser.add_argument(
+        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
+    )
+    parser.add_argument(
+        "--open-test", action="store_true", help="read the locked test, once a released bundle"
+    )
+    parser.add_argument("--reason", default="", help="why the locked test is opened; kept on record")
+    parser.add_argument(
+        "--publish", action="store_true", help="also into README.md and DATA/plots of the project"
+    )
+    options = parser.parse_args(arguments)
+
+    def command() -> list[str]:
+        bundle = load_bundle(options.bundle)
+        opened = options.open_test
+        left_out = open_test(bundle, options.data_root, options.splits, options.reason) if opened else []
+        values = write_report(options.bundle)
+        if options.publish:
+            publish(options.bundle, bundle.metadata, values, REPOSITORY_DATA.parent)
+        return left_out
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

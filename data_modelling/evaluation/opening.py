@@ -1,0 +1,102 @@
+"""The locked test: opened once a released bundle, and each opening on record for ever."""
+
+import csv
+import datetime as dt
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from data_modelling.datasets import DATASETS
+from data_modelling.datasets.split_files import split_file
+from data_modelling.datasets.splits import TEST, attach_parts, read_split
+from data_modelling.evaluation.predictions import prediction_table, write_predictions
+from data_modelling.evaluation.report import LOCKED_TEST
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.details import Details
+from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.inference.photos import read_photo
+from data_modelling.inference.predictor import Predictor
+
+COLUMNS = ("date", "bundle", "version", "model_sha256", "metadata_sha256", "reason")
+
+
+def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
+    """Predict the locked part of the bundle's data set and put the opening on record.
+
+    Writes predictions/locked_test.csv into the bundle and appends to `<set>.openings.csv` in `splits`, the
+    record first: a test that was read is on record whatever comes after. Returns photos that do not decode.
+
+    Raises InputError when this bundle has opened the test before, or when no reason is given.
+    """
+    if not reason.strip():
+        raise InputError("--open-test needs --reason: why this bundle opens the locked test.")
+    settings = bundle.metadata["settings"]
+    record = splits / f"{settings['split']}.openings.csv"
+    row = _row(bundle, reason)
+    _refuse_second(record, row)
+    table, _ = DATASETS[settings["dataset"]](data_root)
+    table = attach_parts(table, read_split(split_file(splits, settings["split"])))
+    test = table[table["part"] == TEST].reset_index(drop=True)
+    if test.empty:
+        raise InputError(f"The split {settings['split']} has no locked part.")
+    _append(record, row)
+    logits, broken = _logits(Predictor(bundle), test)
+    kept = test[~test["image_id"].isin(list(broken))]
+    write_predictions(
+        bundle.folder / "predictions" / f"{LOCKED_TEST}.csv", prediction_table(kept, logits, bundle.task)
+    )
+    return [f"{image_id}: {message}" for image_id, message in broken.items()]
+
+
+def _row(bundle: Bundle, reason: str) -> dict[str, str]:
+    metadata = hashlib.sha256((bundle.folder / "metadata.json").read_bytes()).hexdigest()
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    values = (today, bundle.name, bundle.version, bundle.sha256, metadata, reason.strip())
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _refuse_second(record: Path, row: dict[str, str]) -> None:
+    if not record.exists():
+        return
+    with record.open(newline="", encoding="utf-8") as file:
+        for earlier in csv.DictReader(file):
+            if all(earlier[column] == row[column] for column in ("model_sha256", "metadata_sha256")):
+                raise InputError(
+                    f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
+                    "its figures are in the bundle."
+                )
+
+
+def _append(record: Path, row: dict[str, str]) -> None:
+    """Add a row; the earlier ones are never rewritten."""
+    fresh = not record.exists()
+    with record.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if fresh:
+            writer.writeheader()
+        writer.writerow(row)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _logits(predictor: Predictor, table: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Logits by mode of the photos that decode, and the reasons of the others, with a progress bar."""
+    found: dict[str, list[np.ndarray]] = {"photo": [], "both": []}
+    broken = {}
+    columns = table[["age", "sex", "site"]].astype(object)
+    known = columns.where(columns.notna(), None)
+    for row, details in zip(
+        tqdm(table.itertuples(), "locked test", len(table)), known.itertuples(index=False), strict=True
+    ):
+        try:
+            photo = read_photo(Path(row.path).read_bytes(), predictor.edge)
+        except PhotoError as error:
+            broken[row.image_id] = str(error)
+            continue
+        found["photo"].append(predictor.logits(photo, Details()))
+        found["both"].append(predictor.logits(photo, Details(*details)))
+    return {mode: np.concatenate(values) for mode, values in found.items()}, broken

@@ -1,0 +1,71 @@
+"""The committed predictions: every published figure can be computed again from them."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files import replaced_when_whole
+
+# What the model was given: the photo alone, or the photo and the known details.
+MODES = ("photo", "both")
+FACTS = {
+    "image_id": "image_id",
+    "group_id": "group_id",
+    "part": "part",
+    "source": "source",
+    "diagnosis": "truth",
+    "age": "age",
+    "sex": "sex",
+    "site": "site",
+    "confirmation": "confirmation",
+}
+
+
+def prediction_table(
+    table: pd.DataFrame, logits: Mapping[str, NDArray[np.floating]], task: str
+) -> pd.DataFrame:
+    """Facts and logits of a table's photos, a row a photo: columns FACTS' values, then `<mode>_<class>`.
+
+    logits: (N, classes) for each of MODES, before the temperature, for the data set's own class shares.
+    """
+    facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
+    columns = {
+        f"{mode}_{code}": logits[mode][:, index] for mode in MODES for index, code in enumerate(codes(task))
+    }
+    return pd.concat([facts, pd.DataFrame(columns)], axis=1)
+
+
+def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
+    """Write as csv, sorted by image_id, logits with six decimals."""
+    with replaced_when_whole(path) as temporary:
+        predictions.sort_values("image_id").to_csv(
+            temporary, index=False, float_format="%.6f", lineterminator="\n"
+        )
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Predictions as written; InputError when the file is absent or lacks a column."""
+    try:
+        predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "part": str})
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there; restore the bundle.") from error
+    missing = [column for column in FACTS.values() if column not in predictions]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return predictions
+
+
+def truth(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
+    """Class indices (N,) of the true diagnoses."""
+    index = {code: place for place, code in enumerate(codes(task))}
+    return predictions["truth"].map(index).to_numpy(np.int64)
+
+
+def logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
+    """Logits (N, classes) of one of MODES."""
+    return predictions[[f"{mode}_{code}" for code in codes(task)]].to_numpy(np.float64)
