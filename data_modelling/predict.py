@@ -1,0 +1,43 @@
+"""A folder of photos to a csv of probabilities; runs with the app's requirements alone.
+
+python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.commands import run
+from data_modelling.inference.folder import photos_in, predict_folder, read_details
+from data_modelling.inference.predictor import Predictor
+
+
+def main() -> int:
+    """Parse and call; the exit status."""
+    parser = argparse.ArgumentParser(prog="data_modelling.predict", description="Judge a folder of photos.")
+    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
+    parser.add_argument("--images", type=Path, required=True, help="folder of photos (not recursive)")
+    parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site")
+    parser.add_argument("--out", type=Path, required=True, help="csv to write")
+    arguments = parser.parse_args()
+
+    def command() -> list[str]:
+        predictor = Predictor(load_bundle(arguments.bundle))
+        photos = photos_in(arguments.images)
+        details = read_details(arguments.details) if arguments.details else {}
+        for stem in sorted(set(details) - set(photos.paths)):
+            print(
+                f"warning: {arguments.details} names {stem}, which is no photo in {arguments.images}.",
+                file=sys.stderr,
+            )
+        if photos.other:
+            print(f"{len(photos.other)} other files left alone: {', '.join(photos.other)}", file=sys.stderr)
+        failed = predict_folder(predictor, photos, details, arguments.out)
+        return [f"{stem}: {reason}" for stem, reason in failed]
+
+    return run(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
