@@ -1,0 +1,109 @@
+"""The bundles that the app answers with: found and checked at start, opened when first needed."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from threading import Lock
+from typing import cast
+
+from flask import Flask, current_app
+
+from app.problems import problem
+from app.settings import Settings
+from data_modelling.inference.bundle import Bundle, load_bundle
+from data_modelling.inference.errors import BundleError
+from data_modelling.inference.predictor import Predictor
+
+RETRY_AFTER = 60  # seconds after which somebody may have put a bundle back
+
+log = logging.getLogger(__name__)
+
+
+class Bundles:
+    """The valid bundles of a folder, by name; an invalid one is left out and named in the log.
+
+    At most two predictors are kept: the default one, and the last other one that was asked for.
+    """
+
+    def __init__(self, folder: Path, default: str) -> None:
+        self.default = default
+        self._folder = folder
+        self._valid = {path.name: bundle for path in _subfolders(folder) if (bundle := _verified(path))}
+        self._default_predictor = _opened(self._valid.get(default))
+        self._other: Predictor | None = None
+        self._lock = Lock()
+        if self._default_predictor is None:
+            self._valid.pop(default, None)
+            log.error("the default bundle %s is not a valid one in %s: no photo is answered", default, folder)
+
+    @property
+    def valid(self) -> dict[str, Bundle]:
+        """The valid bundles by folder name, in alphabetical order."""
+        return dict(self._valid)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether the default bundle can answer."""
+        return self._default_predictor is not None
+
+    def predictor(self, name: str | None = None) -> Predictor:
+        """The predictor of a bundle (None: the default one).
+
+        Raises Problem: bundle_unknown, or model_unavailable when the default is invalid or this bundle
+        was altered since the start.
+        """
+        if name is None or name == self.default:
+            return self._require(self._default_predictor)
+        if name not in self._valid:
+            known = ", ".join(self._valid) or "none"
+            raise problem(
+                "bundle_unknown", f"There is no such bundle; the valid ones are: {known}.", "bundle"
+            )
+        with self._lock:
+            if self._other is None or self._other.bundle.folder.name != name:
+                self._other = None  # lets go of the old one before the new one is read
+                self._other = self._require(_opened(_verified(self._folder / name)))
+            return self._other
+
+    @staticmethod
+    def _require(predictor: Predictor | None) -> Predictor:
+        if predictor is None:
+            raise problem(
+                "model_unavailable",
+                "No valid model is installed, so no photo can be answered.",
+                retry_after=RETRY_AFTER,
+            )
+        return predictor
+
+
+def _subfolders(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+
+
+def _verified(folder: Path) -> Bundle | None:
+    try:
+        return load_bundle(folder)
+    except BundleError as error:
+        log.warning("bundle %s is left out: %s", folder.name, error)
+        return None
+
+
+def _opened(bundle: Bundle | None) -> Predictor | None:
+    try:
+        return Predictor(bundle) if bundle else None
+    except BundleError as error:
+        log.warning("bundle %s cannot be used: %s", bundle and bundle.folder.name, error)
+        return None
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Check the bundles of the app and load its default one."""
+    app.extensions["bundles"] = Bundles(settings.bundles, settings.bundle)
+
+
+def current_bundles() -> Bundles:
+    """The bundles of the app that answers the current request."""
+    return cast("Bundles", current_app.extensions["bundles"])

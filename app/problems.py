@@ -1,0 +1,159 @@
+"""Every way in which a request can fail: one table of codes, one exception, one JSON form (RFC 9457)."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from flask import Response, json
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError, TooManyRequests
+
+from data_modelling.inference.errors import FieldError, PhotoError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+@dataclass(frozen=True)
+class Code:
+    """status: the HTTP status it is answered with. meaning: what the README says of it."""
+
+    status: int
+    meaning: str
+
+
+# The codes are part of the interface: never renamed, never translated. The README lists this table.
+CODES: dict[str, Code] = {
+    "malformed": Code(400, "the body is not a well-formed form"),
+    "cross_site": Code(400, "the request was sent by a page of another site"),
+    "host_unknown": Code(400, "the host name is not one of TRUSTED_HOSTS"),
+    "bad_request": Code(400, "any other request that makes no sense"),
+    "not_found": Code(404, "there is nothing at this address"),
+    "model_unknown": Code(404, "there is no valid bundle of this name"),
+    "method_not_allowed": Code(405, "the address exists, but not for this method"),
+    "too_large": Code(413, "the photo has more than MAX_UPLOAD_MB, or the form too many parts"),
+    "not_multipart": Code(415, "the content type is not multipart/form-data"),
+    "photo_type": Code(415, "the file's content is no JPEG, PNG or WebP photo"),
+    "photo_missing": Code(422, "there is no file in the field photo"),
+    "photo_several": Code(422, "there is more than one file in the field photo"),
+    "photo_empty": Code(422, "the file has no content"),
+    "photo_broken": Code(422, "the photo is damaged and cannot be decoded"),
+    "photo_pixels": Code(422, "the photo has more pixels than are decoded"),
+    "photo_animated": Code(422, "the photo is animated"),
+    "crop_range": Code(422, "a crop field is missing or no number from 0 to 1"),
+    "crop_outside": Code(422, "the crop reaches beyond the photo"),
+    "age_range": Code(422, "age is no number from 0 to 120"),
+    "sex_unknown_value": Code(422, "sex is neither female nor male"),
+    "site_unknown_value": Code(422, "site is no name of a body site"),
+    "dermatoscope_unknown_value": Code(422, "dermatoscope is neither yes nor no"),
+    "field_repeated": Code(422, "a field is there more than once"),
+    "bundle_unknown": Code(422, "there is no valid bundle of the name in the field bundle"),
+    "example_unknown": Code(422, "there is no example photo of this name"),
+    "explain_unknown_value": Code(422, "explain has a word other than heatmap and details"),
+    "explain_unavailable": Code(422, "the bundle's explanations are not served yet"),
+    "rate_limited": Code(429, "too many requests from one address; Retry-After says when to come back"),
+    "internal": Code(500, "a fault of the app"),
+    "model_unavailable": Code(
+        503, "the bundle is absent, incomplete or altered; nothing is answered without it"
+    ),
+    "busy": Code(503, "too many photos are being read; Retry-After says when to come back"),
+}
+
+# What werkzeug and Flask-Limiter raise, by status, in words for somebody who did not write the app.
+_HTTP_FAULTS = {
+    400: ("bad_request", "The request could not be understood."),
+    404: ("not_found", "There is nothing at this address."),
+    405: ("method_not_allowed", "This address does not accept this kind of request."),
+    413: ("too_large", "The request is too large."),
+    429: ("rate_limited", "Too many requests came from your address. Wait a moment and try again."),
+    500: ("internal", "Something went wrong on our side. Nothing was stored."),
+}
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that is wrong; field is None when it concerns the whole request."""
+
+    code: str
+    message: str
+    field: str | None = None
+
+
+class Problem(Exception):
+    """A request that cannot be answered; carries all that the JSON form and the page show.
+
+    All faults must belong to one HTTP status. retry_after: seconds, for 429 and 503.
+    """
+
+    def __init__(
+        self, faults: Iterable[Fault], retry_after: int | None = None, allow: str | None = None
+    ) -> None:
+        self.faults = tuple(faults)
+        self.retry_after = retry_after
+        self.allow = allow
+        super().__init__(", ".join(fault.code for fault in self.faults))
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return CODES[self.faults[0].code].status
+
+    @property
+    def title(self) -> str:
+        """The status in words."""
+        return HTTPStatus(self.status).phrase
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Headers that go with the status, on a page as in JSON."""
+        headers = {}
+        if self.retry_after is not None:
+            headers["Retry-After"] = str(self.retry_after)
+        if self.allow is not None:
+            headers["Allow"] = self.allow
+        return headers
+
+    def as_json(self) -> dict[str, object]:
+        """The members of RFC 9457; about:blank says that the status tells the kind, `errors` the rest."""
+        return {
+            "type": "about:blank",
+            "title": self.title,
+            "status": self.status,
+            "detail": " ".join(fault.message for fault in self.faults),
+            "errors": [
+                {"field": fault.field, "code": fault.code, "message": fault.message} for fault in self.faults
+            ],
+        }
+
+
+def problem(code: str, message: str, field: str | None = None, retry_after: int | None = None) -> Problem:
+    """A Problem of one fault."""
+    return Problem([Fault(code, message, field)], retry_after)
+
+
+def from_input_error(error: FieldError | PhotoError) -> Problem:
+    """The Problem for bad input that the inference modules found."""
+    field = error.field if isinstance(error, FieldError) else "photo"
+    return problem(error.code, str(error), field)
+
+
+def from_http_exception(error: HTTPException) -> Problem:
+    """The Problem for what werkzeug, Flask or Flask-Limiter raised."""
+    if isinstance(error, SecurityError):
+        return problem("host_unknown", "This app is not served under the host name that was asked for.")
+    status = error.code if error.code in _HTTP_FAULTS else 400 if (error.code or 500) < 500 else 500
+    code, message = _HTTP_FAULTS[status]
+    retry_after = 60 if isinstance(error, TooManyRequests) else None
+    return Problem([Fault(code, message, _field(error))], retry_after, _allow(error))
+
+
+def _field(error: HTTPException) -> str | None:
+    return "photo" if isinstance(error, RequestEntityTooLarge) else None
+
+
+def _allow(error: HTTPException) -> str | None:
+    methods = getattr(error, "valid_methods", None)
+    return ", ".join(sorted(methods)) if methods else None
+
+
+def json_response(found: Problem) -> Response:
+    """The answer of the API."""
+    return Response(json.dumps(found.as_json()), found.status, found.headers, content_type=MEDIA_TYPE)

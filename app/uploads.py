@@ -1,0 +1,27 @@
+"""A request whose uploaded files never touch the disk."""
+
+from io import BytesIO
+from typing import IO
+
+from flask import Request
+from werkzeug.formparser import FormDataParser
+
+MAX_PARTS = 50  # a form has a dozen fields
+MAX_TEXT_BYTES = 64 * 1024  # all text fields of a form together
+
+
+class MemoryRequest(Request):
+    """werkzeug writes files above 500 kB to a temporary file, and reads a broken form as an empty one."""
+
+    max_form_parts = MAX_PARTS
+    max_form_memory_size = MAX_TEXT_BYTES
+
+    def _get_file_stream(self, *_: object, **__: object) -> IO[bytes]:
+        """Memory for one uploaded file, whatever its size: the request's own limit bounds it."""
+        return BytesIO()
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """A parser that raises ValueError when the form is not well-formed."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser

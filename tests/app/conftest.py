@@ -1,0 +1,72 @@
+"""The app with a tiny bundle, and photos made on the spot."""
+
+from collections.abc import Callable
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from PIL import Image
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.test import encode_multipart
+
+from app import create_app
+from app.settings import Settings
+from tests.app.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture(scope="session")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with three valid bundles and one that was altered."""
+    folder = tmp_path_factory.mktemp("models")
+    for name in ("ham10000", "other", "third"):
+        make_tiny_bundle(folder / name)
+    altered = make_tiny_bundle(folder / "altered")
+    (altered / "metrics.json").write_text("{}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def app(bundles: Path) -> Flask:
+    return create_app(Settings(bundles=bundles, rate_limit="off"))
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def orphan(tmp_path: Path) -> FlaskClient:
+    """An app without any bundle."""
+    return create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
+
+
+def photo(colour: str = "red", size: tuple[int, int] = (40, 30), kind: str = "JPEG") -> bytes:
+    """A photo of one colour; the tiny bundle calls red melanoma and green a nevus."""
+    file = BytesIO()
+    Image.new("RGB", size, colour).save(file, kind)
+    return file.getvalue()
+
+
+def upload(data: bytes, name: str = "IMG_secret.jpg") -> FileStorage:
+    return FileStorage(BytesIO(data), filename=name, name="photo")
+
+
+def form(data: bytes | None = None, **fields: Any) -> dict[str, Any]:
+    """What a browser posts: a photo (default a red one) and text fields."""
+    return {"photo": upload(photo() if data is None else data), **fields}
+
+
+def encoded(fields: dict[str, Any]) -> dict[str, Any]:
+    """Arguments of a post of a multipart form; made here, since werkzeug's client writes large ones to disk."""
+    boundary, body = encode_multipart(MultiDict(fields))
+    return {"data": body, "content_type": f"multipart/form-data; boundary={boundary}"}
+
+
+@pytest.fixture
+def post(client: FlaskClient) -> Callable[..., Any]:
+    """Post a form to the API."""
+    return lambda fields, **options: client.post("/api/v1/predictions", **encoded(fields), **options)

@@ -1,0 +1,101 @@
+import logging
+
+import pytest
+
+from app.bundles import Bundles
+from app.problems import Problem
+from data_modelling.inference.bundle import write_sums
+from tests.app.tiny_bundle import make_tiny_bundle
+
+
+def test_valid_bundles_are_found_and_an_invalid_one_is_left_out_and_named(bundles, caplog):
+    with caplog.at_level(logging.WARNING):
+        found = Bundles(bundles, "ham10000")
+    assert list(found.valid) == ["ham10000", "other", "third"]
+    assert "bundle altered is left out" in caplog.text
+    assert "metrics.json" in caplog.text
+
+
+def test_default_is_open_at_start(bundles):
+    found = Bundles(bundles, "ham10000")
+    assert found.is_ready
+    assert found.predictor() is found.predictor("ham10000")
+
+
+def test_at_most_one_other_bundle_is_kept(bundles):
+    found = Bundles(bundles, "ham10000")
+    other = found.predictor("other")
+    assert found.predictor("other") is other
+    assert found.predictor("third").bundle.name == "third"
+    assert found.predictor("other") is not other
+
+
+@pytest.mark.parametrize("name", ["nope", "altered", "../models/other", "", "."])
+def test_unknown_bundle(bundles, name):
+    with pytest.raises(Problem, match="bundle_unknown"):
+        Bundles(bundles, "ham10000").predictor(name)
+
+
+@pytest.mark.parametrize("file", ["model.onnx", "metadata.json", "SHA256SUMS"])
+def test_altered_default_answers_nothing(tmp_path, caplog, file):
+    folder = make_tiny_bundle(tmp_path / "ham10000")
+    (folder / file).write_bytes(b"altered")
+    found = Bundles(tmp_path, "ham10000")
+    assert not found.is_ready
+    assert "no photo is answered" in caplog.text
+    with pytest.raises(Problem, match="model_unavailable") as refused:
+        found.predictor()
+    assert refused.value.status == 503
+
+
+def test_bundle_altered_after_the_start_is_not_opened(tmp_path):
+    for name in ("ham10000", "other"):
+        make_tiny_bundle(tmp_path / name)
+    found = Bundles(tmp_path, "ham10000")
+    (tmp_path / "other" / "model.onnx").write_bytes(b"altered")
+    with pytest.raises(Problem, match="model_unavailable"):
+        found.predictor("other")
+    assert found.predictor().bundle.name == "ham10000"
+
+
+def test_folder_that_does_not_exist(tmp_path):
+    assert Bundles(tmp_path / "nothing", "ham10000").valid == {}
+
+
+def test_health(client, bundles):
+    assert client.get("/healthz").json == {"status": "ok", "bundle": "ham10000", "version": "1.0"}
+
+
+def test_health_without_a_bundle(orphan):
+    response = orphan.get("/healthz")
+    assert (response.status_code, response.mimetype) == (503, "application/problem+json")
+    assert "Retry-After" in response.headers
+
+
+def test_models_are_listed(client):
+    listed = client.get("/api/v1/models").json
+    assert listed["default"] == "ham10000"
+    assert [model["name"] for model in listed["models"]] == ["ham10000", "other", "third"]
+    assert all(set(model) == {"name", "version", "task", "sha256"} for model in listed["models"])
+
+
+def test_model_is_what_its_files_say(client, bundles):
+    model = client.get("/api/v1/models/other").json
+    assert model["metadata"]["name"] == "other"
+    assert model["metrics"]["thresholds"]["cancer"]["missed"] == 164
+
+
+@pytest.mark.parametrize("name", ["nope", "altered", "%2e%2e"])
+def test_model_that_does_not_exist(client, name):
+    response = client.get(f"/api/v1/models/{name}")
+    assert (response.status_code, response.json["status"]) == (404, 404)
+
+
+def test_bundle_whose_model_cannot_be_run_is_left_out(tmp_path, caplog):
+    folder = make_tiny_bundle(tmp_path / "ham10000")
+    (folder / "model.onnx").write_bytes(b"no model")
+    write_sums(folder)
+    found = Bundles(tmp_path, "ham10000")
+    assert not found.is_ready
+    assert found.valid == {}
+    assert "bundle ham10000 cannot be used" in caplog.text

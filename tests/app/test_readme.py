@@ -1,0 +1,59 @@
+"""What the README lists is held against the code. The lists stand between two comments of their name."""
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from app.problems import CODES
+from app.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+def listed(name: str) -> list[list[str]]:
+    """The cells of the table between `<!-- name -->` and `<!-- /name -->`, without its two header lines."""
+    text = (ROOT / "README.md").read_text()
+    found = re.search(rf"<!-- {name} -->\n(.*?)<!-- /{name} -->", text, re.DOTALL)
+    assert found is not None, f"README.md has no table {name}"
+    lines = [line for line in found[1].splitlines() if line.startswith("|")]
+    return [[cell.strip().strip("`") for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_readme_lists_every_setting_with_its_default():
+    defaults = {field.name.upper(): shown(field.default) for field in fields(Settings)}
+    assert {row[0]: row[1] for row in listed("settings")} == defaults
+
+
+def shown(default: object) -> str:
+    return "" if default == () else str(default)
+
+
+def test_readme_lists_every_code_with_its_status_and_meaning():
+    expected = [[code, str(entry.status), entry.meaning] for code, entry in CODES.items()]
+    assert listed("codes") == expected
+
+
+RAISES = re.compile(
+    r'(?:PhotoError|problem|Fault)\(\s*"(\w+)"|FieldError\(\s*[\w"]+,\s*"(\w+)"|^    \d+: \("(\w+)"',
+    re.MULTILINE,
+)
+READERS = ("photos.py", "details.py")  # of data_modelling/inference: what the app has read
+
+
+def raised_codes() -> set[str]:
+    inference = ROOT / "data_modelling" / "inference"
+    files = [*ROOT.glob("app/*.py"), *(inference / name for name in READERS)]
+    return {code for file in files for match in RAISES.findall(file.read_text()) for code in match if code}
+
+
+def test_every_code_in_the_source_is_in_the_table_and_every_one_of_the_table_occurs():
+    assert raised_codes() == set(CODES)
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_meanings_are_short_and_fit_a_table(code):
+    assert CODES[code].meaning.isprintable()
+    assert "|" not in CODES[code].meaning
+    assert len(CODES[code].meaning) < 100

@@ -1,0 +1,156 @@
+"""The real server in a process of its own."""
+
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+from urllib.parse import urlsplit
+
+import pytest
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import encode_multipart
+
+from app import __main__ as command
+from app.server import BoundedBuffer
+from app.settings import MEGABYTE
+from tests.app.conftest import form, photo
+from tools.serving import ROOT, served
+
+TIMEOUT = 60  # seconds; far above what is ever needed
+
+
+@pytest.fixture(scope="module")
+def server(bundles, tmp_path_factory):
+    log = tmp_path_factory.mktemp("server") / "log"
+    with served(log, {"BUNDLES": str(bundles), "MAX_UPLOAD_MB": "20"}) as running:
+        yield running
+
+
+def ask(url: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None):
+    """(status, headers, body) of one request."""
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=TIMEOUT)
+    try:
+        connection.request(method, path, body, headers or {})
+        response = connection.getresponse()
+        return response.status, response.headers, response.read()
+    finally:
+        connection.close()
+
+
+def post(url: str, data: bytes, path: str = "/api/v1/predictions", **headers: str):
+    boundary, body = encode_multipart(MultiDict(form(data, age="83.25", site="scalp")))
+    return ask(
+        url, "POST", path, body, {"Content-Type": f"multipart/form-data; boundary={boundary}", **headers}
+    )
+
+
+def test_a_photo_is_answered_and_nothing_of_it_is_logged(server):
+    status, headers, _ = post(server.url, photo())
+    assert status == 200
+    assert "Set-Cookie" not in headers
+    assert "Server" not in headers
+    ask(server.url, "GET", "/IMG_secret.jpg?name=secret")
+    log = server.log.read_text()
+    assert f"{headers['X-Request-Id']} POST api.predictions 200" in log
+    assert not any(word in log for word in ("IMG_secret", "secret", "83.25", "scalp"))
+
+
+@pytest.mark.parametrize("path", ["/", "/api/v1/predictions"])
+@pytest.mark.parametrize("megabytes", [21, 60])
+def test_a_body_that_is_too_large_is_answered_in_the_right_form(server, path, megabytes):
+    status, headers, body = post(server.url, bytes(megabytes * MEGABYTE), path)
+    assert status == 413
+    assert headers["Content-Type"].startswith("text/html" if path == "/" else "application/problem+json")
+    assert b"at most 20 MB" in body
+
+
+def test_a_body_without_a_length_is_bounded_too(server):
+    chunks = (bytes(MEGABYTE) for _ in range(25))
+    headers = {"Content-Type": "multipart/form-data; boundary=b", "Transfer-Encoding": "chunked"}
+    connection = http.client.HTTPConnection(urlsplit(server.url).netloc, timeout=TIMEOUT)
+    connection.request("POST", "/api/v1/predictions", chunks, headers, encode_chunked=True)
+    assert connection.getresponse().status == 413
+    connection.close()
+
+
+def test_a_photo_of_nineteen_megabytes_is_answered(server):
+    data = photo()
+    assert post(server.url, data + bytes(19 * MEGABYTE))[0] == 200
+
+
+def test_forwarded_host_reaches_the_app_behind_a_trusted_proxy_only(bundles, tmp_path):
+    headers = {
+        "Origin": "https://skin.example",
+        "X-Forwarded-Host": "skin.example",
+        "X-Forwarded-Proto": "https",
+    }
+    statuses = []
+    for proxies in ("0", "1"):
+        with served(tmp_path / proxies, {"BUNDLES": str(bundles), "TRUSTED_PROXIES": proxies}) as running:
+            statuses.append(post(running.url, photo(), **headers)[0])
+    assert statuses == [400, 200]
+
+
+def start(**environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the app that is expected to end by itself."""
+    return subprocess.run(
+        [sys.executable, "-m", "app"],
+        check=False,
+        cwd=ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+    )
+
+
+def sentences(stderr: str) -> list[str]:
+    """What stands on standard error beside the log."""
+    return [line for line in stderr.splitlines() if " WARNING " not in line and " INFO " not in line]
+
+
+def test_a_port_in_use_is_one_sentence(bundles):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        done = start(BUNDLES=str(bundles), PORT=port)
+    assert done.returncode == 2
+    (sentence,) = sentences(done.stderr)
+    assert f"port {port}" in sentence
+
+
+@pytest.mark.parametrize("environment", [{"PORT": "http"}, {"HOST": "no.such.host.invalid", "PORT": "0"}])
+def test_a_bad_setting_is_one_sentence(bundles, environment):
+    done = start(BUNDLES=str(bundles), **environment)
+    assert done.returncode == 2
+    assert len(sentences(done.stderr)) == 1
+
+
+def test_ctrl_c_ends_with_130(bundles, tmp_path):
+    with served(tmp_path / "log", {"BUNDLES": str(bundles)}) as running:
+        running.process.send_signal(signal.SIGINT)
+        assert running.process.wait(TIMEOUT) == 130
+    assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_bounded_buffer_keeps_what_fits_and_forgets_the_rest():
+    buffer = BoundedBuffer(4)
+    buffer.append(b"abcd")
+    assert (len(buffer), buffer.getfile().read()) == (4, b"abcd")
+    buffer.append(b"e")
+    assert (len(buffer), buffer.getfile().read()) == (5, b"")
+
+
+def test_public_host_is_warned_about(monkeypatch, caplog, bundles):
+    class Server:
+        effective_port = 1
+
+        def run(self):
+            """Ends at once, as after Ctrl-C."""
+
+    monkeypatch.setattr(command, "make_server", lambda _app, _settings: Server())
+    monkeypatch.setenv("BUNDLES", str(bundles))
+    monkeypatch.setenv("HOST", "0.0.0.0")
+    assert command.main() == 130
+    assert "without TLS" in caplog.text

@@ -1,0 +1,86 @@
+from dataclasses import FrozenInstanceError, fields
+from pathlib import Path
+
+import pytest
+
+from app.settings import MEGABYTE, SettingError, Settings, from_environment
+
+
+def test_an_empty_environment_gives_the_defaults():
+    assert from_environment({}) == from_environment({"PORT": " ", "HOST": ""}) == Settings()
+
+
+def test_every_setting_is_read():
+    environ = {
+        "HOST": "0.0.0.0",
+        "PORT": "9000",
+        "BUNDLES": "/models",
+        "BUNDLE": "isic2019",
+        "RATE_LIMIT": "5/second;100/hour",
+        "TRUSTED_PROXIES": "2",
+        "TRUSTED_HOSTS": "a.example, b.example:8000,",
+        "MAX_UPLOAD_MB": "5",
+    }
+    assert set(environ) == {field.name.upper() for field in fields(Settings)}
+    assert from_environment(environ) == Settings(
+        host="0.0.0.0",
+        port=9000,
+        bundles=Path("/models"),
+        bundle="isic2019",
+        rate_limit="5/second;100/hour",
+        trusted_proxies=2,
+        trusted_hosts=("a.example", "b.example:8000"),
+        max_upload_mb=5,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "65536"),
+        ("PORT", "-1"),
+        ("PORT", "٣"),
+        ("PORT", "8000.0"),
+        ("BUNDLE", "../elsewhere"),
+        ("BUNDLE", ".."),
+        ("RATE_LIMIT", "often"),
+        ("RATE_LIMIT", "0"),
+        ("TRUSTED_PROXIES", "one"),
+        ("MAX_UPLOAD_MB", "0"),
+        ("MAX_UPLOAD_MB", "20MB"),
+    ],
+)
+def test_a_bad_value_is_one_sentence_with_its_name(name, value):
+    with pytest.raises(SettingError) as error:
+        from_environment({name: value})
+    text = str(error.value)
+    assert text.startswith(f"{name} must ")
+    assert value in text
+    assert "\n" not in text
+
+
+@pytest.mark.parametrize(
+    ("host", "public"),
+    [
+        ("127.0.0.1", False),
+        ("127.8.8.8", False),
+        ("::1", False),
+        ("localhost", False),
+        ("0.0.0.0", True),
+        ("::", True),
+        ("192.168.1.20", True),
+        ("my-machine", True),
+    ],
+)
+def test_public_hosts(host, public):
+    assert Settings(host=host).is_public is public
+
+
+def test_upload_limit_leaves_room_for_the_other_fields():
+    settings = Settings(max_upload_mb=3)
+    assert settings.max_photo_bytes == 3 * MEGABYTE < settings.max_body_bytes
+
+
+def test_settings_do_not_change():
+    with pytest.raises(FrozenInstanceError):
+        Settings().port = 1  # type: ignore[misc]

@@ -1,0 +1,95 @@
+"""A valid bundle of a few kB whose answer follows from the photo's mean colour: no training needed."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+
+from data_modelling.inference.bundle import write_sums
+from data_modelling.inference.details import WIDTH
+from data_modelling.inference.diagnoses import codes
+
+EDGE = 16  # pixels
+CODES = codes("ham10000")
+
+
+def make_tiny_bundle(folder: Path, version: str = "1.0") -> Path:
+    """Write the bundle: red photos are melanoma, green ones nevi, blue ones vascular; age adds to melanoma."""
+    folder.mkdir(parents=True)
+    onnx.save(_model(), folder / "model.onnx")
+    (folder / "model.keras").write_bytes(b"not read by the app")
+    (folder / "README.md").write_text("A bundle for tests.\n")
+    (folder / "metadata.json").write_text(json.dumps(_metadata(folder.name, version)))
+    (folder / "metrics.json").write_text(json.dumps(METRICS))
+    write_sums(folder)
+    return folder
+
+
+METRICS = {
+    "thresholds": {
+        "cancer": {
+            "threshold": 0.25,
+            "sensitivity": 0.9,
+            "positives": 1640,
+            "missed": 164,
+            "negatives": 6860,
+            "flagged": 1372,
+        }
+    }
+}
+
+
+def _metadata(name: str, version: str) -> dict[str, object]:
+    return {
+        "name": name,
+        "version": version,
+        "task": "ham10000",
+        "classes": list(CODES),
+        "details_width": WIDTH,
+        "edge": EDGE,
+        "temperature": 1.0,
+        "decision_prior": dict.fromkeys(CODES, 1 / len(CODES)),
+        "thresholds": {"cancer": 0.25, "melanoma": 0.15},
+    }
+
+
+def _model() -> onnx.ModelProto:
+    colours = np.zeros((3, len(CODES)), np.float32)  # from the mean of red, green, blue (0-255) to logits
+    for channel, code in enumerate(("MEL", "NV", "VASC")):
+        colours[channel, CODES.index(code)] = 5 / 255
+    details = np.zeros((WIDTH, len(CODES)), np.float32)
+    details[0, CODES.index("MEL")] = 0.5
+    nodes = [
+        helper.make_node("Transpose", ["photo"], ["channels_first"], perm=[0, 3, 1, 2]),
+        helper.make_node("Identity", ["photo"], ["feature_map"]),
+        helper.make_node("GlobalAveragePool", ["channels_first"], ["pooled"]),
+        helper.make_node("Flatten", ["pooled"], ["embedding"]),
+        helper.make_node("MatMul", ["embedding", "colours"], ["from_photo"]),
+        helper.make_node("MatMul", ["details", "by_details"], ["from_details"]),
+        helper.make_node("Add", ["from_photo", "from_details"], ["logits"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [_tensor("photo", "N", EDGE, EDGE, 3), _tensor("details", "N", WIDTH)],
+        [
+            _tensor("logits", "N", len(CODES)),
+            _tensor("feature_map", "N", EDGE, EDGE, 3),
+            _tensor("embedding", "N", 3),
+        ],
+        [_constant("colours", colours), _constant("by_details", details)],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(model)
+    return model
+
+
+def _tensor(name: str, *shape: str | int) -> onnx.ValueInfoProto:
+    return helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+
+
+def _constant(name: str, values: NDArray[np.float32]) -> onnx.TensorProto:
+    return numpy_helper.from_array(values, name)
