@@ -1,0 +1,36 @@
+# The map of the project. `make help` lists the targets; PYTHON=python3.12 chooses another Python.
+PYTHON ?= python3
+NAME ?= ham10000
+ALL := .venv/all/bin/python
+.DEFAULT_GOAL := help
+.PHONY: app test test-all lint train screenshots clean help
+
+app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, e.g. PORT=8080 make app)
+	@$(PYTHON) tools/environment.py app
+	@.venv/app/bin/python -m app
+
+test: lint ## install everything, check the code, run all tests but the slow ones
+	@$(ALL) -m pytest -m "not slow" --cov --cov-report=term:skip-covered
+
+test-all: lint ## run all tests, the slow ones too
+	@$(ALL) -m pytest --cov --cov-report=term:skip-covered
+
+lint: .venv/all ## check style (ruff) and types (mypy)
+	@$(ALL) -m ruff check && $(ALL) -m ruff format --check
+	@$(ALL) -m mypy
+
+train: .venv/all ## train DATA/runs/ham10000 from its settings; NAME=smoke takes data_modelling/configs/smoke.toml
+	@$(ALL) -m data_modelling.train --config data_modelling/configs/$(NAME).toml --out DATA/runs/$(NAME)
+
+screenshots: .venv/all ## make the pictures in docs/screenshots again
+	@$(ALL) -m tools.screenshots docs/screenshots
+
+clean: ## remove the environments and all caches; DATA stays
+	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov
+
+help: ## list the targets
+	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 13
+
+.PHONY: .venv/all
+.venv/all:
+	@$(PYTHON) tools/environment.py all
