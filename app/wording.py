@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask
 
 from data_modelling.inference.details import Details
-from data_modelling.inference.predictor import Answer
+from data_modelling.inference.predictor import Answer, ClassProbability
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
 
@@ -122,9 +122,9 @@ def cost(metrics: dict[str, Any]) -> Cost | None:
     return Cost(*(int(found[name]) for name in names)) if all(name in found for name in names) else None
 
 
-def decided(answer: Answer) -> str:
-    """The name of the class that the model decides for."""
-    return next(one.name for one in answer.classes if one.code == answer.decision)
+def decided(answer: Answer) -> ClassProbability:
+    """The class that the model decides for."""
+    return next(one for one in answer.classes if one.code == answer.decision)
 
 
 def init_app(app: Flask) -> None:

@@ -1,13 +1,19 @@
 import base64
+import json
 import re
+import shutil
 from html.parser import HTMLParser
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 from PIL import Image
 
+from app import create_app
+from app.settings import Settings
 from app.wording import REFUSALS, SITE_GROUPS, STATUSES, percent
+from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.details import SITE_NAMES, SITES
 from tests.app.conftest import encoded, form, photo
 
@@ -216,3 +222,18 @@ def test_without_a_bundle_the_page_says_so(orphan: FlaskClient, method):
 
 def test_refusals_are_faults_of_the_photo():
     assert all(code.startswith("photo_") for code in REFUSALS)
+
+
+def test_a_rare_cancer_class_below_the_threshold_is_never_named_without_a_word_of_warning(
+    bundles: Path, tmp_path: Path
+):
+    """With a decision prior that favours basal cell carcinoma, a green photo is decided so: at 1 % or less."""
+    folder = Path(shutil.copytree(bundles / "ham10000", tmp_path / "ham10000"))
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["decision_prior"]["BCC"] = 1e-9
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_sums(folder)
+    client = create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
+    page = client.post("/", **encoded(form(photo("green")))).get_data(as_text=True)
+    assert "No cancer class stands out" in page
+    assert "decides for: basal cell carcinoma. Its probability is below the threshold" in page

@@ -1,6 +1,10 @@
 """What the README lists is held against the code. The lists stand between two comments of their name."""
 
+import json
 import re
+import shlex
+import shutil
+import subprocess
 from dataclasses import fields
 from pathlib import Path
 
@@ -8,6 +12,8 @@ import pytest
 
 from app.problems import CODES
 from app.settings import Settings
+from tests.conftest import skip_unless_ci
+from tools.serving import served
 
 ROOT = Path(__file__).parents[2]
 
@@ -57,3 +63,22 @@ def test_meanings_are_short_and_fit_a_table(code):
     assert CODES[code].meaning.isprintable()
     assert "|" not in CODES[code].meaning
     assert len(CODES[code].meaning) < 100
+
+
+def test_the_curl_line_gives_seven_probabilities_that_sum_to_one(tmp_path):
+    if shutil.which("curl") is None:
+        skip_unless_ci("curl is not installed")
+    line = re.search(r"^curl .*$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert line is not None
+    with served(tmp_path / "log", {"BUNDLES": str(ROOT / "DATA" / "models")}) as running:
+        command = shlex.split(line[0].replace("http://127.0.0.1:8000", running.url))
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True, timeout=60)
+    answer = json.loads(done.stdout)
+    assert len(answer["probabilities"]) == 7
+    assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+
+
+def test_every_file_that_the_readme_links_to_is_there():
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text())
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
