@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from data_modelling.datasets.photo_files import opens
-from data_modelling.inference.details import PARSERS
+from data_modelling.inference.details import PARSERS, Details
 from data_modelling.inference.errors import FieldError, InputError
 
 # image_id: file name without ending. path: of the photo. diagnosis: a class code of the task.
@@ -93,6 +93,13 @@ def checked_table(
     if usable.empty:
         raise InputError(f"No photo of the data set can be used:\n{report}")
     return usable[list(COLUMNS)], report
+
+
+def details_of(table: pd.DataFrame) -> list[Details]:
+    """The patient details of each row of a table, None where missing."""
+    columns = table[list(PARSERS)].astype(object)
+    known = columns.where(columns.notna(), None)
+    return [Details(*row) for row in known.itertuples(index=False)]
 
 
 def _with_details(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -65,13 +65,13 @@ def results(values: dict[str, Any]) -> str:
 def update_block(path: Path, name: str, text: str) -> None:
     """Replace what stands between `<!-- NAME -->` and `<!-- /NAME -->` in a markdown file."""
     old = path.read_text()
-    pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n<!-- /{re.escape(name)} -->)", re.DOTALL)
+    pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)
     if not pattern.search(old):
         raise InputError(
             f"{path} has no block <!-- {name} --> ... <!-- /{name} -->; put one where the table belongs."
         )
     with replaced_when_whole(path) as temporary:
-        temporary.write_text(pattern.sub(lambda found: found[1] + text + found[2], old))
+        temporary.write_text(pattern.sub(lambda found: f"{found[1]}{text}\n{found[2]}", old))
 
 
 def _about(metadata: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from data_modelling.datasets import DATASETS
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
+from data_modelling.datasets.table import details_of
 from data_modelling.evaluation.predictions import prediction_table, write_predictions
 from data_modelling.evaluation.report import LOCKED_TEST
 from data_modelling.inference.bundle import Bundle
@@ -87,16 +88,13 @@ def _logits(predictor: Predictor, table: pd.DataFrame) -> tuple[dict[str, np.nda
     """Logits by mode of the photos that decode, and the reasons of the others, with a progress bar."""
     found: dict[str, list[np.ndarray]] = {"photo": [], "both": []}
     broken = {}
-    columns = table[["age", "sex", "site"]].astype(object)
-    known = columns.where(columns.notna(), None)
-    for row, details in zip(
-        tqdm(table.itertuples(), "locked test", len(table)), known.itertuples(index=False), strict=True
-    ):
+    rows = zip(table["image_id"], table["path"], details_of(table), strict=True)
+    for image_id, path, details in tqdm(rows, "locked test", len(table)):
         try:
-            photo = read_photo(Path(row.path).read_bytes(), predictor.edge)
+            photo = read_photo(Path(path).read_bytes(), predictor.edge)
         except PhotoError as error:
-            broken[row.image_id] = str(error)
+            broken[image_id] = str(error)
             continue
         found["photo"].append(predictor.logits(photo, Details()))
-        found["both"].append(predictor.logits(photo, Details(*details)))
+        found["both"].append(predictor.logits(photo, details))
     return {mode: np.concatenate(values) for mode, values in found.items()}, broken

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modelling.datasets.table import details_of
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
@@ -46,9 +47,7 @@ def examples(
 
 def encode_table(table: pd.DataFrame) -> NDArray[np.float32]:
     """Encoded details (N, WIDTH) of a table's rows."""
-    columns = table[["age", "sex", "site"]].astype(object)
-    known = columns.where(columns.notna(), None)
-    return np.stack([encode(Details(*row)) for row in known.itertuples(index=False)])
+    return np.stack([encode(details) for details in details_of(table)])
 
 
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
