@@ -13,30 +13,35 @@ from data_modelling.inference.folder import photos_in, predict_folder, read_deta
 from data_modelling.inference.predictor import Predictor
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
-    parser = argparse.ArgumentParser(prog="data_modelling.predict", description="Judge a folder of photos.")
+    parser = argparse.ArgumentParser(
+        prog="python -m data_modelling.predict", description="Judge a folder of photos."
+    )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--images", type=Path, required=True, help="folder of photos (not recursive)")
     parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site")
     parser.add_argument("--out", type=Path, required=True, help="csv to write")
-    arguments = parser.parse_args()
+    options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        predictor = Predictor(load_bundle(arguments.bundle))
-        photos = photos_in(arguments.images)
-        details = read_details(arguments.details) if arguments.details else {}
-        for stem in sorted(set(details) - set(photos.paths)):
+        predictor = Predictor(load_bundle(options.bundle))
+        photos = photos_in(options.images)
+        details = read_details(options.details) if options.details else {}
+        if unknown := sorted(set(details) - set(photos.paths)):
             print(
-                f"warning: {arguments.details} names {stem}, which is no photo in {arguments.images}.",
-                file=sys.stderr,
+                f"warning: no photo for {len(unknown)} rows of the details: {_some(unknown)}", file=sys.stderr
             )
         if photos.other:
             print(f"{len(photos.other)} other files left alone: {', '.join(photos.other)}", file=sys.stderr)
-        failed = predict_folder(predictor, photos, details, arguments.out)
+        failed = predict_folder(predictor, photos, details, options.out)
         return [f"{stem}: {reason}" for stem, reason in failed]
 
     return run(command)
+
+
+def _some(names: list[str], shown: int = 10) -> str:
+    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
 
 
 if __name__ == "__main__":

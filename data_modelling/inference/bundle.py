@@ -3,6 +3,8 @@
 import hashlib
 import json
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,8 @@ from data_modelling.inference.diagnoses import TASKS, codes
 from data_modelling.inference.errors import BundleError
 
 SUMS = "SHA256SUMS"
+SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # as `sha256sum` writes them
+LARGEST_EDGE = 1024  # pixels
 REQUIRED = ("model.keras", "model.onnx", "metadata.json", "metrics.json", "README.md")
 
 
@@ -59,22 +63,23 @@ def write_sums(folder: Path) -> None:
     """Write SHA256SUMS over all files of a bundle, in the form that `sha256sum -c` reads."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if name != SUMS]
-    (folder / SUMS).write_text("".join(lines))
+    (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
 def _read_sums(folder: Path) -> dict[str, str]:
+    """Hash by file name."""
     try:
-        lines = (folder / SUMS).read_text().splitlines()
+        lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise BundleError(f"{folder / SUMS} cannot be read; restore the bundle.") from error
+        raise BundleError(f"{folder / SUMS} is missing or cannot be read; restore the bundle.") from error
     sums = {}
     for line in lines:
-        digest, separator, name = line.partition("  ")
-        if not separator or Path(name).is_absolute() or ".." in Path(name).parts:
+        parts = SUMS_LINE.fullmatch(line)
+        if parts is None or Path(parts[2]).is_absolute() or ".." in Path(parts[2]).parts:
             raise BundleError(
-                f"{folder / SUMS} has a line that is no hash and file name; restore the bundle."
+                f"{folder / SUMS} has a line that is no hash and file of the bundle; restore the bundle."
             )
-        sums[name] = digest
+        sums[parts[2]] = parts[1]
     return sums
 
 
@@ -89,8 +94,8 @@ def _sha256(path: Path) -> str:
 
 def _read_json(path: Path) -> dict[str, Any]:
     try:
-        values = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is no valid JSON; restore the bundle.") from error
     if not isinstance(values, dict):
         raise BundleError(f"{path} must hold an object; restore the bundle.")
@@ -100,23 +105,38 @@ def _read_json(path: Path) -> dict[str, Any]:
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
     """What the predictor relies on is there, of the right kind, and fits this program's task and encoder."""
     task = metadata.get("task")
-    if task not in TASKS or metadata.get("classes") != list(codes(task)):
+    if not isinstance(task, str) or task not in TASKS or metadata.get("classes") != list(codes(task)):
         raise BundleError(f"{path}: task and classes are not those of this program; update it or the bundle.")
     if metadata.get("details_width") != WIDTH:
         raise BundleError(f"{path}: details_width is not {WIDTH}; retrain the bundle for this program.")
-    numbers = {
-        "temperature": metadata.get("temperature"),
-        **{f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in codes(task)},
-        **{f"thresholds.{group}": _inner(metadata, "thresholds", group) for group in ("cancer", "melanoma")},
-    }
-    for name, value in numbers.items():
-        if not isinstance(value, (int, float)) or not math.isfinite(value) or value <= 0:
-            raise BundleError(f"{path}: {name} must be a number above 0; restore the bundle.")
     for name in ("name", "version"):
-        if not isinstance(metadata.get(name), str):
+        if not (isinstance(metadata.get(name), str) and metadata[name]):
             raise BundleError(f"{path}: {name} must be a text; restore the bundle.")
-    if not isinstance(metadata.get("edge"), int):
-        raise BundleError(f"{path}: edge must be a number of pixels; restore the bundle.")
+    edge = metadata.get("edge")
+    if not (isinstance(edge, int) and _is_number(edge) and 1 <= edge <= LARGEST_EDGE):
+        raise BundleError(
+            f"{path}: edge must be a whole number of pixels from 1 to {LARGEST_EDGE}; restore the bundle."
+        )
+    _check_numbers(path, metadata, codes(task))
+
+
+def _check_numbers(path: Path, metadata: dict[str, Any], classes: Iterable[str]) -> None:
+    divisors = {
+        "temperature": metadata.get("temperature"),
+        **{f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes},
+    }
+    for name, value in divisors.items():
+        if not (_is_number(value) and value > 0):
+            raise BundleError(f"{path}: {name} must be a number above 0; restore the bundle.")
+    for group in ("cancer", "melanoma"):
+        value = _inner(metadata, "thresholds", group)
+        if not (_is_number(value) and 0 <= value <= 1):
+            raise BundleError(f"{path}: thresholds.{group} must be a number from 0 to 1; restore the bundle.")
+
+
+def _is_number(value: Any) -> bool:
+    """Whether a JSON value is a finite number; to Python, true and false are numbers as well."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
 
 
 def _inner(metadata: dict[str, Any], key: str, inner: str) -> Any:

@@ -5,7 +5,7 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -21,13 +21,78 @@ DETAIL_COLUMNS = ("image", "age", "sex", "site")
 AHEAD = 4  # photos in flight a core: enough to keep the cores busy, few enough to need no memory
 SHOWN_EVERY = 200  # photos between two lines of progress
 
+WriteRow = Callable[[Iterable[str]], object]
+
 
 @dataclass(frozen=True)
 class Photos:
-    """paths by stem, sorted by code point; other: names of files with another ending."""
+    """paths by stem, sorted by code point; other: names of files that are no photos by their ending."""
 
     paths: dict[str, Path]
     other: tuple[str, ...]
+
+
+def photos_in(folder: Path) -> Photos:
+    """The photos of a folder, not recursive; InputError when there is none or two share a stem."""
+    try:
+        with os.scandir(folder) as entries:
+            # Without a regular file behind it (a broken link, a pipe) a name is no photo, whatever its ending.
+            files = {entry.name: entry.is_file() for entry in entries if not entry.is_dir()}
+    except OSError as error:
+        raise InputError(
+            f"{folder} is no folder that can be read; --images must name a folder of photos."
+        ) from error
+    paths: dict[str, Path] = {}
+    other = []
+    for name in sorted(files):
+        path = folder / name
+        if not files[name] or path.suffix.lower() not in ENDINGS:
+            other.append(name)
+        elif path.stem in paths:
+            raise InputError(
+                f"{folder} has two photos named {path.stem}: {paths[path.stem].name} and {name}; rename one."
+            )
+        else:
+            paths[path.stem] = path
+    if not paths:
+        raise InputError(f"{folder} holds no photo ({' '.join(ENDINGS)}).")
+    return Photos({stem: paths[stem] for stem in sorted(paths)}, tuple(other))
+
+
+def read_details(path: Path) -> dict[str, Details]:
+    """Details by stem from a csv with the columns image, age, sex, site, in any order, among others.
+
+    Raises InputError with the row, counted as a spreadsheet does, for a bad value or an image named twice.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = csv.reader(file, strict=True)
+            header = next(rows, [])
+            missing = [column for column in DETAIL_COLUMNS if column not in header]
+            if missing:
+                raise InputError(
+                    f"{path} lacks the column {missing[0]}; it needs {', '.join(DETAIL_COLUMNS)}."
+                )
+            return _details_by_image(path, header, rows)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} is no csv in UTF-8: {error}.") from error
+
+
+def _details_by_image(path: Path, header: list[str], rows: Iterable[list[str]]) -> dict[str, Details]:
+    found: dict[str, Details] = {}
+    for number, row in enumerate(rows, start=2):
+        if not row:
+            continue
+        values = dict.fromkeys(DETAIL_COLUMNS, "") | dict(zip(header, row, strict=False))
+        details, errors = parse_details(values)
+        if errors:
+            raise InputError(f"{path}, row {number}: {errors[0]} It says {values[errors[0].field]!r}.")
+        if values["image"] in found:
+            raise InputError(f"{path}, row {number}: {values['image']} stands there twice; keep one row.")
+        found[values["image"]] = details
+    return found
 
 
 def predict_folder(
@@ -36,80 +101,29 @@ def predict_folder(
     """Write `out` and, beside it, `.answers.csv` and `.errors.csv`; returns the photos that do not decode.
 
     details: by stem; a photo without is answered alone. The files appear when all photos are done.
+    Raises InputError when one of them cannot be written.
     """
     codes = [diagnosis.code for diagnosis in predictor.diagnoses]
     failed = []
     with ExitStack() as files:
-        rows = files.enter_context(_csv_file(out, ["image", *codes]))
-        answers = files.enter_context(
+        write_row = files.enter_context(_csv_file(out, ["image", *codes]))
+        write_answer = files.enter_context(
             _csv_file(beside(out, "answers"), ["image", "class", "status", "reasons"])
         )
-        errors = files.enter_context(_csv_file(beside(out, "errors"), ["image", "reason"]))
+        write_error = files.enter_context(_csv_file(beside(out, "errors"), ["image", "reason"]))
         for stem, result in _answers(predictor, photos, details):
             if isinstance(result, PhotoError):
                 failed.append((stem, str(result)))
-                errors.writerow([stem, f"{result.code}: {result}"])
+                write_error([stem, f"{result.code}: {result}"])
             else:
-                rows.writerow([stem, *(f"{result.probabilities[code]:.{DIGITS}f}" for code in codes)])
-                answers.writerow([stem, result.decision, result.status, ";".join(result.reasons)])
+                write_row([stem, *(f"{result.probabilities[code]:.{DIGITS}f}" for code in codes)])
+                write_answer([stem, result.decision, result.status, ";".join(result.reasons)])
     return failed
 
 
 def beside(out: Path, kind: str) -> Path:
     """`p.csv` to `p.<kind>.csv`."""
     return out.with_name(f"{out.stem}.{kind}.csv")
-
-
-def photos_in(folder: Path) -> Photos:
-    """The photos of a folder, not recursive; InputError when there is none or two share a stem."""
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {folder}; --images must name a folder of photos.")
-    paths: dict[str, Path] = {}
-    other = []
-    for entry in os.scandir(folder):
-        stem, ending = os.path.splitext(entry.name)
-        if not entry.is_file():
-            continue
-        if ending.lower() not in ENDINGS:
-            other.append(entry.name)
-        elif stem in paths:
-            raise InputError(
-                f"{folder} has two photos named {stem}: {paths[stem].name} and {entry.name}; rename one."
-            )
-        else:
-            paths[stem] = Path(entry.path)
-    if not paths:
-        raise InputError(f"{folder} holds no photo ({' '.join(ENDINGS)}).")
-    return Photos({stem: paths[stem] for stem in sorted(paths)}, tuple(sorted(other)))
-
-
-def read_details(path: Path) -> dict[str, Details]:
-    """Details by stem from a csv with the columns image, age, sex, site; InputError with row for bad values."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            missing = [column for column in DETAIL_COLUMNS if column not in (reader.fieldnames or ())]
-            if missing:
-                raise InputError(
-                    f"{path} lacks the column {missing[0]}; it needs {', '.join(DETAIL_COLUMNS)}."
-                )
-            return dict(_details_rows(path, reader))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path} cannot be read as csv: {error}.") from error
-
-
-def _details_rows(path: Path, reader: "csv.DictReader[str]") -> Iterator[tuple[str, Details]]:
-    seen = set()
-    for row in reader:
-        where = f"{path}, row {reader.line_num}"
-        values = {column: row[column] or "" for column in DETAIL_COLUMNS}
-        details, errors = parse_details(values)
-        if errors:
-            raise InputError(f"{where}: {errors[0]} It says {values[errors[0].field]!r}.")
-        if values["image"] in seen:
-            raise InputError(f"{where}: {values['image']} stands there twice; keep one row.")
-        seen.add(values["image"])
-        yield values["image"], details
 
 
 def _answers(
@@ -124,8 +138,9 @@ def _answers(
             if len(waiting) >= cores * AHEAD:
                 first, future = waiting.popleft()
                 yield first, future.result()
-        for stem, future in waiting:
-            yield stem, future.result()
+        while waiting:
+            first, future = waiting.popleft()
+            yield first, future.result()
 
 
 def _answer(predictor: Predictor, path: Path, details: Details) -> Answer | PhotoError:
@@ -138,15 +153,22 @@ def _answer(predictor: Predictor, path: Path, details: Details) -> Answer | Phot
 
 
 @contextmanager
-def _csv_file(path: Path, header: list[str]) -> Iterator["csv._writer"]:
-    """A csv writer on a file that appears when the block ends well."""
-    with (
-        replaced_when_whole(path) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
+def _csv_file(path: Path, header: list[str]) -> Iterator[WriteRow]:
+    """A function that writes rows to a file, which appears when the block ends well."""
+    if path.is_dir():
+        raise InputError(f"{path} cannot be written: it is a folder.")
+    with ExitStack() as files:
+        try:
+            temporary = files.enter_context(replaced_when_whole(path))
+            # A file name that is no UTF-8 is written with its bytes escaped.
+            file = files.enter_context(
+                temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+            )
+        except OSError as error:
+            raise InputError(f"{path} cannot be written: {error.strerror}.") from error
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        yield writer
+        yield writer.writerow
 
 
 def _with_progress(photos: dict[str, Path]) -> Iterator[tuple[str, Path]]:

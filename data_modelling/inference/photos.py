@@ -100,7 +100,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     crop: default the centre square. Returns (edge, edge, 3) uint8 RGB.
 
     A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice
-    `edge`, in training as in serving, so that the two never differ.
+    `edge`, in training as in serving, so that the two never differ. Resizing is Pillow's antialiased
+    bilinear one within the photo: an outermost pixel may see one pixel's width beyond the crop.
 
     Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated,
     photo_broken (does not decode), and FieldError for a crop that leaves the photo.

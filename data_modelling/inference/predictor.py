@@ -68,12 +68,15 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         """Raises BundleError when model.onnx cannot be run or does not fit its metadata."""
+        if len(TASKS[bundle.task]) == 1:
+            raise BundleError(f"{bundle.folder} is of the task {bundle.task}, which cannot be answered yet.")
         self.bundle = bundle
         self.edge = int(bundle.metadata["edge"])
         self.diagnoses = TASKS[bundle.task]
         self._temperature = float(bundle.metadata["temperature"])
         self._decision_prior = np.array([bundle.metadata["decision_prior"][d.code] for d in self.diagnoses])
-        self._thresholds = {name: float(value) for name, value in bundle.metadata["thresholds"].items()}
+        self._cancer_threshold = float(bundle.metadata["thresholds"]["cancer"])
+        self._melanoma_threshold = float(bundle.metadata["thresholds"]["melanoma"])
         self._cancer = cancer_columns(bundle.task)
         self._melanoma = melanoma_column(bundle.task)
         self._session = _session(bundle)
@@ -119,7 +122,7 @@ class Predictor:
             probabilities={one.code: one.probability for one in classes},
             classes=tuple(sorted(classes, key=lambda one: -one.probability)),
             cancer_probability=cancer,
-            cancer_threshold=self._thresholds["cancer"],
+            cancer_threshold=self._cancer_threshold,
             model={"name": self.bundle.name, "version": self.bundle.version, "sha256": self.bundle.sha256},
         )
 
@@ -130,8 +133,8 @@ class Predictor:
         reasons = [
             code
             for code, holds in (
-                (CANCER_THRESHOLD, cancer >= self._thresholds["cancer"]),
-                (MELANOMA_THRESHOLD, melanoma >= self._thresholds["melanoma"]),
+                (CANCER_THRESHOLD, cancer >= self._cancer_threshold),
+                (MELANOMA_THRESHOLD, melanoma >= self._melanoma_threshold),
                 (PHONE_PHOTO, dermatoscope is False),
             )
             if holds
@@ -142,25 +145,29 @@ class Predictor:
 
     def _check_session(self) -> None:
         """One run on an empty photo, so that a model of another shape is found at start."""
+        model = self.bundle.folder / "model.onnx"
         blank = np.zeros((self.edge, self.edge, 3), np.uint8)
         try:
-            shape = self.logits(blank, Details()).shape
+            logits = self.logits(blank, Details())
         except Exception as error:  # onnxruntime's exceptions share no base class of its own
-            raise BundleError(
-                f"{self.bundle.folder / 'model.onnx'} does not take what metadata.json says: {error}"
-            ) from error
-        if shape != (1, len(self.diagnoses)):
-            raise BundleError(f"{self.bundle.folder / 'model.onnx'} does not give one logit a class.")
+            raise BundleError(f"{model} does not take what metadata.json says: {_one_line(error)}") from error
+        if logits.shape != (1, len(self.diagnoses)):
+            raise BundleError(f"{model} does not give one logit a class; restore the bundle.")
+        if not np.isfinite(logits).all():
+            raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
 
 
 def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # best for single photos; the cores are used by requests side by side
     options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised as well
+    model = bundle.folder / "model.onnx"
     try:
-        return onnxruntime.InferenceSession(
-            str(bundle.folder / "model.onnx"), options, providers=["CPUExecutionProvider"]
-        )
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class of its own
-        raise BundleError(f"{bundle.folder / 'model.onnx'} cannot be loaded: {error}") from error
+        raise BundleError(f"{model} cannot be loaded: {_one_line(error)}") from error
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())

@@ -1,0 +1,28 @@
+"""Bundles of a few kB whose answers can be worked out by hand."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_modelling.inference.bundle import write_sums
+from tests.app.tiny_bundle import make_tiny_bundle
+
+MakeBundle = Callable[..., Path]
+
+
+@pytest.fixture
+def make_bundle(tmp_path: Path) -> MakeBundle:
+    """Writes a valid bundle, with changes to its metadata: None takes a key away."""
+
+    def make(**changes: Any) -> Path:
+        folder = make_tiny_bundle(tmp_path / "tiny")
+        metadata = json.loads((folder / "metadata.json").read_text()) | changes
+        kept = {key: value for key, value in metadata.items() if value is not None}
+        (folder / "metadata.json").write_text(json.dumps(kept))
+        write_sums(folder)
+        return folder
+
+    return make

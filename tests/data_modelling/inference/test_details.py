@@ -1,0 +1,115 @@
+import pytest
+
+from data_modelling.inference.details import SITE_NAMES, SITES, WIDTH, Details, encode, parse_details
+
+HAM10000 = "abdomen acral back chest ear face foot genital hand lower_extremity neck scalp trunk unknown upper_extremity"
+ISIC_2019 = "anterior_torso head/neck lateral_torso lower_extremity oral/genital palms/soles posterior_torso upper_extremity"
+ISIC_2020 = "head/neck lower_extremity oral/genital palms/soles torso upper_extremity"
+
+
+def parsed(**fields):
+    details, errors = parse_details(fields)
+    return details, [(error.field, error.code) for error in errors]
+
+
+@pytest.mark.parametrize("name", sorted({*HAM10000.split(), *ISIC_2019.split(), *ISIC_2020.split()}))
+def test_every_site_of_the_data_sets_is_accepted(name):
+    details, errors = parsed(site=name.replace("_", " "))
+    assert errors == []
+    assert details.site in ((None,) if name == "unknown" else SITES)
+
+
+def test_names_of_one_region_are_one_site():
+    read = {
+        name: parsed(site=name)[0].site
+        for name in ("back", "posterior torso", " Back ", "trunk", "torso", "EAR")
+    }
+    assert read == {
+        "back": "posterior torso",
+        "posterior torso": "posterior torso",
+        " Back ": "posterior torso",
+        "trunk": "torso",
+        "torso": "torso",
+        "EAR": "head/neck",
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "age"),
+    [
+        ("0", 0),
+        ("120", 120),
+        ("45.0", 45),
+        (" 45 ", 45),
+        ("0.5", 0.5),
+        (".5", 0.5),
+        ("007", 7),
+        ("", None),
+        ("  ", None),
+    ]
+    + [("unknown", None), ("Unknown", None)],
+)
+def test_age_accepted(text, age):
+    assert parsed(age=text) == (Details(age=age), [])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nan",
+        "inf",
+        "1e1",
+        "-1",
+        "-0",
+        "+5",
+        "120.1",
+        "121",
+        "\u0663\u0664",
+        "\uff14\uff15",
+        "4 5",
+        "1_0",
+        ".",
+        "1.2.3",
+        "45 years",
+        "0x10",
+    ]
+    + ["9" * 400, "4\x005", "None", "1,5"],
+)
+def test_age_refused(text):
+    assert parsed(age=text) == (Details(), [("age", "age_range")])
+
+
+@pytest.mark.parametrize(
+    ("text", "sex"), [("female", "female"), (" MALE ", "male"), ("", None), ("unknown", None)]
+)
+def test_sex_accepted(text, sex):
+    assert parsed(sex=text) == (Details(sex=sex), [])
+
+
+def test_every_wrong_field_is_reported_and_the_others_are_read():
+    assert parsed(age="old", sex="m", site="back") == (
+        Details(site="posterior torso"),
+        [("age", "age_range"), ("sex", "sex_unknown_value")],
+    )
+    _, errors = parse_details({"site": "moon"})
+    assert [error.code for error in errors] == ["site_unknown_value"]
+    assert all(name in str(errors[0]) for name in SITE_NAMES)
+
+
+def test_absent_fields_are_not_known():
+    assert parsed() == (Details(), [])
+
+
+def test_encoding_by_hand():
+    # (75 - 50) / 25, age known; female, male, not known; the eight sites in order, not known
+    known = [1, 0] + [0, 1, 0] + [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    nothing = [0, 1] + [0, 0, 1] + [0, 0, 0, 0, 0, 0, 0, 0, 1]
+    assert encode(Details(75, "male", "posterior torso")).tolist() == known
+    assert encode(Details()).tolist() == nothing
+    assert encode(Details(age=0)).tolist() == [-2, 0] + nothing[2:]
+    assert encode(Details()).dtype == "float32"
+    assert len(known) == WIDTH == 14
+
+
+def test_the_smallest_age_is_not_the_same_as_no_age():
+    assert encode(Details(age=50)).tolist() != encode(Details()).tolist()

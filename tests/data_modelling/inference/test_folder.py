@@ -1,0 +1,243 @@
+import os
+import threading
+import weakref
+from io import BytesIO
+
+import pytest
+from PIL import Image
+
+from data_modelling.inference import folder
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.details import Details
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.folder import beside, photos_in, predict_folder, read_details
+from data_modelling.inference.predictor import Predictor
+
+
+def photo(colour="red"):
+    file = BytesIO()
+    Image.new("RGB", (30, 20), colour).save(file, "PNG")
+    return file.getvalue()
+
+
+@pytest.fixture
+def predictor(make_bundle):
+    return Predictor(load_bundle(make_bundle()))
+
+
+@pytest.fixture
+def images(tmp_path):
+    """Makes a folder of files with these names."""
+
+    def make(*names, content=b""):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        for name in names:
+            (tmp_path / "images" / name).write_bytes(content)
+        return tmp_path / "images"
+
+    return make
+
+
+# Photos
+
+
+def test_photos_by_code_point_and_ending_in_any_case(images):
+    found = photos_in(images("b.jpg", "a.JPG", "B.Jpeg", "é.png", "a-1.webp", "a.b.PNG", "10.dcm", "9.jpg"))
+    assert list(found.paths) == ["10", "9", "B", "a", "a-1", "a.b", "b", "é"]
+    assert found.paths["a.b"].name == "a.b.PNG"
+    assert found.other == ()
+
+
+def test_other_files_are_named_and_folders_left_alone(images):
+    root = images("a.jpg", "notes.txt", "a.csv", ".jpg", "jpg", "a.jpg.part")
+    (root / "deeper.jpg").mkdir()
+    (root / "deeper.jpg" / "b.jpg").write_bytes(b"")
+    (root / "lost.jpg").symlink_to(root / "gone.jpg")
+    os.mkfifo(root / "pipe.jpg")  # would be waited for without end
+    found = photos_in(root)
+    assert list(found.paths) == ["a"]
+    assert found.other == (".jpg", "a.csv", "a.jpg.part", "jpg", "lost.jpg", "notes.txt", "pipe.jpg")
+
+
+def test_a_link_to_a_photo_is_a_photo(images, tmp_path):
+    root = images("a.jpg")
+    (tmp_path / "elsewhere.jpg").write_bytes(b"")
+    (root / "b.jpg").symlink_to(tmp_path / "elsewhere.jpg")
+    assert list(photos_in(root).paths) == ["a", "b"]
+
+
+def test_two_photos_of_one_stem(images):
+    with pytest.raises(InputError, match=r"has two photos named a: a\.PNG and a\.jpg; rename one\."):
+        photos_in(images("a.jpg", "a.PNG", "b.jpg"))
+
+
+def test_no_photo(images):
+    with pytest.raises(InputError, match="holds no photo"):
+        photos_in(images("notes.txt"))
+
+
+@pytest.mark.parametrize("name", ["gone", "file"])
+def test_no_folder(tmp_path, name):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(
+        InputError, match="is no folder that can be read; --images must name a folder of photos"
+    ):
+        photos_in(tmp_path / name)
+
+
+# Details
+
+
+@pytest.fixture
+def details_csv(tmp_path):
+    """Makes a csv of this content."""
+
+    def make(content):
+        path = tmp_path / "details.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return make
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "image,age,sex,site\na,45,male,back\nb,,unknown,\n",
+        "image,age,sex,site\r\na,45.0,MALE,posterior torso\r\nb\r\n",
+        "\ufeffimage,age,sex,site\na,45,male,back\n\nb,,,\n\n",
+        'site,note,sex,age,image\nback,"two\nlines, ""quoted""",male,45,a\n,,,,b',
+    ],
+)
+def test_details_by_image(details_csv, content):
+    assert read_details(details_csv(content)) == {"a": Details(45, "male", "posterior torso"), "b": Details()}
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "lacks the column image; it needs image, age, sex, site."),
+        ("image,age,sex\na,1,male\n", "lacks the column site; "),
+        ("image;age;sex;site\n", "lacks the column image; "),
+        (
+            "image,age,sex,site\na,1,male,back\nb,old,male,back\n",
+            ", row 3: Age must be a number from 0 to 120",
+        ),
+        ("image,age,sex,site\na,nan,male,back\n", ", row 2: Age must be .* It says 'nan'."),
+        ("image,age,sex,site\na,1,m,back\n", ", row 2: Sex must be .* It says 'm'."),
+        ("image,age,sex,site\na,1,,moon\n", ", row 2: Site must be .* It says 'moon'."),
+        # As a spreadsheet counts them: empty rows too, and a row of two lines once.
+        ('image,age,sex,site,x\n\na,1,,,"1\n2"\nb,-1,,\n', ", row 4: Age"),
+        ("image,age,sex,site\na,1,,\na,2,,\n", ", row 3: a stands there twice; keep one row."),
+        ('image,age,sex,site\na,1,,"back\nb,2,,\n', "is no csv in UTF-8: "),
+        (b"image,age,sex,site\n\xe4,1,,\n", "is no csv in UTF-8: "),
+    ],
+)
+def test_details_refused(details_csv, content, said):
+    path = details_csv(content)
+    with pytest.raises(InputError, match=f"^{path}.*{said}") as caught:
+        read_details(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_absent_details(tmp_path):
+    with pytest.raises(InputError, match=r"gone\.csv cannot be read: No such file or directory\.$"):
+        read_details(tmp_path / "gone.csv")
+
+
+# Answers
+
+
+def test_files_beside():
+    assert [str(beside(folder.Path(out), "errors")) for out in ("x/p.csv", "p", "a.b.csv")] == [
+        "x/p.errors.csv",
+        "p.errors.csv",
+        "a.b.errors.csv",
+    ]
+
+
+def test_a_file_that_cannot_be_read_is_listed(predictor, images, tmp_path):
+    root = images("a.png", "b.png", content=photo())
+    photos = photos_in(root)
+    (root / "a.png").unlink()
+    failed = predict_folder(predictor, photos, {}, tmp_path / "p.csv")
+    reason = f"{root / 'a.png'} cannot be read: No such file or directory."
+    assert failed == [("a", reason)]
+    assert (tmp_path / "p.errors.csv").read_text() == f"image,reason\na,photo_unreadable: {reason}\n"
+
+
+def test_names_that_csv_must_quote_and_names_that_are_no_text(predictor, images, tmp_path):
+    root = images('a,"b".png', "c\nd.png", content=photo())
+    odd = os.fsencode(root) + b"/\xff.png"
+    try:
+        with open(odd, "wb") as file:  # noqa: PTH123 - a Path holds no bytes
+            file.write(photo())
+    except OSError:  # macOS takes UTF-8 only
+        odd = None
+    predict_folder(predictor, photos_in(root), {}, tmp_path / "p.csv")
+    lines = (tmp_path / "p.answers.csv").read_text(encoding="utf-8").split("\n", 1)[1]
+    said = ",MEL,higher_concern,cancer_threshold;melanoma_threshold\n"
+    assert lines == f'"a,""b"""{said}"c\nd"{said}' + (f"\\udcff{said}" if odd else "")
+
+
+def test_nothing_appears_when_a_run_is_stopped(predictor, images, tmp_path, monkeypatch):
+    photos = photos_in(images(*(f"{i}.png" for i in range(50)), content=photo()))
+    (tmp_path / "p.csv").write_text("of an earlier run")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    answer, asked = predictor.answer, []
+
+    def stopped(*arguments):
+        asked.append(arguments)
+        if len(asked) == 20:
+            raise KeyboardInterrupt
+        return answer(*arguments)
+
+    monkeypatch.setattr(predictor, "answer", stopped)
+    with pytest.raises(KeyboardInterrupt):
+        predict_folder(predictor, photos, {}, tmp_path / "p.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    assert (tmp_path / "p.csv").read_text() == "of an earlier run"
+
+
+@pytest.mark.parametrize("out", ["file/p.csv", "folder"])
+def test_a_place_that_cannot_be_written_is_told_before_a_photo_is_read(
+    predictor, images, tmp_path, out, monkeypatch
+):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    monkeypatch.setattr(predictor, "answer", None)
+    with pytest.raises(InputError, match=rf"^{tmp_path / out} cannot be written: .*\.$"):
+        predict_folder(predictor, photos_in(images("a.png")), {}, tmp_path / out)
+
+
+class Result:
+    """Stands for an answer."""
+
+
+class Counting:
+    """A predictor that counts what it was asked, and answers with objects that can be watched."""
+
+    def __init__(self):
+        self.asked = 0
+        self.lock = threading.Lock()
+
+    def answer(self, data, details):
+        with self.lock:
+            self.asked += 1
+        return Result()
+
+
+def test_few_photos_are_in_flight_and_no_answer_is_kept(images):
+    """Whatever their number: this is what keeps the memory constant."""
+    predictor, cores = Counting(), os.cpu_count() or 1
+    count = 10 * folder.AHEAD * cores
+    photos = photos_in(images(*(f"{i:05d}.png" for i in range(count))))
+    answers = folder._answers(predictor, photos, {})
+    kept = []
+    for done, (stem, answer) in enumerate(answers, start=1):
+        assert stem == f"{done - 1:05d}"
+        assert predictor.asked <= done + folder.AHEAD * cores
+        kept.append(weakref.ref(answer))
+        del answer
+    assert len(kept) == predictor.asked == count
+    assert [reference for reference in kept if reference()] == []

@@ -1,0 +1,258 @@
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pytest
+from PIL import Image
+
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.details import Details, encode
+from data_modelling.inference.photos import read_photo
+from data_modelling.inference.predictor import Predictor
+from data_modelling.predict import main
+from tests.app.tiny_bundle import make_tiny_bundle
+
+PROJECT = Path(__file__).resolve().parents[2]
+CODES = "MEL,NV,BCC,AKIEC,BKL,DF,VASC"
+
+
+@pytest.fixture
+def root(tmp_path):
+    """A bundle, and photos whose names are not in the order of their colours."""
+    make_tiny_bundle(tmp_path / "tiny")
+    (tmp_path / "images").mkdir()
+    for name, colour in {"b.JPG": "red", "a.png": "lime", "C.webp": "blue", "d.jpeg": "black"}.items():
+        Image.new("RGB", (60, 40), colour).save(tmp_path / "images" / name)
+    return tmp_path
+
+
+def command(root, *options):
+    return [
+        "--bundle",
+        f"{root / 'tiny'}",
+        "--images",
+        f"{root / 'images'}",
+        "--out",
+        f"{root / 'p.csv'}",
+        *options,
+    ]
+
+
+def rows(path):
+    with path.open(newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_csv_files(root, capsys):
+    assert main(command(root)) == 0
+    assert capsys.readouterr() == ("", "")
+    header, *lines = (root / "p.csv").read_text().splitlines()
+    assert header == f"image,{CODES}"
+    assert [line.split(",")[0] for line in lines] == ["C", "a", "b", "d"]
+    for line in lines:
+        numbers = line.split(",")[1:]
+        assert all(len(number.partition(".")[2]) >= 7 for number in numbers)
+        assert sum(map(float, numbers)) == pytest.approx(1, abs=1e-9)
+    # e^5 / (e^5 + 6) = 0.9611 for the colour's class; 1/7 each for black
+    assert float(lines[2].split(",")[1]) == pytest.approx(0.9611, abs=0.005)
+    assert lines[3] == "d" + ",0.142857142857" * 7
+    assert rows(root / "p.answers.csv") == [
+        ["image", "class", "status", "reasons"],
+        ["C", "VASC", "no_cancer_class", ""],
+        ["a", "NV", "no_cancer_class", ""],
+        ["b", "MEL", "higher_concern", "cancer_threshold;melanoma_threshold"],
+        ["d", "MEL", "higher_concern", "cancer_threshold"],
+    ]
+    assert (root / "p.errors.csv").read_text() == "image,reason\n"
+    assert sorted(path.name for path in root.iterdir()) == [
+        "images",
+        "p.answers.csv",
+        "p.csv",
+        "p.errors.csv",
+        "tiny",
+    ]
+
+
+def test_very_small_probabilities_are_written_without_an_exponent(root):
+    bundle = load_bundle(root / "tiny")
+    bundle.metadata["temperature"] = 0.2  # e^-25 = 1.4e-11
+    from data_modelling.inference.folder import photos_in, predict_folder
+
+    predict_folder(Predictor(bundle), photos_in(root / "images"), {}, root / "p.csv")
+    assert rows(root / "p.csv")[2] == ["a", "0.000000000014", "0.999999999917"] + ["0.000000000014"] * 5
+
+
+def test_same_answers_as_the_predictor_for_the_same_bytes_and_details(root):
+    (root / "details.csv").write_text("image,age,sex,site\na,80,male,back\nd,20,,\n")
+    assert main(command(root, "--details", f"{root / 'details.csv'}")) == 0
+    predictor = Predictor(load_bundle(root / "tiny"))
+    known = {"a": Details(80, "male", "posterior torso"), "d": Details(20)}
+    found = rows(root / "p.csv")
+    for path in (root / "images").iterdir():
+        answer = predictor.answer(path.read_bytes(), known.get(path.stem, Details()))
+        row = next(row for row in found if row[0] == path.stem)
+        assert [float(number) for number in row[1:]] == list(answer.probabilities.values())
+        assert [path.stem, answer.decision, answer.status, ";".join(answer.reasons)] in rows(
+            root / "p.answers.csv"
+        )
+
+
+def test_trained_bundle_against_onnxruntime_alone(smoke_bundle, tmp_path):
+    (tmp_path / "images").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (5, 48, 64, 3), np.uint8)
+    for i, one in enumerate(pixels):
+        Image.fromarray(one).save(tmp_path / "images" / f"{i}.png")
+    out = tmp_path / "p.csv"
+    assert main(["--bundle", f"{smoke_bundle}", "--images", f"{tmp_path / 'images'}", "--out", f"{out}"]) == 0
+    metadata = load_bundle(smoke_bundle).metadata
+    session = onnxruntime.InferenceSession(smoke_bundle / "model.onnx")
+    for i, row in enumerate(rows(out)[1:]):
+        photo = read_photo((tmp_path / "images" / f"{i}.png").read_bytes(), metadata["edge"])
+        inputs = {"photo": photo[None].astype(np.float32), "details": encode(Details())[None]}
+        scaled = session.run(["logits"], inputs)[0][0].astype(np.float64) / metadata["temperature"]
+        expected = np.exp(scaled) / np.exp(scaled).sum()
+        assert [float(number) for number in row[1:]] == pytest.approx(expected, abs=1e-9)
+        ratios = {
+            code: p / metadata["decision_prior"][code]
+            for code, p in zip(CODES.split(","), expected, strict=True)
+        }
+        assert rows(tmp_path / "p.answers.csv")[i + 1][1] == max(ratios, key=ratios.__getitem__)
+
+
+def test_photos_that_do_not_decode_are_left_out_and_listed(root, capsys):
+    whole = (root / "images" / "b.JPG").read_bytes()
+    (root / "images" / "half.jpg").write_bytes(whole[:300])
+    (root / "images" / "x.dcm").write_bytes(b"no photo")
+    (root / "images" / "empty.png").write_bytes(b"")
+    assert main(command(root)) == 3
+    assert [row[0] for row in rows(root / "p.csv")[1:]] == ["C", "a", "b", "d"]
+    header, *errors = rows(root / "p.errors.csv")
+    assert header == ["image", "reason"]
+    assert [(image, reason.partition(": ")[0]) for image, reason in errors] == [
+        ("empty", "photo_empty"),
+        ("half", "photo_broken"),
+        ("x", "photo_type"),
+    ]
+    said = capsys.readouterr().err.splitlines()
+    assert [line.partition(":")[0] for line in said] == ["empty", "half", "x"]
+
+
+def test_other_files_are_counted_and_named_once(root, capsys):
+    for name in ("notes.txt", "a.tif"):
+        (root / "images" / name).write_text("")
+    assert main(command(root)) == 0
+    assert capsys.readouterr().err == "2 other files left alone: a.tif, notes.txt\n"
+
+
+def test_details_of_photos_that_are_not_there_are_a_warning(root, capsys):
+    (root / "details.csv").write_text(
+        "image,age,sex,site\na,80,,\n" + "".join(f"x{i:02d},,,\n" for i in range(12))
+    )
+    assert main(command(root, "--details", f"{root / 'details.csv'}")) == 0
+    assert capsys.readouterr().err == (
+        "warning: no photo for 12 rows of the details: x00, x01, x02, x03, x04, x05, x06, x07, x08, x09, ...\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda root: (root / "tiny" / "model.onnx").unlink(), "model.onnx is missing or was altered"),
+        (lambda root: (root / "tiny").rename(root / "gone"), "There is no bundle"),
+        (lambda root: (root / "images").rename(root / "gone"), "is no folder that can be read"),
+        (
+            lambda root: (root / "images" / "b.png").write_bytes(b""),
+            "has two photos named b: b.JPG and b.png",
+        ),
+        (
+            lambda root: (root / "details.csv").unlink(),
+            "details.csv cannot be read: No such file or directory.",
+        ),
+        (lambda root: (root / "details.csv").write_text("image,age,sex\n"), "lacks the column site"),
+        (
+            lambda root: (root / "details.csv").write_text("image,age,sex,site\na,1e1,,\n"),
+            "row 2: Age must be",
+        ),
+        (lambda root: (root / "p.csv").mkdir(), "p.csv cannot be written: it is a folder."),
+        (lambda root: (root / "p.answers.csv").mkdir(), "p.answers.csv cannot be written: it is a folder."),
+    ],
+)
+def test_what_cannot_start_is_one_sentence(root, capsys, harm, said):
+    (root / "details.csv").write_text("image,age,sex,site\n")
+    harm(root)
+    before = sorted(path.name for path in root.iterdir())
+    assert main(command(root, "--details", f"{root / 'details.csv'}")) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert said in error
+    assert error.count("\n") == 1
+    assert sorted(path.name for path in root.iterdir()) == before
+
+
+def test_a_missing_option_is_two(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["--bundle", "x"])
+    assert caught.value.code == 2
+    assert "--images, --out" in capsys.readouterr().err
+
+
+def process(root, *start):
+    """The command in a process of its own; start: what comes between python and the options."""
+    return [sys.executable, *(start or ("-m", "data_modelling.predict")), *command(root)]
+
+
+def test_ctrl_c_leaves_no_half_written_file(root):
+    for i in range(5000):
+        (root / "images" / f"{i}.jpg").hardlink_to(root / "images" / "b.JPG")
+    before = sorted(path.name for path in root.iterdir())
+    with subprocess.Popen(process(root), cwd=PROJECT, stderr=subprocess.PIPE, text=True) as running:
+        while not any(path.suffix == ".tmp" for path in root.iterdir()):
+            assert running.poll() is None
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        _, error = running.communicate(timeout=30)
+    assert running.returncode == 130
+    assert "Stopped" in error
+    assert "Traceback" not in error
+    assert sorted(path.name for path in root.iterdir()) == before
+
+
+BLOCKED = """
+import runpy, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        part = name.partition(".")[0]
+        if part in {"tensorflow", "keras", "pandas", "sklearn", "tqdm", "matplotlib", "onnx", "imblearn", "flask"}:
+            raise ImportError(name)
+        if part == "data_modelling" and name not in {"data_modelling", "data_modelling.predict"}:
+            if not name.startswith("data_modelling.inference"):
+                raise ImportError(name)
+
+sys.meta_path.insert(0, Block())
+runpy.run_module("data_modelling.predict", run_name="__main__", alter_sys=True)
+"""
+
+
+def test_runs_with_the_apps_requirements_and_inference_alone(root):
+    image = Image.new("RGB", (60, 40), "red")
+    image.save(
+        root / "images" / "odd.jpg", exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x02\x01"
+    )  # of which Pillow warns
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONWARNINGS"}
+    done = subprocess.run(
+        process(root, "-c", BLOCKED),
+        cwd=PROJECT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [row[0] for row in rows(root / "p.csv")] == ["image", "C", "a", "b", "d", "odd"]
