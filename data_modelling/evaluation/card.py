@@ -112,7 +112,7 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}".removeprefix("0")
 
 
-_LIMITS = """- Dermoscopic photos only; on phone photos and on photos of other clinics it is worse, and its confidence is not.
+_LIMITS = """- Dermoscopic photos only. On phone photos and on other clinics' photos it is wrong more often, and just as sure.
 - The training photos are mostly of light skin; there are no skin-type labels to measure the difference with.
 - It knows only its classes and answers with one of them for everything else.
 - Rare classes have few photos: their figures are uncertain."""
