@@ -44,18 +44,19 @@ def results(values: dict[str, Any]) -> str:
         if part in values:
             of_part = values[part]
             lines += [
-                f"| {name}, {of_part['photos']:,} | {mode_name} | {_figure(of_part[mode]['balanced_accuracy'])} "
-                f"| {_figure(of_part[mode]['macro_auc'])} | {_figure(of_part[mode]['accuracy_most_probable'])} "
-                f"({_figure(of_part['majority_share'])}) | {_figure(of_part[mode]['expected_calibration_error'])} |"
+                f"| {name}, {of_part['photos']:,} | {mode_name} | {_with_interval(of_part[mode], 'balanced_accuracy')} "
+                f"| {_with_interval(of_part[mode], 'macro_auc')} "
+                f"| {_with_interval(of_part[mode], 'accuracy_most_probable')} ({_figure(of_part['majority_share'])}) "
+                f"| {_with_interval(of_part[mode], 'expected_calibration_error')} |"
                 for mode, mode_name in MODE_NAMES.items()
             ]
     out_of_fold = values["out_of_fold"]
     lines.append(
-        f"\nOut-of-fold: {out_of_fold['photos']:,} photos of {out_of_fold['groups']:,} lesions (fold "
-        f"{', '.join(out_of_fold['parts'])} of five), predicted by a network of the same recipe that saw no "
-        "photo of them. Temperature, decision prior and thresholds were chosen on these same photos. Balanced "
-        "accuracy judges the decision; AUC, accuracy of the most probable class and ECE (15 bins of equal "
-        "width) judge the probabilities."
+        f"\nIn brackets: 95 % intervals (bootstrap over lesions). Out-of-fold: {out_of_fold['photos']:,} photos of "
+        f"{out_of_fold['groups']:,} lesions (fold {', '.join(out_of_fold['parts'])} of five), predicted by a network "
+        "of the same recipe that saw no photo of them. Temperature, decision prior and thresholds were chosen on "
+        "these same photos. Balanced accuracy judges the decision; AUC, accuracy of the most probable class and ECE "
+        "(15 bins of equal width) judge the probabilities."
     )
     if "locked_test" not in values:
         lines.append("\nThe locked test has not been opened for this bundle.")
@@ -93,8 +94,10 @@ def _classes(metadata: dict[str, Any], out_of_fold: dict[str, Any]) -> str:
     for diagnosis in TASKS[metadata["task"]]:
         row = out_of_fold["photo"]["classes"][diagnosis.code]
         lines.append(
-            f"| {diagnosis.code}: {diagnosis.name} | {row['photos']:,} | {_figure(row['auc'])} "
-            f"| {_figure(row['sensitivity'])} | {_figure(row['specificity'])} |"
+            f"| {diagnosis.code}: {diagnosis.name} | {row['photos']:,} "
+            f"| {_figure(row['auc'])} {_interval(row['auc_interval'])} "
+            f"| {_figure(row['sensitivity'])} {_interval(row['sensitivity_interval'])} "
+            f"| {_figure(row['specificity'])} |"
         )
     return "\n".join(lines)
 
@@ -106,6 +109,14 @@ def _thresholds(out_of_fold: dict[str, Any]) -> str:
         f"of {cost['negatives']:,} others {cost['flagged']:,} flagged."
         for name, cost in out_of_fold["thresholds"].items()
     )
+
+
+def _with_interval(figures: dict[str, Any], name: str) -> str:
+    return f"{_figure(figures[name])} {_interval(figures['intervals'][name])}"
+
+
+def _interval(bounds: list[float | None]) -> str:
+    return f"[{', '.join(_figure(bound) for bound in bounds)}]"
 
 
 def _figure(value: float | None) -> str:

@@ -22,7 +22,7 @@ def test_table_and_plots_reach_readme_and_data_plots(smoke_run: Path, tmp_path: 
         == f"before\n<!-- results smoke -->\n{results(values)}\n<!-- /results smoke -->\nafter\n"
     )
     figure = f"{values['out_of_fold']['photo']['macro_auc']:.3f}".removeprefix("0")
-    assert f"| {figure} |" in readme.read_text()
+    assert f"| {figure} [" in readme.read_text()
     copied = {path.name for path in (tmp_path / "DATA" / "plots").iterdir()}
     assert copied == {f"smoke_{name}.png" for name in ("architecture", "confusion_matrix", "learning_curves")}
 

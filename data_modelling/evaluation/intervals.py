@@ -1,0 +1,141 @@
+"""95 % intervals by the bootstrap over groups (Efron and Tibshirani 1993), stratified by class, vectorised.
+
+A resample draws, within each class, as many groups as there are, with replacement: photos of one lesion
+come and go together. It is held as a weight a photo: how often the photo's group was drawn. Every figure
+below takes such weights (resamples, N) and gives its value in each resample.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Weights = NDArray[np.float32]
+
+RESAMPLES = 2000
+SEED = 95
+AT_ONCE = 250  # resamples held in memory together
+BOUNDS = (2.5, 97.5)  # per cent
+
+
+def resamples(groups: Labels, labels: Labels, count: int = RESAMPLES, seed: int = SEED) -> Iterator[Weights]:
+    """Weights (up to AT_ONCE, N) of `count` resamples, part by part.
+
+    groups: (N,) group of each photo, as indices from 0. labels: (N,) class indices; a group belongs to the
+    class of its first photo.
+    """
+    rng = np.random.default_rng(seed)
+    _, first = np.unique(groups, return_index=True)
+    class_of_group = labels[first]
+    for start in range(0, count, AT_ONCE):
+        drawn = np.zeros((min(AT_ONCE, count - start), len(first)), np.float32)
+        for label in np.unique(class_of_group):
+            members = np.flatnonzero(class_of_group == label)
+            even = np.full(len(members), 1 / len(members))
+            drawn[:, members] = rng.multinomial(len(members), even, size=len(drawn))
+        yield drawn[:, groups]
+
+
+def figures(
+    labels: Labels, probability: Floats, decided: Labels, groups: Labels
+) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
+    """95 % intervals of the figures of one mode; those of a class as lists in the order of the classes.
+
+    labels, decided: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0.
+    """
+    parts = [_in_resamples(labels, probability, decided, weights) for weights in resamples(groups, labels)]
+    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    return {
+        name: interval(values) if values.ndim == 1 else [interval(column) for column in values.T]
+        for name, values in found.items()
+    }
+
+
+def _in_resamples(
+    labels: Labels, probability: Floats, decided: Labels, weights: Weights
+) -> dict[str, Floats]:
+    aucs = weighted_aucs(labels, probability, weights)
+    found = weighted_sensitivities(labels, decided, weights, probability.shape[1])
+    most_probable = (probability.argmax(axis=1) == labels).astype(float)
+    # Classes are drawn by themselves: one that is absent is absent from every resample.
+    present = np.isin(np.arange(probability.shape[1]), labels)
+    return {
+        "balanced_accuracy": found[:, present].mean(axis=1),
+        "macro_auc": aucs[:, present].mean(axis=1),
+        "accuracy_most_probable": weighted_mean(most_probable, weights),
+        "expected_calibration_error": weighted_calibration_error(labels, probability, weights),
+        "auc": aucs,
+        "sensitivity": found,
+    }
+
+
+def group_indices(groups: pd.Series) -> Labels:
+    """Group names as indices from 0, (N,)."""
+    return pd.factorize(groups)[0].astype(np.int64)
+
+
+def interval(values: Floats) -> tuple[float, float]:
+    """The percentile interval of a figure's values in the resamples; NaN for one that never exists."""
+    known = values[~np.isnan(values)]
+    low, high = np.percentile(known, BOUNDS) if len(known) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def weighted_aucs(labels: Labels, probability: Floats, weights: Weights) -> Floats:
+    """One-against-rest AUC of each class in each resample, (resamples, classes); NaN where undefined.
+
+    Mann and Whitney's statistic with ties counted half, from sums over blocks of equal scores.
+    """
+    return np.stack(
+        [
+            _weighted_auc(labels == label, probability[:, label], weights)
+            for label in range(probability.shape[1])
+        ],
+        axis=1,
+    )
+
+
+def _weighted_auc(positive: NDArray[np.bool_], score: Floats, weights: Weights) -> Floats:
+    order = np.argsort(score, kind="stable")
+    ranked = score[order]
+    starts = np.flatnonzero(np.concatenate([[True], ranked[1:] != ranked[:-1]]))
+    of_positives, of_negatives = (
+        np.add.reduceat(weights[:, order].astype(np.float64) * side[order], starts, axis=1)
+        for side in (positive, ~positive)
+    )
+    below = np.cumsum(of_negatives, axis=1) - of_negatives
+    in_order = (of_positives * (below + of_negatives / 2)).sum(axis=1)
+    pairs = of_positives.sum(axis=1) * of_negatives.sum(axis=1)
+    return _ratio(in_order, pairs)
+
+
+def weighted_sensitivities(labels: Labels, decisions: Labels, weights: Weights, classes: int) -> Floats:
+    """Sensitivity of each class in each resample, (resamples, classes); NaN for a class without photos."""
+    truth = np.eye(classes, dtype=np.float32)[labels]
+    right = truth * (labels == decisions)[:, None]
+    return _ratio((weights @ right).astype(np.float64), (weights @ truth).astype(np.float64))
+
+
+def weighted_mean(values: Floats, weights: Weights) -> Floats:
+    """Mean of a value a photo, such as right or wrong, in each resample, (resamples,)."""
+    return _ratio(weights.astype(np.float64) @ values, weights.sum(axis=1, dtype=np.float64))
+
+
+def weighted_calibration_error(
+    labels: Labels, probability: Floats, weights: Weights, bins: int = 15
+) -> Floats:
+    """Top-label ECE with bins of equal width in each resample, (resamples,); see evaluation.metrics."""
+    confidence = probability.max(axis=1)
+    right = probability.argmax(axis=1) == labels
+    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gaps = np.eye(bins)[which] * (right - confidence)[:, None]
+    return _ratio(
+        np.abs(weights.astype(np.float64) @ gaps).sum(axis=1), weights.sum(axis=1, dtype=np.float64)
+    )
+
+
+def _ratio(part: Floats, whole: Floats) -> Floats:
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
