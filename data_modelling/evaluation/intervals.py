@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modelling.evaluation.reliability import BINS, equal_width
+
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Weights = NDArray[np.float32]
@@ -125,12 +127,12 @@ def weighted_mean(values: Floats, weights: Weights) -> Floats:
 
 
 def weighted_calibration_error(
-    labels: Labels, probability: Floats, weights: Weights, bins: int = 15
+    labels: Labels, probability: Floats, weights: Weights, bins: int = BINS
 ) -> Floats:
-    """Top-label ECE with bins of equal width in each resample, (resamples,); see evaluation.metrics."""
+    """Top-label ECE with bins of equal width in each resample, (resamples,); see evaluation.reliability."""
     confidence = probability.max(axis=1)
     right = probability.argmax(axis=1) == labels
-    which = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    which = equal_width(confidence, bins)
     gaps = np.eye(bins)[which] * (right - confidence)[:, None]
     return _ratio(
         np.abs(weights.astype(np.float64) @ gaps).sum(axis=1), weights.sum(axis=1, dtype=np.float64)

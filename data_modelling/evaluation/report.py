@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.evaluation import intervals, metrics, plots
+from data_modelling.evaluation import intervals, metrics, plots, reliability
 from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.predictions import MODES, logits, read_predictions, truth
 from data_modelling.inference.bundle import write_sums
@@ -79,7 +79,7 @@ def _mode_figures(
         "macro_auc": _rounded(metrics.macro_auc(labels, probability)),
         "accuracy": _rounded(metrics.accuracy(matrix)),
         "accuracy_most_probable": _rounded(np.mean(probability.argmax(axis=1) == labels)),
-        "expected_calibration_error": _rounded(metrics.expected_calibration_error(labels, probability)),
+        "expected_calibration_error": _rounded(reliability.expected_calibration_error(labels, probability)),
         "mean_confidence": _rounded(probability.max(axis=1).mean()),
         "intervals": {name: _bounds(between[name]) for name in OVERALL},
         "classes": _class_figures(labels, probability, matrix, between, classes),

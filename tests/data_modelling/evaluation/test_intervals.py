@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
-from data_modelling.evaluation import intervals, metrics
+from data_modelling.evaluation import intervals, metrics, reliability
 
 
 def made(count: int = 300, classes: int = 4, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
@@ -49,7 +49,7 @@ def test_with_weight_one_each_figure_is_its_plain_self() -> None:
     )
     assert intervals.weighted_mean(decided == labels, once)[0] == pytest.approx(metrics.accuracy(matrix))
     assert intervals.weighted_calibration_error(labels, probability, once)[0] == pytest.approx(
-        metrics.expected_calibration_error(labels, probability)
+        reliability.expected_calibration_error(labels, probability)
     )
 
 
@@ -73,7 +73,7 @@ def test_weights_are_repetitions() -> None:
     weight = np.random.default_rng(0).integers(0, 4, 40)
     copies = np.repeat(np.arange(40), weight)
     found = intervals.weighted_calibration_error(labels, probability, weight[None].astype(np.float32))[0]
-    assert found == pytest.approx(metrics.expected_calibration_error(labels[copies], probability[copies]))
+    assert found == pytest.approx(reliability.expected_calibration_error(labels[copies], probability[copies]))
 
 
 def test_a_class_that_was_not_drawn_has_no_figure() -> None:

@@ -1,6 +1,13 @@
 import numpy as np
 import pytest
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, roc_auc_score
+from sklearn.metrics import (
+    average_precision_score,
+    balanced_accuracy_score,
+    confusion_matrix,
+    f1_score,
+    log_loss,
+    roc_auc_score,
+)
 
 from data_modelling.evaluation import metrics
 
@@ -63,13 +70,31 @@ def test_an_absent_class_has_no_auc_and_the_macro_is_of_the_others() -> None:
     assert np.isnan(metrics.macro_auc(np.array([0, 0]), probability[:2]))
 
 
-def test_calibration_error_by_hand() -> None:
-    """Ten bins: three photos at .75 of which one is right, one at .95 that is right."""
-    probability = np.array([[0.75, 0.25], [0.75, 0.25], [0.75, 0.25], [0.05, 0.95]])
-    labels = np.array([0, 1, 1, 1])
-    expected = 3 / 4 * abs(1 / 3 - 0.75) + 1 / 4 * abs(1 - 0.95)
-    assert metrics.expected_calibration_error(labels, probability, bins=10) == pytest.approx(expected)
+def test_predictive_values_and_f1_by_hand() -> None:
+    np.testing.assert_allclose(metrics.positive_predictive_values(MATRIX), [3 / 4, 2 / 4, 2 / 3, 0])
+    np.testing.assert_allclose(metrics.negative_predictive_values(MATRIX), [7 / 8, 7 / 8, 8 / 9, 9 / 11])
+    assert metrics.macro_f1(MATRIX) == pytest.approx((6 / 8 + 4 / 7 + 4 / 6 + 0) / 4)
+    assert metrics.macro_f1(MATRIX) == pytest.approx(f1_score(TRUTH, DECIDED, average="macro"))
 
 
-def test_certain_and_right_is_perfectly_calibrated() -> None:
-    assert metrics.expected_calibration_error(np.array([0, 1]), np.eye(2)) == 0
+def test_losses_by_hand() -> None:
+    probability = np.array([[0.5, 0.25, 0.25], [0.1, 0.1, 0.8]])
+    labels = np.array([0, 1])
+    assert metrics.negative_log_likelihood(labels, probability) == pytest.approx((np.log(2) + np.log(10)) / 2)
+    first = 0.5**2 + 0.25**2 + 0.25**2
+    second = 0.1**2 + 0.9**2 + 0.8**2
+    assert metrics.brier_score(labels, probability) == pytest.approx((first + second) / 2)
+
+
+def test_losses_and_precisions_agree_with_scikit_learn() -> None:
+    labels, probability = made()
+    assert metrics.negative_log_likelihood(labels, probability) == pytest.approx(
+        log_loss(labels, probability)
+    )
+    found = metrics.average_precisions(labels, probability)
+    of_sklearn = [average_precision_score(labels == one, probability[:, one]) for one in range(5)]
+    np.testing.assert_allclose([found[one] for one in range(5)], of_sklearn)
+
+
+def test_an_impossible_truth_costs_much_but_not_infinitely() -> None:
+    assert 700 < metrics.negative_log_likelihood(np.array([1]), np.array([[1.0, 0.0]])) < 710
