@@ -24,6 +24,9 @@ def write_card(path: Path, metadata: dict[str, Any], values: dict[str, Any]) -> 
             _classes(metadata, values["out_of_fold"]),
             "## What the thresholds cost",
             _thresholds(values["out_of_fold"]),
+            "## Subgroups, photo alone",
+            _SUBGROUPS,
+            _subgroups(values["out_of_fold"]["subgroups"]),
             "## Limits",
             _LIMITS,
             "## Files",
@@ -111,6 +114,24 @@ def _thresholds(out_of_fold: dict[str, Any]) -> str:
     )
 
 
+def _subgroups(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        "| | photos | lesions | classes | balanced accuracy | macro AUC |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in rows:
+        start = f"| {row['attribute']}: {row['value']} | {row['photos']:,} | {row['groups']:,} |"
+        if "said" in row:
+            lines.append(f"{start} | {row['said']} | |")
+        else:
+            figures = (
+                f"{_figure(row[name])} {_interval(row[f'{name}_interval'])}"
+                for name in ("balanced_accuracy", "macro_auc")
+            )
+            lines.append(f"{start} {row['classes']} | {' | '.join(figures)} |")
+    return "\n".join(lines)
+
+
 def _with_interval(figures: dict[str, Any], name: str) -> str:
     return f"{_figure(figures[name])} {_interval(figures['intervals'][name])}"
 
@@ -122,6 +143,10 @@ def _interval(bounds: list[float | None]) -> str:
 def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}".removeprefix("0")
 
+
+_SUBGROUPS = """Out-of-fold; over the classes that a subgroup has, so that rows differ in what they are measured on.
+`follow_up` means a mole that was watched: its photos are all of one class. HAM10000 has no skin-type labels: how
+the model does on darker skin cannot be measured with it."""
 
 _LIMITS = """- Dermoscopic photos only. On phone photos and on other clinics' photos it is wrong more often, and just as sure.
 - The training photos are mostly of light skin; there are no skin-type labels to measure the difference with.
