@@ -144,8 +144,8 @@ def _figure(value: float | None) -> str:
     return "-" if value is None else f"{value:.3f}".removeprefix("0")
 
 
-_SUBGROUPS = """Out-of-fold; over the classes that a subgroup has, so that rows differ in what they are measured on.
-`follow_up` means a mole that was watched: its photos are all of one class. HAM10000 has no skin-type labels: how
+_SUBGROUPS = """Out-of-fold; over the classes of which a subgroup has ten lesions, so that rows differ in what they are
+measured on. `follow_up` means a mole that was watched: its photos are all of one class. HAM10000 has no skin-type labels: how
 the model does on darker skin cannot be measured with it."""
 
 _LIMITS = """- Dermoscopic photos only. On phone photos and on other clinics' photos it is wrong more often, and just as sure.

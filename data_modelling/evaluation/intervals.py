@@ -42,13 +42,23 @@ def resamples(groups: Labels, labels: Labels, count: int = RESAMPLES, seed: int 
 
 
 def figures(
-    labels: Labels, probability: Floats, decided: Labels, groups: Labels
+    labels: Labels,
+    probability: Floats,
+    decided: Labels,
+    groups: Labels,
+    counted: NDArray[np.bool_] | None = None,
 ) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
     """95 % intervals of the figures of one mode; those of a class as lists in the order of the classes.
 
-    labels, decided: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0.
+    labels, decided: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0. counted:
+    (classes,) which classes balanced accuracy and macro AUC are over; default those present. Classes are
+    drawn by themselves, so that one that is present is present in every resample.
     """
-    parts = [_in_resamples(labels, probability, decided, weights) for weights in resamples(groups, labels)]
+    if counted is None:
+        counted = np.isin(np.arange(probability.shape[1]), labels)
+    parts = [
+        _in_resamples(labels, probability, decided, weights, counted) for weights in resamples(groups, labels)
+    ]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {
         name: interval(values) if values.ndim == 1 else [interval(column) for column in values.T]
@@ -57,16 +67,14 @@ def figures(
 
 
 def _in_resamples(
-    labels: Labels, probability: Floats, decided: Labels, weights: Weights
+    labels: Labels, probability: Floats, decided: Labels, weights: Weights, counted: NDArray[np.bool_]
 ) -> dict[str, Floats]:
     aucs = weighted_aucs(labels, probability, weights)
     found = weighted_sensitivities(labels, decided, weights, probability.shape[1])
     most_probable = (probability.argmax(axis=1) == labels).astype(float)
-    # Classes are drawn by themselves: one that is absent is absent from every resample.
-    present = np.isin(np.arange(probability.shape[1]), labels)
     return {
-        "balanced_accuracy": found[:, present].mean(axis=1),
-        "macro_auc": aucs[:, present].mean(axis=1),
+        "balanced_accuracy": found[:, counted].mean(axis=1),
+        "macro_auc": aucs[:, counted].mean(axis=1),
         "accuracy_most_probable": weighted_mean(most_probable, weights),
         "expected_calibration_error": weighted_calibration_error(labels, probability, weights),
         "auc": aucs,

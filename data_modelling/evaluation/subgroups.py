@@ -11,6 +11,9 @@ from data_modelling.evaluation import intervals, metrics
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
 NOT_KNOWN = "not known"
+FEWEST_OF_CLASS = (
+    10  # lesions below which a class does not count: a single one would move its figure by tenths
+)
 FEWEST_GROUPS = 50  # lesions below which no figure is given: its interval would be wider than any difference
 
 
@@ -23,7 +26,8 @@ def subgroups(
     """A row for each subgroup: attribute, value, photos, groups, and figures with intervals, or why there are none.
 
     predictions: the committed ones, whose rows the other arrays follow. Balanced accuracy and macro AUC are
-    over the classes that the subgroup has; which they are is named, since subgroups differ in them.
+    over the classes of which the subgroup has enough lesions; how many these are is told, since subgroups
+    differ in them.
     """
     groups = intervals.group_indices(predictions["group_id"])
     return [
@@ -55,18 +59,29 @@ def _figures(
     row: dict[str, Any] = {"photos": len(labels), "groups": count}
     if count < FEWEST_GROUPS:
         return row | {"said": f"{count} lesions are too few to say anything."}
-    present = np.unique(labels)
-    if len(present) < 2:
-        return row | {"said": "All of them are of one class, so that there is nothing to tell apart."}
     classes = probability.shape[1]
-    between = intervals.figures(labels, probability, decided, groups)
+    counted = _groups_of_classes(labels, groups, classes) >= FEWEST_OF_CLASS
+    if counted.sum() < 2:
+        return row | {
+            "said": f"Fewer than two classes have {FEWEST_OF_CLASS} lesions: nothing to tell apart."
+        }
+    between = intervals.figures(labels, probability, decided, groups, counted)
+    aucs = metrics.class_aucs(labels, probability)
+    sensitivities = metrics.sensitivities(metrics.confusion(labels, decided, classes))
     return row | {
-        "classes": len(present),
-        "balanced_accuracy": metrics.balanced_accuracy(metrics.confusion(labels, decided, classes)),
+        "classes": int(counted.sum()),
+        "balanced_accuracy": float(sensitivities[counted].mean()),
         "balanced_accuracy_interval": between["balanced_accuracy"],
-        "macro_auc": metrics.macro_auc(labels, probability),
+        "macro_auc": float(np.mean([aucs[index] for index in np.flatnonzero(counted)])),
         "macro_auc_interval": between["macro_auc"],
     }
+
+
+def _groups_of_classes(
+    labels: NDArray[np.int64], groups: NDArray[np.int64], classes: int
+) -> NDArray[np.int64]:
+    """Lesions of each class, (classes,)."""
+    return np.array([len(np.unique(groups[labels == label])) for label in range(classes)])
 
 
 def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -61,6 +61,17 @@ def test_figures_are_those_of_the_rows() -> None:
     assert low < expected < high
 
 
+def test_a_class_with_few_lesions_does_not_count() -> None:
+    labels, probability, decided = made()
+    labels = np.where(labels == 2, 0, labels)
+    labels[:18] = 2  # nine lesions
+    rows = subgroups.subgroups(predictions(), labels, probability, decided)
+    (torso,) = [row for row in rows if row["attribute"] == "site"]
+    assert torso["classes"] == 2
+    expected = np.mean([(decided[labels == one] == one).mean() for one in (0, 1)])
+    assert torso["balanced_accuracy"] == pytest.approx(expected)
+
+
 def test_of_few_lesions_nothing_is_said_but_that() -> None:
     rows = subgroups.subgroups(predictions(), *made())
     (unknown,) = [row for row in rows if row["attribute"] == "sex" and row["value"] == "not known"]
@@ -77,5 +88,5 @@ def test_of_a_single_class_nothing_is_told_apart() -> None:
     labels, probability, decided = made()
     rows = subgroups.subgroups(predictions(), np.zeros_like(labels), probability, decided)
     (torso,) = [row for row in rows if row["attribute"] == "site"]
-    assert "one class" in torso["said"]
+    assert "Fewer than two classes" in torso["said"]
     assert "macro_auc" not in torso
