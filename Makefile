@@ -3,7 +3,7 @@ PYTHON ?= python3
 NAME ?= ham10000
 ALL := .venv/all/bin/python
 .DEFAULT_GOAL := help
-.PHONY: app test test-all lint train screenshots clean help
+.PHONY: app test test-all lint train notebooks screenshots clean help
 
 app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, e.g. PORT=8080 make app)
 	@$(PYTHON) tools/environment.py app
@@ -12,7 +12,8 @@ app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, 
 test: lint ## install everything, check the code, run all tests but the slow ones
 	@$(ALL) -m pytest -m "not slow" --cov --cov-report=term:skip-covered
 
-test-all: lint ## run all tests, the slow ones too
+test-all: lint ## run all tests, the slow ones too (on a second backend)
+	@$(ALL) -m pip install --quiet --disable-pip-version-check -r tests/requirements-slow.txt
 	@$(ALL) -m pytest --cov --cov-report=term:skip-covered
 
 lint: .venv/all ## check style (ruff) and types (mypy)
@@ -21,6 +22,9 @@ lint: .venv/all ## check style (ruff) and types (mypy)
 
 train: .venv/all ## train DATA/runs/ham10000 from its settings; NAME=smoke takes data_modelling/configs/smoke.toml
 	@$(ALL) -m data_modelling.train --config data_modelling/configs/$(NAME).toml --out DATA/runs/$(NAME)
+
+notebooks: .venv/all ## run the notebooks in data_analysis again, with their figures in DATA/plots
+	@$(ALL) -m data_analysis.run
 
 screenshots: .venv/all ## make the pictures in docs/screenshots again
 	@$(ALL) -m tools.screenshots docs/screenshots

@@ -167,7 +167,7 @@ def test_requirements_have_lower_and_upper_bounds():
     files = environment.with_named_files(ROOT / "requirements.txt")
     lines = [line.split(";")[0].strip() for file in files for line in file.read_text().splitlines()]
     packages = [line for line in lines if line and not line.startswith(("#", "-r"))]
-    assert len(files) == 4
+    assert len(files) == 5
     assert packages
     assert [line for line in packages if ">=" not in line or ",<" not in line] == []
 
