@@ -1,0 +1,447 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     main_language: python
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # HAM10000: what its metadata says before a model is trained
+#
+# HAM10000 is a collection of dermoscopic photos from Vienna and Queensland, each with one of seven diagnoses, and
+# with the patient's age, sex and the place on the body. It is what this project's default model learns from. This
+# notebook asks of the table what a careful reader would ask before training anything: which diagnoses are rare,
+# how sure they are, what is missing, what would leak from training into a test, and who the patients were. It ends
+# with what the project did about each answer.
+#
+# Every number below, also those within sentences, is computed by the cell above it. `make notebooks` runs
+# everything again. Nothing here tunes or judges a model: counts are of the whole table, while photos are shown and
+# measured only from the part that models may learn from. The locked test is looked at once, for photos that are
+# equal to others in every pixel.
+#
+# *Data: Tschandl, Rosendahl and Kittler 2018, Sci Data 5:180161, doi:10.1038/sdata.2018.161, CC BY-NC 4.0.*
+
+# %%
+import sys
+from pathlib import Path
+
+sys.path.insert(0, "..")  # the project's folder
+
+from data_analysis import changes, charts, clinics, leaks, profiles, thumbnails
+from data_analysis.profiles import percent
+from data_analysis.telling import findings, show, table, tell
+from data_modelling.datasets import ham10000
+from data_modelling.inference import diagnoses
+from data_modelling.settings import read_settings
+from data_modelling.training.balance import shown_shares
+
+settings = read_settings(Path("../data_modelling/configs/ham10000.toml"))
+photos = profiles.read("ham10000")
+lesions = profiles.one_a_group(photos)
+tell(
+    f"The table has **{len(photos):,} photos** under **{photos['stated'].nunique():,} lesion ids**; "
+    f"{photos['group_id'].nunique():,} lesions once those that carry two ids are joined (see *Duplicates*)."
+)
+
+# %% [markdown]
+# ## Which diagnosis is rare?
+
+# %%
+counts = profiles.class_counts(photos)
+common, rare = counts.index[0], counts.index[-1]
+show(
+    charts.class_bars(counts, "Photos of each diagnosis in HAM10000"),
+    "ham10000_classes",
+    f"{charts.NAMES[common]} has {counts['share'].iloc[0]:.0%} of all photos; the rarest class, "
+    f"{charts.NAMES[rare]}, has {counts['photos'].iloc[-1]:,}, one for every "
+    f"{counts['photos'].iloc[0] / counts['photos'].iloc[-1]:.0f} of {common}. A model that always said {common} "
+    f"would be right in {percent(counts['share'].iloc[0])} of the photos and find no cancer at all.",
+)
+
+# %% [markdown]
+# Accuracy is therefore the wrong judge. Balanced accuracy, the mean of the classes' sensitivities, asks for each
+# class alike; the always-the-same model above reaches one in seven.
+
+# %% [markdown]
+# ## How sure are the diagnoses?
+#
+# Four ways of confirmation occur: histopathology of what was cut out, in-vivo confocal microscopy, the consensus of
+# experts, and follow-up, which is a mole that did not change over time.
+
+# %%
+confirmed, share = profiles.shares(photos["diagnosis"], photos["confirmation"])
+order = counts.index
+cancers = photos["diagnosis"].isin(charts.CANCERS)
+followed = photos["confirmation"] == "follow_up"
+show(
+    charts.heat(
+        share.loc[order],
+        confirmed.loc[order].map(lambda count: f"{count:,}" if count else "0"),
+        "How the diagnosis was confirmed (colour: share of the diagnosis)",
+        "Confirmation, as the csv writes it; numbers are photos",
+        top=1,
+    ),
+    "ham10000_confirmation",
+    f"{percent((photos[cancers]['confirmation'] == 'histo').mean())} of the cancer photos were confirmed by "
+    f"histopathology, and {percent((photos[followed]['diagnosis'] == 'NV').mean())} of the "
+    f"{followed.sum():,} follow-up photos are moles.",
+)
+
+# %% [markdown]
+# So the column gives the answer away: *follow-up* means *mole*. It exists only after the diagnosis, nobody could
+# fill it in on the page, and it never reaches the model. It also tells something about the labels: cancers were
+# proven under the microscope, a good part of the harmless lesions was not, and whoever judges a model on
+# harmless lesions of this set judges it in part on easy ones, which nobody saw a need to cut out.
+
+# %% [markdown]
+# ## Who are the patients?
+#
+# From here on a lesion counts once, however many photos it has.
+
+# %%
+known_sex = lesions.dropna(subset="sex")
+men = profiles.share_with_interval(known_sex["sex"] == "male", [known_sex["diagnosis"]])
+ages = profiles.quantiles(lesions["age"], lesions["diagnosis"])
+eldest, youngest = ages["median"].idxmax(), ages["median"].idxmin()
+show(
+    charts.ages_and_sexes(ages, men, "Age by diagnosis"),
+    "ham10000_age_sex",
+    f"Patients with {youngest} are the youngest (median {ages['median'].min():.0f} years), those with {eldest} "
+    f"among the oldest ({ages['median'].max():.0f}); men have "
+    f"{percent(men.loc['MEL', 'share'])} of the melanomas but {percent(men.loc['NV', 'share'])} of the moles. "
+    "The bars on the right are 95% intervals.",
+)
+
+# %%
+sites = lesions.dropna(subset="site")
+on_site, share = profiles.shares(sites["diagnosis"], sites["site"])
+face = share["head/neck"] if "head/neck" in share else share.iloc[:, 0]
+show(
+    charts.heat(
+        share.loc[order],
+        share.loc[order].map("{:.0%}".format),
+        "Where on the body: share of each diagnosis's lesions",
+        "Region of the body, as the model reads it",
+    ),
+    "ham10000_site",
+    f"{face.idxmax()} is found on {face.name} more than any other class ({percent(face.max())} of its lesions), "
+    f"while only {percent(face['NV'])} of the moles are there.",
+)
+
+# %% [markdown]
+# Age and place belong together: the face collects sun for a lifetime. The next figure sets both against the share
+# of lesions that are cancer, or may become it.
+
+# %%
+known = lesions.dropna(subset=["age", "site"])
+known = known.assign(cancer=known["diagnosis"].isin(charts.CANCERS), band=profiles.age_bands(known["age"]))
+rates = profiles.share_with_interval(known["cancer"], [known["site"], known["band"]])
+rates = rates[rates["count"] >= min(10, rates["count"].max())]
+worst = rates["share"].idxmax()
+grid = rates["share"].unstack("band").reindex(columns=list(profiles.BANDS))
+grid = grid.loc[grid.max(axis=1).sort_values(ascending=False).index]
+text = rates.apply(lambda row: f"{row['share']:.0%} of {row['count']:.0f}", axis=1)
+show(
+    charts.heat(
+        grid,
+        text.unstack("band").reindex(index=grid.index, columns=grid.columns).astype(object).fillna(""),
+        "Share of lesions in a cancer class, by region and age (cells of ten lesions or more)",
+        "Age in years",
+    ),
+    "ham10000_cancer_by_age_and_site",
+    f"The share climbs with age in nearly every region, to {rates['share'].max():.0%} of the "
+    f"{rates.loc[worst, 'count']:.0f} lesions on {worst[0]} at {worst[1]}: age and site alone say much.",
+)
+
+# %% [markdown]
+# That is a reason to give the model age, sex and site, and a reason for care. These are shares among lesions that
+# somebody chose to photograph, many because they were to be cut out. They are not the risk of a person who opens
+# the page: in the population a dark spot is a mole far more often. A model learns the shares of its data set, and
+# its probabilities hold for such patients only. And one thing cannot be counted at all: the table has no column for
+# the skin's colour. The photos are of mostly light skin, from two places.
+
+# %% [markdown]
+# ## What is missing?
+#
+# Empty cells and the word *unknown* are missing. So is an age of zero: some of these rows are benign keratoses,
+# which newborns do not have, so that zero stands for "not recorded".
+
+# %%
+gaps = profiles.missing(photos)
+share = gaps.div(counts["photos"], axis=0)
+show(
+    charts.heat(
+        share.loc[order],
+        gaps.loc[order].astype(str) + share.loc[order].map(" ({:.1%})".format),
+        "Photos without a detail: count and share of the diagnosis",
+        "Missing",
+    ),
+    "ham10000_missing",
+    f"Of {gaps['age written as 0'].sum()} ages of zero {gaps.loc['NV', 'age written as 0']} belong to moles; without "
+    f"any age are {gaps.loc['MEL', ['age empty', 'age written as 0']].sum()} photos of melanomas among "
+    f"{gaps[['age empty', 'age written as 0']].sum().sum()}, where chance would leave "
+    f"{gaps[['age empty', 'age written as 0']].sum().sum() * counts.loc['MEL', 'share']:.0f}.",
+)
+
+# %% [markdown]
+# Little is missing, but not at random: a gap whispers "mole". A network given "age not known" would learn exactly
+# that, and the visitor who leaves the form empty would be told that all is well. In training, known details are
+# therefore hidden far more often than they are missing, so that "not known" comes to mean nothing.
+
+# %% [markdown]
+# ## Several photos of one lesion
+
+# %%
+sizes = photos.groupby("stated")["image_id"].size()
+per_lesion = profiles.photos_a_group(photos["stated"], (1, 2, 3, 4, 5, 6))
+many = photos["stated"].map(sizes) > 1
+by_class = many.groupby(photos["diagnosis"]).mean()
+show(
+    charts.group_bars(per_lesion, "Photos of one lesion", "Photos of the lesion", "Lesions"),
+    "ham10000_photos_a_lesion",
+    f"{(sizes > 1).sum():,} of {len(sizes):,} lesions have more than one photo, and {many.mean():.0%} of all photos "
+    f"belong to them: {by_class['MEL']:.0%} of the melanoma photos, {by_class['NV']:.0%} of the mole photos, and "
+    f"{many[followed].sum()} of the {followed.sum():,} follow-up photos.",
+)
+
+# %%
+differing = profiles.contradictions(photos)
+tell(
+    "Photos of one lesion agree in age, sex and site in all but "
+    f"{differing.sum()} lesions (site: {differing['site']}, age: {differing['age']}, sex: {differing['sex']})."
+)
+
+# %% [markdown]
+# The number of photos says how interesting a lesion was, so it gives the diagnosis away as well. It is no input
+# either. But it does more harm in another way.
+
+# %% [markdown]
+# ## What a random split leaks
+#
+# The customary way to test is to take every fifth photo at random. Photos of one lesion then stand on both sides,
+# and the model is asked about lesions that it has seen in training. How many can be computed exactly: a test photo
+# whose lesion has *k* photos leaks unless the other *k* - 1 are all in the test too. Grey and coloured bars show
+# where 95 of 100 random splits lie.
+
+# %%
+leak = leaks.random_split_leak(photos, "stated")
+ours = leaks.leak_of_split(photos["group_id"], photos["part"])
+show(
+    charts.leak_dots(leak, ours, "What a random 80/20 split by photo leaks"),
+    "ham10000_leak",
+    f"In {leak.loc[leaks.ALL, 'share']:.2%} of the test photos the lesion is known from training, and in "
+    f"{leak.loc['MEL', 'share']:.2%} of the melanomas; single splits lie between "
+    f"{leak.loc[leaks.ALL, 'low']:.1%} and {leak.loc[leaks.ALL, 'high']:.1%}. In our split it is {percent(ours)}.",
+)
+
+# %%
+joined = leaks.random_split_leak(photos, "group_id")
+everything, melanomas = leak.loc[leaks.ALL, "share"], leak.loc["MEL", "share"]
+tell(
+    f"Cut after the decimal, not rounded, these are the {int(everything * 1000) / 10} % and "
+    f"{int(melanomas * 100)} % that the project's documents name; rounded they are {everything:.1%} and "
+    f"{melanomas:.1%}. With the undeclared duplicates of the next section joined, the leak is "
+    f"{joined.loc[leaks.ALL, 'share']:.2%}."
+)
+
+# %% [markdown]
+# The leak is largest where it flatters most: melanomas were photographed again and again, ordinary moles once. A
+# figure from such a split says how well a model remembers, not how well it will do on the next patient. Here a
+# lesion stands on one side only.
+
+# %% [markdown]
+# ## Duplicates
+#
+# Three kinds: photos that the table itself declares to be of one lesion (above), photos of one lesion under two
+# lesion ids, which others found by comparing all photos (Abhishek, Jain and Hamarneh 2025,
+# doi:10.1038/s41597-025-04382-5), and photos that are equal in every pixel, found here by comparing them.
+
+# %%
+at_hand = clinics.all_photos("ham10000").set_index("image_id")["path"].to_dict()
+undeclared = leaks.describe_pairs(ham10000.undeclared_duplicates(), photos)
+identical = leaks.describe_pairs(leaks.identical_photos(at_hand), photos)
+table(identical)
+tell(
+    f"{len(identical)} pairs are equal in every pixel, {identical['same id'].sum()} of them within one lesion id. "
+    f"{len(undeclared)} more pairs show one lesion under two ids, {undeclared['same diagnosis'].sum()} of them with "
+    f"the same diagnosis; our split joins them: {undeclared['same part'].sum()} stand in the same part."
+)
+
+# %% [markdown]
+# ## What each class looks like
+
+# %%
+known_photos = clinics.photos("ham10000")
+picked = {
+    code: clinics.chosen(known_photos[known_photos["diagnosis"] == code], 8)
+    for code in diagnoses.codes("ham10000")
+}
+show(
+    thumbnails.sheet(
+        {charts.name(code): thumbnails.thumbnails(rows["path"]) for code, rows in picked.items()},
+        "Eight lesions of each class, drawn at random from the folds",
+        [clinics.CREDITS["ham10000"]],
+        {code: list(rows["image_id"]) for code, rows in picked.items()},
+    ),
+    "ham10000_thumbnails",
+    "Most vascular lesions are red or purple and stand out; melanoma, mole and benign keratosis share their browns, "
+    "and the lesions of one class differ widely among themselves.",
+)
+
+# %% [markdown]
+# Ink, rulers, hairs, gel bubbles and the dark rim of the dermatoscope are in the photos as well. They say more about
+# the clinic than about the lesion, which leads to the next question.
+
+# %% [markdown]
+# ## Another clinic's photos
+#
+# To see what a change of clinic alone does, the diagnosis is held fixed: only moles (in ISIC 2020, benign lesions),
+# each lesion or patient once. HAM10000, ISIC 2017 and ISIC 2020 are dermoscopic; PAD-UFES-20 was taken with
+# smartphones, without a dermatoscope. All photos are measured as the network sees them, in a small square.
+
+# %%
+sources = clinics.clinics_at_hand()
+measured = clinics.measured(sources)
+by_source = measured.groupby("source", sort=False)
+table(
+    by_source[["width", "height", "bytes", "red", "green", "blue", *clinics.MEASURES]]
+    .median()
+    .round(2)
+    .assign(photos=by_source.size())
+)
+
+# %%
+labels = {
+    "brightness": "mean grey level (0 black, 255 white)",
+    "warmth": "mean red less mean blue, grey levels",
+    "sharpness": "spread of the Laplacian, grey levels",
+    "squeeze": "left-right over top-bottom detail",
+}
+panels = {name: profiles.quantiles(measured[name], measured["source"]) for name in labels}
+squeeze = panels["squeeze"]["median"]
+show(
+    charts.source_boxes(panels, labels),
+    "ham10000_clinics",
+    "The same diagnosis differs from source to source in colour and sharpness. Squeeze shows how the square was "
+    f"made: {', '.join(f'{source} {value:.2f}' for source, value in squeeze.items())} in the median, where 1 is "
+    "undistorted and well above 1 a wide photo pressed into a square.",
+)
+
+# %% [markdown]
+# Here HAM10000's photos are the centre square of the original, while those of ISIC 2017 and 2020 come stretched to
+# a square: a round mole becomes a tall one. Pixel size says nothing about the clinic, since the photos at hand were
+# all scaled; a user's own download of HAM10000 is larger, and the loader takes its centre square.
+
+# %%
+guessed = clinics.source_guessed(measured)
+tell(
+    f"How much is that? From the four measures alone, without looking at a lesion, the nearest mean names the right "
+    f"source for **{guessed:.0%}** of the photos, the same number from each, where chance would be right for "
+    f"{1 / len(sources):.0%}."
+)
+
+# %%
+beside = {clinic: clinics.chosen(moles, 8, seed=9) for clinic, moles in sources.items()}
+show(
+    thumbnails.sheet(
+        {clinic.title: thumbnails.thumbnails(rows["path"]) for clinic, rows in beside.items()},
+        "Moles (ISIC 2020: benign lesions) from different sources",
+        [clinic.credit for clinic in sources],
+        {clinic.title: list(rows["image_id"]) for clinic, rows in beside.items()},
+    ),
+    "ham10000_clinics_thumbnails",
+    "The rows differ in tint, distance and frame (dark corners, a ring of ink); one can often tell them apart "
+    "without knowing anything about moles, and so can a network.",
+)
+
+# %% [markdown]
+# This is why another clinic's photos are hard. A network trained in one place takes the tint of its lamp, the
+# distance and the way of cropping for part of the disease, because nothing in its data contradicts that. Elsewhere
+# these change, the diagnosis does not, and the network is wrong without noticing.
+
+# %% [markdown]
+# ## The random changes of the training, in a picture
+#
+# The cheapest remedy is to contradict: every time a photo is shown in training, it is turned, mirrored, zoomed,
+# stretched, shifted, and its brightness, contrast and tint are changed at random.
+
+# %%
+originals = [
+    clinics.chosen(known_photos[known_photos["diagnosis"] == code], 1, seed=5)
+    for code in ("NV", "MEL", "BCC")
+]
+rows = {}
+for row in originals:
+    photo = thumbnails.thumbnails(row["path"])[0]
+    rows[charts.name(row["diagnosis"].iloc[0])] = [
+        photo,
+        *changes.changed_photos(photo, 7, settings.augmentation),
+    ]
+show(
+    thumbnails.sheet(
+        rows,
+        "Left: the photo. Right of it: as the network may see it in training",
+        [clinics.CREDITS["ham10000"]],
+        [list(row["image_id"]) for row in originals] + [vars(settings.augmentation)],
+    ),
+    "ham10000_augmentations",
+    f"The lesion stays what it is, while direction, width (up to {settings.augmentation.stretch - 1:.0%} either way) "
+    f"and tint (up to {settings.augmentation.colour - 1:.0%} a colour) change, as they do from clinic to clinic.",
+)
+
+# %% [markdown]
+# ## What this means for the model
+
+# %%
+codes = list(diagnoses.codes("ham10000"))
+labels = photos.loc[photos["part"] != "test", "diagnosis"].map(codes.index).to_numpy()
+epoch = dict(zip(codes, shown_shares(labels, len(codes), settings.training.balance), strict=True))
+hidden = settings.augmentation
+rare_answer = (
+    f"An epoch shows {rare} as {percent(epoch[rare])} of its photos and {common} as {percent(epoch[common])}. "
+    "Probabilities are calibrated to the true shares; decisions are tuned for balanced accuracy, out-of-fold."
+)
+leak_answer = (
+    f"A lesion stands on one side, undeclared duplicates joined: {percent(ours)} leaks. Confirmation, number of "
+    "photos and file size are no input. The test is locked, and each opening goes on record."
+)
+missing_answer = (
+    f"Zero is read as missing. Training hides all details of {hidden.drop_details:.0%} of the photos, and each single "
+    f"one with {hidden.drop_detail:.0%} in the rest."
+)
+bias_answer = (
+    "Photos are turned, stretched and recoloured at random; the model's card and the page say whose photos it "
+    "learned from; the other sources have splits of their own, so that the drop can be measured."
+)
+
+# %%
+share_rare, share_common = percent(counts["share"].iloc[-1]), percent(counts["share"].iloc[0])
+gap_share = gaps.loc["NV"].sum() / gaps.sum().sum()
+findings(
+    [
+        (
+            f"**Rare:** {rare} is {share_rare} of the photos, {common} {share_common}.",
+            "It does well by always saying mole.",
+            rare_answer,
+        ),
+        (
+            f"**Leaks:** in a random split {everything:.1%} of the test; *follow-up* means mole.",
+            "It is praised for remembering.",
+            leak_answer,
+        ),
+        (
+            f"**Missing:** {gaps.sum().sum():,} details, {gap_share:.0%} of them of moles.",
+            "It learns that *not known* means mole.",
+            missing_answer,
+        ),
+        (
+            "**Biased:** two places, light skin, cases worth a photo.",
+            "It is too sure elsewhere.",
+            bias_answer,
+        ),
+    ]
+)

@@ -1,0 +1,292 @@
+# ---
+# jupyter:
+#   jupytext:
+#     formats: ipynb,py:percent
+#     main_language: python
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # ISIC 2019: a larger set, made of three
+#
+# The training set of the ISIC 2019 challenge has eight diagnoses and far more photos than
+# HAM10000, because it contains HAM10000: the organisers joined it with photos of earlier challenges (among them
+# ISIC 2017) and with BCN20000, the archive of a hospital in Barcelona. This notebook asks what the join added, what it
+# blurred, and what follows when HAM10000 and ISIC 2019 are used side by side, as they are here.
+#
+# Numbers, also those within sentences, are computed by the cell above them; `make notebooks` runs everything again.
+# Counts are of the whole table; photos are shown only from the part that models may learn from.
+#
+# *Data: Tschandl et al. 2018, doi:10.1038/sdata.2018.161; Codella et al. 2018, arXiv:1710.05006; Combalia et al.
+# 2019, arXiv:1908.02288. CC BY-NC 4.0.*
+
+# %%
+import sys
+
+sys.path.insert(0, "..")  # the project's folder
+
+import pandas as pd
+
+from data_analysis import charts, clinics, leaks, profiles, thumbnails
+from data_analysis.profiles import percent
+from data_analysis.telling import findings, show, table, tell
+from data_modelling.datasets.sources import original_ids
+from data_modelling.inference import diagnoses
+
+photos = profiles.read("isic2019")
+lesions = profiles.one_a_group(photos)
+earlier = profiles.tables_at_hand(("ham10000", "isic2020"))
+tell(f"The table has **{len(photos):,} photos**; for {(photos['stated'] == '').sum():,} no lesion is stated.")
+
+# %% [markdown]
+# ## Which diagnosis is rare, and where do the photos come from?
+
+# %%
+counts = profiles.class_counts(photos)
+codes = diagnoses.codes("isic2019")
+absent = [code for code in codes if code not in counts.index]
+common, rare = counts.index[0], counts.index[-1]
+show(
+    charts.class_bars(
+        counts,
+        "Photos of each diagnosis in ISIC 2019 (no lesion id: a lesion each)",
+        "lesions",
+    ),
+    "isic2019_classes",
+    f"{charts.NAMES[common]} still has {percent(counts['share'].iloc[0])} of the photos; the rarest class, {rare}, has "
+    f"{counts['photos'].iloc[-1]:,}. No photo at all has the challenge's further class {', '.join(absent)}.",
+)
+
+# %% [markdown]
+# The class without a photo, *none of the known classes*, was asked in the challenge's test only. No network can
+# learn it from examples; a model of nine columns gives it a probability by other means or none.
+
+# %%
+origin = profiles.origin_of_isic2019(photos, earlier.get("ham10000"))
+by_origin = pd.crosstab(photos["diagnosis"], origin).loc[counts.index]
+biggest = origin.value_counts().index[0]
+show(
+    charts.stacked(by_origin, "Where each diagnosis comes from"),
+    "isic2019_origin",
+    f"{biggest} brought most of the photos ({percent((origin == biggest).mean())}); "
+    f"{percent((origin[photos['diagnosis'] == 'BCC'] == biggest).mean())} of the basal cell carcinomas are from there, "
+    f"but only {percent((origin[photos['diagnosis'] == 'NV'] == biggest).mean())} of the moles.",
+)
+
+# %% [markdown]
+# So a clinic's way of taking photos goes with the diagnosis: a network can gain by recognising the camera. The
+# origin is read off the ids (HAM10000's are known, lesion ids name Barcelona); the rest is of earlier challenges.
+
+# %% [markdown]
+# ## The same lesion under two names
+#
+# HAM10000 has one class for actinic keratosis, Bowen's disease and early squamous cell carcinoma (AKIEC). ISIC 2019
+# keeps actinic keratosis (AK) and squamous cell carcinoma (SCC) apart, and renamed HAM10000's photos with it.
+
+# %%
+if "ham10000" in earlier:
+    names = earlier["ham10000"].set_index("image_id")["diagnosis"]
+    pairs = pd.DataFrame(
+        {"HAM10000": original_ids(photos["image_id"]).map(names), "ISIC 2019": photos["diagnosis"]}
+    )
+    pairs = pairs.dropna()
+    renamed = pairs[pairs["HAM10000"] != pairs["ISIC 2019"]]
+    table(renamed.value_counts().rename("photos").reset_index())
+    tell(
+        f"Of {len(pairs):,} photos of HAM10000 {len(renamed):,} changed their name: all were AKIEC, and "
+        f"{percent((renamed['ISIC 2019'] == 'SCC').mean())} of them are SCC now."
+    )
+
+# %% [markdown]
+# This is why AKIEC counts as a cancer class in this project's seven-class task, while AK alone, where SCC is a class
+# of its own, "may become cancer".
+
+# %% [markdown]
+# ## Who are the patients?
+
+# %%
+known_sex = lesions.dropna(subset="sex")
+men = profiles.share_with_interval(known_sex["sex"] == "male", [known_sex["diagnosis"]])
+ages = profiles.quantiles(lesions["age"], lesions["diagnosis"])
+oldest = ages.index[ages["median"] == ages["median"].max()]
+show(
+    charts.ages_and_sexes(ages, men, "Age by diagnosis"),
+    "isic2019_age_sex",
+    f"The order is HAM10000's: moles youngest (median {ages.loc['NV', 'median']:.0f} years), {', '.join(oldest)} oldest "
+    f"({ages['median'].max():.0f}), melanoma in between ({ages.loc['MEL', 'median']:.0f}); squamous cell carcinoma is "
+    f"a man's disease here ({percent(men.loc['SCC', 'share'])}).",
+)
+
+# %%
+sites = lesions.dropna(subset="site")
+share = profiles.shares(sites["diagnosis"], sites["site"])[1].loc[counts.index]
+palms = share["palms/soles"] if "palms/soles" in share else share.iloc[:, 0]
+show(
+    charts.heat(
+        share,
+        share.map("{:.0%}".format),
+        "Where on the body: share of each diagnosis's lesions",
+        "Region of the body, as the model reads it",
+    ),
+    "isic2019_site",
+    f"Sun-exposed skin (head and neck) carries actinic keratosis; {percent(palms['MEL'])} of the melanomas are on "
+    f"{palms.name}, a region that HAM10000 hardly has.",
+)
+
+# %% [markdown]
+# ## Three data sets, three vocabularies of sites
+#
+# The challenge's general sites are coarser than HAM10000's names, and those of ISIC 2020 coarser still. This project
+# reads every name as one of its own regions, so that one form and one model serve all.
+
+# %%
+named = profiles.vocabulary({"isic2019": photos, **earlier})
+table(named)
+vocabularies = {
+    name: sum(name_ != "(empty)" for name_ in named.index[named[name] > 0].get_level_values(1))
+    for name in named
+}
+tell(
+    "Names in use: "
+    + ", ".join(f"{name} {number}" for name, number in vocabularies.items())
+    + ". The side of the torso is stated in ISIC 2019, mostly in HAM10000, never in ISIC 2020."
+)
+
+# %% [markdown]
+# ## What is missing?
+
+# %%
+gaps = profiles.missing(photos.assign(origin=origin), "origin")
+share = gaps.div(origin.value_counts(), axis=0).loc[gaps.index]
+show(
+    charts.heat(
+        share,
+        gaps.map("{:,}".format) + share.map(" ({:.1%})".format),
+        "Photos without a detail, by where they come from",
+        "Missing",
+    ),
+    "isic2019_missing",
+    f"The gaps belong to the source: the share without a site runs from {percent(share['site'].min())} "
+    f"({share['site'].idxmin()}) to {percent(share['site'].max())} ({share['site'].idxmax()}).",
+)
+
+# %%
+if "ham10000" in earlier:
+    their_names = original_ids(photos["image_id"]).map(earlier["ham10000"].set_index("image_id")["site_text"])
+    lost = their_names[photos["site"].isna()].value_counts()
+    tell(
+        "Many of HAM10000's gaps were made by the join. In its own csv, its photos without a site here are: "
+        + ", ".join(f"{number:,} *{name_}*" for name_, number in lost.items())
+        + ". A name that the challenge's vocabulary lacks was dropped, not translated; HAM10000's csv still has it."
+    )
+
+# %%
+by_class = profiles.missing(photos)
+by_share = by_class.div(counts["photos"], axis=0).loc[counts.index]
+table(by_class.loc[counts.index].astype(str) + by_share.map(" ({:.1%})".format))
+tell(
+    f"Again a gap says mole: {percent(by_share.loc['NV', 'site'])} of the moles have no site, but "
+    f"{percent(by_share.loc['SCC', 'site'])} of the squamous cell carcinomas. The csv has no column on how a diagnosis "
+    "was confirmed, so the question of HAM10000's notebook cannot be asked here."
+)
+
+# %% [markdown]
+# ## Photos of one lesion, and what a random split leaks
+
+# %%
+stated = photos[photos["stated"] != ""]
+per_lesion = profiles.photos_a_group(stated["stated"], (1, 2, 3, 4, 5, 6, 11, 21))
+most = stated["stated"].value_counts().max()
+show(
+    charts.group_bars(
+        per_lesion, "Photos of one lesion, where it is stated", "Photos of the lesion", "Lesions"
+    ),
+    "isic2019_photos_a_lesion",
+    f"Lesions of many photos are common here: {percent(1 - per_lesion['groups'].iloc[0] / per_lesion['groups'].sum())} "
+    f"of the lesions have more than one, and one has {most}.",
+)
+
+# %%
+leak = leaks.random_split_leak(photos, "stated")
+ours = leaks.leak_of_split(photos["group_id"], photos["part"])
+show(
+    charts.leak_dots(leak, ours, "What a random 80/20 split by photo leaks, at least"),
+    "isic2019_leak",
+    f"At least {leak.loc[leaks.ALL, 'share']:.1%} of the test photos and {leak.loc['MEL', 'share']:.1%} of the melanomas "
+    f"show a lesion known from training; more cannot be known, as {percent((photos['stated'] == '').mean())} of the "
+    f"photos state no lesion. In our split it is {percent(ours)}.",
+)
+
+# %% [markdown]
+# ## The leak between two data sets
+#
+# There is a second leak that a careful split of ISIC 2019 alone would not stop. Its photos include HAM10000's. Were
+# the two split apart, most of HAM10000's test photos would be in ISIC 2019's training part, and a network trained
+# there would know them.
+
+# %%
+if "ham10000" in earlier:
+    both = leaks.parts_of_both(earlier["ham10000"], photos)
+    moved = both.to_numpy().sum() - sum(both.loc[part, part] for part in both.index if part in both)
+    apart = 1 - (photos["part"] == "test").mean()
+    tell(
+        f"Of {both.to_numpy().sum():,} photos in both sets **{moved:,}** stand in another part in one than in the "
+        f"other. Had ISIC 2019 been split on its own, about {apart:.0%} of HAM10000's locked test would be in its folds."
+    )
+
+# %% [markdown]
+# ## What each class looks like
+#
+# The photos of Barcelona are not at hand; those below are ISIC 2019's by way of HAM10000 and ISIC 2017.
+
+# %%
+at_hand = clinics.photos_of_isic2019(photos)
+picked = {
+    code: clinics.chosen(at_hand[at_hand["diagnosis"] == code], 8) for code in ("AK", "SCC", "BKL", "MEL")
+}
+picked = {charts.name(code): rows for code, rows in picked.items() if len(rows)}
+if picked:
+    show(
+        thumbnails.sheet(
+            {label: thumbnails.thumbnails(rows["path"]) for label, rows in picked.items()},
+            "Eight lesions of each class, drawn at random from the folds",
+            [clinics.CREDITS["ham10000"], clinics.CREDITS["isic2017"]],
+            {label: list(rows["image_id"]) for label, rows in picked.items()},
+        ),
+        "isic2019_thumbnails",
+        "Actinic keratosis and squamous cell carcinoma, one class in HAM10000, are hard to tell apart by eye: many of both are "
+        "pink, scaly and without a clear border.",
+    )
+
+# %% [markdown]
+# ## What this means for the model
+
+# %%
+gap = percent(by_share.loc["NV", "site"])
+findings(
+    [
+        (
+            f"**Rare:** {rare} is {percent(counts['share'].iloc[-1])} of the photos; {', '.join(absent)} has none.",
+            "Rare classes vanish in the average; a class without photos cannot be learned.",
+            "Classes are balanced in training by drawing rows; balanced accuracy judges, a class at a time.",
+        ),
+        (
+            f"**Leaks:** at least {leak.loc[leaks.ALL, 'share']:.1%} of a random test; HAM10000 is inside.",
+            "A model of one set is judged on photos that it knows from the other.",
+            f"A lesion stands on one side ({percent(ours)} leaks), and every photo where HAM10000 and ISIC 2017 have it.",
+        ),
+        (
+            f"**Missing:** the site of {gap} of the moles; the lesion of {(photos['stated'] == '').sum():,} photos.",
+            "*Not known* says mole, and says which clinic.",
+            "Details are hidden at random in training; a photo without a lesion id is a group of its own.",
+        ),
+        (
+            "**Biased:** the clinic goes with the diagnosis; no skin colour, no confirmation recorded.",
+            "The camera gives a hint that fails elsewhere.",
+            "Colour, size and stretch are changed at random; the origin is no input.",
+        ),
+    ]
+)
