@@ -13,7 +13,8 @@ def targets() -> dict[str, list[str]]:
 
 
 def test_help_lists_every_target():
-    command = ["make", "--no-print-directory", "help"]  # the test itself may run under make, which prints then
+    # The tests may run under make themselves, and the inner make would tell of it.
+    command = ["make", "--no-print-directory", "help"]
     listed = subprocess.run(command, check=True, cwd=ROOT, capture_output=True, text=True).stdout
     assert [line.split()[0] for line in listed.splitlines()] == list(targets())
 
