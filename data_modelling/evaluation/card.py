@@ -61,6 +61,7 @@ def results(values: dict[str, Any]) -> str:
         "these same photos. Balanced accuracy judges the decision; AUC, accuracy of the most probable class and ECE "
         "(15 bins of equal width) judge the probabilities."
     )
+    lines.append(f"\n{_effect_of_details(out_of_fold['effect_of_details'])}")
     if "locked_test" not in values:
         lines.append("\nThe locked test has not been opened for this bundle.")
     return "\n".join(lines)
@@ -112,6 +113,15 @@ def _thresholds(out_of_fold: dict[str, Any]) -> str:
         f"of {cost['negatives']:,} others {cost['flagged']:,} flagged."
         for name, cost in out_of_fold["thresholds"].items()
     )
+
+
+def _effect_of_details(effect: dict[str, Any]) -> str:
+    names = {"balanced_accuracy": "balanced accuracy", "macro_auc": "macro AUC"}
+    parts = " and ".join(
+        f"{name} by {effect[key]['difference']:+.3f} [{', '.join(f'{bound:+.3f}' for bound in effect[key]['interval'])}]"
+        for key, name in names.items()
+    )
+    return f"Knowing age, sex and site changes {parts} (paired, same photos)."
 
 
 def _subgroups(rows: list[dict[str, Any]]) -> str:

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data_modelling.evaluation import curves, intervals, metrics, reliability
 from data_modelling.evaluation.calibration import sensitivity_threshold
+from data_modelling.evaluation.comparison import compare
 from data_modelling.evaluation.predictions import MODES, logits, truth
 from data_modelling.evaluation.subgroups import subgroups
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
@@ -43,6 +44,7 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
         "parts": sorted(predictions["part"].unique().tolist()),
         "majority_share": _rounded(np.bincount(labels).max() / len(labels)),
         **{mode: _of_mode(labels, by_mode[mode], groups, metadata) for mode in MODES},
+        "effect_of_details": _effect_of_details(labels, groups, by_mode, metadata),
         "thresholds": {
             name: _cost(*question, metadata["thresholds"][name]) for name, question in questions.items()
         },
@@ -55,6 +57,17 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
             {key: _plain(value) for key, value in row.items()}
             for row in subgroups(predictions, labels, photo, _decided(photo, metadata))
         ],
+    }
+
+
+def _effect_of_details(
+    labels: Labels, groups: Labels, by_mode: dict[str, Floats], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """What the details add to the photo alone: paired differences with their intervals."""
+    alone, both = ((by_mode[mode], _decided(by_mode[mode], metadata)) for mode in MODES)
+    return {
+        name: {"difference": _rounded(found.value), "interval": _plain(found.interval)}
+        for name, found in compare(labels, groups, alone, both).items()
     }
 
 

@@ -54,10 +54,8 @@ def figures(
     (classes,) which classes balanced accuracy and macro AUC are over; default those present. Classes are
     drawn by themselves, so that one that is present is present in every resample.
     """
-    if counted is None:
-        counted = np.isin(np.arange(probability.shape[1]), labels)
     parts = [
-        _in_resamples(labels, probability, decided, weights, counted) for weights in resamples(groups, labels)
+        in_resamples(labels, probability, decided, weights, counted) for weights in resamples(groups, labels)
     ]
     found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {
@@ -66,9 +64,16 @@ def figures(
     }
 
 
-def _in_resamples(
-    labels: Labels, probability: Floats, decided: Labels, weights: Weights, counted: NDArray[np.bool_]
+def in_resamples(
+    labels: Labels,
+    probability: Floats,
+    decided: Labels,
+    weights: Weights,
+    counted: NDArray[np.bool_] | None = None,
 ) -> dict[str, Floats]:
+    """The figures of one mode in each resample, (resamples,), or (resamples, classes) for those of a class."""
+    if counted is None:
+        counted = np.isin(np.arange(probability.shape[1]), labels)
     aucs = weighted_aucs(labels, probability, weights)
     found = weighted_sensitivities(labels, decided, weights, probability.shape[1])
     most_probable = (probability.argmax(axis=1) == labels).astype(float)
