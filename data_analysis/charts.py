@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from data_modelling.evaluation.plots import BLUE, FILE_FACTS, GREEN, GREY, ORANGE, STYLE
+from data_modelling.evaluation.style import BLUE, FILE_FACTS, GREEN, GREY, ORANGE, STYLE
 from data_modelling.inference.diagnoses import TASKS
 
 WIDTH = 10.0  # inches of every figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from data_analysis.charts import Chart, plain
-from data_modelling.evaluation.plots import FILE_FACTS
+from data_modelling.evaluation.style import FILE_FACTS
 from data_modelling.inference.photos import read_photo
 
 LARGEST = 96  # pixels: more may not be committed (see DATA/README.md)

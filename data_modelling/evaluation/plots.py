@@ -1,54 +1,48 @@
-"""The saved plots of a bundle, in one style that works for the colour-blind and in print."""
+"""The saved plots of a bundle."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score, roc_curve
 
-from data_modelling.inference.files import replaced_when_whole
+from data_modelling.evaluation.architecture import draw_architecture
+from data_modelling.evaluation.predictions import logits, truth
+from data_modelling.evaluation.reliability import BINS, equal_width, expected_calibration_error
+from data_modelling.evaluation.style import BLUE, GREEN, GREY, ORANGE, SEVEN, page
+from data_modelling.inference.decision import cancer_columns, melanoma_column, probabilities
 
-# Okabe and Ito's colours, told apart with any colour vision.
-BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#595959"
-STYLE = {
-    "font.size": 11,
-    "axes.titlesize": 13,
-    "axes.titlelocation": "left",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": False,
-    "figure.dpi": 110,
-    "savefig.bbox": "tight",
-}
-# Without the date and the version in it, the same figure gives the same file.
-FILE_FACTS = {"Software": None}
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
 
 
-def draw_all(folder: Path, metadata: dict[str, Any], values: dict[str, Any], history: dict[str, Any]) -> None:
-    """Write confusion_matrix.png, learning_curves.png and architecture.png into `folder`."""
+def draw_all(
+    folder: Path,
+    metadata: dict[str, Any],
+    values: dict[str, Any],
+    history: dict[str, Any],
+    predictions: pd.DataFrame,
+) -> None:
+    """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions."""
+    task, classes = metadata["task"], metadata["classes"]
+    labels, scores = truth(predictions, task), logits(predictions, "photo", task)
     out_of_fold = values["out_of_fold"]
-    with _page(folder / "confusion_matrix.png", 12, 5.4) as figure:
-        draw_confusion(figure, metadata["classes"], np.array(out_of_fold["photo"]["confusion"]))
-    with _page(folder / "learning_curves.png", 10, 4) as figure:
+    with page(folder / "confusion_matrix.png", 12, 5.4) as figure:
+        draw_confusion(figure, classes, np.array(out_of_fold["photo"]["confusion"]))
+    with page(folder / "roc.png", 10, 5) as figure:
+        draw_roc(figure, labels, probabilities(scores, metadata["temperature"]), metadata)
+    with page(folder / "reliability.png", 10, 4.8) as figure:
+        draw_reliability(figure, labels, scores, metadata["temperature"])
+    with page(folder / "subgroups.png", 10, 7) as figure:
+        draw_subgroups(figure, out_of_fold)
+    with page(folder / "learning_curves.png", 10, 4) as figure:
         draw_learning_curves(figure, history)
-    with _page(folder / "architecture.png", 11, 5.2) as figure:
+    with page(folder / "architecture.png", 11, 5.2) as figure:
         draw_architecture(figure, metadata)
-
-
-@contextmanager
-def _page(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure (inches) that is saved to `path` when the block ends."""
-    with mpl.rc_context(STYLE):
-        figure = Figure((width, height), layout="constrained")
-        yield figure
-        with replaced_when_whole(path) as temporary:
-            figure.savefig(temporary, format="png", metadata=FILE_FACTS)
 
 
 def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]) -> None:
@@ -78,6 +72,87 @@ def _matrix(
     axes.spines[:].set_visible(False)
 
 
+def draw_roc(figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]) -> None:
+    """Cancer and melanoma with the point of their threshold on the left, every class on the right."""
+    left, right = figure.subplots(1, 2)
+    cancer, melanoma = cancer_columns(metadata["task"]), melanoma_column(metadata["task"])
+    questions = {
+        "cancer": (probability[:, cancer].sum(axis=1), cancer[labels], BLUE, "-"),
+        "melanoma": (probability[:, melanoma], labels == melanoma, ORANGE, "--"),
+    }
+    for name, (score, positive, colour, line) in questions.items():
+        if positive.any() and not positive.all():
+            _roc(left, score, positive, color=colour, ls=line, label=name)
+            flagged = score >= metadata["thresholds"][name]
+            left.plot(flagged[~positive].mean(), flagged[positive].mean(), "o", color=colour)
+    for index, code in enumerate(metadata["classes"]):
+        positive = labels == index
+        if positive.any() and not positive.all():
+            style = {"color": SEVEN[index % len(SEVEN)], "ls": ("-", "--", ":")[index % 3]}
+            _roc(right, probability[:, index], positive, label=code, **style)
+    for axes, title in ((left, "The two thresholds (dots)"), (right, "Each class against the rest")):
+        axes.plot((0, 1), (0, 1), color="#bbbbbb", lw=1)
+        axes.set(title=title, xlabel="1 - specificity", ylabel="Sensitivity", aspect="equal")
+        axes.legend(frameon=False, loc="lower right", fontsize=9)
+
+
+def _roc(axes: Axes, score: Floats, positive: NDArray[np.bool_], **style: Any) -> None:
+    """A ROC curve with its AUC in the legend."""
+    false_positives, found, _ = roc_curve(positive, score)
+    area = float(roc_auc_score(positive, score))
+    axes.plot(false_positives, found, **(style | {"label": f"{style['label']} (AUC {area:.3f})"}))
+
+
+def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
+    """How often the most probable class is right, against how sure the model is, before and after scaling."""
+    left, right = figure.subplots(1, 2)
+    for axes, divisor, title in (
+        (left, 1.0, "As trained"),
+        (right, temperature, f"After temperature {temperature:.2f} (served)"),
+    ):
+        probability = probabilities(scores, divisor)
+        confidence = probability.max(axis=1)
+        correct = probability.argmax(axis=1) == labels
+        which = equal_width(confidence, BINS)
+        counts = np.bincount(which, minlength=BINS)
+        filled = counts > 0
+        sure, accurate = (
+            np.bincount(which, value, BINS)[filled] / counts[filled] for value in (confidence, correct)
+        )
+        axes.plot((0, 1), (0, 1), color="#bbbbbb", lw=1)
+        axes.plot(sure, accurate, color=BLUE, lw=1)
+        axes.scatter(
+            sure, accurate, 12 + 400 * counts[filled] / len(labels), color=BLUE, zorder=3, clip_on=False
+        )
+        error = expected_calibration_error(labels, probability)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{title}: ECE {error:.3f}")
+        axes.set(xlabel="Probability of the most probable class", ylabel="Share of them that is right")
+    right.text(0.97, 0.05, "dot size: number of photos", ha="right", color=GREY, fontsize=9)
+
+
+def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
+    """Macro AUC of each subgroup with its interval, and of all photos as a line."""
+    axes = figure.subplots()
+    rows = [row for row in out_of_fold["subgroups"] if "macro_auc" in row and row["attribute"] != "source"][
+        ::-1
+    ]
+    whole = out_of_fold["photo"]["macro_auc"]
+    axes.axvline(whole, color=GREY, lw=1, ls="--")
+    for place, row in enumerate(rows):
+        low, high = row["macro_auc_interval"]
+        axes.plot((low, high), (place, place), color=BLUE, lw=2)
+        axes.plot(row["macro_auc"], place, "o", color=BLUE)
+    names = [
+        f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)"
+        for row in rows
+    ]
+    axes.set_yticks(range(len(rows)), names)
+    axes.set(
+        xlabel=f"Macro AUC with 95 % interval, photo alone; dashed: all photos ({whole:.3f})",
+        title="Subgroups with enough lesions, each over its own classes",
+    )
+
+
 def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float]]]) -> None:
     """Training loss on the left, macro AUC of the stopping photos on the right, a line a network."""
     left, right = figure.subplots(1, 2)
@@ -92,65 +167,3 @@ def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float
     left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy of what an epoch shows")
     right.set(title="Averaged weights on stopping photos", xlabel="Epoch", ylabel="Macro AUC, photo alone")
     right.legend(frameon=False, title="dot: the weights kept")
-
-
-def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
-    """The two branches from left to right, with output shape and parameters a layer, and the head."""
-    axes = figure.subplots()
-    axes.axis("off")
-    rows = {
-        branch: [row for row in metadata["layers"] if row["branch"] == branch]
-        for branch in ("image_branch", "details_branch")
-    }
-    image = _merged(rows["image_branch"])
-    step = 1.0
-    _box(axes, 0, 1, "photo\n" + _shape([metadata["edge"]] * 2 + [3]), GREY)
-    for place, (name, shape, parameters) in enumerate(image, 1):
-        _arrow(axes, (place - 1) * step, 1, place * step, 1)
-        _box(axes, place * step, 1, f"{name}\n{_shape(shape)}\n{parameters:,} par.", BLUE)
-    last = len(image) * step
-    _box(axes, 0, 0, f"details\n{metadata['details_width']}", GREY)
-    details = rows["details_branch"]
-    for place, row in enumerate(details, 1):
-        _arrow(axes, (place - 1) * step, 0, place * step, 0)
-        _box(axes, place * step, 0, f"dense\n{_shape(row['shape'])}\n{row['parameters']:,} par.", ORANGE)
-    _arrow(axes, last, 1, last + step, 1)
-    _box(axes, last + step, 1, f"mean over\nthe map\n{image[-1][1][-1]}", GREEN)
-    _arrow(axes, last + step, 1, last + 2 * step, 0.5)
-    _arrow(axes, len(details) * step, 0, last + 2 * step, 0.5)
-    _box(axes, last + 2 * step, 0.5, f"linear head\n+ details\n{len(metadata['classes'])} logits", GREEN)
-    axes.set(xlim=(-0.6, last + 2 * step + 0.6), ylim=(-0.5, 1.5))
-    axes.set_title(f"{metadata['name']}: {metadata['parameters']:,} parameters, trained from scratch")
-
-
-def _merged(rows: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:
-    """The stem's layers as one, and each residual block."""
-    blocks = [row for row in rows if row["kind"] == "ResidualBlock"]
-    stem = [row for row in rows if row["kind"] != "ResidualBlock"]
-    first = ("stem", stem[-1]["shape"], sum(row["parameters"] for row in stem))
-    return [first, *((row["layer"].replace("_", "\n", 1), row["shape"], row["parameters"]) for row in blocks)]
-
-
-def _shape(shape: list[int]) -> str:
-    return " x ".join(map(str, shape))
-
-
-def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    patch = FancyBboxPatch(
-        (x - 0.4, y - 0.24),
-        0.8,
-        0.48,
-        boxstyle="round,pad=0.01,rounding_size=0.05",
-        fc="white",
-        ec=colour,
-        lw=2,
-        zorder=2,
-    )
-    axes.add_patch(patch)
-    axes.text(x, y, text, ha="center", va="center", fontsize=7.5, zorder=3)
-
-
-def _arrow(axes: Axes, x0: float, y0: float, x1: float, y1: float) -> None:
-    axes.annotate(
-        "", (x1 - 0.4, y1), (x0 + 0.4, y0), arrowprops={"arrowstyle": "->", "color": GREY}, zorder=1
-    )

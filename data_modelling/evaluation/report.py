@@ -20,17 +20,18 @@ def write_report(folder: Path) -> dict[str, Any]:
     Reads metadata.json, history.json and predictions/*.csv; neither photos nor the network.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
-    found = {
-        part: figures(read_predictions(path), metadata)
+    predictions = {
+        part: read_predictions(path)
         for part in (OUT_OF_FOLD, LOCKED_TEST)
         if (path := folder / "predictions" / f"{part}.csv").exists()
     }
+    found = {part: figures(rows, metadata) for part, rows in predictions.items()}
     # `thresholds` at the top is what the page quotes: the cost on the photos that speak for the model.
     values = found | {"thresholds": found[OUT_OF_FOLD]["thresholds"]}
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1) + "\n")
     history = json.loads((folder / "history.json").read_text())
-    plots.draw_all(folder / "plots", metadata, values, history)
+    plots.draw_all(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
     write_card(folder / "README.md", metadata, values)
     write_sums(folder)
     return values

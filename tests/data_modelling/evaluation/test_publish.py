@@ -7,6 +7,8 @@ from data_modelling.evaluation.card import results
 from data_modelling.evaluation.publish import publish
 from data_modelling.inference.errors import InputError
 
+PLOTS = ("architecture", "confusion_matrix", "learning_curves", "reliability", "roc", "subgroups")
+
 
 def read(bundle: Path, name: str) -> dict:
     return json.loads((bundle / name).read_text())
@@ -24,7 +26,7 @@ def test_table_and_plots_reach_readme_and_data_plots(smoke_run: Path, tmp_path: 
     figure = f"{values['out_of_fold']['photo']['macro_auc']:.3f}".removeprefix("0")
     assert f"| {figure} [" in readme.read_text()
     copied = {path.name for path in (tmp_path / "DATA" / "plots").iterdir()}
-    assert copied == {f"smoke_{name}.png" for name in ("architecture", "confusion_matrix", "learning_curves")}
+    assert copied == {f"smoke_{name}.png" for name in PLOTS}
 
 
 def test_a_readme_without_the_block_is_left_as_it_is(smoke_run: Path, tmp_path: Path) -> None:

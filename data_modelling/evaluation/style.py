@@ -1,0 +1,36 @@
+"""One style for all plots, that works for the colour-blind and in print."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import matplotlib as mpl
+from matplotlib.figure import Figure
+
+from data_modelling.inference.files import replaced_when_whole
+
+# Okabe and Ito's colours, told apart with any colour vision.
+BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#595959"
+SEVEN = (ORANGE, "#000000", BLUE, GREEN, "#D55E00", "#CC79A7", "#56B4E9")
+STYLE = {
+    "font.size": 11,
+    "axes.titlesize": 13,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": False,
+    "figure.dpi": 110,
+    "savefig.bbox": "tight",
+}
+# Without the date and the version in it, the same figure gives the same file.
+FILE_FACTS = {"Software": None}
+
+
+@contextmanager
+def page(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """A figure (inches) that is saved to `path` when the block ends."""
+    with mpl.rc_context(STYLE):
+        figure = Figure((width, height), layout="constrained")
+        yield figure
+        with replaced_when_whole(path) as temporary:
+            figure.savefig(temporary, format="png", metadata=FILE_FACTS)
