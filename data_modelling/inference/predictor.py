@@ -1,6 +1,7 @@
 """The predictor: photo bytes and patient details in, a calibrated answer out."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,17 @@ from data_modelling.inference.decision import cancer_columns, decisions, melanom
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import TASKS, Flag
 from data_modelling.inference.errors import BundleError
+from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
+from data_modelling.inference.heatmap import Head, make_heatmap
 from data_modelling.inference.photos import Crop, read_photo
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
 # Reasons for a status.
 CANCER_THRESHOLD, MELANOMA_THRESHOLD, PHONE_PHOTO = "cancer_threshold", "melanoma_threshold", "phone_photo"
+HEAD_TOLERANCE = (
+    1e-3  # of a logit, by which the head's sum may differ from the model's: float32 and its order
+)
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,7 @@ class Answer:
 
     status: higher_concern, no_cancer_class or uncertain. decision: the code of the decided class.
     reasons: codes that explain the status. classes: all classes, the most probable first.
+    explanation: what was asked for of it; None when nothing was.
     """
 
     status: str
@@ -48,10 +55,12 @@ class Answer:
     cancer_probability: float
     cancer_threshold: float
     model: dict[str, str]
+    explanation: Explanation | None = None
 
     def as_json(self) -> dict[str, Any]:
         """The API's answer."""
         shown = ("code", "name", "flag", "probability")
+        explained = {"explanation": self.explanation.as_json()} if self.explanation else {}
         return {
             "status": self.status,
             "class": self.decision,
@@ -60,6 +69,7 @@ class Answer:
             "classes": [{key: getattr(one, key) for key in shown} for one in self.classes],
             "cancer": {"probability": self.cancer_probability, "threshold": self.cancer_threshold},
             "model": self.model,
+            **explained,
         }
 
 
@@ -81,6 +91,13 @@ class Predictor:
         self._melanoma = melanoma_column(bundle.task)
         self._session = _session(bundle)
         self._check_session()
+        self._head = Head.from_metadata(bundle.metadata, len(self.diagnoses))
+        self._check_head()
+
+    @property
+    def has_heatmap(self) -> bool:
+        """Whether the bundle says enough for a heat map."""
+        return self._head is not None
 
     def answer(
         self,
@@ -88,22 +105,48 @@ class Predictor:
         details: Details = Details(),  # noqa: B008 - frozen
         crop: Crop | None = None,
         dermatoscope: bool | None = None,
+        explain: Collection[str] = (),
     ) -> Answer:
         """Read and judge one photo.
 
         data: the file's bytes. crop: default the centre square. dermatoscope: whether the photo was taken
-        through one; False counts as a phone photo. Raises PhotoError and FieldError as read_photo does.
+        through one; False counts as a phone photo. explain: any of explanation.EXPLANATIONS; a heat map that
+        the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
         """
         photo = read_photo(data, self.edge, crop)
-        return self._judge(self.logits(photo, details), dermatoscope)
+        answer = self._judge(self.logits(photo, details), dermatoscope)
+        return (
+            replace(answer, explanation=self._explained(photo, details, answer, explain))
+            if explain
+            else answer
+        )
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """Logits (1, classes) of one photo (edge, edge, 3).
 
         One photo at a time everywhere: a batch's sums could differ in the last digit from a single photo's.
         """
+        return self._run("logits", photo, details)
+
+    def _run(self, output: str, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         inputs = {"photo": photo[None].astype(np.float32), "details": encode(details)[None]}
-        return np.asarray(self._session.run(["logits"], inputs)[0])
+        return np.asarray(self._session.run([output], inputs)[0])
+
+    def _explained(
+        self, photo: NDArray[np.uint8], details: Details, answer: Answer, explain: Collection[str]
+    ) -> Explanation:
+        """What was asked for. The network runs once more for each: to keep all outputs of every answer
+        would cost each of them more than a second run costs the few.
+        """
+        heatmap = None
+        if HEATMAP in explain and self._head is not None:
+            feature_map = self._run("feature_map", photo, details)[0]
+            heatmap = make_heatmap(self._head, answer.probabilities, feature_map, photo)
+        effect = None
+        if DETAILS in explain:
+            without = self._judge(self.logits(photo, Details()), dermatoscope=None)
+            effect = DetailsEffect.between(answer, without, given=details != Details())
+        return Explanation(heatmap, effect)
 
     def _judge(self, logits: NDArray[np.float32], dermatoscope: bool | None) -> Answer:
         exact = probabilities(logits, self._temperature)
@@ -155,6 +198,20 @@ class Predictor:
             raise BundleError(f"{model} does not give one logit a class; restore the bundle.")
         if not np.isfinite(logits).all():
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
+
+    def _check_head(self) -> None:
+        """The head in the metadata is the model's own: what it leaves of the logits is the same for any photo."""
+        if self._head is None:
+            return
+        rests = []
+        for grey in (0, 255):
+            photo = np.full((self.edge, self.edge, 3), grey, np.uint8)
+            feature_map = self._run("feature_map", photo, Details())[0]
+            if feature_map.ndim != 3 or feature_map.shape[2] != len(self._head.kernel):
+                raise BundleError(f"{self.bundle.folder}: the head does not fit the feature map.")
+            rests.append(self.logits(photo, Details())[0] - self._head.photo_part(feature_map))
+        if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
+            raise BundleError(f"{self.bundle.folder}: head in metadata.json is not that of model.onnx.")
 
 
 def _session(bundle: Bundle) -> onnxruntime.InferenceSession:

@@ -46,6 +46,7 @@ def _metadata(name: str, version: str) -> dict[str, object]:
     return {
         "name": name,
         "version": version,
+        "date": "2026-01-31",
         "task": "ham10000",
         "classes": list(CODES),
         "details_width": WIDTH,
@@ -53,13 +54,20 @@ def _metadata(name: str, version: str) -> dict[str, object]:
         "temperature": 1.0,
         "decision_prior": dict.fromkeys(CODES, 1 / len(CODES)),
         "thresholds": {"cancer": 0.25, "melanoma": 0.15},
+        "data": {"sources": ["HAM10000"], "photos": 8513, "groups": 6332},
+        "head": {"kernel": _colours().tolist(), "bias": [0.0] * len(CODES)},
     }
 
 
-def _model() -> onnx.ModelProto:
-    colours = np.zeros((3, len(CODES)), np.float32)  # from the mean of red, green, blue (0-255) to logits
+def _colours() -> NDArray[np.float32]:
+    """From the mean of red, green, blue (0-255) to logits, (3, classes)."""
+    colours = np.zeros((3, len(CODES)), np.float32)
     for channel, code in enumerate(("MEL", "NV", "VASC")):
         colours[channel, CODES.index(code)] = 5 / 255
+    return colours
+
+
+def _model() -> onnx.ModelProto:
     details = np.zeros((WIDTH, len(CODES)), np.float32)
     details[0, CODES.index("MEL")] = 0.5
     nodes = [
@@ -80,7 +88,7 @@ def _model() -> onnx.ModelProto:
             _tensor("feature_map", "N", EDGE, EDGE, 3),
             _tensor("embedding", "N", 3),
         ],
-        [_constant("colours", colours), _constant("by_details", details)],
+        [_constant("colours", _colours()), _constant("by_details", details)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)
