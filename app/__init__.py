@@ -3,7 +3,7 @@
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app import analysis, api, assets, bundles, limits, pages, requests_log, security, wording
+from app import analysis, api, assets, bodies, bundles, limits, pages, requests_log, security, wording
 from app.problems import Problem, from_http_exception, json_response
 from app.settings import Settings
 from app.uploads import MemoryRequest
@@ -26,6 +26,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(HTTPException, show_http_exception)
     requests_log.init_app(app)  # first, so that the time of a refused request is measured too
     security.init_app(app, settings)
+    bodies.init_app(app)
     limits.init_app(app, settings)
     assets.init_app(app)
     wording.init_app(app)

@@ -1,7 +1,6 @@
 """waitress, set up so that no body and no answer ever touches the disk."""
 
 import socket
-from io import BytesIO
 from typing import Any
 
 from flask import Flask
@@ -9,11 +8,13 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer, create_server
 
+from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
 from app.settings import MEGABYTE, Settings
 from data_modelling.inference.errors import InputError
 
 THREADS = 8
 CONNECTIONS = 100
+RECEIVED_AT_ONCE = 64 * 1024  # bytes
 IDLE_SECONDS = 60  # after which a connection that sends nothing is closed
 LARGEST_SWALLOWED = 256 * MEGABYTE  # a body above the app's limit is read and forgotten up to here
 LARGEST_ANSWER = 16 * MEGABYTE  # far above any; from here on waitress would write an answer to disk
@@ -23,49 +24,32 @@ class ListenError(InputError):
     """The address and port cannot be listened on."""
 
 
-class BoundedBuffer:
-    """The body of a request in memory; one that grows beyond `limit` bytes is forgotten and only counted."""
-
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._kept = BytesIO()
-        self._received = 0
-
-    def append(self, data: bytes) -> None:
-        self._received += len(data)
-        if self._received <= self._limit:
-            self._kept.write(data)
-        else:
-            self._kept = BytesIO()
-
-    def __len__(self) -> int:
-        return self._received
-
-    def getfile(self) -> BytesIO:
-        self._kept.seek(0)
-        return self._kept
-
-    def close(self) -> None:
-        self._kept.close()
-
-
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    """Receives a body that is too large to its end, so that the app can answer it.
+    """Receives a body into memory, and one that is too large to its end, so that the app can answer it.
 
-    waitress would break off with a plain text of its own, and a browser that is still sending then shows
-    "connection reset" instead of the answer. The app sees the length and answers 413.
+    waitress would put it into a temporary file, and break off a large one with a plain text of its own.
     """
+
+    def __init__(self, adj: Any, budget: Budget) -> None:
+        super().__init__(adj)
+        self._budget = budget
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         if self.body_rcv is not None:
-            self.body_rcv.buf = BoundedBuffer(self.adj.inbuf_overflow)
+            self.body_rcv.buf = BoundedBuffer(self.adj.inbuf_overflow, self._budget)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection with that parser."""
+    """A connection with that parser, which lets go of what it has received when it is closed."""
 
-    parser_class = Parser
+    def parser_class(self, adj: Any) -> Parser:
+        return Parser(adj, self.server.budget)
+
+    def handle_close(self) -> None:
+        if self.request is not None:
+            self.request.close()
+        super().handle_close()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -86,6 +70,7 @@ def make_server(app: Flask, settings: Settings) -> TcpWSGIServer:
         "threads": THREADS,
         "connection_limit": CONNECTIONS,
         "channel_timeout": IDLE_SECONDS,
+        "recv_bytes": RECEIVED_AT_ONCE,
         "max_request_body_size": LARGEST_SWALLOWED,
         "inbuf_overflow": settings.max_body_bytes,
         "outbuf_overflow": LARGEST_ANSWER,
@@ -94,5 +79,6 @@ def make_server(app: Flask, settings: Settings) -> TcpWSGIServer:
         "ident": None,
     }
     server = create_server(app, sockets=[listen(settings.host, settings.port)], **options)
+    server.budget = Budget(IN_FLIGHT)
     server.channel_class = Channel
     return server

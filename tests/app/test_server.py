@@ -13,7 +13,6 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import encode_multipart
 
 from app import __main__ as command
-from app.server import BoundedBuffer
 from app.settings import MEGABYTE
 from tests.app.conftest import form, photo
 from tools.serving import ROOT, served
@@ -132,14 +131,6 @@ def test_ctrl_c_ends_with_130(bundles, tmp_path):
         running.process.send_signal(signal.SIGINT)
         assert running.process.wait(TIMEOUT) == 130
     assert "Traceback" not in (tmp_path / "log").read_text()
-
-
-def test_bounded_buffer_keeps_what_fits_and_forgets_the_rest():
-    buffer = BoundedBuffer(4)
-    buffer.append(b"abcd")
-    assert (len(buffer), buffer.getfile().read()) == (4, b"abcd")
-    buffer.append(b"e")
-    assert (len(buffer), buffer.getfile().read()) == (5, b"")
 
 
 def test_public_host_is_warned_about(monkeypatch, caplog, bundles):
