@@ -13,10 +13,11 @@ from app.bundles import current_bundles
 from app.forms import Submission
 from app.problems import from_input_error, problem
 from data_modelling.inference.errors import FieldError, PhotoError
+from data_modelling.inference.explanation import HEATMAP
 from data_modelling.inference.photos import read_photo
 from data_modelling.inference.predictor import Answer
 
-SLOTS = 2  # photos decoded at once: a decoded photo may take 150 MB
+SLOTS = 2  # photos read at once: one may take 40 MB on its way out of the form and 150 MB decoded
 PATIENCE = 5.0  # seconds that a request waits for a slot
 RETRY_AFTER = 5  # seconds after which a refused request may come back
 PREVIEW_EDGE = 512  # pixels
@@ -29,17 +30,26 @@ def init_app(app: Flask) -> None:
 
 
 def analyse(submission: Submission) -> Answer:
-    """The model's answer. Raises Problem when the photo cannot be used, nobody can answer, or all are busy."""
+    """The model's answer. Raises Problem when the photo cannot be used, or nobody can answer.
+
+    The caller holds a slot, as for `preview`.
+    """
     predictor = current_bundles().predictor(submission.bundle)
-    with _slot(), _bad_input_as_problem():
+    if HEATMAP in submission.explain and not predictor.has_heatmap:
+        raise problem("explain_unavailable", "This bundle has no heat map; leave heatmap out.", "explain")
+    with _bad_input_as_problem():
         return predictor.answer(
-            submission.photo, submission.details, crop=submission.crop, dermatoscope=submission.dermatoscope
+            submission.photo,
+            submission.details,
+            crop=submission.crop,
+            dermatoscope=submission.dermatoscope,
+            explain=submission.explain,
         )
 
 
 def preview(submission: Submission) -> str:
     """The square that was analysed, as a data: URL; encoded anew, so that nothing but pixels is left."""
-    with _slot(), _bad_input_as_problem():
+    with _bad_input_as_problem():
         pixels = read_photo(submission.photo, PREVIEW_EDGE, submission.crop)
     jpeg = BytesIO()
     Image.fromarray(pixels).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
@@ -47,7 +57,8 @@ def preview(submission: Submission) -> str:
 
 
 @contextmanager
-def _slot() -> Iterator[None]:
+def slot() -> Iterator[None]:
+    """A place among those whose photo is taken from its form and decoded. Raises Problem when all stay busy."""
     slots: BoundedSemaphore = current_app.extensions["slots"]
     if not slots.acquire(timeout=PATIENCE):
         raise problem("busy", "Too many photos are being read just now. Try again.", retry_after=RETRY_AFTER)

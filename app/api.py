@@ -4,7 +4,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from app.analysis import analyse
+from app.analysis import analyse, slot
 from app.bundles import RETRY_AFTER, current_bundles
 from app.forms import read_submission, require_multipart
 from app.problems import problem
@@ -28,8 +28,9 @@ def health() -> Response:
 def predictions() -> Response:
     """The probabilities for one photo."""
     max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
-    require_multipart(request, max_bytes)
-    return jsonify(analyse(read_submission(request, max_bytes)).as_json())
+    with slot():
+        require_multipart(request, max_bytes)
+        return jsonify(analyse(read_submission(request, max_bytes)).as_json())
 
 
 @blueprint.get("/api/v1/models")

@@ -13,11 +13,11 @@ from app.problems import Fault, Problem, problem
 from app.settings import MEGABYTE
 from data_modelling.inference.details import Details, parse_details
 from data_modelling.inference.errors import FieldError
+from data_modelling.inference.explanation import EXPLANATIONS
 from data_modelling.inference.photos import CROP_FIELDS, Crop, parse_crop
 
 TEXT_FIELDS = ("age", "sex", "site", "dermatoscope", *CROP_FIELDS, "bundle", "explain", "example")
 DERMATOSCOPE = {"yes": True, "no": False, "unknown": None, "": None}
-EXPLANATIONS = {"heatmap", "details"}
 
 Value = TypeVar("Value")
 
@@ -27,7 +27,7 @@ class Submission:
     """A photo and what is known about it.
 
     photo: the bytes of the file. crop: None is the centre square. dermatoscope: None is not known.
-    bundle: None is the default one.
+    bundle: None is the default one. explain: which of EXPLANATIONS are asked for.
     """
 
     photo: bytes
@@ -35,6 +35,7 @@ class Submission:
     crop: Crop | None = None
     dermatoscope: bool | None = None
     bundle: str | None = None
+    explain: frozenset[str] = frozenset()
 
 
 def require_multipart(request: Request, max_photo_bytes: int) -> None:
@@ -57,13 +58,14 @@ def read_submission(request: Request, max_photo_bytes: int) -> Submission:
     details, details_errors = parse_details(request.form)
     errors += details_errors
     crop = _attempt(lambda: parse_crop(request.form), errors)
-    _attempt(lambda: _refuse_explanations(request), errors)
+    explain = _attempt(lambda: _explain(request), errors)
     errors += _repeated(request)
     if photo is not None and len(photo) > max_photo_bytes:
         raise _too_large(max_photo_bytes)
     if errors or photo is None:
         raise Problem(Fault(error.code, str(error), error.field) for error in errors)
-    return Submission(photo, details, crop, dermatoscope, request.form.get("bundle", "").strip() or None)
+    bundle = request.form.get("bundle", "").strip() or None
+    return Submission(photo, details, crop, dermatoscope, bundle, explain or frozenset())
 
 
 def _attempt(read: Callable[[], Value], errors: list[FieldError]) -> Value | None:
@@ -91,17 +93,13 @@ def _dermatoscope(request: Request) -> bool | None:
     return DERMATOSCOPE[text]
 
 
-def _refuse_explanations(request: Request) -> None:
-    """Explanations are asked for by name; none is served yet, and asking in vain is not passed over."""
-    words = {word.strip() for word in request.form.get("explain", "").split(",")} - {""}
-    if words - EXPLANATIONS:
+def _explain(request: Request) -> frozenset[str]:
+    words = frozenset(word.strip() for word in request.form.get("explain", "").split(",")) - {""}
+    if not words <= set(EXPLANATIONS):
         raise FieldError(
-            "explain", "explain_unknown_value", "explain may name heatmap and details, with a comma."
+            "explain", "explain_unknown_value", "Explain may name heatmap and details, with a comma."
         )
-    if words:
-        raise FieldError(
-            "explain", "explain_unavailable", "Explanations are not served yet; leave explain out."
-        )
+    return words
 
 
 def _photo(request: Request) -> bytes:

@@ -48,7 +48,7 @@ CODES: dict[str, Code] = {
     "bundle_unknown": Code(422, "there is no valid bundle of the name in the field bundle"),
     "example_unknown": Code(422, "there is no example photo of this name"),
     "explain_unknown_value": Code(422, "explain has a word other than heatmap and details"),
-    "explain_unavailable": Code(422, "the bundle's explanations are not served yet"),
+    "explain_unavailable": Code(422, "the bundle does not say enough for a heat map"),
     "rate_limited": Code(429, "too many requests from one address; Retry-After says when to come back"),
     "internal": Code(500, "a fault of the app"),
     "model_unavailable": Code(

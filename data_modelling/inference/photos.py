@@ -115,6 +115,11 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     return _square(upright, edge, [pixels / shrink for pixels in _box(size, crop)])
 
 
+def square_side(data: bytes, crop: Crop | None = None) -> int:
+    """The edge of the square that is cropped from a photo, in the photo's own pixels; raises as read_photo does."""
+    return round(min(_open(data).size) * (crop.size if crop else 1))
+
+
 def _open(data: bytes) -> Image.Image:
     """The photo, its header read and found within the limits, its pixels not decoded yet."""
     if not data:

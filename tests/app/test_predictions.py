@@ -63,6 +63,21 @@ def test_every_photo_type_is_read_by_content(post, kind):
     assert post(form(photo(kind=kind))).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("explain", "keys"),
+    [
+        ("", None),
+        ("heatmap", ["heatmap"]),
+        ("details", ["details"]),
+        (" details, heatmap ,", ["heatmap", "details"]),
+    ],
+)
+def test_what_is_asked_for_is_explained(post, explain, keys):
+    answer = post(form(age="40", explain=explain)).json
+    assert list(answer.get("explanation", {})) == (keys or [])
+    assert ("explanation" in answer) == bool(keys)
+
+
 def test_crop_is_used(post):
     half_red = Image.new("RGB", (200, 100), "lime")
     half_red.paste("red", (0, 0, 100, 100))
@@ -104,7 +119,7 @@ def test_another_bundle_answers_when_asked_for(post):
         (form(bundle="altered"), 422, [("bundle", "bundle_unknown")]),
         (form(bundle="../models/other"), 422, [("bundle", "bundle_unknown")]),
         (form(explain="lime"), 422, [("explain", "explain_unknown_value")]),
-        (form(explain="heatmap,details"), 422, [("explain", "explain_unavailable")]),
+        (form(explain="heatmap,lime"), 422, [("explain", "explain_unknown_value")]),
         (form(age=["40", "50"]), 422, [("age", "field_repeated")]),
         (
             {"age": "x", "sex": "x", "site": "x"},

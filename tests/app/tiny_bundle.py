@@ -29,6 +29,15 @@ def make_tiny_bundle(folder: Path, version: str = "1.0") -> Path:
 
 
 METRICS = {
+    "out_of_fold": {
+        "photos": 100,
+        "photo": {"accuracy_most_probable": 0.7, "expected_calibration_error": 0.02},
+        "both": {
+            "accuracy_most_probable": 0.8,
+            "expected_calibration_error": 0.029,
+            "confusion": [[20 if i == j else 0 for j in range(7)] for i in range(6)] + [[10] + [0] * 6],
+        },
+    },
     "thresholds": {
         "cancer": {
             "threshold": 0.25,
@@ -37,8 +46,16 @@ METRICS = {
             "missed": 164,
             "negatives": 6860,
             "flagged": 1372,
-        }
-    }
+        },
+        "melanoma": {
+            "threshold": 0.15,
+            "sensitivity": 0.9,
+            "positives": 820,
+            "missed": 82,
+            "negatives": 7680,
+            "flagged": 1500,
+        },
+    },
 }
 
 
