@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from flask import Blueprint, current_app, render_template, request
 
-from app.analysis import analyse, preview
+from app.analysis import analyse, preview, slot
 from app.bundles import current_bundles
 from app.examples import EXAMPLES, Example
 from app.forms import Submission, read_submission, require_multipart
+from app.overlays import overlays
 from app.problems import Problem, problem
-from app.wording import REFUSALS, cost, decided, known
+from app.record import cost, track_record, training_data
+from app.wording import REFUSALS, decided, known, limits_of, map_in_words
+from data_modelling.inference.details import Details
+from data_modelling.inference.explanation import DETAILS, HEATMAP
+from data_modelling.inference.heatmap import Heatmap
+from data_modelling.inference.photos import square_side
 
 blueprint = Blueprint("pages", __name__)
 
@@ -31,10 +39,12 @@ def answer() -> str | tuple[str, int]:
     max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
     typed: Mapping[str, str] = {}
     try:
-        require_multipart(request, max_bytes)
-        typed = request.form
-        example = _example(typed)
-        return _answer_page(example.submission() if example else read_submission(request, max_bytes), example)
+        with slot():
+            require_multipart(request, max_bytes)
+            typed = request.form
+            example = _example(typed)
+            submission = example.submission() if example else read_submission(request, max_bytes)
+            return _answer_page(submission, example)
     except Problem as found:
         if found.status not in FORM_STATUSES:
             raise
@@ -51,25 +61,49 @@ def _example(typed: Mapping[str, str]) -> Example | None:
 
 
 def _answer_page(submission: Submission, example: Example | None) -> str:
-    given = analyse(submission)
+    predictor = current_bundles().predictor(submission.bundle)
+    explain = {HEATMAP, DETAILS} if predictor.has_heatmap else {DETAILS}
+    given = analyse(replace(submission, explain=frozenset(explain)))
+    assert given.explanation is not None
+    bundle = predictor.bundle
+    side = square_side(submission.photo, submission.crop)
     return render_template(
         "answer.html",
         answer=given,
         decided=decided(given),
+        limits=limits_of(submission, given, side, predictor.edge),
         preview=preview(submission),
+        maps=_maps(given.explanation.heatmap),
+        effect=given.explanation.details,
         known=known(submission.details, submission.dermatoscope),
-        cost=cost(current_bundles().predictor(submission.bundle).bundle.metrics),
+        cost=cost(bundle.metrics, "cancer"),
+        melanoma_cost=cost(bundle.metrics, "melanoma"),
+        record=track_record(bundle, given, with_details=submission.details != Details()),
+        date=bundle.metadata.get("date"),
+        training_data=training_data(bundle.metadata),
         example=example,
     )
 
 
+def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
+    """For each class its overlay, if anything speaks for it, and the map in words."""
+    if heatmap is None:
+        return {}
+    pictures = overlays(heatmap)
+    return {
+        code: {"overlay": pictures.get(code), "words": map_in_words(heatmap, code), "map": one}
+        for code, one in heatmap.classes.items()
+    }
+
+
 def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = None) -> str:
     faults = found.faults if found else ()
+    refusal = next((fault.code for fault in faults if fault.code in REFUSALS), None)
     return render_template(
-        "form.html",
+        "refusal.html" if refusal else "form.html",
+        refusal=refusal,
         faults=faults,
         wrong={fault.field: fault.message for fault in faults},
-        refused=any(fault.code in REFUSALS for fault in faults),
         values=typed or {},
         examples=EXAMPLES.values(),
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],

@@ -13,7 +13,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; "
     "style-src 'self'; "
     "script-src 'self'; "
-    "img-src 'self' data:; "  # data: is the photo in the answer, which is stored nowhere
+    "connect-src 'self'; "  # the form, sent with a progress bar
+    "img-src 'self' data: blob:; "  # the photo in the answer, stored nowhere, and the one just chosen
     "form-action 'self'; "
     "frame-ancestors 'none'; "
     "base-uri 'none'"

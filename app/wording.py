@@ -1,14 +1,15 @@
 """The words of the page for what the model and the forms have as codes."""
 
-from dataclasses import dataclass
-from typing import Any
-
 from flask import Flask
 
+from app.forms import Submission
 from data_modelling.inference.details import Details
+from data_modelling.inference.heatmap import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
+MOSTLY = 2 / 3  # the share of a map's evidence from which it lies "mostly" somewhere
+LITTLE = 0.1  # of the evidence for the class that most speaks for, below which there is little for a class
 
 STATUSES = {
     "higher_concern": "Higher concern",
@@ -28,7 +29,7 @@ STATUS_MEANINGS = {
         "The model cannot say anything reliable about this photo. If the spot worries you, show it to a doctor."
     ),
 }
-# Codes of the predictor: why the status is what it is, and what limits this very answer (said first).
+# Codes of the predictor: why the status is what it is (REASONS), what limits this very answer (CAUTIONS).
 REASONS = {
     "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
     "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
@@ -39,8 +40,34 @@ CAUTIONS = {
         "and its probabilities are not reliable for others."
     ),
 }
-# Faults of the photo itself: the page shows them as a refusal, with how to take a better one.
-REFUSALS = frozenset({"photo_type", "photo_broken", "photo_pixels", "photo_animated"})
+# Limits that the page itself sees in what was sent; they are no codes of the answer.
+DERMATOSCOPE_NOT_KNOWN = (
+    "It is not known whether the photo was taken through a dermatoscope. "
+    "If it was not, these numbers are not reliable."
+)
+FEW_PIXELS = (
+    "The square that was analysed has only {side} x {side} pixels. The model looks at {edge} x {edge}, "
+    "so it saw a blown-up picture."
+)
+# Faults of the photo itself: the page shows them as a refusal, with how to take a better photo.
+REFUSALS = {
+    "photo_type": "the file is a photo",
+    "photo_broken": "the photo is whole and undamaged",
+    "photo_pixels": "the photo is no larger than can be read",
+    "photo_animated": "the photo is one still picture",
+}
+ADVICE = {
+    "photo_type": (
+        "Save or export it as JPEG, PNG or WebP. Renaming a file does not change its type.",
+        "On an iPhone choose “Most Compatible” under Settings, Camera, Formats.",
+    ),
+    "photo_broken": (
+        "Send the file as the camera wrote it: a download or transfer that was broken off damages it.",
+        "Or open it in a picture program and save it again as JPEG.",
+    ),
+    "photo_pixels": ("Make it smaller or cut the spot out of it: 1,000 x 1,000 pixels are plenty.",),
+    "photo_animated": ("Save a single picture of it, as JPEG or PNG.",),
+}
 
 # Every value is a name that the details reader knows.
 SITE_GROUPS = {
@@ -105,21 +132,41 @@ def known(details: Details, dermatoscope: bool | None) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
-class Cost:
-    """What the threshold of the cancer group cost in testing, in photos."""
+def points(change: float) -> str:
+    """A change of a probability in percentage points, in words."""
+    count = round(100 * abs(change))
+    if count == 0:
+        return "hardly any change" if change else "no change"
+    unit = "point" if count == 1 else "points"
+    return f"{count}{NARROW_SPACE}{unit} {'more' if change > 0 else 'less'}"
 
-    positives: int
-    missed: int
-    negatives: int
-    flagged: int
+
+def limits_of(submission: Submission, answer: Answer, side: int, edge: int) -> list[str]:
+    """What limits this very answer, in the order in which it is said.
+
+    side: of the analysed square, in pixels of the photo. edge: what the model looks at.
+    """
+    found = [CAUTIONS[code] for code in answer.reasons if code in CAUTIONS]
+    if submission.dermatoscope is None:
+        found.append(DERMATOSCOPE_NOT_KNOWN)
+    if side < edge:
+        found.append(FEW_PIXELS.format(side=side, edge=edge))
+    return found
 
 
-def cost(metrics: dict[str, Any]) -> Cost | None:
-    """The cost as a bundle's metrics.json has it, if it does."""
-    found = metrics.get("thresholds", {}).get("cancer", {})
-    names = ("positives", "missed", "negatives", "flagged")
-    return Cost(*(int(found[name]) for name in names)) if all(name in found for name in names) else None
+def map_in_words(heatmap: Heatmap, code: str) -> str:
+    """Where the evidence for a class lies, in one or two sentences."""
+    found = heatmap.classes[code]
+    if found.centre is None:
+        return "Nothing in the photo speaks for this class more than for the average class."
+    place = "the centre" if found.centre >= MOSTLY else "the edges" if found.centre <= 1 - MOSTLY else ""
+    words = f"Mostly {place}" if place else "Centre and edges alike"
+    if found.darker is not None:
+        inside, area = percent(found.darker), percent(heatmap.darker_area)
+        words += f"; {inside} inside the darker area, which is {area} of the picture"
+    amounts = {code: sum(map(sum, one.evidence)) for code, one in heatmap.classes.items()}
+    little = amounts[code] < LITTLE * max(amounts.values())
+    return f"{words}.{' There is little that speaks for this class.' if little else ''}"
 
 
 def decided(answer: Answer) -> ClassProbability:
@@ -129,11 +176,12 @@ def decided(answer: Answer) -> ClassProbability:
 
 def init_app(app: Flask) -> None:
     """Offer the words to the templates."""
-    app.jinja_env.filters.update(percent=percent, counted=counted)
+    app.jinja_env.filters.update(percent=percent, counted=counted, points=points)
     app.jinja_env.globals.update(
         statuses=STATUSES,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
-        cautions=CAUTIONS,
+        refusals=REFUSALS,
+        advice=ADVICE,
         site_groups=SITE_GROUPS,
     )

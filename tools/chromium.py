@@ -25,7 +25,9 @@ FLAGS = (
     "--force-device-scale-factor=1",
 )
 WAIT_SECONDS = 30
-PAGE = "return [document.readyState, performance.timeOrigin]"
+# Each page has a main part of its own, whether the browser loaded it or a script put it in place.
+MARK = "document.querySelector('main').isOld = true"
+IS_NEW = "return document.readyState === 'complete' && !document.querySelector('main')?.isOld"
 
 
 def missing() -> str:
@@ -85,19 +87,14 @@ def follow(driver: Chrome, element: WebElement) -> None:
 
 @contextmanager
 def new_page(driver: Chrome) -> Iterator[None]:
-    """After the block, wait until the page that it led to is loaded.
+    """After the block, wait until the page that it led to is there.
 
-    Told apart by the moment at which each began: to ask whether an element of the old page is stale is a
-    race that chromedriver now and then loses with an error of its own.
+    Told apart by a mark on the old one: to ask whether an element of the old page is stale is a race that
+    chromedriver now and then loses with an error of its own.
     """
-    old = driver.execute_script(PAGE)[1]
+    driver.execute_script(MARK)
     yield
-    WebDriverWait(driver, WAIT_SECONDS).until(lambda _: _is_loaded(driver, old))
-
-
-def _is_loaded(driver: Chrome, old: float) -> bool:
-    state, began = driver.execute_script(PAGE)
-    return bool(state == "complete" and began != old)
+    WebDriverWait(driver, WAIT_SECONDS).until(lambda _: driver.execute_script(IS_NEW))
 
 
 def save_page(driver: Chrome, path: Path) -> None:

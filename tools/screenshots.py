@@ -12,8 +12,11 @@ from tempfile import TemporaryDirectory
 from PIL import Image
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
 
-from tools.chromium import chromium, follow, missing, resize, save_page, set_colours
+from app.examples import EXAMPLES, FOLDER
+from tools.chromium import WAIT_SECONDS, chromium, follow, missing, resize, save_page, set_colours
 from tools.serving import served
 
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}  # CSS pixels
@@ -38,27 +41,44 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def choose(driver: Chrome, file: Path) -> None:
+    """Give a file to the form, and say all that can be said about it."""
+    details = EXAMPLES["melanoma"].details
+    driver.find_element(By.ID, "photo").send_keys(str(file))
+    driver.find_element(By.ID, "dermatoscope").click()
+    driver.find_element(By.ID, "age").send_keys(f"{details.age:g}")
+    driver.find_element(By.ID, "sex" if details.sex == "female" else "sex-male").click()
+    Select(driver.find_element(By.ID, "site")).select_by_value(str(details.site))
+
+
+def show_form(driver: Chrome) -> None:
+    """The form with a photo in its frame."""
+    choose(driver, FOLDER / EXAMPLES["melanoma"].file)
+    frame = WebDriverWait(driver, WAIT_SECONDS).until(
+        lambda _: driver.find_element(By.CSS_SELECTOR, "[data-preview]:not([hidden]) [data-move=smaller]")
+    )
+    frame.click()
+    frame.click()
+
+
 def show_answer(driver: Chrome) -> None:
     """The answer for the example of a melanoma."""
     follow(driver, driver.find_element(By.CSS_SELECTOR, ".example button"))
 
 
-def show_errors(driver: Chrome) -> None:
-    """A form without a photo and with an age that nobody has."""
-    driver.find_element(By.ID, "age").send_keys("350")
-    follow(driver, driver.find_element(By.CSS_SELECTOR, "form button"))
-
-
 def show_refusal(driver: Chrome) -> None:
-    """A file that is no photo: this one."""
-    driver.find_element(By.ID, "photo").send_keys(str(Path(__file__).resolve()))
-    follow(driver, driver.find_element(By.CSS_SELECTOR, "form button"))
+    """The same photo, broken off in the middle."""
+    whole = (FOLDER / EXAMPLES["melanoma"].file).read_bytes()
+    with TemporaryDirectory() as folder:
+        broken = Path(folder, "photo.jpg")
+        broken.write_bytes(whole[: len(whole) // 2])
+        choose(driver, broken)
+        follow(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 STATES: dict[str, Callable[[Chrome], None]] = {
-    "form": lambda _driver: None,
+    "form": show_form,
     "answer": show_answer,
-    "errors": show_errors,
     "refusal": show_refusal,
 }
 

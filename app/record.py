@@ -1,0 +1,71 @@
+"""What is known of a bundle, as its metadata.json and metrics.json have it: its data and how it did in testing."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.predictor import Answer
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a threshold cost in testing, in photos."""
+
+    threshold: float
+    positives: int
+    missed: int
+    negatives: int
+    flagged: int
+
+
+def cost(metrics: dict[str, Any], group: str) -> Cost | None:
+    """The cost of a threshold (cancer or melanoma) as a bundle's metrics.json has it, if it does."""
+    found = metrics.get("thresholds", {}).get(group, {})
+    counts = ("positives", "missed", "negatives", "flagged")
+    if not all(name in found for name in ("threshold", *counts)):
+        return None
+    return Cost(float(found["threshold"]), *(int(found[name]) for name in counts))
+
+
+@dataclass(frozen=True)
+class TrackRecord:
+    """How the model did in testing on photos that it had not seen, with the same kind of input.
+
+    photos: how many. right: share whose most probable class was the true one. off: expected calibration error.
+    decided, rightly: how often it decided for the class of this answer, and how often that was true; None where
+    metrics.json does not say.
+    """
+
+    photos: int
+    with_details: bool
+    right: float
+    off: float
+    decided: int | None
+    rightly: int | None
+
+
+def track_record(bundle: Bundle, answer: Answer, with_details: bool) -> TrackRecord | None:
+    """The record as metrics.json has it, if it does."""
+    tested = bundle.metrics.get("out_of_fold", {})
+    figures = tested.get("both" if with_details else "photo", {})
+    if not {"accuracy_most_probable", "expected_calibration_error"} <= set(figures) or "photos" not in tested:
+        return None
+    column = list(answer.probabilities).index(answer.decision)
+    confusion = figures.get("confusion")
+    return TrackRecord(
+        photos=int(tested["photos"]),
+        with_details=with_details,
+        right=float(figures["accuracy_most_probable"]),
+        off=float(figures["expected_calibration_error"]),
+        decided=sum(int(row[column]) for row in confusion) if confusion else None,
+        rightly=int(confusion[column][column]) if confusion else None,
+    )
+
+
+def training_data(metadata: dict[str, Any]) -> str | None:
+    """What the model was trained with, as metadata.json has it, if it does."""
+    data = metadata.get("data", {})
+    if not {"sources", "photos", "groups"} <= set(data):
+        return None
+    sources = ", ".join(str(source) for source in data["sources"])
+    return f"{int(data['photos']):,} photos of {int(data['groups']):,} lesions from {sources}"

@@ -1,0 +1,141 @@
+// Sends a form without leaving the page: upload progress, one sending at a time, a time-out, and a photo that is
+// still there after an error or on the way back from the answer. Without it the browser sends the form by itself.
+const PATIENCE = 60; // seconds without any progress of the upload, or until the answer; data-patience overrides it
+const ANALYSING = "Analysing the photo…";
+const pages = []; // the main part and title of each page shown so far, by the number in history.state
+
+function enhance(root) {
+  for (const form of root.querySelectorAll("form[data-analyse]")) {
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (!form.dataset.sent) send(form);
+    });
+  }
+  for (const button of root.querySelectorAll("[data-back]")) {
+    button.hidden = pages.length === 0;
+    button.addEventListener("click", () => history.back());
+  }
+}
+
+function send(form) {
+  const request = new XMLHttpRequest();
+  let timer = 0;
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => request.abort(), 1000 * Number(form.dataset.patience ?? PATIENCE));
+  };
+  const ends = (then) => () => {
+    clearTimeout(timer);
+    rest(form);
+    then();
+  };
+  busy(form);
+  request.upload.addEventListener("progress", (event) => {
+    wait();
+    progress(form, event);
+  });
+  request.upload.addEventListener("load", () => {
+    wait();
+    say(form, ANALYSING);
+  });
+  request.addEventListener("load", ends(() => receive(form, request)));
+  request.addEventListener("error", ends(() => complain("The photo could not be sent: there is no connection. Try again.")));
+  request.addEventListener("abort", ends(() => complain("No answer came in time. Everything that you chose is still here: try again.")));
+  request.open("POST", form.action);
+  request.send(new FormData(form));
+  wait();
+}
+
+function busy(form) {
+  form.dataset.sent = "yes";
+  form.querySelector("button[type=submit]").setAttribute("aria-disabled", "true");
+  say(form, form.querySelector("[type=file]") ? "Uploading the photo…" : ANALYSING);
+}
+
+function rest(form) {
+  delete form.dataset.sent;
+  form.querySelector("button[type=submit]").removeAttribute("aria-disabled");
+  const box = form.querySelector("[data-sending]");
+  if (box) box.hidden = true;
+  say(form, "");
+}
+
+function say(form, words) {
+  form.querySelector("[data-progress]").textContent = words;
+}
+
+function progress(form, event) {
+  const box = form.querySelector("[data-sending]");
+  if (!box || !event.lengthComputable) return;
+  box.hidden = false;
+  box.querySelector("progress").value = (100 * event.loaded) / event.total;
+}
+
+function receive(form, request) {
+  const page = new DOMParser().parseFromString(request.responseText, "text/html");
+  const main = page.querySelector("main");
+  if (!main) complain("The answer could not be read. Try again.");
+  else if (main.querySelector("[data-status]")) showAnswer(page.title, main);
+  else if (main.querySelector("form[data-analyse]")) showErrors(form, page.title, main);
+  else complain(main.querySelector(".lead").textContent);
+}
+
+function showAnswer(title, main) {
+  const number = history.state?.page ?? 0;
+  pages[number] = { title: document.title, main: document.querySelector("main") };
+  history.pushState({ page: number + 1 }, "");
+  replaceMain(title, main);
+}
+
+// The form again, with what is wrong in it; the photo moves over, unless it is what is wrong.
+function showErrors(form, title, main) {
+  const chosen = [...form.querySelectorAll("[type=file]")].find((input) => input.files.length);
+  const [x, y, size] = ["crop_x", "crop_y", "crop_size"].map((name) => form.elements[name]?.value);
+  replaceMain(title, main);
+  const input = document.querySelector("#photo");
+  if (!chosen || document.querySelector(".status-refused")) return;
+  input.files = chosen.files;
+  const crop = size ? { x: Number(x), y: Number(y), size: Number(size) } : null;
+  input.form.dispatchEvent(new CustomEvent("chosen", { detail: { file: input.files[0], crop } }));
+  document.querySelector("[data-photo-is-gone]")?.remove();
+}
+
+function replaceMain(title, main) {
+  document.title = title;
+  document.querySelector("main").replaceWith(document.adoptNode(main));
+  main.dispatchEvent(new CustomEvent("fresh", { bubbles: true }));
+  scrollTo(0, 0);
+  (main.querySelector("[autofocus]") ?? main.querySelector("h1")).focus({ preventScroll: true });
+}
+
+// Something went wrong on the way: said at the top of the page as it is.
+function complain(words) {
+  document.querySelector(".errors")?.remove();
+  const box = document.createElement("section");
+  box.className = "errors";
+  box.tabIndex = -1;
+  box.setAttribute("aria-labelledby", "errors-title");
+  const title = Object.assign(document.createElement("h2"), { id: "errors-title", textContent: "There is a problem" });
+  const text = Object.assign(document.createElement("p"), { textContent: words });
+  box.append(title, text);
+  document.querySelector("main").prepend(box);
+  if (!document.title.startsWith("Error: ")) document.title = `Error: ${document.title}`;
+  scrollTo(0, 0);
+  box.focus({ preventScroll: true });
+}
+
+addEventListener("popstate", (event) => {
+  const page = pages[event.state?.page ?? 0];
+  if (!page) {
+    location.reload();
+    return;
+  }
+  const now = document.querySelector("main");
+  if (now.querySelector("[data-status]")) pages[(event.state?.page ?? 0) + 1] = { title: document.title, main: now };
+  document.title = page.title;
+  now.replaceWith(page.main);
+  (page.main.querySelector("h1") ?? page.main).focus({ preventScroll: true });
+});
+history.replaceState({ page: 0 }, "");
+enhance(document);
+document.addEventListener("fresh", (event) => enhance(event.target));
