@@ -7,7 +7,9 @@ from flask import Request
 from werkzeug.formparser import FormDataParser
 
 MAX_PARTS = 50  # a form has a dozen fields
-MAX_TEXT_BYTES = 64 * 1024  # all text fields of a form together
+# All text fields of a form together. werkzeug holds this against what it reads at once too, 64 kB and a possible
+# piece of a boundary: with less room, most photos above that size would be refused as too large.
+MAX_TEXT_BYTES = 256 * 1024
 
 
 class MemoryRequest(Request):

@@ -3,10 +3,12 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
+from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 10
@@ -22,29 +24,40 @@ class Served:
 
 
 @contextmanager
-def served(log: Path, environment: Mapping[str, str]) -> Iterator[Served]:
+def served(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[Served]:
     """`python -m app` with its default settings but for `environment`; stopped at the end of the block.
 
-    Raises RuntimeError with the server's own words when it does not start.
+    prefix: a command to run it under. Raises RuntimeError with the server's own words when it does not start.
     """
     own = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
-    with log.open("w") as log_file:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "app"],
-            cwd=ROOT,
-            env={**os.environ, **own, **environment},
-            stdout=subprocess.PIPE,
-            stderr=log_file,
-            text=True,
-        )
+    process = subprocess.Popen(
+        [*prefix, sys.executable, "-m", "app"],
+        cwd=ROOT,
+        env={**os.environ, **own, **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    # Written here, not by the server, so that it can run under a limit on what it may write.
+    copying = Thread(target=_copy, args=(process.stderr, log), daemon=True)
+    copying.start()
     try:
-        assert process.stdout is not None
         first = process.stdout.readline()  # ends with the process at the latest
         if "http://" not in first:
+            copying.join(STOP_SECONDS)
             raise RuntimeError(f"the app did not start: {log.read_text()}")
         yield Served(first.split()[2], log, process)
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
-        if process.stdout is not None:
-            process.stdout.close()
+        copying.join(STOP_SECONDS)
+        process.stdout.close()
+        process.stderr.close()
+
+
+def _copy(lines: IO[str], log: Path) -> None:
+    with log.open("w", buffering=1) as file:
+        for line in lines:
+            file.write(line)

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,6 +39,23 @@ def ask(url: str, method: str, path: str, body: bytes | None = None, headers: di
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        # What a browser sends to a plain-http host in the network: Origin, and no Sec-Fetch-Site.
+        ({"Host": "192.168.1.20:8000", "Origin": "http://192.168.1.20:8000"}, 200),
+        ({"Host": "192.168.1.20:8000", "Origin": "http://evil.example"}, 400),
+        ({"Host": "192.168.1.20:8000", "Origin": "null"}, 400),
+        ({"Host": "skin.local", "Origin": "http://skin.local"}, 200),
+        ({"Host": "skin.local", "Origin": "http://skin.local:8000"}, 400),
+        ({"Host": "192.168.1.20:8000", "Sec-Fetch-Site": "cross-site"}, 400),
+    ],
+)
+@pytest.mark.parametrize("path", ["/", "/api/v1/predictions"])
+def test_cross_site_posts_are_refused_by_the_real_server(server, path, headers, status):
+    assert post(server.url, photo(), path, **headers)[0] == status
+
+
 def post(url: str, data: bytes, path: str = "/api/v1/predictions", **headers: str):
     boundary, body = encode_multipart(MultiDict(form(data, age="83.25", site="scalp")))
     return ask(
@@ -51,9 +69,17 @@ def test_a_photo_is_answered_and_nothing_of_it_is_logged(server):
     assert "Set-Cookie" not in headers
     assert "Server" not in headers
     ask(server.url, "GET", "/IMG_secret.jpg?name=secret")
+    assert_logged(server, f"{headers['X-Request-Id']} POST api.predictions 200")
     log = server.log.read_text()
-    assert f"{headers['X-Request-Id']} POST api.predictions 200" in log
     assert not any(word in log for word in ("IMG_secret", "secret", "83.25", "scalp"))
+
+
+def assert_logged(server, words):
+    """The server's log comes through a pipe, now and then a moment later."""
+    until = time.monotonic() + TIMEOUT
+    while words not in server.log.read_text():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/predictions"])
