@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from data_modelling.inference.bundle import Bundle
@@ -16,6 +15,7 @@ from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
 from data_modelling.inference.heatmap import Head, make_heatmap
 from data_modelling.inference.photos import Crop, read_photo
+from data_modelling.inference.runtime import onnxruntime
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
