@@ -5,6 +5,7 @@ import os
 import sys
 
 from app import create_app
+from app.memory import return_large_blocks
 from app.server import make_server
 from app.settings import from_environment
 from data_modelling.inference.errors import InputError
@@ -27,6 +28,7 @@ def main() -> int:
 def serve() -> int:
     """Read the settings, listen, serve."""
     chosen = from_environment(os.environ)
+    return_large_blocks()
     server = make_server(create_app(chosen), chosen)
     if chosen.is_public:
         log.warning(

@@ -1,7 +1,9 @@
 """The bodies of requests while they arrive: in memory, each within its limit, all together within a budget."""
 
-from io import BytesIO
+from collections import deque
+from io import BufferedReader, BytesIO, RawIOBase
 from threading import Lock
+from typing import IO
 
 from flask import Flask, request
 
@@ -37,6 +39,28 @@ class TurnedAway(BytesIO):
     """Stands in for a body that found no room in the budget."""
 
 
+class Received(RawIOBase):
+    """What was received, piece by piece; each is let go once it is read, so that a form is not held twice."""
+
+    def __init__(self, pieces: deque[bytes]) -> None:
+        self._pieces = pieces
+        self._read = 0  # bytes of the first piece
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, target: bytearray | memoryview) -> int:  # type: ignore[override]  # any buffer
+        if not self._pieces:
+            return 0
+        first = memoryview(self._pieces[0])[self._read : self._read + len(target)]
+        target[: len(first)] = first
+        self._read += len(first)
+        if self._read == len(self._pieces[0]):
+            self._pieces.popleft()
+            self._read = 0
+        return len(first)
+
+
 class BoundedBuffer:
     """The body of a request in memory; one that finds no room is read to its end, but only counted.
 
@@ -47,7 +71,7 @@ class BoundedBuffer:
     def __init__(self, limit: int, budget: Budget) -> None:
         self._limit = limit
         self._budget = budget
-        self._kept = BytesIO()
+        self._pieces: deque[bytes] = deque()
         self._held = 0
         self._received = 0
         self._turned_away = False
@@ -58,24 +82,21 @@ class BoundedBuffer:
             self._forget()
         elif self._budget.take(len(data)):
             self._held += len(data)
-            self._kept.write(data)
+            self._pieces.append(data)
         else:
             self._turned_away = True
             self._forget()
 
     def _forget(self) -> None:
-        self._kept = BytesIO()
+        self._pieces.clear()
         self._budget.give_back(self._held)
         self._held = 0
 
     def __len__(self) -> int:
         return self._received
 
-    def getfile(self) -> BytesIO:
-        if self._turned_away:
-            return TurnedAway()
-        self._kept.seek(0)
-        return self._kept
+    def getfile(self) -> IO[bytes]:
+        return TurnedAway() if self._turned_away else BufferedReader(Received(self._pieces))
 
     def close(self) -> None:
         self._forget()

@@ -11,6 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.problems import Fault, Problem, problem
 from app.settings import MEGABYTE
+from app.uploads import content
 from data_modelling.inference.details import Details, parse_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.explanation import EXPLANATIONS
@@ -103,9 +104,9 @@ def _explain(request: Request) -> frozenset[str]:
 
 
 def _photo(request: Request) -> bytes:
-    contents = [(part.filename, part.stream.read()) for part in request.files.getlist("photo")]
+    contents = [(part.filename, content(part)) for part in request.files.getlist("photo")]
     # A browser sends an empty part without a file name when no photo was chosen.
-    chosen = [content for name, content in contents if name or content]
+    chosen = [data for name, data in contents if name or data]
     if not chosen:
         raise FieldError("photo", "photo_missing", "Choose a photo.")
     if len(chosen) > 1:

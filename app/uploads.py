@@ -4,6 +4,7 @@ from io import BytesIO
 from typing import IO
 
 from flask import Request
+from werkzeug.datastructures import FileStorage
 from werkzeug.formparser import FormDataParser
 
 MAX_PARTS = 50  # a form has a dozen fields
@@ -27,3 +28,8 @@ class MemoryRequest(Request):
         parser = super().make_form_data_parser()
         parser.silent = False
         return parser
+
+
+def content(part: FileStorage) -> bytes:
+    """The bytes of an uploaded file; taken out of the memory that holds them, where reading would copy it."""
+    return part.stream.getvalue() if isinstance(part.stream, BytesIO) else part.stream.read()

@@ -1,4 +1,7 @@
-from app.bodies import BoundedBuffer, Budget, TurnedAway
+from collections import deque
+from io import BufferedReader
+
+from app.bodies import BoundedBuffer, Budget, Received, TurnedAway
 
 
 def left(budget: Budget) -> int:
@@ -64,3 +67,11 @@ def test_the_app_answers_a_body_turned_away_with_busy(client):
         response = client.post(path, environ_overrides={"wsgi.input": TurnedAway()})
         assert response.status_code == 503
         assert int(response.headers["Retry-After"]) > 0
+
+
+def test_what_was_received_is_read_in_any_portions_and_let_go():
+    pieces = deque([b"abc", b"d", b"efghij"])
+    assert Received(deque(pieces)).readall() == b"abcdefghij"
+    reader = BufferedReader(Received(pieces), 2)
+    assert [reader.read(4), reader.read(1), reader.read(9), reader.read(1)] == [b"abcd", b"e", b"fghij", b""]
+    assert not pieces

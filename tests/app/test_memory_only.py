@@ -89,7 +89,8 @@ def test_no_regular_file_is_opened_for_writing(environment, tmp_path):
     with served(tmp_path / "log", environment, trace) as running:
         assert [send(running.url, path, large_photo()) for path in PATHS] == [200, 200]
     until = time.monotonic() + TIMEOUT
-    while f"{running.process.pid} +++" not in calls.read_text():  # strace goes a moment after the app
+    last = re.compile(rf"^{running.process.pid} +[+]{{3}} ", re.MULTILINE)
+    while not last.search(calls.read_text()):  # strace goes a moment after the app
         assert time.monotonic() < until
         time.sleep(0.05)
     opened = calls.read_text()
