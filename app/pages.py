@@ -78,7 +78,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         known=known(submission.details, submission.dermatoscope),
         cost=cost(bundle.metrics, "cancer"),
         melanoma_cost=cost(bundle.metrics, "melanoma"),
-        record=track_record(bundle, given, with_details=submission.details != Details()),
+        record=track_record(bundle, submission.details != Details(), given.decision),
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
         example=example,
@@ -99,6 +99,7 @@ def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
 def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = None) -> str:
     faults = found.faults if found else ()
     refusal = next((fault.code for fault in faults if fault.code in REFUSALS), None)
+    bundle = current_bundles().valid.get(current_bundles().default)
     return render_template(
         "refusal.html" if refusal else "form.html",
         refusal=refusal,
@@ -107,4 +108,7 @@ def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = N
         values=typed or {},
         examples=EXAMPLES.values(),
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
+        tested=bundle and track_record(bundle, with_details=False),
+        cost=bundle and cost(bundle.metrics, "cancer"),
+        training_data=bundle and training_data(bundle.metadata),
     )

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.predictor import Answer
+from data_modelling.inference.diagnoses import codes
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,8 @@ class TrackRecord:
     """How the model did in testing on photos that it had not seen, with the same kind of input.
 
     photos: how many. right: share whose most probable class was the true one. off: expected calibration error.
-    decided, rightly: how often it decided for the class of this answer, and how often that was true; None where
-    metrics.json does not say.
+    decided, rightly: how often it decided for the class asked about, and how often that was true; None where no
+    class was or metrics.json does not say.
     """
 
     photos: int
@@ -44,14 +44,14 @@ class TrackRecord:
     rightly: int | None
 
 
-def track_record(bundle: Bundle, answer: Answer, with_details: bool) -> TrackRecord | None:
-    """The record as metrics.json has it, if it does."""
+def track_record(bundle: Bundle, with_details: bool, decision: str | None = None) -> TrackRecord | None:
+    """The record as metrics.json has it, if it does. decision: the code of a class to ask about."""
     tested = bundle.metrics.get("out_of_fold", {})
     figures = tested.get("both" if with_details else "photo", {})
     if not {"accuracy_most_probable", "expected_calibration_error"} <= set(figures) or "photos" not in tested:
         return None
-    column = list(answer.probabilities).index(answer.decision)
-    confusion = figures.get("confusion")
+    confusion = figures.get("confusion") if decision else None
+    column = codes(bundle.task).index(decision) if decision else 0
     return TrackRecord(
         photos=int(tested["photos"]),
         with_details=with_details,

@@ -58,9 +58,9 @@ class Frame {
 
   cannotShow() {
     this.box.hidden = true;
-    if (this.address) {
-      this.form.querySelector("[data-photo-words]").textContent =
-        "This browser cannot show the file. It may not be a photo that can be analysed.";
+    const words = this.form.querySelector("[data-photo-words]");
+    if (this.address && !words.textContent) {
+      words.textContent = "This browser cannot show the file. It may not be a photo that can be analysed.";
     }
   }
 

@@ -3,6 +3,7 @@
 const PATIENCE = 60; // seconds without any progress of the upload, or until the answer; data-patience overrides it
 const ANALYSING = "Analysing the photo…";
 const pages = []; // the main part and title of each page shown so far, by the number in history.state
+let current = 0; // the number of the page that is shown
 
 function enhance(root) {
   for (const form of root.querySelectorAll("form[data-analyse]")) {
@@ -20,14 +21,18 @@ function enhance(root) {
 function send(form) {
   const request = new XMLHttpRequest();
   let timer = 0;
-  const wait = () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => request.abort(), 1000 * Number(form.dataset.patience ?? PATIENCE));
-  };
   const ends = (then) => () => {
     clearTimeout(timer);
     rest(form);
     then();
+  };
+  const giveUp = ends(() => {
+    request.abort();
+    complain("No answer came in time. Everything that you chose is still here: try again.");
+  });
+  const wait = () => {
+    clearTimeout(timer);
+    timer = setTimeout(giveUp, 1000 * Number(form.dataset.patience ?? PATIENCE));
   };
   busy(form);
   request.upload.addEventListener("progress", (event) => {
@@ -40,7 +45,6 @@ function send(form) {
   });
   request.addEventListener("load", ends(() => receive(form, request)));
   request.addEventListener("error", ends(() => complain("The photo could not be sent: there is no connection. Try again.")));
-  request.addEventListener("abort", ends(() => complain("No answer came in time. Everything that you chose is still here: try again.")));
   request.open("POST", form.action);
   request.send(new FormData(form));
   wait();
@@ -81,9 +85,9 @@ function receive(form, request) {
 }
 
 function showAnswer(title, main) {
-  const number = history.state?.page ?? 0;
-  pages[number] = { title: document.title, main: document.querySelector("main") };
-  history.pushState({ page: number + 1 }, "");
+  pages[current] = { title: document.title, main: document.querySelector("main") };
+  current += 1;
+  history.pushState({ page: current }, "");
   replaceMain(title, main);
 }
 
@@ -101,11 +105,13 @@ function showErrors(form, title, main) {
 }
 
 function replaceMain(title, main) {
+  const first = main.querySelector("[autofocus]") ?? main.querySelector("h1");
+  first.removeAttribute("autofocus"); // it is for pages that the browser loads; here the focus is set below
   document.title = title;
   document.querySelector("main").replaceWith(document.adoptNode(main));
   main.dispatchEvent(new CustomEvent("fresh", { bubbles: true }));
   scrollTo(0, 0);
-  (main.querySelector("[autofocus]") ?? main.querySelector("h1")).focus({ preventScroll: true });
+  first.focus({ preventScroll: true });
 }
 
 // Something went wrong on the way: said at the top of the page as it is.
@@ -125,16 +131,22 @@ function complain(words) {
 }
 
 addEventListener("popstate", (event) => {
-  const page = pages[event.state?.page ?? 0];
+  if (event.state === null) { // a link to a place on this page
+    history.replaceState({ page: current }, "");
+    return;
+  }
+  const number = event.state.page;
+  if (number === current) return;
+  const page = pages[number];
   if (!page) {
     location.reload();
     return;
   }
-  const now = document.querySelector("main");
-  if (now.querySelector("[data-status]")) pages[(event.state?.page ?? 0) + 1] = { title: document.title, main: now };
+  pages[current] = { title: document.title, main: document.querySelector("main") };
+  current = number;
   document.title = page.title;
-  now.replaceWith(page.main);
-  (page.main.querySelector("h1") ?? page.main).focus({ preventScroll: true });
+  document.querySelector("main").replaceWith(page.main);
+  page.main.querySelector("h1").focus({ preventScroll: true });
 });
 history.replaceState({ page: 0 }, "");
 enhance(document);

@@ -8,7 +8,7 @@ from selenium.webdriver import Chrome
 
 from tests.app.tiny_bundle import make_tiny_bundle
 from tests.conftest import skip_unless_ci
-from tools.chromium import chromium, missing
+from tools.chromium import chromium, missing, resize, set_colours
 from tools.serving import Served, served
 
 
@@ -36,6 +36,8 @@ def shared_browser(chromium_is_there: None) -> Iterator[Chrome]:
 @pytest.fixture
 def browser(shared_browser: Chrome, site: Served) -> Chrome:
     """A browser at the empty form, with nothing in its logs."""
+    resize(shared_browser, 1280, 900)
+    set_colours(shared_browser, dark=False)
     shared_browser.get(site.url)
     for kind in ("browser", "performance"):
         shared_browser.get_log(kind)

@@ -1,0 +1,93 @@
+"""What somebody does on the page, for all browser tests."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+from selenium.webdriver.support.wait import WebDriverWait
+
+from tools.chromium import WAIT_SECONDS, follow
+
+PHOTO = str(Path(__file__).parents[2] / "app" / "static" / "examples" / "ISIC_0010034.jpg")
+WIDTHS = (320, 768, 1440)
+
+
+def by_id(driver: Chrome, name: str):
+    return driver.find_element(By.ID, name)
+
+
+def find(driver: Chrome, selector: str):
+    return driver.find_element(By.CSS_SELECTOR, selector)
+
+
+def wait_for(driver: Chrome, condition: Callable[[Chrome], Any]) -> Any:
+    return WebDriverWait(driver, WAIT_SECONDS).until(condition)
+
+
+def submit(driver: Chrome) -> None:
+    follow(driver, find(driver, "form[data-analyse] button[type=submit]"))
+
+
+def status(driver: Chrome) -> str | None:
+    return by_id(driver, "status").get_attribute("data-status")
+
+
+def probabilities(driver: Chrome) -> list[float]:
+    return [
+        float(cell.get_attribute("data-value"))
+        for cell in driver.find_elements(By.CSS_SELECTOR, ".classes [data-value]")
+    ]
+
+
+def choose(driver: Chrome, path: str = PHOTO) -> None:
+    """Give a photo to the field and wait until its frame is there."""
+    by_id(driver, "photo").send_keys(path)
+    wait_for(driver, lambda _: find(driver, "[data-preview]").is_displayed())
+
+
+def fill_in(driver: Chrome, dermatoscope: str = "dermatoscope") -> None:
+    by_id(driver, "photo").send_keys(PHOTO)
+    by_id(driver, dermatoscope).click()
+    by_id(driver, "age").send_keys("50")
+    by_id(driver, "sex").click()
+    Select(by_id(driver, "site")).select_by_visible_text("Arm")
+    submit(driver)
+
+
+def crop(driver: Chrome) -> list[float]:
+    """The three crop fields; empty for the middle square."""
+    values = [find(driver, f"[name=crop_{name}]").get_attribute("value") for name in ("x", "y", "size")]
+    return [float(value) for value in values if value]
+
+
+def complain(driver: Chrome) -> None:
+    """A sending that is never answered."""
+    driver.execute_script(
+        "XMLHttpRequest.prototype.send = () => {};"
+        "document.querySelector('form[data-analyse]').dataset.patience = '0.2';"
+    )
+    choose(driver)
+    find(driver, "form[data-analyse] button[type=submit]").click()
+    wait_for(driver, lambda _: driver.find_elements(By.CLASS_NAME, "errors"))
+
+
+def refuse(driver: Chrome) -> None:
+    """A file that is no photo: this one."""
+    by_id(driver, "photo").send_keys(__file__)
+    submit(driver)
+
+
+STATES: dict[str, Callable[[Chrome], None]] = {
+    "form": lambda _driver: None,
+    "photo chosen": choose,
+    "errors": submit,
+    "refusal": refuse,
+    "answer": fill_in,
+    "uncertain answer": lambda driver: fill_in(driver, "dermatoscope-no"),
+    "no connection": complain,
+    "not found": lambda driver: driver.get(driver.current_url + "nothing"),
+}
+WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer")
