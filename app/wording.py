@@ -132,13 +132,13 @@ def known(details: Details, dermatoscope: bool | None) -> dict[str, str]:
     }
 
 
-def points(change: float) -> str:
-    """A change of a probability in percentage points, in words."""
-    count = round(100 * abs(change))
-    if count == 0:
-        return "hardly any change" if change else "no change"
-    unit = "point" if count == 1 else "points"
-    return f"{count}{NARROW_SPACE}{unit} {'more' if change > 0 else 'less'}"
+def points(probability: float, before: float) -> str:
+    """A change in percentage points, in words; of the rounded figures, so that it fits what stands beside it."""
+    change = round(100 * probability) - round(100 * before)
+    if change == 0:
+        return "no change" if probability == before else "hardly any change"
+    unit = "point" if abs(change) == 1 else "points"
+    return f"{abs(change)}{NARROW_SPACE}{unit} {'more' if change > 0 else 'less'}"
 
 
 def limits_of(submission: Submission, answer: Answer, side: int, edge: int) -> list[str]:

@@ -174,11 +174,17 @@ def test_without_details_nothing_is_said_to_have_changed(client: FlaskClient):
 
 
 @pytest.mark.parametrize(
-    ("change", "text"),
-    [(0, "no change"), (0.004, "hardly any change"), (0.01, "1 point more"), (-0.126, "13 points less")],
+    ("probability", "before", "text"),
+    [
+        (0.4, 0.4, "no change"),
+        (0.404, 0.4, "hardly any change"),
+        (0.21, 0.2, "1 point more"),
+        (0.384, 0.206, "17 points more"),  # 38 % against 21 %
+        (0.074, 0.2, "13 points less"),
+    ],
 )
-def test_points(change, text):
-    assert points(change) == text.replace(" point", "\N{NO-BREAK SPACE}point")
+def test_points(probability, before, text):
+    assert points(probability, before) == text.replace(" point", "\N{NO-BREAK SPACE}point")
 
 
 def test_photo_without_dermatoscope_never_gets_the_all_clear(client: FlaskClient):
