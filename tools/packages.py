@@ -9,6 +9,7 @@ from pathlib import Path
 from tools.serving import ROOT
 
 FOLDER = ROOT / ".cache" / "packages"
+PIP = [sys.executable, "-m", "pip"]
 PATIENCE = 300  # seconds for one download
 
 
@@ -53,7 +54,7 @@ def fetched(package: Package) -> Path:
 def _download(package: Package) -> None:
     FOLDER.mkdir(parents=True, exist_ok=True)
     options = ["--no-deps", "--quiet", "--disable-pip-version-check", "--no-input", "--dest", str(FOLDER)]
-    command = [sys.executable, "-m", "pip", "download", *options, *package.options, package.requirement]
+    command = [*PIP, "download", *options, *package.options, package.requirement]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
