@@ -76,6 +76,7 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     # A file dialog is not part of the page: the photo is given to the field, all else is typed.
     choose(browser)
     press(browser, Keys.TAB, Keys.TAB)  # skip link, site
+    press(browser, Keys.TAB, Keys.TAB, Keys.TAB)  # how well it works, limits, privacy
     press(browser, Keys.TAB)  # photo
     press(browser, Keys.TAB)
     assert focused(browser).get_attribute("class") == "frame"
