@@ -24,7 +24,7 @@ COLOURS = 200  # of the saved picture, which keeps it small
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pictures into a folder."""
+    """Write the pictures into a folder, in place of those that are there."""
     if len(arguments) != 1:
         print("Usage: python -m tools.screenshots FOLDER", file=sys.stderr)
         return 2
@@ -33,6 +33,8 @@ def main(arguments: list[str]) -> int:
         return 2
     folder = Path(arguments[0])
     folder.mkdir(parents=True, exist_ok=True)
+    for old in folder.glob("*.png"):
+        old.unlink()
     with TemporaryDirectory() as temporary, served(Path(temporary, "log"), {}) as app, chromium() as driver:
         for state, reach in STATES.items():
             driver.get(app.url)

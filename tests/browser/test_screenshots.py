@@ -12,6 +12,8 @@ def test_every_state_has_a_picture_of_each_size_and_colour_scheme(tmp_path, monk
     make_tiny_bundle(tmp_path / "models" / "ham10000")
     monkeypatch.setenv("BUNDLES", str(tmp_path / "models"))
     monkeypatch.setattr(screenshots, "SIZES", {"phone": (360, 740)})
+    (tmp_path / "pictures").mkdir()
+    (tmp_path / "pictures" / "of-another-time.png").touch()
     assert screenshots.main([str(tmp_path / "pictures")]) == 0
     names = {f"{state}-phone-{colours}.png" for state in screenshots.STATES for colours in ("light", "dark")}
     pictures = {path.name: path for path in (tmp_path / "pictures").iterdir()}
