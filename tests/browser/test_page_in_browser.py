@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import ExifTags, Image
 from selenium.webdriver import ActionChains, Chrome, Keys
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
@@ -271,6 +272,25 @@ def test_the_square_is_what_is_analysed(browser):
     find(browser, "[data-move=middle]").click()
     submit(browser)
     assert probabilities(browser) != corner
+
+
+@pytest.mark.parametrize(("way", "colour"), [("up", "red"), ("down", "green")])
+def test_the_square_of_a_photo_that_lies_on_its_side_is_that_of_the_upright_one(
+    browser, tmp_path, way, colour
+):
+    """Stored lying, shown upright by its EXIF: red above green."""
+    lying = Image.new("RGB", (200, 100), "lime")
+    lying.paste("red", (0, 0, 100, 100))
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    lying.save(tmp_path / "lying.jpg", exif=exif)
+    choose(browser, str(tmp_path / "lying.jpg"))
+    for _ in range(10):
+        find(browser, f"[data-move={way}]").click()
+    assert crop(browser) == pytest.approx([0, 0 if way == "up" else 0.5, 1])
+    submit(browser)
+    first = find(browser, ".classes [data-value]").get_attribute("data-name")
+    assert first == {"red": "MEL", "green": "NV"}[colour]
 
 
 GIVE = """

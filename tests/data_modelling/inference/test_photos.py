@@ -11,7 +11,7 @@ from PIL import Image
 
 from data_modelling.inference import photos
 from data_modelling.inference.errors import FieldError, PhotoError
-from data_modelling.inference.photos import Crop, parse_crop, read_photo
+from data_modelling.inference.photos import Crop, parse_crop, read_photo, square_side
 
 RED, GREEN, BLUE, WHITE = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255)
 
@@ -417,6 +417,11 @@ def test_a_jpeg_of_endless_scans_is_refused():
     last = PROGRESSIVE[PROGRESSIVE.rindex(b"\xff\xda") : -2]
     assert read_photo(PROGRESSIVE[:-2] + last * 50 + PROGRESSIVE[-2:], 8).shape == (8, 8, 3)
     assert refusal(PROGRESSIVE[:-2] + last * 200 + PROGRESSIVE[-2:]) == "photo_broken"
+
+
+@pytest.mark.parametrize(("crop", "side"), [(None, 48), (Crop(0.1, 0.2, 0.5), 24)])
+def test_square_side_is_in_pixels_of_the_photo(crop, side):
+    assert square_side(JPEG, crop) == side
 
 
 SEEDS = [
