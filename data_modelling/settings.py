@@ -14,6 +14,8 @@ from typing import Any
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.errors import InputError
 
+FOLDS = 5  # of every split
+
 
 @dataclass(frozen=True)
 class NetworkSettings:
@@ -85,6 +87,8 @@ class Settings:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
+        if not self.figure_folds or not set(self.figure_folds) <= set(range(FOLDS)):
+            raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLDS - 1}.")
         if len(self.network.widths) != len(self.network.blocks):
             raise InputError("network.widths and network.blocks must have the same length.")
         if self.network.edge % 2 ** (len(self.network.widths) + 1):

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import pytest
 from PIL import Image
 
@@ -15,6 +14,7 @@ from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.photos import read_photo
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.runtime import onnxruntime
 from data_modelling.predict import main
 from tests.app.tiny_bundle import make_tiny_bundle
 

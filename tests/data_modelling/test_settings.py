@@ -41,6 +41,8 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ("training = 3", "training must be a table"),
         ("[network]\nwidths = [8]", "must have the same length"),
         ("[network]\nedge = 100", "network.edge must be a multiple of 16"),
+        ("figure_folds = []", "figure_folds must name at least one of the folds 0 to 4"),
+        ("figure_folds = [0, 5]", "figure_folds must name at least one of the folds 0 to 4"),
         ("seed = [", "is no valid TOML"),
     ],
 )

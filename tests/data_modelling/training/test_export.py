@@ -2,7 +2,6 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import onnxruntime
 import pytest
 
 from data_modelling.inference.bundle import load_bundle
@@ -10,6 +9,7 @@ from data_modelling.inference.decision import probabilities
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photos import read_photo
+from data_modelling.inference.runtime import onnxruntime
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers
 from data_modelling.training.export import export_onnx
 
