@@ -5,8 +5,10 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data_modelling.datasets.photo_files import opens
+from data_modelling.inference import diagnoses
 from data_modelling.inference.details import PARSERS, Details
 from data_modelling.inference.errors import FieldError, InputError
 
@@ -93,6 +95,12 @@ def checked_table(
     if usable.empty:
         raise InputError(f"No photo of the data set can be used:\n{report}")
     return usable[list(COLUMNS)], report
+
+
+def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:
+    """A column of class codes as the indices (N,) that they have in the task's logits."""
+    places = {code: index for index, code in enumerate(diagnoses.codes(task))}
+    return column.map(places).to_numpy(np.int64)
 
 
 def details_of(table: pd.DataFrame) -> list[Details]:

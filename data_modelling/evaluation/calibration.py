@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from data_modelling.evaluation.metrics import balanced_accuracy, confusion
+from data_modelling.evaluation.metrics import balanced_accuracy, confusion, negative_log_likelihood
 from data_modelling.evaluation.predictions import MODES, logits, truth
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 
@@ -54,8 +54,7 @@ def best_temperature(scores: Floats, labels: Labels) -> float:
     """The temperature with the least negative log-likelihood (Guo et al. 2017, arXiv:1706.04599)."""
 
     def loss(log_temperature: float) -> float:
-        probability = probabilities(scores, float(np.exp(log_temperature)))
-        return float(-np.log(probability[np.arange(len(labels)), labels] + 1e-300).mean())
+        return negative_log_likelihood(labels, probabilities(scores, float(np.exp(log_temperature))))
 
     low, high = np.log(TEMPERATURES)
     return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modelling.datasets.table import class_indices
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
@@ -62,8 +63,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 def truth(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
     """Class indices (N,) of the true diagnoses."""
-    index = {code: place for place, code in enumerate(codes(task))}
-    return predictions["truth"].map(index).to_numpy(np.int64)
+    return class_indices(predictions["truth"], task)
 
 
 def logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:

@@ -42,7 +42,10 @@ SITE_NAMES: dict[str, str] = {site: site for site in SITES} | {
 NOT_KNOWN = ("", "unknown")
 
 AGE_CENTRE, AGE_SCALE = 50.0, 25.0  # years; brings most ages into -2..2
-WIDTH = 2 + len(SEXES) + 1 + len(SITES) + 1
+_SEX, _SITE = 2, 2 + len(SEXES) + 1  # where the one-hot columns begin
+WIDTH = _SITE + len(SITES) + 1
+# The columns of each encoded detail; see encode.
+COLUMNS = {"age": slice(0, _SEX), "sex": slice(_SEX, _SITE), "site": slice(_SITE, WIDTH)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,6 @@ def encode(details: Details) -> NDArray[np.float32]:
     vector = np.zeros(WIDTH, np.float32)
     vector[0] = 0.0 if details.age is None else (details.age - AGE_CENTRE) / AGE_SCALE
     vector[1] = details.age is None
-    vector[2 + (len(SEXES) if details.sex is None else SEXES.index(details.sex))] = 1
-    sites = 2 + len(SEXES) + 1
-    vector[sites + (len(SITES) if details.site is None else SITES.index(details.site))] = 1
+    vector[_SEX + (len(SEXES) if details.sex is None else SEXES.index(details.sex))] = 1
+    vector[_SITE + (len(SITES) if details.site is None else SITES.index(details.site))] = 1
     return vector

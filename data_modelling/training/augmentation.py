@@ -1,4 +1,4 @@
-"""Random changes of the training photos and details; drawn with numpy, applied with Keras in one warp.
+"""Random changes of the training photos, drawn in training.draws, applied with Keras in one warp.
 
 The draws come with the batch, so that a training step is a pure function of its batch: the same on
 every backend, and repeatable after an interruption. Nothing of this is in the saved network.
@@ -7,10 +7,6 @@ every backend, and repeatable after an interruption. Nothing of this is in the s
 from typing import Any
 
 import keras
-
-from data_modelling.training.draws import draw_colours, draw_warps, drop_details
-
-__all__ = ["Augmented", "augment", "draw_colours", "draw_warps", "drop_details"]
 
 
 class Augmented(keras.Model):

@@ -3,14 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modelling.inference.details import Details, encode
+from data_modelling.inference.details import COLUMNS, Details, encode
 from data_modelling.settings import AugmentationSettings
 
 Floats = NDArray[np.float32]
 
 MID_GREY = 127.5
-# Columns of an encoded detail that are hidden together (see inference.details.encode).
-DETAIL_COLUMNS = {"age": slice(0, 2), "sex": slice(2, 5), "site": slice(5, None)}
 
 
 def draw_warps(rng: np.random.Generator, count: int, edge: int, settings: AugmentationSettings) -> Floats:
@@ -57,7 +55,7 @@ def drop_details(rng: np.random.Generator, encoded: Floats, settings: Augmentati
     unknown = encode(Details())
     whole = rng.random(len(encoded)) < settings.drop_details
     dropped = encoded.copy()
-    for columns in DETAIL_COLUMNS.values():
+    for columns in COLUMNS.values():
         hidden = whole | (rng.random(len(encoded)) < settings.drop_detail)
         dropped[hidden, columns] = unknown[columns]
     return dropped

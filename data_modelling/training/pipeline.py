@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.table import details_of
+from data_modelling.datasets.table import class_indices, details_of
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
-from data_modelling.training import augmentation
+from data_modelling.training import draws
 from data_modelling.training.balance import epoch_rows
 
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32]]
@@ -41,8 +41,7 @@ def examples(
     """The chosen rows of a table whose photos are `pixels`, in the table's order."""
     rows = np.flatnonzero(chosen)
     part = table.iloc[rows]
-    labels = part["diagnosis"].map({code: index for index, code in enumerate(codes(task))})
-    return Examples(pixels, rows, labels.to_numpy(np.int64), encode_table(part))
+    return Examples(pixels, rows, class_indices(part["diagnosis"], task), encode_table(part))
 
 
 def encode_table(table: pd.DataFrame) -> NDArray[np.float32]:
@@ -63,9 +62,9 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
         yield (
             {
                 "photo": part.pixels[part.rows[chosen]],
-                "details": augmentation.drop_details(rng, part.details[chosen], settings.augmentation),
-                "warp": augmentation.draw_warps(rng, count, settings.network.edge, settings.augmentation),
-                "colour": augmentation.draw_colours(rng, count, settings.augmentation),
+                "details": draws.drop_details(rng, part.details[chosen], settings.augmentation),
+                "warp": draws.draw_warps(rng, count, settings.network.edge, settings.augmentation),
+                "colour": draws.draw_colours(rng, count, settings.augmentation),
             },
             target,
         )
@@ -88,7 +87,7 @@ def predict_logits(
         photo = part.pixels[part.rows[start : start + batch]].astype(np.float32)
         known = part.details[start : start + batch]
         encoded = known if with_details else np.tile(unknown, (len(known), 1))
-        # Called, not `predict`: no progress output, no retracing a call.
+        # Batch by batch, not `predict`: the photos are read from disk as they are needed.
         output = network.predict_on_batch({"photo": photo, "details": encoded})
         found.append(np.asarray(output["logits"]))
     return np.concatenate(found)

@@ -71,7 +71,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
-    """Table and photos without the locked test, and what was left out; no photo of the test is opened."""
+    """Table and photos without the locked test, and what was left out; no photo of the test is decoded."""
     table, report = DATASETS[settings.dataset](sources.data_root, strict=sources.strict)
     table = attach_parts(table, read_split(split_file(sources.splits, settings.split)))
     table = table[table["part"] != TEST].reset_index(drop=True)

@@ -167,18 +167,14 @@ def test_a_stale_output_is_named(made, made_run, tmp_path):
     )
 
 
+def places(data_root, splits, out):
+    """Options of the notebooks' command that read and write only these folders."""
+    return ("--data-root", data_root, "--splits", splits, "--out", out, "--plots", out / "plots")
+
+
 def test_data_that_is_absent_leaves_a_notebook_out(made, tmp_path):
     (tmp_path / "ISIC_2020").symlink_to(made.root / "ISIC_2020")
-    options = (
-        "--data-root",
-        tmp_path,
-        "--splits",
-        made.splits,
-        "--out",
-        tmp_path,
-        "--plots",
-        tmp_path / "plots",
-    )
+    options = places(tmp_path, made.splits, tmp_path)
     done = run_notebooks(*options)
     assert done.returncode == 3
     assert [line[:18] for line in done.stderr.splitlines()] == ["left out ham10000:", "left out isic2019:"]
@@ -203,16 +199,7 @@ def test_a_cell_that_fails_is_one_sentence(made, tmp_path):
 
 
 def test_ctrl_c_stops_and_leaves_nothing_half_written(made, tmp_path):
-    options = (
-        "--data-root",
-        made.root,
-        "--splits",
-        made.splits,
-        "--out",
-        tmp_path,
-        "--plots",
-        tmp_path / "plots",
-    )
+    options = places(made.root, made.splits, tmp_path)
     command = [sys.executable, "-m", "data_analysis.run", *map(str, options)]
     running = subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + 60

@@ -5,7 +5,8 @@ import pytest
 
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import AugmentationSettings
-from data_modelling.training.augmentation import augment, draw_colours, draw_warps, drop_details
+from data_modelling.training.augmentation import augment
+from data_modelling.training.draws import draw_colours, draw_warps, drop_details
 
 NOTHING = AugmentationSettings(
     flip=False, rotation=0, scale=1, stretch=1, shift=0, brightness=0, contrast=1, saturation=1, colour=1,
