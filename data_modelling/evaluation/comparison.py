@@ -29,22 +29,15 @@ def compare(
     labels: (N,) class indices. groups: (N,) indices from 0. first, second: probabilities (N, classes) and
     decisions (N,) of the two ways.
     """
-    once = np.ones((1, len(labels)), np.float32)
-    plain = _differences(labels, first, second, once)
-    parts = [_differences(labels, first, second, weights) for weights in intervals.resamples(groups, labels)]
+    return differences(*(intervals.judge(labels, *way, groups) for way in (first, second)))
+
+
+def differences(first: intervals.Judged, second: intervals.Judged) -> dict[str, Difference]:
+    """The paired differences second - first of FIGURES of two ways that were judged on the same photos."""
     return {
         name: Difference(
-            float(plain[name][0]), intervals.interval(np.concatenate([part[name] for part in parts]))
+            float(second.whole[name] - first.whole[name]),
+            intervals.interval(second.drawn[name] - first.drawn[name]),
         )
         for name in FIGURES
     }
-
-
-def _differences(
-    labels: Labels, first: tuple[Floats, Labels], second: tuple[Floats, Labels], weights: intervals.Weights
-) -> dict[str, Floats]:
-    one, other = (
-        intervals.in_resamples(labels, probability, decided, weights)
-        for probability, decided in (first, second)
-    )
-    return {name: other[name] - one[name] for name in FIGURES}

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data_modelling.evaluation import curves, intervals, metrics, reliability
 from data_modelling.evaluation.calibration import sensitivity_threshold
-from data_modelling.evaluation.comparison import compare
+from data_modelling.evaluation.comparison import differences
 from data_modelling.evaluation.predictions import MODES, logits, truth
 from data_modelling.evaluation.subgroups import subgroups
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
@@ -37,14 +37,18 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
         mode: probabilities(logits(predictions, mode, task), metadata["temperature"]) for mode in MODES
     }
     photo = by_mode["photo"]
+    judged = {
+        mode: intervals.judge(labels, probability, _decided(probability, metadata), groups)
+        for mode, probability in by_mode.items()
+    }
     questions = _questions(labels, photo, task)
     return {
         "photos": len(predictions),
         "groups": int(predictions["group_id"].nunique()),
         "parts": sorted(predictions["part"].unique().tolist()),
         "majority_share": _rounded(np.bincount(labels).max() / len(labels)),
-        **{mode: _of_mode(labels, by_mode[mode], groups, metadata) for mode in MODES},
-        "effect_of_details": _effect_of_details(labels, groups, by_mode, metadata),
+        **{mode: _of_mode(labels, by_mode[mode], judged[mode], metadata) for mode in MODES},
+        "effect_of_details": _effect_of_details(judged),
         "thresholds": {
             name: _cost(*question, metadata["thresholds"][name]) for name, question in questions.items()
         },
@@ -60,22 +64,21 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
     }
 
 
-def _effect_of_details(
-    labels: Labels, groups: Labels, by_mode: dict[str, Floats], metadata: dict[str, Any]
-) -> dict[str, Any]:
+def _effect_of_details(judged: dict[str, intervals.Judged]) -> dict[str, Any]:
     """What the details add to the photo alone: paired differences with their intervals."""
-    alone, both = ((by_mode[mode], _decided(by_mode[mode], metadata)) for mode in MODES)
     return {
         name: {"difference": _rounded(found.value), "interval": _plain(found.interval)}
-        for name, found in compare(labels, groups, alone, both).items()
+        for name, found in differences(*(judged[mode] for mode in MODES)).items()
     }
 
 
-def _of_mode(labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]) -> dict[str, Any]:
+def _of_mode(
+    labels: Labels, probability: Floats, judged: intervals.Judged, metadata: dict[str, Any]
+) -> dict[str, Any]:
     classes = metadata["classes"]
     decided = _decided(probability, metadata)
     matrix = metrics.confusion(labels, decided, len(classes))
-    between = intervals.figures(labels, probability, decided, groups)
+    between = judged.intervals()
     return {
         "balanced_accuracy": _rounded(metrics.balanced_accuracy(matrix)),
         "macro_auc": _rounded(metrics.macro_auc(labels, probability)),

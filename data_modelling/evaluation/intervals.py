@@ -6,6 +6,7 @@ below takes such weights (resamples, N) and gives its value in each resample.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -41,6 +42,46 @@ def resamples(groups: Labels, labels: Labels, count: int = RESAMPLES, seed: int 
         yield drawn[:, groups]
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The figures of one way of answering: whole: each as it is; drawn: in each resample, (resamples, ...).
+
+    Two ways that are judged on the same photos have the same resamples, so that their figures are pairs.
+    """
+
+    whole: dict[str, Floats]
+    drawn: dict[str, Floats]
+
+    def intervals(self) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
+        """95 % intervals; those of a class as lists in the order of the classes."""
+        return {
+            name: interval(values) if values.ndim == 1 else [interval(column) for column in values.T]
+            for name, values in self.drawn.items()
+        }
+
+
+def judge(
+    labels: Labels,
+    probability: Floats,
+    decided: Labels,
+    groups: Labels,
+    counted: NDArray[np.bool_] | None = None,
+) -> Judged:
+    """The figures of one way of answering, whole and in each resample.
+
+    labels, decided: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0. counted:
+    (classes,) which classes balanced accuracy and macro AUC are over; default those present. Classes are
+    drawn by themselves, so that one that is present is present in every resample.
+    """
+    once = np.ones((1, len(labels)), np.float32)
+    whole = in_resamples(labels, probability, decided, once, counted)
+    parts = [
+        in_resamples(labels, probability, decided, weights, counted) for weights in resamples(groups, labels)
+    ]
+    drawn = {name: np.concatenate([part[name] for part in parts]) for name in whole}
+    return Judged({name: values[0] for name, values in whole.items()}, drawn)
+
+
 def figures(
     labels: Labels,
     probability: Floats,
@@ -48,20 +89,8 @@ def figures(
     groups: Labels,
     counted: NDArray[np.bool_] | None = None,
 ) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
-    """95 % intervals of the figures of one mode; those of a class as lists in the order of the classes.
-
-    labels, decided: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0. counted:
-    (classes,) which classes balanced accuracy and macro AUC are over; default those present. Classes are
-    drawn by themselves, so that one that is present is present in every resample.
-    """
-    parts = [
-        in_resamples(labels, probability, decided, weights, counted) for weights in resamples(groups, labels)
-    ]
-    found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-    return {
-        name: interval(values) if values.ndim == 1 else [interval(column) for column in values.T]
-        for name, values in found.items()
-    }
+    """95 % intervals of the figures of one way of answering; the arguments are those of `judge`."""
+    return judge(labels, probability, decided, groups, counted).intervals()
 
 
 def in_resamples(
@@ -125,6 +154,56 @@ def _weighted_auc(positive: NDArray[np.bool_], score: Floats, weights: Weights) 
     in_order = (of_positives * (below + of_negatives / 2)).sum(axis=1)
     pairs = of_positives.sum(axis=1) * of_negatives.sum(axis=1)
     return _ratio(in_order, pairs)
+
+
+def auc_interval(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> tuple[float, float]:
+    """95 % interval of the AUC of one question; score, positive: (N,). Groups are drawn by whether any of
+    their photos is positive, since a patient may have lesions of both kinds.
+    """
+    strata = _has_any(positive, groups)
+    return interval(
+        np.concatenate([_weighted_auc(positive, score, weights) for weights in resamples(groups, strata)])
+    )
+
+
+def share_interval(
+    chosen: NDArray[np.bool_], among: NDArray[np.bool_], groups: Labels
+) -> tuple[float, float]:
+    """95 % interval of the share of `among` that is `chosen`, such as a sensitivity; both (N,)."""
+    parts = [
+        _ratio(
+            weights.astype(np.float64) @ (chosen & among).astype(float),
+            weights.astype(np.float64) @ among.astype(float),
+        )
+        for weights in resamples(groups, _has_any(among, groups))
+    ]
+    return interval(np.concatenate(parts))
+
+
+def roc_band(
+    score: Floats, positive: NDArray[np.bool_], groups: Labels, at: Floats
+) -> tuple[Floats, Floats]:
+    """Bounds of the 95 % band of the sensitivity at each false positive rate in `at`; two of (rates,).
+
+    The bounds hold at each rate by itself, not for the curve as a whole.
+    """
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))  # a threshold takes all of a tie
+    found = []
+    for weights in resamples(groups, _has_any(positive, groups)):
+        curves = [
+            np.cumsum(weights[:, order].astype(np.float64) * side[order], axis=1)[:, ends]
+            for side in (positive, ~positive)
+        ]
+        sensitivity, wrong = (_ratio(one, np.broadcast_to(one[:, -1:], one.shape)) for one in curves)
+        found += [np.interp(at, np.append(0, x), np.append(0, y)) for x, y in zip(wrong, sensitivity, strict=True)]
+    low, high = np.percentile(np.array(found), BOUNDS, axis=0)
+    return low, high
+
+
+def _has_any(positive: NDArray[np.bool_], groups: Labels) -> Labels:
+    """For each photo whether any of its group is positive, as 0 or 1, (N,)."""
+    return (np.bincount(groups, positive) > 0)[groups].astype(np.int64)
 
 
 def weighted_sensitivities(labels: Labels, decisions: Labels, weights: Weights, classes: int) -> Floats:

@@ -56,6 +56,8 @@ def load_bundle(folder: Path) -> Bundle:
             )
     metadata, metrics = (_read_json(folder / name) for name in ("metadata.json", "metrics.json"))
     _check_metadata(folder / "metadata.json", metadata)
+    if not _finite(metrics):
+        raise BundleError(f"{folder / 'metrics.json'} has a figure that is no number; restore the bundle.")
     return Bundle(folder, metadata, metrics, sums["model.onnx"])
 
 
@@ -137,6 +139,15 @@ def _check_numbers(path: Path, metadata: dict[str, Any], classes: Iterable[str])
 def _is_number(value: Any) -> bool:
     """Whether a JSON value is a finite number; to Python, true and false are numbers as well."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+
+
+def _finite(value: Any) -> bool:
+    """Whether no number anywhere in a JSON value is NaN or infinite, which pages and the API could not pass on."""
+    if isinstance(value, dict):
+        return all(_finite(one) for one in value.values())
+    if isinstance(value, list):
+        return all(_finite(one) for one in value)
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _inner(metadata: dict[str, Any], key: str, inner: str) -> Any:
