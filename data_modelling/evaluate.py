@@ -1,6 +1,7 @@
-"""The figures of a bundle, from its committed predictions; the locked test only with --open-test.
+"""The figures of a bundle, from its committed predictions; photos are read with --elsewhere and --open-test alone.
 
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
+python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --open-test --reason "release 1.0"
 """
 
@@ -9,6 +10,7 @@ import sys
 from pathlib import Path
 
 from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.evaluation.elsewhere import predict_elsewhere
 from data_modelling.evaluation.opening import open_test
 from data_modelling.evaluation.publish import publish
 from data_modelling.evaluation.report import write_report
@@ -29,6 +31,9 @@ def main(arguments: list[str] | None = None) -> int:
         "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
     )
     parser.add_argument(
+        "--elsewhere", action="store_true", help="predict the photos of sources that are no training data"
+    )
+    parser.add_argument(
         "--open-test", action="store_true", help="read the locked test, once a released bundle"
     )
     parser.add_argument("--reason", default="", help="why the locked test is opened; kept on record")
@@ -39,8 +44,11 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> list[str]:
         bundle = load_bundle(options.bundle)
-        opened = options.open_test
-        left_out = open_test(bundle, options.data_root, options.splits, options.reason) if opened else []
+        left_out: list[str] = []
+        if options.elsewhere:
+            left_out += predict_elsewhere(bundle, options.data_root, options.splits)
+        if options.open_test:
+            left_out += open_test(bundle, options.data_root, options.splits, options.reason)
         values = write_report(options.bundle)
         if options.publish:
             publish(options.bundle, bundle.metadata, values, REPOSITORY_DATA.parent)

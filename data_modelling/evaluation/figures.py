@@ -10,20 +10,19 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.evaluation import curves, intervals, metrics, reliability
-from data_modelling.evaluation.calibration import sensitivity_threshold
+from data_modelling.evaluation import intervals, metrics, reliability
 from data_modelling.evaluation.comparison import differences
 from data_modelling.evaluation.predictions import MODES, logits, truth
-from data_modelling.evaluation.subgroups import subgroups
-from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
+from data_modelling.evaluation.questions import along_the_curve, cost, has_both, questions
+from data_modelling.evaluation.rounding import plain, rounded
+from data_modelling.evaluation.selective import risks
+from data_modelling.evaluation.subgroups import NOT_KNOWN, attributes, intersections, subgroups
+from data_modelling.inference.decision import cancer_columns, decisions, probabilities
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Truth = NDArray[np.bool_]
 
-DIGITS = 6  # of every figure
-RATES = (0.9, 0.95)  # sensitivities and specificities at which the cost is told
-NET_BENEFIT_AT = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # threshold probabilities of the decision curve
+ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of the photos at which the risk is told
 # The figures of a mode that have an interval beside them.
 OVERALL = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
 
@@ -38,36 +37,73 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
     }
     photo = by_mode["photo"]
     judged = {
-        mode: intervals.judge(labels, probability, _decided(probability, metadata), groups)
+        mode: intervals.judge(labels, probability, decide(probability, metadata), groups)
         for mode, probability in by_mode.items()
     }
-    questions = _questions(labels, photo, task)
+    asked = questions(labels, photo, task)
+    decided = decide(photo, metadata)
     return {
         "photos": len(predictions),
         "groups": int(predictions["group_id"].nunique()),
         "parts": sorted(predictions["part"].unique().tolist()),
-        "majority_share": _rounded(np.bincount(labels).max() / len(labels)),
+        "majority_share": rounded(np.bincount(labels).max() / len(labels)),
         **{mode: _of_mode(labels, by_mode[mode], judged[mode], metadata) for mode in MODES},
         "effect_of_details": _effect_of_details(judged),
+        "as_trained": {mode: _as_trained(labels, logits(predictions, mode, task)) for mode in MODES},
         "thresholds": {
-            name: _cost(*question, metadata["thresholds"][name]) for name, question in questions.items()
+            name: cost(*question, metadata["thresholds"][name]) for name, question in asked.items()
         },
         "operating_points": {
-            name: _along_the_curve(*question)
-            for name, question in questions.items()
-            if _has_both(question[1])
+            name: along_the_curve(*question, groups)
+            for name, question in asked.items()
+            if has_both(question[1])
         },
-        "subgroups": [
-            {key: _plain(value) for key, value in row.items()}
-            for row in subgroups(predictions, labels, photo, _decided(photo, metadata))
-        ],
+        "risk_coverage": _risk_coverage(labels, photo, decided),
+        "confirmation_of_cancers": _confirmation_of_cancers(predictions, labels, task),
+        **{
+            name: [
+                {key: plain(value) for key, value in row.items()}
+                for row in subgroups(predictions, labels, photo, decided, members)
+            ]
+            for name, members in (("subgroups", attributes), ("intersections", intersections))
+        },
     }
+
+
+def decide(probability: Floats, metadata: dict[str, Any]) -> Labels:
+    """The decisions (N,) with the bundle's decision prior."""
+    prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
+    return decisions(probability, prior)
+
+
+def _as_trained(labels: Labels, scores: Floats) -> dict[str, Any]:
+    """Calibration before the temperature."""
+    probability = probabilities(scores, 1.0)
+    return {
+        "expected_calibration_error": rounded(reliability.expected_calibration_error(labels, probability)),
+        "negative_log_likelihood": rounded(metrics.negative_log_likelihood(labels, probability)),
+    }
+
+
+def _risk_coverage(labels: Labels, probability: Floats, decided: Labels) -> dict[str, Any]:
+    """Error and balanced error when the most certain share of the photos is answered."""
+    found = risks(labels, probability, decided, np.array(ANSWERED))
+    return {
+        str(share): {"error": rounded(error), "balanced_error": rounded(balanced)}
+        for share, error, balanced in zip(ANSWERED, *found, strict=True)
+    }
+
+
+def _confirmation_of_cancers(predictions: pd.DataFrame, labels: Labels, task: str) -> dict[str, int]:
+    """Photos of the cancer classes by how their diagnosis was found."""
+    found = predictions.loc[cancer_columns(task)[labels], "confirmation"].fillna(NOT_KNOWN)
+    return {str(name): int(count) for name, count in found.value_counts().sort_index().items()}
 
 
 def _effect_of_details(judged: dict[str, intervals.Judged]) -> dict[str, Any]:
     """What the details add to the photo alone: paired differences with their intervals."""
     return {
-        name: {"difference": _rounded(found.value), "interval": _plain(found.interval)}
+        name: {"difference": rounded(found.value), "interval": plain(found.interval)}
         for name, found in differences(*(judged[mode] for mode in MODES)).items()
     }
 
@@ -76,20 +112,20 @@ def _of_mode(
     labels: Labels, probability: Floats, judged: intervals.Judged, metadata: dict[str, Any]
 ) -> dict[str, Any]:
     classes = metadata["classes"]
-    decided = _decided(probability, metadata)
+    decided = decide(probability, metadata)
     matrix = metrics.confusion(labels, decided, len(classes))
     between = judged.intervals()
     return {
-        "balanced_accuracy": _rounded(metrics.balanced_accuracy(matrix)),
-        "macro_auc": _rounded(metrics.macro_auc(labels, probability)),
-        "accuracy": _rounded(metrics.accuracy(matrix)),
-        "accuracy_most_probable": _rounded(np.mean(probability.argmax(axis=1) == labels)),
-        "expected_calibration_error": _rounded(reliability.expected_calibration_error(labels, probability)),
-        "intervals": {name: _plain(between[name]) for name in OVERALL},
-        "macro_f1": _rounded(metrics.macro_f1(matrix)),
-        "negative_log_likelihood": _rounded(metrics.negative_log_likelihood(labels, probability)),
-        "brier_score": _rounded(metrics.brier_score(labels, probability)),
-        "mean_confidence": _rounded(probability.max(axis=1).mean()),
+        "balanced_accuracy": rounded(metrics.balanced_accuracy(matrix)),
+        "macro_auc": rounded(metrics.macro_auc(labels, probability)),
+        "accuracy": rounded(metrics.accuracy(matrix)),
+        "accuracy_most_probable": rounded(np.mean(probability.argmax(axis=1) == labels)),
+        "expected_calibration_error": rounded(reliability.expected_calibration_error(labels, probability)),
+        "intervals": {name: plain(between[name]) for name in OVERALL},
+        "macro_f1": rounded(metrics.macro_f1(matrix)),
+        "negative_log_likelihood": rounded(metrics.negative_log_likelihood(labels, probability)),
+        "brier_score": rounded(metrics.brier_score(labels, probability)),
+        "mean_confidence": rounded(probability.max(axis=1).mean()),
         "calibration": _calibration(labels, probability),
         "classes": _of_classes(labels, probability, matrix, between, classes),
         "confusion": matrix.tolist(),
@@ -116,7 +152,7 @@ def _of_classes(
     photos = matrix.sum(axis=1)
     return {
         code: {"photos": int(photos[index])}
-        | {name: _plain(values[index]) for name, values in columns.items()}
+        | {name: plain(values[index]) for name, values in columns.items()}
         for index, code in enumerate(classes)
     }
 
@@ -125,74 +161,11 @@ def _calibration(labels: Labels, probability: Floats) -> dict[str, Any]:
     """Calibration error in three forms, and what a perfectly calibrated model would show on as many photos."""
     perfect = reliability.of_a_perfect_model(probability)
     return {
-        "equal_width": _rounded(reliability.expected_calibration_error(labels, probability)),
-        "equal_mass": _rounded(reliability.equal_mass_calibration_error(labels, probability)),
-        "classwise": _rounded(reliability.classwise_calibration_error(labels, probability)),
+        "equal_width": rounded(reliability.expected_calibration_error(labels, probability)),
+        "equal_mass": rounded(reliability.equal_mass_calibration_error(labels, probability)),
+        "classwise": rounded(reliability.classwise_calibration_error(labels, probability)),
         "equal_width_of_a_perfect_model": {
-            "mean": _rounded(perfect.mean()),
-            "percentile_95": _rounded(np.percentile(perfect, 95)),
+            "mean": rounded(perfect.mean()),
+            "percentile_95": rounded(np.percentile(perfect, 95)),
         },
     }
-
-
-def _questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Truth]]:
-    """Score and truth, each (N,), of the two questions that have a threshold."""
-    cancer, melanoma = cancer_columns(task), melanoma_column(task)
-    return {
-        "cancer": (probability[:, cancer].sum(axis=1), cancer[labels]),
-        "melanoma": (probability[:, melanoma], labels == melanoma),
-    }
-
-
-def _along_the_curve(score: Floats, positive: Truth) -> dict[str, Any]:
-    """Areas of one question, and what fixed rates cost."""
-    benefit = curves.net_benefit(score, positive, np.array(NET_BENEFIT_AT))
-    return {
-        "auc": _rounded(
-            metrics.class_aucs(positive.astype(np.int64), np.stack([1 - score, score], axis=1))[1]
-        ),
-        "partial_auc_isic_above_80_sensitivity": _rounded(curves.partial_auc_isic(score, positive)),
-        "partial_auc_kaggle_above_80_sensitivity": _rounded(curves.partial_auc_kaggle(score, positive)),
-        "sensitivity_at_specificity": {
-            str(rate): _rounded(curves.sensitivity_at_specificity(score, positive, rate)) for rate in RATES
-        },
-        "at_sensitivity": {
-            str(rate): _cost(score, positive, sensitivity_threshold(score, positive, rate)) for rate in RATES
-        },
-        "net_benefit": {str(at): _rounded(value) for at, value in zip(NET_BENEFIT_AT, benefit, strict=True)},
-    }
-
-
-def _cost(score: Floats, positive: Truth, threshold: float) -> dict[str, Any]:
-    """What a threshold costs, in counts."""
-    flagged = score >= threshold
-    return {
-        "threshold": _rounded(threshold),
-        "sensitivity": _rounded(flagged[positive].mean()) if positive.any() else None,
-        "specificity": _rounded((~flagged[~positive]).mean()) if not positive.all() else None,
-        "positives": int(positive.sum()),
-        "missed": int((positive & ~flagged).sum()),
-        "negatives": int((~positive).sum()),
-        "flagged": int((flagged & ~positive).sum()),
-    }
-
-
-def _decided(probability: Floats, metadata: dict[str, Any]) -> Labels:
-    prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
-    return decisions(probability, prior)
-
-
-def _has_both(positive: Truth) -> bool:
-    return bool(positive.any() and not positive.all())
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it: figures rounded, an interval as a list."""
-    if isinstance(value, tuple):
-        return [_rounded(bound) for bound in value]
-    return _rounded(value) if isinstance(value, float) else value
-
-
-def _rounded(value: float) -> float | None:
-    """Six decimals; None (JSON's null) for a figure that does not exist."""
-    return None if np.isnan(value) else round(float(value), DIGITS)

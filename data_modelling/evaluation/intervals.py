@@ -180,9 +180,18 @@ def share_interval(
     return interval(np.concatenate(parts))
 
 
-def roc_band(
-    score: Floats, positive: NDArray[np.bool_], groups: Labels, at: Floats
-) -> tuple[Floats, Floats]:
+def balanced_accuracy_interval(labels: Labels, decided: Labels, groups: Labels) -> tuple[float, float]:
+    """95 % interval of the mean sensitivity over the classes present."""
+    present = np.unique(labels)
+    classes = int(max(labels.max(), decided.max())) + 1
+    parts = [
+        weighted_sensitivities(labels, decided, weights, classes)[:, present].mean(axis=1)
+        for weights in resamples(groups, labels)
+    ]
+    return interval(np.concatenate(parts))
+
+
+def roc_band(score: Floats, positive: NDArray[np.bool_], groups: Labels, at: Floats) -> tuple[Floats, Floats]:
     """Bounds of the 95 % band of the sensitivity at each false positive rate in `at`; two of (rates,).
 
     The bounds hold at each rate by itself, not for the curve as a whole.
@@ -196,7 +205,9 @@ def roc_band(
             for side in (positive, ~positive)
         ]
         sensitivity, wrong = (_ratio(one, np.broadcast_to(one[:, -1:], one.shape)) for one in curves)
-        found += [np.interp(at, np.append(0, x), np.append(0, y)) for x, y in zip(wrong, sensitivity, strict=True)]
+        found += [
+            np.interp(at, np.append(0, x), np.append(0, y)) for x, y in zip(wrong, sensitivity, strict=True)
+        ]
     low, high = np.percentile(np.array(found), BOUNDS, axis=0)
     return low, high
 

@@ -2,33 +2,25 @@
 
 import csv
 import datetime as dt
-import hashlib
 import os
 from pathlib import Path
-
-import numpy as np
-import pandas as pd
-from tqdm import tqdm
 
 from data_modelling.datasets import DATASETS
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
-from data_modelling.datasets.table import details_of
+from data_modelling.evaluation.openings import COLUMNS, metadata_sha256, note_in_bundle, read_openings
 from data_modelling.evaluation.predictions import prediction_table, write_predictions
 from data_modelling.evaluation.report import LOCKED_TEST
+from data_modelling.evaluation.serving import served_logits
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.details import Details
-from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.photos import read_photo
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
-
-COLUMNS = ("date", "bundle", "version", "model_sha256", "metadata_sha256", "reason")
 
 
 def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
     """Predict the locked part of the bundle's data set and put the opening on record.
 
-    Writes predictions/locked_test.csv into the bundle and appends to `<set>.openings.csv` in `splits`, the
+    Writes predictions/locked_test.csv and openings.csv, the record as it was then, into the bundle and appends to `<set>.openings.csv` in `splits`, the
     record first: a test that was read is on record whatever comes after. Returns photos that do not decode.
 
     Raises InputError when this bundle has opened the test before, or when no reason is given.
@@ -44,8 +36,10 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:
         raise InputError(f"The split {settings['split']} has no locked part.")
+    predictor = Predictor(bundle)  # a bundle that cannot be run opens nothing
     _append(record, row)
-    logits, broken = _logits(Predictor(bundle), test)
+    note_in_bundle(bundle.folder, read_openings(record))
+    logits, broken = served_logits(predictor, test, "locked test")
     kept = test[~test["image_id"].isin(list(broken))]
     write_predictions(
         bundle.folder / "predictions" / f"{LOCKED_TEST}.csv", prediction_table(kept, logits, bundle.task)
@@ -54,22 +48,19 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 
 
 def _row(bundle: Bundle, reason: str) -> dict[str, str]:
-    metadata = hashlib.sha256((bundle.folder / "metadata.json").read_bytes()).hexdigest()
+    metadata = metadata_sha256(bundle.folder)
     today = dt.datetime.now(dt.UTC).date().isoformat()
     values = (today, bundle.name, bundle.version, bundle.sha256, metadata, reason.strip())
     return dict(zip(COLUMNS, values, strict=True))
 
 
 def _refuse_second(record: Path, row: dict[str, str]) -> None:
-    if not record.exists():
-        return
-    with record.open(newline="", encoding="utf-8") as file:
-        for earlier in csv.DictReader(file):
-            if all(earlier[column] == row[column] for column in ("model_sha256", "metadata_sha256")):
-                raise InputError(
-                    f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
-                    "its figures are in the bundle."
-                )
+    for earlier in read_openings(record):
+        if all(earlier[column] == row[column] for column in ("model_sha256", "metadata_sha256")):
+            raise InputError(
+                f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
+                "its figures are in the bundle."
+            )
 
 
 def _append(record: Path, row: dict[str, str]) -> None:
@@ -82,19 +73,3 @@ def _append(record: Path, row: dict[str, str]) -> None:
         writer.writerow(row)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _logits(predictor: Predictor, table: pd.DataFrame) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Logits by mode of the photos that decode, and the reasons of the others, with a progress bar."""
-    found: dict[str, list[np.ndarray]] = {"photo": [], "both": []}
-    broken = {}
-    rows = zip(table["image_id"], table["path"], details_of(table), strict=True)
-    for image_id, path, details in tqdm(rows, "locked test", len(table)):
-        try:
-            photo = read_photo(Path(path).read_bytes(), predictor.edge)
-        except PhotoError as error:
-            broken[image_id] = str(error)
-            continue
-        found["photo"].append(predictor.logits(photo, Details()))
-        found["both"].append(predictor.logits(photo, details))
-    return {mode: np.concatenate(values) for mode, values in found.items()}, broken

@@ -1,5 +1,6 @@
 """The saved plots of a bundle."""
 
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +9,25 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from sklearn.metrics import roc_auc_score, roc_curve
 
 from data_modelling.evaluation.architecture import draw_architecture
+from data_modelling.evaluation.curve_plots import (
+    draw_decision_curve,
+    draw_precision_recall,
+    draw_risk_coverage,
+    draw_roc,
+)
+from data_modelling.evaluation.forest_plots import draw_elsewhere, draw_fit, draw_subgroups, subgroup_rows
+from data_modelling.evaluation.intervals import group_indices
 from data_modelling.evaluation.predictions import logits, truth
 from data_modelling.evaluation.reliability import BINS, equal_width, expected_calibration_error
-from data_modelling.evaluation.style import BLUE, GREEN, GREY, ORANGE, SEVEN, page
-from data_modelling.inference.decision import cancer_columns, melanoma_column, probabilities
+from data_modelling.evaluation.style import BLUE, GREEN, GREY, LIGHT, ORANGE, page
+from data_modelling.inference.decision import probabilities
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
+
+COLOURS = 128  # of a plot's file
 
 
 def draw_all(
@@ -27,21 +37,42 @@ def draw_all(
     history: dict[str, Any],
     predictions: pd.DataFrame,
 ) -> None:
-    """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions."""
+    """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions.
+
+    A plot for which there is nothing yet (the locked test, other sources) is not there.
+    """
     task, classes = metadata["task"], metadata["classes"]
     labels, scores = truth(predictions, task), logits(predictions, "photo", task)
+    probability = probabilities(scores, metadata["temperature"])
+    groups = group_indices(predictions["group_id"])
     out_of_fold = values["out_of_fold"]
-    with page(folder / "confusion_matrix.png", 12, 5.4) as figure:
+
+    def saved(name: str, width: float, height: float) -> AbstractContextManager[Figure]:
+        return page(folder / f"{name}.png", width, height, COLOURS)
+
+    with saved("confusion_matrix", 12, 5.4) as figure:
         draw_confusion(figure, classes, np.array(out_of_fold["photo"]["confusion"]))
-    with page(folder / "roc.png", 10, 5) as figure:
-        draw_roc(figure, labels, probabilities(scores, metadata["temperature"]), metadata)
-    with page(folder / "reliability.png", 10, 4.8) as figure:
+    with saved("roc", 10, 5) as figure:
+        draw_roc(figure, labels, probability, groups, metadata)
+    with saved("precision_recall", 10, 5) as figure:
+        draw_precision_recall(figure, labels, probability, metadata)
+    with saved("reliability", 10, 4.8) as figure:
         draw_reliability(figure, labels, scores, metadata["temperature"])
-    with page(folder / "subgroups.png", 10, 7) as figure:
+    with saved("risk_coverage", 10, 4.6) as figure:
+        draw_risk_coverage(figure, labels, probability, metadata)
+    with saved("decision_curve", 10, 4.4) as figure:
+        draw_decision_curve(figure, labels, probability, metadata)
+    with saved("subgroups", 10, 2 + 0.28 * len(subgroup_rows(out_of_fold))) as figure:
         draw_subgroups(figure, out_of_fold)
-    with page(folder / "learning_curves.png", 10, 4) as figure:
+    if "fit_to_served" in values:
+        with saved("locked_test", 10, 4) as figure:
+            draw_fit(figure, values["fit_to_served"])
+    if "elsewhere" in values:
+        with saved("elsewhere", 11, 3.8) as figure:
+            draw_elsewhere(figure, values)
+    with saved("learning_curves", 10, 4) as figure:
         draw_learning_curves(figure, history)
-    with page(folder / "architecture.png", 11, 5.2) as figure:
+    with saved("architecture", 11, 5.2) as figure:
         draw_architecture(figure, metadata)
 
 
@@ -72,37 +103,6 @@ def _matrix(
     axes.spines[:].set_visible(False)
 
 
-def draw_roc(figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]) -> None:
-    """Cancer and melanoma with the point of their threshold on the left, every class on the right."""
-    left, right = figure.subplots(1, 2)
-    cancer, melanoma = cancer_columns(metadata["task"]), melanoma_column(metadata["task"])
-    questions = {
-        "cancer": (probability[:, cancer].sum(axis=1), cancer[labels], BLUE, "-"),
-        "melanoma": (probability[:, melanoma], labels == melanoma, ORANGE, "--"),
-    }
-    for name, (score, positive, colour, line) in questions.items():
-        if positive.any() and not positive.all():
-            _roc(left, score, positive, color=colour, ls=line, label=name)
-            flagged = score >= metadata["thresholds"][name]
-            left.plot(flagged[~positive].mean(), flagged[positive].mean(), "o", color=colour)
-    for index, code in enumerate(metadata["classes"]):
-        positive = labels == index
-        if positive.any() and not positive.all():
-            style = {"color": SEVEN[index % len(SEVEN)], "ls": ("-", "--", ":")[index % 3]}
-            _roc(right, probability[:, index], positive, label=code, **style)
-    for axes, title in ((left, "The two thresholds (dots)"), (right, "Each class against the rest")):
-        axes.plot((0, 1), (0, 1), color="#bbbbbb", lw=1)
-        axes.set(title=title, xlabel="1 - specificity", ylabel="Sensitivity", aspect="equal")
-        axes.legend(frameon=False, loc="lower right", fontsize=9)
-
-
-def _roc(axes: Axes, score: Floats, positive: NDArray[np.bool_], **style: Any) -> None:
-    """A ROC curve with its AUC in the legend."""
-    false_positives, found, _ = roc_curve(positive, score)
-    area = float(roc_auc_score(positive, score))
-    axes.plot(false_positives, found, **(style | {"label": f"{style['label']} (AUC {area:.3f})"}))
-
-
 def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
     """How often the most probable class is right, against how sure the model is, before and after scaling."""
     left, right = figure.subplots(1, 2)
@@ -119,7 +119,7 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
         sure, accurate = (
             np.bincount(which, value, BINS)[filled] / counts[filled] for value in (confidence, correct)
         )
-        axes.plot((0, 1), (0, 1), color="#bbbbbb", lw=1)
+        axes.plot((0, 1), (0, 1), color=LIGHT, lw=1)
         axes.plot(sure, accurate, color=BLUE, lw=1)
         axes.scatter(
             sure, accurate, 12 + 400 * counts[filled] / len(labels), color=BLUE, zorder=3, clip_on=False
@@ -128,29 +128,6 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{title}: ECE {error:.3f}")
         axes.set(xlabel="Probability of the most probable class", ylabel="Share of them that is right")
     right.text(0.97, 0.05, "dot size: number of photos", ha="right", color=GREY, fontsize=9)
-
-
-def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
-    """Macro AUC of each subgroup with its interval, and of all photos as a line."""
-    axes = figure.subplots()
-    rows = [row for row in out_of_fold["subgroups"] if "macro_auc" in row and row["attribute"] != "source"][
-        ::-1
-    ]
-    whole = out_of_fold["photo"]["macro_auc"]
-    axes.axvline(whole, color=GREY, lw=1, ls="--")
-    for place, row in enumerate(rows):
-        low, high = row["macro_auc_interval"]
-        axes.plot((low, high), (place, place), color=BLUE, lw=2)
-        axes.plot(row["macro_auc"], place, "o", color=BLUE)
-    names = [
-        f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)"
-        for row in rows
-    ]
-    axes.set_yticks(range(len(rows)), names)
-    axes.set(
-        xlabel=f"Macro AUC with 95 % interval, photo alone; dashed: all photos ({whole:.3f})",
-        title="Subgroups with enough lesions, each over its own classes",
-    )
 
 
 def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float]]]) -> None:

@@ -4,9 +4,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from data_modelling.evaluation import plots
+from data_modelling.evaluation import elsewhere, openings, plots
 from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.figures import figures
+from data_modelling.evaluation.fit_to_served import bars, fit_to_served
 from data_modelling.evaluation.predictions import read_predictions
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.files import replaced_when_whole
@@ -17,7 +18,7 @@ OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"
 def write_report(folder: Path) -> dict[str, Any]:
     """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; returns the figures.
 
-    Reads metadata.json, history.json and predictions/*.csv; neither photos nor the network.
+    Reads metadata.json, history.json, predictions/*.csv and openings.csv; neither photos nor the network.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     predictions = {
@@ -28,8 +29,15 @@ def write_report(folder: Path) -> dict[str, Any]:
     found = {part: figures(rows, metadata) for part, rows in predictions.items()}
     # `thresholds` at the top is what the page quotes: the cost on the photos that speak for the model.
     values = found | {"thresholds": found[OUT_OF_FOLD]["thresholds"]}
+    if LOCKED_TEST in predictions:
+        values["fit_to_served"] = fit_to_served(values, predictions[LOCKED_TEST], metadata)
+        values["openings"] = openings.openings(folder)
+    values["bars"] = bars(values)
+    if (path := folder / "predictions" / elsewhere.NAME).exists():
+        rows = elsewhere.read_elsewhere(path, metadata["task"])
+        values["elsewhere"] = elsewhere.figures_elsewhere(rows, metadata)
     with replaced_when_whole(folder / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n")
+        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())
     plots.draw_all(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
     write_card(folder / "README.md", metadata, values)

@@ -1,6 +1,6 @@
 """The figures within sex, age, site, confirmation and source: where the model is worse, and where nobody can say."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -8,6 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.evaluation import intervals, metrics
+from data_modelling.inference.details import SEXES
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
 NOT_KNOWN = "not known"
@@ -17,15 +18,40 @@ FEWEST_OF_CLASS = (
 FEWEST_GROUPS = 50  # lesions below which no figure is given: its interval would be wider than any difference
 
 
+Members = Iterator[tuple[str, str, NDArray[np.bool_]]]  # attribute, value and rows (N,) of each subgroup
+
+
+def attributes(predictions: pd.DataFrame) -> Members:
+    """The subgroups by one attribute: age, sex, site, confirmation, source."""
+    age = predictions["age"].to_numpy(np.float64)
+    for low, high in AGE_BANDS:
+        yield "age", f"{low}-{high - 1}", (age >= low) & (age < high)
+    yield "age", NOT_KNOWN, np.isnan(age)
+    for attribute in ("sex", "site", "confirmation", "source"):
+        values = predictions[attribute].fillna(NOT_KNOWN)
+        for value in sorted(values.unique()):
+            yield attribute, value, (values == value).to_numpy()
+
+
+def intersections(predictions: pd.DataFrame) -> Members:
+    """The subgroups by sex and age together, where both are known."""
+    age = predictions["age"].to_numpy(np.float64)
+    for sex in SEXES:
+        for low, high in AGE_BANDS:
+            inside = (predictions["sex"] == sex).to_numpy() & (age >= low) & (age < high)
+            yield "sex and age", f"{sex}, {low}-{high - 1}", inside
+
+
 def subgroups(
     predictions: pd.DataFrame,
     labels: NDArray[np.int64],
     probability: NDArray[np.float64],
     decided: NDArray[np.int64],
+    members: Callable[[pd.DataFrame], Members] = attributes,
 ) -> list[dict[str, Any]]:
     """A row for each subgroup: attribute, value, photos, groups, and figures with intervals, or why there are none.
 
-    predictions: the committed ones, whose rows the other arrays follow. Balanced accuracy and macro AUC are
+    members: which subgroups there are. predictions: the committed ones, whose rows the other arrays follow. Balanced accuracy and macro AUC are
     over the classes of which the subgroup has enough lesions; how many these are is told, since subgroups
     differ in them.
     """
@@ -35,18 +61,6 @@ def subgroups(
         | _figures(labels[inside], probability[inside], decided[inside], _numbered(groups[inside]))
         for attribute, value, inside in members(predictions)
     ]
-
-
-def members(predictions: pd.DataFrame) -> Iterator[tuple[str, str, NDArray[np.bool_]]]:
-    """Attribute, value and rows (N,) of each subgroup."""
-    age = predictions["age"].to_numpy(np.float64)
-    for low, high in AGE_BANDS:
-        yield "age", f"{low}-{high - 1}", (age >= low) & (age < high)
-    yield "age", NOT_KNOWN, np.isnan(age)
-    for attribute in ("sex", "site", "confirmation", "source"):
-        values = predictions[attribute].fillna(NOT_KNOWN)
-        for value in sorted(values.unique()):
-            yield attribute, value, (values == value).to_numpy()
 
 
 def _figures(

@@ -34,7 +34,7 @@ def made(count: int = 300) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def test_every_row_is_in_one_subgroup_of_each_attribute() -> None:
     table = predictions()
-    counted = pd.DataFrame([(name, inside.sum()) for name, _, inside in subgroups.members(table)])
+    counted = pd.DataFrame([(name, inside.sum()) for name, _, inside in subgroups.attributes(table)])
     assert (counted.groupby(0)[1].sum() == len(table)).all()
     assert set(counted[0]) == {"age", "sex", "site", "confirmation", "source"}
 
@@ -44,9 +44,9 @@ def test_every_row_is_in_one_subgroup_of_each_attribute() -> None:
 )
 def test_ages_fall_into_their_band(age: float, band: str) -> None:
     table = predictions(2).assign(age=age)
-    assert [value for name, value, inside in subgroups.members(table) if name == "age" and inside.any()] == [
-        band
-    ]
+    assert [
+        value for name, value, inside in subgroups.attributes(table) if name == "age" and inside.any()
+    ] == [band]
 
 
 def test_figures_are_those_of_the_rows() -> None:

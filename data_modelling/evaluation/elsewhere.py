@@ -1,0 +1,168 @@
+"""The served model on sources that it was not trained on: committed predictions, and the figures from them."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.elsewhere import ELSEWHERE, class_of, flag, load
+from data_modelling.datasets.roots import MissingDataError
+from data_modelling.evaluation import intervals, metrics, reliability
+from data_modelling.evaluation.figures import decide
+from data_modelling.evaluation.predictions import MODES, logits
+from data_modelling.evaluation.questions import auc, cost, has_both, scores
+from data_modelling.evaluation.rounding import plain, rounded
+from data_modelling.evaluation.serving import served_logits
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.decision import probabilities
+from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.inference.predictor import Predictor
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+
+NAME = "elsewhere.csv"
+# truth: a diagnosis as datasets.elsewhere names them. flag: whether it is cancer (see inference.diagnoses).
+FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site")
+
+
+def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
+    """Write predictions/elsewhere.csv of the bundle; returns what was left out, as text.
+
+    Sources that the bundle was trained on are passed over, those that are not there are left out; InputError
+    when none is.
+    """
+    predictor = Predictor(bundle)
+    tables, left_out = [], []
+    for elsewhere in ELSEWHERE:
+        if elsewhere.name in bundle.metadata["data"]["sources"]:
+            continue
+        try:
+            table, report = load(elsewhere, data_root, splits)
+        except MissingDataError as error:
+            left_out.append(str(error))
+            continue
+        found, broken = served_logits(predictor, table, elsewhere.name)
+        kept = table[~table["image_id"].isin(list(broken))].reset_index(drop=True)
+        tables.append(_prediction_table(kept, found, bundle.task))
+        left_out += [f"{elsewhere.name}: {report}"] if report else []
+        left_out += [f"{image_id}: {message}" for image_id, message in broken.items()]
+    if not tables:
+        raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
+    with replaced_when_whole(bundle.folder / "predictions" / NAME) as temporary:
+        pd.concat(tables).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
+    return left_out
+
+
+def read_elsewhere(path: Path, task: str) -> pd.DataFrame:
+    """Predictions as written; InputError when a column is missing."""
+    predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "truth": str})
+    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in codes(task))]
+    missing = [column for column in columns if column not in predictions]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; make it again with --elsewhere.")
+    return predictions
+
+
+def figures_elsewhere(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Figures by source; a question without photos of both kinds has none.
+
+    Cancer is judged on cancers against benign lesions; what may become cancer (actinic keratosis) is in neither,
+    and how much of it is flagged is told beside. Classes and calibration are judged where every photo's
+    diagnosis is one of the model's classes. Patients are drawn whole.
+    """
+    return {
+        elsewhere.name: _of_source(rows.reset_index(drop=True), metadata)
+        | {"phone": elsewhere.phone, "benign_at_most": elsewhere.benign_at_most}
+        for elsewhere in ELSEWHERE
+        if len(rows := predictions[predictions["source"] == elsewhere.name])
+    }
+
+
+def _prediction_table(table: pd.DataFrame, found: dict[str, np.ndarray], task: str) -> pd.DataFrame:
+    facts = table.rename(columns={"diagnosis": "truth"})
+    facts["flag"] = [flag(diagnosis) for diagnosis in facts["truth"]]
+    facts["age"] = facts["age"].map(lambda age: f"{age:g}", na_action="ignore")
+    columns = {
+        f"{mode}_{code}": found[mode][:, index] for mode in MODES for index, code in enumerate(codes(task))
+    }
+    return pd.concat([facts[list(FACTS)], pd.DataFrame(columns)], axis=1).sort_values("image_id")
+
+
+def _of_source(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    task = metadata["task"]
+    labels = np.array([class_of(diagnosis, task) for diagnosis in rows["truth"]])
+    groups = intervals.group_indices(rows["group_id"])
+    counts = rows["truth"].value_counts().sort_index()
+    return {
+        "photos": len(rows),
+        "groups": int(rows["group_id"].nunique()),
+        "diagnoses": {str(name): int(count) for name, count in counts.items()},
+        **{
+            mode: _of_mode(
+                rows,
+                labels,
+                probabilities(logits(rows, mode, task), metadata["temperature"]),
+                groups,
+                metadata,
+            )
+            for mode in MODES
+        },
+    }
+
+
+def _of_mode(
+    rows: pd.DataFrame, labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    score = scores(probability, metadata["task"])
+    cancer, unsure = ((rows["flag"] == name).to_numpy() for name in ("cancer", "may_become_cancer"))
+    melanoma = (rows["truth"] == "MEL").to_numpy()
+    thresholds = metadata["thresholds"]
+    flagged = (score["cancer"] >= thresholds["cancer"]) | (score["melanoma"] >= thresholds["melanoma"])
+    return {
+        **_question("cancer", score["cancer"], cancer, groups, ~unsure),
+        **_question("melanoma", score["melanoma"], melanoma, groups, np.ones(len(rows), bool)),
+        "thresholds": {
+            "cancer": cost(score["cancer"][~unsure], cancer[~unsure], thresholds["cancer"]),
+            "melanoma": cost(score["melanoma"], melanoma, thresholds["melanoma"]),
+        },
+        "may_become_cancer": {
+            "photos": int(unsure.sum()),
+            "flagged": int((score["cancer"][unsure] >= thresholds["cancer"]).sum()),
+        },
+        "share_of_higher_concern": rounded(flagged.mean()),
+        "mean_confidence": rounded(probability.max(axis=1).mean()),
+        **(_of_classes(labels, probability, groups, metadata) if (labels >= 0).all() else {}),
+    }
+
+
+def _question(name: str, score: Floats, positive: Truth, groups: Labels, among: Truth) -> dict[str, Any]:
+    """AUC of a question with its interval, over the rows in `among`."""
+    if not has_both(positive[among]):
+        return {}
+    numbered = np.unique(groups[among], return_inverse=True)[1].astype(np.int64)
+    between = intervals.auc_interval(score[among], positive[among], numbered)
+    return {
+        f"{name}_auc": rounded(auc(score[among], positive[among])),
+        f"{name}_auc_interval": plain(between),
+    }
+
+
+def _of_classes(
+    labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """The figures over the classes that the source has."""
+    decided = decide(probability, metadata)
+    matrix = metrics.confusion(labels, decided, probability.shape[1])
+    return {
+        "balanced_accuracy": rounded(metrics.balanced_accuracy(matrix)),
+        "balanced_accuracy_interval": plain(intervals.balanced_accuracy_interval(labels, decided, groups)),
+        "accuracy_most_probable": rounded(np.mean(probability.argmax(axis=1) == labels)),
+        "expected_calibration_error": rounded(reliability.expected_calibration_error(labels, probability)),
+        "confusion": matrix.tolist(),
+    }
