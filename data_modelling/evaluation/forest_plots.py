@@ -7,6 +7,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from data_modelling.evaluation.fit_to_served import ERROR
 from data_modelling.evaluation.style import BLUE, GREY, ORANGE
 
 MODES = {"photo": ("photo alone", BLUE, "o"), "both": ("photo and details", ORANGE, "s")}
@@ -53,22 +54,26 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
 
 
 def draw_fit(figure: Figure, fit: dict[str, Any]) -> None:
-    """The locked test's figures with their intervals, and what was found out-of-fold as a diamond."""
-    axes = figure.subplots()
-    rows, expected = [], []
-    for mode, (mode_name, colour, marker) in MODES.items():
-        for name, found in fit[mode].items():
-            if found["locked_test"] is None or None in found["interval"]:
-                continue
-            title = name.replace("_", " ").replace("auc", "AUC")
-            rows.append(Row(f"{title}, {mode_name}", found["locked_test"], found["interval"], colour, marker))
-            expected.append(found["out_of_fold"])
-    _forest(axes, rows)
-    axes.plot(
-        expected[::-1], range(len(rows)), "D", color="black", ms=4, mfc="none", ls="", label="out-of-fold"
-    )
-    axes.legend(frameon=False, loc="center left", fontsize=9)
-    axes.set(xlabel="Locked test with 95 % interval", title="The served model on the locked test")
+    """The locked test's figures with their intervals, and what was found out-of-fold as a diamond; ECE by itself."""
+    panels = figure.subplots(2, 1, height_ratios=[3, 1])
+    for axes, is_error in zip(panels, (False, True), strict=True):
+        found = [
+            (f"{_title(name)}, {mode_name}", of_mode, colour, marker)
+            for mode, (mode_name, colour, marker) in MODES.items()
+            for name, of_mode in fit[mode].items()
+            if (name == ERROR) == is_error
+            and of_mode["locked_test"] is not None
+            and None not in of_mode["interval"]
+        ]
+        _forest(axes, [Row(name, one["locked_test"], one["interval"], *look) for name, one, *look in found])
+        expected = [one["out_of_fold"] for _, one, *_ in reversed(found)]
+        axes.plot(expected, range(len(found)), "D", color="black", ms=5, mfc="none", ls="")
+    panels[0].set_title("The served model on the locked test (diamonds: out-of-fold)")
+    panels[1].set_xlabel("Locked test with 95 % interval")
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace("auc", "AUC")
 
 
 def draw_elsewhere(figure: Figure, values: dict[str, Any]) -> None:

@@ -20,8 +20,10 @@ from data_modelling.inference.predictor import Predictor
 def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
     """Predict the locked part of the bundle's data set and put the opening on record.
 
-    Writes predictions/locked_test.csv and openings.csv, the record as it was then, into the bundle and appends to `<set>.openings.csv` in `splits`, the
-    record first: a test that was read is on record whatever comes after. Returns photos that do not decode.
+    Appends to `<set>.openings.csv` in `splits`, before any photo is read: a test that was read is on record
+    whatever comes after. Then writes predictions/locked_test.csv and openings.csv, a copy of the record as it is
+    now, into the bundle. Returns photos that do not decode. An opening that was interrupted before the predictions
+    were written is gone on with; it has its row already.
 
     Raises InputError when this bundle has opened the test before, or when no reason is given.
     """
@@ -30,20 +32,22 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     settings = bundle.metadata["settings"]
     record = splits / f"{settings['split']}.openings.csv"
     row = _row(bundle, reason)
-    _refuse_second(record, row)
+    predicted = bundle.folder / "predictions" / f"{LOCKED_TEST}.csv"
+    interrupted = _is_on_record(record, row) and not predicted.exists()
+    if not interrupted:
+        _refuse_second(record, row)
     table, _ = DATASETS[settings["dataset"]](data_root)
     table = attach_parts(table, read_split(split_file(splits, settings["split"])))
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:
         raise InputError(f"The split {settings['split']} has no locked part.")
     predictor = Predictor(bundle)  # a bundle that cannot be run opens nothing
-    _append(record, row)
+    if not interrupted:
+        _append(record, row)
     note_in_bundle(bundle.folder, read_openings(record))
     logits, broken = served_logits(predictor, test, "locked test")
     kept = test[~test["image_id"].isin(list(broken))]
-    write_predictions(
-        bundle.folder / "predictions" / f"{LOCKED_TEST}.csv", prediction_table(kept, logits, bundle.task)
-    )
+    write_predictions(predicted, prediction_table(kept, logits, bundle.task))
     return [f"{image_id}: {message}" for image_id, message in broken.items()]
 
 
@@ -54,13 +58,22 @@ def _row(bundle: Bundle, reason: str) -> dict[str, str]:
     return dict(zip(COLUMNS, values, strict=True))
 
 
+def _is_on_record(record: Path, row: dict[str, str]) -> bool:
+    """Whether the last opening is this bundle's own."""
+    return bool(rows := read_openings(record)) and _same_bundle(rows[-1], row)
+
+
 def _refuse_second(record: Path, row: dict[str, str]) -> None:
     for earlier in read_openings(record):
-        if all(earlier[column] == row[column] for column in ("model_sha256", "metadata_sha256")):
+        if _same_bundle(earlier, row):
             raise InputError(
                 f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
                 "its figures are in the bundle."
             )
+
+
+def _same_bundle(one: dict[str, str], other: dict[str, str]) -> bool:
+    return all(one[column] == other[column] for column in ("model_sha256", "metadata_sha256"))
 
 
 def _append(record: Path, row: dict[str, str]) -> None:

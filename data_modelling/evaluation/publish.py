@@ -4,7 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from data_modelling.evaluation.card import results, update_block
+from data_modelling.evaluation.card import update_block
+from data_modelling.evaluation.results import results
 from data_modelling.inference.files import replaced_when_whole
 
 

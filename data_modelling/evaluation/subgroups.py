@@ -72,7 +72,7 @@ def _figures(
     count = len(np.unique(groups))
     row: dict[str, Any] = {"photos": len(labels), "groups": count}
     if count < FEWEST_GROUPS:
-        return row | {"said": f"{count} lesions are too few to say anything."}
+        return row | {"said": f"{count} lesion{' is' if count == 1 else 's are'} too few to say anything."}
     classes = probability.shape[1]
     counted = _groups_of_classes(labels, groups, classes) >= FEWEST_OF_CLASS
     if counted.sum() < 2:

@@ -103,3 +103,57 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         low, high = intervals.interval(intervals.weighted_mean(right, weights))
         held += low <= 0.7 <= high
     assert 0.90 <= held / 200 <= 0.99
+
+
+def test_the_band_of_a_perfect_score_is_narrow_and_at_the_top() -> None:
+    positive = np.repeat([True, False], 20)
+    low, high = intervals.roc_band(positive.astype(float), positive, np.arange(40), np.array([0.0, 0.5, 1.0]))
+    np.testing.assert_array_equal(low, 1)
+    np.testing.assert_array_equal(high, 1)
+
+
+def test_the_band_of_a_useless_score_is_the_diagonal() -> None:
+    """All scores are one: the curve is the line from corner to corner in every resample."""
+    positive = np.repeat([True, False], 20)
+    at = np.array([0.0, 0.25, 1.0])
+    for bound in intervals.roc_band(np.ones(40), positive, np.arange(40), at):
+        np.testing.assert_allclose(bound, at)
+
+
+def test_the_band_is_about_the_curve_and_wider_for_fewer_lesions() -> None:
+    rng = np.random.default_rng(3)
+    positive = rng.random(400) < 0.3
+    score = rng.normal(0, 1, 400) + positive
+    at = np.array([0.2])
+    threshold = np.quantile(score[~positive], 0.8)
+    low, high = intervals.roc_band(score, positive, np.arange(400), at)
+    assert low[0] < (score[positive] > threshold).mean() < high[0]
+    few_low, few_high = intervals.roc_band(score[:100], positive[:100], np.arange(100), at)
+    assert few_high[0] - few_low[0] > 1.3 * (high[0] - low[0])
+
+
+def test_intervals_of_one_question_are_those_of_its_class() -> None:
+    """Two classes, a group never of both: the same resamples, the same figure."""
+    labels, probability = made(classes=2)
+    groups = np.arange(len(labels))
+    of_class = intervals.figures(labels, probability, probability.argmax(axis=1), groups)
+    assert intervals.auc_interval(probability[:, 1], labels == 1, groups) == pytest.approx(of_class["auc"][1])
+    decided = probability.argmax(axis=1)
+    share = intervals.share_interval(decided == 1, labels == 1, groups)
+    assert share == pytest.approx(of_class["sensitivity"][1], abs=1e-6)
+    balanced = intervals.balanced_accuracy_interval(labels, decided, groups)
+    assert balanced == pytest.approx(of_class["balanced_accuracy"], abs=1e-6)
+
+
+def test_patients_with_lesions_of_both_kinds_come_and_go_whole() -> None:
+    """Every patient has one positive and one other, in order: no resample can have a worse AUC than 1."""
+    score, positive = np.tile([1.0, 0.0], 10), np.tile([True, False], 10)
+    assert intervals.auc_interval(score, positive, np.repeat(np.arange(10), 2)) == (1.0, 1.0)
+
+
+def test_a_share_by_the_binomial_distribution() -> None:
+    """Half of 100 photos, each a lesion: the root of .25 / 100 on both sides, nearly twice."""
+    chosen, everyone = np.arange(100) < 50, np.ones(100, bool)
+    low, high = intervals.share_interval(chosen, everyone, np.arange(100))
+    assert low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.015)
+    assert high == pytest.approx(0.5 + 1.96 * 0.05, abs=0.015)

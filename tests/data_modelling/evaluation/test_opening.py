@@ -1,4 +1,5 @@
 import csv
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from data_modelling import evaluate
 from data_modelling.datasets.splits import read_split
-from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.bundle import load_bundle, write_sums
 from data_modelling.training.road import work_folder
 
 
@@ -26,6 +27,12 @@ def evaluated(bundle: Path, data: Path, *options: str) -> int:
 def record(data: Path) -> list[dict[str, str]]:
     with (data / "smoke.openings.csv").open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def change_metadata(bundle: Path) -> None:
+    metadata = json.loads((bundle / "metadata.json").read_text())
+    (bundle / "metadata.json").write_text(json.dumps(metadata | {"version": "0.0.2"}))
+    write_sums(bundle)
 
 
 def test_without_the_flag_the_test_stays_closed(smoke_bundle: Path, data: Path) -> None:
@@ -58,11 +65,7 @@ def test_a_second_opening_of_the_same_bundle_is_refused(
 
 def test_a_changed_bundle_opens_anew_and_the_earlier_record_stays(smoke_bundle: Path, data: Path) -> None:
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
-    metadata = json.loads((smoke_bundle / "metadata.json").read_text())
-    (smoke_bundle / "metadata.json").write_text(json.dumps(metadata | {"version": "0.0.2"}))
-    from data_modelling.inference.bundle import write_sums
-
-    write_sums(smoke_bundle)
+    change_metadata(smoke_bundle)
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "after a change") == 0
     assert [row["reason"] for row in record(data)] == ["first", "after a change"]
 
@@ -81,3 +84,51 @@ def test_an_altered_bundle_is_not_evaluated(
     (smoke_bundle / "model.onnx").write_bytes(b"altered")
     assert evaluated(smoke_bundle, data) == 2
     assert "model.onnx" in capsys.readouterr().err
+
+
+def test_what_the_record_hashes_is_not_touched_by_the_opening(smoke_bundle: Path, data: Path) -> None:
+    """The hash is the file's as it lies there afterwards, so that anyone can check it."""
+    before = {name: (smoke_bundle / name).read_bytes() for name in ("model.onnx", "metadata.json")}
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
+    assert evaluated(smoke_bundle, data) == 0
+    (row,) = record(data)
+    for name, column in (("model.onnx", "model_sha256"), ("metadata.json", "metadata_sha256")):
+        assert (smoke_bundle / name).read_bytes() == before[name]
+        assert row[column] == hashlib.sha256(before[name]).hexdigest()
+
+
+def test_the_opening_reaches_figures_plots_and_card(smoke_bundle: Path, data: Path) -> None:
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
+    values = json.loads((smoke_bundle / "metrics.json").read_text())
+    assert values["openings"] == {"rows": record(data), "as_opened": True}
+    assert set(values["fit_to_served"]) == {"photo", "both", "temperature", "thresholds"}
+    assert all(bar["met"] is not None for bar in values["bars"])
+    assert (smoke_bundle / "plots" / "locked_test.png").is_file()
+    assert "its first opening" in (smoke_bundle / "README.md").read_text()
+
+
+def test_a_second_opening_is_reported_as_such(smoke_bundle: Path, data: Path) -> None:
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
+    change_metadata(smoke_bundle)
+    assert evaluated(smoke_bundle, data) == 0
+    assert json.loads((smoke_bundle / "metrics.json").read_text())["openings"]["as_opened"] is False
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "a bar was missed") == 0
+    values = json.loads((smoke_bundle / "metrics.json").read_text())
+    assert [row["reason"] for row in values["openings"]["rows"]] == ["first", "a bar was missed"]
+    assert values["openings"]["as_opened"] is True
+    assert "opening number 2" in (smoke_bundle / "README.md").read_text()
+
+
+def test_an_interrupted_opening_is_gone_on_with_under_its_own_row(
+    smoke_bundle: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("data_modelling.evaluation.opening.served_logits", stopped)
+        assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 130
+    assert len(record(data)) == 1
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "again") == 0
+    assert [row["reason"] for row in record(data)] == ["first"]
+    assert (smoke_bundle / "predictions" / "locked_test.csv").is_file()

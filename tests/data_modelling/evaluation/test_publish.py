@@ -3,11 +3,21 @@ from pathlib import Path
 
 import pytest
 
-from data_modelling.evaluation.card import results
 from data_modelling.evaluation.publish import publish
+from data_modelling.evaluation.results import results
 from data_modelling.inference.errors import InputError
 
-PLOTS = ("architecture", "confusion_matrix", "learning_curves", "reliability", "roc", "subgroups")
+PLOTS = (
+    "architecture",
+    "confusion_matrix",
+    "decision_curve",
+    "learning_curves",
+    "precision_recall",
+    "reliability",
+    "risk_coverage",
+    "roc",
+    "subgroups",
+)
 
 
 def read(bundle: Path, name: str) -> dict:

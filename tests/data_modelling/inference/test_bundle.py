@@ -201,3 +201,11 @@ def test_json_that_is_none(make_bundle, name, content, said):
     (folder / name).write_bytes(content)
     write_sums(folder)
     assert message(folder) == f"{name} {said}; restore the bundle."
+
+
+@pytest.mark.parametrize("text", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_figure_that_is_no_number(make_bundle, text):
+    folder = make_bundle()
+    (folder / "metrics.json").write_text(f'{{"out_of_fold": {{"rows": [0.5, {text}]}}}}')
+    write_sums(folder)
+    assert message(folder) == "metrics.json has a figure that is no number; restore the bundle."

@@ -1,0 +1,250 @@
+"""The results as text: the table that the project's README and the card share, and sentences on what holds.
+
+Each function takes metrics.json's values and gives lines of markdown.
+"""
+
+from typing import Any
+
+from data_modelling.evaluation.markdown import (
+    MODE_NAMES,
+    figure,
+    interval,
+    listed,
+    signed,
+    table,
+    with_interval,
+)
+
+PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
+FIGURE_NAMES = {
+    "balanced_accuracy": "balanced accuracy",
+    "macro_auc": "macro AUC",
+    "melanoma_auc": "melanoma AUC",
+    "expected_calibration_error": "ECE",
+}
+QUESTION_NAMES = {"cancer": "the cancer group", "melanoma": "melanoma"}
+FOLDS = 5
+
+
+def results(values: dict[str, Any]) -> str:
+    """A row for each part and input, what they stand on, the locked test, and other sources' photos."""
+    header = ["photos", "input", "balanced accuracy", "macro AUC", "accuracy (most frequent class)", "ECE"]
+    rows = [
+        [
+            f"{name}, {values[part]['photos']:,}",
+            mode_name,
+            with_interval(values[part][mode], "balanced_accuracy"),
+            with_interval(values[part][mode], "macro_auc"),
+            f"{with_interval(values[part][mode], 'accuracy_most_probable')} ({figure(values[part]['majority_share'])})",
+            with_interval(values[part][mode], "expected_calibration_error"),
+        ]
+        for part, name in PART_NAMES.items()
+        if part in values
+        for mode, mode_name in MODE_NAMES.items()
+    ]
+    out_of_fold = values["out_of_fold"]
+    lines = [
+        *table(header, rows),
+        "",
+        (
+            f"In brackets: 95 % intervals (bootstrap over lesions). Out-of-fold: {out_of_fold['photos']:,} photos of "
+            f"{out_of_fold['groups']:,} lesions ({folds(out_of_fold['parts'])}), predicted by a network "
+            "of the same recipe that saw no photo of them. Temperature, decision prior and thresholds were chosen on "
+            "these same photos. Balanced accuracy judges the decision; AUC, accuracy of the most probable class and ECE "
+            "(15 bins of equal width) judge the probabilities."
+        ),
+        "",
+        effect_of_details(out_of_fold["effect_of_details"]),
+        "",
+        *locked_test(values),
+        "",
+        *elsewhere(values),
+    ]
+    return "\n".join(lines)
+
+
+def folds(parts: list[str]) -> str:
+    """Which folds were predicted: `fold 0 of five`, `folds 0 and 1 of five`, `all five folds`."""
+    if len(parts) == FOLDS:
+        return "all five folds"
+    return f"fold{'s' if len(parts) > 1 else ''} {listed(parts)} of five"
+
+
+def effect_of_details(effect: dict[str, Any]) -> str:
+    """What the details changed, as a sentence."""
+    parts = [
+        f"{FIGURE_NAMES[key]} by {signed(effect[key]['difference'], effect[key]['interval'])}"
+        for key in ("balanced_accuracy", "macro_auc")
+    ]
+    return f"Knowing age, sex and site changes {listed(parts)} (paired, same photos)."
+
+
+def locked_test(values: dict[str, Any]) -> list[str]:
+    """Whether the test was opened, how often, and whether it bears out the figures out-of-fold."""
+    if "locked_test" not in values:
+        return ["The locked test has not been opened for this bundle."]
+    return [_opened(values["openings"]), "", _all_contained(values["fit_to_served"])]
+
+
+def openings(values: dict[str, Any]) -> list[str]:
+    """The record of the openings up to this bundle's, a line each."""
+    rows = values.get("openings", {}).get("rows", [])
+    return table(
+        ["opening", "date", "bundle", "model.onnx", "metadata.json", "reason"],
+        [
+            [
+                number,
+                row["date"],
+                f"{row['bundle']} {row['version']}",
+                f"`{row['model_sha256'][:12]}`",
+                f"`{row['metadata_sha256'][:12]}`",
+                row["reason"].replace("|", "/"),
+            ]
+            for number, row in enumerate(rows, 1)
+        ],
+    )
+
+
+def _opened(found: dict[str, Any]) -> str:
+    rows = found["rows"]
+    if not rows:
+        return "The bundle has figures of the locked test but no copy of the record of its opening."
+    own = rows[-1]
+    text = f"The locked test was opened for this bundle on {own['date']} ({own['reason']})"
+    text += (
+        ", its first opening."
+        if len(rows) == 1
+        else f". It was opening number {len(rows)}: the test had been looked at before, so that its figures say less "
+        "than those of a first look."
+    )
+    if not found["as_opened"]:
+        text += " Model or metadata were changed since: their hashes are not those on record."
+    return text
+
+
+def _all_contained(fit: dict[str, Any]) -> str:
+    """One sentence over all figures, the exceptions named."""
+    outside = [
+        f"{FIGURE_NAMES[name]} with {MODE_NAMES[mode]} ({figure(found['out_of_fold'])} lies "
+        f"{'above' if found['out_of_fold'] > found['interval'][1] else 'below'} {interval(found['interval'])})"
+        for mode in MODE_NAMES
+        for name, found in fit[mode].items()
+        if found["contained"] is False
+    ]
+    if not outside:
+        return "Each of its 95 % intervals contains the out-of-fold value."
+    return f"Its 95 % interval does not contain the out-of-fold value of {listed(outside)}; of the others it does."
+
+
+def fit_to_served(values: dict[str, Any]) -> list[str]:
+    """Out-of-fold beside the locked test: figures, temperature and thresholds."""
+    fit = values.get("fit_to_served")
+    if fit is None:
+        return []
+    temperature = fit["temperature"]
+    rows = [
+        [
+            FIGURE_NAMES[name],
+            mode_name,
+            figure(found["out_of_fold"]),
+            f"{figure(found['locked_test'])} {interval(found['interval'])}",
+            _yes(found["contained"]),
+        ]
+        for mode, mode_name in MODE_NAMES.items()
+        for name, found in fit[mode].items()
+    ]
+    return [
+        (
+            "Temperature, decision prior and thresholds were chosen with networks that each saw a part of the photos; the "
+            "served network saw them all. On the locked test, which neither saw:"
+        ),
+        "",
+        *table(["figure", "input", "out-of-fold", "locked test", "contained"], rows),
+        "",
+        (
+            f"The temperature in use is {temperature['used']:.3f}; refitted on the locked test, in hindsight and for no "
+            f"use, it would be {temperature['refitted_in_hindsight']:.3f}."
+        ),
+        *(_threshold_fit(name, found) for name, found in fit["thresholds"].items()),
+        *(_chance(values["locked_test"][mode]["calibration"], name) for mode, name in MODE_NAMES.items()),
+    ]
+
+
+def _threshold_fit(name: str, found: dict[str, Any]) -> str:
+    verdict = "contains" if found["contained"] else "does not contain"
+    return (
+        f"The threshold for {QUESTION_NAMES[name]} was chosen for a sensitivity of {figure(found['chosen_for'])}; on "
+        f"the locked test it is {figure(found['sensitivity'])}, and its interval {interval(found['interval'])} "
+        f"{verdict} that."
+    )
+
+
+def _chance(calibration: dict[str, Any], mode_name: str) -> str:
+    error, perfect = calibration["equal_width"], calibration["equal_width_of_a_perfect_model"]
+    verdict = "below" if error < perfect["percentile_95"] else "not below"
+    return (
+        f"ECE, {mode_name}, is {figure(error)}, {verdict} {figure(perfect['percentile_95'])}, which a perfectly "
+        "calibrated model would exceed on as many photos one time in twenty."
+    )
+
+
+def bars(values: dict[str, Any]) -> list[str]:
+    """What was to be reached, and whether it was."""
+    texts = {
+        "calibration_error_out_of_fold": "{figure} out-of-fold at most {limit}",
+        "locked_calibration_error_within_chance": "{figure} on the locked test below a perfect model's 95th percentile, {limit}",
+        "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval {limit}",
+    }
+    rows = []
+    for bar in values["bars"]:
+        limit = bar["limit"]
+        shown = interval(limit) if isinstance(limit, list) else figure(limit)
+        text = texts[bar["name"]].format(figure=FIGURE_NAMES[bar["figure"]], limit=shown if limit else "")
+        rows.append([text.strip(" ,"), MODE_NAMES[bar["input"]], figure(bar["value"]), _met(bar["met"])])
+    return table(["bar", "input", "found", "met"], rows)
+
+
+def elsewhere(values: dict[str, Any]) -> list[str]:
+    """The served model on sources that are no training data."""
+    if "elsewhere" not in values:
+        return ["On other sources' photos this bundle was not measured."]
+    header = [
+        "other sources' photos",
+        "input",
+        "melanoma AUC",
+        "cancer AUC",
+        "balanced accuracy",
+        "accuracy",
+        "mean confidence",
+    ]
+    rows = [
+        [
+            f"{source}{' (phone)' if found['phone'] else ''}, {found['photos']:,}",
+            mode_name,
+            with_interval(found[mode], "melanoma_auc"),
+            with_interval(found[mode], "cancer_auc"),
+            with_interval(found[mode], "balanced_accuracy"),
+            figure(found[mode].get("accuracy_most_probable")),
+            figure(found[mode]["mean_confidence"]),
+        ]
+        for source, found in values["elsewhere"].items()
+        for mode, mode_name in MODE_NAMES.items()
+    ]
+    return [
+        *table(header, rows),
+        "",
+        (
+            "None of these photos is training data of this bundle; intervals are over patients, or lesions where patients "
+            "are not known. Cancer is judged against benign lesions; actinic keratosis, which may become cancer, is in "
+            "neither. A dash: the source has not the diagnoses for it. Mean confidence is the probability of the most "
+            "probable class, which should be the accuracy."
+        ),
+    ]
+
+
+def _yes(value: bool | None) -> str:
+    return "-" if value is None else "yes" if value else "no"
+
+
+def _met(value: bool | None) -> str:
+    return "not known before the locked test is opened" if value is None else "yes" if value else "**no**"

@@ -1,0 +1,55 @@
+"""What the cards say of each source of training photos; a source without an entry is said to have none on record."""
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SourceFacts:
+    """origin: where the photos come from. labels: how the diagnoses were found. skin: what is known of the
+    patients' skin. ethics: consent and approval. cite: the publication.
+    """
+
+    origin: str
+    labels: str
+    skin: str
+    ethics: str
+    cite: str
+
+
+SOURCES = {
+    "HAM10000": SourceFacts(
+        origin="dermoscopic photos from a university clinic in Vienna, Austria, and a skin cancer practice in "
+        "Queensland, Australia, taken with several devices, some scanned from slides; which is not on record for a photo",
+        labels="by histopathology, follow-up, consensus of experts or confocal microscopy, as published for each photo",
+        skin="no skin-type labels are in it, and none were guessed; darker skin is hardly in it, so that nothing can be "
+        "said of how the model does there",
+        ethics="published by its authors with approval of their ethics boards, without names; patients are not "
+        "identified, and neither are lesions of one patient",
+        cite="Tschandl, Rosendahl and Kittler 2018, doi:10.1038/sdata.2018.161",
+    ),
+    "generated lesions": SourceFacts(
+        origin="drawings by a program, no photos",
+        labels="by the program that drew them",
+        skin="drawings of nobody's skin",
+        ethics="no patient is in them",
+        cite="the module data_modelling/datasets/generated.py",
+    ),
+}
+_UNKNOWN = SourceFacts(
+    origin="nothing is on record here",
+    labels="nothing is on record here",
+    skin="nothing is on record here",
+    ethics="nothing is on record here",
+    cite="nothing is on record here",
+)
+
+
+def facts(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
+    """Facts by source of a bundle's training data."""
+    return {name: SOURCES.get(name, _UNKNOWN) for name in metadata["data"]["sources"]}
+
+
+def sentences(metadata: dict[str, Any], field: str) -> str:
+    """One of the fields for all sources: `HAM10000: ...; other: ...`."""
+    return "; ".join(f"{name}: {getattr(found, field)}" for name, found in facts(metadata).items())

@@ -1,0 +1,96 @@
+import pytest
+
+from data_modelling.evaluation import markdown, results
+
+ROW = {
+    "date": "2026-11-21",
+    "bundle": "ham10000",
+    "version": "1.0.0",
+    "model_sha256": "a" * 64,
+    "metadata_sha256": "b" * 64,
+    "reason": "release | first",
+}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.7, ".700"), (1.0, "1.000"), (0.0, ".000"), (-0.25, "-.250"), (None, "-")]
+)
+def test_figures_as_text(value: float | None, text: str) -> None:
+    assert markdown.figure(value) == text
+
+
+def test_a_figure_finds_its_interval_beside_it_or_among_the_intervals() -> None:
+    assert markdown.with_interval({"auc": 0.9, "auc_interval": [0.8, 1.0]}, "auc") == ".900 [.800, 1.000]"
+    assert markdown.with_interval({"auc": 0.9, "intervals": {"auc": [0.8, None]}}, "auc") == ".900 [.800, -]"
+    assert markdown.with_interval({}, "auc") == "-"
+
+
+@pytest.mark.parametrize(
+    ("parts", "text"),
+    [
+        (["0"], "fold 0 of five"),
+        (["0", "1", "3"], "folds 0, 1 and 3 of five"),
+        (list("01234"), "all five folds"),
+    ],
+)
+def test_folds_are_named(parts: list[str], text: str) -> None:
+    assert results.folds(parts) == text
+
+
+def fit(contained: bool) -> dict:
+    one = {
+        "out_of_fold": 0.9,
+        "locked_test": 0.8,
+        "interval": [0.7, 0.95 if contained else 0.85],
+        "contained": contained,
+    }
+    return {"photo": {"macro_auc": one}, "both": {"balanced_accuracy": one | {"contained": True}}}
+
+
+def said(rows: list[dict], *, contained: bool = True, as_opened: bool = True) -> str:
+    values = {
+        "locked_test": {},
+        "openings": {"rows": rows, "as_opened": as_opened},
+        "fit_to_served": fit(contained),
+    }
+    return "\n".join(results.locked_test(values))
+
+
+def test_a_first_opening_and_figures_that_hold() -> None:
+    text = said([ROW])
+    assert "its first opening" in text
+    assert "Each of its 95 % intervals contains the out-of-fold value." in text
+
+
+def test_a_second_opening_is_said_to_be_one() -> None:
+    assert "opening number 2: the test had been looked at before" in said([ROW | {"version": "0.9.0"}, ROW])
+
+
+def test_a_figure_outside_is_named_with_its_side() -> None:
+    text = said([ROW], contained=False)
+    assert (
+        "does not contain the out-of-fold value of macro AUC with photo alone (.900 lies above [.700, .850])"
+        in text
+    )
+
+
+def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
+    assert "changed since" in said([ROW], as_opened=False)
+    assert "changed since" not in said([ROW])
+
+
+def test_the_record_shows_which_hash_belongs_to_which_opening() -> None:
+    lines = results.openings({"openings": {"rows": [ROW, ROW | {"model_sha256": "c" * 64}]}})
+    assert (
+        lines[2] == "| 1 | 2026-11-21 | ham10000 1.0.0 | `aaaaaaaaaaaa` | `bbbbbbbbbbbb` | release / first |"
+    )
+    assert "| 2 |" in lines[3]
+    assert "`cccccccccccc`" in lines[3]
+
+
+def test_bars_are_met_missed_or_not_yet_known() -> None:
+    bar = {"input": "photo", "figure": "macro_auc", "value": 0.9, "limit": [0.8, 0.95]}
+    name = "locked_interval_contains_out_of_fold"
+    rows = [bar | {"name": name, "met": met} for met in (True, False, None)]
+    texts = [line.split(" | ")[-1] for line in results.bars({"bars": rows})[2:]]
+    assert texts == ["yes |", "**no** |", "not known before the locked test is opened |"]
