@@ -86,7 +86,7 @@ def metric_choices(metadata: Values, values: Values) -> list[str]:
         f"- Thresholds for the cancer group and for melanoma: the highest with a sensitivity of {chosen} out-of-fold.",
         (
             f"- Intervals are 95 %, by {RESAMPLES:,} bootstrap resamples of whole lesions within their class; comparisons "
-            "are paired."
+            "are paired. That of the ECE lies too high, since drawing again adds chance."
         ),
         (
             f"- On as few photos even a perfectly calibrated model shows an ECE of {figure(perfect['mean'])} on average, "

@@ -68,6 +68,7 @@ def draw_fit(figure: Figure, fit: dict[str, Any]) -> None:
         _forest(axes, [Row(name, one["locked_test"], one["interval"], *look) for name, one, *look in found])
         expected = [one["out_of_fold"] for _, one, *_ in reversed(found)]
         axes.plot(expected, range(len(found)), "D", color="black", ms=5, mfc="none", ls="")
+        axes.set_ylim(-0.6, len(found) - 0.4)
     panels[0].set_title("The served model on the locked test (diamonds: out-of-fold)")
     panels[1].set_xlabel("Locked test with 95 % interval")
 

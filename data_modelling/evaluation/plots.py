@@ -65,7 +65,7 @@ def draw_all(
     with saved("subgroups", 10, 2 + 0.28 * len(subgroup_rows(out_of_fold))) as figure:
         draw_subgroups(figure, out_of_fold)
     if "fit_to_served" in values:
-        with saved("locked_test", 10, 4) as figure:
+        with saved("locked_test", 10, 4.4) as figure:
             draw_fit(figure, values["fit_to_served"])
     if "elsewhere" in values:
         with saved("elsewhere", 11, 3.8) as figure:
