@@ -1,5 +1,6 @@
 """Data sets of one schema; a new one is a module with `load` and a line here."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -18,3 +19,5 @@ class Loader(Protocol):
 
 
 DATASETS: dict[str, Loader] = {"ham10000": ham10000.load}
+# Lesion outlines by image id of the data sets that have any (see ham10000.outlines).
+OUTLINES: dict[str, Callable[[Path | None], dict[str, str]]] = {"ham10000": ham10000.outlines}

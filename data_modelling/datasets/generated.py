@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from data_modelling.datasets.ham10000 import METADATA, METADATA_COLUMNS, PHOTOS
+from data_modelling.datasets.ham10000 import METADATA, METADATA_COLUMNS, OUTLINE_ENDING, OUTLINES, PHOTOS
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 
@@ -98,7 +98,7 @@ class _Lesion:
 
 
 def write_generated(folder: Path, lesions: int, seed: int) -> None:
-    """Draw `lesions` lesions and write their photos and csv as HAM10000 has them.
+    """Draw `lesions` lesions and write their photos, outlines and csv as HAM10000 has them.
 
     folder: must be absent or empty; serves as the data root. lesions: at least 8 of each of the 7 classes.
     The same numbers give the same files.
@@ -113,12 +113,14 @@ def write_generated(folder: Path, lesions: int, seed: int) -> None:
     rows: list[dict[str, str]] = []
     with replaced_when_whole(folder) as temporary:
         (temporary / PHOTOS).mkdir(parents=True)
+        (temporary / OUTLINES).mkdir()
         for number, dx in enumerate(_classes(lesions, rng)):
             lesion, details = _lesion(KINDS[dx], rng), _details(KINDS[dx], rng)
             for _ in range(1 + rng.choice(len(PHOTOS_OF_A_LESION), p=PHOTOS_OF_A_LESION)):
                 image_id = f"ISIC_9{len(rows):06}"
-                photo = Image.fromarray(_photo(lesion, rng))
-                photo.save(temporary / PHOTOS / f"{image_id}.jpg", quality=JPEG_QUALITY)
+                photo, outline = _photo(lesion, rng)
+                Image.fromarray(photo).save(temporary / PHOTOS / f"{image_id}.jpg", quality=JPEG_QUALITY)
+                Image.fromarray(outline).save(temporary / OUTLINES / f"{image_id}{OUTLINE_ENDING}.png")
                 rows.append({"lesion_id": f"HAM_9{number:06}", "image_id": image_id, "dx": dx, **details})
         metadata = pd.DataFrame(rows, columns=list(METADATA_COLUMNS))
         metadata.to_csv(temporary / METADATA[0], index=False, lineterminator="\n")
@@ -159,8 +161,8 @@ def _details(kind: Kind, rng: np.random.Generator) -> dict[str, str]:
     }
 
 
-def _photo(lesion: _Lesion, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """(HEIGHT, WIDTH, 3) RGB: the lesion turned, shifted and lit anew."""
+def _photo(lesion: _Lesion, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """(HEIGHT, WIDTH, 3) RGB: the lesion turned, shifted and lit anew; and (HEIGHT, WIDTH) where it is."""
     x, y = _coordinates(lesion, rng)
     angle = np.arctan2(y, x)
     outline = np.ones_like(x)
@@ -170,7 +172,7 @@ def _photo(lesion: _Lesion, rng: np.random.Generator) -> NDArray[np.uint8]:
     texture = lesion.kind.texture(x, y, rng)[..., None]
     pixels = lesion.skin * (1 - inside) + (lesion.colour + texture) * inside
     lit = pixels * rng.uniform(0.88, 1.12) + rng.normal(0, NOISE, pixels.shape)
-    return lit.clip(0, 255).astype(np.uint8)
+    return lit.clip(0, 255).astype(np.uint8), inside[..., 0] > 0.5
 
 
 def _coordinates(lesion: _Lesion, rng: np.random.Generator) -> tuple[Plane, Plane]:

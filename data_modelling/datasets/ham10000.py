@@ -23,10 +23,19 @@ from data_modelling.datasets.table import Report, checked_table
 from data_modelling.inference import diagnoses
 
 FOLDER = "HAM10000"
+# What stands below a page that shows its photos and outlines, line by line.
+CREDIT = (
+    "Photos: HAM10000, Tschandl, Rosendahl and Kittler 2018, doi:10.1038/sdata.2018.161, CC BY-NC 4.0.",
+    "Outlines: Tschandl et al. 2020, doi:10.1038/s41591-020-0942-0, CC BY-NC 4.0.",
+)
 # As extracted by hand, without ending as Dataverse names the original, and Dataverse's own conversion.
 METADATA = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
 METADATA_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 PHOTOS = "HAM10000_images_part_1_and_2"
+OUTLINES = "HAM10000_segmentations_lesion"
+# Other names of that folder: Dataverse's archive is extracted into this one.
+OUTLINES_ELSEWHERE = ("HAM10000_segmentations_lesion_tschandl",)
+OUTLINE_ENDING = "_segmentation"  # after the image id
 PHOTOS_IN_PARTS = ("HAM10000_images_part_1", "HAM10000_images_part_2")
 UNDECLARED_DUPLICATES = Path(__file__).with_name("ham10000_undeclared_duplicates.csv")
 AGE_NOT_RECORDED = ("0", "0.0")
@@ -64,6 +73,18 @@ def undeclared_duplicates() -> list[tuple[str, str]]:
     """The 20 pairs of image ids that show one lesion under two lesion ids."""
     pairs = read_csv(UNDECLARED_DUPLICATES, ("image_id_1", "image_id_2"))
     return list(pairs.itertuples(index=False, name=None))
+
+
+def outlines(data_root: Path | None = None) -> dict[str, str]:
+    """Paths of the lesions' outlines by image id (Tschandl et al. 2020, doi:10.1038/s41591-020-0942-0).
+
+    Each is a PNG as large as its photo, white where the lesion is. They are a download of their own: empty
+    when it is not there. Raises InputError when HAM10000 itself is not there.
+    """
+    root = find_root(data_root, FOLDER, *METADATA)
+    folders = [root / name for name in (OUTLINES, *OUTLINES_ELSEWHERE) if (root / name).is_dir()]
+    found, _ = photos_in(folders)
+    return {stem.removesuffix(OUTLINE_ENDING): path for stem, path in found.items()}
 
 
 def _metadata_file(root: Path) -> Path:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.photo_files import opens
 from data_modelling.inference import diagnoses
-from data_modelling.inference.details import PARSERS, Details
+from data_modelling.inference.details import PARSERS, Details, encode
 from data_modelling.inference.errors import FieldError, InputError
 
 # image_id: file name without ending. path: of the photo. diagnosis: a class code of the task.
@@ -108,6 +108,11 @@ def details_of(table: pd.DataFrame) -> list[Details]:
     columns = table[list(PARSERS)].astype(object)
     known = columns.where(columns.notna(), None)
     return [Details(*row) for row in known.itertuples(index=False)]
+
+
+def encode_table(table: pd.DataFrame) -> NDArray[np.float32]:
+    """Encoded details (N, WIDTH) of a table's rows; see inference.details."""
+    return np.stack([encode(details) for details in details_of(table)])
 
 
 def _with_details(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

@@ -7,6 +7,7 @@ from typing import Any
 from data_modelling.evaluation import card_sections as sections
 from data_modelling.evaluation.card_sections import Section
 from data_modelling.evaluation.clear_derm import clear_derm
+from data_modelling.evaluation.shortcut_text import details_section, shortcut_section
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 
@@ -21,6 +22,8 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("## Quantitative analyses", sections.all_results),
     ("### What was to be reached", sections.bars),
     ("### Each class, photo alone", sections.classes),
+    ("### What age, sex and site do", lambda _, values: details_section(values["out_of_fold"])),
+    ("### What the network looks at", lambda _, values: shortcut_section(values)),
     ("### What the thresholds cost", sections.thresholds),
     ("### Calibration and certainty", sections.calibration),
     ("### Fold models and the served one", sections.fit_to_served),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data_modelling.evaluation import intervals, metrics, reliability
 from data_modelling.evaluation.comparison import differences
-from data_modelling.evaluation.predictions import MODES, logits, truth
+from data_modelling.evaluation.predictions import MODES, logits, modes_in, truth
 from data_modelling.evaluation.questions import along_the_curve, cost, has_both, questions
 from data_modelling.evaluation.rounding import plain, rounded
 from data_modelling.evaluation.selective import risks
@@ -25,6 +25,9 @@ Floats = NDArray[np.float64]
 ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of the photos at which the risk is told
 # The figures of a mode that have an interval beside them.
 OVERALL = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
+# Which modes are compared: what the details add to the photo, the photo to the details, and the own details
+# to another photo's.
+COMPARED = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
 
 
 def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -33,13 +36,18 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
     labels = truth(predictions, task)
     groups = intervals.group_indices(predictions["group_id"])
     by_mode = {
-        mode: probabilities(logits(predictions, mode, task), metadata["temperature"]) for mode in MODES
+        # The details alone are no network's logits: their probabilities stay as they are.
+        mode: probabilities(
+            logits(predictions, mode, task), 1.0 if mode == "details" else metadata["temperature"]
+        )
+        for mode in modes_in(predictions, task)
     }
     photo = by_mode["photo"]
     judged = {
         mode: intervals.judge(labels, probability, decide(probability, metadata), groups)
         for mode, probability in by_mode.items()
     }
+    comparisons = _comparisons(judged)
     asked = questions(labels, photo, task)
     decided = decide(photo, metadata)
     return {
@@ -47,8 +55,9 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
         "groups": int(predictions["group_id"].nunique()),
         "parts": sorted(predictions["part"].unique().tolist()),
         "majority_share": rounded(np.bincount(labels).max() / len(labels)),
-        **{mode: _of_mode(labels, by_mode[mode], judged[mode], metadata) for mode in MODES},
-        "effect_of_details": _effect_of_details(judged),
+        **{mode: _of_mode(labels, by_mode[mode], judged[mode], metadata) for mode in by_mode},
+        "effect_of_details": comparisons["both_less_photo"],
+        "comparisons": comparisons,
         "as_trained": {mode: _as_trained(labels, logits(predictions, mode, task)) for mode in MODES},
         "thresholds": {
             name: cost(*question, metadata["thresholds"][name]) for name, question in asked.items()
@@ -100,11 +109,15 @@ def _confirmation_of_cancers(predictions: pd.DataFrame, labels: Labels, task: st
     return {str(name): int(count) for name, count in found.value_counts().sort_index().items()}
 
 
-def _effect_of_details(judged: dict[str, intervals.Judged]) -> dict[str, Any]:
-    """What the details add to the photo alone: paired differences with their intervals."""
+def _comparisons(judged: dict[str, intervals.Judged]) -> dict[str, Any]:
+    """What the details and what the photo add: paired differences of two modes with their intervals."""
     return {
-        name: {"difference": rounded(found.value), "interval": plain(found.interval)}
-        for name, found in differences(*(judged[mode] for mode in MODES)).items()
+        f"{mode}_less_{other}": {
+            name: {"difference": rounded(found.value), "interval": plain(found.interval)}
+            for name, found in differences(judged[other], judged[mode]).items()
+        }
+        for mode, other in COMPARED
+        if mode in judged and other in judged
     }
 
 

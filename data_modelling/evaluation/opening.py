@@ -8,6 +8,7 @@ from pathlib import Path
 from data_modelling.datasets import DATASETS
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
+from data_modelling.evaluation.controls import details_alone
 from data_modelling.evaluation.openings import COLUMNS, metadata_sha256, note_in_bundle, read_openings
 from data_modelling.evaluation.predictions import prediction_table, write_predictions
 from data_modelling.evaluation.report import LOCKED_TEST
@@ -45,8 +46,9 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     if not interrupted:
         _append(record, row)
     note_in_bundle(bundle.folder, read_openings(record))
-    logits, broken = served_logits(predictor, test, "locked test")
+    logits, broken = served_logits(predictor, test, "locked test", shuffled=True)
     kept = test[~test["image_id"].isin(list(broken))]
+    logits["details"] = details_alone(table[table["part"] != TEST], kept, bundle.task)
     write_predictions(predicted, prediction_table(kept, logits, bundle.task))
     return [f"{image_id}: {message}" for image_id, message in broken.items()]
 

@@ -14,6 +14,10 @@ from data_modelling.inference.files import replaced_when_whole
 
 # What the model was given: the photo alone, or the photo and the known details.
 MODES = ("photo", "both")
+# What these are compared with (see evaluation.controls): the details alone, without any photo, and the photo
+# with another photo's details. No choice is made on them.
+CONTROLS = ("details", "shuffled")
+CONTROL_DIGITS = 4  # decimals of their logits, which only figures are made of: a bundle is to stay small
 FACTS = {
     "image_id": "image_id",
     "group_id": "group_id",
@@ -32,19 +36,34 @@ def prediction_table(
 ) -> pd.DataFrame:
     """Facts and logits of a table's photos, a row a photo: columns FACTS' values, then `<mode>_<class>`.
 
-    logits: (N, classes) for each of MODES, before the temperature, for the data set's own class shares.
+    logits: (N, classes) for each of MODES, and for those of CONTROLS that there are, before the temperature, for
+    the data set's own class shares.
     """
     facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
     columns = {
-        f"{mode}_{code}": logits[mode][:, index] for mode in MODES for index, code in enumerate(codes(task))
+        column: logits[mode][:, index]
+        for mode in MODES + CONTROLS
+        if mode in MODES or mode in logits
+        for index, column in enumerate(_columns(mode, task))
     }
     return pd.concat([facts, pd.DataFrame(columns)], axis=1)
 
 
+def modes_in(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
+    """Those of MODES and CONTROLS that the predictions have; files written before there were CONTROLS lack them."""
+    return tuple(mode for mode in MODES + CONTROLS if set(_columns(mode, task)) <= set(predictions))
+
+
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
-    """Write as csv, sorted by image_id, logits with six decimals."""
+    """Write as csv, sorted by image_id, logits with six decimals, those of CONTROLS with CONTROL_DIGITS."""
+    starts = tuple(f"{mode}_" for mode in CONTROLS)
+    short = {
+        column: predictions[column].map(f"{{:.{CONTROL_DIGITS}f}}".format)
+        for column in predictions
+        if column.startswith(starts)
+    }
     with replaced_when_whole(path) as temporary:
-        predictions.sort_values("image_id").to_csv(
+        predictions.assign(**short).sort_values("image_id").to_csv(
             temporary, index=False, float_format="%.6f", lineterminator="\n"
         )
 
@@ -67,5 +86,9 @@ def truth(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 
 
 def logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
-    """Logits (N, classes) of one of MODES."""
-    return predictions[[f"{mode}_{code}" for code in codes(task)]].to_numpy(np.float64)
+    """Logits (N, classes) of one of MODES or CONTROLS."""
+    return predictions[_columns(mode, task)].to_numpy(np.float64)
+
+
+def _columns(mode: str, task: str) -> list[str]:
+    return [f"{mode}_{code}" for code in codes(task)]

@@ -9,6 +9,10 @@ from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.figures import figures
 from data_modelling.evaluation.fit_to_served import bars, fit_to_served
 from data_modelling.evaluation.predictions import read_predictions
+from data_modelling.evaluation.shortcut_plots import draw_shortcuts
+from data_modelling.evaluation.shortcuts import FILE as SHORTCUTS
+from data_modelling.evaluation.shortcuts import read_shortcuts, shortcut_figures
+from data_modelling.evaluation.style import page
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.files import replaced_when_whole
 
@@ -27,6 +31,9 @@ def write_report(folder: Path) -> dict[str, Any]:
         if (path := folder / "predictions" / f"{part}.csv").exists()
     }
     found = {part: figures(rows, metadata) for part, rows in predictions.items()}
+    shortcuts = folder / "predictions" / SHORTCUTS
+    if shortcuts.exists():
+        found[OUT_OF_FOLD]["shortcuts"] = shortcut_figures(read_shortcuts(shortcuts), metadata)
     # `thresholds` at the top is what the page quotes: the cost on the photos that speak for the model.
     values = found | {"thresholds": found[OUT_OF_FOLD]["thresholds"]}
     if LOCKED_TEST in predictions:
@@ -40,6 +47,9 @@ def write_report(folder: Path) -> dict[str, Any]:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())
     plots.draw_all(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
+    if shortcuts.exists():
+        with page(folder / "plots" / "shortcuts.png", 14, 4.2) as figure:
+            draw_shortcuts(figure, found[OUT_OF_FOLD]["shortcuts"])
     write_card(folder / "README.md", metadata, values)
     write_sums(folder)
     return values

@@ -119,8 +119,8 @@ def make_heatmap(
             cells=_rows(cells),
             evidence=_rows(found),
             bias=round(float(bias), DIGITS),
-            centre=_share(found, _middle(len(photo))),
-            darker=_share(found, darker) if darker.any() else None,
+            centre=share_inside(found, _middle(len(photo))),
+            darker=share_inside(found, darker) if darker.any() else None,
         )
         for code, cells, found, bias in zip(codes, maps, evidence_of(maps), head.bias, strict=True)
     }
@@ -141,13 +141,19 @@ def darker_area(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
     Otsu's threshold (1979, doi:10.1109/TSMC.1979.4310076) on grey levels, the dermatoscope's rim left out.
     """
     grey = photo @ np.array(LUMA)
-    rim = (grey < FRAME_GREY) & ~_inscribed_circle(len(photo))
+    rim = dark_rim(photo)
     threshold = _otsu(grey[~rim])
     darker = (grey < threshold) & ~rim
     lighter = ~darker & ~rim
     if not (darker.any() and lighter.any()) or grey[lighter].mean() - grey[darker].mean() < LEAST_CONTRAST:
         return np.zeros_like(darker)
     return np.asarray(darker)
+
+
+def dark_rim(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """The pixels (edge, edge) of the dermatoscope's rim: dark ones outside the inscribed circle."""
+    grey = photo @ np.array(LUMA)
+    return np.asarray((grey < FRAME_GREY) & ~_inscribed_circle(len(photo)))
 
 
 def _otsu(grey: Floats) -> float:
@@ -172,7 +178,7 @@ def _middle(edge: int) -> NDArray[np.bool_]:
     return np.asarray(inside[:, None] & inside[None])
 
 
-def _share(evidence: Floats, area: NDArray[np.bool_]) -> float | None:
+def share_inside(evidence: Floats, area: NDArray[np.bool_]) -> float | None:
     """The part (0-1) of a map's evidence inside an area of pixels (edge, edge); None without evidence."""
     if not evidence.any():
         return None

@@ -15,26 +15,34 @@ import pandas as pd
 from data_modelling.evaluation.calibration import Choices, choose
 from data_modelling.evaluation.predictions import write_predictions
 from data_modelling.evaluation.report import write_report
+from data_modelling.evaluation.shortcuts import FILE
 from data_modelling.inference.details import WIDTH
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
 from data_modelling.training.checkpoint import load
 from data_modelling.training.export import export_onnx
+from data_modelling.training.shortcuts import PAGE
 
 PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
 DIGITS = 6  # of chosen numbers in metadata.json
 
 
 def assemble(
-    settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame, work: Path, split: Path, out: Path
+    settings: Settings,
+    table: pd.DataFrame,
+    predictions: pd.DataFrame,
+    work: Path,
+    split: Path,
+    out: Path,
+    shortcuts: Path | None = None,
 ) -> None:
     """Write the bundle `out` from the finished stages in `work`.
 
-    table: the development part. predictions: out-of-fold. split: the file, whose hash is noted.
+    table: the development part. predictions: out-of-fold. split: the file, whose hash is noted. shortcuts: the
+    folder of training.shortcuts' results, None when it was not tested what the network looks at.
     """
-    shares = table["diagnosis"].value_counts(normalize=True).reindex(codes(settings.task), fill_value=0.0)
-    choices = choose(predictions, settings.task, shares.to_numpy(), settings.cancer_sensitivity)
+    choices = choices_on(settings, table, predictions)
     saved = work / "served" / "network.keras"
     network = keras.saving.load_model(saved, compile=False)
     with replaced_when_whole(out) as folder:
@@ -42,9 +50,19 @@ def assemble(
         shutil.copyfile(saved, folder / "model.keras")
         export_onnx(saved, folder / "model.onnx")
         write_predictions(folder / "predictions" / "out_of_fold.csv", predictions)
+        if shortcuts:
+            shutil.copyfile(shortcuts / FILE, folder / "predictions" / FILE)
+            (folder / "plots").mkdir()
+            shutil.copyfile(shortcuts / PAGE, folder / "plots" / PAGE)
         _write_json(folder / "history.json", histories(work))
         _write_json(folder / "metadata.json", _metadata(settings, table, network, choices, split))
         write_report(folder)
+
+
+def choices_on(settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame) -> Choices:
+    """What is chosen on out-of-fold predictions; table: the development part, whose class shares count."""
+    shares = table["diagnosis"].value_counts(normalize=True).reindex(codes(settings.task), fill_value=0.0)
+    return choose(predictions, settings.task, shares.to_numpy(), settings.cancer_sensitivity)
 
 
 def histories(work: Path) -> dict[str, list[dict[str, float]]]:

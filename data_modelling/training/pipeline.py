@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.table import class_indices, details_of
+from data_modelling.datasets.table import class_indices, encode_table
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
@@ -42,11 +42,6 @@ def examples(
     rows = np.flatnonzero(chosen)
     part = table.iloc[rows]
     return Examples(pixels, rows, class_indices(part["diagnosis"], task), encode_table(part))
-
-
-def encode_table(table: pd.DataFrame) -> NDArray[np.float32]:
-    """Encoded details (N, WIDTH) of a table's rows."""
-    return np.stack([encode(details) for details in details_of(table)])
 
 
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:

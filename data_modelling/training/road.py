@@ -5,7 +5,7 @@ finished there is not made again. The bundle appears under its name when it is c
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +14,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets import DATASETS
+from data_modelling.datasets import DATASETS, OUTLINES
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split, split, stopping_part, write_split
-from data_modelling.evaluation.predictions import prediction_table, read_predictions, write_predictions
+from data_modelling.evaluation.controls import details_alone, others
+from data_modelling.evaluation.predictions import (
+    CONTROLS,
+    modes_in,
+    prediction_table,
+    read_predictions,
+    write_predictions,
+)
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
-from data_modelling.training.assemble import assemble
+from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.fit import fit
 from data_modelling.training.pipeline import examples, predict_logits
+from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 SERVED = "served"
 
@@ -63,10 +71,11 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
         sources = _generated(settings, work)
     development, left_out = development_part(settings, sources, work)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
+    predictions = pd.concat(folds)
+    shortcuts = _shortcuts(settings, sources, development, predictions, work)
     _fit_part(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
-    assemble(
-        settings, development.table, pd.concat(folds), work, split_file(sources.splits, settings.split), out
-    )
+    split_used = split_file(sources.splits, settings.split)
+    assemble(settings, development.table, predictions, work, split_used, out, shortcuts)
     return left_out
 
 
@@ -90,19 +99,59 @@ def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[
 
 
 def _fold_predictions(settings: Settings, development: Development, fold: int, work: Path) -> pd.DataFrame:
-    """Predictions of a fold's photos by a model that never saw the fold."""
-    folder = work / f"fold{fold}"
-    path = folder / "predictions.csv"
-    if not path.exists():
-        inside = (development.table["part"] == str(fold)).to_numpy()
-        network = _fit_part(settings, development, ~inside, folder, f"without fold {fold}")
-        held_out = examples(development.table, development.pixels, inside, settings.task)
+    """Predictions of a fold's photos by a model that never saw the fold.
+
+    A file from before there were CONTROLS is made again, from the finished network.
+    """
+    path = work / f"fold{fold}" / "predictions.csv"
+    if not (path.exists() and set(CONTROLS) <= set(modes_in(read_predictions(path), settings.task))):
+        table, inside = development.table, in_fold(development, fold)
+        network = fold_network(settings, development, fold, work)
+        held_out = examples(table, development.pixels, inside, settings.task)
+        passed_on = replace(held_out, details=held_out.details[others(table["group_id"][inside])])
         logits = {
             "photo": predict_logits(network, held_out, with_details=False),
             "both": predict_logits(network, held_out, with_details=True),
+            "details": details_alone(table[~inside], table[inside], settings.task),
+            "shuffled": predict_logits(network, passed_on, with_details=True),
         }
-        write_predictions(path, prediction_table(development.table[inside], logits, settings.task))
+        write_predictions(path, prediction_table(table[inside], logits, settings.task))
     return read_predictions(path)
+
+
+def fold_network(settings: Settings, development: Development, fold: int, work: Path) -> keras.Model:
+    """The network that never saw the fold: as it was saved when its training ended, else trained to its end."""
+    folder = work / f"fold{fold}"
+    saved = folder / "network.keras"
+    if saved.exists():
+        return keras.saving.load_model(saved, compile=False)
+    return _fit_part(settings, development, ~in_fold(development, fold), folder, f"without fold {fold}")
+
+
+def in_fold(development: Development, fold: int) -> NDArray[np.bool_]:
+    """Which rows of the development part are of the fold, (N,)."""
+    return (development.table["part"] == str(fold)).to_numpy()
+
+
+def _shortcuts(
+    settings: Settings, sources: Sources, development: Development, predictions: pd.DataFrame, work: Path
+) -> Path | None:
+    """The folder with the results of the shortcut tests; None when the data set's lesion outlines are not there."""
+    find = OUTLINES.get(settings.dataset)
+    outlines = find(sources.data_root) if find else {}
+    judged = np.flatnonzero(development.table["part"].isin([str(fold) for fold in settings.figure_folds]))
+    rows = judged[drawn(development.table.iloc[judged], outlines)]
+    if not len(rows):
+        return None
+    return judge_shortcuts(
+        development.table.iloc[rows],
+        development.pixels[rows],
+        outlines,
+        lambda part: work / f"fold{part}" / "network.keras",
+        choices_on(settings, development.table, predictions),
+        settings.task,
+        work / "shortcuts",
+    )
 
 
 def _fit_part(

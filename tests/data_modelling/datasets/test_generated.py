@@ -1,5 +1,7 @@
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from data_modelling.datasets import ham10000
 from data_modelling.datasets.generated import write_generated
@@ -34,6 +36,18 @@ def test_some_lesions_have_two_or_three_photos(table):
 @pytest.mark.parametrize("detail", ["age", "sex", "site"])
 def test_some_details_are_missing_but_not_many(table, detail):
     assert 0 < table[detail].isna().mean() < 0.25
+
+
+def test_each_photo_has_its_outline_and_the_lesion_differs_from_the_skin(root):
+    photos = sorted((root / "HAM10000_images_part_1_and_2").iterdir())
+    outlines = ham10000.outlines(root)
+    assert sorted(outlines) == [photo.stem for photo in photos]
+    for photo in photos[:20]:
+        with Image.open(photo) as file, Image.open(outlines[photo.stem]) as mask:
+            pixels, outline = np.asarray(file).astype(float), np.asarray(mask)
+        assert outline.shape == pixels.shape[:2]
+        assert 0.02 < outline.mean() < 0.6
+        assert np.abs(pixels[outline].mean(axis=0) - pixels[~outline].mean(axis=0)).max() > 15
 
 
 def test_the_same_numbers_give_the_same_files(root, tmp_path):

@@ -4,6 +4,7 @@ from PIL import Image
 
 from data_modelling.datasets import ham10000
 from data_modelling.inference.errors import InputError
+from tests.conftest import skip_unless_ci
 
 HEADER = "lesion_id,image_id,dx,dx_type,age,sex,localization"
 ROWS = (
@@ -37,6 +38,18 @@ def test_the_original_layout_becomes_the_table(tmp_path):
     assert table["sex"].isna().tolist() == table["site"].isna().tolist() == [False, True, False]
     assert set(table["source"]) == {"HAM10000"}
     assert table["confirmation"].tolist() == ["follow_up", "follow_up", "histo"]
+
+
+@pytest.mark.parametrize(
+    "folder", ["HAM10000_segmentations_lesion", "HAM10000_segmentations_lesion_tschandl"]
+)
+def test_outlines_are_found_by_the_photos_id(tmp_path, folder):
+    write_set(tmp_path / "HAM10000", *ROWS)
+    assert ham10000.outlines(tmp_path) == {}
+    path = tmp_path / "HAM10000" / folder / "ISIC_0024306_segmentation.png"
+    path.parent.mkdir()
+    Image.new("1", (6, 4)).save(path)
+    assert ham10000.outlines(tmp_path) == {"ISIC_0024306": str(path)}
 
 
 def test_age_zero_is_read_as_missing(tmp_path):
@@ -121,3 +134,10 @@ def test_the_real_data_set_is_read_whole(data_root):
     assert table["group_id"].nunique() == 7470 - 20
     assert table["age"].isna().sum() == 57 + 39
     assert table[["sex", "site"]].isna().sum().tolist() == [57, 234]
+
+
+def test_every_real_photo_has_an_outline(data_root):
+    outlines = ham10000.outlines(data_root)
+    if not outlines:
+        skip_unless_ci("the lesions' outlines of HAM10000 are not there")
+    assert set(ham10000.load(data_root)[0]["image_id"]) <= set(outlines)

@@ -116,7 +116,7 @@ def test_a_second_opening_is_reported_as_such(smoke_bundle: Path, data: Path) ->
 def test_an_interrupted_opening_is_gone_on_with_under_its_own_row(
     smoke_bundle: Path, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def stopped(*_: object) -> None:
+    def stopped(*_: object, **_options: object) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:

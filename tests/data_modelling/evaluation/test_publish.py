@@ -16,6 +16,8 @@ PLOTS = (
     "reliability",
     "risk_coverage",
     "roc",
+    "shortcut_examples",
+    "shortcuts",
     "subgroups",
 )
 

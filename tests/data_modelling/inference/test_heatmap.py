@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.heatmap import Head, darker_area, enlarged, evidence_of, make_heatmap
+from data_modelling.inference.heatmap import Head, dark_rim, darker_area, enlarged, evidence_of, make_heatmap
 
 # Two channels, three classes, a feature map of two by two cells.
 HEAD = Head(np.array([[4.0, 0, 0], [0, 8, 0]]), np.array([1.0, 2, 3]))
@@ -55,6 +55,7 @@ def test_the_dermatoscopes_rim_is_no_darker_area():
     offset = np.arange(16) - 7.5
     photo[offset[:, None] ** 2 + offset[None] ** 2 > 64] = 5
     photo[6:10, 6:10] = 80
+    assert (dark_rim(photo) == (photo[..., 0] == 5)).all()
     assert np.argwhere(darker_area(photo)).min() == 6
     assert darker_area(photo).sum() == 16
 

@@ -46,7 +46,7 @@ def test_inputs_have_the_names_and_types_of_the_interface(smoke_run: Path) -> No
 def test_committed_probabilities_agree_on_500_real_photos(name: str, data_root: Path) -> None:
     """The bundle's own out-of-fold photos; their details as they are known."""
     from data_modelling.datasets import DATASETS
-    from data_modelling.training.pipeline import encode_table
+    from data_modelling.datasets.table import encode_table
 
     bundle = load_bundle(COMMITTED / name)
     table, _ = DATASETS[bundle.metadata["settings"]["dataset"]](data_root)

@@ -4,11 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_modelling.datasets.table import encode_table
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training.pipeline import (
     Examples,
-    encode_table,
     examples,
     steps_an_epoch,
     training_batches,

@@ -1,8 +1,10 @@
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -10,12 +12,15 @@ import pandas as pd
 import pytest
 
 from data_modelling.datasets.splits import read_split
+from data_modelling.datasets.table import encode_table
+from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import read_settings
 from data_modelling.training import cache, road
 from data_modelling.training.checkpoint import load
 from tests.conftest import PROJECT, train_command
+from tests.data_modelling.evaluation.test_publish import PLOTS
 
 SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"
 PATIENCE = 120  # seconds that a test waits for a process before it gives up
@@ -29,9 +34,12 @@ def test_the_bundle_holds_all_that_the_interface_names(smoke_run: Path) -> None:
     bundle = load_bundle(smoke_run)
     for name in ("model.keras", "model.onnx", "metadata.json", "metrics.json", "README.md", "SHA256SUMS"):
         assert (smoke_run / name).is_file()
-    assert [path.name for path in (smoke_run / "predictions").iterdir()] == ["out_of_fold.csv"]
+    assert {path.name for path in (smoke_run / "predictions").iterdir()} == {
+        "out_of_fold.csv",
+        "shortcuts.csv",
+    }
     plots = {path.stem for path in (smoke_run / "plots").iterdir()}
-    assert plots == {"architecture", "confusion_matrix", "learning_curves", "reliability", "roc", "subgroups"}
+    assert plots == set(PLOTS)
     assert bundle.metadata["settings"]["training"]["epochs"] == 6
     assert bundle.metadata["data"]["sources"] == ["generated lesions"]
 
@@ -40,6 +48,70 @@ def test_out_of_fold_predictions_are_of_the_whole_fold_and_of_nothing_else(smoke
     parts = read_split(work(smoke_run) / "generated" / "smoke.csv")
     predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv")
     assert sorted(predicted["image_id"]) == sorted(parts.loc[parts["part"] == "0", "image_id"])
+
+
+@pytest.fixture
+def folds(smoke_run: Path, tmp_path: Path) -> tuple[Path, road.Development]:
+    """A copy of the smoke run's work folder, and its development part."""
+    folder = Path(shutil.copytree(work(smoke_run), tmp_path / "smoke.work"))
+    generated = folder / "generated"
+    development, _ = road.development_part(read_settings(SMOKE), road.Sources(generated, generated), folder)
+    return folder, development
+
+
+def test_predictions_of_before_there_were_controls_are_completed_without_training(
+    folds: tuple[Path, road.Development], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, development = folds
+    path = folder / "fold0" / "predictions.csv"
+    whole = path.read_bytes()
+    table = pd.read_csv(path, dtype=str)
+    table[[name for name in table if not name.startswith(("details_", "shuffled_"))]].to_csv(
+        path, index=False
+    )
+    monkeypatch.setattr(road, "fit", lambda *_: pytest.fail("trained again"))
+    found = road._fold_predictions(read_settings(SMOKE), development, 0, folder)
+    before = pd.read_csv(BytesIO(whole), dtype={"part": str})
+    pd.testing.assert_frame_equal(found, before, check_dtype=False, atol=2e-4)
+
+
+def test_shuffled_predictions_are_those_with_another_lesions_details(
+    folds: tuple[Path, road.Development],
+) -> None:
+    """Each photo asked by itself with the details of the row that `others` names."""
+    folder, development = folds
+    network = road.fold_network(read_settings(SMOKE), development, 0, folder)
+    inside = road.in_fold(development, 0)
+    part, pixels = development.table[inside], development.pixels[inside]
+    givers = others(part["group_id"])
+    assert (part["group_id"].to_numpy()[givers] != part["group_id"].to_numpy()).all()
+    predicted = pd.read_csv(folder / "fold0" / "predictions.csv").set_index("image_id")
+    for row in (0, 5):
+        asked = {
+            "photo": pixels[row][None].astype("float32"),
+            "details": encode_table(part.iloc[[givers[row]]]),
+        }
+        said = predicted.loc[part["image_id"].iloc[row]].filter(like="shuffled_").to_numpy(float)
+        np.testing.assert_allclose(said, network.predict_on_batch(asked)["logits"][0], atol=2e-4)
+
+
+def test_the_details_alone_are_fitted_on_the_other_folds(folds: tuple[Path, road.Development]) -> None:
+    folder, development = folds
+    inside = road.in_fold(development, 0)
+    expected = details_alone(development.table[~inside], development.table[inside], "ham10000")
+    predicted = pd.read_csv(folder / "fold0" / "predictions.csv").filter(like="details_")
+    order = np.argsort(development.table["image_id"][inside].to_numpy())
+    np.testing.assert_allclose(predicted.to_numpy(), expected[order], atol=6e-5)
+
+
+def test_without_outlines_the_shortcuts_are_not_tested(folds: tuple[Path, road.Development]) -> None:
+    folder, development = folds
+    settings, generated = read_settings(SMOKE), folder / "generated"
+    predictions = pd.read_csv(folder / "fold0" / "predictions.csv", dtype={"part": str})
+    arguments = (settings, road.Sources(generated, generated), development, predictions, folder)
+    assert road._shortcuts(*arguments) == folder / "shortcuts"
+    shutil.rmtree(generated / "HAM10000_segmentations_lesion")
+    assert road._shortcuts(*arguments) is None
 
 
 def test_no_photo_of_the_locked_test_is_decoded(
