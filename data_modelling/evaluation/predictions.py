@@ -17,7 +17,8 @@ MODES = ("photo", "both")
 # What these are compared with (see evaluation.controls): the details alone, without any photo, and the photo
 # with another photo's details. No choice is made on them.
 CONTROLS = ("details", "shuffled")
-CONTROL_DIGITS = 4  # decimals of their logits, which only figures are made of: a bundle is to stay small
+# Decimals of the logits: fewer would move figures, more would only make a bundle larger.
+DIGITS = dict.fromkeys(MODES, 4) | dict.fromkeys(CONTROLS, 3)
 FACTS = {
     "image_id": "image_id",
     "group_id": "group_id",
@@ -55,16 +56,16 @@ def modes_in(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
 
 
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
-    """Write as csv, sorted by image_id, logits with six decimals, those of CONTROLS with CONTROL_DIGITS."""
-    starts = tuple(f"{mode}_" for mode in CONTROLS)
+    """Write as csv, sorted by image_id, logits with DIGITS decimals, ages without needless zeros."""
     short = {
-        column: predictions[column].map(f"{{:.{CONTROL_DIGITS}f}}".format)
+        column: predictions[column].map(f"{{:.{digits}f}}".format)
+        for mode, digits in DIGITS.items()
         for column in predictions
-        if column.startswith(starts)
+        if column.startswith(f"{mode}_")
     }
     with replaced_when_whole(path) as temporary:
         predictions.assign(**short).sort_values("image_id").to_csv(
-            temporary, index=False, float_format="%.6f", lineterminator="\n"
+            temporary, index=False, float_format="%g", lineterminator="\n"
         )
 
 
