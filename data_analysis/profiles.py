@@ -13,12 +13,12 @@ from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.roots import MissingDataError, find_root
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import attach_parts, read_split
+from data_modelling.evaluation.intervals import wilson
 from data_modelling.inference.details import PARSERS
 
 FIELDS = tuple(PARSERS)  # age, sex, site
 SOURCES = {source.name: source for source in sources.SOURCES}
 BANDS = {"under 30": 30, "30-39": 40, "40-49": 50, "50-59": 60, "60-69": 70, "70 and over": 200}  # years
-Z_95 = 1.959964  # of the normal distribution: 95 % lie within
 
 # Names of each csv's columns: (stated lesion or patient, age, sex, site, how the diagnosis was confirmed).
 # ISIC 2020 has no column on the confirmation; its diagnosis in words takes that place.
@@ -163,14 +163,6 @@ def share_with_interval(hits: pd.Series, by: list[pd.Series]) -> pd.DataFrame:
     found = pd.DataFrame({"hits": grouped.sum().astype(int), "count": grouped.size()})
     low, high = wilson(found["hits"].to_numpy(), found["count"].to_numpy())
     return found.assign(share=found["hits"] / found["count"], low=low, high=high)
-
-
-def wilson(hits: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the 95 % interval of a share (Wilson 1927, J Am Stat Assoc 22:209)."""
-    share, extra = hits / count, Z_95**2 / count
-    centre = (share + extra / 2) / (1 + extra)
-    half = Z_95 / (1 + extra) * np.sqrt(share * (1 - share) / count + extra / count / 4)
-    return centre - half, centre + half
 
 
 def photos_a_group(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:

@@ -22,6 +22,7 @@ RESAMPLES = 2000
 SEED = 95
 AT_ONCE = 250  # resamples held in memory together
 BOUNDS = (2.5, 97.5)  # per cent
+Z_95 = 1.959964  # of the normal distribution: 95 % lie within
 
 
 def resamples(groups: Labels, labels: Labels, count: int = RESAMPLES, seed: int = SEED) -> Iterator[Weights]:
@@ -126,6 +127,14 @@ def interval(values: Floats) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     low, high = np.percentile(known, BOUNDS) if len(known) else (np.nan, np.nan)
     return float(low), float(high)
+
+
+def wilson(hits: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % interval of a share (Wilson 1927, J Am Stat Assoc 22:209)."""
+    share, extra = hits / count, Z_95**2 / count
+    centre = (share + extra / 2) / (1 + extra)
+    half = Z_95 / (1 + extra) * np.sqrt(share * (1 - share) / count + extra / count / 4)
+    return centre - half, centre + half
 
 
 def weighted_aucs(labels: Labels, probability: Floats, weights: Weights) -> Floats:

@@ -76,6 +76,13 @@ def predict_logits(
     network: keras.Model, part: Examples, with_details: bool, batch: int = 64
 ) -> NDArray[np.float32]:
     """Logits (N, classes) of unchanged photos; details as they are, or all "not known"."""
+    return predict_output(network, part, "logits", with_details, batch)
+
+
+def predict_output(
+    network: keras.Model, part: Examples, name: str, with_details: bool, batch: int = 64
+) -> NDArray[np.float32]:
+    """One of the network's outputs (N, ...) for unchanged photos."""
     unknown = encode(Details())
     found = []
     for start in range(0, len(part), batch):
@@ -84,5 +91,5 @@ def predict_logits(
         encoded = known if with_details else np.tile(unknown, (len(known), 1))
         # Batch by batch, not `predict`: the photos are read from disk as they are needed.
         output = network.predict_on_batch({"photo": photo, "details": encoded})
-        found.append(np.asarray(output["logits"]))
+        found.append(np.asarray(output[name]))
     return np.concatenate(found)
