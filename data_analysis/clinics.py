@@ -12,12 +12,10 @@ from PIL import Image
 
 from data_analysis.places import splits_folder
 from data_analysis.profiles import SOURCES
-from data_modelling.datasets import ham10000
-from data_modelling.datasets.photo_files import photos_in
-from data_modelling.datasets.roots import MissingDataError, find_root
+from data_modelling.datasets.roots import MissingDataError
 from data_modelling.datasets.sources import original_ids
-from data_modelling.datasets.split_files import split_file
-from data_modelling.datasets.splits import TEST, attach_parts, read_split
+from data_modelling.datasets.split_photos import development_photos, split_photos
+from data_modelling.datasets.splits import TEST
 from data_modelling.inference.photos import FORMATS, read_photo
 from data_modelling.settings import NetworkSettings
 
@@ -53,22 +51,12 @@ def photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
     Raises InputError when the data is not there.
     """
-    table = all_photos(name, data_root)
-    return table[table["part"] != TEST].reset_index(drop=True)
+    return development_photos(name, data_root, splits_folder())
 
 
 def all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
     """The same with the locked test: for finding photos that stand on two sides, and for nothing else."""
-    source = SOURCES[name]
-    root = find_root(data_root, source.folder, *source.markers)
-    if name == "ham10000":
-        table = ham10000.load(root)[0][["image_id", "group_id", "diagnosis", "path"]]
-    else:
-        table = source.read(root)
-        paths = photos_in([folder for folder in (root / "images",) if folder.is_dir()])[0]
-        table["path"] = table["image_id"].map(paths)
-        table = table.dropna(subset="path")
-    return attach_parts(table, read_split(split_file(splits_folder(), name)))
+    return split_photos(name, data_root, splits_folder())
 
 
 def photos_of_isic2019(table: pd.DataFrame, data_root: Path | None = None) -> pd.DataFrame:

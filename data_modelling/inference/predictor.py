@@ -128,6 +128,10 @@ class Predictor:
         """
         return self._run("logits", photo, details)
 
+    def embedding(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
+        """The network's embedding (C,) of one photo (edge, edge, 3)."""
+        return np.asarray(self._run("embedding", photo, details)[0])
+
     def _run(self, output: str, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         inputs = {"photo": photo[None].astype(np.float32), "details": encode(details)[None]}
         return np.asarray(self._session.run([output], inputs)[0])

@@ -15,12 +15,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.datasets.splits import stopping_part
-from data_modelling.evaluation.intervals import wilson
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.gate import FILE, METHOD, Gate, Whitened, rooted
 from data_modelling.inference.looks import looks
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers of saved networks
+from data_modelling.rejection.counts import share
 from data_modelling.settings import Settings
 from data_modelling.training.pipeline import examples, predict_output
 
@@ -169,16 +169,12 @@ def read_scores(folder: Path) -> pd.DataFrame:
 
 def gate_figures(scores: pd.DataFrame) -> dict[str, Any]:
     """Lesion photos refused as foreign, out-of-fold: all, and each fold by its own gate."""
-    folds = {str(fold): share(rows["refused"]) for fold, rows in scores.groupby("fold")}
-    return share(scores["refused"]) | {"folds": folds}
+    folds = {str(fold): _share(rows) for fold, rows in scores.groupby("fold")}
+    return _share(scores) | {"folds": folds}
 
 
-def share(refused: pd.Series) -> dict[str, Any]:
-    """photos, refused, share and its 95 % interval (Wilson) of a column of 0 and 1."""
-    hits, count = int(refused.sum()), len(refused)
-    low, high = wilson(np.array([hits]), np.array([count]))
-    interval = [round(float(low[0]), DIGITS), round(float(high[0]), DIGITS)]
-    return {"photos": count, "refused": hits, "share": round(hits / count, DIGITS), "interval": interval}
+def _share(scores: pd.DataFrame) -> dict[str, Any]:
+    return share(int(scores["refused"].sum()), len(scores))
 
 
 def _fit(
