@@ -6,7 +6,6 @@ A small network on the photo's looks (see inference.looks) tells known sources o
 
 import functools
 import json
-import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,11 +49,11 @@ class OriginDetector:
     unlike_thresholds: Mapping[str, float]
 
     def shares(self, looks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """The probability of each source, (sources,)."""
+        """The probability of each source, (..., sources), of looks (..., COUNT)."""
         active = np.maximum(looks.astype(np.float32) @ self.hidden[:-1] + self.hidden[-1], 0)
         scores = (active @ self.output[:-1] + self.output[-1]).astype(np.float64)
-        grown = np.exp(scores - scores.max())
-        return np.asarray(grown / grown.sum())
+        grown = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
 
     def judge(self, looks: NDArray[np.floating], trained_on: Collection[str]) -> Origin:
         """What a photo's looks say. trained_on: the sources in the bundle's metadata.json.
@@ -63,8 +62,8 @@ class OriginDetector:
         """
         shares = self.shares(looks)
         named = known_sources(self.sources, trained_on)
-        phone = sum_of(shares, self.sources, PHONE_SOURCES)
-        unlike = 1 - sum_of(shares, self.sources, named) if named else None
+        phone = float(sum_of(shares, self.sources, PHONE_SOURCES))
+        unlike = 1 - float(sum_of(shares, self.sources, named)) if named else None
         reached = unlike is not None and not unlike < self.unlike_thresholds[threshold_key(named)]
         return Origin(phone, unlike, not phone < self.phone_threshold, reached)
 
@@ -80,9 +79,11 @@ def threshold_key(named: Collection[str]) -> str:
     return "+".join(named)
 
 
-def sum_of(shares: NDArray[np.float64], sources: tuple[str, ...], chosen: Collection[str]) -> float:
-    """The probability of some of the sources together."""
-    return math.fsum(shares[[sources.index(name) for name in chosen]])
+def sum_of(
+    shares: NDArray[np.float64], sources: tuple[str, ...], chosen: Collection[str]
+) -> NDArray[np.float64]:
+    """The probability of some of the sources together, (...,)."""
+    return np.asarray(shares[..., [sources.index(name) for name in chosen]].sum(axis=-1))
 
 
 @functools.cache

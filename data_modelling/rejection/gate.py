@@ -51,18 +51,23 @@ class GatePart:
     metadata: dict[str, Any]
     arrays: dict[str, Floats]
 
-    def gate(self) -> Gate:
-        """The gate itself, as a bundle's would be."""
-        parts = [
-            Whitened(
+    def distances(self) -> dict[str, Whitened]:
+        """Its two distances, by name."""
+        return {
+            name: Whitened(
                 self.arrays[f"{name}_matrix"],
                 self.arrays[f"{name}_centres"],
                 self.metadata[f"{name}_mean"],
                 self.metadata[f"{name}_spread"],
             )
             for name in SHRINKAGE
-        ]
-        return Gate(parts[0], parts[1], self.metadata["threshold"], np.array(self.metadata["quantiles"]))
+        }
+
+    def gate(self) -> Gate:
+        """The gate itself, as a bundle's would be."""
+        return Gate(
+            *self.distances().values(), self.metadata["threshold"], np.array(self.metadata["quantiles"])
+        )
 
 
 def fit_gate(training: Measured, labels: NDArray[np.int64], stopping: Measured) -> GatePart:
@@ -130,11 +135,11 @@ def make_gate(
     for fold in settings.figure_folds:
         inside = (table["part"] == str(fold)).to_numpy()
         network = keras.saving.load_model(work / f"fold{fold}" / "network.keras", compile=False)
-        part = _fit(settings, table, pixels, ~inside, network)
+        part = part_of_network(settings, table, pixels, ~inside, network)
         held_out = measure(settings, table, pixels, inside, network)
         scores.append(gate_scores(part, table.loc[inside, "image_id"], str(fold), held_out))
     network = keras.saving.load_model(work / "served" / "network.keras", compile=False)
-    return _fit(settings, table, pixels, everything, network), pd.concat(scores, ignore_index=True)
+    return part_of_network(settings, table, pixels, everything, network), pd.concat(scores, ignore_index=True)
 
 
 def gate_scores(part: GatePart, image_ids: pd.Series, fold: str, measured: Measured) -> pd.DataFrame:
@@ -177,20 +182,27 @@ def _share(scores: pd.DataFrame) -> dict[str, Any]:
     return share(int(scores["refused"].sum()), len(scores))
 
 
-def _fit(
+def part_of_network(
     settings: Settings,
     table: pd.DataFrame,
     pixels: NDArray[np.uint8],
     part: NDArray[np.bool_],
     network: keras.Model,
 ) -> GatePart:
-    """The gate of a network that was trained on `part` less its stopping tenth (see training.road)."""
-    stopping = part.copy()
-    stopping[part] = stopping_part(table[part], settings.seed)
-    training = part & ~stopping
+    """The gate of a network that was trained on `part`, (N,) of a table's rows, less its stopping tenth."""
+    training, stopping = sides(settings, table, part)
     labels = examples(table, pixels, training, settings.task).labels
     measured, judged = (measure(settings, table, pixels, rows, network) for rows in (training, stopping))
     return fit_gate(measured, labels, judged)
+
+
+def sides(
+    settings: Settings, table: pd.DataFrame, part: NDArray[np.bool_]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which rows of `part` trained a network and which stopped its training (see training.road), (N,) each."""
+    stopping = part.copy()
+    stopping[part] = stopping_part(table[part], settings.seed)
+    return part & ~stopping, stopping
 
 
 def _whitened(values: Floats, labels: NDArray[np.int64], judged: Floats, name: str) -> Whitened:

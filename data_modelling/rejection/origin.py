@@ -120,7 +120,7 @@ def shares_of(detector: OriginDetector, values: NDArray[np.float32]) -> Floats:
     """The probability of each of SOURCES, (N, sources); 0 for one that the detector does not know."""
     found = np.zeros((len(values), len(SOURCES)))
     columns = [SOURCES.index(source) for source in detector.sources]
-    found[:, columns] = [detector.shares(row) for row in values]
+    found[:, columns] = detector.shares(values)
     return found
 
 
@@ -148,12 +148,12 @@ def without_source(photos: Photos, left_out: str) -> tuple[Floats, Floats]:
 
 def phone_of(shares: Floats) -> Floats:
     """The probability of a phone photo, (N,)."""
-    return np.array([sum_of(row, SOURCES, PHONE_SOURCES) for row in shares])
+    return sum_of(shares, SOURCES, PHONE_SOURCES)
 
 
 def unlike_of(shares: Floats, named: Sequence[str]) -> Floats:
     """The probability of a source that is not named, (N,)."""
-    return np.array([1 - sum_of(row, SOURCES, named) for row in shares])
+    return 1 - sum_of(shares, SOURCES, named)
 
 
 def thresholds_of(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
@@ -161,9 +161,9 @@ def thresholds_of(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[s
     unlike = {}
     for named in named_sets():
         like = table["source"].isin(named).to_numpy()
-        unlike[threshold_key(named)] = _highest(
-            [unlike_of(shares[like], named) for shares in (altered, plain)], LIKE_FLAGGED
-        )
+        if like.any():
+            scores = [unlike_of(shares[like], named) for shares in (altered, plain)]
+            unlike[threshold_key(named)] = _highest(scores, LIKE_FLAGGED)
     phone = [
         phone_of(shares[(table["source"] == source).to_numpy()])
         for source in DERMOSCOPIC

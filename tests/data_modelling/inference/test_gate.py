@@ -55,7 +55,7 @@ def test_the_two_distances_are_added_as_logarithms_in_their_own_spread(folder):
     gate = Gate.load(folder, METADATA)
     looks = np.zeros(COUNT, np.float32)
     looks[0] = np.e**2
-    embedding = np.array([(2 * np.e) ** 2, 0])  # its root is 2 e, at e from the first centre
+    embedding = np.array([0, (np.e / 2) ** 2])  # its root is e / 2, at e from the first centre
     assert gate.distance(looks, embedding) == pytest.approx(1 / 0.5 + LOOKS_WEIGHT * 2, abs=1e-5)
 
 
