@@ -36,7 +36,9 @@ class Whitened:
     spread: float
 
     def distance(self, values: NDArray[np.floating]) -> float:
-        """The distance of values (D,) from the nearest centre."""
+        """The distance of values (D,) from the nearest centre; NaN for values that are not finite."""
+        if not np.isfinite(values).all():
+            return math.nan
         apart = self.centres - values.astype(np.float32) @ self.matrix
         return float(np.sqrt(np.einsum("kd,kd->k", apart, apart).min()))
 
@@ -117,9 +119,10 @@ def _numbers(folder: Path, facts: dict[str, Any], name: str) -> NDArray[np.float
 
 def _read_arrays(path: Path) -> dict[str, Floats]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return {name: np.asarray(file[name], np.float32) for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: np.asarray(archive[name], np.float32) for name in archive.files}
+    # TypeError: a file that is no archive but a single array.
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise BundleError(f"{path} is missing or cannot be read; restore the bundle.") from error
 
 

@@ -101,7 +101,12 @@ def fitted(values: NDArray[np.float32], sources: Sequence[str]) -> OriginDetecto
     labels = np.array([present.index(source) for source in sources])
     mean, spread = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
     network = MLPClassifier(
-        (UNITS,), alpha=DECAY, batch_size=BATCH, max_iter=EPOCHS, learning_rate_init=RATE, random_state=SEED
+        (UNITS,),
+        alpha=DECAY,
+        batch_size=min(BATCH, len(values)),
+        max_iter=EPOCHS,
+        learning_rate_init=RATE,
+        random_state=SEED,
     )
     weights = len(labels) / len(present) / np.bincount(labels)[labels]
     with warnings.catch_warnings():

@@ -125,9 +125,12 @@ def test_without_its_arrays_there_is_no_gate(tmp_path, change):
         Gate.load(tmp_path, METADATA)
 
 
-@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut off"])
+@pytest.mark.parametrize("content", [None, b"", b"no archive", b"PK\x03\x04 cut off", b"a single array"])
 def test_without_its_file_there_is_no_gate(tmp_path, content):
     if content is not None:
         (tmp_path / FILE).write_bytes(content)
+    if content == b"a single array":
+        with (tmp_path / FILE).open("wb") as file:
+            np.save(file, MATRIX)
     with pytest.raises(BundleError, match=FILE):
         Gate.load(tmp_path, METADATA)
