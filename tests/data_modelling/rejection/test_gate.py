@@ -1,5 +1,7 @@
 import hashlib
+import shutil
 
+import keras
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,9 @@ from data_modelling.inference.gate import FILE, LOOKS_WEIGHT, Gate
 from data_modelling.inference.looks import COUNT
 from data_modelling.rejection import gate
 from data_modelling.rejection.gate import REFUSED_SHARE, SHRINKAGE, Measured
+from data_modelling.settings import read_settings
+from data_modelling.training.road import Sources, development_part, work_folder
+from tests.conftest import PROJECT
 
 WIDTH = 6
 
@@ -115,3 +120,21 @@ def test_scores_that_are_absent_or_lack_a_column_are_an_error(tmp_path):
     (tmp_path / "predictions" / gate.SCORES).write_text("image_id,fold\nISIC_1,0\n")
     with pytest.raises(InputError, match="lacks the column distance"):
         gate.read_scores(tmp_path)
+
+
+def test_a_run_makes_its_own_gate_from_its_own_photos(smoke_run, tmp_path):
+    work = tmp_path / "smoke.work"
+    shutil.copytree(work_folder(smoke_run), work)
+    settings = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
+    sources = Sources(work / "generated", work / "generated")
+    development, _ = development_part(settings, sources, work)
+    part, scores = gate.make_gate(settings, development.table, development.pixels, work)
+    inside = development.table["part"].isin([str(fold) for fold in settings.figure_folds])
+    assert set(scores["image_id"]) == set(development.table.loc[inside, "image_id"])
+    gate.write_gate(tmp_path, part)
+    fitted = Gate.load(tmp_path, {"gate": part.metadata})
+    network = keras.saving.load_model(work / "served" / "network.keras", compile=False)
+    noise = np.random.default_rng(0).integers(0, 256, (4, *development.pixels.shape[1:])).astype(np.uint8)
+    rows = np.arange(4) < 4
+    strange = gate.measure(settings, development.table.iloc[:4], noise, rows, network)
+    assert all(map(fitted.foreign, gate.distances_of(fitted, strange)))

@@ -36,12 +36,13 @@ def test_a_photo_is_stretched_at_most_by_four_thirds_and_encoded_anew():
 
 @pytest.fixture(scope="module")
 def photos():
-    """Four sources that differ in one value each, twenty groups of three photos a source."""
+    """Four sources that differ in five values each, twenty groups of three photos a source."""
     rng = np.random.default_rng(2)
     count = 60
     source = np.repeat(np.arange(4), count)
     values = rng.normal(0, 1, (4 * count, COUNT)).astype(np.float32)
-    values[np.arange(4 * count), source] += 8
+    for value in range(5):
+        values[np.arange(4 * count), source + 4 * value] += 8
     group = np.tile(np.repeat(np.arange(20), 3), 4)
     table = pd.DataFrame(
         {"source": np.array(SOURCES)[source], "group_id": group.astype(str), "part": (group % 5).astype(str)}
