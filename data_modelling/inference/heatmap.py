@@ -24,6 +24,7 @@ DIGITS = 12  # decimals of every number of a map, as of the probabilities
 CENTRE_EDGE = 0.5**0.5  # of the square's edge: the middle square of half the area
 LUMA = (0.299, 0.587, 0.114)  # grey of red, green, blue (ITU-R BT.601)
 FRAME_GREY = 48  # outside the inscribed circle anything darker is the dermatoscope's rim, not skin
+LEVELS = np.arange(256)  # grey levels
 LEAST_CONTRAST = 12  # grey levels between the darker area and the rest, below which there is no such area
 
 
@@ -142,7 +143,7 @@ def darker_area(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """
     grey = photo @ np.array(LUMA)
     rim = dark_rim(photo)
-    threshold = _otsu(grey[~rim])
+    threshold = otsu(grey[~rim])
     darker = (grey < threshold) & ~rim
     lighter = ~darker & ~rim
     if not (darker.any() and lighter.any()) or grey[lighter].mean() - grey[darker].mean() < LEAST_CONTRAST:
@@ -153,22 +154,25 @@ def darker_area(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def dark_rim(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
     """The pixels (edge, edge) of the dermatoscope's rim: dark ones outside the inscribed circle."""
     grey = photo @ np.array(LUMA)
-    return np.asarray((grey < FRAME_GREY) & ~_inscribed_circle(len(photo)))
+    return np.asarray((grey < FRAME_GREY) & ~inscribed_circle(len(photo)))
 
 
-def _otsu(grey: Floats) -> float:
-    """The grey level that splits the pixels into two groups with the largest variance between them."""
-    counts, edges = np.histogram(grey, bins=256, range=(0, 256))
+def otsu(grey: Floats) -> float:
+    """The grey level (values from 0 to under 256) that splits the pixels into two groups with the largest
+    variance between them.
+    """
+    counts = np.bincount(grey.astype(np.intp), minlength=256)
     below = np.cumsum(counts)[:-1].astype(np.float64)
-    above = counts.sum() - below
-    sums = np.cumsum(counts * np.arange(256))[:-1]
-    total = float((counts * np.arange(256)).sum())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        between = below * above * (sums / below - (total - sums) / above) ** 2
-    return float(edges[1 + int(np.argmax(np.nan_to_num(between)))])
+    above = len(grey) - below
+    sums = np.cumsum(counts * LEVELS)
+    pairs = below * above
+    apart = sums[-1] * below - sums[:-1] * len(grey)  # of the groups' means, times below * above
+    between = np.divide(apart * apart, pairs, out=np.zeros(255), where=pairs > 0)
+    return float(1 + int(np.argmax(between)))
 
 
-def _inscribed_circle(edge: int) -> NDArray[np.bool_]:
+def inscribed_circle(edge: int) -> NDArray[np.bool_]:
+    """The pixels (edge, edge) of the largest circle in a square."""
     offset = np.arange(edge) + 0.5 - edge / 2
     return np.asarray(offset[:, None] ** 2 + offset[None] ** 2 <= (edge / 2) ** 2)
 
