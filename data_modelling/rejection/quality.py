@@ -5,7 +5,8 @@ lesions:
 
 - warn: from the first step whose balanced accuracy falls below WARN_BELOW of that of the unchanged photos;
 - refuse: from the first step below REFUSE_BELOW;
-- a threshold takes in CAUGHT of the photos of its step, but never more than its share of unchanged photos.
+- a threshold takes in CAUGHT of the photos of its step, but never more than its share of unchanged photos, nor
+  refuses more than SPARED of those of a milder step that needs no warning.
 
 Contrast only refuses, where others warn; a photo of few pixels is blurred before it is refused. What no step shows (ink, hair, a lesion cut off
 or tiny) warns for the worst photos of the data set, a small share each. The curve is reported on the other half.
@@ -45,10 +46,13 @@ BATCH = 64  # photos that a network judges together
 WARN_BELOW, REFUSE_BELOW = 0.9, 0.7  # of the unchanged photos' balanced accuracy
 ONLY_REFUSED = ("contrast",)  # no code warns of it, so that it refuses where others warn
 MARGIN = 0.03  # by which thresholds are chosen earlier, since a step's accuracy is known from few photos
-CAUGHT = 0.9  # share of a step's photos that its threshold is to take in
+CAUGHT = 0.8  # share of a step's photos that its threshold is to take in
+SPARED = 0.05  # largest share refused of the photos of any step that is not below WARN_BELOW
 WARNED, REFUSED = 0.005, 0.0005  # largest share of unchanged photos beyond a threshold of warning, of refusal
 # The same for what no step shows, by measure; as many as were right more often than not when looked at.
-WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.012, "lesion_border": 0.007, "lesion_area": 0.006}
+WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
+# How bad a photo has to be all the same, in a data set where hardly any is.
+AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
 DIGITS = 6  # of thresholds
 
 
@@ -179,40 +183,55 @@ def choose(
     for check in CHECKS:
         usual = _values(unchanged, check.measure)
         if check.measure in WARNED_OF_CONTENT:
-            limits[check.measure] = Limits(None, _rarest(check, usual, WARNED_OF_CONTENT[check.measure]))
+            rarest = _rarest(check, usual, WARNED_OF_CONTENT[check.measure])
+            worse = max if check.bad == "high" else min
+            limits[check.measure] = Limits(None, worse(rarest, AT_LEAST[check.measure]))
             continue
-        warn_at = _first_below(check, steps, labels, chosen, WARN_BELOW + MARGIN)
-        refuse_at = (
-            warn_at
-            if check.measure in ONLY_REFUSED
-            else _first_below(check, steps, labels, chosen, REFUSE_BELOW)
+        of_kinds = _relevant(check, steps)
+        accuracy = [_relative(step, steps[0], labels, chosen) for step in of_kinds]
+        warn_at, refuse_at = (
+            _first_below(check, of_kinds, accuracy, chosen, share)
+            for share in (WARN_BELOW + MARGIN, REFUSE_BELOW)
         )
+        spared = [
+            _rarest(check, _values(step.measures, check.measure)[chosen], SPARED)
+            for step, share in zip(of_kinds, accuracy, strict=True)
+            if share >= WARN_BELOW
+        ]
+        refuse_at = warn_at if check.measure in ONLY_REFUSED else refuse_at
         limits[check.measure] = Limits(
-            _threshold(check, refuse_at, usual, REFUSED) if check.refusal else None,
-            _threshold(check, warn_at, usual, WARNED) if check.warning else None,
+            _threshold(check, refuse_at, [_rarest(check, usual, REFUSED), *spared])
+            if check.refusal
+            else None,
+            _threshold(check, warn_at, [_rarest(check, usual, WARNED)]) if check.warning else None,
         )
     return Checks(limits)
 
 
+def _relevant(check: Check, steps: list[_Step]) -> list[_Step]:
+    """The steps of the kinds that a check's measure sees."""
+    return [step for step in steps if step.kind in KINDS and check.measure in KINDS[step.kind].measures]
+
+
+def _relative(step: _Step, clean: _Step, labels: Labels, chosen: NDArray[np.bool_]) -> float:
+    """A step's balanced accuracy as a share of that of the unchanged photos."""
+    worse, usual = (_balanced(one.right[chosen], labels[chosen]) for one in (step, clean))
+    return worse / usual
+
+
 def _first_below(
-    check: Check, steps: list[_Step], labels: Labels, chosen: NDArray[np.bool_], share: float
+    check: Check, steps: list[_Step], accuracy: list[float], chosen: NDArray[np.bool_], share: float
 ) -> list[Floats]:
-    """The check's measure at the first step of each kind whose accuracy is below a share of the unchanged's."""
-    clean = _balanced(steps[0].right[chosen], labels[chosen])
-    found = []
-    for name, kind in KINDS.items():
-        below = [
-            step
-            for step in steps
-            if step.kind == name and _balanced(step.right[chosen], labels[chosen]) < share * clean
-        ]
-        if check.measure in kind.measures and below:
-            found.append(_values(below[0].measures, check.measure)[chosen])
-    return found
+    """The check's measure at the first step of each kind whose relative accuracy is below a share."""
+    first: dict[str, _Step] = {}
+    for step, found in zip(steps, accuracy, strict=True):
+        if found < share:
+            first.setdefault(step.kind, step)
+    return [_values(step.measures, check.measure)[chosen] for step in first.values()]
 
 
-def _threshold(check: Check, at: list[Floats], usual: Floats, share: float) -> float | None:
-    """What takes in CAUGHT of every kind's first step, but at most a share of the usual photos.
+def _threshold(check: Check, at: list[Floats], not_beyond: list[float]) -> float | None:
+    """What takes in CAUGHT of every kind's first step, but lies at or beyond each of `not_beyond`.
 
     None when no step is bad enough.
     """
@@ -221,12 +240,14 @@ def _threshold(check: Check, at: list[Floats], usual: Floats, share: float) -> f
     sign = 1 if check.bad == "high" else -1
     wanted = min(float(np.quantile(sign * values, 1 - CAUGHT)) for values in at)
     wanted -= 10**-DIGITS  # so that the photo at the quantile itself lies beyond
-    return _rounded(sign * max(wanted, sign * _rarest(check, usual, share)))
+    return _rounded(sign * max(wanted, *(sign * limit for limit in not_beyond)))
 
 
 def _rarest(check: Check, usual: Floats, share: float) -> float:
     """The threshold beyond which at most a share of the usual photos lies."""
     known = np.sort(usual[~np.isnan(usual)])
+    if not len(known):
+        return -np.inf if check.bad == "high" else np.inf  # nothing is known that is to be spared
     beyond = int(share * len(usual))  # so many may lie beyond
     return _rounded(float(known[-1 - beyond] if check.bad == "high" else known[beyond]))
 

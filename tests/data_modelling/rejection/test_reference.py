@@ -14,6 +14,8 @@ def test_the_training_distribution_has_not_moved_from_itself():
     )
     assert set(found) == {"A", "B", "C", "light", "nearness"}  # of the area nothing is known
     moved = compare(found, {"A": probability[:, 0], "light": unchanged["light"].to_numpy()})
-    assert [one.distance for one in moved] == [0, 0]
+    assert (
+        max(one.distance for one in moved) <= 0.002 + 1e-9
+    )  # of one photo, by the rounding of the quantiles
     assert found["light"][0] == round(unchanged["light"].min(), 6)
     assert found["light"][50] == round(np.sort(unchanged["light"])[249], 6)
