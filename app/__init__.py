@@ -3,7 +3,7 @@
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app import analysis, api, assets, bodies, bundles, limits, pages, requests_log, security, wording
+from app import analysis, api, assets, bodies, bundles, limits, pages, requests_log, scores, security, wording
 from app.problems import Problem, from_http_exception, json_response
 from app.settings import Settings
 from app.uploads import MemoryRequest
@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     wording.init_app(app)
     analysis.init_app(app)
     bundles.init_app(app, settings)
+    scores.init_app(app, settings)
     return app
 
 

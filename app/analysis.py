@@ -12,6 +12,8 @@ from PIL import Image
 from app.bundles import current_bundles
 from app.forms import Submission
 from app.problems import from_input_error, problem
+from app.refusals import raise_if_refused
+from app.scores import log_scores
 from data_modelling.inference.errors import FieldError, PhotoError
 from data_modelling.inference.explanation import HEATMAP
 from data_modelling.inference.photos import read_photo
@@ -38,13 +40,16 @@ def analyse(submission: Submission) -> Answer:
     if HEATMAP in submission.explain and not predictor.has_heatmap:
         raise problem("explain_unavailable", "This bundle has no heat map; leave heatmap out.", "explain")
     with _bad_input_as_problem():
-        return predictor.answer(
+        answer = predictor.answer(
             submission.photo,
             submission.details,
             crop=submission.crop,
             dermatoscope=submission.dermatoscope,
             explain=submission.explain,
         )
+    raise_if_refused(answer)
+    log_scores(answer)
+    return answer
 
 
 def preview(submission: Submission) -> str:

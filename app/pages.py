@@ -15,7 +15,7 @@ from app.forms import Submission, read_submission, require_multipart
 from app.overlays import overlays
 from app.problems import Problem, problem
 from app.record import cost, track_record, training_data
-from app.wording import REFUSALS, decided, known, limits_of, map_in_words
+from app.wording import REFUSALS, decided, doubts_of, known, limits_of, map_in_words, sets_of
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation import DETAILS, HEATMAP
 from data_modelling.inference.heatmap import Heatmap
@@ -71,7 +71,9 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         "answer.html",
         answer=given,
         decided=decided(given),
-        limits=limits_of(submission, given, side, predictor.edge),
+        limits=limits_of(submission, given, side, predictor.edge, bundle.metrics),
+        sets=sets_of(given, submission.details != Details(), bundle.metrics),
+        doubts=doubts_of(given),
         preview=preview(submission),
         maps=_maps(given.explanation.heatmap),
         effect=given.explanation.details,

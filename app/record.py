@@ -1,5 +1,6 @@
 """What is known of a bundle, as its metadata.json and metrics.json have it: its data and how it did in testing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +60,32 @@ def track_record(bundle: Bundle, with_details: bool, decision: str | None = None
         off=float(figures["expected_calibration_error"]),
         decided=sum(int(row[column]) for row in confusion) if confusion else None,
         rightly=int(confusion[column][column]) if confusion else None,
+    )
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """How the model did on photos of a source that it was not trained on, photo alone.
+
+    cancer_auc: cancers against benign spots, with its 95 % interval. mean_confidence: of the most probable class.
+    """
+
+    photos: int
+    cancer_auc: float
+    low: float
+    high: float
+    mean_confidence: float
+
+
+def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
+    """What metrics.json says of a source, if it does."""
+    tested = metrics.get("elsewhere", {}).get(source, {})
+    found = tested.get("photo", {})
+    if "photos" not in tested or not {"cancer_auc", "cancer_auc_interval", "mean_confidence"} <= set(found):
+        return None
+    low, high = found["cancer_auc_interval"]
+    return Elsewhere(
+        int(tested["photos"]), float(found["cancer_auc"]), low, high, float(found["mean_confidence"])
     )
 
 

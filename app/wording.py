@@ -1,11 +1,17 @@
 """The words of the page for what the model and the forms have as codes."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from flask import Flask
 
 from app.forms import Submission
+from app.record import Elsewhere, elsewhere
 from data_modelling.inference.details import Details
 from data_modelling.inference.heatmap import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
+from data_modelling.inference.quality import HINTS
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
 MOSTLY = 2 / 3  # the share of a map's evidence from which it lies "mostly" somewhere
@@ -29,17 +35,36 @@ STATUS_MEANINGS = {
         "The model cannot say anything reliable about this photo. If the spot worries you, show it to a doctor."
     ),
 }
-# Codes of the predictor: why the status is what it is (REASONS), what limits this very answer (CAUTIONS).
+# Codes of the predictor: why the status is what it is (REASONS), what limits this very answer and is said first
+# (CAUTIONS, in the order of the dictionary), what makes the photo harder to judge (DOUBTS).
 REASONS = {
     "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
     "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
 }
 CAUTIONS = {
+    "age_rare": "The model learned from very few spots of people of this age, so nobody knows how good it is for them.",
+    "site_rare": "The model learned from very few spots at this place of the body, so nobody knows how good it is there.",
     "phone_photo": (
-        "The photo was not taken through a dermatoscope. The model learned from dermoscopic photos only, "
-        "and its probabilities are not reliable for others."
+        "The model learned from dermoscopic photos only, and its probabilities are not reliable for others."
     ),
+    "unlike_training": (
+        "The picture is unlike those that the model learned from, as photos of other clinics and cameras often are. "
+        "On such photos it is wrong more often, and just as sure."
+    ),
+    "wide_set": "Too many classes fit this photo for the answer to be of much use; see “How sure is this?”.",
 }
+PHONE_AS_SEEN = {
+    False: "The photo was not taken through a dermatoscope.",
+    None: "The picture looks like one of a phone, not like one taken through a dermatoscope.",
+    True: "You said that the photo was taken through a dermatoscope, but it looks like one of a phone.",
+}
+DOUBTS = tuple(code for code in HINTS if not code.startswith("photo_"))
+# What was measured on photos of other places, by the caution that it belongs to: names of sources in metrics.json.
+MEASURED_ON = {
+    "phone_photo": {"PAD_UFES_20": "phone photos (PAD-UFES-20)"},
+    "unlike_training": {"ISIC_2017": "photos of ISIC 2017", "ISIC_2020": "photos of ISIC 2020"},
+}
+NOT_MEASURED = "How good it is on them was not measured for this model."
 # Limits that the page itself sees in what was sent; they are no codes of the answer.
 DERMATOSCOPE_NOT_KNOWN = (
     "It is not known whether the photo was taken through a dermatoscope. "
@@ -55,6 +80,12 @@ REFUSALS = {
     "photo_broken": "the photo is whole and undamaged",
     "photo_pixels": "the photo is no larger than can be read",
     "photo_animated": "the photo is one still picture",
+    "photo_small": "the square has enough pixels",
+    "photo_blank": "the photo shows something",
+    "photo_blurred": "the photo is sharp enough",
+    "photo_dark": "the photo is bright enough",
+    "photo_bright": "the photo is not too bright",
+    "photo_foreign": "the photo looks like a dermoscopic photo of a skin lesion",
 }
 ADVICE = {
     "photo_type": (
@@ -67,6 +98,15 @@ ADVICE = {
     ),
     "photo_pixels": ("Make it smaller or cut the spot out of it: 1,000 x 1,000 pixels are plenty.",),
     "photo_animated": ("Save a single picture of it, as JPEG or PNG.",),
+    "photo_small": ("Messengers make photos small: send the file itself, not a picture out of a chat.",),
+    "photo_blank": (),
+    "photo_blurred": ("Rest your hand on the skin. Use plenty of light: cameras blur in the dark.",),
+    "photo_dark": (),
+    "photo_bright": (),
+    "photo_foreign": (
+        "The model knows skin spots seen through a dermatoscope, and does not answer for other pictures.",
+        "Choose the square so that the spot lies in its middle, with skin around it and little else.",
+    ),
 }
 
 # Every value is a name that the details reader knows.
@@ -141,17 +181,75 @@ def points(probability: float, before: float) -> str:
     return f"{abs(change)}{NARROW_SPACE}{unit} {'more' if change > 0 else 'less'}"
 
 
-def limits_of(submission: Submission, answer: Answer, side: int, edge: int) -> list[str]:
+def limits_of(
+    submission: Submission, answer: Answer, side: int, edge: int, metrics: Mapping[str, Any]
+) -> list[str]:
     """What limits this very answer, in the order in which it is said.
 
-    side: of the analysed square, in pixels of the photo. edge: what the model looks at.
+    side: of the analysed square, in pixels of the photo. edge: what the model looks at. metrics: of the bundle.
     """
-    found = [CAUTIONS[code] for code in answer.reasons if code in CAUTIONS]
-    if submission.dermatoscope is None:
+    found = []
+    for code, caution in CAUTIONS.items():
+        if code in answer.reasons:
+            seen = f"{PHONE_AS_SEEN[submission.dermatoscope]} " if code == "phone_photo" else ""
+            found.append(f"{seen}{caution}{_measured(code, metrics)}")
+    if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
         found.append(DERMATOSCOPE_NOT_KNOWN)
     if side < edge:
         found.append(FEW_PIXELS.format(side=side, edge=edge))
     return found
+
+
+def _measured(code: str, metrics: Mapping[str, Any]) -> str:
+    """What the model did on photos of the kind that a caution speaks of; nothing for a caution of another kind."""
+    if code not in MEASURED_ON:
+        return ""
+    tests = {name: elsewhere(metrics, source) for source, name in MEASURED_ON[code].items()}
+    said = [_one_measured(name, test) for name, test in tests.items() if test]
+    return " " + (" ".join(said) or NOT_MEASURED)
+
+
+def _one_measured(name: str, test: Elsewhere) -> str:
+    return (
+        f"On {test.photos:,} {name} a cancer got a higher cancer probability than a benign spot in "
+        f"{percent(test.cancer_auc)} of all pairs ({percent(test.low)} to {percent(test.high)}; by chance it would be half), "
+        f"while it was {percent(test.mean_confidence)} sure on average."
+    )
+
+
+def doubts_of(answer: Answer) -> list[str]:
+    """What makes this photo harder to judge than those of the tests."""
+    return [" ".join(HINTS[code]) for code in answer.reasons if code in DOUBTS]
+
+
+@dataclass(frozen=True)
+class SetInWords:
+    """A prediction set for the reader. level: its name. names: of the classes. covered, groups: as tested, or None."""
+
+    level: str
+    names: tuple[str, ...]
+    covered: float | None
+    groups: int | None
+
+
+def sets_of(answer: Answer, with_details: bool, metrics: Mapping[str, Any]) -> list[SetInWords]:
+    """The prediction sets by level. Without a result they are in the order of the list: no class comes first."""
+    order = (
+        [one.code for one in answer.classes] if answer.status != "uncertain" else list(answer.probabilities)
+    )
+    names = {one.code: one.name for one in answer.classes}
+    tested = (
+        metrics.get("out_of_fold", {}).get("prediction_sets", {}).get("both" if with_details else "photo", {})
+    )
+    return [
+        SetInWords(
+            level,
+            tuple(names[code] for code in order if code in held),
+            tested.get(level, {}).get("coverage"),
+            tested.get(level, {}).get("groups"),
+        )
+        for level, held in answer.sets.by_level.items()
+    ]
 
 
 def map_in_words(heatmap: Heatmap, code: str) -> str:

@@ -43,11 +43,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def choose(driver: Chrome, file: Path) -> None:
-    """Give a file to the form, and say all that can be said about it."""
-    details = EXAMPLES["melanoma"].details
+def choose(driver: Chrome, file: Path, example: str = "melanoma", through: str = "dermatoscope") -> None:
+    """Give a file to the form, and say all that can be said about it.
+
+    example: whose details are given. through: id of the answer to "was it taken through a dermatoscope?".
+    """
+    details = EXAMPLES[example].details
     driver.find_element(By.ID, "photo").send_keys(str(file))
-    driver.find_element(By.ID, "dermatoscope").click()
+    driver.find_element(By.ID, through).click()
     driver.find_element(By.ID, "age").send_keys(f"{details.age:g}")
     driver.find_element(By.ID, "sex" if details.sex == "female" else "sex-male").click()
     Select(driver.find_element(By.ID, "site")).select_by_value(str(details.site))
@@ -78,10 +81,29 @@ def show_refusal(driver: Chrome) -> None:
         follow(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
+def show_uncertain(driver: Chrome) -> None:
+    """The answer for the example of a nevus, said to be taken without a dermatoscope."""
+    choose(driver, FOLDER / EXAMPLES["nevus"].file, "nevus", "dermatoscope-no")
+    follow(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+
+
+def show_foreign(driver: Chrome) -> None:
+    """The refusal of a picture that is no photo of a lesion: a drawn chequerboard."""
+    with TemporaryDirectory() as folder:
+        board = Path(folder, "board.png")
+        squares = Image.new("1", (8, 8))
+        squares.putdata([(row + column) % 2 for row in range(8) for column in range(8)])
+        squares.resize((512, 512), Image.Resampling.NEAREST).convert("RGB").save(board)
+        choose(driver, board)
+        follow(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+
+
 STATES: dict[str, Callable[[Chrome], None]] = {
     "form": show_form,
     "answer": show_answer,
     "refusal": show_refusal,
+    "uncertain": show_uncertain,
+    "foreign": show_foreign,
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from data_modelling.evaluation import card_sections as sections
+from data_modelling.evaluation.card_doubt import doubt_section
 from data_modelling.evaluation.card_sections import Section
 from data_modelling.evaluation.clear_derm import clear_derm
 from data_modelling.evaluation.shortcut_text import details_section, shortcut_section
@@ -25,6 +26,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("### What age, sex and site do", lambda _, values: details_section(values["out_of_fold"])),
     ("### What the network looks at", lambda _, values: shortcut_section(values)),
     ("### What the thresholds cost", sections.thresholds),
+    ("### How sure: prediction sets, and when there is no answer", doubt_section),
     ("### Calibration and certainty", sections.calibration),
     ("### Fold models and the served one", sections.fit_to_served),
     ("### Other sources", sections.other_sources),

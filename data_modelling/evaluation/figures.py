@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.evaluation import intervals, metrics, reliability
+from data_modelling.evaluation import intervals, metrics, operating_point, prediction_sets, reliability
 from data_modelling.evaluation.comparison import differences
 from data_modelling.evaluation.predictions import MODES, logits, modes_in, truth
 from data_modelling.evaluation.questions import along_the_curve, cost, has_both, questions
@@ -76,6 +76,8 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
             ]
             for name, members in (("subgroups", attributes), ("intersections", intersections))
         },
+        "prediction_sets": prediction_sets.figures(predictions, metadata),
+        "operating_point": operating_point.figures(predictions, metadata),
     }
 
 

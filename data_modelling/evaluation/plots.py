@@ -19,10 +19,12 @@ from data_modelling.evaluation.curve_plots import (
 )
 from data_modelling.evaluation.forest_plots import draw_elsewhere, draw_fit, draw_subgroups, subgroup_rows
 from data_modelling.evaluation.intervals import group_indices
+from data_modelling.evaluation.operating_point_plot import draw_operating_point
 from data_modelling.evaluation.predictions import logits, truth
 from data_modelling.evaluation.reliability import BINS, equal_width, expected_calibration_error
 from data_modelling.evaluation.style import BLUE, GREEN, GREY, LIGHT, ORANGE, page
 from data_modelling.inference.decision import probabilities
+from data_modelling.rejection.severity import draw_severity
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
@@ -70,6 +72,11 @@ def draw_all(
     if "elsewhere" in values:
         with saved("elsewhere", 11, 3.8) as figure:
             draw_elsewhere(figure, values)
+    with saved("operating_point", 10, 4.4) as figure:
+        draw_operating_point(figure, out_of_fold["operating_point"]["photo"])
+    if "severity" in values:
+        with saved("severity", 12, 6.4) as figure:
+            draw_severity(figure, values["severity"])
     with saved("learning_curves", 10, 4) as figure:
         draw_learning_curves(figure, history)
     with saved("architecture", 11, 5.2) as figure:

@@ -32,6 +32,10 @@ FACTS = {
 }
 
 
+# What the checks say of a photo, codes joined by `;`, and its distance for the gate of its own fold.
+CHECKS = ("refusals", "warnings", "distance")
+
+
 def prediction_table(
     table: pd.DataFrame, logits: Mapping[str, NDArray[np.floating]], task: str
 ) -> pd.DataFrame:
@@ -93,3 +97,10 @@ def logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float6
 
 def _columns(mode: str, task: str) -> list[str]:
     return [f"{mode}_{code}" for code in codes(task)]
+
+
+def refused(predictions: pd.DataFrame) -> NDArray[np.bool_]:
+    """Which photos are refused, (N,); none where the predictions are from before the checks."""
+    if "refusals" not in predictions:
+        return np.zeros(len(predictions), bool)
+    return predictions["refusals"].fillna("").ne("").to_numpy(bool)

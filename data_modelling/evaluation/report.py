@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from data_modelling.evaluation import elsewhere, openings, plots
 from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.figures import figures
@@ -15,6 +17,9 @@ from data_modelling.evaluation.shortcuts import read_shortcuts, shortcut_figures
 from data_modelling.evaluation.style import page
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.rejection.gate import SCORES, gate_figures, read_scores
+from data_modelling.rejection.parts import SEVERITY
+from data_modelling.rejection.severity import severity_figures
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"
 
@@ -43,6 +48,10 @@ def write_report(folder: Path) -> dict[str, Any]:
     if (path := folder / "predictions" / elsewhere.NAME).exists():
         rows = elsewhere.read_elsewhere(path, metadata["task"])
         values["elsewhere"] = elsewhere.figures_elsewhere(rows, metadata)
+    if (path := folder / "predictions" / SEVERITY).exists():
+        values["severity"] = severity_figures(pd.read_csv(path))
+    if (folder / "predictions" / SCORES).exists():
+        values["gate"] = gate_figures(read_scores(folder))
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())

@@ -16,7 +16,9 @@ from data_modelling.inference.errors import BundleError
 SUMS = "SHA256SUMS"
 SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # as `sha256sum` writes them
 LARGEST_EDGE = 1024  # pixels
-REQUIRED = ("model.keras", "model.onnx", "metadata.json", "metrics.json", "README.md")
+REQUIRED = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
+# Keys of metadata.json by which an answer knows its limits: without them the app would answer for everything.
+PARTS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,19 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
         raise BundleError(
             f"{path}: edge must be a whole number of pixels from 1 to {LARGEST_EDGE}; restore the bundle."
         )
+    _check_parts(path, metadata)
     _check_numbers(path, metadata, codes(task))
+
+
+def _check_parts(path: Path, metadata: dict[str, Any]) -> None:
+    """The parts are there at all; what is in them is checked where it is read, when the predictor is made."""
+    for part in PARTS:
+        if not isinstance(metadata.get(part), dict):
+            raise BundleError(f"{path}: {part} is missing; train the bundle anew with this program.")
+    if not _is_list_of_texts(_inner(metadata, "data", "sources")):
+        raise BundleError(
+            f"{path}: data.sources must name what the model was trained on; restore the bundle."
+        )
 
 
 def _check_numbers(path: Path, metadata: dict[str, Any], classes: Iterable[str]) -> None:
@@ -148,6 +162,10 @@ def _finite(value: Any) -> bool:
     if isinstance(value, list):
         return all(_finite(one) for one in value)
     return not isinstance(value, float) or math.isfinite(value)
+
+
+def _is_list_of_texts(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
 
 
 def _inner(metadata: dict[str, Any], key: str, inner: str) -> Any:

@@ -15,8 +15,10 @@ from data_modelling.inference.details import Details, parse_details
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.predictor import DIGITS, Answer, Predictor
+from data_modelling.inference.sets import LEVELS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")
+ANSWER_COLUMNS = ["image", "class", "status", "reasons", *(f"set{level}" for level in LEVELS), "nearness"]
 DETAIL_COLUMNS = ("image", "age", "sex", "site")
 AHEAD = 4  # photos in flight a core: enough to keep the cores busy, few enough to need no memory
 SHOWN_EVERY = 200  # photos between two lines of progress
@@ -107,9 +109,7 @@ def predict_folder(
     failed = []
     with ExitStack() as files:
         write_row = files.enter_context(_csv_file(out, ["image", *codes]))
-        write_answer = files.enter_context(
-            _csv_file(beside(out, "answers"), ["image", "class", "status", "reasons"])
-        )
+        write_answer = files.enter_context(_csv_file(beside(out, "answers"), ANSWER_COLUMNS))
         write_error = files.enter_context(_csv_file(beside(out, "errors"), ["image", "reason"]))
         for stem, result in _answers(predictor, photos, details):
             if isinstance(result, PhotoError):
@@ -117,8 +117,14 @@ def predict_folder(
                 write_error([stem, f"{result.code}: {result}"])
             else:
                 write_row([stem, *(f"{result.probabilities[code]:.{DIGITS}f}" for code in codes)])
-                write_answer([stem, result.decision, result.status, ";".join(result.reasons)])
+                write_answer([stem, *_cells(result)])
     return failed
+
+
+def _cells(answer: Answer) -> list[str]:
+    """An answer as ANSWER_COLUMNS have it; a refused photo's is for whoever compares, not for whoever asks."""
+    sets = [";".join(answer.sets.by_level[level]) for level in LEVELS]
+    return [answer.decision, answer.status, ";".join(answer.reasons), *sets, f"{answer.nearness:.{DIGITS}f}"]
 
 
 def beside(out: Path, kind: str) -> Path:

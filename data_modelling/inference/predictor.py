@@ -8,19 +8,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.checks import PHONE_PHOTO, UNLIKE_TRAINING, Checks, Findings
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import TASKS, Flag
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
 from data_modelling.inference.heatmap import Head, make_heatmap
-from data_modelling.inference.photos import Crop, read_photo
+from data_modelling.inference.photos import Crop, read_photo, square_side
+from data_modelling.inference.rarity import Rarity
 from data_modelling.inference.runtime import onnxruntime
+from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
-# Reasons for a status.
-CANCER_THRESHOLD, MELANOMA_THRESHOLD, PHONE_PHOTO = "cancer_threshold", "melanoma_threshold", "phone_photo"
+REFUSED = "refused"  # the photo cannot be used: page and API answer 422, without probabilities
+# Reasons for a status; those for doubt are in checks, sets and rarity.
+CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
 HEAD_TOLERANCE = (
     1e-3  # of a logit, by which the head's sum may differ from the model's: float32 and its order
 )
@@ -42,9 +46,10 @@ class ClassProbability:
 class Answer:
     """What the model says of one photo.
 
-    status: higher_concern, no_cancer_class or uncertain. decision: the code of the decided class.
-    reasons: codes that explain the status. classes: all classes, the most probable first.
-    explanation: what was asked for of it; None when nothing was.
+    status: higher_concern, no_cancer_class, uncertain, or refused: then nothing but the reasons is for readers.
+    decision: the code of the decided class. reasons: codes that explain the status, or refuse the photo.
+    classes: all classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to
+    those that the model learned from (see gate). explanation: what was asked for of it; None when nothing was.
     """
 
     status: str
@@ -55,6 +60,8 @@ class Answer:
     cancer_probability: float
     cancer_threshold: float
     model: dict[str, str]
+    sets: Sets
+    nearness: float
     explanation: Explanation | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -69,6 +76,8 @@ class Answer:
             "classes": [{key: getattr(one, key) for key in shown} for one in self.classes],
             "cancer": {"probability": self.cancer_probability, "threshold": self.cancer_threshold},
             "model": self.model,
+            "prediction_sets": self.sets.as_json(),
+            "nearness": self.nearness,
             **explained,
         }
 
@@ -89,6 +98,9 @@ class Predictor:
         self._melanoma_threshold = float(bundle.metadata["thresholds"]["melanoma"])
         self._cancer = cancer_columns(bundle.task)
         self._melanoma = melanoma_column(bundle.task)
+        self._sets = PredictionSets.from_metadata(bundle.metadata, bundle.task)
+        self._rarity = Rarity.from_metadata(bundle.metadata)
+        self._checks = Checks(bundle)
         self._session = _session(bundle)
         self._check_session()
         self._head = Head.from_metadata(bundle.metadata, len(self.diagnoses))
@@ -114,27 +126,35 @@ class Predictor:
         the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
         """
         photo = read_photo(data, self.edge, crop)
-        answer = self._judge(self.logits(photo, details), dermatoscope)
-        return (
-            replace(answer, explanation=self._explained(photo, details, answer, explain))
-            if explain
-            else answer
-        )
+        logits, embedding = self._run(("logits", "embedding"), photo, details)
+        findings = self._checks.of(photo, square_side(data, crop), embedding[0])
+        judged = self._judge(logits, details)
+        status, reasons = self._status(judged, findings, details, dermatoscope)
+        answer = replace(judged, status=status, reasons=reasons, nearness=round(findings.nearness, DIGITS))
+        if not explain or status == REFUSED:
+            return answer
+        return replace(answer, explanation=self._explained(photo, details, answer, explain))
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """Logits (1, classes) of one photo (edge, edge, 3).
 
         One photo at a time everywhere: a batch's sums could differ in the last digit from a single photo's.
         """
-        return self._run("logits", photo, details)
+        return self._run(("logits",), photo, details)[0]
 
     def embedding(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """The network's embedding (C,) of one photo (edge, edge, 3)."""
-        return np.asarray(self._run("embedding", photo, details)[0])
+        return np.asarray(self._run(("embedding",), photo, details)[0][0])
 
-    def _run(self, output: str, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
+    def findings(self, photo: NDArray[np.uint8], source_edge: float) -> Findings:
+        """What the checks say of one photo (edge, edge, 3). source_edge: see Checks.of."""
+        return self._checks.of(photo, source_edge, self.embedding(photo, Details()))
+
+    def _run(
+        self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
+    ) -> list[NDArray[np.float32]]:
         inputs = {"photo": photo[None].astype(np.float32), "details": encode(details)[None]}
-        return np.asarray(self._session.run([output], inputs)[0])
+        return [np.asarray(output) for output in self._session.run(outputs, inputs)]
 
     def _explained(
         self, photo: NDArray[np.uint8], details: Details, answer: Answer, explain: Collection[str]
@@ -144,51 +164,68 @@ class Predictor:
         """
         heatmap = None
         if HEATMAP in explain and self._head is not None:
-            feature_map = self._run("feature_map", photo, details)[0]
+            feature_map = self._run(("feature_map",), photo, details)[0][0]
             heatmap = make_heatmap(self._head, answer.probabilities, feature_map, photo)
         effect = None
         if DETAILS in explain:
-            without = self._judge(self.logits(photo, Details()), dermatoscope=None)
+            without = self._judge(self.logits(photo, Details()), Details())
             effect = DetailsEffect.between(answer, without, given=details != Details())
         return Explanation(heatmap, effect)
 
-    def _judge(self, logits: NDArray[np.float32], dermatoscope: bool | None) -> Answer:
+    def _judge(self, logits: NDArray[np.float32], details: Details) -> Answer:
+        """What the logits (1, classes) say; status, reasons and nearness are still to be filled in."""
         exact = probabilities(logits, self._temperature)
         decided = self.diagnoses[int(decisions(exact, self._decision_prior)[0])]
         values = [round(float(value), DIGITS) for value in exact[0]]
-        cancer = round(float(exact[0, self._cancer].sum()), DIGITS)
-        status, reasons = self._status(cancer, values[self._melanoma], dermatoscope)
         classes = [
             ClassProbability(d.code, d.name, d.plain, d.flag, d.flag_text, value)
             for d, value in zip(self.diagnoses, values, strict=True)
         ]
         return Answer(
-            status=status,
+            status="",
             decision=decided.code,
-            reasons=reasons,
+            reasons=(),
             probabilities={one.code: one.probability for one in classes},
             classes=tuple(sorted(classes, key=lambda one: -one.probability)),
-            cancer_probability=cancer,
+            cancer_probability=round(float(exact[0, self._cancer].sum()), DIGITS),
             cancer_threshold=self._cancer_threshold,
             model={"name": self.bundle.name, "version": self.bundle.version, "sha256": self.bundle.sha256},
+            sets=self._sets.of(np.array(values), with_details=details != Details()),
+            nearness=float("nan"),
         )
 
     def _status(
-        self, cancer: float, melanoma: float, dermatoscope: bool | None
+        self, judged: Answer, findings: Findings, details: Details, dermatoscope: bool | None
     ) -> tuple[str, tuple[str, ...]]:
-        """The status and why; concern comes first, so that no doubt about a photo hides it."""
-        reasons = [
+        """The status and why. A photo that cannot be used has no other; concern comes next, so that no doubt
+        about a photo hides it.
+        """
+        if findings.refusals:
+            return REFUSED, findings.refusals
+        melanoma = judged.probabilities[self.diagnoses[self._melanoma].code]
+        concern = [
             code
             for code, holds in (
-                (CANCER_THRESHOLD, cancer >= self._cancer_threshold),
+                (CANCER_THRESHOLD, judged.cancer_probability >= self._cancer_threshold),
                 (MELANOMA_THRESHOLD, melanoma >= self._melanoma_threshold),
-                (PHONE_PHOTO, dermatoscope is False),
             )
             if holds
         ]
-        if CANCER_THRESHOLD in reasons or MELANOMA_THRESHOLD in reasons:
-            return HIGHER_CONCERN, tuple(reasons)
-        return (UNCERTAIN if PHONE_PHOTO in reasons else NO_CANCER_CLASS), tuple(reasons)
+        doubts = [
+            code
+            for code, holds in (
+                (PHONE_PHOTO, findings.is_phone or dermatoscope is False),
+                (UNLIKE_TRAINING, findings.is_unlike),
+                (WIDE_SET, judged.sets.is_wide),
+            )
+            if holds
+        ]
+        reasons = (*concern, *doubts, *self._rarity.reasons(details), *findings.warnings)
+        # The reader, who held the dermatoscope, knows better than the pixels; what they say stays a reason.
+        counts_as_phone = PHONE_PHOTO in doubts and dermatoscope is not True
+        if concern:
+            return HIGHER_CONCERN, reasons
+        return (UNCERTAIN if counts_as_phone or WIDE_SET in doubts else NO_CANCER_CLASS), reasons
 
     def _check_session(self) -> None:
         """One run on an empty photo, so that a model of another shape is found at start."""
@@ -210,7 +247,7 @@ class Predictor:
         rests = []
         for grey in (0, 255):
             photo = np.full((self.edge, self.edge, 3), grey, np.uint8)
-            feature_map = self._run("feature_map", photo, Details())[0]
+            feature_map = self._run(("feature_map",), photo, Details())[0][0]
             if feature_map.ndim != 3 or feature_map.shape[2] != len(self._head.kernel):
                 raise BundleError(f"{self.bundle.folder}: the head does not fit the feature map.")
             rests.append(self.logits(photo, Details())[0] - self._head.photo_part(feature_map))

@@ -5,6 +5,7 @@ import hashlib
 import importlib.metadata
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,11 @@ from data_modelling.evaluation.calibration import Choices, choose
 from data_modelling.evaluation.predictions import write_predictions
 from data_modelling.evaluation.report import write_report
 from data_modelling.evaluation.shortcuts import FILE
-from data_modelling.inference.details import WIDTH
+from data_modelling.inference.details import SITES, WIDTH
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
+from data_modelling.rejection.parts import Parts
 from data_modelling.settings import Settings, as_dict
 from data_modelling.training.checkpoint import load
 from data_modelling.training.export import export_onnx
@@ -31,7 +34,8 @@ DIGITS = 6  # of chosen numbers in metadata.json
 def assemble(
     settings: Settings,
     table: pd.DataFrame,
-    predictions: pd.DataFrame,
+    choices: Choices,
+    parts: Parts,
     work: Path,
     split: Path,
     out: Path,
@@ -39,23 +43,26 @@ def assemble(
 ) -> None:
     """Write the bundle `out` from the finished stages in `work`.
 
-    table: the development part. predictions: out-of-fold. split: the file, whose hash is noted. shortcuts: the
-    folder of training.shortcuts' results, None when it was not tested what the network looks at.
+    table: the development part. split: the file, whose hash is noted. shortcuts: the folder of
+    training.shortcuts' results, None when it was not tested what the network looks at.
     """
-    choices = choices_on(settings, table, predictions)
     saved = work / "served" / "network.keras"
     network = keras.saving.load_model(saved, compile=False)
     with replaced_when_whole(out) as folder:
         folder.mkdir()
         shutil.copyfile(saved, folder / "model.keras")
         export_onnx(saved, folder / "model.onnx")
-        write_predictions(folder / "predictions" / "out_of_fold.csv", predictions)
+        write_predictions(folder / "predictions" / "out_of_fold.csv", parts.predictions)
+        for name, file in parts.files.items():
+            shutil.copyfile(file, folder / name)
         if shortcuts:
             shutil.copyfile(shortcuts / FILE, folder / "predictions" / FILE)
             (folder / "plots").mkdir()
             shutil.copyfile(shortcuts / PAGE, folder / "plots" / PAGE)
         _write_json(folder / "history.json", histories(work))
-        _write_json(folder / "metadata.json", _metadata(settings, table, network, choices, split))
+        _write_json(
+            folder / "metadata.json", _metadata(settings, table, network, choices, split) | parts.metadata
+        )
         write_report(folder)
 
 
@@ -98,6 +105,9 @@ def _metadata(
             "photos": len(table),
             "groups": int(table["group_id"].nunique()),
             "counts": table["diagnosis"].value_counts().reindex(classes, fill_value=0).to_dict(),
+            AGES: _groups_by(table, table["age"].map(band_of, na_action="ignore"), BANDS),
+            PLACES: _groups_by(table, table["site"], SITES),
+            BELOW: rare_below(int(table["group_id"].nunique())),
             "split": split.name,
             "split_sha256": hashlib.sha256(split.read_bytes()).hexdigest(),
             "locked_test": "never read in training",
@@ -108,6 +118,11 @@ def _metadata(
         "settings": as_dict(settings),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def _groups_by(table: pd.DataFrame, values: pd.Series, names: Sequence[str]) -> dict[str, int]:
+    """How many groups have each of the values; one with photos at two ages counts for both."""
+    return table.groupby(values)["group_id"].nunique().reindex(names, fill_value=0).to_dict()
 
 
 def _layers(network: keras.Model) -> list[dict[str, Any]]:

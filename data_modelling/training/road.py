@@ -28,6 +28,7 @@ from data_modelling.evaluation.predictions import (
 )
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.rejection.parts import fit_parts
 from data_modelling.settings import Settings, as_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
@@ -74,8 +75,11 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     predictions = pd.concat(folds)
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
     _fit_part(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
+    table = development.table
+    choices = choices_on(settings, table, predictions)
+    parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
     split_used = split_file(sources.splits, settings.split)
-    assemble(settings, development.table, predictions, work, split_used, out, shortcuts)
+    assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
     return left_out
 
 

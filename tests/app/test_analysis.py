@@ -1,4 +1,5 @@
 from threading import Barrier, Event, Thread
+from types import SimpleNamespace
 
 import pytest
 
@@ -9,6 +10,7 @@ from data_modelling.inference.details import Details
 from tests.app.conftest import photo
 
 SUBMISSION = Submission(photo(), Details())
+ANSWER = SimpleNamespace(status="no_cancer_class")
 
 
 def analysed(submission):
@@ -27,7 +29,7 @@ class SlowPredictor:
     def answer(self, *_args, **_kwargs):
         self.inside.wait(timeout=10)
         assert self.go_on.wait(timeout=10)
-        return "answer"
+        return ANSWER
 
 
 @pytest.fixture
@@ -56,7 +58,7 @@ def test_a_third_photo_is_refused_while_two_are_read(app, slow):
         thread.join(timeout=10)
     assert (refused.value.status, refused.value.faults[0].code) == (503, "busy")
     assert refused.value.retry_after == analysis.RETRY_AFTER
-    assert answers == ["answer", "answer"]
+    assert answers == [ANSWER, ANSWER]
 
 
 def test_slots_come_back_after_bad_photos(app):

@@ -24,7 +24,17 @@ def test_answer_has_all_keys_and_probabilities_that_sum_to_one(post):
     assert response.status_code == 200
     assert response.mimetype == "application/json"
     answer = response.json
-    assert list(answer) == ["status", "class", "reasons", "probabilities", "classes", "cancer", "model"]
+    assert list(answer) == [
+        "status",
+        "class",
+        "reasons",
+        "probabilities",
+        "classes",
+        "cancer",
+        "model",
+        "prediction_sets",
+        "nearness",
+    ]
     assert list(answer["probabilities"]) == ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-9)
     assert [one["probability"] for one in answer["classes"]] == sorted(

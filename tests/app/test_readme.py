@@ -12,6 +12,9 @@ import pytest
 
 from app.problems import CODES
 from app.settings import Settings
+from data_modelling.inference.checks import PHOTO_FOREIGN
+from data_modelling.inference.quality import HINTS
+from data_modelling.inference.reasons import MEANINGS
 from tests.conftest import skip_unless_ci
 from tools.serving import served
 
@@ -55,7 +58,12 @@ def raised_codes() -> set[str]:
 
 
 def test_every_code_in_the_source_is_in_the_table_and_every_one_of_the_table_occurs():
-    assert raised_codes() == set(CODES)
+    refused = {code for code in HINTS if code.startswith("photo_")} | {PHOTO_FOREIGN}
+    assert raised_codes() | refused == set(CODES)
+
+
+def test_readme_lists_every_reason_with_its_meaning():
+    assert listed("reasons") == [[code, meaning] for code, meaning in MEANINGS.items()]
 
 
 @pytest.mark.parametrize("code", CODES)

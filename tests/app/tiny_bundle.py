@@ -9,11 +9,29 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
 from data_modelling.inference.bundle import write_sums
-from data_modelling.inference.details import WIDTH
+from data_modelling.inference.details import SITES, WIDTH
 from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.quality import CHECKS
+from data_modelling.inference.rarity import BANDS
+from data_modelling.inference.sets import INPUTS
+from data_modelling.rejection.gate import GatePart, Measured, fit_gate, looks_of, write_gate
 
 EDGE = 16  # pixels
+# Photos of one colour, as the tests make them, are blank and foreign by any threshold found on real ones.
+NEVER_REFUSED = {check.measure: {"refuse": None, "warn": None} for check in CHECKS}
 CODES = codes("ham10000")
+
+
+def _gate() -> GatePart:
+    """The gate that the fitting code makes of noise of every colour."""
+    rng = np.random.default_rng(0)
+    pixels = (rng.integers(0, 256, (60, 1, 1, 3)) + rng.integers(-9, 10, (60, EDGE, EDGE, 3))).clip(0, 255)
+    photos = pixels.astype(np.uint8)
+    seen = Measured(photos.mean(axis=(1, 2)).astype(np.float32), looks_of(photos, range(len(photos))))
+    return fit_gate(seen, rng.integers(0, 3, len(photos)), seen)
+
+
+GATE = _gate()
 
 
 def make_tiny_bundle(folder: Path, version: str = "1.0") -> Path:
@@ -24,6 +42,7 @@ def make_tiny_bundle(folder: Path, version: str = "1.0") -> Path:
     (folder / "README.md").write_text("A bundle for tests.\n")
     (folder / "metadata.json").write_text(json.dumps(_metadata(folder.name, version)))
     (folder / "metrics.json").write_text(json.dumps(METRICS))
+    write_gate(folder, GATE)
     write_sums(folder)
     return folder
 
@@ -71,9 +90,26 @@ def _metadata(name: str, version: str) -> dict[str, object]:
         "temperature": 1.0,
         "decision_prior": dict.fromkeys(CODES, 1 / len(CODES)),
         "thresholds": {"cancer": 0.25, "melanoma": 0.15},
-        "data": {"sources": ["HAM10000"], "photos": 8513, "groups": 6332},
+        "data": {
+            "sources": ["HAM10000"],
+            "photos": 8513,
+            "groups": 6332,
+            "groups_by_age": dict.fromkeys(BANDS, 500) | {"0-9": 43, "110-120": 0},
+            "groups_by_site": dict.fromkeys(SITES, 700) | {"palms/soles": 3},
+            "rare_below": 64,
+        },
+        "quality": NEVER_REFUSED,
+        "gate": GATE.metadata | {"threshold": 1e9},
+        "prediction_sets": {given: thresholds() for given in INPUTS},
+        "operating_point": {"wide": {"classes": None, "cancer_classes": None}},
+        "reference": {},
         "head": {"kernel": _colours().tolist(), "bias": [0.0] * len(CODES)},
     }
+
+
+def thresholds() -> dict[str, dict[str, float]]:
+    """Of the prediction sets: more than a tenth at 90 %, more than a fiftieth at 95 %."""
+    return {level: dict.fromkeys(CODES, value) for level, value in (("90", 0.1), ("95", 0.02))}
 
 
 def _colours() -> NDArray[np.float32]:

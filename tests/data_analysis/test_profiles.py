@@ -74,16 +74,6 @@ def test_shares_of_a_cross_table_sum_to_one_in_each_row():
     assert shares.loc["MEL"].tolist() == [0, 1]
 
 
-def test_wilsons_interval_by_hand():
-    # 8 of 10, z = 1.959964: centre (.8 + .192073) / 1.384146 = .716740, half .226424: [.4902, .9433] (Newcombe 1998).
-    low, high = profiles.wilson(np.array([8]), np.array([10]))
-    assert low[0] == pytest.approx(0.4902, abs=1e-4)
-    assert high[0] == pytest.approx(0.9433, abs=1e-4)
-    low, high = profiles.wilson(np.array([0]), np.array([20]))
-    assert low[0] == pytest.approx(0, abs=1e-12)
-    assert high[0] == pytest.approx(0.1611, abs=1e-4)
-
-
 def test_a_share_with_its_interval_in_each_value():
     hits, by = pd.Series([True, False, True, True]), pd.Series(["a", "a", "b", "b"])
     found = profiles.share_with_interval(hits, [by])

@@ -62,13 +62,17 @@ def test_csv_files(root, capsys):
     # e^5 / (e^5 + 6) = 0.9611 for the colour's class; 1/7 each for black
     assert float(lines[2].split(",")[1]) == pytest.approx(0.9611, abs=0.005)
     assert lines[3] == "d" + ",0.142857142857" * 7
-    assert rows(root / "p.answers.csv") == [
-        ["image", "class", "status", "reasons"],
-        ["C", "VASC", "no_cancer_class", ""],
-        ["a", "NV", "no_cancer_class", ""],
-        ["b", "MEL", "higher_concern", "cancer_threshold;melanoma_threshold"],
-        ["d", "MEL", "higher_concern", "cancer_threshold"],
+    answers = rows(root / "p.answers.csv")
+    every = ";".join(CODES.split(","))
+    assert [row[:-1] for row in answers] == [
+        ["image", "class", "status", "reasons", "set90", "set95"],
+        ["C", "VASC", "no_cancer_class", "", "VASC", "VASC"],
+        ["a", "NV", "no_cancer_class", "", "NV", "NV"],
+        ["b", "MEL", "higher_concern", "cancer_threshold;melanoma_threshold", "MEL", "MEL"],
+        ["d", "MEL", "higher_concern", "cancer_threshold", every, every],
     ]
+    assert [row[-1] for row in answers[:1]] == ["nearness"]
+    assert all(0 <= float(row[-1]) <= 1 for row in answers[1:])
     assert (root / "p.errors.csv").read_text() == "image,reason\n"
     assert sorted(path.name for path in root.iterdir()) == [
         "images",
@@ -98,9 +102,9 @@ def test_same_answers_as_the_predictor_for_the_same_bytes_and_details(root):
         answer = predictor.answer(path.read_bytes(), known.get(path.stem, Details()))
         row = next(row for row in found if row[0] == path.stem)
         assert [float(number) for number in row[1:]] == list(answer.probabilities.values())
-        assert [path.stem, answer.decision, answer.status, ";".join(answer.reasons)] in rows(
-            root / "p.answers.csv"
-        )
+        said = [path.stem, answer.decision, answer.status, ";".join(answer.reasons)]
+        held = [";".join(answer.sets.by_level[level]) for level in ("90", "95")]
+        assert [*said, *held, f"{answer.nearness:.12f}"] in rows(root / "p.answers.csv")
 
 
 def test_trained_bundle_against_onnxruntime_alone(smoke_bundle, tmp_path):

@@ -157,3 +157,13 @@ def test_a_share_by_the_binomial_distribution() -> None:
     low, high = intervals.share_interval(chosen, everyone, np.arange(100))
     assert low == pytest.approx(0.5 - 1.96 * 0.05, abs=0.015)
     assert high == pytest.approx(0.5 + 1.96 * 0.05, abs=0.015)
+
+
+def test_wilsons_interval_by_hand():
+    # 8 of 10, z = 1.959964: centre (.8 + .192073) / 1.384146 = .716740, half .226424: [.4902, .9433] (Newcombe 1998).
+    low, high = intervals.wilson(np.array([8]), np.array([10]))
+    assert low[0] == pytest.approx(0.4902, abs=1e-4)
+    assert high[0] == pytest.approx(0.9433, abs=1e-4)
+    low, high = intervals.wilson(np.array([0]), np.array([20]))
+    assert low[0] == pytest.approx(0, abs=1e-12)
+    assert high[0] == pytest.approx(0.1611, abs=1e-4)

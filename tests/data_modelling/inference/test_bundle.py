@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from data_modelling.inference.bundle import REQUIRED, load_bundle, write_sums
+from data_modelling.inference.bundle import PARTS, REQUIRED, load_bundle, write_sums
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import BundleError
 
@@ -126,6 +126,7 @@ def test_sums_are_those_of_sha256sum(make_bundle):
         f"{name}: OK"
         for name in (
             "README.md",
+            "gate.npz",
             "metadata.json",
             "metrics.json",
             "model.keras",
@@ -209,3 +210,11 @@ def test_a_figure_that_is_no_number(make_bundle, text):
     (folder / "metrics.json").write_text(f'{{"out_of_fold": {{"rows": [0.5, {text}]}}}}')
     write_sums(folder)
     assert message(folder) == "metrics.json has a figure that is no number; restore the bundle."
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("value", [None, 1])
+def test_without_a_part_by_which_it_knows_its_limits_it_is_no_bundle(make_bundle, part, value):
+    assert message(make_bundle(**{part: value})) == (
+        f"metadata.json: {part} is missing; train the bundle anew with this program."
+    )

@@ -12,6 +12,7 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.folder import beside, photos_in, predict_folder, read_details
 from data_modelling.inference.predictor import Predictor
+from tests.app.tiny_bundle import NEVER_REFUSED
 
 
 def photo(colour="red"):
@@ -176,7 +177,8 @@ def test_names_that_csv_must_quote_and_names_that_are_no_text(predictor, images,
         odd = None
     predict_folder(predictor, photos_in(root), {}, tmp_path / "p.csv")
     lines = (tmp_path / "p.answers.csv").read_text(encoding="utf-8").split("\n", 1)[1]
-    said = ",MEL,higher_concern,cancer_threshold;melanoma_threshold\n"
+    answer = predictor.answer(photo())
+    said = f",MEL,higher_concern,cancer_threshold;melanoma_threshold,MEL,MEL,{answer.nearness:.12f}\n"
     assert lines == f'"a,""b"""{said}"c\nd"{said}' + (f"\\udcff{said}" if odd else "")
 
 
@@ -241,3 +243,21 @@ def test_few_photos_are_in_flight_and_no_answer_is_kept(images):
         del answer
     assert len(kept) == predictor.asked == count
     assert [reference for reference in kept if reference()] == []
+
+
+def test_a_photo_that_is_refused_has_its_row_all_the_same(make_bundle, images, tmp_path):
+    quality = NEVER_REFUSED | {"contrast": {"refuse": 10.0, "warn": None}}
+    predictor = Predictor(load_bundle(make_bundle(quality=quality)))
+    striped = Image.new("RGB", (30, 20), "blue")
+    striped.paste("lime", (0, 0, 30, 9))
+    file = BytesIO()
+    striped.save(file, "PNG")
+    root = images("a.png", content=photo())
+    (root / "b.png").write_bytes(file.getvalue())
+    assert predict_folder(predictor, photos_in(root), {}, tmp_path / "p.csv") == []
+    header, first, second = (tmp_path / "p.answers.csv").read_text().splitlines()
+    assert header == "image,class,status,reasons,set90,set95,nearness"
+    assert first.startswith("a,MEL,refused,photo_blank,MEL,MEL,")
+    # Blue 2.75, lime 2.25 (e^2.75 = 15.6, e^2.25 = 9.5): NV has .31, and the other classes with e^0 have .03 each.
+    assert second.startswith("b,VASC,no_cancer_class,,VASC;NV,VASC;NV;MEL;BCC;AKIEC;BKL;DF,")
+    assert len((tmp_path / "p.csv").read_text().splitlines()) == 3

@@ -1,7 +1,9 @@
 import json
 import math
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
+from types import SimpleNamespace
 
 import numpy as np
 import onnx
@@ -10,11 +12,13 @@ from onnx import numpy_helper
 from PIL import Image
 
 from data_modelling.inference.bundle import load_bundle, write_sums
+from data_modelling.inference.checks import Findings
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import BundleError, FieldError, PhotoError
 from data_modelling.inference.photos import Crop
 from data_modelling.inference.predictor import Predictor
+from tests.app.tiny_bundle import GATE, NEVER_REFUSED, thresholds
 
 CODES = codes("ham10000")
 SEVENTH = round(1 / 7, 12)  # of the black photo, whose logits are all 0
@@ -108,7 +112,22 @@ def test_json_has_the_keys_of_the_interface(predictor):
     model = predictor()
     found = model.answer(photo("red"), dermatoscope=False).as_json()
     assert json.loads(json.dumps(found, allow_nan=False)) == found
-    assert list(found) == ["status", "class", "reasons", "probabilities", "classes", "cancer", "model"]
+    assert list(found) == [
+        "status",
+        "class",
+        "reasons",
+        "probabilities",
+        "classes",
+        "cancer",
+        "model",
+        "prediction_sets",
+        "nearness",
+    ]
+    assert found["prediction_sets"] == {
+        "90": {"classes": ["MEL"], "size": 1},  # e^5 / (e^5 + 6) is .96, the others .006
+        "95": {"classes": ["MEL"], "size": 1},
+    }
+    assert 0 <= found["nearness"] <= 1
     assert (found["status"], found["class"]) == ("higher_concern", "MEL")
     assert found["reasons"] == ["cancer_threshold", "melanoma_threshold", "phone_photo"]
     assert list(found["probabilities"]) == list(CODES)
@@ -140,6 +159,96 @@ def test_bad_photo_and_crop_are_the_callers_to_mend(predictor):
         model.answer(BLACK, crop=Crop(1, 1, 1))
 
 
+WIDE = {"wide": {"classes": 4, "cancer_classes": None}}
+SEVERAL = {"thresholds": {"cancer": 1, "melanoma": 1}, "operating_point": WIDE}
+
+
+@pytest.mark.parametrize(
+    ("colour", "changes", "details", "dermatoscope", "status", "reasons"),
+    [
+        # Black: all classes are as probable, 1/7 of each, and in the set.
+        ("black", SEVERAL, Details(), True, "uncertain", ("wide_set",)),
+        ("black", SEVERAL, Details(), False, "uncertain", ("phone_photo", "wide_set")),
+        (
+            "black",
+            SEVERAL | {"thresholds": {"cancer": 0.3, "melanoma": 1}},
+            Details(age=5, site="palms/soles"),
+            True,
+            "higher_concern",
+            ("cancer_threshold", "wide_set", "age_rare", "site_rare"),
+        ),
+        ("lime", SEVERAL, Details(), True, "no_cancer_class", ()),
+        ("lime", SEVERAL, Details(age=5), True, "no_cancer_class", ("age_rare",)),
+    ],
+)
+def test_doubts_and_the_status(predictor, colour, changes, details, dermatoscope, status, reasons):
+    found = predictor(**changes).answer(photo(colour), details, dermatoscope=dermatoscope)
+    assert (found.status, found.reasons) == (status, reasons)
+
+
+def blank_refused(refuse=10.0):
+    """Quality thresholds by which a photo of one colour is refused."""
+    return NEVER_REFUSED | {"contrast": {"refuse": refuse, "warn": None}}
+
+
+def test_a_photo_that_cannot_be_used_has_no_other_status(predictor):
+    """It would be of higher concern, and its set is wide."""
+    model = predictor(quality=blank_refused(), operating_point=WIDE, thresholds={"cancer": 0, "melanoma": 0})
+    found = model.answer(photo("red"), explain=("details",))
+    assert (found.status, found.reasons, found.explanation) == ("refused", ("photo_blank",), None)
+    assert found.decision == "MEL"
+
+
+def test_a_foreign_photo_is_refused_and_a_bad_one_is_not_called_foreign(predictor, make_bundle, tmp_path):
+    gate = GATE.metadata | {"threshold": -1e9}
+    found = predictor(gate=gate).answer(photo("red"))
+    assert (found.status, found.reasons) == ("refused", ("photo_foreign",))
+    shutil.rmtree(tmp_path / "tiny")
+    found = predictor(gate=gate, quality=blank_refused()).answer(photo("red"))
+    assert found.reasons == ("photo_blank",)
+
+
+@pytest.mark.parametrize(
+    ("is_phone", "dermatoscope", "status", "reasons"),
+    [
+        (True, None, "uncertain", ("phone_photo", "unlike_training")),
+        (True, False, "uncertain", ("phone_photo", "unlike_training")),
+        (True, True, "no_cancer_class", ("phone_photo", "unlike_training")),  # the reader held it
+        (False, None, "no_cancer_class", ("unlike_training",)),
+        (False, False, "uncertain", ("phone_photo", "unlike_training")),
+    ],
+)
+def test_what_the_pixels_say_of_the_origin(predictor, monkeypatch, is_phone, dermatoscope, status, reasons):
+    model = predictor()
+    found = Findings((), ("ink",), is_phone, True, 0.5)
+    monkeypatch.setattr(model, "_checks", SimpleNamespace(of=lambda *_: found))
+    answer = model.answer(photo("lime"), dermatoscope=dermatoscope)
+    assert (answer.status, answer.reasons) == (status, (*reasons, "ink"))
+    assert answer.nearness == 0.5
+
+
+def test_details_have_thresholds_of_their_own(predictor):
+    sets = {"photo": thresholds(), "both": {level: dict.fromkeys(CODES, 0.5) for level in ("90", "95")}}
+    model = predictor(prediction_sets=sets)
+    assert len(model.answer(BLACK).sets.by_level["90"]) == 7
+    assert model.answer(BLACK, Details(sex="male")).sets.by_level["90"] == ()
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"quality": {}},
+        {"gate": {}},
+        {"prediction_sets": {}},
+        {"operating_point": {"wide": {"classes": 2.5, "cancer_classes": None}}},
+        {"data": {"sources": ["HAM10000"]}},
+    ],
+)
+def test_a_part_that_cannot_be_used_makes_the_bundle_invalid(make_bundle, changes):
+    with pytest.raises(BundleError, match="metadata"):
+        Predictor(load_bundle(make_bundle(**changes)))
+
+
 def refusal(folder):
     with pytest.raises(BundleError) as caught:
         Predictor(load_bundle(folder))
@@ -160,7 +269,15 @@ def test_model_of_another_edge(make_bundle):
 
 def test_model_of_another_number_of_classes(make_bundle):
     others = codes("isic2019")
-    folder = make_bundle(task="isic2019", classes=list(others), decision_prior=dict.fromkeys(others, 1 / 9))
+    sets = {
+        given: {level: dict.fromkeys(others, 0.1) for level in ("90", "95")} for given in ("photo", "both")
+    }
+    folder = make_bundle(
+        task="isic2019",
+        classes=list(others),
+        decision_prior=dict.fromkeys(others, 1 / 9),
+        prediction_sets=sets,
+    )
     assert refusal(folder) == "/model.onnx does not give one logit a class; restore the bundle."
 
 
