@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from data_modelling.datasets.splits import TEST
 from data_modelling.evaluation.intervals import group_indices, wilson
 from data_modelling.evaluation.predictions import truth
-from data_modelling.evaluation.subgroups import FEWEST_GROUPS, members
+from data_modelling.evaluation.subgroups import FEWEST_GROUPS, attributes
 from data_modelling.inference.sets import INPUTS, LEVELS
 from data_modelling.rejection.conformal import crossed, group_weights, parts_of, with_served_thresholds
 
@@ -63,7 +63,7 @@ def _of_level(
         },
         "subgroups": [
             {"attribute": attribute, "value": value, **_coverage(covered[rows], weights[rows])}
-            for attribute, value, rows in members(predictions)
+            for attribute, value, rows in attributes(predictions)
             if attribute in WITHIN and weights[rows].sum() >= FEWEST_GROUPS
         ],
     }

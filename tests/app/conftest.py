@@ -1,6 +1,6 @@
 """The app with a tiny bundle, and photos made on the spot."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,16 @@ from werkzeug.test import encode_multipart
 
 from app import create_app
 from app.settings import Settings
-from tests.app.tiny_bundle import make_tiny_bundle
+from data_modelling.inference import checks
+from tests.app.tiny_bundle import make_tiny_bundle, without_origin
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _colours_have_no_origin() -> Iterator[None]:
+    """The tests' photos of one colour are neither phone photos nor unlike anything."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(checks, "load_detector", without_origin)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -11,6 +11,8 @@ from onnx import TensorProto, helper, numpy_helper
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.details import SITES, WIDTH
 from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.looks import COUNT
+from data_modelling.inference.origin import OriginDetector
 from data_modelling.inference.quality import CHECKS
 from data_modelling.inference.rarity import BANDS
 from data_modelling.inference.sets import INPUTS
@@ -32,6 +34,13 @@ def _gate() -> GatePart:
 
 
 GATE = _gate()
+
+
+def without_origin() -> OriginDetector:
+    """A detector that says nothing of any photo: real ones take a photo of one colour for anything."""
+    sources = ("HAM10000", "PAD_UFES_20")
+    empty = np.zeros((COUNT + 1, 1), np.float32), np.zeros((2, len(sources)), np.float32)
+    return OriginDetector(sources, *empty, phone_threshold=2.0, unlike_thresholds={"HAM10000": 2.0})
 
 
 def make_tiny_bundle(folder: Path, version: str = "1.0") -> Path:

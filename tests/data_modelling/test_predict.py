@@ -10,21 +10,23 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data_modelling.inference import checks
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.photos import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.runtime import onnxruntime
 from data_modelling.predict import main
-from tests.app.tiny_bundle import make_tiny_bundle
+from tests.app.tiny_bundle import make_tiny_bundle, without_origin
 
 PROJECT = Path(__file__).resolve().parents[2]
 CODES = "MEL,NV,BCC,AKIEC,BKL,DF,VASC"
 
 
 @pytest.fixture
-def root(tmp_path):
+def root(tmp_path, monkeypatch):
     """A bundle, and photos whose names are not in the order of their colours."""
+    monkeypatch.setattr(checks, "load_detector", without_origin)
     make_tiny_bundle(tmp_path / "tiny")
     (tmp_path / "images").mkdir()
     for name, colour in {"b.JPG": "red", "a.png": "lime", "C.webp": "blue", "d.jpeg": "black"}.items():

@@ -7,10 +7,17 @@ from typing import Any
 
 import pytest
 
+from data_modelling.inference import checks
 from data_modelling.inference.bundle import write_sums
-from tests.app.tiny_bundle import make_tiny_bundle
+from tests.app.tiny_bundle import make_tiny_bundle, without_origin
 
 MakeBundle = Callable[..., Path]
+
+
+@pytest.fixture(autouse=True)
+def _colours_have_no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tests' photos of one colour are neither phone photos nor unlike anything."""
+    monkeypatch.setattr(checks, "load_detector", without_origin)
 
 
 @pytest.fixture
