@@ -1,6 +1,10 @@
+from types import SimpleNamespace
+
 import pytest
 
-from app.wording import map_in_words
+from app.forms import Submission
+from app.wording import NOT_MEASURED, limits_of, map_in_words
+from data_modelling.inference.details import Details
 from data_modelling.inference.heatmap import ClassMap, Heatmap
 
 SPACE = "\N{NO-BREAK SPACE}"
@@ -33,3 +37,47 @@ def test_a_map_in_words(centre, darker, words):
 
 def test_little_evidence_is_said():
     assert said(0.9, None, amount=0.05) == "Mostly the centre. There is little that speaks for this class."
+
+
+def answer_with(*reasons):
+    return SimpleNamespace(reasons=reasons)
+
+
+ELSEWHERE = {
+    "elsewhere": {
+        "PAD_UFES_20": {
+            "photos": 476,
+            "photo": {"cancer_auc": 0.71, "cancer_auc_interval": [0.66, 0.76], "mean_confidence": 0.8},
+        }
+    }
+}
+
+
+@pytest.mark.parametrize(
+    ("dermatoscope", "begins"),
+    [
+        (False, "The photo was not taken through a dermatoscope."),
+        (None, "The picture looks like one of a phone"),
+        (True, "You said that the photo was taken through a dermatoscope, but"),
+    ],
+)
+def test_a_phone_photo_is_answered_with_what_was_measured_on_phone_photos(dermatoscope, begins):
+    submission = Submission(b"", Details(), dermatoscope=dermatoscope)
+    (said,) = limits_of(submission, answer_with("phone_photo"), 500, 112, ELSEWHERE)
+    assert said.startswith(begins)
+    assert "On 476 phone photos (PAD-UFES-20)" in said
+    assert f"in 71{SPACE}% of all pairs (66{SPACE}% to 76{SPACE}%;" in said
+    assert f"80{SPACE}% sure on average" in said
+    (said,) = limits_of(submission, answer_with("phone_photo"), 500, 112, {})
+    assert said.endswith(NOT_MEASURED)
+
+
+def test_a_rare_age_is_said_before_all_else():
+    submission = Submission(b"", Details(age=3), dermatoscope=True)
+    first, second, third = limits_of(
+        submission, answer_with("wide_set", "unlike_training", "age_rare", "hair"), 500, 112, ELSEWHERE
+    )
+    assert "people of this age" in first
+    assert "unlike those that the model learned from" in second
+    assert NOT_MEASURED in second  # phone photos are no other clinics'
+    assert third.startswith("Too many classes")

@@ -1,0 +1,78 @@
+"""Real photos, good and bad, are judged alike by page, API and predict; by the committed bundle."""
+
+import csv
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageEnhance, ImageFilter
+
+from app import create_app
+from app.settings import Settings
+from data_modelling.inference import checks
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.folder import photos_in, predict_folder
+from data_modelling.inference.origin import load_detector
+from data_modelling.inference.predictor import Predictor
+from tests.app.conftest import encoded, form
+from tests.app.parsed import Page
+from tests.conftest import PROJECT
+
+MODELS = PROJECT / "DATA" / "models"
+HAM, PHONES = "HAM10000/HAM10000_images_part_1_and_2", "PAD_UFES_20"
+
+
+def as_jpeg(photo: Image.Image) -> bytes:
+    file = BytesIO()
+    photo.save(file, "JPEG", quality=92)
+    return file.getvalue()
+
+
+def good_and_bad(root: Path) -> dict[str, bytes]:
+    """By name: lesion photos as they are and made worse, phone photos, and a drawing."""
+    lesions = sorted((root / HAM).glob("*.jpg"))[::900]
+    found = {path.stem: path.read_bytes() for path in lesions}
+    photo = Image.open(lesions[0]).convert("RGB")
+    found |= {
+        "blurred": as_jpeg(photo.filter(ImageFilter.GaussianBlur(12))),
+        "dark": as_jpeg(ImageEnhance.Brightness(photo).enhance(0.15)),
+        "blank": as_jpeg(Image.new("RGB", (256, 256), "#caa090")),
+        "board": as_jpeg(Image.effect_noise((256, 256), 90).convert("RGB")),
+    }
+    phones = sorted(path for path in (root / PHONES).rglob("*") if path.suffix in {".png", ".jpg"})[::120]
+    return found | {path.stem: path.read_bytes() for path in phones}
+
+
+def test_page_api_and_csv_say_the_same(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(checks, "load_detector", load_detector)
+    client = create_app(Settings(bundles=MODELS, rate_limit="off")).test_client()
+    photos = good_and_bad(data_root)
+    (tmp_path / "photos").mkdir()
+    for name, data in photos.items():
+        (tmp_path / "photos" / f"{name}.jpg").write_bytes(data)
+    model = Predictor(load_bundle(MODELS / "ham10000"))
+    predict_folder(model, photos_in(tmp_path / "photos"), {}, tmp_path / "p.csv")
+    with (tmp_path / "p.answers.csv").open(newline="") as file:
+        rows = {row["image"]: row for row in csv.DictReader(file)}
+    for name, data in photos.items():
+        row = rows[name]
+        page = client.post("/", **encoded(form(data)))
+        answer = client.post("/api/v1/predictions", **encoded(form(data)))
+        if row["status"] == "refused":
+            assert (page.status_code, answer.status_code) == (422, 422)
+            assert ";".join(error["code"] for error in answer.json["errors"]) == row["reasons"]
+            assert Page(page.text).values == {}
+        else:
+            assert (page.status_code, answer.status_code) == (200, 200)
+            assert (answer.json["status"], ";".join(answer.json["reasons"])) == (
+                row["status"],
+                row["reasons"],
+            )
+            assert Page(page.text).ids["status"][1]["data-status"] == row["status"]
+    assert {rows[name]["status"] for name in ("blurred", "dark", "blank", "board")} == {"refused"}
+    answered = [row["status"] != "refused" for name, row in rows.items() if name.startswith("ISIC_")]
+    assert sum(answered) > 0.8 * len(answered)
+    of_phones = [row for name, row in rows.items() if name not in {"blurred", "dark", "blank", "board"}]
+    assert not [
+        row for row in of_phones if "phone_photo" in row["reasons"] and row["status"] == "no_cancer_class"
+    ]
