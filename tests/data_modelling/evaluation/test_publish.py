@@ -19,6 +19,8 @@ PLOTS = (
     "shortcut_examples",
     "shortcuts",
     "subgroups",
+    "operating_point",
+    "severity",
 )
 
 

@@ -35,7 +35,9 @@ def test_the_bundle_holds_all_that_the_interface_names(smoke_run: Path) -> None:
     for name in ("model.keras", "model.onnx", "metadata.json", "metrics.json", "README.md", "SHA256SUMS"):
         assert (smoke_run / name).is_file()
     assert {path.name for path in (smoke_run / "predictions").iterdir()} == {
+        "gate.csv",
         "out_of_fold.csv",
+        "severity.csv",
         "shortcuts.csv",
     }
     plots = {path.stem for path in (smoke_run / "plots").iterdir()}
