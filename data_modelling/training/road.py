@@ -37,6 +37,7 @@ from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 SERVED = "served"
+FREE = ("version", "figure_folds")  # settings that may change in an unfinished run: a label, and more folds
 
 
 @dataclass(frozen=True)
@@ -177,16 +178,16 @@ def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
     noted = work / "settings.json"
     if noted.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
-    if noted.exists() and json.loads(noted.read_text()) != _comparable(settings):
+    if noted.exists() and _decisive(json.loads(noted.read_text())) != _decisive(as_dict(settings)):
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
-        temporary.write_text(json.dumps(_comparable(settings), indent=1))
+        temporary.write_text(json.dumps(as_dict(settings), indent=1))
     return work
 
 
-def _comparable(settings: Settings) -> Any:
-    """Settings as JSON gives them back; folds may be added to a run, so they are left out."""
-    return json.loads(json.dumps({key: v for key, v in as_dict(settings).items() if key != "figure_folds"}))
+def _decisive(settings: dict[str, Any]) -> Any:
+    """Settings as JSON gives them back, without those that leave every finished stage as it is."""
+    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in FREE}))
 
 
 def _generated(settings: Settings, work: Path) -> Sources:

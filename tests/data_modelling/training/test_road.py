@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import shutil
@@ -227,6 +228,14 @@ def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
     (work(out) / "settings.json").write_text(json.dumps({"seed": 99}))
     with pytest.raises(InputError, match="other settings"):
         road._opened(work(out), out, read_settings(SMOKE), resume=True)
+
+
+def test_a_run_goes_on_with_more_folds_and_another_version(tmp_path: Path) -> None:
+    out = tmp_path / "smoke"
+    begun = read_settings(SMOKE)
+    road._opened(work(out), out, begun, resume=False)
+    more = dataclasses.replace(begun, version="9.9", figure_folds=(0, 1, 2, 3, 4))
+    assert road._opened(work(out), out, more, resume=True) == work(out)
 
 
 @pytest.mark.parametrize(
