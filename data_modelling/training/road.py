@@ -75,7 +75,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
     predictions = pd.concat(folds)
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
-    _fit_part(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
+    _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
     table = development.table
     choices = choices_on(settings, table, predictions)
     parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
@@ -125,12 +125,9 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
 
 
 def fold_network(settings: Settings, development: Development, fold: int, work: Path) -> keras.Model:
-    """The network that never saw the fold: as it was saved when its training ended, else trained to its end."""
-    folder = work / f"fold{fold}"
-    saved = folder / "network.keras"
-    if saved.exists():
-        return keras.saving.load_model(saved, compile=False)
-    return _fit_part(settings, development, ~in_fold(development, fold), folder, f"without fold {fold}")
+    """The network that never saw the fold."""
+    inside = in_fold(development, fold)
+    return _fitted(settings, development, ~inside, work / f"fold{fold}", f"without fold {fold}")
 
 
 def in_fold(development: Development, fold: int) -> NDArray[np.bool_]:
@@ -159,10 +156,16 @@ def _shortcuts(
     )
 
 
-def _fit_part(
+def _fitted(
     settings: Settings, development: Development, part: NDArray[np.bool_], folder: Path, title: str
 ) -> keras.Model:
-    """Fit on `part` less a grouped tenth of it, which stops the training."""
+    """Fit on `part` less a grouped tenth of it, which stops the training.
+
+    A network whose training has ended is taken as it was saved: to save it again would change its file.
+    """
+    saved = folder / "network.keras"
+    if saved.exists():
+        return keras.saving.load_model(saved, compile=False)
     folder.mkdir(parents=True, exist_ok=True)
     stopping = part.copy()
     stopping[part] = stopping_part(development.table[part], settings.seed)

@@ -140,7 +140,7 @@ def test_fit_sees_neither_the_fold_nor_the_test_and_stops_on_other_lesions(
     seen = {}
     monkeypatch.setattr(road, "fit", lambda _s, training, stopping, *_: seen.update(t=training, s=stopping))
     inside = (development.table["part"] == "0").to_numpy()
-    road._fit_part(settings, development, ~inside, tmp_path / "fold0", "")
+    road._fitted(settings, development, ~inside, tmp_path / "fold0", "")
     groups = development.table["group_id"].to_numpy()
     training, stopping, fold = (set(groups[rows]) for rows in (seen["t"].rows, seen["s"].rows, inside))
     assert not training & stopping
