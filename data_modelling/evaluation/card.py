@@ -6,6 +6,7 @@ from typing import Any
 
 from data_modelling.evaluation import card_sections as sections
 from data_modelling.evaluation.card_doubt import doubt_section
+from data_modelling.evaluation.card_refusals import refusal_section
 from data_modelling.evaluation.card_sections import Section
 from data_modelling.evaluation.clear_derm import clear_derm
 from data_modelling.evaluation.shortcut_text import details_section, shortcut_section
@@ -27,6 +28,7 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("### What the network looks at", lambda _, values: shortcut_section(values)),
     ("### What the thresholds cost", sections.thresholds),
     ("### How sure: prediction sets, and when there is no answer", doubt_section),
+    ("### Photos that are refused or doubted", refusal_section),
     ("### Calibration and certainty", sections.calibration),
     ("### Fold models and the served one", sections.fit_to_served),
     ("### Other sources", sections.other_sources),

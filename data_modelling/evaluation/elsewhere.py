@@ -14,13 +14,15 @@ from data_modelling.evaluation.figures import decide
 from data_modelling.evaluation.predictions import MODES, logits
 from data_modelling.evaluation.questions import auc, cost, has_both, scores
 from data_modelling.evaluation.rounding import plain, rounded
-from data_modelling.evaluation.serving import served_logits
+from data_modelling.evaluation.serving import Served, served
 from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.checks import PHOTO_FOREIGN
 from data_modelling.inference.decision import probabilities
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.predictor import Predictor
+from data_modelling.rejection.counts import share
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -47,11 +49,11 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
         except MissingDataError as error:
             left_out.append(str(error))
             continue
-        found, broken = served_logits(predictor, table, elsewhere.name)
-        kept = table[~table["image_id"].isin(list(broken))].reset_index(drop=True)
+        found = served(predictor, table, elsewhere.name)
+        kept = table[~table["image_id"].isin(list(found.broken))].reset_index(drop=True)
         tables.append(_prediction_table(kept, found, bundle.task))
         left_out += [f"{elsewhere.name}: {report}"] if report else []
-        left_out += [f"{image_id}: {message}" for image_id, message in broken.items()]
+        left_out += [f"{image_id}: {message}" for image_id, message in found.broken.items()]
     if not tables:
         raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
     with replaced_when_whole(bundle.folder / "predictions" / NAME) as temporary:
@@ -62,7 +64,7 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
 def read_elsewhere(path: Path, task: str) -> pd.DataFrame:
     """Predictions as written; InputError when a column is missing."""
     predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "truth": str})
-    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in codes(task))]
+    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in codes(task)), "refusals", "warnings"]
     missing = [column for column in columns if column not in predictions]
     if missing:
         raise InputError(f"{path} lacks the column {missing[0]}; make it again with --elsewhere.")
@@ -84,14 +86,18 @@ def figures_elsewhere(predictions: pd.DataFrame, metadata: dict[str, Any]) -> di
     }
 
 
-def _prediction_table(table: pd.DataFrame, found: dict[str, np.ndarray], task: str) -> pd.DataFrame:
+def _prediction_table(table: pd.DataFrame, found: Served, task: str) -> pd.DataFrame:
     facts = table.rename(columns={"diagnosis": "truth"})
     facts["flag"] = [flag(diagnosis) for diagnosis in facts["truth"]]
     facts["age"] = facts["age"].map(lambda age: f"{age:g}", na_action="ignore")
     columns = {
-        f"{mode}_{code}": found[mode][:, index] for mode in MODES for index, code in enumerate(codes(task))
+        f"{mode}_{code}": found.logits[mode][:, index]
+        for mode in MODES
+        for index, code in enumerate(codes(task))
     }
-    return pd.concat([facts[list(FACTS)], pd.DataFrame(columns)], axis=1).sort_values("image_id")
+    return pd.concat([facts[list(FACTS)], pd.DataFrame(columns), found.checks], axis=1).sort_values(
+        "image_id"
+    )
 
 
 def _of_source(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -103,6 +109,7 @@ def _of_source(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
         "photos": len(rows),
         "groups": int(rows["group_id"].nunique()),
         "diagnoses": {str(name): int(count) for name, count in counts.items()},
+        "checks": _checks(rows),
         **{
             mode: _of_mode(
                 rows,
@@ -113,6 +120,19 @@ def _of_source(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
             )
             for mode in MODES
         },
+    }
+
+
+def _checks(rows: pd.DataFrame) -> dict[str, Any]:
+    """How many photos are refused, and how many of them as foreign.
+
+    Not how many their pixels give away as a phone's or another clinic's: the detectors were fitted on these photos,
+    and their own figures (inference/origin.json) are crosswise.
+    """
+    refusals = rows["refusals"].fillna("").str.split(";")
+    return {
+        "refused": share(sum(codes != [""] for codes in refusals), len(rows)),
+        PHOTO_FOREIGN: share(sum(PHOTO_FOREIGN in codes for codes in refusals), len(rows)),
     }
 
 

@@ -5,6 +5,8 @@ import datetime as dt
 import os
 from pathlib import Path
 
+import pandas as pd
+
 from data_modelling.datasets import DATASETS
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
@@ -12,7 +14,7 @@ from data_modelling.evaluation.controls import details_alone
 from data_modelling.evaluation.openings import COLUMNS, metadata_sha256, note_in_bundle, read_openings
 from data_modelling.evaluation.predictions import prediction_table, write_predictions
 from data_modelling.evaluation.report import LOCKED_TEST
-from data_modelling.evaluation.serving import served_logits
+from data_modelling.evaluation.serving import served
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
@@ -46,11 +48,12 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     if not interrupted:
         _append(record, row)
     note_in_bundle(bundle.folder, read_openings(record))
-    logits, broken = served_logits(predictor, test, "locked test", shuffled=True)
-    kept = test[~test["image_id"].isin(list(broken))]
-    logits["details"] = details_alone(table[table["part"] != TEST], kept, bundle.task)
-    write_predictions(predicted, prediction_table(kept, logits, bundle.task))
-    return [f"{image_id}: {message}" for image_id, message in broken.items()]
+    found = served(predictor, test, "locked test", shuffled=True)
+    kept = test[~test["image_id"].isin(list(found.broken))]
+    logits = found.logits | {"details": details_alone(table[table["part"] != TEST], kept, bundle.task)}
+    predictions = prediction_table(kept, logits, bundle.task)
+    write_predictions(predicted, pd.concat([predictions, found.checks], axis=1))
+    return [f"{image_id}: {message}" for image_id, message in found.broken.items()]
 
 
 def _row(bundle: Bundle, reason: str) -> dict[str, str]:

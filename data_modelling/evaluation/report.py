@@ -17,7 +17,10 @@ from data_modelling.evaluation.shortcuts import read_shortcuts, shortcut_figures
 from data_modelling.evaluation.style import page
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.rejection.foreign_test import TABLE as FOREIGN
+from data_modelling.rejection.foreign_test import foreign_figures, read_table
 from data_modelling.rejection.gate import SCORES, gate_figures, read_scores
+from data_modelling.rejection.origin import origin_figures
 from data_modelling.rejection.parts import SEVERITY
 from data_modelling.rejection.severity import severity_figures
 
@@ -52,6 +55,9 @@ def write_report(folder: Path) -> dict[str, Any]:
         values["severity"] = severity_figures(pd.read_csv(path))
     if (folder / "predictions" / SCORES).exists():
         values["gate"] = gate_figures(read_scores(folder))
+    if (folder / "predictions" / FOREIGN).exists():
+        values["foreign"] = foreign_figures(read_table(folder))
+    values |= origin_figures(metadata["data"]["sources"])
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())

@@ -268,6 +268,14 @@ def write_detector(photos: Photos, arrays: Path = ARRAYS, facts: Path = FACTS) -
     return values
 
 
+def origin_figures(trained_on: Sequence[str]) -> dict[str, Any]:
+    """`origin` for metrics.json: how well the shipped detectors judge for a model of these sources; empty for sources
+    that were not judged against the others.
+    """
+    judged = json.loads(FACTS.read_text(encoding="utf-8")).get(f"trained_on_{'+'.join(sorted(trained_on))}")
+    return {"origin": judged} if judged else {}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(

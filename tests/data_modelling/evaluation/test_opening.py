@@ -120,7 +120,7 @@ def test_an_interrupted_opening_is_gone_on_with_under_its_own_row(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("data_modelling.evaluation.opening.served_logits", stopped)
+        patch.setattr("data_modelling.evaluation.opening.served", stopped)
         assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 130
     assert len(record(data)) == 1
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "again") == 0

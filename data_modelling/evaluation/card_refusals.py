@@ -1,0 +1,105 @@
+"""The card's section on photos that are refused or doubted: gate, quality checks, detectors of a photo's origin."""
+
+from typing import Any
+
+from data_modelling.evaluation.markdown import figure, interval, table
+from data_modelling.rejection.foreign_test import foreign_section
+
+
+def refusal_section(_: dict[str, Any], values: dict[str, Any]) -> list[str]:
+    """Only what was measured is told."""
+    return "\n\n".join(
+        [*foreign_section(values), *_elsewhere(values), *_origin(values), *_quality(values)]
+    ).splitlines()
+
+
+def _elsewhere(values: dict[str, Any]) -> list[str]:
+    """What the gate costs on true lesion photos of other sources."""
+    if "elsewhere" not in values:
+        return []
+    shares = [
+        f"{source} {_percent(found['checks']['refused']['share'])} "
+        f"[{', '.join(_percent(bound) for bound in found['checks']['refused']['interval'])}] "
+        f"of {found['photos']:,}"
+        for source, found in values["elsewhere"].items()
+    ]
+    return [
+        (
+            f"Photos of true lesions that other sources lost to a refusal: {'; '.join(shares)}. The gate knows the "
+            "training photos alone, and what is unlike them in colour and sharpness it takes for foreign more often."
+        )
+    ]
+
+
+def _origin(values: dict[str, Any]) -> list[str]:
+    if "origin" not in values:
+        return []
+    origin = values["origin"]
+    rows = [
+        ["a phone photo, against all dermoscopic ones", _auroc(origin["phone"]), "-"],
+        *(
+            [
+                f"{source}, unlike the training photos",
+                _auroc(found),
+                _auroc(origin["without_the_source"][source]["unlike"]),
+            ]
+            for source, found in origin["unlike"].items()
+        ),
+    ]
+    flagged = [
+        f"{source} {_percent(found['unlike_altered'])} and {_percent(found['phone_altered'])}"
+        for source, found in origin["flagged"].items()
+    ]
+    unseen = [
+        f"{source} {_percent(found['flagged']['unlike_altered'])} and {_percent(found['flagged']['phone_altered'])}"
+        for source, found in origin["without_the_source"].items()
+    ]
+    return [
+        (
+            "Two detectors tell from the pixels where a photo is from; all sources' photos were stretched and compressed "
+            "alike before. AUROC on photos of groups that the detector never saw:"
+        ),
+        "\n".join(table(["what is told", "AUROC", "AUROC, that source never seen"], rows)),
+        (
+            f"Flagged as unlike the training photos, and as a phone photo: {'; '.join(flagged)}. By a detector that never "
+            f"saw the source: {'; '.join(unseen)}. There is one source of phone photos, so other phones are not measured."
+        ),
+    ]
+
+
+def _quality(values: dict[str, Any]) -> list[str]:
+    if "severity" not in values:
+        return []
+    found = values["severity"]
+    clean = found["unchanged"]
+    rows = [
+        [
+            name,
+            f"{first['severity']:g} ({kind['unit']})",
+            figure(first["balanced_accuracy"]),
+            _percent(first["caught"]),
+            _percent(first["refused"]),
+        ]
+        for name, kind in found["kinds"].items()
+        if (first := kind["first_below"])
+    ]
+    return [
+        (
+            f"Quality checks, on {clean['photos']:,} out-of-fold photos that no threshold was chosen on: as they are, "
+            f"balanced accuracy {figure(clean['balanced_accuracy'])} {interval(clean['interval'])}, "
+            f"{_percent(clean['refused'])} refused and {_percent(clean['caught'])} refused or warned. At the first step that "
+            f"takes the accuracy below {found['below']:g} of that:"
+        ),
+        "\n".join(
+            table(["made worse by", "step", "balanced accuracy", "refused or warned", "refused"], rows)
+        ),
+        "![severity](plots/severity.png)",
+    ]
+
+
+def _auroc(found: dict[str, Any]) -> str:
+    return f"{figure(found['auroc'])} {interval(found['interval'])}"
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.1f} %"
