@@ -3,7 +3,21 @@
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app import analysis, api, assets, bodies, bundles, limits, pages, requests_log, scores, security, wording
+from app import (
+    analysis,
+    api,
+    assets,
+    bodies,
+    bundles,
+    knowledge,
+    languages,
+    limits,
+    models,
+    pages,
+    requests_log,
+    security,
+    wording,
+)
 from app.problems import Problem, from_http_exception, json_response
 from app.settings import Settings
 from app.uploads import MemoryRequest
@@ -20,10 +34,11 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_UPLOAD_MB=settings.max_upload_mb,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # classes stay in the order of the task
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(api.blueprint)
+    for part in (pages, models, knowledge, api):
+        app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(HTTPException, show_http_exception)
+    languages.init_app(app)
     requests_log.init_app(app)  # first, so that the time of a refused request is measured too
     security.init_app(app, settings)
     bodies.init_app(app)

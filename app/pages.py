@@ -101,7 +101,6 @@ def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
 def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = None) -> str:
     faults = found.faults if found else ()
     refusal = next((fault.code for fault in faults if fault.code in REFUSALS), None)
-    bundle = current_bundles().valid.get(current_bundles().default)
     return render_template(
         "refusal.html" if refusal else "form.html",
         refusal=refusal,
@@ -110,7 +109,4 @@ def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = N
         values=typed or {},
         examples=EXAMPLES.values(),
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
-        tested=bundle and track_record(bundle, with_details=False),
-        cost=bundle and cost(bundle.metrics, "cancer"),
-        training_data=bundle and training_data(bundle.metadata),
     )

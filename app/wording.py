@@ -7,8 +7,9 @@ from typing import Any
 from flask import Flask
 
 from app.forms import Submission
-from app.record import Elsewhere, elsewhere
+from app.languages import counted
 from data_modelling.inference.details import Details
+from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
 from data_modelling.inference.quality import HINTS
@@ -156,11 +157,6 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.0f}{NARROW_SPACE}%"
 
 
-def counted(number: int) -> str:
-    """A count with a separator for thousands."""
-    return f"{number:,}"
-
-
 def known(details: Details, dermatoscope: bool | None) -> dict[str, str]:
     """What was said about the photo, in words, as it was understood."""
     through = {True: "yes", False: "no", None: NOT_KNOWN}
@@ -282,4 +278,5 @@ def init_app(app: Flask) -> None:
         refusals=REFUSALS,
         advice=ADVICE,
         site_groups=SITE_GROUPS,
+        flag_texts=FLAG_TEXTS,
     )

@@ -242,9 +242,7 @@ def test_every_link_of_an_error_leads_to_an_element(client: FlaskClient):
         client, form(age="x", sex="x", site="x", dermatoscope="x", crop_x="7", bundle="x", explain="x")
     )
     targets = [link[1:] for link in page.links if link.startswith("#")]
-    assert (
-        len(targets) == 1 + 3 + 6
-    )  # the skip link, three to what stands below the form, six faults (a bundle is looked for in a correct form only)
+    assert len(targets) == 1 + 6  # the skip link, six faults (a bundle is looked for in a correct form only)
     assert set(targets) <= set(page.ids)
 
 

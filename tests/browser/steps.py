@@ -80,6 +80,12 @@ def refuse(driver: Chrome) -> None:
     submit(driver)
 
 
+def open_all(driver: Chrome, path: str) -> None:
+    """A page with all that can be opened in it open."""
+    driver.get(driver.current_url + path)
+    driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+
+
 STATES: dict[str, Callable[[Chrome], None]] = {
     "form": lambda _driver: None,
     "photo chosen": choose,
@@ -89,5 +95,10 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "uncertain answer": lambda driver: fill_in(driver, "dermatoscope-no"),
     "no connection": complain,
     "not found": lambda driver: driver.get(driver.current_url + "nothing"),
+    "model": lambda driver: open_all(driver, "model"),
+    "diagnoses": lambda driver: driver.get(driver.current_url + "diagnoses"),
+    "limits": lambda driver: driver.get(driver.current_url + "limits"),
+    "privacy": lambda driver: driver.get(driver.current_url + "privacy"),
+    "about": lambda driver: driver.get(driver.current_url + "about"),
 }
 WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer")
