@@ -16,6 +16,7 @@ from app import (
     pages,
     requests_log,
     security,
+    visits,
     wording,
 )
 from app.problems import Problem, from_http_exception, json_response
@@ -30,11 +31,12 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.request_class = MemoryRequest
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_VISIT_BYTES=settings.max_visit_body_bytes,
         MAX_PHOTO_BYTES=settings.max_photo_bytes,
         MAX_UPLOAD_MB=settings.max_upload_mb,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # classes stay in the order of the task
-    for part in (pages, models, knowledge, api):
+    for part in (pages, visits, models, knowledge, api):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(HTTPException, show_http_exception)

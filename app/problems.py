@@ -34,6 +34,8 @@ CODES: dict[str, Code] = {
     "photo_type": Code(415, "the file's content is no JPEG, PNG or WebP photo"),
     "photo_missing": Code(422, "there is no file in the field photo"),
     "photo_several": Code(422, "there is more than one file in the field photo"),
+    "photos_count": Code(422, "there are fewer than two or more than twelve photos of a visit"),
+    "sites_count": Code(422, "there is not one site for each photo of a visit"),
     "photo_empty": Code(422, "the file has no content"),
     "photo_broken": Code(422, "the photo is damaged and cannot be decoded"),
     "photo_pixels": Code(422, "the photo has more pixels than are decoded"),

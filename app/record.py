@@ -64,29 +64,40 @@ def track_record(bundle: Bundle, with_details: bool, decision: str | None = None
 
 
 @dataclass(frozen=True)
-class Elsewhere:
-    """How the model did on photos of a source that it was not trained on, photo alone.
+class VisitRecord:
+    """How the odd one out did with simulated visits of real patients, as metrics.json has it.
 
-    cancer_auc: cancers against benign spots, with its 95 % interval. mean_confidence: of the most probable class.
+    found: share of visits with a melanoma in which the mark is on it; wrong: share of visits without one that have
+    a mark; by_oddity, by_score, by_chance: share in which the melanoma is the first by oddity, by cancer
+    probability and by a throw of dice; difference: of the first two; each with its 95 % interval.
     """
 
-    photos: int
-    cancer_auc: float
-    low: float
-    high: float
-    mean_confidence: float
+    patients: int
+    patients_with_melanoma: int
+    found: tuple[float, float, float]
+    wrong: tuple[float, float, float]
+    by_oddity: tuple[float, float, float]
+    by_score: tuple[float, float, float]
+    by_chance: tuple[float, float, float]
+    difference: tuple[float, float, float]
 
 
-def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
-    """What metrics.json says of a source, if it does."""
-    tested = metrics.get("elsewhere", {}).get(source, {})
-    found = tested.get("photo", {})
-    if "photos" not in tested or not {"cancer_auc", "cancer_auc_interval", "mean_confidence"} <= set(found):
+def visit_record(metrics: dict[str, Any]) -> VisitRecord | None:
+    """The record of the odd one out, if metrics.json has it."""
+    found = metrics.get("visits", {})
+    names = ("found", "wrong", "by_oddity", "by_score", "by_chance", "difference")
+    if not {"patients", "patients_with_melanoma", *names} <= set(found):
         return None
-    low, high = found["cancer_auc_interval"]
-    return Elsewhere(
-        int(tested["photos"]), float(found["cancer_auc"]), low, high, float(found["mean_confidence"])
+    return VisitRecord(
+        int(found["patients"]),
+        int(found["patients_with_melanoma"]),
+        *(_with_bounds(found[name]) for name in names),
     )
+
+
+def _with_bounds(found: dict[str, Any]) -> tuple[float, float, float]:
+    low, high = found["interval"]
+    return float(found["value"]), float(low), float(high)
 
 
 def training_data(metadata: dict[str, Any]) -> str | None:

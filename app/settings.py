@@ -12,6 +12,8 @@ from limits import parse_many
 from data_modelling.inference.errors import InputError
 
 MEGABYTE = 1024 * 1024
+LARGEST_VISIT_MB = 60  # all photos of a visit together, in MB of 1024 x 1024 bytes
+FEWEST_PHOTOS, MOST_PHOTOS = 2, 12  # of a visit
 FORM_OVERHEAD = 64 * 1024  # bytes of a form beside its photo: names, boundaries, the other fields
 
 
@@ -46,6 +48,11 @@ class Settings:
     def max_body_bytes(self) -> int:
         """Largest body of a request that is read."""
         return self.max_photo_bytes + FORM_OVERHEAD
+
+    @property
+    def max_visit_body_bytes(self) -> int:
+        """Largest body that is read where several photos may be sent."""
+        return max(self.max_photo_bytes, LARGEST_VISIT_MB * MEGABYTE) + FORM_OVERHEAD
 
     @property
     def is_public(self) -> bool:

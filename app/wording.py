@@ -273,6 +273,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(percent=percent, counted=counted, points=points)
     app.jinja_env.globals.update(
         statuses=STATUSES,
+        cautions=CAUTIONS,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
         refusals=REFUSALS,

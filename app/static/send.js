@@ -2,6 +2,7 @@
 // still there after an error or on the way back from the answer. Without it the browser sends the form by itself.
 const PATIENCE = 60; // seconds without any progress of the upload, or until the answer; data-patience overrides it
 const ANALYSING = "Analysing the photo…";
+const ANALYSING_SEVERAL = "Analysing the photos…";
 const pages = []; // the main part and title of each page shown so far, by the number in history.state
 let current = 0; // the number of the page that is shown
 
@@ -41,7 +42,7 @@ function send(form) {
   });
   request.upload.addEventListener("load", () => {
     wait();
-    say(form, ANALYSING);
+    say(form, form.dataset.analyse === "visit" ? ANALYSING_SEVERAL : ANALYSING);
   });
   request.addEventListener("load", ends(() => receive(form, request)));
   request.addEventListener("error", ends(() => complain("The photo could not be sent: there is no connection. Try again.")));
@@ -53,7 +54,8 @@ function send(form) {
 function busy(form) {
   form.dataset.sent = "yes";
   form.querySelector("button[type=submit]").setAttribute("aria-disabled", "true");
-  say(form, form.querySelector("[type=file]") ? "Uploading the photo…" : ANALYSING);
+  const several = form.dataset.analyse === "visit";
+  say(form, several ? "Uploading the photos…" : form.querySelector("[type=file]") ? "Uploading the photo…" : ANALYSING);
 }
 
 function rest(form) {
@@ -91,16 +93,18 @@ function showAnswer(title, main) {
   replaceMain(title, main);
 }
 
-// The form again, with what is wrong in it; the photo moves over, unless it is what is wrong.
+// The form again, with what is wrong in it; the photos move over, unless the one is what is wrong.
 function showErrors(form, title, main) {
-  const chosen = [...form.querySelectorAll("[type=file]")].find((input) => input.files.length);
+  const chosen = [...form.querySelectorAll("[type=file]")].filter((input) => input.files.length);
   const [x, y, size] = ["crop_x", "crop_y", "crop_size"].map((name) => form.elements[name]?.value);
   replaceMain(title, main);
-  const input = document.querySelector("#photo");
-  if (!chosen || document.querySelector(".status-refused")) return;
-  input.files = chosen.files;
+  if (!chosen.length || document.querySelector(".status-refused")) return;
   const crop = size ? { x: Number(x), y: Number(y), size: Number(size) } : null;
-  input.form.dispatchEvent(new CustomEvent("chosen", { detail: { file: input.files[0], crop } }));
+  for (const old of chosen) {
+    const input = document.getElementById(old.id === "camera" ? "photo" : old.id);
+    input.files = old.files;
+    input.form.dispatchEvent(new CustomEvent("chosen", { detail: { file: input.files[0], crop, input } }));
+  }
   document.querySelector("[data-photo-is-gone]")?.remove();
 }
 

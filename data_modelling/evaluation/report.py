@@ -4,9 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from data_modelling.evaluation import elsewhere, openings, plots
+from data_modelling.evaluation import elsewhere, odd_one_out, openings, plots
 from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.figures import figures
 from data_modelling.evaluation.fit_to_served import bars, fit_to_served
@@ -48,10 +46,9 @@ def write_report(folder: Path) -> dict[str, Any]:
     if (path := folder / "predictions" / elsewhere.NAME).exists():
         rows = elsewhere.read_elsewhere(path, metadata["task"])
         values["elsewhere"] = elsewhere.figures_elsewhere(rows, metadata)
-    if (path := folder / "predictions" / SEVERITY).exists():
-        values["severity"] = severity_figures(pd.read_csv(path))
-    if (folder / "predictions" / SCORES).exists():
-        values["gate"] = gate_figures(read_scores(folder))
+    visits = folder / "predictions" / odd_one_out.FILE
+    if visits.exists():
+        values["visits"] = odd_one_out.figures(odd_one_out.read_visits(visits))
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())

@@ -135,6 +135,20 @@ class Predictor:
             return answer
         return replace(answer, explanation=self._explained(photo, details, answer, explain))
 
+    def answer_and_embedding(
+        self, data: bytes, details: Details, dermatoscope: bool | None = None
+    ) -> tuple[Answer, NDArray[np.float32]]:
+        """The answer to one photo and the network's embedding of it (D,), for comparing photos of one patient."""
+        photo = read_photo(data, self.edge)
+        answer = self._judge(self.logits(photo, details), dermatoscope)
+        return answer, self._run("embedding", photo, details)[0]
+
+    @property
+    def odd_ratio(self) -> float | None:
+        """The oddity from which on a spot is marked as unlike the patient's others, if the bundle says it."""
+        ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
+        return None if ratio is None else float(ratio)
+
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """Logits (1, classes) of one photo (edge, edge, 3).
 
