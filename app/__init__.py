@@ -9,10 +9,13 @@ from app import (
     assets,
     bodies,
     bundles,
+    counters,
+    history,
     knowledge,
     languages,
     limits,
     models,
+    openapi,
     pages,
     requests_log,
     security,
@@ -36,17 +39,19 @@ def create_app(settings: Settings | None = None) -> Flask:
         MAX_UPLOAD_MB=settings.max_upload_mb,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # classes stay in the order of the task
-    for part in (pages, visits, models, knowledge, api):
+    for part in (pages, visits, models, knowledge, history, openapi, api):
         app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(HTTPException, show_http_exception)
     languages.init_app(app)
     requests_log.init_app(app)  # first, so that the time of a refused request is measured too
+    counters.init_app(app, settings)
     security.init_app(app, settings)
     bodies.init_app(app)
     limits.init_app(app, settings)
     assets.init_app(app)
     wording.init_app(app)
+    history.init_app(app)
     analysis.init_app(app)
     bundles.init_app(app, settings)
     scores.init_app(app, settings)

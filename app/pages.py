@@ -84,6 +84,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
         example=example,
+        submitted_site=submission.details.site,
     )
 
 

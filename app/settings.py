@@ -35,9 +35,7 @@ class Settings:
     trusted_proxies: int = 0  # reverse proxies in front whose X-Forwarded-* headers are believed, a count
     trusted_hosts: tuple[str, ...] = ()  # host names that are answered, separated by commas; empty is any
     max_upload_mb: int = 20  # largest photo, in MB of 1024 x 1024 bytes
-    score_log: str = (
-        "off"  # csv file that each answer's day, probabilities and nearness are added to, or "off"
-    )
+    metrics: bool = False  # whether /metrics shows counts of requests to this machine; "on" or "off"
 
     @property
     def max_photo_bytes(self) -> int:
@@ -108,13 +106,10 @@ def _rate(name: str, text: str) -> str:
     return text
 
 
-def _file(name: str, text: str) -> str:
-    if text.lower() == "off":
-        return "off"
-    path = Path(text).expanduser()
-    if path.is_dir() or not path.parent.is_dir():
-        raise SettingError(f'{name} must be a file in a folder that is there, or "off", not {text!r}.')
-    return str(path)
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise SettingError(f'{name} must be "on" or "off", not {text!r}.')
+    return text.lower() == "on"
 
 
 def _hosts(_name: str, text: str) -> tuple[str, ...]:
@@ -130,5 +125,5 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "trusted_proxies": _whole(0, 10),
     "trusted_hosts": _hosts,
     "max_upload_mb": _whole(1, 200),
-    "score_log": _file,
+    "metrics": _switch,
 }

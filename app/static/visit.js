@@ -1,4 +1,6 @@
 // Several photos of one person: chosen all at once they fill the rows of the form, each with a small picture.
+import { _ } from "./words.js";
+
 const drawn = new WeakMap(); // the address of the picture of each field
 
 function enhance(root) {
@@ -29,7 +31,7 @@ function spread(form, inputs, files) {
   });
   const left = Math.max(0, files.length - free.length);
   form.querySelector("[data-photo-words]").textContent = left
-    ? `There was no room for ${left} of the photos.`
+    ? _("There was no room for {count} of the photos.", { count: left })
     : "";
 }
 

@@ -20,7 +20,7 @@ def test_every_setting_is_read():
         "TRUSTED_PROXIES": "2",
         "TRUSTED_HOSTS": "a.example, b.example:8000,",
         "MAX_UPLOAD_MB": "5",
-        "SCORE_LOG": "/tmp/scores.csv",
+        "METRICS": "on",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
     assert from_environment(environ) == Settings(
@@ -32,7 +32,7 @@ def test_every_setting_is_read():
         trusted_proxies=2,
         trusted_hosts=("a.example", "b.example:8000"),
         max_upload_mb=5,
-        score_log="/tmp/scores.csv",
+        metrics=True,
     )
 
 
@@ -50,8 +50,7 @@ def test_every_setting_is_read():
         ("TRUSTED_PROXIES", "one"),
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
-        ("SCORE_LOG", "/tmp"),
-        ("SCORE_LOG", "/no/such/folder/scores.csv"),
+        ("METRICS", "yes"),
     ],
 )
 def test_a_bad_value_is_one_sentence_with_its_name(name, value):

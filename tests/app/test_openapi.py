@@ -1,0 +1,70 @@
+"""The OpenAPI document against the running app: what it says is what happens."""
+
+import json
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from schemathesis.checks import CHECKS  # noqa: F401 - loaded so that call_and_validate runs all of them
+
+from app import create_app
+from app.openapi import openapi
+from app.problems import CODES
+from app.settings import Settings
+from tests.app.conftest import photo
+from tests.app.tiny_bundle import make_tiny_bundle
+
+PHOTOS = [photo("red"), photo("lime", kind="PNG"), photo("blue", kind="WEBP")]
+for media_type in ("image/jpeg", "image/png", "image/webp"):
+    schemathesis.openapi.media_type(media_type, st.sampled_from(PHOTOS))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("models")
+    make_tiny_bundle(folder / "ham10000")
+    app = create_app(Settings(bundles=folder, rate_limit="off"))
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+
+
+schema = schemathesis.pytest.from_fixture("api")
+
+
+@schema.parametrize()
+@settings(
+    max_examples=25,
+    deadline=None,
+    derandomize=True,  # the same examples every time
+    suppress_health_check=list(HealthCheck),
+)
+def test_the_app_does_what_its_document_says(case):
+    case.call_and_validate()
+
+
+def test_every_address_of_the_api_is_in_the_document_and_no_other(app):
+    rules = {
+        str(rule).replace("<", "{").replace(">", "}"): rule.methods - {"HEAD", "OPTIONS"}
+        for rule in app.url_map.iter_rules()
+        if str(rule).startswith("/api/v1") or str(rule) == "/healthz"
+    }
+    documented = {path: {method.upper() for method in methods} for path, methods in openapi(20)["paths"].items()}
+    assert documented == rules
+
+
+def test_every_code_is_in_the_document():
+    schemas = openapi(20)["components"]["schemas"]
+    assert schemas["Fault"]["properties"]["code"]["enum"] == list(CODES)
+
+
+def test_the_document_is_served_and_shown(client: FlaskClient):
+    served = client.get("/api/openapi.json").json
+    assert served == json.loads(json.dumps(openapi(20)))
+    text = client.get("/api").text
+    for path, methods in served["paths"].items():
+        for method, operation in methods.items():
+            assert f"{method.upper()} {path}" in text
+            assert operation["summary"] in text
+    for code in CODES:
+        assert f"<code>{code}</code>" in text
