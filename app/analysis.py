@@ -11,6 +11,7 @@ from PIL import Image
 
 from app.bundles import current_bundles
 from app.forms import Submission
+from app.languages import say as _
 from app.problems import from_input_error, problem
 from app.refusals import raise_if_refused
 from app.scores import log_scores
@@ -38,7 +39,7 @@ def analyse(submission: Submission) -> Answer:
     """
     predictor = current_bundles().predictor(submission.bundle)
     if HEATMAP in submission.explain and not predictor.has_heatmap:
-        raise problem("explain_unavailable", "This bundle has no heat map; leave heatmap out.", "explain")
+        raise problem("explain_unavailable", _("This bundle has no heat map; leave heatmap out."), "explain")
     with _bad_input_as_problem():
         answer = predictor.answer(
             submission.photo,
@@ -71,7 +72,9 @@ def slot() -> Iterator[None]:
     """A place among those whose photo is taken from its form and decoded. Raises Problem when all stay busy."""
     slots: BoundedSemaphore = current_app.extensions["slots"]
     if not slots.acquire(timeout=PATIENCE):
-        raise problem("busy", "Too many photos are being read just now. Try again.", retry_after=RETRY_AFTER)
+        raise problem(
+            "busy", _("Too many photos are being read just now. Try again."), retry_after=RETRY_AFTER
+        )
     try:
         yield
     finally:

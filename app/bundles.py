@@ -10,6 +10,7 @@ from typing import cast
 
 from flask import Flask, current_app
 
+from app.languages import say as _
 from app.problems import problem
 from app.settings import Settings
 from data_modelling.inference.bundle import Bundle, load_bundle
@@ -75,7 +76,9 @@ class Bundles:
         if name not in self._valid:
             known = ", ".join(self._valid) or "none"
             raise problem(
-                "bundle_unknown", f"There is no such bundle; the valid ones are: {known}.", "bundle"
+                "bundle_unknown",
+                _("There is no such bundle; the valid ones are: %(known)s.", known=known),
+                "bundle",
             )
         with self._lock:
             if self._other is None or self._other.bundle.folder.name != name:
@@ -88,7 +91,7 @@ class Bundles:
         if predictor is None:
             raise problem(
                 "model_unavailable",
-                "No valid model is installed, so no photo can be answered.",
+                _("No valid model is installed, so no photo can be answered."),
                 retry_after=RETRY_AFTER,
             )
         return predictor

@@ -12,6 +12,7 @@ from threading import Lock
 
 from flask import Flask, Response, g, request
 
+from app.languages import say as _
 from app.problems import problem
 from app.settings import Settings
 
@@ -67,7 +68,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
     def metrics() -> Response:
         if not is_local():
-            raise problem("not_found", "There is nothing at this address.")
+            raise problem("not_found", _("There is nothing at this address."))
         return Response(counters.text(), content_type=MEDIA_TYPE)
 
     app.after_request(finish)

@@ -9,7 +9,8 @@ from typing import TypeVar
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.problems import Fault, Problem, problem
+from app.languages import say as _
+from app.problems import Problem, from_field_error, problem, too_large
 from app.settings import FEWEST_PHOTOS, MEGABYTE, MOST_PHOTOS
 from app.uploads import content
 from data_modelling.inference.details import Details, parse_details, parse_site
@@ -53,11 +54,13 @@ class VisitSubmission:
 def require_multipart(request: Request, max_bytes: int, what: str = "photo") -> None:
     """Parse the body. Raises Problem unless it is a well-formed multipart form within the limits."""
     if request.mimetype != "multipart/form-data":
-        raise problem("not_multipart", "Send the photo as multipart/form-data, in the field photo.")
+        raise problem("not_multipart", _("Send the photo as multipart/form-data, in the field photo."))
     try:
         request.form  # noqa: B018 - the first access parses the body
     except ValueError as error:
-        raise problem("malformed", "The form is not well-formed: its parts cannot be told apart.") from error
+        raise problem(
+            "malformed", _("The form is not well-formed: its parts cannot be told apart.")
+        ) from error
     except RequestEntityTooLarge as error:
         raise _too_large(max_bytes, what) from error
 
@@ -75,7 +78,7 @@ def read_submission(request: Request, max_photo_bytes: int) -> Submission:
     if photo is not None and len(photo) > max_photo_bytes:
         raise _too_large(max_photo_bytes)
     if errors or photo is None:
-        raise Problem(Fault(error.code, str(error), error.field) for error in errors)
+        raise Problem(from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
     return Submission(photo, details, crop, dermatoscope, bundle, explain or frozenset())
 
@@ -94,7 +97,7 @@ def read_visit(request: Request) -> VisitSubmission:
     errors += details_errors
     errors += [error for error in _repeated(request) if error.field != "site"]
     if errors:
-        raise Problem(Fault(error.code, str(error), error.field) for error in errors)
+        raise Problem(from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
     return VisitSubmission(tuple(data for data, _ in pairs), tuple(sites), details, dermatoscope, bundle)
 
@@ -106,7 +109,11 @@ def _photos_and_sites(request: Request) -> list[tuple[bytes, str]]:
     chosen = [index for index, (name, data) in enumerate(parts) if name or data]
     if not FEWEST_PHOTOS <= len(chosen) <= MOST_PHOTOS:
         raise FieldError(
-            "photo", "photos_count", f"Choose {FEWEST_PHOTOS} to {MOST_PHOTOS} photos of one person."
+            "photo",
+            "photos_count",
+            "Choose %(fewest)s to %(most)s photos of one person.",
+            fewest=FEWEST_PHOTOS,
+            most=MOST_PHOTOS,
         )
     if len(sites) not in (len(parts), len(chosen)):
         raise FieldError("site", "sites_count", "Send one site for each photo, in the same order, or none.")
@@ -125,7 +132,7 @@ def _attempt(read: Callable[[], Value], errors: list[FieldError]) -> Value | Non
 
 def _repeated(request: Request) -> list[FieldError]:
     return [
-        FieldError(field, "field_repeated", f"{field} is there more than once; send one.")
+        FieldError(field, "field_repeated", "%(name)s is there more than once; send one.", name=field)
         for field in TEXT_FIELDS
         if len(request.form.getlist(field)) > 1
     ]
@@ -166,6 +173,8 @@ def _too_large(max_bytes: int, what: str = "photo") -> Problem:
     limit = max_bytes // MEGABYTE
     if what == "photos":
         return problem(
-            "too_large", f"The photos together are too large: at most {limit} MB are accepted.", "photo"
+            "too_large",
+            _("The photos together are too large: at most %(limit)s MB are accepted.", limit=limit),
+            "photo",
         )
-    return problem("too_large", f"The photo is too large: at most {limit} MB are accepted.", "photo")
+    return too_large(limit)

@@ -1,9 +1,8 @@
 """The languages of the page: chosen by `?lang=`, else by what the browser prefers. No cookie remembers it."""
 
-from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, current_app, has_request_context, request, url_for
+from flask import Flask, Response, has_request_context, request, url_for
 from flask_babel import Babel, format_decimal, get_locale, gettext
 
 LANGUAGES = {"en": "English", "de": "Deutsch"}  # each in its own words
@@ -15,8 +14,8 @@ def init_app(app: Flask) -> None:
     Babel(app, locale_selector=selected)
     app.url_defaults(carry)
     app.after_request(vary)
-    app.jinja_env.globals.update(languages=LANGUAGES, language=language, in_language=in_language, script_words=script_words)
-    app.jinja_env.filters.update(decimal=decimal)
+    app.jinja_env.globals.update(languages=LANGUAGES, language=language, in_language=in_language)
+    app.jinja_env.filters.update(decimal=decimal, sentence=sentence, in_sentence=in_sentence)
 
 
 def selected() -> str:
@@ -71,11 +70,14 @@ def in_language(name: str) -> str:
     return url_for(request.endpoint, **(request.view_args or {}), lang=name)
 
 
-def script_words() -> str:
-    """The address of the scripts' messages in this language; empty for English, which the scripts are written in."""
-    name = f"words.{language()}.json"
-    static = Path(current_app.static_folder or "")
-    return str(current_app.jinja_env.globals["asset"](name)) if (static / name).is_file() else ""
+def sentence(text: str) -> str:
+    """With a capital at its beginning, and the rest as it is: German nouns have capitals too."""
+    return text[:1].upper() + text[1:]
+
+
+def in_sentence(name: str) -> str:
+    """A name in the middle of a sentence; German nouns keep their capital."""
+    return name if language() == "de" else name.lower()
 
 
 def decimal(value: float, digits: int = 3) -> str:

@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.assets import ASK_AGAIN, FOR_GOOD
 from app.bundles import current_bundles
 from app.figures import parts
+from app.languages import say as _
 from app.plots import FOLDER, plots
 from app.problems import problem
 from app.record import cost, track_record, training_data
@@ -39,10 +40,10 @@ def plot(name: str, file: str) -> Response:
     expected = bundle.sums.get(FOLDER + file)
     path = bundle.folder / FOLDER / file
     if expected is None or path.suffix != ".png" or not path.is_file():
-        raise problem("not_found", "This bundle has no such plot.")
+        raise problem("not_found", _("This bundle has no such plot."))
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != expected:
-        raise problem("not_found", "This plot was altered since the app was started.")
+        raise problem("not_found", _("This plot was altered since the app was started."))
     response = Response(data, mimetype="image/png")
     response.headers["Cache-Control"] = FOR_GOOD if request.args.get("v") == expected[:12] else ASK_AGAIN
     return response
@@ -51,7 +52,7 @@ def plot(name: str, file: str) -> Response:
 def _bundle(name: str) -> Bundle:
     bundle = current_bundles().valid.get(name)
     if bundle is None:
-        raise problem("model_unknown", "There is no valid bundle of this name.")
+        raise problem("model_unknown", _("There is no valid bundle of this name."))
     return bundle
 
 

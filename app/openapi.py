@@ -163,7 +163,12 @@ def _health() -> Schema:
 
 
 def _photo(description: str) -> Schema:
-    return {"type": "string", "contentMediaType": "image/jpeg", "format": "binary", "description": description}
+    return {
+        "type": "string",
+        "contentMediaType": "image/jpeg",
+        "format": "binary",
+        "description": description,
+    }
 
 
 def _details() -> Schema:
@@ -235,12 +240,17 @@ def _responses() -> Schema:
 
 
 def _retry_after() -> Schema:
-    return {"description": "Seconds after which to try again.", "schema": {"type": "string", "pattern": r"^\d+$"}}
+    return {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "string", "pattern": r"^\d+$"},
+    }
 
 
 def _schemas() -> Schema:
     class_codes = sorted({diagnosis.code for task in TASKS.values() for diagnosis in task})
-    model = _object({"name": TEXT, "version": TEXT, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}})
+    model = _object(
+        {"name": TEXT, "version": TEXT, "sha256": {"type": "string", "pattern": "^[0-9a-f]{64}$"}}
+    )
     return {
         "Answer": _object(
             {
@@ -286,9 +296,7 @@ def _schemas() -> Schema:
             }
         ),
         "FailedPhoto": _object({"photo": COUNT, "problem": _ref("Problem")}),
-        "Models": _object(
-            {"default": TEXT, "models": {"type": "array", "items": _object(_summary())}}
-        ),
+        "Models": _object({"default": TEXT, "models": {"type": "array", "items": _object(_summary())}}),
         "Model": _object({**_summary(), "metadata": {"type": "object"}, "metrics": {"type": "object"}}),
         "Health": _object({"status": {"const": "ok"}, "bundle": TEXT, "version": TEXT}),
         "Problem": _object(

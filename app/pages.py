@@ -12,10 +12,11 @@ from app.analysis import analyse, preview, slot
 from app.bundles import current_bundles
 from app.examples import EXAMPLES, Example
 from app.forms import Submission, read_submission, require_multipart
+from app.languages import say as _
 from app.overlays import overlays
 from app.problems import Problem, problem
 from app.record import cost, track_record, training_data
-from app.wording import REFUSALS, decided, doubts_of, known, limits_of, map_in_words, sets_of
+from app.wording import REFUSALS, REGIONS, decided, known, limits_of, map_in_words
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation import DETAILS, HEATMAP
 from data_modelling.inference.heatmap import Heatmap
@@ -56,7 +57,9 @@ def _example(typed: Mapping[str, str]) -> Example | None:
     if name is None:
         return None
     if name not in EXAMPLES:
-        raise problem("example_unknown", f"The examples are: {', '.join(EXAMPLES)}.", "example")
+        raise problem(
+            "example_unknown", _("The examples are: %(names)s.", names=", ".join(EXAMPLES)), "example"
+        )
     return EXAMPLES[name]
 
 
@@ -84,7 +87,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
         example=example,
-        submitted_site=submission.details.site,
+        kept_site=REGIONS.get(submission.details.site or ""),
     )
 
 

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.languages import counted
+from app.languages import say as _
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
 
@@ -106,4 +108,9 @@ def training_data(metadata: dict[str, Any]) -> str | None:
     if not {"sources", "photos", "groups"} <= set(data):
         return None
     sources = ", ".join(str(source) for source in data["sources"])
-    return f"{int(data['photos']):,} photos of {int(data['groups']):,} lesions from {sources}"
+    return _(
+        "%(photos)s photos of %(lesions)s lesions from %(sources)s",
+        photos=counted(int(data["photos"])),
+        lesions=counted(int(data["groups"])),
+        sources=sources,
+    )

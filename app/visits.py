@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from app.analysis import photo_as_url, slot
 from app.bundles import current_bundles
 from app.forms import VisitSubmission, read_visit, require_multipart
-from app.problems import Problem, from_input_error, problem
+from app.problems import Problem, from_input_error, too_large
 from app.record import VisitRecord, visit_record
 from app.settings import LARGEST_VISIT_MB, MEGABYTE, MOST_PHOTOS
 from app.wording import REGIONS
@@ -157,11 +157,7 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
 def _check_size(data: bytes) -> None:
     largest: int = current_app.config["MAX_PHOTO_BYTES"]
     if len(data) > largest:
-        raise problem(
-            "too_large",
-            f"The photo is too large: at most {largest // MEGABYTE} MB are accepted.",
-            "photo",
-        )
+        raise too_large(largest // MEGABYTE)
 
 
 def _compared(predictor: Predictor, spots: list[Spot], embeddings: dict[int, NDArray[np.float32]]) -> Visit:

@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.forms import Submission
 from app.languages import counted
+from app.languages import say as _
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
@@ -72,7 +73,7 @@ DERMATOSCOPE_NOT_KNOWN = (
     "If it was not, these numbers are not reliable."
 )
 FEW_PIXELS = (
-    "The square that was analysed has only {side} x {side} pixels. The model looks at {edge} x {edge}, "
+    "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x %(edge)s, "
     "so it saw a blown-up picture."
 )
 # Faults of the photo itself: the page shows them as a refusal, with how to take a better photo.
@@ -151,20 +152,21 @@ NOT_KNOWN = "not known"
 def percent(probability: float) -> str:
     """Whole per cent; never 0 % or 100 %, which a model cannot know."""
     if probability < 0.01:
-        return f"under 1{NARROW_SPACE}%"
+        return _("under %(share)s", share=f"1{NARROW_SPACE}%")
     if probability > 0.99:
-        return f"over 99{NARROW_SPACE}%"
+        return _("over %(share)s", share=f"99{NARROW_SPACE}%")
     return f"{100 * probability:.0f}{NARROW_SPACE}%"
 
 
 def known(details: Details, dermatoscope: bool | None) -> dict[str, str]:
     """What was said about the photo, in words, as it was understood."""
-    through = {True: "yes", False: "no", None: NOT_KNOWN}
+    not_known = _("not known")
+    through = {True: _("yes"), False: _("no"), None: not_known}
     return {
-        "Taken through a dermatoscope": through[dermatoscope],
-        "Age": NOT_KNOWN if details.age is None else f"{details.age:g} years",
-        "Sex": details.sex or NOT_KNOWN,
-        "Place on the body": REGIONS.get(details.site or "", NOT_KNOWN),
+        _("Taken through a dermatoscope"): through[dermatoscope],
+        _("Age"): not_known if details.age is None else _("%(age)s years", age=f"{details.age:g}"),
+        _("Sex"): _(details.sex or NOT_KNOWN),
+        _("Place on the body"): _(REGIONS.get(details.site or "", NOT_KNOWN)),
     }
 
 
@@ -172,9 +174,10 @@ def points(probability: float, before: float) -> str:
     """A change in percentage points, in words; of the rounded figures, so that it fits what stands beside it."""
     change = round(100 * probability) - round(100 * before)
     if change == 0:
-        return "no change" if probability == before else "hardly any change"
-    unit = "point" if abs(change) == 1 else "points"
-    return f"{abs(change)}{NARROW_SPACE}{unit} {'more' if change > 0 else 'less'}"
+        return _("no change") if probability == before else _("hardly any change")
+    unit = _("point") if abs(change) == 1 else _("points")
+    amount = f"{abs(change)}{NARROW_SPACE}{unit}"
+    return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
 
 
 def limits_of(
@@ -184,15 +187,11 @@ def limits_of(
 
     side: of the analysed square, in pixels of the photo. edge: what the model looks at. metrics: of the bundle.
     """
-    found = []
-    for code, caution in CAUTIONS.items():
-        if code in answer.reasons:
-            seen = f"{PHONE_AS_SEEN[submission.dermatoscope]} " if code == "phone_photo" else ""
-            found.append(f"{seen}{caution}{_measured(code, metrics)}")
-    if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
-        found.append(DERMATOSCOPE_NOT_KNOWN)
+    found = [_(CAUTIONS[code]) for code in answer.reasons if code in CAUTIONS]
+    if submission.dermatoscope is None:
+        found.append(_(DERMATOSCOPE_NOT_KNOWN))
     if side < edge:
-        found.append(FEW_PIXELS.format(side=side, edge=edge))
+        found.append(_(FEW_PIXELS, side=side, edge=edge))
     return found
 
 
@@ -252,15 +251,21 @@ def map_in_words(heatmap: Heatmap, code: str) -> str:
     """Where the evidence for a class lies, in one or two sentences."""
     found = heatmap.classes[code]
     if found.centre is None:
-        return "Nothing in the photo speaks for this class more than for the average class."
-    place = "the centre" if found.centre >= MOSTLY else "the edges" if found.centre <= 1 - MOSTLY else ""
-    words = f"Mostly {place}" if place else "Centre and edges alike"
+        return _("Nothing in the photo speaks for this class more than for the average class.")
+    if found.centre >= MOSTLY:
+        words = _("Mostly the centre")
+    elif found.centre <= 1 - MOSTLY:
+        words = _("Mostly the edges")
+    else:
+        words = _("Centre and edges alike")
     if found.darker is not None:
         inside, area = percent(found.darker), percent(heatmap.darker_area)
-        words += f"; {inside} inside the darker area, which is {area} of the picture"
+        words += _(
+            "; %(inside)s inside the darker area, which is %(area)s of the picture", inside=inside, area=area
+        )
     amounts = {code: sum(map(sum, one.evidence)) for code, one in heatmap.classes.items()}
     little = amounts[code] < LITTLE * max(amounts.values())
-    return f"{words}.{' There is little that speaks for this class.' if little else ''}"
+    return f"{words}. {_('There is little that speaks for this class.')}" if little else f"{words}."
 
 
 def decided(answer: Answer) -> ClassProbability:

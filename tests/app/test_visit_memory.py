@@ -23,7 +23,9 @@ SIZE = (4000, 3000)  # pixels: twelve megapixels
 def large() -> bytes:
     """Just under five MB, as a phone writes it: a smooth picture with some noise."""
     rng = np.random.default_rng(12)
-    smooth = Image.fromarray(rng.integers(60, 200, (30, 40, 3), np.uint8)).resize(SIZE, Image.Resampling.BICUBIC)
+    smooth = Image.fromarray(rng.integers(60, 200, (30, 40, 3), np.uint8)).resize(
+        SIZE, Image.Resampling.BICUBIC
+    )
     noise = rng.normal(0, 9, (SIZE[1], SIZE[0], 1))
     file = BytesIO()
     pixels = np.clip(np.asarray(smooth) + noise, 0, 255).astype(np.uint8)

@@ -59,7 +59,9 @@ def keep(driver: Chrome) -> None:
     fill_in(driver)
     box = wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
     box.find_element(By.TAG_NAME, "button").click()
-    wait_for(driver, lambda _: "Kept in this browser" in box.find_element(By.CSS_SELECTOR, "[role=status]").text)
+    wait_for(
+        driver, lambda _: "Kept in this browser" in box.find_element(By.CSS_SELECTOR, "[role=status]").text
+    )
 
 
 def open_history(driver: Chrome, site) -> None:

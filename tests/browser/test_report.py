@@ -45,7 +45,15 @@ def test_what_is_printed_is_what_the_answer_says(browser):
         emulate_print(browser, on=False)
     assert visible == shown
     assert buttons == []
-    for words in ("Number of this report", "UTC", "50 years", "female", "arm or hand", "Limits", "version 1.0"):
+    for words in (
+        "Number of this report",
+        "UTC",
+        "50 years",
+        "female",
+        "arm or hand",
+        "Limits",
+        "version 1.0",
+    ):
         assert words in text
 
 
