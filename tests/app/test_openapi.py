@@ -42,12 +42,30 @@ def test_the_app_does_what_its_document_says(api, path, method, mode):
     @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(case=operation.as_strategy(generation_mode=mode))
     def check(case):
+        if mode is GenerationMode.POSITIVE:
+            say_what_a_schema_cannot(case)
         case.call_and_validate()
 
     try:
         check()
     except Unsatisfiable:
         assert mode is GenerationMode.NEGATIVE  # nothing can be wrong where nothing is sent
+
+
+def say_what_a_schema_cannot(case) -> None:
+    """A crop has all three fields and lies inside the photo; a visit has photos enough, and a site for each."""
+    if not isinstance(case.body, dict):
+        return
+    body = {name: value for name, value in case.body.items() if not name.startswith("crop_")}
+    if case.path == "/api/v1/visits":
+        sites = body.pop("site", [])
+        body["photo"] = [*PHOTOS, PHOTOS[0]][: max(2, min(4, len(sites)))]
+        if len(sites) == len(body["photo"]):
+            body["site"] = sites
+    elif len(body) < len(case.body):
+        body |= {"crop_x": "0", "crop_y": "0", "crop_size": "1"}
+    body.pop("bundle", None)  # any text may be the name of a bundle; this app has one
+    case.body = body
 
 
 def test_every_address_of_the_api_is_in_the_document_and_no_other(app):
