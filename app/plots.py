@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import Cell, Table, Value, confusion, subgroup_name, subgroups
+from app.figures import Cell, Table, confusion, subgroup_name, subgroups
 from app.languages import counted, decimal
 from app.languages import say as _
+from app.other_plots import OTHERS
+from app.scores import scores_of, share
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.decision import cancer_columns, melanoma_column, probabilities
+from data_modelling.inference.decision import cancer_columns, melanoma_column
 from data_modelling.inference.diagnoses import codes
 
 FOLDER = "plots/"
@@ -83,7 +82,7 @@ def _confusion(bundle: Bundle) -> tuple[str, str, Table | None]:
 def _roc(bundle: Bundle) -> tuple[str, str, Table | None]:
     title = _("Found against wrongly flagged (ROC curves)")
     found = bundle.metrics.get(OUT_OF_FOLD, {}).get("operating_points", {})
-    scores = _scores(bundle)
+    scores = scores_of(bundle)
     if not {"cancer", "melanoma"} <= set(found) or scores is None:
         return title, "", None
     said = _(
@@ -100,7 +99,7 @@ def _roc(bundle: Bundle) -> tuple[str, str, Table | None]:
         (probability[:, melanoma], labels == melanoma),
     )
     rows = tuple(
-        (_percent(rate), *(_percent(sensitivity_at(rate, *question)) for question in questions))
+        (share(rate), *(share(sensitivity_at(rate, *question)) for question in questions))
         for rate in SPECIFICITIES
     )
     columns = (
@@ -122,7 +121,7 @@ def sensitivity_at(specificity: float, score: NDArray[np.float64], positive: NDA
 def _reliability(bundle: Bundle) -> tuple[str, str, Table | None]:
     title = _("How far its probabilities can be believed (reliability)")
     figures = bundle.metrics.get(OUT_OF_FOLD, {}).get("photo", {})
-    scores = _scores(bundle)
+    scores = scores_of(bundle)
     if "expected_calibration_error" not in figures or scores is None:
         return title, "", None
     said = _(
@@ -138,10 +137,10 @@ def _reliability(bundle: Bundle) -> tuple[str, str, Table | None]:
         )
     rows = tuple(
         (
-            _("%(low)s to %(high)s", low=_percent(low), high=_percent(high)),
+            _("%(low)s to %(high)s", low=share(low), high=share(high)),
             str(count),
-            _percent(sure),
-            _percent(right),
+            share(sure),
+            share(right),
         )
         for low, high, count, sure, right in reliability_bins(*scores)
     )
@@ -243,41 +242,14 @@ KNOWN: dict[str, Words] = {
     "confusion_matrix.png": _confusion,
     "roc.png": _roc,
     "reliability.png": _reliability,
+    **OTHERS,
     "subgroups.png": _subgroups,
     "learning_curves.png": _learning_curves,
     "architecture.png": _architecture,
 }
 
 
-def _scores(bundle: Bundle) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
-    """Class indices (N,) and probabilities (N, classes) of the out-of-fold photos alone, from predictions/."""
-    name = "predictions/out_of_fold.csv"
-    if name not in bundle.sums:
-        return None
-    temperature = float(bundle.metadata["temperature"])
-    return _read_scores(bundle.folder / name, bundle.sums[name], codes(bundle.task), temperature)
-
-
-@lru_cache(maxsize=4)
-def _read_scores(
-    path: Path, _version: str, classes: tuple[str, ...], temperature: float
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Read once for each version of the file."""
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    labels = np.array([classes.index(row["truth"]) for row in rows])
-    logits = np.array([[float(row[f"photo_{code}"]) for code in classes] for row in rows])
-    return labels, probabilities(logits, temperature)
-
-
 def _json(bundle: Bundle, name: str) -> Any:
     if name not in bundle.sums:
         return None
     return json.loads((bundle.folder / name).read_text(encoding="utf-8"))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
-
-
-__all__ = ["Plot", "Value", "plots"]

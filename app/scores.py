@@ -1,27 +1,43 @@
-"""The log of what was answered, where SCORE_LOG asks for one: day, probabilities and nearness, nothing else."""
+"""The out-of-fold scores of a bundle, for tables that metrics.json does not have."""
 
+from __future__ import annotations
+
+import csv
+from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, current_app
+import numpy as np
+from numpy.typing import NDArray
 
-from app.bundles import current_bundles
-from app.settings import Settings
-from data_modelling.inference.predictor import Answer
-from data_modelling.inference.score_log import ScoreLog
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.decision import probabilities
+from data_modelling.inference.diagnoses import codes
 
-
-def init_app(app: Flask, settings: Settings) -> None:
-    """Open the log for the classes of the default bundle; None where it is off or nothing can be answered."""
-    bundle = app.extensions["bundles"].valid.get(settings.bundle)
-    is_on = settings.score_log != "off" and bundle is not None
-    app.extensions["scores"] = (
-        ScoreLog(Path(settings.score_log).expanduser(), bundle.metadata["classes"]) if is_on else None
-    )
-    app.jinja_env.globals["score_log"] = is_on
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
 
 
-def log_scores(answer: Answer) -> None:
-    """Add an answer of the default bundle to the log, if there is one."""
-    scores: ScoreLog | None = current_app.extensions["scores"]
-    if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
-        scores.append(answer.probabilities, answer.nearness)
+def scores_of(bundle: Bundle) -> tuple[NDArray[np.int64], NDArray[np.float64]] | None:
+    """Class indices (N,) and probabilities (N, classes) of the out-of-fold photos alone, from predictions/."""
+    name = "predictions/out_of_fold.csv"
+    if name not in bundle.sums:
+        return None
+    temperature = float(bundle.metadata["temperature"])
+    return _read_scores(bundle.folder / name, bundle.sums[name], codes(bundle.task), temperature)
+
+
+@lru_cache(maxsize=4)
+def _read_scores(
+    path: Path, _version: str, classes: tuple[str, ...], temperature: float
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """Read once for each version of the file."""
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    labels = np.array([classes.index(row["truth"]) for row in rows])
+    logits = np.array([[float(row[f"photo_{code}"]) for code in classes] for row in rows])
+    return labels, probabilities(logits, temperature)
+
+
+def share(part: float) -> str:
+    """Whole per cent."""
+    return f"{100 * part:.0f}\N{NO-BREAK SPACE}%"

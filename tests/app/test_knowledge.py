@@ -34,7 +34,7 @@ def test_every_class_of_every_task_is_explained():
 def test_every_level_is_a_flag_and_every_class_stands_in_one(client: FlaskClient):
     assert [flag for flag, _, _ in LEVELS] == ["benign", "may_become_cancer", "cancer"]
     assert set(FLAG_TEXTS) - {flag for flag, _, _ in LEVELS} == {"unknown"}
-    cells = re.findall(r'data-label="Classes">([^<]*)<', client.get("/diagnoses").text)
+    cells = re.findall(r'data-label="Classes"><span class="code">([^<]*)<', client.get("/diagnoses").text)
     assert cells == ["NV, BKL, DF, VASC", "\N{EN DASH}", "MEL, BCC, AKIEC"]
 
 

@@ -9,7 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.plots import reliability_bins, sensitivity_at
+from app.plots import KNOWN, reliability_bins, sensitivity_at
+from app.scores import scores_of
 from app.settings import Settings
 from data_modelling.inference.bundle import load_bundle, write_sums
 
@@ -73,7 +74,6 @@ def test_every_plot_has_a_sentence_a_table_and_a_larger_picture(committed: Flask
     text = committed.get("/model").text
     sections = text.split('<section class="plot"')[1:]
     files = {path.name for path in (COMMITTED / "ham10000" / "plots").glob("*.png")}
-    known = ("confusion_matrix", "roc", "reliability", "subgroups", "learning_curves", "architecture")
     seen = set()
     for section in sections:
         address = re.search(r'<a class="larger" href="([^"]+)"><img src="([^"]+)"', section)
@@ -81,7 +81,7 @@ def test_every_plot_has_a_sentence_a_table_and_a_larger_picture(committed: Flask
         assert address[1] == address[2]
         file = address[1].split("/")[-1].partition("?")[0]
         seen.add(file)
-        if file.removesuffix(".png") in known:
+        if file in KNOWN:
             assert re.search(r"<p>[^<]{40,}</p>", section), file
             assert "<table" in section, file
         response = committed.get(address[1])
@@ -178,9 +178,7 @@ def test_sensitivity_at_a_specificity():
 
 def test_bins_of_the_reliability_table_give_the_calibration_error_of_metrics_json():
     bundle = load_bundle(COMMITTED / "ham10000")
-    from app.plots import _scores
-
-    scores = _scores(bundle)
+    scores = scores_of(bundle)
     assert scores is not None
     bins = reliability_bins(*scores)
     total = sum(count for _, _, count, _, _ in bins)

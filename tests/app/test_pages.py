@@ -124,6 +124,7 @@ def test_sections_stand_in_the_order_that_the_reader_is_owed(client: FlaskClient
         "What the patient details changed",
         "What to do next",
         "What the answer is based on",
+        "Report",
     ]
 
 
