@@ -10,7 +10,7 @@ import numpy as np
 from app.figures import QUESTIONS, Cell, Table, Value, figure_name
 from app.languages import decimal
 from app.languages import say as _
-from app.scores import scores_of, share
+from app.out_of_fold import scores_of, share
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.decision import decisions
 from data_modelling.inference.diagnoses import TASKS
@@ -131,7 +131,8 @@ def _elsewhere(bundle: Bundle) -> Words:
     rows: list[tuple[Cell, ...]] = []
     for name, one in found.items():
         path = f"elsewhere/{name}"
-        label = name.replace("_", " ") + (f" ({_('phone photos')})" if one.get("phone") else "")
+        phone = _("phone photos")
+        label = name.replace("_", " ") + (f" ({phone})" if one.get("phone") else "")
         counts = [
             Value(f"{path}/photo/thresholds/cancer/{column}", cost.get(column))
             for cost in [one["photo"].get("thresholds", {}).get("cancer", {})]

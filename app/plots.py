@@ -15,7 +15,7 @@ from app.figures import Cell, Table, confusion, subgroup_name, subgroups
 from app.languages import counted, decimal
 from app.languages import say as _
 from app.other_plots import OTHERS
-from app.scores import scores_of, share
+from app.out_of_fold import scores_of, share
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.decision import cancer_columns, melanoma_column
 from data_modelling.inference.diagnoses import codes

@@ -86,6 +86,28 @@ def open_all(driver: Chrome, path: str) -> None:
     driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
 
 
+def compare(driver: Chrome, photos: int) -> None:
+    """A visit with so many photos."""
+    driver.get(driver.current_url + "visit")
+    for number in range(1, photos + 1):
+        by_id(driver, f"photo-{number}").send_keys(PHOTO)
+    submit(driver)
+
+
+def keep_two(driver: Chrome) -> None:
+    """The history with two answers of one spot."""
+    start = driver.current_url
+    for chosen in range(2):
+        driver.get(start)
+        fill_in(driver)
+        box = wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
+        Select(box.find_element(By.TAG_NAME, "select")).select_by_index(chosen)
+        box.find_element(By.TAG_NAME, "button").click()
+        wait_for(driver, lambda _: box.find_element(By.CSS_SELECTOR, "[role=status]").text)
+    driver.get(start + "history")
+    wait_for(driver, lambda _: find(driver, "[data-history]").is_displayed())
+
+
 STATES: dict[str, Callable[[Chrome], None]] = {
     "form": lambda _driver: None,
     "photo chosen": choose,
@@ -95,10 +117,15 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "uncertain answer": lambda driver: fill_in(driver, "dermatoscope-no"),
     "no connection": complain,
     "not found": lambda driver: driver.get(driver.current_url + "nothing"),
+    "visit": lambda driver: open_all(driver, "visit"),
+    "visit errors": lambda driver: compare(driver, 1),
+    "visit answer": lambda driver: compare(driver, 3),
+    "history": lambda driver: keep_two(driver),
+    "api": lambda driver: driver.get(driver.current_url + "api"),
     "model": lambda driver: open_all(driver, "model"),
     "diagnoses": lambda driver: driver.get(driver.current_url + "diagnoses"),
     "limits": lambda driver: driver.get(driver.current_url + "limits"),
     "privacy": lambda driver: driver.get(driver.current_url + "privacy"),
     "about": lambda driver: driver.get(driver.current_url + "about"),
 }
-WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer")
+WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer", "visit", "visit errors", "visit answer", "model")
