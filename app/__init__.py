@@ -18,6 +18,7 @@ from app import (
     openapi,
     pages,
     requests_log,
+    scores,
     security,
     visits,
     wording,

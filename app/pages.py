@@ -16,7 +16,7 @@ from app.languages import say as _
 from app.overlays import overlays
 from app.problems import Problem, problem
 from app.record import cost, track_record, training_data
-from app.wording import REFUSALS, REGIONS, decided, known, limits_of, map_in_words
+from app.wording import REFUSALS, REGIONS, decided, doubts_of, known, limits_of, map_in_words, sets_of
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation import DETAILS, HEATMAP
 from data_modelling.inference.heatmap import Heatmap

@@ -102,6 +102,32 @@ def _with_bounds(found: dict[str, Any]) -> tuple[float, float, float]:
     return float(found["value"]), float(low), float(high)
 
 
+@dataclass(frozen=True)
+class Elsewhere:
+    """How the model did on photos of a source that it was not trained on, photo alone.
+
+    cancer_auc: cancers against benign spots, with its 95 % interval. mean_confidence: of the most probable class.
+    """
+
+    photos: int
+    cancer_auc: float
+    low: float
+    high: float
+    mean_confidence: float
+
+
+def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
+    """What metrics.json says of a source, if it does."""
+    tested = metrics.get("elsewhere", {}).get(source, {})
+    found = tested.get("photo", {})
+    if "photos" not in tested or not {"cancer_auc", "cancer_auc_interval", "mean_confidence"} <= set(found):
+        return None
+    low, high = found["cancer_auc_interval"]
+    return Elsewhere(
+        int(tested["photos"]), float(found["cancer_auc"]), low, high, float(found["mean_confidence"])
+    )
+
+
 def training_data(metadata: dict[str, Any]) -> str | None:
     """What the model was trained with, as metadata.json has it, if it does."""
     data = metadata.get("data", {})

@@ -36,6 +36,9 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()  # host names that are answered, separated by commas; empty is any
     max_upload_mb: int = 20  # largest photo, in MB of 1024 x 1024 bytes
     metrics: bool = False  # whether /metrics shows counts of requests to this machine; "on" or "off"
+    score_log: str = (
+        "off"  # csv file that each answer's day, probabilities and nearness are added to, or "off"
+    )
 
     @property
     def max_photo_bytes(self) -> int:
@@ -112,6 +115,15 @@ def _switch(name: str, text: str) -> bool:
     return text.lower() == "on"
 
 
+def _file(name: str, text: str) -> str:
+    if text.lower() == "off":
+        return "off"
+    path = Path(text).expanduser()
+    if path.is_dir() or not path.parent.is_dir():
+        raise SettingError(f'{name} must be a file in a folder that is there, or "off", not {text!r}.')
+    return str(path)
+
+
 def _hosts(_name: str, text: str) -> tuple[str, ...]:
     return tuple(host for host in (part.strip() for part in text.split(",")) if host)
 
@@ -126,4 +138,5 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "trusted_hosts": _hosts,
     "max_upload_mb": _whole(1, 200),
     "metrics": _switch,
+    "score_log": _file,
 }

@@ -15,6 +15,8 @@ from app.bundles import current_bundles
 from app.forms import VisitSubmission, read_visit, require_multipart
 from app.problems import Problem, from_input_error, too_large
 from app.record import VisitRecord, visit_record
+from app.refusals import raise_if_refused
+from app.scores import log_scores
 from app.settings import LARGEST_VISIT_MB, MEGABYTE, MOST_PHOTOS
 from app.wording import REGIONS
 from data_modelling.inference.details import Details
@@ -144,7 +146,12 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
         details = Details(submission.details.age, submission.details.sex, site)
         try:
             _check_size(data)
-            found, embeddings[index] = predictor.answer_and_embedding(data, details, submission.dermatoscope)
+            found, embedding = predictor.answer_and_embedding(
+                data, details, dermatoscope=submission.dermatoscope
+            )
+            raise_if_refused(found)
+            log_scores(found)
+            embeddings[index] = embedding
             preview = photo_as_url(data, PREVIEW_EDGE) if with_previews else None
             spots.append(Spot(index, site, found, preview=preview))
         except (PhotoError, FieldError) as error:

@@ -9,6 +9,7 @@ from flask import Flask
 from app.forms import Submission
 from app.languages import counted
 from app.languages import say as _
+from app.record import Elsewhere, elsewhere
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
@@ -187,8 +188,12 @@ def limits_of(
 
     side: of the analysed square, in pixels of the photo. edge: what the model looks at. metrics: of the bundle.
     """
-    found = [_(CAUTIONS[code]) for code in answer.reasons if code in CAUTIONS]
-    if submission.dermatoscope is None:
+    found = []
+    for code, caution in CAUTIONS.items():
+        if code in answer.reasons:
+            seen = f"{_(PHONE_AS_SEEN[submission.dermatoscope])} " if code == "phone_photo" else ""
+            found.append(f"{seen}{_(caution)}{_measured(code, metrics)}")
+    if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
         found.append(_(DERMATOSCOPE_NOT_KNOWN))
     if side < edge:
         found.append(_(FEW_PIXELS, side=side, edge=edge))
@@ -201,20 +206,25 @@ def _measured(code: str, metrics: Mapping[str, Any]) -> str:
         return ""
     tests = {name: elsewhere(metrics, source) for source, name in MEASURED_ON[code].items()}
     said = [_one_measured(name, test) for name, test in tests.items() if test]
-    return " " + (" ".join(said) or NOT_MEASURED)
+    return " " + (" ".join(said) or _(NOT_MEASURED))
 
 
 def _one_measured(name: str, test: Elsewhere) -> str:
-    return (
-        f"On {test.photos:,} {name} a cancer got a higher cancer probability than a benign spot in "
-        f"{percent(test.cancer_auc)} of all pairs ({percent(test.low)} to {percent(test.high)}; by chance it would be half), "
-        f"while it was {percent(test.mean_confidence)} sure on average."
+    return _(
+        "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
+        "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
+        photos=counted(test.photos),
+        name=_(name),
+        auc=percent(test.cancer_auc),
+        low=percent(test.low),
+        high=percent(test.high),
+        sure=percent(test.mean_confidence),
     )
 
 
 def doubts_of(answer: Answer) -> list[str]:
     """What makes this photo harder to judge than those of the tests."""
-    return [" ".join(HINTS[code]) for code in answer.reasons if code in DOUBTS]
+    return [" ".join(_(hint) for hint in HINTS[code]) for code in answer.reasons if code in DOUBTS]
 
 
 @dataclass(frozen=True)
@@ -232,7 +242,7 @@ def sets_of(answer: Answer, with_details: bool, metrics: Mapping[str, Any]) -> l
     order = (
         [one.code for one in answer.classes] if answer.status != "uncertain" else list(answer.probabilities)
     )
-    names = {one.code: one.name for one in answer.classes}
+    names = {one.code: _(one.name) for one in answer.classes}
     tested = (
         metrics.get("out_of_fold", {}).get("prediction_sets", {}).get("both" if with_details else "photo", {})
     )

@@ -25,6 +25,7 @@ from tools.serving import ROOT
 TRANSLATIONS = ROOT / "app" / "translations"
 STATIC = ROOT / "app" / "static"
 ENGLISH = "en"
+CODES = ("DOUBTS",)  # a constant of `wording` that holds codes, which are never said
 # Where messages stand, and how they are found there.
 PLACES = (
     (ROOT / "app", [("static/**.js", "javascript"), ("templates/**.html", "jinja2"), ("**.py", "python")]),
@@ -60,7 +61,7 @@ def messages() -> tuple[list[str], list[str]]:
 def in_tables() -> Iterator[str]:
     """Messages that stand in tables of the code: what the page says of codes, classes and statuses."""
     for name, value in vars(wording).items():
-        if name.isupper():
+        if name.isupper() and name not in CODES:
             yield from _texts(value, name)
     for task in TASKS.values():
         for diagnosis in task:

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from data_modelling.evaluation import elsewhere, odd_one_out, openings, plots
 from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.figures import figures
@@ -49,6 +51,10 @@ def write_report(folder: Path) -> dict[str, Any]:
     visits = folder / "predictions" / odd_one_out.FILE
     if visits.exists():
         values["visits"] = odd_one_out.figures(odd_one_out.read_visits(visits))
+    if (path := folder / "predictions" / SEVERITY).exists():
+        values["severity"] = severity_figures(pd.read_csv(path))
+    if (folder / "predictions" / SCORES).exists():
+        values["gate"] = gate_figures(read_scores(folder))
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())

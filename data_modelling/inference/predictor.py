@@ -125,23 +125,26 @@ class Predictor:
         through one; False counts as a phone photo. explain: any of explanation.EXPLANATIONS; a heat map that
         the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
         """
+        return self.answer_and_embedding(data, details, crop, dermatoscope, explain)[0]
+
+    def answer_and_embedding(
+        self,
+        data: bytes,
+        details: Details = Details(),  # noqa: B008 - frozen
+        crop: Crop | None = None,
+        dermatoscope: bool | None = None,
+        explain: Collection[str] = (),
+    ) -> tuple[Answer, NDArray[np.float32]]:
+        """The same as `answer`, and the network's embedding (C,), for comparing photos of one patient."""
         photo = read_photo(data, self.edge, crop)
         logits, embedding = self._run(("logits", "embedding"), photo, details)
         findings = self._checks.of(photo, square_side(data, crop), embedding[0])
         judged = self._judge(logits, details)
         status, reasons = self._status(judged, findings, details, dermatoscope)
         answer = replace(judged, status=status, reasons=reasons, nearness=round(findings.nearness, DIGITS))
-        if not explain or status == REFUSED:
-            return answer
-        return replace(answer, explanation=self._explained(photo, details, answer, explain))
-
-    def answer_and_embedding(
-        self, data: bytes, details: Details, dermatoscope: bool | None = None
-    ) -> tuple[Answer, NDArray[np.float32]]:
-        """The answer to one photo and the network's embedding of it (D,), for comparing photos of one patient."""
-        photo = read_photo(data, self.edge)
-        answer = self._judge(self.logits(photo, details), dermatoscope)
-        return answer, self._run("embedding", photo, details)[0]
+        if explain and status != REFUSED:
+            answer = replace(answer, explanation=self._explained(photo, details, answer, explain))
+        return answer, embedding[0]
 
     @property
     def odd_ratio(self) -> float | None:

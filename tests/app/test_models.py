@@ -9,8 +9,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import create_app
-from app.plots import KNOWN, reliability_bins, sensitivity_at
 from app.out_of_fold import scores_of
+from app.plots import KNOWN, reliability_bins, sensitivity_at
 from app.settings import Settings
 from data_modelling.inference.bundle import load_bundle, write_sums
 

@@ -21,6 +21,7 @@ def test_every_setting_is_read():
         "TRUSTED_HOSTS": "a.example, b.example:8000,",
         "MAX_UPLOAD_MB": "5",
         "METRICS": "on",
+        "SCORE_LOG": "/tmp/scores.csv",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
     assert from_environment(environ) == Settings(
@@ -33,6 +34,7 @@ def test_every_setting_is_read():
         trusted_hosts=("a.example", "b.example:8000"),
         max_upload_mb=5,
         metrics=True,
+        score_log="/tmp/scores.csv",
     )
 
 
@@ -51,6 +53,8 @@ def test_every_setting_is_read():
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
         ("METRICS", "yes"),
+        ("SCORE_LOG", "/tmp"),
+        ("SCORE_LOG", "/no/such/folder/scores.csv"),
     ],
 )
 def test_a_bad_value_is_one_sentence_with_its_name(name, value):

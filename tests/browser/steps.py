@@ -100,10 +100,10 @@ def keep_two(driver: Chrome) -> None:
     for chosen in range(2):
         driver.get(start)
         fill_in(driver)
-        box = wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
-        Select(box.find_element(By.TAG_NAME, "select")).select_by_index(chosen)
-        box.find_element(By.TAG_NAME, "button").click()
-        wait_for(driver, lambda _: box.find_element(By.CSS_SELECTOR, "[role=status]").text)
+        wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
+        Select(by_id(driver, "keep-spot")).select_by_index(chosen)
+        find(driver, "[data-keep] button").click()
+        wait_for(driver, lambda _: find(driver, "[data-keep] [role=status]").text)
     driver.get(start + "history")
     wait_for(driver, lambda _: find(driver, "[data-history]").is_displayed())
 
@@ -120,7 +120,7 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "visit": lambda driver: open_all(driver, "visit"),
     "visit errors": lambda driver: compare(driver, 1),
     "visit answer": lambda driver: compare(driver, 3),
-    "history": lambda driver: keep_two(driver),
+    "history": keep_two,
     "api": lambda driver: driver.get(driver.current_url + "api"),
     "model": lambda driver: open_all(driver, "model"),
     "diagnoses": lambda driver: driver.get(driver.current_url + "diagnoses"),
