@@ -260,6 +260,8 @@ def _schemas() -> Schema:
                 "probabilities": {"type": "object", "additionalProperties": SHARE},
                 "classes": {"type": "array", "items": _ref("Class"), "minItems": 1},
                 "cancer": _object({"probability": SHARE, "threshold": SHARE}),
+                "prediction_sets": {"type": "object"},
+                "nearness": SHARE,
                 "model": model,
             },
             optional={"explanation": _ref("Explanation")},

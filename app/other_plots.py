@@ -196,6 +196,47 @@ def _shortcuts(bundle: Bundle) -> Words:
     return title, said, Table("shortcuts", title, (_("Figure"), _("Value")), rows)
 
 
+def _operating_point(bundle: Bundle) -> Words:
+    title = _("What is gained by leaving photos unanswered")
+    found = bundle.metrics.get(OUT_OF_FOLD, {}).get("operating_point", {})
+    rows = tuple(_flat(found, f"{OUT_OF_FOLD}/operating_point"))
+    if not rows:
+        return title, "", None
+    said = _(
+        "How right the decisions are when refused and uncertain photos are left out, and how many these are."
+    )
+    return title, said, Table("operating-point", title, (_("Figure"), _("Value")), rows)
+
+
+def _severity(bundle: Bundle) -> Words:
+    title = _("Photos made worse step by step")
+    kinds = bundle.metrics.get("severity", {}).get("kinds", {})
+    rows: list[tuple[Cell, ...]] = []
+    for kind, found in kinds.items():
+        for at, step in enumerate(found.get("steps", [])):
+            path = f"severity/kinds/{kind}/steps/{at}"
+            rows.append(
+                (
+                    f"{kind.replace('_', ' ')}: {step.get('severity')} ({found.get('unit', '')})",
+                    Value(
+                        f"{path}/balanced_accuracy",
+                        step.get("balanced_accuracy"),
+                        _interval(step.get("interval")),
+                    ),
+                    Value(f"{path}/refused", step.get("refused")),
+                    Value(f"{path}/caught", step.get("caught")),
+                )
+            )
+    if not rows:
+        return title, "", None
+    said = _(
+        "The same photos blurred, darkened, brightened and compressed more and more: how right the decisions stay, and "
+        "from where on photos are refused or told to be hard to judge."
+    )
+    columns = (_("Step"), figure_name("balanced_accuracy"), _("Refused"), _("Refused or warned of"))
+    return title, said, Table("severity", title, columns, tuple(rows))
+
+
 def _flat(values: dict[str, Any], path: str, named: str = "") -> Iterator[tuple[Cell, ...]]:
     """A row for each figure below, named by its keys; an interval stands beside the figure that it belongs to."""
     for key, value in values.items():
@@ -219,6 +260,8 @@ OTHERS: dict[str, Callable[[Bundle], Words]] = {
     "precision_recall.png": _precision_recall,
     "risk_coverage.png": _risk_coverage,
     "decision_curve.png": _decision_curve,
+    "operating_point.png": _operating_point,
+    "severity.png": _severity,
     "locked_test.png": _locked_test,
     "elsewhere.png": _elsewhere,
     "shortcuts.png": _shortcuts,

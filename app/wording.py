@@ -289,6 +289,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         statuses=STATUSES,
         cautions=CAUTIONS,
+        phone_as_seen=PHONE_AS_SEEN,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
         refusals=REFUSALS,
