@@ -101,6 +101,8 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     press(browser, Keys.TAB, Keys.ARROW_LEFT)
     assert find(browser, "#strength").get_attribute("value") == "75"
     press(browser, Keys.TAB)
+    assert focused(browser).text == "Print"
+    press(browser, *[Keys.TAB] * 4)  # what is kept, which spot it is, keep it, and on
     assert focused(browser).text == "Analyse another photo"
     assert_answered(browser)
 
