@@ -3,7 +3,26 @@
 from flask import Flask, Response, make_response, render_template, request
 from werkzeug.exceptions import HTTPException
 
-from app import analysis, api, assets, bodies, bundles, limits, pages, requests_log, scores, security, wording
+from app import (
+    analysis,
+    api,
+    assets,
+    bodies,
+    bundles,
+    counters,
+    history,
+    knowledge,
+    languages,
+    limits,
+    models,
+    openapi,
+    pages,
+    requests_log,
+    scores,
+    security,
+    visits,
+    wording,
+)
 from app.problems import Problem, from_http_exception, json_response
 from app.settings import Settings
 from app.uploads import MemoryRequest
@@ -16,20 +35,24 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.request_class = MemoryRequest
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_body_bytes,
+        MAX_VISIT_BYTES=settings.max_visit_body_bytes,
         MAX_PHOTO_BYTES=settings.max_photo_bytes,
         MAX_UPLOAD_MB=settings.max_upload_mb,
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]  # classes stay in the order of the task
-    app.register_blueprint(pages.blueprint)
-    app.register_blueprint(api.blueprint)
+    for part in (pages, visits, models, knowledge, history, openapi, api):
+        app.register_blueprint(part.blueprint)
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(HTTPException, show_http_exception)
+    languages.init_app(app)
     requests_log.init_app(app)  # first, so that the time of a refused request is measured too
+    counters.init_app(app, settings)
     security.init_app(app, settings)
     bodies.init_app(app)
     limits.init_app(app, settings)
     assets.init_app(app)
     wording.init_app(app)
+    history.init_app(app)
     analysis.init_app(app)
     bundles.init_app(app, settings)
     scores.init_app(app, settings)

@@ -11,12 +11,13 @@ from PIL import Image
 
 from app.bundles import current_bundles
 from app.forms import Submission
+from app.languages import say as _
 from app.problems import from_input_error, problem
 from app.refusals import raise_if_refused
 from app.scores import log_scores
 from data_modelling.inference.errors import FieldError, PhotoError
 from data_modelling.inference.explanation import HEATMAP
-from data_modelling.inference.photos import read_photo
+from data_modelling.inference.photos import Crop, read_photo
 from data_modelling.inference.predictor import Answer
 
 SLOTS = 2  # photos read at once: one may take 40 MB on its way out of the form and 150 MB decoded
@@ -38,7 +39,7 @@ def analyse(submission: Submission) -> Answer:
     """
     predictor = current_bundles().predictor(submission.bundle)
     if HEATMAP in submission.explain and not predictor.has_heatmap:
-        raise problem("explain_unavailable", "This bundle has no heat map; leave heatmap out.", "explain")
+        raise problem("explain_unavailable", _("This bundle has no heat map; leave heatmap out."), "explain")
     with _bad_input_as_problem():
         answer = predictor.answer(
             submission.photo,
@@ -55,7 +56,12 @@ def analyse(submission: Submission) -> Answer:
 def preview(submission: Submission) -> str:
     """The square that was analysed, as a data: URL; encoded anew, so that nothing but pixels is left."""
     with _bad_input_as_problem():
-        pixels = read_photo(submission.photo, PREVIEW_EDGE, submission.crop)
+        return photo_as_url(submission.photo, PREVIEW_EDGE, submission.crop)
+
+
+def photo_as_url(data: bytes, edge: int, crop: Crop | None = None) -> str:
+    """The square of a photo as a data: URL. Raises PhotoError and FieldError as read_photo does."""
+    pixels = read_photo(data, edge, crop)
     jpeg = BytesIO()
     Image.fromarray(pixels).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
@@ -66,7 +72,9 @@ def slot() -> Iterator[None]:
     """A place among those whose photo is taken from its form and decoded. Raises Problem when all stay busy."""
     slots: BoundedSemaphore = current_app.extensions["slots"]
     if not slots.acquire(timeout=PATIENCE):
-        raise problem("busy", "Too many photos are being read just now. Try again.", retry_after=RETRY_AFTER)
+        raise problem(
+            "busy", _("Too many photos are being read just now. Try again."), retry_after=RETRY_AFTER
+        )
     try:
         yield
     finally:

@@ -7,6 +7,7 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from app.analysis import analyse, slot
 from app.bundles import RETRY_AFTER, current_bundles
 from app.forms import read_submission, require_multipart
+from app.languages import say as _
 from app.problems import problem
 from data_modelling.inference.bundle import Bundle
 
@@ -19,7 +20,9 @@ def health() -> Response:
     bundles = current_bundles()
     if not bundles.is_ready:
         raise problem(
-            "model_unavailable", f"The bundle {bundles.default} is not valid.", retry_after=RETRY_AFTER
+            "model_unavailable",
+            _("The bundle %(name)s is not valid.", name=bundles.default),
+            retry_after=RETRY_AFTER,
         )
     return jsonify(status="ok", bundle=bundles.default, version=bundles.valid[bundles.default].version)
 
@@ -46,7 +49,7 @@ def model(name: str) -> Response:
     """What the files of one bundle say."""
     bundle = current_bundles().valid.get(name)
     if bundle is None:
-        raise problem("model_unknown", "There is no valid bundle of this name.")
+        raise problem("model_unknown", _("There is no valid bundle of this name."))
     return jsonify(**_summary(name, bundle), metadata=bundle.metadata, metrics=bundle.metrics)
 
 

@@ -7,6 +7,7 @@ from typing import IO
 
 from flask import Flask, request
 
+from app.languages import say as _
 from app.problems import problem
 from app.settings import MEGABYTE
 
@@ -110,4 +111,6 @@ def init_app(app: Flask) -> None:
 def refuse_turned_away() -> None:
     """Raise Problem for a request whose body was not kept."""
     if isinstance(request.environ.get("wsgi.input"), TurnedAway):
-        raise problem("busy", "Too many photos are being sent just now. Try again.", retry_after=RETRY_AFTER)
+        raise problem(
+            "busy", _("Too many photos are being sent just now. Try again."), retry_after=RETRY_AFTER
+        )

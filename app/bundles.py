@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from threading import Lock
 from typing import cast
 
 from flask import Flask, current_app
 
+from app.languages import say as _
 from app.problems import problem
 from app.settings import Settings
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.predictor import Predictor
 
+MODEL = "model.onnx"
 RETRY_AFTER = 60  # seconds after which somebody may have put a bundle back
 
 log = logging.getLogger(__name__)
@@ -29,18 +32,33 @@ class Bundles:
     def __init__(self, folder: Path, default: str) -> None:
         self.default = default
         self._folder = folder
-        self._valid = {path.name: bundle for path in _subfolders(folder) if (bundle := _verified(path))}
+        self._invalid: dict[str, str] = {}
+        self._valid = {path.name: bundle for path in _subfolders(folder) if (bundle := self._checked(path))}
         self._default_predictor = _opened(self._valid.get(default))
         self._other: Predictor | None = None
         self._lock = Lock()
         if self._default_predictor is None:
-            self._valid.pop(default, None)
+            if self._valid.pop(default, None):
+                self._invalid[default] = f"{MODEL} cannot be used."
             log.error("the default bundle %s is not a valid one in %s: no photo is answered", default, folder)
 
     @property
     def valid(self) -> dict[str, Bundle]:
         """The valid bundles by folder name, in alphabetical order."""
         return dict(self._valid)
+
+    @property
+    def invalid(self) -> dict[str, str]:
+        """The folders that hold no valid bundle, and why, without the paths that only the log may show."""
+        return dict(self._invalid)
+
+    def _checked(self, path: Path) -> Bundle | None:
+        try:
+            return load_bundle(path)
+        except BundleError as error:
+            log.warning("bundle %s is left out: %s", path.name, error)
+            self._invalid[path.name] = str(error).replace(f"{path}{os.sep}", "").replace(str(path), path.name)
+            return None
 
     @property
     def is_ready(self) -> bool:
@@ -58,7 +76,9 @@ class Bundles:
         if name not in self._valid:
             known = ", ".join(self._valid) or "none"
             raise problem(
-                "bundle_unknown", f"There is no such bundle; the valid ones are: {known}.", "bundle"
+                "bundle_unknown",
+                _("There is no such bundle; the valid ones are: %(known)s.", known=known),
+                "bundle",
             )
         with self._lock:
             if self._other is None or self._other.bundle.folder.name != name:
@@ -71,7 +91,7 @@ class Bundles:
         if predictor is None:
             raise problem(
                 "model_unavailable",
-                "No valid model is installed, so no photo can be answered.",
+                _("No valid model is installed, so no photo can be answered."),
                 retry_after=RETRY_AFTER,
             )
         return predictor

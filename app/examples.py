@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.forms import Submission
+from app.languages import marked
 from data_modelling.inference.details import Details
 
 FOLDER = Path(__file__).parent / "static" / "examples"
@@ -31,7 +32,7 @@ class Example:
 EXAMPLES = {
     example.name: example
     for example in (
-        Example("melanoma", "ISIC_0010034", "a melanoma", Details(50, "female", "upper extremity")),
-        Example("nevus", "ISIC_0011359", "a mole", Details(40, "female", "anterior torso")),
+        Example("melanoma", "ISIC_0010034", marked("a melanoma"), Details(50, "female", "upper extremity")),
+        Example("nevus", "ISIC_0011359", marked("a mole"), Details(40, "female", "anterior torso")),
     )
 }

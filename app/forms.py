@@ -9,10 +9,11 @@ from typing import TypeVar
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from app.problems import Fault, Problem, problem
-from app.settings import MEGABYTE
+from app.languages import say as _
+from app.problems import Problem, from_field_error, problem, too_large
+from app.settings import FEWEST_PHOTOS, MEGABYTE, MOST_PHOTOS
 from app.uploads import content
-from data_modelling.inference.details import Details, parse_details
+from data_modelling.inference.details import Details, parse_details, parse_site
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.explanation import EXPLANATIONS
 from data_modelling.inference.photos import CROP_FIELDS, Crop, parse_crop
@@ -39,16 +40,29 @@ class Submission:
     explain: frozenset[str] = frozenset()
 
 
-def require_multipart(request: Request, max_photo_bytes: int) -> None:
+@dataclass(frozen=True)
+class VisitSubmission:
+    """Several photos of one patient. sites: one a photo, None is not known; the details' own site is not used."""
+
+    photos: tuple[bytes, ...]
+    sites: tuple[str | None, ...]
+    details: Details
+    dermatoscope: bool | None = None
+    bundle: str | None = None
+
+
+def require_multipart(request: Request, max_bytes: int, what: str = "photo") -> None:
     """Parse the body. Raises Problem unless it is a well-formed multipart form within the limits."""
     if request.mimetype != "multipart/form-data":
-        raise problem("not_multipart", "Send the photo as multipart/form-data, in the field photo.")
+        raise problem("not_multipart", _("Send the photo as multipart/form-data, in the field photo."))
     try:
         request.form  # noqa: B018 - the first access parses the body
     except ValueError as error:
-        raise problem("malformed", "The form is not well-formed: its parts cannot be told apart.") from error
+        raise problem(
+            "malformed", _("The form is not well-formed: its parts cannot be told apart.")
+        ) from error
     except RequestEntityTooLarge as error:
-        raise _too_large(max_photo_bytes) from error
+        raise _too_large(max_bytes, what) from error
 
 
 def read_submission(request: Request, max_photo_bytes: int) -> Submission:
@@ -64,9 +78,48 @@ def read_submission(request: Request, max_photo_bytes: int) -> Submission:
     if photo is not None and len(photo) > max_photo_bytes:
         raise _too_large(max_photo_bytes)
     if errors or photo is None:
-        raise Problem(Fault(error.code, str(error), error.field) for error in errors)
+        raise Problem(from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
     return Submission(photo, details, crop, dermatoscope, bundle, explain or frozenset())
+
+
+def read_visit(request: Request) -> VisitSubmission:
+    """The photos of one patient in a multipart request. Raises Problem that names every field that is wrong.
+
+    What is wrong with the content of one photo is found later, and told for that photo alone.
+    """
+    errors: list[FieldError] = []
+    pairs = _attempt(lambda: _photos_and_sites(request), errors) or []
+    sites = [_attempt(lambda text=text: parse_site(text), errors) for _, text in pairs]  # type: ignore[misc]
+    dermatoscope = _attempt(lambda: _dermatoscope(request), errors)
+    once = {field: request.form.get(field, "") for field in ("age", "sex")}
+    details, details_errors = parse_details(once)
+    errors += details_errors
+    errors += [error for error in _repeated(request) if error.field != "site"]
+    if errors:
+        raise Problem(from_field_error(error) for error in errors)
+    bundle = request.form.get("bundle", "").strip() or None
+    return VisitSubmission(tuple(data for data, _ in pairs), tuple(sites), details, dermatoscope, bundle)
+
+
+def _photos_and_sites(request: Request) -> list[tuple[bytes, str]]:
+    """Each photo that was chosen with its site; a part without a photo is passed over together with its site."""
+    parts = [(part.filename, content(part)) for part in request.files.getlist("photo")]
+    sites = request.form.getlist("site") or [""] * len(parts)
+    chosen = [index for index, (name, data) in enumerate(parts) if name or data]
+    if not FEWEST_PHOTOS <= len(chosen) <= MOST_PHOTOS:
+        raise FieldError(
+            "photo",
+            "photos_count",
+            "Choose %(fewest)s to %(most)s photos of one person.",
+            fewest=FEWEST_PHOTOS,
+            most=MOST_PHOTOS,
+        )
+    if len(sites) not in (len(parts), len(chosen)):
+        raise FieldError("site", "sites_count", "Send one site for each photo, in the same order, or none.")
+    if len(sites) == len(parts):
+        return [(parts[index][1], sites[index]) for index in chosen]
+    return [(parts[index][1], site) for index, site in zip(chosen, sites, strict=True)]
 
 
 def _attempt(read: Callable[[], Value], errors: list[FieldError]) -> Value | None:
@@ -79,7 +132,7 @@ def _attempt(read: Callable[[], Value], errors: list[FieldError]) -> Value | Non
 
 def _repeated(request: Request) -> list[FieldError]:
     return [
-        FieldError(field, "field_repeated", f"{field} is there more than once; send one.")
+        FieldError(field, "field_repeated", "%(name)s is there more than once; send one.", name=field)
         for field in TEXT_FIELDS
         if len(request.form.getlist(field)) > 1
     ]
@@ -116,6 +169,12 @@ def _photo(request: Request) -> bytes:
     return chosen[0]
 
 
-def _too_large(max_photo_bytes: int) -> Problem:
-    limit = max_photo_bytes // MEGABYTE
-    return problem("too_large", f"The photo is too large: at most {limit} MB are accepted.", "photo")
+def _too_large(max_bytes: int, what: str = "photo") -> Problem:
+    limit = max_bytes // MEGABYTE
+    if what == "photos":
+        return problem(
+            "too_large",
+            _("The photos together are too large: at most %(limit)s MB are accepted.", limit=limit),
+            "photo",
+        )
+    return too_large(limit)

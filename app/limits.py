@@ -7,6 +7,7 @@ from flask import Flask, Response
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter.util import get_remote_address
 
+from app.languages import say as _
 from app.problems import Fault, Problem
 from app.settings import Settings
 
@@ -26,5 +27,5 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 def _refuse(limit: RequestLimit) -> Response:
     wait = max(1, math.ceil(limit.reset_at - time.time()))
-    message = f"Too many requests came from your address. Try again in {wait} seconds."
+    message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=wait)
     raise Problem([Fault("rate_limited", message)], retry_after=wait)

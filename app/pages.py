@@ -12,10 +12,11 @@ from app.analysis import analyse, preview, slot
 from app.bundles import current_bundles
 from app.examples import EXAMPLES, Example
 from app.forms import Submission, read_submission, require_multipart
+from app.languages import say as _
 from app.overlays import overlays
 from app.problems import Problem, problem
 from app.record import cost, track_record, training_data
-from app.wording import REFUSALS, decided, doubts_of, known, limits_of, map_in_words, sets_of
+from app.wording import REFUSALS, REGIONS, decided, doubts_of, known, limits_of, map_in_words, sets_of
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation import DETAILS, HEATMAP
 from data_modelling.inference.heatmap import Heatmap
@@ -56,7 +57,9 @@ def _example(typed: Mapping[str, str]) -> Example | None:
     if name is None:
         return None
     if name not in EXAMPLES:
-        raise problem("example_unknown", f"The examples are: {', '.join(EXAMPLES)}.", "example")
+        raise problem(
+            "example_unknown", _("The examples are: %(names)s.", names=", ".join(EXAMPLES)), "example"
+        )
     return EXAMPLES[name]
 
 
@@ -84,6 +87,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
         example=example,
+        kept_site=REGIONS.get(submission.details.site or ""),
     )
 
 
@@ -101,7 +105,6 @@ def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
 def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = None) -> str:
     faults = found.faults if found else ()
     refusal = next((fault.code for fault in faults if fault.code in REFUSALS), None)
-    bundle = current_bundles().valid.get(current_bundles().default)
     return render_template(
         "refusal.html" if refusal else "form.html",
         refusal=refusal,
@@ -110,7 +113,4 @@ def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = N
         values=typed or {},
         examples=EXAMPLES.values(),
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
-        tested=bundle and track_record(bundle, with_details=False),
-        cost=bundle and cost(bundle.metrics, "cancer"),
-        training_data=bundle and training_data(bundle.metadata),
     )

@@ -7,6 +7,8 @@ from http import HTTPStatus
 from flask import Response, json
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError, TooManyRequests
 
+from app.languages import marked
+from app.languages import say as _
 from data_modelling.inference.errors import FieldError, PhotoError
 
 MEDIA_TYPE = "application/problem+json"
@@ -34,6 +36,8 @@ CODES: dict[str, Code] = {
     "photo_type": Code(415, "the file's content is no JPEG, PNG or WebP photo"),
     "photo_missing": Code(422, "there is no file in the field photo"),
     "photo_several": Code(422, "there is more than one file in the field photo"),
+    "photos_count": Code(422, "there are fewer than two or more than twelve photos of a visit"),
+    "sites_count": Code(422, "there is not one site for each photo of a visit"),
     "photo_empty": Code(422, "the file has no content"),
     "photo_broken": Code(422, "the photo is damaged and cannot be decoded"),
     "photo_pixels": Code(422, "the photo has more pixels than are decoded"),
@@ -65,13 +69,22 @@ CODES: dict[str, Code] = {
 
 # What werkzeug and Flask-Limiter raise, by status, in words for somebody who did not write the app.
 _HTTP_FAULTS = {
-    400: ("bad_request", "The request could not be understood."),
-    404: ("not_found", "There is nothing at this address."),
-    405: ("method_not_allowed", "This address does not accept this kind of request."),
-    413: ("too_large", "The request is too large."),
-    429: ("rate_limited", "Too many requests came from your address. Wait a moment and try again."),
-    500: ("internal", "Something went wrong on our side. Nothing was stored."),
+    400: ("bad_request", marked("The request could not be understood.")),
+    404: ("not_found", marked("There is nothing at this address.")),
+    405: ("method_not_allowed", marked("This address does not accept this kind of request.")),
+    413: ("too_large", marked("The request is too large.")),
+    429: ("rate_limited", marked("Too many requests came from your address. Wait a moment and try again.")),
+    500: ("internal", marked("Something went wrong on our side. Nothing was stored.")),
 }
+# What a page says for the statuses of such problems; in JSON the title stays the standard's own.
+TITLES = (
+    marked("Bad Request"),
+    marked("Not Found"),
+    marked("Method Not Allowed"),
+    marked("Too Many Requests"),
+    marked("Internal Server Error"),
+    marked("Service Unavailable"),
+)
 
 
 @dataclass(frozen=True)
@@ -138,7 +151,19 @@ def problem(code: str, message: str, field: str | None = None, retry_after: int 
 def from_input_error(error: FieldError | PhotoError) -> Problem:
     """The Problem for bad input that the inference modules found."""
     field = error.field if isinstance(error, FieldError) else "photo"
-    return problem(error.code, str(error), field)
+    return problem(error.code, _(error.message, **error.values), field)
+
+
+def from_field_error(error: FieldError) -> Fault:
+    """The fault in a field, in the language of the request."""
+    return Fault(error.code, _(error.message, **error.values), error.field)
+
+
+def too_large(limit: int) -> Problem:
+    """One photo of more than `limit` MB."""
+    return problem(
+        "too_large", _("The photo is too large: at most %(limit)s MB are accepted.", limit=limit), "photo"
+    )
 
 
 def from_http_exception(error: HTTPException) -> Problem:
@@ -148,7 +173,7 @@ def from_http_exception(error: HTTPException) -> Problem:
     status = error.code if error.code in _HTTP_FAULTS else 400 if (error.code or 500) < 500 else 500
     code, message = _HTTP_FAULTS[status]
     retry_after = 60 if isinstance(error, TooManyRequests) else None
-    return Problem([Fault(code, message, _field(error))], retry_after, _allow(error))
+    return Problem([Fault(code, _(message), _field(error))], retry_after, _allow(error))
 
 
 def _field(error: HTTPException) -> str | None:

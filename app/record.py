@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.languages import counted
+from app.languages import say as _
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
 
@@ -64,6 +66,43 @@ def track_record(bundle: Bundle, with_details: bool, decision: str | None = None
 
 
 @dataclass(frozen=True)
+class VisitRecord:
+    """How the odd one out did with simulated visits of real patients, as metrics.json has it.
+
+    found: share of visits with a melanoma in which the mark is on it; wrong: share of visits without one that have
+    a mark; by_oddity, by_score, by_chance: share in which the melanoma is the first by oddity, by cancer
+    probability and by a throw of dice; difference: of the first two; each with its 95 % interval.
+    """
+
+    patients: int
+    patients_with_melanoma: int
+    found: tuple[float, float, float]
+    wrong: tuple[float, float, float]
+    by_oddity: tuple[float, float, float]
+    by_score: tuple[float, float, float]
+    by_chance: tuple[float, float, float]
+    difference: tuple[float, float, float]
+
+
+def visit_record(metrics: dict[str, Any]) -> VisitRecord | None:
+    """The record of the odd one out, if metrics.json has it."""
+    found = metrics.get("visits", {})
+    names = ("found", "wrong", "by_oddity", "by_score", "by_chance", "difference")
+    if not {"patients", "patients_with_melanoma", *names} <= set(found):
+        return None
+    return VisitRecord(
+        int(found["patients"]),
+        int(found["patients_with_melanoma"]),
+        *(_with_bounds(found[name]) for name in names),
+    )
+
+
+def _with_bounds(found: dict[str, Any]) -> tuple[float, float, float]:
+    low, high = found["interval"]
+    return float(found["value"]), float(low), float(high)
+
+
+@dataclass(frozen=True)
 class Elsewhere:
     """How the model did on photos of a source that it was not trained on, photo alone.
 
@@ -95,4 +134,9 @@ def training_data(metadata: dict[str, Any]) -> str | None:
     if not {"sources", "photos", "groups"} <= set(data):
         return None
     sources = ", ".join(str(source) for source in data["sources"])
-    return f"{int(data['photos']):,} photos of {int(data['groups']):,} lesions from {sources}"
+    return _(
+        "%(photos)s photos of %(lesions)s lesions from %(sources)s",
+        photos=counted(int(data["photos"])),
+        lesions=counted(int(data["groups"])),
+        sources=sources,
+    )

@@ -1,11 +1,13 @@
 """Photos that decode but cannot be used: what is said of each, and how to take a better one."""
 
+from app.languages import marked
+from app.languages import say as _
 from app.problems import Fault, Problem
 from data_modelling.inference.checks import PHOTO_FOREIGN
 from data_modelling.inference.predictor import REFUSED, Answer
 from data_modelling.inference.quality import HINTS
 
-FOREIGN = (
+FOREIGN = marked(
     "This does not look like a dermoscopic photo of a skin lesion. Take one through a dermatoscope, with one spot in "
     "the middle."
 )
@@ -19,4 +21,4 @@ def raise_if_refused(answer: Answer) -> None:
 
 def message(code: str) -> str:
     """What is wrong with a photo, and what to do about it."""
-    return FOREIGN if code == PHOTO_FOREIGN else " ".join(HINTS[code])
+    return _(FOREIGN) if code == PHOTO_FOREIGN else " ".join(_(hint) for hint in HINTS[code])

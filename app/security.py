@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.languages import say as _
 from app.problems import problem
 from app.settings import Settings
 
@@ -54,7 +55,7 @@ def refuse_cross_site() -> None:
         origin = request.headers.get("Origin")
         allowed = origin is None or urlsplit(origin).netloc == request.host
     if not allowed:
-        raise problem("cross_site", "The request comes from a page of another site and is not answered.")
+        raise problem("cross_site", _("The request comes from a page of another site and is not answered."))
 
 
 def add_headers(response: Response) -> Response:

@@ -12,6 +12,7 @@ from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
 from app.settings import MEGABYTE, Settings
 from data_modelling.inference.errors import InputError
 
+SEVERAL_PHOTOS = ("/visit", "/api/v1/visits")  # addresses whose body may be larger than one photo
 THREADS = 8
 CONNECTIONS = 100
 RECEIVED_AT_ONCE = 64 * 1024  # bytes
@@ -30,21 +31,24 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
     waitress would put it into a temporary file, and break off a large one with a plain text of its own.
     """
 
-    def __init__(self, adj: Any, budget: Budget) -> None:
+    def __init__(self, adj: Any, budget: Budget, largest_visit: int) -> None:
         super().__init__(adj)
         self._budget = budget
+        self._largest_visit = largest_visit
 
     def parse_header(self, header_plus: bytes) -> None:
         super().parse_header(header_plus)
         if self.body_rcv is not None:
-            self.body_rcv.buf = BoundedBuffer(self.adj.inbuf_overflow, self._budget)
+            several = self.path in SEVERAL_PHOTOS
+            limit = self._largest_visit if several else self.adj.inbuf_overflow
+            self.body_rcv.buf = BoundedBuffer(limit, self._budget)
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection with that parser, which lets go of what it has received when it is closed."""
 
     def parser_class(self, adj: Any) -> Parser:
-        return Parser(adj, self.server.budget)
+        return Parser(adj, self.server.budget, self.server.largest_visit)
 
     def handle_close(self) -> None:
         if self.request is not None:
@@ -80,5 +84,6 @@ def make_server(app: Flask, settings: Settings) -> TcpWSGIServer:
     }
     server = create_server(app, sockets=[listen(settings.host, settings.port)], **options)
     server.budget = Budget(IN_FLIGHT)
+    server.largest_visit = settings.max_visit_body_bytes
     server.channel_class = Channel
     return server

@@ -12,6 +12,8 @@ from limits import parse_many
 from data_modelling.inference.errors import InputError
 
 MEGABYTE = 1024 * 1024
+LARGEST_VISIT_MB = 60  # all photos of a visit together, in MB of 1024 x 1024 bytes
+FEWEST_PHOTOS, MOST_PHOTOS = 2, 12  # of a visit
 FORM_OVERHEAD = 64 * 1024  # bytes of a form beside its photo: names, boundaries, the other fields
 
 
@@ -33,6 +35,7 @@ class Settings:
     trusted_proxies: int = 0  # reverse proxies in front whose X-Forwarded-* headers are believed, a count
     trusted_hosts: tuple[str, ...] = ()  # host names that are answered, separated by commas; empty is any
     max_upload_mb: int = 20  # largest photo, in MB of 1024 x 1024 bytes
+    metrics: bool = False  # whether /metrics shows counts of requests to this machine; "on" or "off"
     score_log: str = (
         "off"  # csv file that each answer's day, probabilities and nearness are added to, or "off"
     )
@@ -46,6 +49,11 @@ class Settings:
     def max_body_bytes(self) -> int:
         """Largest body of a request that is read."""
         return self.max_photo_bytes + FORM_OVERHEAD
+
+    @property
+    def max_visit_body_bytes(self) -> int:
+        """Largest body that is read where several photos may be sent."""
+        return max(self.max_photo_bytes, LARGEST_VISIT_MB * MEGABYTE) + FORM_OVERHEAD
 
     @property
     def is_public(self) -> bool:
@@ -101,6 +109,12 @@ def _rate(name: str, text: str) -> str:
     return text
 
 
+def _switch(name: str, text: str) -> bool:
+    if text.lower() not in ("on", "off"):
+        raise SettingError(f'{name} must be "on" or "off", not {text!r}.')
+    return text.lower() == "on"
+
+
 def _file(name: str, text: str) -> str:
     if text.lower() == "off":
         return "off"
@@ -123,5 +137,6 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "trusted_proxies": _whole(0, 10),
     "trusted_hosts": _hosts,
     "max_upload_mb": _whole(1, 200),
+    "metrics": _switch,
     "score_log": _file,
 }

@@ -7,8 +7,11 @@ from typing import Any
 from flask import Flask
 
 from app.forms import Submission
+from app.languages import counted
+from app.languages import say as _
 from app.record import Elsewhere, elsewhere
 from data_modelling.inference.details import Details
+from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
 from data_modelling.inference.quality import HINTS
@@ -71,7 +74,7 @@ DERMATOSCOPE_NOT_KNOWN = (
     "If it was not, these numbers are not reliable."
 )
 FEW_PIXELS = (
-    "The square that was analysed has only {side} x {side} pixels. The model looks at {edge} x {edge}, "
+    "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x %(edge)s, "
     "so it saw a blown-up picture."
 )
 # Faults of the photo itself: the page shows them as a refusal, with how to take a better photo.
@@ -150,25 +153,21 @@ NOT_KNOWN = "not known"
 def percent(probability: float) -> str:
     """Whole per cent; never 0 % or 100 %, which a model cannot know."""
     if probability < 0.01:
-        return f"under 1{NARROW_SPACE}%"
+        return _("under %(share)s", share=f"1{NARROW_SPACE}%")
     if probability > 0.99:
-        return f"over 99{NARROW_SPACE}%"
+        return _("over %(share)s", share=f"99{NARROW_SPACE}%")
     return f"{100 * probability:.0f}{NARROW_SPACE}%"
-
-
-def counted(number: int) -> str:
-    """A count with a separator for thousands."""
-    return f"{number:,}"
 
 
 def known(details: Details, dermatoscope: bool | None) -> dict[str, str]:
     """What was said about the photo, in words, as it was understood."""
-    through = {True: "yes", False: "no", None: NOT_KNOWN}
+    not_known = _("not known")
+    through = {True: _("yes"), False: _("no"), None: not_known}
     return {
-        "Taken through a dermatoscope": through[dermatoscope],
-        "Age": NOT_KNOWN if details.age is None else f"{details.age:g} years",
-        "Sex": details.sex or NOT_KNOWN,
-        "Place on the body": REGIONS.get(details.site or "", NOT_KNOWN),
+        _("Taken through a dermatoscope"): through[dermatoscope],
+        _("Age"): not_known if details.age is None else _("%(age)s years", age=f"{details.age:g}"),
+        _("Sex"): _(details.sex or NOT_KNOWN),
+        _("Place on the body"): _(REGIONS.get(details.site or "", NOT_KNOWN)),
     }
 
 
@@ -176,9 +175,10 @@ def points(probability: float, before: float) -> str:
     """A change in percentage points, in words; of the rounded figures, so that it fits what stands beside it."""
     change = round(100 * probability) - round(100 * before)
     if change == 0:
-        return "no change" if probability == before else "hardly any change"
-    unit = "point" if abs(change) == 1 else "points"
-    return f"{abs(change)}{NARROW_SPACE}{unit} {'more' if change > 0 else 'less'}"
+        return _("no change") if probability == before else _("hardly any change")
+    unit = _("point") if abs(change) == 1 else _("points")
+    amount = f"{abs(change)}{NARROW_SPACE}{unit}"
+    return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
 
 
 def limits_of(
@@ -191,12 +191,12 @@ def limits_of(
     found = []
     for code, caution in CAUTIONS.items():
         if code in answer.reasons:
-            seen = f"{PHONE_AS_SEEN[submission.dermatoscope]} " if code == "phone_photo" else ""
-            found.append(f"{seen}{caution}{_measured(code, metrics)}")
+            seen = f"{_(PHONE_AS_SEEN[submission.dermatoscope])} " if code == "phone_photo" else ""
+            found.append(f"{seen}{_(caution)}{_measured(code, metrics)}")
     if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
-        found.append(DERMATOSCOPE_NOT_KNOWN)
+        found.append(_(DERMATOSCOPE_NOT_KNOWN))
     if side < edge:
-        found.append(FEW_PIXELS.format(side=side, edge=edge))
+        found.append(_(FEW_PIXELS, side=side, edge=edge))
     return found
 
 
@@ -206,20 +206,25 @@ def _measured(code: str, metrics: Mapping[str, Any]) -> str:
         return ""
     tests = {name: elsewhere(metrics, source) for source, name in MEASURED_ON[code].items()}
     said = [_one_measured(name, test) for name, test in tests.items() if test]
-    return " " + (" ".join(said) or NOT_MEASURED)
+    return " " + (" ".join(said) or _(NOT_MEASURED))
 
 
 def _one_measured(name: str, test: Elsewhere) -> str:
-    return (
-        f"On {test.photos:,} {name} a cancer got a higher cancer probability than a benign spot in "
-        f"{percent(test.cancer_auc)} of all pairs ({percent(test.low)} to {percent(test.high)}; by chance it would be half), "
-        f"while it was {percent(test.mean_confidence)} sure on average."
+    return _(
+        "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
+        "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
+        photos=counted(test.photos),
+        name=_(name),
+        auc=percent(test.cancer_auc),
+        low=percent(test.low),
+        high=percent(test.high),
+        sure=percent(test.mean_confidence),
     )
 
 
 def doubts_of(answer: Answer) -> list[str]:
     """What makes this photo harder to judge than those of the tests."""
-    return [" ".join(HINTS[code]) for code in answer.reasons if code in DOUBTS]
+    return [" ".join(_(hint) for hint in HINTS[code]) for code in answer.reasons if code in DOUBTS]
 
 
 @dataclass(frozen=True)
@@ -237,7 +242,7 @@ def sets_of(answer: Answer, with_details: bool, metrics: Mapping[str, Any]) -> l
     order = (
         [one.code for one in answer.classes] if answer.status != "uncertain" else list(answer.probabilities)
     )
-    names = {one.code: one.name for one in answer.classes}
+    names = {one.code: _(one.name) for one in answer.classes}
     tested = (
         metrics.get("out_of_fold", {}).get("prediction_sets", {}).get("both" if with_details else "photo", {})
     )
@@ -256,15 +261,21 @@ def map_in_words(heatmap: Heatmap, code: str) -> str:
     """Where the evidence for a class lies, in one or two sentences."""
     found = heatmap.classes[code]
     if found.centre is None:
-        return "Nothing in the photo speaks for this class more than for the average class."
-    place = "the centre" if found.centre >= MOSTLY else "the edges" if found.centre <= 1 - MOSTLY else ""
-    words = f"Mostly {place}" if place else "Centre and edges alike"
+        return _("Nothing in the photo speaks for this class more than for the average class.")
+    if found.centre >= MOSTLY:
+        words = _("Mostly the centre")
+    elif found.centre <= 1 - MOSTLY:
+        words = _("Mostly the edges")
+    else:
+        words = _("Centre and edges alike")
     if found.darker is not None:
         inside, area = percent(found.darker), percent(heatmap.darker_area)
-        words += f"; {inside} inside the darker area, which is {area} of the picture"
+        words += _(
+            "; %(inside)s inside the darker area, which is %(area)s of the picture", inside=inside, area=area
+        )
     amounts = {code: sum(map(sum, one.evidence)) for code, one in heatmap.classes.items()}
     little = amounts[code] < LITTLE * max(amounts.values())
-    return f"{words}.{' There is little that speaks for this class.' if little else ''}"
+    return f"{words}. {_('There is little that speaks for this class.')}" if little else f"{words}."
 
 
 def decided(answer: Answer) -> ClassProbability:
@@ -277,9 +288,12 @@ def init_app(app: Flask) -> None:
     app.jinja_env.filters.update(percent=percent, counted=counted, points=points)
     app.jinja_env.globals.update(
         statuses=STATUSES,
+        cautions=CAUTIONS,
+        phone_as_seen=PHONE_AS_SEEN,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
         refusals=REFUSALS,
         advice=ADVICE,
         site_groups=SITE_GROUPS,
+        flag_texts=FLAG_TEXTS,
     )

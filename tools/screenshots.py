@@ -98,12 +98,60 @@ def show_foreign(driver: Chrome) -> None:
         follow(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
+def show_visit(driver: Chrome) -> None:
+    """Both examples and one of them again, ranked."""
+    driver.get(driver.current_url + "visit")
+    for number, name in enumerate(("nevus", "melanoma", "nevus"), 1):
+        driver.find_element(By.ID, f"photo-{number}").send_keys(str(FOLDER / EXAMPLES[name].file))
+    driver.find_element(By.ID, "dermatoscope").click()
+    follow(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+
+
+def show_history(driver: Chrome) -> None:
+    """Two answers of one spot, kept in this browser."""
+    start = driver.current_url
+    wait = WebDriverWait(driver, WAIT_SECONDS)
+    for kept in range(2):
+        driver.get(start)
+        show_answer(driver)
+        wait.until(lambda _: driver.find_element(By.CSS_SELECTOR, "[data-keep]").is_displayed())
+        Select(driver.find_element(By.ID, "keep-spot")).select_by_index(kept)
+        driver.find_element(By.CSS_SELECTOR, "[data-keep] button").click()
+        wait.until(lambda _: driver.find_element(By.CSS_SELECTOR, "[data-keep] [role=status]").text)
+    driver.get(start + "history")
+    wait.until(lambda _: driver.find_element(By.CSS_SELECTOR, "[data-history]").is_displayed())
+
+
+def show_german(driver: Chrome) -> None:
+    """The answer in the other language."""
+    driver.get(driver.current_url + "?lang=de")
+    show_answer(driver)
+
+
+def show_page(path: str) -> Callable[[Chrome], None]:
+    """A page that needs nothing but its address; its pictures are there before it is photographed."""
+
+    def show(driver: Chrome) -> None:
+        driver.get(driver.current_url + path)
+        driver.execute_script("document.querySelectorAll('img').forEach((one) => { one.loading = 'eager'; })")
+        WebDriverWait(driver, WAIT_SECONDS).until(
+            lambda _: driver.execute_script("return [...document.images].every((one) => one.complete)")
+        )
+
+    return show
+
+
+PAGES = ("model", "diagnoses", "limits", "privacy", "about", "api")
 STATES: dict[str, Callable[[Chrome], None]] = {
     "form": show_form,
     "answer": show_answer,
     "refusal": show_refusal,
     "uncertain": show_uncertain,
     "foreign": show_foreign,
+    "german": show_german,
+    "visit": show_visit,
+    "history": show_history,
+    **{path: show_page(path) for path in PAGES},
 }
 
 

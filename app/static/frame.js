@@ -1,5 +1,7 @@
 // The chosen photo with a square frame: moved and sized by mouse, touch, buttons and keys. The form sends the
 // original file and the square (fractions of the upright photo); an untouched frame is the middle square.
+import { _ } from "./words.js";
+
 const SMALLEST = 0.1; // of the photo's shorter side
 const HEIGHT = 24; // rem, of the picture on the page
 const STEP = 0.05; // of the shorter side, for a press of a button or an arrow key
@@ -60,7 +62,7 @@ class Frame {
     this.box.hidden = true;
     const words = this.form.querySelector("[data-photo-words]");
     if (this.address && !words.textContent) {
-      words.textContent = "This browser cannot show the file. It may not be a photo that can be analysed.";
+      words.textContent = _("This browser cannot show the file. It may not be a photo that can be analysed.");
     }
   }
 
@@ -87,8 +89,8 @@ class Frame {
     this.fields.forEach((field, index) => { field.value = middle ? "" : [x, y, size][index]; });
     const per = (part) => `${Math.round(100 * part)} %`;
     this.words.textContent = middle
-      ? "The middle square is analysed."
-      : `The square is ${per(size)} of the shorter side, ${per(x)} from the left and ${per(y)} from the top.`;
+      ? _("The middle square is analysed.")
+      : _("The square is {size} of the shorter side, {left} from the left and {top} from the top.", { size: per(size), left: per(x), top: per(y) });
   }
 
   move(way) {

@@ -1,5 +1,7 @@
 // Ways to give a photo beside the file field: drop it, paste it, take it. Says at once when it is too large.
 // Tells the rest of the page with the event "chosen" (detail: {file, crop}; file is null when there is none).
+import { _ } from "./words.js";
+
 const MEGABYTE = 1024 * 1024;
 
 function enhance(root) {
@@ -50,7 +52,7 @@ function announce(form, input) {
   const limit = Number(form.querySelector("#photo").dataset.maxMb);
   const words = form.querySelector("[data-photo-words]");
   words.textContent = file && file.size > limit * MEGABYTE
-    ? `This file has ${Math.ceil(file.size / MEGABYTE)} MB; at most ${limit} MB are accepted.`
+    ? _("This file has {size} MB; at most {limit} MB are accepted.", { size: Math.ceil(file.size / MEGABYTE), limit })
     : "";
   form.dispatchEvent(new CustomEvent("chosen", { detail: { file, crop: null } }));
 }

@@ -1,7 +1,10 @@
 // Sends a form without leaving the page: upload progress, one sending at a time, a time-out, and a photo that is
 // still there after an error or on the way back from the answer. Without it the browser sends the form by itself.
+import { _ } from "./words.js";
+
 const PATIENCE = 60; // seconds without any progress of the upload, or until the answer; data-patience overrides it
-const ANALYSING = "Analysing the photo…";
+const ANALYSING = _("Analysing the photo…");
+const ANALYSING_SEVERAL = _("Analysing the photos…");
 const pages = []; // the main part and title of each page shown so far, by the number in history.state
 let current = 0; // the number of the page that is shown
 
@@ -28,7 +31,7 @@ function send(form) {
   };
   const giveUp = ends(() => {
     request.abort();
-    complain("No answer came in time. Everything that you chose is still here: try again.");
+    complain(_("No answer came in time. Everything that you chose is still here: try again."));
   });
   const wait = () => {
     clearTimeout(timer);
@@ -41,10 +44,10 @@ function send(form) {
   });
   request.upload.addEventListener("load", () => {
     wait();
-    say(form, ANALYSING);
+    say(form, form.dataset.analyse === "visit" ? ANALYSING_SEVERAL : ANALYSING);
   });
   request.addEventListener("load", ends(() => receive(form, request)));
-  request.addEventListener("error", ends(() => complain("The photo could not be sent: there is no connection. Try again.")));
+  request.addEventListener("error", ends(() => complain(_("The photo could not be sent: there is no connection. Try again."))));
   request.open("POST", form.action);
   request.send(new FormData(form));
   wait();
@@ -53,7 +56,8 @@ function send(form) {
 function busy(form) {
   form.dataset.sent = "yes";
   form.querySelector("button[type=submit]").setAttribute("aria-disabled", "true");
-  say(form, form.querySelector("[type=file]") ? "Uploading the photo…" : ANALYSING);
+  const several = form.dataset.analyse === "visit";
+  say(form, several ? _("Uploading the photos…") : form.querySelector("[type=file]") ? _("Uploading the photo…") : ANALYSING);
 }
 
 function rest(form) {
@@ -78,7 +82,7 @@ function progress(form, event) {
 function receive(form, request) {
   const page = new DOMParser().parseFromString(request.responseText, "text/html");
   const main = page.querySelector("main");
-  if (!main) complain("The answer could not be read. Try again.");
+  if (!main) complain(_("The answer could not be read. Try again."));
   else if (main.querySelector("[data-status]")) showAnswer(page.title, main);
   else if (main.querySelector("form[data-analyse]")) showErrors(form, page.title, main);
   else complain(main.querySelector(".lead").textContent);
@@ -91,16 +95,18 @@ function showAnswer(title, main) {
   replaceMain(title, main);
 }
 
-// The form again, with what is wrong in it; the photo moves over, unless it is what is wrong.
+// The form again, with what is wrong in it; the photos move over, unless the one is what is wrong.
 function showErrors(form, title, main) {
-  const chosen = [...form.querySelectorAll("[type=file]")].find((input) => input.files.length);
+  const chosen = [...form.querySelectorAll("[type=file]")].filter((input) => input.files.length);
   const [x, y, size] = ["crop_x", "crop_y", "crop_size"].map((name) => form.elements[name]?.value);
   replaceMain(title, main);
-  const input = document.querySelector("#photo");
-  if (!chosen || document.querySelector(".status-refused")) return;
-  input.files = chosen.files;
+  if (!chosen.length || document.querySelector(".status-refused")) return;
   const crop = size ? { x: Number(x), y: Number(y), size: Number(size) } : null;
-  input.form.dispatchEvent(new CustomEvent("chosen", { detail: { file: input.files[0], crop } }));
+  for (const old of chosen) {
+    const input = document.getElementById(old.id === "camera" ? "photo" : old.id);
+    input.files = old.files;
+    input.form.dispatchEvent(new CustomEvent("chosen", { detail: { file: input.files[0], crop, input } }));
+  }
   document.querySelector("[data-photo-is-gone]")?.remove();
 }
 
@@ -121,11 +127,12 @@ function complain(words) {
   box.className = "errors";
   box.tabIndex = -1;
   box.setAttribute("aria-labelledby", "errors-title");
-  const title = Object.assign(document.createElement("h2"), { id: "errors-title", textContent: "There is a problem" });
+  const title = Object.assign(document.createElement("h2"), { id: "errors-title", textContent: _("There is a problem") });
   const text = Object.assign(document.createElement("p"), { textContent: words });
   box.append(title, text);
   document.querySelector("main").prepend(box);
-  if (!document.title.startsWith("Error: ")) document.title = `Error: ${document.title}`;
+  const error = _("Error:");
+  if (!document.title.startsWith(error)) document.title = `${error} ${document.title}`;
   scrollTo(0, 0);
   box.focus({ preventScroll: true });
 }

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from data_modelling.evaluation import elsewhere, openings, plots
+from data_modelling.evaluation import elsewhere, odd_one_out, openings, plots
 from data_modelling.evaluation.card import write_card
 from data_modelling.evaluation.figures import figures
 from data_modelling.evaluation.fit_to_served import bars, fit_to_served
@@ -51,6 +51,9 @@ def write_report(folder: Path) -> dict[str, Any]:
     if (path := folder / "predictions" / elsewhere.NAME).exists():
         rows = elsewhere.read_elsewhere(path, metadata["task"])
         values["elsewhere"] = elsewhere.figures_elsewhere(rows, metadata)
+    visits = folder / "predictions" / odd_one_out.FILE
+    if visits.exists():
+        values["visits"] = odd_one_out.figures(odd_one_out.read_visits(visits))
     if (path := folder / "predictions" / SEVERITY).exists():
         values["severity"] = severity_figures(pd.read_csv(path))
     if (folder / "predictions" / SCORES).exists():

@@ -23,12 +23,17 @@ PARTS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle. sha256 is that of model.onnx; metadata and metrics are the JSON files' values."""
+    """A verified bundle.
+
+    sha256 is that of model.onnx; metadata and metrics are the JSON files' values. sums: the SHA-256 of each of
+    its files, by name.
+    """
 
     folder: Path
     metadata: dict[str, Any]
     metrics: dict[str, Any]
     sha256: str
+    sums: dict[str, str]
 
     @property
     def name(self) -> str:
@@ -60,7 +65,7 @@ def load_bundle(folder: Path) -> Bundle:
     _check_metadata(folder / "metadata.json", metadata)
     if not _finite(metrics):
         raise BundleError(f"{folder / 'metrics.json'} has a figure that is no number; restore the bundle.")
-    return Bundle(folder, metadata, metrics, sums["model.onnx"])
+    return Bundle(folder, metadata, metrics, sums["model.onnx"], sums)
 
 
 def write_sums(folder: Path) -> None:

@@ -68,7 +68,9 @@ def parse_age(text: str) -> float | None:
     # float() would also accept "nan", "1e1", "1_0" and digits of other scripts.
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if not plain or float(text) > OLDEST:
-        raise FieldError("age", "age_range", f"Age must be a number from 0 to {OLDEST}, or left empty.")
+        raise FieldError(
+            "age", "age_range", "Age must be a number from 0 to %(oldest)s, or left empty.", oldest=OLDEST
+        )
     return float(text)
 
 
@@ -89,7 +91,10 @@ def parse_site(text: str) -> str | None:
         return None
     if text not in SITE_NAMES:
         raise FieldError(
-            "site", "site_unknown_value", f"Site must be one of {', '.join(SITE_NAMES)}, or left empty."
+            "site",
+            "site_unknown_value",
+            "Site must be one of %(names)s, or left empty.",
+            names=", ".join(SITE_NAMES),
         )
     return SITE_NAMES[text]
 

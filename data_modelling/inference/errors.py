@@ -9,20 +9,27 @@ class InputError(Exception):
 
 
 class PhotoError(InputError):
-    """A photo that cannot be read; `code` is one of the codes in the README."""
+    """A photo that cannot be read; `code` is one of the codes in the README.
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(message)
+    message: may name values as %(name)s, so that it can be said in other languages too.
+    """
+
+    def __init__(self, code: str, message: str, **values: object) -> None:
+        super().__init__(message % values if values else message)
         self.code = code
+        self.message = message
+        self.values = values
 
 
 class FieldError(InputError):
-    """One form field, csv cell or request parameter with a value that is not accepted."""
+    """One form field, csv cell or request parameter with a value that is not accepted; message as for PhotoError."""
 
-    def __init__(self, field: str, code: str, message: str) -> None:
-        super().__init__(message)
+    def __init__(self, field: str, code: str, message: str, **values: object) -> None:
+        super().__init__(message % values if values else message)
         self.field = field
         self.code = code
+        self.message = message
+        self.values = values
 
 
 class BundleError(InputError):

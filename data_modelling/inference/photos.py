@@ -88,7 +88,10 @@ def _fraction(field: str, text: str) -> float:
     # float() would also accept "nan", "1_0" and digits of other scripts.
     if not NUMBER.fullmatch(text) or float(text) > 1:
         raise FieldError(
-            field, "crop_range", f"{field} must be a number from 0 to 1, with the other two crop fields."
+            field,
+            "crop_range",
+            "%(field_name)s must be a number from 0 to 1, with the other two crop fields.",
+            field_name=field,
         )
     return float(text)
 
@@ -142,7 +145,10 @@ def _open(data: bytes) -> Image.Image:
     if width * height > limit * 1_000_000:
         raise PhotoError(
             "photo_pixels",
-            f"The photo has {width} x {height} pixels; at most {limit} megapixels can be read.",
+            "The photo has %(width)s x %(height)s pixels; at most %(limit)s megapixels can be read.",
+            width=width,
+            height=height,
+            limit=limit,
         )
     if scans > MAX_SCANS:
         raise _broken()

@@ -125,15 +125,32 @@ class Predictor:
         through one; False counts as a phone photo. explain: any of explanation.EXPLANATIONS; a heat map that
         the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
         """
+        return self.answer_and_embedding(data, details, crop, dermatoscope, explain)[0]
+
+    def answer_and_embedding(
+        self,
+        data: bytes,
+        details: Details = Details(),  # noqa: B008 - frozen
+        crop: Crop | None = None,
+        dermatoscope: bool | None = None,
+        explain: Collection[str] = (),
+    ) -> tuple[Answer, NDArray[np.float32]]:
+        """The same as `answer`, and the network's embedding (C,), for comparing photos of one patient."""
         photo = read_photo(data, self.edge, crop)
         logits, embedding = self._run(("logits", "embedding"), photo, details)
         findings = self._checks.of(photo, square_side(data, crop), embedding[0])
         judged = self._judge(logits, details)
         status, reasons = self._status(judged, findings, details, dermatoscope)
         answer = replace(judged, status=status, reasons=reasons, nearness=round(findings.nearness, DIGITS))
-        if not explain or status == REFUSED:
-            return answer
-        return replace(answer, explanation=self._explained(photo, details, answer, explain))
+        if explain and status != REFUSED:
+            answer = replace(answer, explanation=self._explained(photo, details, answer, explain))
+        return answer, embedding[0]
+
+    @property
+    def odd_ratio(self) -> float | None:
+        """The oddity from which on a spot is marked as unlike the patient's others, if the bundle says it."""
+        ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
+        return None if ratio is None else float(ratio)
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """Logits (1, classes) of one photo (edge, edge, 3).

@@ -36,6 +36,8 @@ def test_readme_lists_every_setting_with_its_default():
 
 
 def shown(default: object) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
     return "" if default == () else str(default)
 
 

@@ -20,6 +20,7 @@ def test_every_setting_is_read():
         "TRUSTED_PROXIES": "2",
         "TRUSTED_HOSTS": "a.example, b.example:8000,",
         "MAX_UPLOAD_MB": "5",
+        "METRICS": "on",
         "SCORE_LOG": "/tmp/scores.csv",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
@@ -32,6 +33,7 @@ def test_every_setting_is_read():
         trusted_proxies=2,
         trusted_hosts=("a.example", "b.example:8000"),
         max_upload_mb=5,
+        metrics=True,
         score_log="/tmp/scores.csv",
     )
 
@@ -50,6 +52,7 @@ def test_every_setting_is_read():
         ("TRUSTED_PROXIES", "one"),
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
+        ("METRICS", "yes"),
         ("SCORE_LOG", "/tmp"),
         ("SCORE_LOG", "/no/such/folder/scores.csv"),
     ],

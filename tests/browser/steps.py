@@ -80,6 +80,34 @@ def refuse(driver: Chrome) -> None:
     submit(driver)
 
 
+def open_all(driver: Chrome, path: str) -> None:
+    """A page with all that can be opened in it open."""
+    driver.get(driver.current_url + path)
+    driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+
+
+def compare(driver: Chrome, photos: int) -> None:
+    """A visit with so many photos."""
+    driver.get(driver.current_url + "visit")
+    for number in range(1, photos + 1):
+        by_id(driver, f"photo-{number}").send_keys(PHOTO)
+    submit(driver)
+
+
+def keep_two(driver: Chrome) -> None:
+    """The history with two answers of one spot."""
+    start = driver.current_url
+    for chosen in range(2):
+        driver.get(start)
+        fill_in(driver)
+        wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
+        Select(by_id(driver, "keep-spot")).select_by_index(chosen)
+        find(driver, "[data-keep] button").click()
+        wait_for(driver, lambda _: find(driver, "[data-keep] [role=status]").text)
+    driver.get(start + "history")
+    wait_for(driver, lambda _: find(driver, "[data-history]").is_displayed())
+
+
 STATES: dict[str, Callable[[Chrome], None]] = {
     "form": lambda _driver: None,
     "photo chosen": choose,
@@ -89,5 +117,15 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "uncertain answer": lambda driver: fill_in(driver, "dermatoscope-no"),
     "no connection": complain,
     "not found": lambda driver: driver.get(driver.current_url + "nothing"),
+    "visit": lambda driver: open_all(driver, "visit"),
+    "visit errors": lambda driver: compare(driver, 1),
+    "visit answer": lambda driver: compare(driver, 3),
+    "history": keep_two,
+    "api": lambda driver: driver.get(driver.current_url + "api"),
+    "model": lambda driver: open_all(driver, "model"),
+    "diagnoses": lambda driver: driver.get(driver.current_url + "diagnoses"),
+    "limits": lambda driver: driver.get(driver.current_url + "limits"),
+    "privacy": lambda driver: driver.get(driver.current_url + "privacy"),
+    "about": lambda driver: driver.get(driver.current_url + "about"),
 }
-WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer")
+WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer", "visit", "visit errors", "visit answer", "model")

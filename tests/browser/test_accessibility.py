@@ -51,6 +51,25 @@ def test_axe_finds_nothing(browser, axe, state):
     assert_clean(browser, axe)
 
 
+@pytest.mark.parametrize("state", [state for state in STATES if state != "photo chosen"])
+def test_axe_finds_nothing_in_german(browser, site, axe, state):
+    choose_german(browser, True)
+    try:
+        browser.get(site.url)
+        STATES[state](browser)
+        assert browser.execute_script("return document.documentElement.lang") == "de"
+        assert_clean(browser, axe)
+    finally:
+        choose_german(browser, False)
+
+
+def choose_german(driver: Chrome, on: bool) -> None:
+    """What the browser says that its reader prefers."""
+    driver.execute_cdp_cmd("Network.enable", {})
+    headers = {"Accept-Language": "de"} if on else {}
+    driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": headers})
+
+
 @pytest.mark.parametrize("state", WITHOUT_JAVASCRIPT)
 def test_axe_finds_nothing_in_pages_that_the_server_made(browser, axe, state):
     """As somebody without JavaScript gets them; axe-core needs some, so only the page's own is kept away."""

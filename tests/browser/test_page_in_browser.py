@@ -37,7 +37,7 @@ def assert_answered(driver: Chrome) -> None:
     assert driver.title.startswith("Higher concern")
     assert len(probabilities(driver)) == 7
     assert sum(probabilities(driver)) == pytest.approx(1, abs=1e-6)
-    values = [value.text for value in driver.find_elements(By.TAG_NAME, "dd")]
+    values = [value.text for value in driver.find_elements(By.CSS_SELECTOR, ".given dd")]
     assert values[:4] == ["yes", "50 years", "female", "arm or hand"]
     assert_maps_can_be_chosen(driver)
 
@@ -101,6 +101,8 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     press(browser, Keys.TAB, Keys.ARROW_LEFT)
     assert find(browser, "#strength").get_attribute("value") == "75"
     press(browser, Keys.TAB)
+    assert focused(browser).text == "Print"
+    press(browser, *[Keys.TAB] * 4)  # what is kept, which spot it is, keep it, and on
     assert focused(browser).text == "Analyse another photo"
     assert_answered(browser)
 

@@ -1,0 +1,189 @@
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.out_of_fold import scores_of
+from app.plots import KNOWN, reliability_bins, sensitivity_at
+from app.settings import Settings
+from data_modelling.inference.bundle import load_bundle, write_sums
+
+ROOT = Path(__file__).parents[2]
+COMMITTED = ROOT / "DATA" / "models"
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+)
+
+
+@pytest.fixture(scope="module")
+def committed() -> FlaskClient:
+    """The app with the bundle that is committed."""
+    return create_app(Settings(bundles=COMMITTED, rate_limit="off")).test_client()
+
+
+FIGURE = re.compile(r'<data value="[^"]*" data-value="([^"]*)" data-figure="([^"]*)"([^>]*)>([^<]*)</data>')
+
+
+def figures(text: str) -> list[tuple[str, str, str, str]]:
+    """path, exact value, its interval's attributes, and how it is written, of every figure of the page."""
+    return [(path, exact, rest, written) for exact, path, rest, written in FIGURE.findall(text)]
+
+
+def at(values, path: str):
+    for key in path.split("/"):
+        values = values[int(key)] if isinstance(values, list) else values[key]
+    return values
+
+
+def interval_of(metrics, path: str):
+    """Where metrics.json keeps the interval of a figure: beside it, in `intervals`, or in `interval`."""
+    parent, _, name = path.rpartition("/")
+    beside = at(metrics, parent)
+    if name == "difference":
+        return beside["interval"]
+    return beside.get(f"{name}_interval") or beside["intervals"][name]
+
+
+def test_every_figure_of_the_page_is_that_of_metrics_json(committed: FlaskClient):
+    metrics = json.loads((COMMITTED / "ham10000" / "metrics.json").read_text())
+    shown = figures(committed.get("/model").text)
+    assert len(shown) > 150
+    for path, exact, rest, written in shown:
+        expected = at(metrics, path)
+        assert float(exact) == expected
+        assert written == (f"{expected:,}" if isinstance(expected, int) else f"{expected:,.3f}")
+        bounds = [float(bound) for bound in re.findall(r'data-(?:low|high)="([^"]*)"', rest)]
+        if bounds:
+            assert bounds == interval_of(metrics, path)
+
+
+def test_what_has_an_interval_is_shown_with_it(committed: FlaskClient):
+    shown = {path: rest for path, _, rest, _ in figures(committed.get("/model").text)}
+    for path in ("photo/balanced_accuracy", "photo/macro_auc", "photo/classes/MEL/auc"):
+        assert "data-low" in shown[f"out_of_fold/{path}"]
+
+
+def test_every_plot_has_a_sentence_a_table_and_a_larger_picture(committed: FlaskClient):
+    text = committed.get("/model").text
+    sections = text.split('<section class="plot"')[1:]
+    files = {path.name for path in (COMMITTED / "ham10000" / "plots").glob("*.png")}
+    seen = set()
+    for section in sections:
+        address = re.search(r'<a class="larger" href="([^"]+)"><img src="([^"]+)"', section)
+        assert address is not None
+        assert address[1] == address[2]
+        file = address[1].split("/")[-1].partition("?")[0]
+        seen.add(file)
+        if file in KNOWN:
+            assert re.search(r"<p>[^<]{40,}</p>", section), file
+            assert "<table" in section, file
+        response = committed.get(address[1])
+        assert response.data == (COMMITTED / "ham10000" / "plots" / file).read_bytes()
+        assert response.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    assert seen == files
+
+
+def test_the_default_bundle_has_one_address(client: FlaskClient):
+    response = client.get("/model/ham10000")
+    assert (response.status_code, response.location) == (302, "/model")
+    assert client.get("/model/other").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["nope", "altered", "%2e%2e"])
+def test_a_bundle_that_is_not_there_has_no_page(client: FlaskClient, name):
+    assert client.get(f"/model/{name}").status_code == 404
+
+
+def test_an_invalid_bundle_is_named_without_its_path(client: FlaskClient, bundles: Path):
+    text = client.get("/model").text
+    assert "<strong>altered</strong>" in text
+    assert "metrics.json is missing or was altered" in text
+    assert str(bundles) not in text
+
+
+def test_without_a_bundle_the_page_says_so(orphan: FlaskClient):
+    response = orphan.get("/model")
+    assert response.status_code == 503
+    assert "No valid model is installed" in response.text
+
+
+def with_plots(bundles: Path, folder: Path, metrics: dict | None = None) -> Flask:
+    copy = Path(shutil.copytree(bundles / "ham10000", folder / "ham10000"))
+    (copy / "plots").mkdir()
+    (copy / "plots" / "story.png").write_bytes(PNG)
+    if metrics is not None:
+        (copy / "metrics.json").write_text(json.dumps(metrics))
+    write_sums(copy)
+    (copy / "plots" / "late.png").write_bytes(PNG)
+    return create_app(Settings(bundles=folder, rate_limit="off"))
+
+
+def test_a_plot_of_an_unknown_kind_is_described_by_metrics_json(bundles: Path, tmp_path: Path):
+    told = {
+        "title": "The story",
+        "text": "Each step helps.",
+        "columns": ["step", "AUC"],
+        "rows": [["1", 0.9]],
+    }
+    client = with_plots(bundles, tmp_path, {"plots": {"story": told}}).test_client()
+    text = client.get("/model").text
+    for words in ("The story", "Each step helps.", "0.9"):
+        assert words in text
+    assert "does not say how well it works" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "status"),
+    [("story.png", 200), ("late.png", 404), ("nothing.png", 404), ("..%2fmodel.onnx", 404)],
+)
+def test_only_listed_plots_are_served(bundles: Path, tmp_path: Path, file, status):
+    client = with_plots(bundles, tmp_path).test_client()
+    response = client.get(f"/model/ham10000/plots/{file}")
+    assert response.status_code == status
+    if status == 200:
+        assert (response.mimetype, response.data) == ("image/png", PNG)
+        assert response.headers["Cache-Control"] == "no-cache"  # without its version
+
+
+def test_a_plot_altered_after_the_start_is_not_served(bundles: Path, tmp_path: Path):
+    client = with_plots(bundles, tmp_path).test_client()
+    (tmp_path / "ham10000" / "plots" / "story.png").write_bytes(PNG + b"x")
+    assert client.get("/model/ham10000/plots/story.png").status_code == 404
+
+
+def test_a_part_that_nobody_told_of_is_shown(bundles: Path, tmp_path: Path):
+    part = {"photos": 7, "photo": {"balanced_accuracy": 0.5}}
+    client = with_plots(bundles, tmp_path, {"other_clinic": part}).test_client()
+    text = client.get("/model").text
+    assert "Other clinic" in text
+    assert 'data-figure="other_clinic/photo/balanced_accuracy"' in text
+
+
+def test_sensitivity_at_a_specificity():
+    """Of four benign photos one may be flagged: those above 0.3 are, two of the three cancers."""
+    score = np.array([0.1, 0.2, 0.3, 0.9, 0.3, 0.5, 0.95])
+    positive = np.array([False, False, False, False, True, True, True])
+    assert sensitivity_at(0.75, score, positive) == pytest.approx(2 / 3)
+    assert sensitivity_at(1.0, score, positive) == pytest.approx(1 / 3)
+    assert sensitivity_at(0.0, score, positive) == 1
+
+
+def test_bins_of_the_reliability_table_give_the_calibration_error_of_metrics_json():
+    bundle = load_bundle(COMMITTED / "ham10000")
+    scores = scores_of(bundle)
+    assert scores is not None
+    bins = reliability_bins(*scores)
+    total = sum(count for _, _, count, _, _ in bins)
+    error = sum(count * abs(sure - right) for _, _, count, sure, right in bins) / total
+    assert total == bundle.metrics["out_of_fold"]["photos"]
+    assert error == pytest.approx(
+        bundle.metrics["out_of_fold"]["photo"]["expected_calibration_error"], abs=1e-5
+    )

@@ -1,0 +1,100 @@
+"""The OpenAPI document against the running app: what it says is what happens."""
+
+import json
+
+import pytest
+import schemathesis
+from flask.testing import FlaskClient
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.errors import Unsatisfiable
+from schemathesis import GenerationMode
+from schemathesis.specs.openapi.checks import negative_data_rejection
+
+from app import create_app
+from app.openapi import openapi
+from app.problems import CODES
+from app.settings import Settings
+from tests.app.conftest import photo
+from tests.app.tiny_bundle import make_tiny_bundle
+
+PHOTOS = [photo("red"), photo("lime", kind="PNG"), photo("blue", kind="WEBP")]
+for media_type in ("image/jpeg", "image/png", "image/webp"):
+    schemathesis.openapi.media_type(media_type, st.sampled_from(PHOTOS))
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("models")
+    make_tiny_bundle(folder / "ham10000")
+    app = create_app(Settings(bundles=folder, rate_limit="off"))
+    return schemathesis.openapi.from_wsgi("/api/openapi.json", app)
+
+
+OPERATIONS = [(path, method) for path, methods in openapi(20)["paths"].items() for method in methods]
+
+
+@pytest.mark.parametrize("mode", GenerationMode)
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_the_app_does_what_its_document_says(api, path, method, mode):
+    """Requests made from the document, right ones and wrong ones; every check of schemathesis."""
+    operation = api[path][method]
+
+    @settings(max_examples=20, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def check(case):
+        if mode is GenerationMode.NEGATIVE:
+            case.call_and_validate()
+        else:
+            say_what_a_schema_cannot(case)
+            case.call_and_validate(excluded_checks=[negative_data_rejection])  # it takes bytes for wrong data
+
+    try:
+        check()
+    except Unsatisfiable:
+        assert mode is GenerationMode.NEGATIVE  # nothing can be wrong where nothing is sent
+
+
+def say_what_a_schema_cannot(case) -> None:
+    """A crop has all three fields and lies inside the photo; a visit has photos enough, and a site for each."""
+    if not isinstance(case.body, dict):
+        return
+    body = {name: value for name, value in case.body.items() if not name.startswith("crop_")}
+    if case.path == "/api/v1/visits":
+        sites = body.pop("site", [])
+        body["photo"] = [*PHOTOS, PHOTOS[0]][: max(2, min(4, len(sites)))]
+        if len(sites) == len(body["photo"]):
+            body["site"] = sites
+    elif len(body) < len(case.body):
+        body |= {"crop_x": "0", "crop_y": "0", "crop_size": "1"}
+    body.pop("bundle", None)  # any text may be the name of a bundle; this app has one
+    case.body = body
+
+
+def test_every_address_of_the_api_is_in_the_document_and_no_other(app):
+    rules = {
+        str(rule).replace("<", "{").replace(">", "}"): rule.methods - {"HEAD", "OPTIONS"}
+        for rule in app.url_map.iter_rules()
+        if str(rule).startswith("/api/v1") or str(rule) == "/healthz"
+    }
+    documented = {
+        path: {method.upper() for method in methods} for path, methods in openapi(20)["paths"].items()
+    }
+    assert documented == rules
+
+
+def test_every_code_is_in_the_document():
+    schemas = openapi(20)["components"]["schemas"]
+    assert schemas["Fault"]["properties"]["code"]["enum"] == list(CODES)
+
+
+def test_the_document_is_served_and_shown(client: FlaskClient):
+    served = client.get("/api/openapi.json").json
+    assert served == json.loads(json.dumps(openapi(20)))
+    text = client.get("/api").text
+    for path, methods in served["paths"].items():
+        for method, operation in methods.items():
+            assert f"{method.upper()} {path}" in text
+            assert operation["summary"] in text
+    for code in CODES:
+        assert f"<code>{code}</code>" in text

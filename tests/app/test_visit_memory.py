@@ -1,0 +1,51 @@
+"""A visit of twelve large photos on the real server."""
+
+import http.client
+from io import BytesIO
+from urllib.parse import urlsplit
+
+import numpy as np
+import pytest
+from PIL import Image
+from werkzeug.datastructures import MultiDict
+from werkzeug.test import encode_multipart
+
+from app.settings import MEGABYTE
+from tests.app.conftest import upload
+from tests.app.test_memory_only import TIMEOUT, peak_megabytes
+from tools.serving import ROOT, served
+
+PHOTOS = 12
+SIZE = (4000, 3000)  # pixels: twelve megapixels
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """Just under five MB, as a phone writes it: a smooth picture with some noise."""
+    rng = np.random.default_rng(12)
+    smooth = Image.fromarray(rng.integers(60, 200, (30, 40, 3), np.uint8)).resize(
+        SIZE, Image.Resampling.BICUBIC
+    )
+    noise = rng.normal(0, 9, (SIZE[1], SIZE[0], 1))
+    file = BytesIO()
+    pixels = np.clip(np.asarray(smooth) + noise, 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(file, "JPEG", quality=90)
+    assert 2 * MEGABYTE < file.tell() < 5 * MEGABYTE
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("path", ["/visit", "/api/v1/visits"])
+def test_twelve_photos_of_twelve_megapixels_stay_under_600_mb(large, tmp_path, path):
+    fields = MultiDict({"photo": [upload(large) for _ in range(PHOTOS)], "age": "50"})
+    boundary, body = encode_multipart(fields)
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    with served(tmp_path / "log", {"BUNDLES": str(ROOT / "DATA" / "models")}) as running:
+        connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=TIMEOUT)
+        connection.request("POST", path, body, headers)
+        response = connection.getresponse()
+        text = response.read().decode()
+        connection.close()
+        assert response.status == 200, text[:500]
+        if path == "/visit":
+            assert text.count('<li class="spot') == PHOTOS
+        assert peak_megabytes(running) < 600

@@ -1,0 +1,222 @@
+import json
+import re
+import shutil
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+from PIL import Image
+
+from app import create_app
+from app.settings import MEGABYTE, Settings
+from data_modelling.inference.bundle import write_sums
+from tests.app.conftest import encoded, form, photo, upload
+from tests.app.parsed import Page
+
+URL = "/api/v1/visits"
+# With the tiny bundle a photo's embedding is its mean colour: three greens and a red.
+GREENS = ("lime", "#00f000", "#00e000")
+RECORD = {
+    name: {"value": value, "interval": [value - 0.05, value + 0.05]}
+    for name, value in {
+        "found": 0.2,
+        "wrong": 0.3,
+        "by_oddity": 0.4,
+        "by_score": 0.35,
+        "by_chance": 0.16,
+    }.items()
+}
+
+
+def several(*photos: bytes, **fields):
+    return {"photo": [upload(data) for data in photos], **fields}
+
+
+@pytest.fixture
+def comparing(bundles: Path, tmp_path: Path) -> FlaskClient:
+    """An app whose bundle says from where on a spot stands out, and how well that works."""
+    folder = Path(shutil.copytree(bundles / "ham10000", tmp_path / "ham10000"))
+    metadata = json.loads((folder / "metadata.json").read_text())
+    (folder / "metadata.json").write_text(json.dumps(metadata | {"odd_one_out": {"ratio": 2.0}}))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    record = {"patients": 98, "patients_with_melanoma": 27, **RECORD}
+    record["difference"] = {"value": 0.05, "interval": [-0.05, 0.15]}
+    (folder / "metrics.json").write_text(json.dumps(metrics | {"visits": record}))
+    write_sums(folder)
+    return create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
+
+
+def ask(client: FlaskClient, fields, path: str = URL):
+    return client.post(path, **encoded(fields))
+
+
+def test_photos_are_ranked_by_their_cancer_probability(client: FlaskClient):
+    visit = ask(client, several(photo("lime"), photo("red"), photo("blue"))).json
+    assert visit["ranked_by"] == "cancer_probability"
+    by_index = {one["photo"]: one for one in visit["photos"]}
+    cancers = [by_index[index]["answer"]["cancer"]["probability"] for index in visit["ranking"]]
+    assert visit["ranking"][0] == 2
+    assert cancers == sorted(cancers, reverse=True)
+    assert [by_index[index]["rank"] for index in visit["ranking"]] == [1, 2, 3]
+    assert list(by_index) == [1, 2, 3]
+
+
+def test_every_photo_is_answered_as_it_would_be_alone(client: FlaskClient):
+    """Each with its own site, and the age of all."""
+    fields = several(photo("lime"), photo("red"), site=["back", "scalp"], age="61", sex="male")
+    together = ask(client, fields).json["photos"]
+    for one, colour, site in zip(together, ("lime", "red"), ("back", "scalp"), strict=True):
+        alone = form(photo(colour), site=site, age="61", sex="male")
+        assert one["answer"] == client.post("/api/v1/predictions", **encoded(alone)).json
+
+
+def test_the_odd_one_out_is_marked(comparing: FlaskClient):
+    visit = ask(comparing, several(*map(photo, GREENS), photo("red"))).json
+    assert visit["odd_one_out"] == 4
+    assert [one["stands_out"] for one in visit["photos"]] == [False, False, False, True]
+    assert visit["photos"][3]["oddity"] > 2
+
+
+def test_photos_that_are_alike_have_no_odd_one(comparing: FlaskClient):
+    visit = ask(comparing, several(*[photo("lime")] * 4)).json
+    assert visit["odd_one_out"] is None
+    assert [one["stands_out"] for one in visit["photos"]] == [False] * 4
+
+
+def test_of_two_photos_none_can_stand_out(comparing: FlaskClient):
+    visit = ask(comparing, several(photo("lime"), photo("red"))).json
+    assert visit["odd_one_out"] is None
+    assert [one["stands_out"] for one in visit["photos"]] == [None, None]
+
+
+def test_a_bundle_that_does_not_say_how_marks_none(client: FlaskClient):
+    visit = ask(client, several(*map(photo, GREENS), photo("red"))).json
+    assert visit["odd_one_out"] is None
+    assert visit["photos"][0]["stands_out"] is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "code"),
+    [(b"no photo", "photo_type"), (photo(size=(400, 300))[:-900], "photo_broken"), (b"", "photo_empty")],
+)
+def test_one_bad_photo_has_a_problem_of_its_own(comparing: FlaskClient, bad, code):
+    response = ask(comparing, several(photo("lime"), bad, photo("red"), photo("lime")))
+    assert response.status_code == 200
+    visit = response.json
+    assert visit["photos"][1]["problem"]["errors"][0]["code"] == code
+    assert "answer" not in visit["photos"][1]
+    assert visit["ranking"][0] == 3
+    assert sorted(visit["ranking"]) == [1, 3, 4]
+    assert visit["odd_one_out"] == 3
+
+
+def test_a_photo_above_its_limit_has_a_problem_of_its_own(client: FlaskClient):
+    large = photo() + bytes(20 * MEGABYTE)
+    visit = ask(client, several(photo(), large)).json
+    assert visit["photos"][1]["problem"]["errors"][0]["code"] == "too_large"
+    assert visit["ranking"] == [1]
+
+
+def codes(response):
+    return [(error["field"], error["code"]) for error in response.json["errors"]]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "expected"),
+    [
+        (several(photo()), 422, [("photo", "photos_count")]),
+        (several(*[photo()] * 13), 422, [("photo", "photos_count")]),
+        ({"age": "40"}, 422, [("photo", "photos_count")]),
+        (several(photo(), photo(), site=["back"]), 422, [("site", "sites_count")]),
+        (several(photo(), photo(), site=["back", "elbow"]), 422, [("site", "site_unknown_value")]),
+        (
+            several(photo(), photo(), age="121", sex="x"),
+            422,
+            [("age", "age_range"), ("sex", "sex_unknown_value")],
+        ),
+        (several(photo(), photo(), age=["40", "50"]), 422, [("age", "field_repeated")]),
+        (several(photo(), photo(), bundle="nope"), 422, [("bundle", "bundle_unknown")]),
+        (several(photo(), bytes(61 * MEGABYTE)), 413, [("photo", "too_large")]),
+    ],
+)
+def test_what_is_wrong_is_named(client: FlaskClient, fields, status, expected):
+    response = ask(client, fields)
+    assert (response.status_code, codes(response)) == (status, expected)
+
+
+def test_rows_of_the_form_without_a_photo_are_passed_over_with_their_site(client: FlaskClient):
+    fields = {
+        "photo": [upload(photo("lime")), upload(b"", ""), upload(photo("red"))],
+        "site": ["back", "ear", "hand"],
+        "age": "50",
+    }
+    text = ask(client, fields, "/visit").text
+    assert "upper" not in text
+    assert re.findall(r"</strong> · ([^<]+)</p>", text) == ["arm or hand", "back"]
+
+
+def test_page_and_json_show_the_same_numbers(comparing: FlaskClient):
+    fields = lambda: several(*map(photo, GREENS), photo("red"), age="30")  # noqa: E731
+    visit, text = ask(comparing, fields()).json, ask(comparing, fields(), "/visit").text
+    page = Page(text)
+    for one in visit["photos"]:
+        assert page.values[f"cancer-{one['photo']}"] == one["answer"]["cancer"]["probability"]
+        for code, probability in one["answer"]["probabilities"].items():
+            assert page.values[f"{code}-{one['photo']}"] == probability
+    ranks = re.findall(r'data-rank="(\d)" data-photo="(\d)"', text)
+    assert ranks == [(str(rank), str(index)) for rank, index in enumerate(visit["ranking"], 1)]
+
+
+def test_no_rank_stands_without_its_warning(comparing: FlaskClient):
+    text = ask(comparing, several(*map(photo, GREENS), photo("red")), "/visit").text
+    spots = text.split('<li class="spot')[1:]
+    assert len(spots) == 4
+    assert all("A low rank is no all-clear." in spot for spot in spots)
+    marked = ["Stands out" in spot for spot in spots]
+    assert marked == [True, False, False, False]  # the red one, which ranks first
+
+
+def test_the_mark_never_stands_without_its_figures_and_no_claim_without_its_interval(comparing: FlaskClient):
+    text = ask(comparing, several(*map(photo, GREENS), photo("red")), "/visit").text
+    assert 'data-figure="visits/found/value" data-low="0.15' in text
+    assert "cannot be said" in text
+
+
+def test_a_phone_photo_is_never_told_that_nothing_stands_out(client: FlaskClient):
+    text = ask(client, several(photo("lime"), photo("#00f000"), dermatoscope="no"), "/visit").text
+    assert "No cancer class stands out" not in text
+    assert "not taken through a dermatoscope" in text
+
+
+def test_errors_keep_what_was_typed(client: FlaskClient):
+    response = ask(client, several(photo(), age="350", site=["back"]), "/visit")
+    page = Page(response.text)
+    assert response.status_code == 422
+    assert page.title.startswith("Error: ")
+    assert page.ids["age"][1]["value"] == "350"
+    assert '<option value="back" selected>' in response.text
+    targets = [link[1:] for link in page.links if link.startswith("#")]
+    assert set(targets) <= set(page.ids)
+
+
+def test_pictures_of_the_answer_are_small_and_new(client: FlaskClient):
+    exif = Image.Exif()
+    exif[0x010E] = "secret description"
+    file = BytesIO()
+    Image.new("RGB", (600, 400), "red").save(file, "JPEG", exif=exif)
+    text = ask(client, several(file.getvalue(), photo()), "/visit").text
+    assert text.count("data:image/jpeg;base64,") == 2
+    assert "secret" not in text
+
+
+@pytest.mark.parametrize("path", ["/visit", URL])
+def test_without_a_bundle_nothing_is_invented(orphan: FlaskClient, path):
+    assert ask(orphan, several(photo(), photo()), path).status_code == 503
+
+
+def test_form_is_there_with_room_for_twelve(client: FlaskClient):
+    text = client.get("/visit").text
+    assert len(re.findall(r'type="file" id="photo-\d+" name="photo"', text)) == 12
+    assert len(re.findall(r'name="site"', text)) == 12
+    assert "A low rank is no all-clear" in text[: text.index("<form")]

@@ -1,0 +1,128 @@
+"""Answers that the reader keeps in their own browser."""
+
+import json
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.select import Select
+
+from tests.browser.steps import by_id, fill_in, find, probabilities, wait_for
+
+pytestmark = pytest.mark.browser
+
+STORED = """
+    const [done] = arguments;
+    const request = indexedDB.open("skin-lesion-classifier", 1);
+    request.onupgradeneeded = () => request.result.createObjectStore("answers", {keyPath: "id"});
+    request.onsuccess = () => {
+        const all = request.result.transaction("answers").objectStore("answers").getAll();
+        all.onsuccess = () => { request.result.close(); done(all.result); };
+    };
+"""
+AGE = """
+    const [months, done] = arguments;
+    const request = indexedDB.open("skin-lesion-classifier", 1);
+    request.onsuccess = () => {
+        const transaction = request.result.transaction("answers", "readwrite");
+        const store = transaction.objectStore("answers");
+        const all = store.getAll();
+        all.onsuccess = () => {
+            const [one] = all.result;
+            const date = new Date();
+            date.setMonth(date.getMonth() - months);
+            store.put({...one, id: `older-${months}`, date: date.toISOString()});
+        };
+        transaction.oncomplete = () => { request.result.close(); done(); };
+    };
+"""
+
+
+@pytest.fixture
+def empty(browser: Chrome) -> Chrome:
+    """A browser that keeps nothing yet."""
+    browser.execute_async_script("""
+        const [done] = arguments;
+        const request = indexedDB.deleteDatabase("skin-lesion-classifier");
+        request.onsuccess = request.onerror = request.onblocked = () => done();
+    """)
+    browser.get(browser.current_url)
+    return browser
+
+
+def stored(driver: Chrome) -> list[dict]:
+    return driver.execute_async_script(STORED)
+
+
+def keep(driver: Chrome) -> None:
+    fill_in(driver)
+    box = wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
+    box.find_element(By.TAG_NAME, "button").click()
+    wait_for(
+        driver, lambda _: "Kept in this browser" in box.find_element(By.CSS_SELECTOR, "[role=status]").text
+    )
+
+
+def open_history(driver: Chrome, site) -> None:
+    driver.get(site.url + "/history")
+    wait_for(driver, lambda _: find(driver, "[data-words]").text)
+
+
+def test_nothing_is_kept_unless_it_is_asked_for(empty):
+    fill_in(empty)
+    assert stored(empty) == []
+
+
+def test_an_answer_is_kept_without_names_and_with_a_small_photo(empty):
+    keep(empty)
+    (kept,) = stored(empty)
+    assert set(kept) == {"id", "date", "spot", "site", "status", "cancer", "probabilities", "model", "photo"}
+    assert kept["spot"] == 1
+    assert sorted(kept["probabilities"].values()) == sorted(probabilities(empty))
+    assert kept["photo"].startswith("data:image/jpeg;base64,")
+    size = empty.execute_script("return document.querySelector('.analysed img').naturalWidth")
+    assert size == 512
+
+
+def test_the_history_compares_two_dates_of_a_spot_and_forgets_after_twelve_months(empty, site):
+    keep(empty)
+    for months in (3, 13):
+        empty.execute_async_script(AGE, months)
+    open_history(empty, site)
+    assert "2 answers" in find(empty, "[data-words]").text
+    pair = empty.find_elements(By.CSS_SELECTOR, ".pair figcaption")
+    assert len(pair) == 2
+    assert pair[0].text < pair[1].text  # the earlier date first
+    assert {one["id"] for one in stored(empty)} >= {"older-3"}
+    assert "older-13" not in {one["id"] for one in stored(empty)}
+    Select(by_id(empty, "later-1")).select_by_index(1)
+    pair = empty.find_elements(By.CSS_SELECTOR, ".pair figcaption")
+    assert pair[0].text == pair[1].text
+
+
+def test_one_button_clears_it_and_one_exports_it(empty, site, tmp_path: Path):
+    keep(empty)
+    open_history(empty, site)
+    empty.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+    find(empty, "[data-export]").click()
+    file = tmp_path / "skin-spots.json"
+    wait_for(empty, lambda _: file.exists())
+    assert json.loads(file.read_text()) == {"format": 1, "answers": stored(empty)}
+    find(empty, "[data-clear]").click()
+    wait_for(empty, lambda _: "No answer" in find(empty, "[data-words]").text)
+    assert stored(empty) == []
+    assert not find(empty, "[data-clear]").is_displayed()
+
+
+def test_it_says_who_sees_it(empty, site):
+    fill_in(empty)
+    wait_for(empty, lambda _: find(empty, "[data-keep]:not([hidden])"))
+    assert "Whoever uses this browser sees it" in find(empty, "[data-keep]").text
+    open_history(empty, site)
+    assert "Whoever uses this browser sees them" in find(empty, "main").text
+
+
+def test_without_javascript_the_page_says_what_it_needs(browser_without_javascript, site):
+    browser_without_javascript.get(site.url + "/history")
+    assert "needs JavaScript" in find(browser_without_javascript, "main").text
