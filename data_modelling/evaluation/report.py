@@ -1,6 +1,7 @@
 """Figures, plots and card of a bundle, all from the bundle's own predictions and metadata."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +49,7 @@ def write_report(folder: Path) -> dict[str, Any]:
         values["fit_to_served"] = fit_to_served(values, predictions[LOCKED_TEST], metadata)
         values["openings"] = openings.openings(folder)
     values["bars"] = bars(values)
-    if (path := folder / "predictions" / elsewhere.NAME).exists():
-        rows = elsewhere.read_elsewhere(path, metadata["task"])
-        values["elsewhere"] = elsewhere.figures_elsewhere(rows, metadata)
-    visits = folder / "predictions" / odd_one_out.FILE
-    if visits.exists():
-        values["visits"] = odd_one_out.figures(odd_one_out.read_visits(visits))
-    if (path := folder / "predictions" / SEVERITY).exists():
-        values["severity"] = severity_figures(pd.read_csv(path))
-    if (folder / "predictions" / SCORES).exists():
-        values["gate"] = gate_figures(read_scores(folder))
-    if (folder / "predictions" / FOREIGN).exists():
-        values["foreign"] = foreign_figures(read_table(folder))
-    values |= origin_figures(metadata["data"]["sources"])
+    values |= _of_what_was_measured(folder, metadata) | origin_figures(metadata["data"]["sources"])
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())
@@ -71,3 +60,24 @@ def write_report(folder: Path) -> dict[str, Any]:
     write_card(folder / "README.md", metadata, values)
     write_sums(folder)
     return values
+
+
+def _of_what_was_measured(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Figures of the measurements whose files are there, by their key in metrics.json."""
+    rows = folder / "predictions"
+    parts: dict[str, tuple[str, Callable[[], dict[str, Any]]]] = {
+        "elsewhere": (
+            elsewhere.NAME,
+            lambda: elsewhere.figures_elsewhere(
+                elsewhere.read_elsewhere(rows / elsewhere.NAME, metadata["task"]), metadata
+            ),
+        ),
+        "visits": (
+            odd_one_out.FILE,
+            lambda: odd_one_out.figures(odd_one_out.read_visits(rows / odd_one_out.FILE)),
+        ),
+        "severity": (SEVERITY, lambda: severity_figures(pd.read_csv(rows / SEVERITY))),
+        "gate": (SCORES, lambda: gate_figures(read_scores(folder))),
+        "foreign": (FOREIGN, lambda: foreign_figures(read_table(folder))),
+    }
+    return {key: made() for key, (name, made) in parts.items() if (rows / name).exists()}

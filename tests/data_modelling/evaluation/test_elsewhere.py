@@ -127,7 +127,16 @@ def made(source: str, truth: list[str], said: list[str], groups: list[str]) -> p
     facts = facts.reindex(columns=list(FACTS))
     logits = 3.0 * np.array([[one == code for code in CODES] for one in said])
     columns = {f"{mode}_{code}": logits[:, i] for mode in ("photo", "both") for i, code in enumerate(CODES)}
-    return pd.concat([facts, pd.DataFrame(columns)], axis=1)
+    checks = pd.DataFrame({"refusals": [""] * len(truth), "warnings": ""})
+    return pd.concat([facts, pd.DataFrame(columns), checks], axis=1)
+
+
+def test_refusals_are_counted_and_those_by_the_gate_apart() -> None:
+    rows = made("PAD_UFES_20", ["NV"] * 4, ["NV"] * 4, list("abcd"))
+    rows["refusals"] = ["photo_foreign", "photo_dark;photo_blurred", "", np.nan]
+    found = figures_elsewhere(rows, METADATA)["PAD_UFES_20"]["checks"]
+    assert (found["refused"]["refused"], found["refused"]["share"]) == (2, 0.5)
+    assert (found["photo_foreign"]["refused"], found["photo_foreign"]["photos"]) == (1, 4)
 
 
 def test_figures_by_hand() -> None:
