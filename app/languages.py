@@ -19,7 +19,9 @@ def init_app(app: Flask) -> None:
 
 
 def selected() -> str:
-    """The language of this request."""
+    """The language of this request; English where there is none, as in a thread of its own."""
+    if not has_request_context():
+        return "en"
     return chosen() or request.accept_languages.best_match(list(LANGUAGES), "en") or "en"
 
 

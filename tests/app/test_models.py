@@ -46,9 +46,10 @@ def interval_of(metrics, path: str):
     """Where metrics.json keeps the interval of a figure: beside it, in `intervals`, or in `interval`."""
     parent, _, name = path.rpartition("/")
     beside = at(metrics, parent)
-    if name == "difference":
+    places = (f"{name}_interval" in beside, "intervals" in beside)
+    if places == (False, False):
         return beside["interval"]
-    return beside.get(f"{name}_interval") or beside["intervals"][name]
+    return beside[f"{name}_interval"] if places[0] else beside["intervals"][name]
 
 
 def test_every_figure_of_the_page_is_that_of_metrics_json(committed: FlaskClient):

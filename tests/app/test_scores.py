@@ -26,8 +26,8 @@ def test_the_page_says_when_the_log_is_on(bundles: Path, tmp_path: Path):
     said = "Of each answer the day, the probabilities and how near the photo"
     on = create_app(Settings(bundles=bundles, rate_limit="off", score_log=str(tmp_path / "scores.csv")))
     off = create_app(Settings(bundles=bundles, rate_limit="off"))
-    assert said in on.test_client().get("/").text
-    assert said not in off.test_client().get("/").text
+    assert said in on.test_client().get("/privacy").text
+    assert said not in off.test_client().get("/privacy").text
     off.test_client().post("/", **encoded(form()))
     assert not list(tmp_path.iterdir())
 

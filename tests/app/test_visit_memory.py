@@ -10,6 +10,7 @@ from PIL import Image
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import encode_multipart
 
+from app.examples import EXAMPLES, FOLDER
 from app.settings import MEGABYTE
 from tests.app.conftest import upload
 from tests.app.test_memory_only import TIMEOUT, peak_megabytes
@@ -21,11 +22,9 @@ SIZE = (4000, 3000)  # pixels: twelve megapixels
 
 @pytest.fixture(scope="module")
 def large() -> bytes:
-    """Just under five MB, as a phone writes it: a smooth picture with some noise."""
+    """Under five MB, as a phone writes it: an example photo, enlarged, with some noise."""
     rng = np.random.default_rng(12)
-    smooth = Image.fromarray(rng.integers(60, 200, (30, 40, 3), np.uint8)).resize(
-        SIZE, Image.Resampling.BICUBIC
-    )
+    smooth = Image.open(FOLDER / EXAMPLES["nevus"].file).resize(SIZE, Image.Resampling.BICUBIC)
     noise = rng.normal(0, 9, (SIZE[1], SIZE[0], 1))
     file = BytesIO()
     pixels = np.clip(np.asarray(smooth) + noise, 0, 255).astype(np.uint8)

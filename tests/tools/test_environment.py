@@ -175,4 +175,12 @@ def test_requirements_have_lower_and_upper_bounds():
 def test_the_app_needs_neither_tensorflow_nor_pandas():
     text = (ROOT / "app" / "requirements.txt").read_text()
     packages = [line.split(">=")[0] for line in text.splitlines() if line and not line.startswith("#")]
-    assert packages == ["flask", "flask-limiter", "numpy", "onnxruntime", "pillow", "waitress"]
+    assert packages == [
+        "flask",
+        "flask-babel",
+        "flask-limiter",
+        "numpy",
+        "onnxruntime",
+        "pillow",
+        "waitress",
+    ]
