@@ -1,7 +1,7 @@
 """The pictures in README and docs: `python -m tools.screenshots docs/screenshots`.
 
 Serves the default bundle, goes through the page's states with the example photos (ISIC 2017, CC-0), at
-desktop and phone width, light and dark. BUNDLES and BUNDLE choose another bundle, as for the app.
+desktop and phone width, light and dark; of all but the three states of MAIN only two of these four. BUNDLES and BUNDLE choose another bundle, as for the app.
 """
 
 import sys
@@ -20,7 +20,11 @@ from tools.chromium import WAIT_SECONDS, chromium, follow, missing, resize, save
 from tools.serving import served
 
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}  # CSS pixels
-COLOURS = 200  # of the saved picture, which keeps it small
+COLOURS = 64  # of the saved picture, which keeps it small
+LIGHT, DARK = "light", "dark"
+EVERY = tuple((size, colours) for size in SIZES for colours in (LIGHT, DARK))
+FEW = (("desktop", LIGHT), ("phone", DARK))
+MAIN = ("form", "answer", "refusal")
 
 
 def main(arguments: list[str]) -> int:
@@ -156,14 +160,13 @@ STATES: dict[str, Callable[[Chrome], None]] = {
 
 
 def save_all(driver: Chrome, folder: Path, state: str) -> None:
-    """The state at hand in every size and both colour schemes."""
-    for size, (width, height) in SIZES.items():
-        for colours in ("light", "dark"):
-            resize(driver, width, height)
-            set_colours(driver, colours == "dark")
-            path = folder / f"{state}-{size}-{colours}.png"
-            save_page(driver, path)
-            Image.open(path).convert("RGB").quantize(COLOURS, kmeans=3).save(path, optimize=True)
+    """The state at hand in its sizes and colour schemes."""
+    for size, colours in EVERY if state in MAIN else FEW:
+        resize(driver, *SIZES[size])
+        set_colours(driver, colours == DARK)
+        path = folder / f"{state}-{size}-{colours}.png"
+        save_page(driver, path)
+        Image.open(path).convert("RGB").quantize(COLOURS, kmeans=3).save(path, optimize=True)
 
 
 if __name__ == "__main__":

@@ -8,14 +8,16 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.usefixtures("chromium_is_there")
-def test_every_state_has_a_picture_of_each_size_and_colour_scheme(tmp_path, monkeypatch):
+def test_every_state_has_its_pictures(tmp_path, monkeypatch):
     make_tiny_bundle(tmp_path / "models" / "ham10000")
     monkeypatch.setenv("BUNDLES", str(tmp_path / "models"))
-    monkeypatch.setattr(screenshots, "SIZES", {"phone": (360, 740)})
+    monkeypatch.setattr(screenshots, "EVERY", (("phone", "light"), ("phone", "dark")))
+    monkeypatch.setattr(screenshots, "FEW", (("phone", "dark"),))
     (tmp_path / "pictures").mkdir()
     (tmp_path / "pictures" / "of-another-time.png").touch()
     assert screenshots.main([str(tmp_path / "pictures")]) == 0
-    names = {f"{state}-phone-{colours}.png" for state in screenshots.STATES for colours in ("light", "dark")}
+    names = {f"{state}-phone-dark.png" for state in screenshots.STATES}
+    names |= {f"{state}-phone-light.png" for state in ("form", "answer", "refusal")}
     pictures = {path.name: path for path in (tmp_path / "pictures").iterdir()}
     assert set(pictures) == names
     for path in pictures.values():
