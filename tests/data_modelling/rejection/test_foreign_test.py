@@ -92,5 +92,6 @@ def test_the_command_counts_refusals_by_source_and_adds_them_to_the_bundle(
 
 def test_without_a_gate_the_command_says_so(tmp_path, capsys):
     folder = make_tiny_bundle(tmp_path / "tiny")
+    (folder / "gate.npz").unlink()
     assert foreign_test.main(["--bundle", str(folder), "--pictures", str(tmp_path)]) == 2
-    assert "has no gate" in capsys.readouterr().err
+    assert "gate.npz is missing" in capsys.readouterr().err
