@@ -111,7 +111,7 @@ def test_the_side_is_that_of_the_frame(pixels):
         ({AGE: "026W", SEX: "", BODY_PART: "HEAD"}, Details(0.5, None, "head/neck")),
         ({AGE: "121Y", SEX: "female", BODY_PART: "HEART"}, Details()),
         ({AGE: "45", SEX: None, BODY_PART: None}, Details()),
-        ({AGE: "٠٤٥Y", SEX: "m", BODY_PART: "HEAD/NECK"}, Details(None, "male", "head/neck")),
+        ({AGE: "\u0660\u0664\u0665Y", SEX: "m", BODY_PART: "HEAD/NECK"}, Details(None, "male", "head/neck")),
     ],
 )
 def test_details_of_the_header(pixels, changes, expected):
