@@ -60,10 +60,11 @@ BODY_PARTS = {
 class Frame:
     """The frame of a file, not decoded.
 
-    size: width and height in pixels, as the header has them. pixels: the samples, or the pieces of a JPEG file.
+    frames: how many there are; more than one is not read. size: width and height in pixels, as the header has them. pixels: the samples, or the pieces of a JPEG file.
     mode: Pillow's mode of the samples. planar: whether each colour has a plane of its own.
     """
 
+    frames: int
     size: tuple[int, int]
     pixels: bytes
     is_jpeg: bool
@@ -122,28 +123,25 @@ def is_dicom(data: bytes) -> bool:
 
 
 def read_frame(data: bytes) -> Frame:
-    """The frame of a DICOM file; the caller checks its size before it decodes it.
+    """The frame of a DICOM file; the caller checks number and size before it decodes it.
 
-    Raises PhotoError: photo_type (no picture, or one that is stored in another way), photo_frames (several); and
-    what pydicom raises for a damaged file.
+    Raises PhotoError photo_type (no picture, or one that is stored in another way) and BROKEN for a damaged file.
     """
     found = _elements(data, PICTURE)
-    colour = _text(found, COLOUR)
-    is_jpeg = _text(found.file_meta, SYNTAX) == JPEG_BASELINE
-    if _text(found.file_meta, SYNTAX) not in SYNTAXES or _number(found, BITS) != 8:
+    syntax, colour, bits = _text(found.file_meta, SYNTAX), _text(found, COLOUR), _number(found, BITS)
+    is_jpeg = syntax == JPEG_BASELINE
+    if syntax not in SYNTAXES:
         raise _unsupported()
-    if not is_jpeg and colour not in MODES:
+    if bits == 0:  # pydicom forgets what it has read of a file that ends too soon
+        raise ValueError("the header is not whole")
+    if bits != 8 or not (is_jpeg or colour in MODES):
         raise _unsupported()
     mode = MODES.get(colour, "RGB")
     frames = int(_text(found, FRAMES) or 1)
-    if frames > 1:
-        raise PhotoError(
-            "photo_frames", "The DICOM file has %(frames)s frames; export one of them alone.", frames=frames
-        )
     size = (_number(found, COLUMNS), _number(found, ROWS))
     if frames < 1 or 0 in size or (not is_jpeg and _number(found, SAMPLES) != Image.getmodebands(mode)):
         raise ValueError("the header contradicts itself")
-    return Frame(size, _value(found, PIXELS), is_jpeg, mode, planar=_number(found, PLANAR) == 1)
+    return Frame(frames, size, _value(found, PIXELS), is_jpeg, mode, planar=_number(found, PLANAR) == 1)
 
 
 def header_details(data: bytes) -> Details:

@@ -139,6 +139,12 @@ def _open_dicom(data: bytes) -> Image.Image:
     """The frame of a DICOM file, held to the same limits. It is upright, whatever EXIF a JPEG in it may carry."""
     try:
         frame = dicom.read_frame(data)
+        if frame.frames > 1:
+            raise PhotoError(
+                "photo_frames",
+                "The DICOM file has %(frames)s frames; export one of them alone.",
+                frames=frame.frames,
+            )
         _check_pixels(frame.size, MAX_MEGAPIXELS)
         if frame.is_jpeg and _count_scans(frame.jpeg) > MAX_SCANS:
             raise _broken()

@@ -57,7 +57,8 @@ def test_the_name_is_nowhere(client: FlaskClient):
         (dicom(RED, changes={FRAMES: "2"}), 422, "photo_frames"),
         (dicom(RED, changes={ROWS: 30_000, COLUMNS: 30_000}), 422, "photo_pixels"),
         (dicom(RED)[:-300], 422, "photo_broken"),
-        (dicom(RED)[:200], 415, "photo_type"),
+        (dicom(RED)[:200], 422, "photo_broken"),
+        (dicom(RED, "1.2.840.10008.1.2.4.90"), 415, "photo_type"),
     ],
 )
 def test_refusals(client: FlaskClient, data, status, code):

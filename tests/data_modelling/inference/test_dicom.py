@@ -153,6 +153,7 @@ def test_no_name_and_no_private_element_is_read(pixels, monkeypatch):
         ({ROWS: 599}, "photo_broken"),  # the JPEG has another size
         ({ROWS: None}, "photo_broken"),
         ({ROWS: 0}, "photo_broken"),
+        ({BITS: None}, "photo_broken"),
         ({BITS: 16}, "photo_type"),
     ],
 )
@@ -163,7 +164,7 @@ def test_headers_that_are_refused(pixels, syntax, changes, code):
     assert refusal(dicom(pixels, syntax, changes=changes)) == code
 
 
-@pytest.mark.parametrize("changes", [{COLOUR: "PALETTE COLOR"}, {COLOUR: None}, {BITS: None}])
+@pytest.mark.parametrize("changes", [{COLOUR: "PALETTE COLOR"}, {COLOUR: None}])
 def test_uncompressed_samples_of_another_kind_are_no_photo(pixels, changes):
     assert refusal(dicom(pixels, EXPLICIT, changes=changes)) == "photo_type"
 
