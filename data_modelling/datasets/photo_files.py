@@ -7,9 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from data_modelling.inference.errors import BROKEN, PhotoError
-from data_modelling.inference.photos import FORMATS, square_side
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")
+from data_modelling.inference.photos import ENDINGS, FORMATS, square_side
 
 
 def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:

@@ -60,8 +60,9 @@ BODY_PARTS = {
 class Frame:
     """The frame of a file, not decoded.
 
-    frames: how many there are; more than one is not read. size: width and height in pixels, as the header has them. pixels: the samples, or the pieces of a JPEG file.
-    mode: Pillow's mode of the samples. planar: whether each colour has a plane of its own.
+    frames: how many there are; more than one is not read. size: width and height in pixels, as the header has
+    them. pixels: the samples, or the pieces of a JPEG file. mode: Pillow's mode of the samples. planar: whether
+    each colour has a plane of its own.
     """
 
     frames: int

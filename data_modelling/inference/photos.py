@@ -15,6 +15,7 @@ from data_modelling.inference.errors import BROKEN, FieldError, PhotoError
 
 # Pillow is told which decoders it may try: without the list an EPS renamed .jpg would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
 MAX_MEGAPIXELS = 25  # of photos that are decoded at full size: 100 MB while they are
 MAX_MEGAPIXELS_JPEG = 50  # a JPEG of one scan is decoded at the scale that is needed, line by line
 MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
@@ -91,7 +92,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     bilinear one within the photo: an outermost pixel may see one pixel's width beyond the crop.
 
     Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated,
-    photo_frames (a DICOM file of several), photo_broken (does not decode), and FieldError for a crop that leaves the photo.
+    photo_frames (a DICOM file of several), photo_broken (does not decode), and FieldError for a crop that leaves
+    the photo.
     """
     image = _open(data)
     shrink = _draft_shrink(image, edge, crop)
