@@ -11,7 +11,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details, filled, parse_details
+from data_modelling.inference.diagnoses import columns
 from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.files import replaced_when_whole
@@ -21,6 +23,8 @@ from data_modelling.inference.sets import LEVELS
 
 ANSWER_COLUMNS = ["image", "class", "status", "reasons", *(f"set{level}" for level in LEVELS), "nearness"]
 DETAIL_COLUMNS = ("image", "age", "sex", "site")
+PROJECT, KAGGLE = LAYOUTS = ("project", "kaggle")
+KAGGLE_COLUMNS = ("image_name", "target")  # of the SIIM-ISIC 2020 competition
 AHEAD = 4  # photos in flight a core: enough to keep the cores busy, few enough to need no memory
 SHOWN_EVERY = 200  # photos between two lines of progress
 
@@ -99,17 +103,20 @@ def _details_by_image(path: Path, header: list[str], rows: Iterable[list[str]]) 
 
 
 def predict_folder(
-    predictor: Predictor, photos: Photos, details: dict[str, Details], out: Path
+    predictor: Predictor, photos: Photos, details: dict[str, Details], out: Path, layout: str = PROJECT
 ) -> list[tuple[str, str]]:
     """Write `out` and, beside it, `.answers.csv` and `.errors.csv`; returns the photos that do not decode.
 
     details: by stem; what they leave out is taken from the header of a DICOM file, else it is not known. The files
-    appear when all photos are done. Raises InputError when one of them cannot be written.
+    appear when all photos are done. layout: PROJECT, or KAGGLE: image_name and target, the probability of melanoma.
+    Raises InputError when one of them cannot be written.
     """
-    codes = [diagnosis.code for diagnosis in predictor.diagnoses]
+    task = predictor.bundle.task
+    codes = columns(task) if layout == PROJECT else (predictor.diagnoses[melanoma_column(task)].code,)
+    header = ["image", *codes] if layout == PROJECT else list(KAGGLE_COLUMNS)
     failed = []
     with ExitStack() as files:
-        write_row = files.enter_context(_csv_file(out, ["image", *codes]))
+        write_row = files.enter_context(_csv_file(out, header))
         write_answer = files.enter_context(_csv_file(beside(out, "answers"), ANSWER_COLUMNS))
         write_error = files.enter_context(_csv_file(beside(out, "errors"), ["image", "reason"]))
         for stem, result in _answers(predictor, photos, details):

@@ -11,7 +11,7 @@ from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks import PHONE_PHOTO, UNLIKE_TRAINING, Checks, Findings
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.details import Details, encode
-from data_modelling.inference.diagnoses import TASKS, Flag
+from data_modelling.inference.diagnoses import TASKS, Flag, learned
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
 from data_modelling.inference.heatmap import Head, make_heatmap
@@ -19,6 +19,7 @@ from data_modelling.inference.photos import Crop, read_photo, square_side
 from data_modelling.inference.rarity import Rarity
 from data_modelling.inference.runtime import onnxruntime
 from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
+from data_modelling.inference.unknown import Unknown
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
@@ -87,8 +88,6 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         """Raises BundleError when model.onnx cannot be run or does not fit its metadata."""
-        if len(TASKS[bundle.task]) == 1:
-            raise BundleError(f"{bundle.folder} is of the task {bundle.task}, which cannot be answered yet.")
         self.bundle = bundle
         self.edge = int(bundle.metadata["edge"])
         self.diagnoses = TASKS[bundle.task]
@@ -100,10 +99,12 @@ class Predictor:
         self._melanoma = melanoma_column(bundle.task)
         self._sets = PredictionSets.from_metadata(bundle.metadata, bundle.task)
         self._rarity = Rarity.from_metadata(bundle.metadata)
+        self._unknown = Unknown.from_metadata(bundle.metadata, bundle.task)
+        self._learned = learned(bundle.task)
         self._checks = Checks(bundle)
         self._session = _session(bundle)
         self._check_session()
-        self._head = Head.from_metadata(bundle.metadata, len(self.diagnoses))
+        self._head = Head.from_metadata(bundle.metadata, len(self._learned))
         self._check_head()
 
     @property
@@ -139,11 +140,11 @@ class Predictor:
         photo = read_photo(data, self.edge, crop)
         logits, embedding = self._run(("logits", "embedding"), photo, details)
         findings = self._checks.of(photo, square_side(data, crop), embedding[0])
-        judged = self._judge(logits, details)
+        judged = self._judge(self.completed(logits, findings), details)
         status, reasons = self._status(judged, findings, details, dermatoscope)
         answer = replace(judged, status=status, reasons=reasons, nearness=round(findings.nearness, DIGITS))
         if explain and status != REFUSED:
-            answer = replace(answer, explanation=self._explained(photo, details, answer, explain))
+            answer = replace(answer, explanation=self._explained(photo, details, findings, answer, explain))
         return answer, embedding[0]
 
     @property
@@ -153,11 +154,17 @@ class Predictor:
         return None if ratio is None else float(ratio)
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Logits (1, classes) of one photo (edge, edge, 3).
+        """The network's logits (1, classes) of one photo (edge, edge, 3); see `completed`.
 
         One photo at a time everywhere: a batch's sums could differ in the last digit from a single photo's.
         """
         return self._run(("logits",), photo, details)[0]
+
+    def completed(self, logits: NDArray[np.float32], findings: Findings) -> NDArray[np.floating]:
+        """Logits (1, classes) as they are answered: where the task has a class that no photo could teach, with its own."""
+        if self._unknown is None:
+            return logits
+        return self._unknown.completed(logits, np.array([findings.distance]), self._temperature)
 
     def embedding(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """The network's embedding (C,) of one photo (edge, edge, 3)."""
@@ -174,7 +181,12 @@ class Predictor:
         return [np.asarray(output) for output in self._session.run(outputs, inputs)]
 
     def _explained(
-        self, photo: NDArray[np.uint8], details: Details, answer: Answer, explain: Collection[str]
+        self,
+        photo: NDArray[np.uint8],
+        details: Details,
+        findings: Findings,
+        answer: Answer,
+        explain: Collection[str],
     ) -> Explanation:
         """What was asked for. The network runs once more for each: to keep all outputs of every answer
         would cost each of them more than a second run costs the few.
@@ -182,14 +194,15 @@ class Predictor:
         heatmap = None
         if HEATMAP in explain and self._head is not None:
             feature_map = self._run(("feature_map",), photo, details)[0][0]
-            heatmap = make_heatmap(self._head, answer.probabilities, feature_map, photo)
+            heatmap = make_heatmap(self._head, self._learned, feature_map, photo)
         effect = None
         if DETAILS in explain:
-            without = self._judge(self.logits(photo, Details()), Details())
+            alone = self.completed(self.logits(photo, Details()), findings)
+            without = self._judge(alone, Details())
             effect = DetailsEffect.between(answer, without, given=details != Details())
         return Explanation(heatmap, effect)
 
-    def _judge(self, logits: NDArray[np.float32], details: Details) -> Answer:
+    def _judge(self, logits: NDArray[np.floating], details: Details) -> Answer:
         """What the logits (1, classes) say; status, reasons and nearness are still to be filled in."""
         exact = probabilities(logits, self._temperature)
         decided = self.diagnoses[int(decisions(exact, self._decision_prior)[0])]
@@ -267,7 +280,8 @@ class Predictor:
             feature_map = self._run(("feature_map",), photo, Details())[0][0]
             if feature_map.ndim != 3 or feature_map.shape[2] != len(self._head.kernel):
                 raise BundleError(f"{self.bundle.folder}: the head does not fit the feature map.")
-            rests.append(self.logits(photo, Details())[0] - self._head.photo_part(feature_map))
+            logits = self.logits(photo, Details())[0, : len(self._learned)]
+            rests.append(logits - self._head.photo_part(feature_map))
         if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
             raise BundleError(f"{self.bundle.folder}: head in metadata.json is not that of model.onnx.")
 

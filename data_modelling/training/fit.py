@@ -17,6 +17,7 @@ from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
 from data_modelling.training.balance import shown_shares
 from data_modelling.training.checkpoint import Progress
+from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
 
@@ -29,18 +30,23 @@ class Run:
     def __init__(self, settings: Settings, training: Examples, stopping: Examples) -> None:
         self.settings, self.training, self.stopping = settings, training, stopping
         self.steps = steps_an_epoch(training, settings)
-        # What the rest of the road corrects: the network learns the shares that it is shown.
-        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training.balance)
-        self.actual = shown_shares(training.labels, len(codes(settings.task)), 0)
+        classes = len(codes(settings.task))
+        # What the rest of the road corrects: the network learns the shares that it is shown. What is only known to
+        # be benign has no share of a class.
+        balance = settings.training.balance
+        self.shown = shown_shares(training.labels, classes, balance)[:classes]
+        self.actual = shown_shares(training.labels, classes, 0)[:classes]
+        # Of what is only known to be benign no class can be judged.
+        self.judged = np.flatnonzero(stopping.labels < classes)
+        several = bool((training.labels >= classes).any())
+        loss = any_of_or_cross_entropy if several else keras.losses.CategoricalCrossentropy(from_logits=True)
         keras.utils.set_random_seed(settings.seed)
         network = build_network(settings, training_dtype(settings.training.bfloat16))
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
         self.optimizer = _optimizer(settings.training, self.steps)
-        self.network.compile(
-            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
-        )
+        self.network.compile(optimizer=self.optimizer, loss=loss)
         self.optimizer.build(network.trainable_variables)
         self.best_weights = self.averaged.get_weights()
         self.progress = Progress()
@@ -59,7 +65,8 @@ class Run:
     def judge_epoch(self, loss: float) -> None:
         """Add the epoch to the history and keep the averaged weights if they are the best so far."""
         logits = predict_logits(self.averaged, self.stopping, with_details=False)
-        auc = macro_auc(self.stopping.labels, softmax(logits + self.prior_shift(), axis=1))
+        probability = softmax(logits + self.prior_shift(), axis=1)
+        auc = macro_auc(self.stopping.labels[self.judged], probability[self.judged])
         history = self.progress.history
         history.append({"loss": loss, "stopping_macro_auc": auc})
         recent = [row["stopping_macro_auc"] for row in history[-SMOOTHED:]]
