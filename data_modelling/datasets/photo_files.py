@@ -6,6 +6,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from data_modelling.datasets import stored
 from data_modelling.inference.photos import BROKEN, FORMATS
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
@@ -33,9 +34,12 @@ def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
 
 
 def opens(path: str) -> bool:
-    """Whether the file's header is that of a JPEG, PNG or WebP photo; its pixels are not decoded."""
+    """Whether the photo's header is that of a JPEG, PNG or WebP; its pixels are not decoded.
+
+    path: as the table has it (see datasets.stored).
+    """
     try:
-        with Image.open(path, formats=FORMATS):
+        with Image.open(stored.readable(path), formats=FORMATS):
             return True
     except BROKEN:
         return False

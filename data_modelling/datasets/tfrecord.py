@@ -1,0 +1,160 @@
+"""TFRecord shards: a photo and what is known of it a record, under the names that the settings give.
+
+`python -m data_modelling.prepare --to tfrecord` writes them; shards of others are read by setting the names of
+their features and the order of their colours ([prepared] and [prepared.features] of a recipe). The table's paths
+point into the shards: nothing is unpacked. Compressed shards are not read.
+"""
+
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_modelling.datasets.roots import MissingDataError, base_folder
+from data_modelling.datasets.rows import TEXT_COLUMNS
+from data_modelling.datasets.stored import read_pixels, shard_path
+from data_modelling.datasets.table import Report, checked_table
+from data_modelling.inference import diagnoses
+from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.settings import FeatureNames, PreparedSettings, Settings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow greets on standard error
+
+FOLDER = "tfrecord"
+ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
+HEAD = 12  # bytes before a record's data: its length and the length's checksum
+FOOT = 4  # bytes after it: its checksum
+LOOKED_AT = 16  # photos of a shard whose colours are looked at
+LOOKED_AT_EDGE = 32  # pixels
+
+
+def load(
+    settings: Settings, data_root: Path | None = None, strict: bool = False
+) -> tuple[pd.DataFrame, Report]:
+    """The shards as the one table, in the order of their names and records, and the report.
+
+    They lie in the data root or in its subfolder `tfrecord`. A shard whose photos are bluer than skin is
+    named on standard error, with the setting to change.
+
+    Raises InputError when there is no shard, one is damaged or lacks a feature, and as checked_table does.
+    """
+    codes = diagnoses.codes(settings.task)
+    rows: list[dict[str, str]] = []
+    photos: dict[str, str] = {}
+    for shard in _shards(data_root):
+        of_shard: list[str] = []
+        for values, path in read_shard(shard, settings.prepared):
+            row = dict.fromkeys(TEXT_COLUMNS, "") | values
+            row["diagnosis"] = _code(row["diagnosis"], codes)
+            row["group_id"] = row["group_id"] or row["image_id"]
+            row["source"] = row["source"] or shard.stem
+            rows.append(row)
+            photos.setdefault(row["image_id"], path)
+            of_shard.append(path)
+        warn_of_blue(shard, of_shard, settings.prepared.channels)
+    return checked_table(pd.DataFrame(rows), photos, codes, strict=strict)
+
+
+def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
+    """For each record its values as text, by the one table's column names, and the path of its photo.
+
+    Raises InputError when the shard is damaged (checksums are checked), or a record lacks the image or its id.
+    """
+    import tensorflow as tf  # here: it takes seconds, and most runs read no shard
+
+    offset = 0
+    try:
+        for number, record in enumerate(tf.data.TFRecordDataset(str(shard))):
+            data = record.numpy()
+            example = tf.train.Example.FromString(data)
+            values = _values(example.features.feature, settings.features)
+            image = values.pop("image", b"")
+            if not image or "image_id" not in values:
+                raise InputError(
+                    f"{shard}, record {number}: no feature {settings.features.image} or "
+                    f"{settings.features.image_id}; it has {', '.join(sorted(example.features.feature))}: set "
+                    "their names in [prepared.features]."
+                )
+            start = offset + HEAD + data.find(image)
+            yield (
+                {name: _text(value) for name, value in values.items()},
+                shard_path(shard, start, len(image), settings.channels),
+            )
+            offset += HEAD + len(data) + FOOT
+    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+        raise InputError(f"{shard} is damaged or no uncompressed TFRecord file; get it again.") from error
+
+
+def write_shard(
+    target: Path, rows: Iterable[dict[str, str]], images: Iterable[bytes], names: FeatureNames
+) -> None:
+    """Write records of values (as text, by the one table's column names) and photos; not atomic."""
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(target)) as writer:
+        for row, image in zip(rows, images, strict=True):
+            values = {name: text.encode() for name, text in row.items()} | {"image": image}
+            features = {
+                getattr(names, name): tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                for name, value in values.items()
+                if getattr(names, name)
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString(deterministic=True))
+
+
+def warn_of_blue(shard: Path, paths: list[str], channels: str) -> bool:
+    """Whether most of some photos of a shard have more blue than red, which skin has not; then it is told."""
+    means = []
+    for path in paths[:: max(1, len(paths) // LOOKED_AT)]:
+        try:
+            means.append(read_pixels(path, LOOKED_AT_EDGE).mean(axis=(0, 1)))
+        except PhotoError:
+            continue  # reported where the photos are decoded
+    bluer = [red < blue for red, _, blue in means]
+    if np.mean(bluer or [0]) <= 0.5:
+        return False
+    other = "bgr" if channels == "rgb" else "rgb"
+    print(
+        f"warning: {sum(bluer)} of {len(bluer)} photos of {shard} have more blue than red, and skin is redder: its "
+        f'colours seem to be in another order; set channels = "{other}" in [prepared].',
+        file=sys.stderr,
+    )
+    return True
+
+
+def _shards(data_root: Path | None) -> list[Path]:
+    base = base_folder(data_root)
+    for place in (base, base / FOLDER):
+        found = sorted(path for path in place.glob("*") if path.suffix in ENDINGS) if place.is_dir() else []
+        if found:
+            return found
+    raise MissingDataError(
+        f"Neither {base} nor {base / FOLDER} has a shard ({', '.join(ENDINGS)}); make them with "
+        "`python -m data_modelling.prepare --to tfrecord`."
+    )
+
+
+def _values(features: "dict[str, object]", names: FeatureNames) -> dict[str, object]:
+    """The first value of each feature that is named and there, by the one table's column names."""
+    values = {}
+    for name, feature_name in vars(names).items():
+        if feature_name and feature_name in features:
+            feature = features[feature_name]
+            kind = feature.WhichOneof("kind")
+            listed = getattr(feature, kind).value if kind else []
+            if len(listed):
+                values[name] = np.float32(listed[0]) if kind == "float_list" else listed[0]
+    return values
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _code(text: str, codes: tuple[str, ...]) -> str:
+    """A class code; an index, as many shards have it, is looked up."""
+    return codes[int(text)] if text.isdecimal() and int(text) < len(codes) else text
