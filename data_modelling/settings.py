@@ -20,13 +20,21 @@ CHANNELS = ("rgb", "bgr")
 
 
 CNN = "cnn"  # the custom network
+IMAGENET = "imagenet"
+# The name in a recipe, and the function of keras.applications.
+EFFICIENTNETS = {f"efficientnetb{size}": f"EfficientNetB{size}" for size in range(8)} | {
+    f"efficientnetv2{size.lower()}": f"EfficientNetV2{size}"
+    for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
+}
+NETWORKS = (CNN, "resnet34", "resnext50", *EFFICIENTNETS)
+SMALLEST_EDGE = 32  # pixels, of the networks by name: they halve the edge five times
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
     """The image branch, the details branch and the head."""
 
-    name: str = CNN  # of the image branch: cnn, or one of networks.backbones.NAMES
+    name: str = CNN  # of the image branch: cnn, or another of NETWORKS
     weights: str = ""  # it starts from: "" new ones, "imagenet", or a file (see networks.backbones)
     edge: int = 112  # pixels of the square photo that the network sees
     # The next three are the custom CNN's.
@@ -133,10 +141,16 @@ class Settings:
         network = self.network
         if not 1 <= network.edge <= LARGEST_EDGE:
             raise InputError(f"network.edge must be from 1 to {LARGEST_EDGE} pixels.")
+        if network.name not in NETWORKS:
+            raise InputError(f"network.name must be one of {', '.join(NETWORKS)}, not {network.name!r}.")
+        if network.weights == IMAGENET and network.name not in EFFICIENTNETS:
+            raise InputError(
+                f"network.weights: there are no ImageNet weights of {network.name}; name a file."
+            )
         if network.name != CNN:
-            return  # networks.backbones knows the others
-        if network.weights == "imagenet":
-            raise InputError("network.weights: the custom CNN has no ImageNet weights; leave it out.")
+            if network.edge < SMALLEST_EDGE:
+                raise InputError(f"network.edge must be at least {SMALLEST_EDGE} for {network.name}.")
+            return
         if len(network.widths) != len(network.blocks):
             raise InputError("network.widths and network.blocks must have the same length.")
         if network.edge % 2 ** (len(network.widths) + 1):

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from data_modelling.datasets.facts import FACTS
+from data_modelling.datasets.roots import REPOSITORY_DATA
 from data_modelling.datasets.sources import ISIC_2019_METADATA, SOURCES
 from tests.conftest import skip_unless_ci
 
@@ -35,6 +36,14 @@ def test_the_tables_have_the_names_that_the_sources_look_for(name):
     assert facts.folder == source.folder
     assert {file.name for file in facts.tables} & set(source.markers)
     assert sum(facts.counts.values()) == facts.photos
+
+
+@pytest.mark.parametrize("name", list(FACTS))
+def test_the_readme_of_the_data_says_the_sizes_of_the_table(name):
+    download = sum(file.size for file in FACTS[name].files) / 1e9
+    kept = sum(file.size for file in FACTS[name].archives) / 1e9
+    text = (REPOSITORY_DATA / "README.md").read_text()
+    assert f"| `{name}` | {download:.1f} GB | {kept:.1f} GB |" in text
 
 
 @pytest.mark.parametrize("name", list(FACTS))

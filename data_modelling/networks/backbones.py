@@ -1,0 +1,115 @@
+"""Image branches by name: the custom CNN, ResNet34, ResNeXt50 and the EfficientNets, all with one interface.
+
+Each takes photos (N, edge, edge, 3) of 0-255 as the photo reader gives them (scaling is inside, as each was
+designed) and gives a feature map; networks.fusion puts the same details branch and head on all of them. There is
+neither augmentation nor stochastic depth inside: an epoch depends on its batches and the head's dropout alone.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from data_modelling.inference.errors import InputError
+from data_modelling.networks import cnn, resnet
+from data_modelling.settings import CNN, EFFICIENTNETS, IMAGENET, NetworkSettings
+
+BRANCH = "image_branch"
+OWN: dict[str, Callable[[NetworkSettings, str], keras.Sequential]] = {
+    CNN: cnn.image_branch,
+    "resnet34": resnet.resnet34,
+    "resnext50": resnet.resnext50,
+}
+# What keras.applications.EfficientNetB0-B7 with ImageNet weights divide by on top of their normalisation.
+IMAGENET_SCALE = np.sqrt([0.229, 0.224, 0.225])
+NO_NETWORK = "URL fetch failure"  # how the plain Exception begins that Keras raises then
+
+
+def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:
+    """The image branch that the settings name, with new weights."""
+    if settings.name in OWN:
+        return OWN[settings.name](settings, dtype)
+    with _policy(dtype):
+        network = _application(settings, weights=None)
+        return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), network], name=BRANCH)
+
+
+def load_weights(network: keras.Model, settings: NetworkSettings) -> None:
+    """Give a network's image branch the weights that the settings name; nothing where they name none.
+
+    `imagenet` downloads them once into Keras's own cache. A file is a network of this project (.keras), whose
+    image branch is taken, or the branch's weights alone (.weights.h5).
+
+    Raises InputError when there is no network or no such file, or the file is of another network.
+    """
+    branch = network.get_layer(BRANCH)
+    if settings.weights == IMAGENET:
+        _load_imagenet(branch, settings)
+    elif settings.weights:
+        _load_file(branch, Path(settings.weights))
+    settle(network)
+
+
+def settle(network: keras.Model) -> None:
+    """Bring layers up to date that keep a copy of their weights, which set_weights leaves behind."""
+    for layer in network._flatten_layers():  # noqa: SLF001 - Keras has no public way into nested models
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()
+
+
+def _application(settings: NetworkSettings, weights: str | None) -> keras.Model:
+    build = getattr(keras.applications, EFFICIENTNETS[settings.name])
+    network = build(include_top=False, weights=weights, input_shape=(settings.edge, settings.edge, 3))
+    for layer in network.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = 0.0  # stochastic depth
+    return network
+
+
+def _load_imagenet(branch: keras.Sequential, settings: NetworkSettings) -> None:
+    try:
+        known = _application(settings, weights=IMAGENET)
+    except Exception as error:
+        if NO_NETWORK not in str(error):
+            raise
+        raise InputError(
+            f"The ImageNet weights of {settings.name} cannot be downloaded ({error}); check the network, or leave "
+            "out network.weights, or name a file."
+        ) from error
+    [network] = branch.layers
+    network.set_weights(known.get_weights())
+    if len(known.layers) > len(network.layers):
+        # Keras puts this scaling behind the normalisation only when it loads these weights; padding is with
+        # zeros, so that it may as well be in the first kernel, and the network is built alike with any weights.
+        stem = network.get_layer("stem_conv")
+        stem.kernel.assign(stem.kernel / IMAGENET_SCALE.astype("float32")[None, None, :, None])
+
+
+def _load_file(branch: keras.Sequential, path: Path) -> None:
+    if not path.is_file():
+        raise InputError(f"There is no file of weights {path}; mend network.weights.")
+    try:
+        if path.suffix == ".keras":
+            saved = keras.saving.load_model(path, compile=False)
+            branch.set_weights(saved.get_layer(BRANCH).get_weights())
+        else:
+            branch.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        reason = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"{path} has no weights for this network ({reason}); mend network.weights."
+        ) from error
+
+
+@contextmanager
+def _policy(dtype: str) -> Iterator[None]:
+    """Layers made in this block get this dtype policy: keras.applications cannot be told one."""
+    before: Any = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(dtype)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
