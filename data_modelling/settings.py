@@ -107,6 +107,12 @@ class PreparedSettings:
     channels: str = "rgb"  # order of the colours in a shard's photos: rgb or bgr
     features: FeatureNames = field(default_factory=FeatureNames)
 
+    def __post_init__(self) -> None:
+        if self.channels not in CHANNELS:
+            raise InputError(f"prepared.channels must be one of {', '.join(CHANNELS)}.")
+        if self.edge < 0 or self.shard < 1:
+            raise InputError("prepared.edge must be 0 or more pixels and prepared.shard at least 1 photo.")
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -133,8 +139,6 @@ class Settings:
             raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
         if not self.figure_folds or not set(self.figure_folds) <= set(range(FOLDS)):
             raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLDS - 1}.")
-        if self.prepared.channels not in CHANNELS:
-            raise InputError(f"prepared.channels must be one of {', '.join(CHANNELS)}.")
         self._check_network()
 
     def _check_network(self) -> None:

@@ -85,10 +85,9 @@ def _ask_for_space(
 ) -> None:
     """The archives are extracted and removed one after the other; photos hardly shrink in a zip."""
     sizes = [file.size for file in archives]
-    arrived = sum(_size(folder / ARRIVING / (file.name + PART)) for file in archives)
-    extracted = sum(file.stat().st_size for file in (folder / ARRIVING).glob(f"{facts.photos_folder}/*"))
-    needed = sum(sizes) + max(sizes, default=0) + sum(file.size for file in tables)
-    needed = max(0, needed - arrived - (extracted if sizes else 0))
+    here = (folder / ARRIVING / (file.name + ending) for file in archives for ending in ("", PART))
+    arrived = sum(path.stat().st_size for path in here if path.exists())
+    needed = sum(sizes) + max(sizes, default=0) + sum(file.size for file in tables) - arrived
     place = next(parent for parent in (folder, *folder.parents) if parent.exists())
     free = shutil.disk_usage(place).free
     told = f"needs about {needed / GIGABYTE:.1f} GB in {folder}, which has {free / GIGABYTE:.1f} GB free"
@@ -99,10 +98,6 @@ def _ask_for_space(
         )
     if not agree(f"{facts.title} ({facts.licence}, {facts.page}) {told}."):
         raise InputError("Nothing was downloaded; add --yes to download without the question.")
-
-
-def _size(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
 
 
 def _fetched(file: RemoteFile, folder: Path, facts: Facts, mirror: str) -> Path:

@@ -38,19 +38,22 @@ class Plan:
     settings: PreparedSettings
     workers: int
 
+    @property
+    def channels(self) -> str:
+        """Order of the colours that is written; class folders have what every reader expects."""
+        return self.settings.channels if self.kind == tfrecord.FOLDER else "rgb"
+
 
 def prepare(table: pd.DataFrame, plan: Plan, resume: bool) -> list[str]:
     """Write a table's photos; returns those that do not decode, with their reasons.
 
     Raises InputError when `out` holds something else, or an unfinished preparation without `resume`.
     """
-    if (
-        plan.kind == class_folders.FOLDER
-        and table["path"].map(stored.swapped).any()
-        and not plan.settings.edge
-    ):
+    other_order = table["path"].map(stored.swapped) != (plan.channels == "bgr")
+    if other_order.any() and not plan.settings.edge:
         raise InputError(
-            "These photos are stored with blue first; give --edge, so that they are written anew."
+            "The photos are stored with their colours in another order than is to be written; give --edge, so "
+            "that they are written anew."
         )
     _open(plan, table, resume)
     rows = as_text(table)
@@ -136,8 +139,7 @@ class _Mapped:
     """Encodes photos in order; each result is (bytes, ending), or why the photo does not decode."""
 
     def __init__(self, plan: Plan, pool: ProcessPoolExecutor | None) -> None:
-        channels = plan.settings.channels if plan.kind == tfrecord.FOLDER else "rgb"
-        self.encode = partial(_encoded, edge=plan.settings.edge, channels=channels)
+        self.encode = partial(_encoded, edge=plan.settings.edge, channels=plan.channels)
         self.pool = pool
 
     def __call__(self, paths: Iterable[str]) -> Iterator[tuple[bytes, str] | str]:

@@ -63,8 +63,6 @@ def encoded(path: str, edge: int, channels: str) -> tuple[bytes, str]:
     channels: `rgb`, or `bgr`, for which an edge must be given unless the photo is stored so already.
     """
     if not edge:
-        if swapped(path) != (channels == "bgr"):
-            raise ValueError("other channels need an edge")
         data = read_bytes(path)
         return data, next(end for start, end in ENDINGS_BY_START.items() if data.startswith(start))
     pixels = read_pixels(path, edge)

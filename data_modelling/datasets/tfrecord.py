@@ -55,7 +55,7 @@ def load(
             photos.setdefault(row["image_id"], path)
             of_shard.append(path)
         warn_of_blue(shard, of_shard, settings.prepared.channels)
-    return checked_table(pd.DataFrame(rows), photos, codes, strict=strict)
+    return checked_table(pd.DataFrame(rows, columns=list(TEXT_COLUMNS)), photos, codes, strict=strict)
 
 
 def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
@@ -63,7 +63,9 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
 
     Raises InputError when the shard is damaged (checksums are checked), or a record lacks the image or its id.
     """
-    import tensorflow as tf  # here: it takes seconds, and most runs read no shard
+    # Here: it takes seconds, and most runs read no shard.
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError
 
     offset = 0
     try:
@@ -84,7 +86,7 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                 shard_path(shard, start, len(image), settings.channels),
             )
             offset += HEAD + len(data) + FOOT
-    except (tf.errors.DataLossError, tf.errors.OutOfRangeError) as error:
+    except (tf.errors.DataLossError, DecodeError) as error:
         raise InputError(f"{shard} is damaged or no uncompressed TFRecord file; get it again.") from error
 
 
@@ -156,5 +158,9 @@ def _text(value: object) -> str:
 
 
 def _code(text: str, codes: tuple[str, ...]) -> str:
-    """A class code; an index, as many shards have it, is looked up."""
-    return codes[int(text)] if text.isdecimal() and int(text) < len(codes) else text
+    """A class code; an index, as many shards have it, is looked up.
+
+    Not where the task has one class: there 0 and 1 say no and yes.
+    """
+    is_index = len(codes) > 1 and text.isdecimal() and int(text) < len(codes)
+    return codes[int(text)] if is_index else text

@@ -52,6 +52,7 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ('[network]\nname = "resnet34"\nweights = "imagenet"', "there are no ImageNet weights of resnet34"),
         ('[network]\nweights = "imagenet"', "there are no ImageNet weights of cnn"),
         ('[prepared]\nchannels = "gbr"', "prepared.channels must be one of rgb, bgr"),
+        ("[prepared]\nshard = 0", "prepared.shard at least 1 photo"),
         ('[prepared.features]\nphoto = "x"', "prepared.features.photo is no setting"),
         ("figure_folds = []", "figure_folds must name at least one of the folds 0 to 4"),
         ("figure_folds = [0, 5]", "figure_folds must name at least one of the folds 0 to 4"),

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from data_modelling import prepare
-from data_modelling.datasets import class_folders, ham10000, load_table, preparing
+from data_modelling.datasets import class_folders, ham10000, load_table, preparing, stored
 from data_modelling.datasets.roots import REPOSITORY_DATA
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
 from data_modelling.inference.errors import InputError
@@ -128,6 +128,19 @@ def test_a_folder_with_something_else_in_it_is_left_alone(generated, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_colours_in_another_order_are_not_copied_as_they_are(generated, tmp_path, kind):
+    write_prepared(generated, "tfrecord", tmp_path / "blue_first", edge=16, channels="bgr")
+    table, _ = load_table(settings_for("tfrecord", channels="bgr"), tmp_path / "blue_first")
+    as_it_is, anew = (settings_for(kind, edge=edge).prepared for edge in (0, 16))
+    with pytest.raises(InputError, match="give --edge"):
+        preparing.prepare(table, preparing.Plan(kind, tmp_path / kind, as_it_is, 1), resume=False)
+    preparing.prepare(table, preparing.Plan(kind, tmp_path / kind, anew, 1), resume=False)
+    again, _ = load_table(settings_for(kind), tmp_path)
+    for one, other in zip(table["path"][:5], again["path"][:5], strict=True):
+        np.testing.assert_array_equal(stored.read_pixels(one, 16), stored.read_pixels(other, 16))
+
+
 def test_a_photo_that_does_not_decode_is_named_and_left_out(generated, tmp_path, monkeypatch, kind):
     table = ham10000_table(generated)
     broken = tmp_path / "broken.jpg"

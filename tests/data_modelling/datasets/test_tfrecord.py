@@ -90,6 +90,10 @@ def test_an_index_is_read_as_a_class_and_text_as_it_is():
     ]
 
 
+def test_0_and_1_of_a_task_of_one_class_are_no_index():
+    assert [tfrecord._code(text, ("melanoma",)) for text in ("0", "1")] == ["0", "1"]
+
+
 def test_the_real_shard_is_read_and_its_colours_are_noticed(real_shard, capsys):
     as_rgb = PreparedSettings(features=OTHERS)
     rows = list(tfrecord.read_shard(real_shard, as_rgb))

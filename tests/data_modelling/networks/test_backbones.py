@@ -44,7 +44,8 @@ PARAMETERS = {
 
 def settings_for(name: str, edge: int = EDGE, **network: object) -> Settings:
     settings = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
-    training = dataclasses.replace(settings.training, batch=8)
+    # Without weight decay, which changes weights that no gradient reaches.
+    training = dataclasses.replace(settings.training, batch=8, weight_decay=0.0)
     values = NetworkSettings(name=name, edge=edge, details_units=8, **network)
     return dataclasses.replace(settings, network=values, training=training)
 
