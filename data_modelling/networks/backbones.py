@@ -12,6 +12,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from numpy.typing import NDArray
 
 from data_modelling.inference.errors import InputError
 from data_modelling.networks import cnn, resnet
@@ -23,8 +24,8 @@ OWN: dict[str, Callable[[NetworkSettings, str], keras.Sequential]] = {
     "resnet34": resnet.resnet34,
     "resnext50": resnet.resnext50,
 }
-# What keras.applications.EfficientNetB0-B7 with ImageNet weights divide by on top of their normalisation.
-IMAGENET_SCALE = np.sqrt([0.229, 0.224, 0.225])
+# Of photos of 0-1, by channel: what the EfficientNets' own scaling is made of.
+MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
 NO_NETWORK = "URL fetch failure"  # how the plain Exception begins that Keras raises then
 
 
@@ -33,7 +34,7 @@ def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:
     if settings.name in OWN:
         return OWN[settings.name](settings, dtype)
     with _policy(dtype):
-        network = _application(settings, weights=None)
+        network = keras.models.clone_model(_application(settings, weights=None), clone_function=_plain)
         return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), network], name=BRANCH)
 
 
@@ -50,23 +51,24 @@ def load_weights(network: keras.Model, settings: NetworkSettings) -> None:
         _load_imagenet(branch, settings)
     elif settings.weights:
         _load_file(branch, Path(settings.weights))
-    settle(network)
-
-
-def settle(network: keras.Model) -> None:
-    """Bring layers up to date that keep a copy of their weights, which set_weights leaves behind."""
-    for layer in network._flatten_layers():  # noqa: SLF001 - Keras has no public way into nested models
-        if isinstance(layer, keras.layers.Normalization):
-            layer.finalize_state()
 
 
 def _application(settings: NetworkSettings, weights: str | None) -> keras.Model:
     build = getattr(keras.applications, EFFICIENTNETS[settings.name])
-    network = build(include_top=False, weights=weights, input_shape=(settings.edge, settings.edge, 3))
-    for layer in network.layers:
-        if isinstance(layer, keras.layers.Dropout):
-            layer.rate = 0.0  # stochastic depth
-    return network
+    return build(include_top=False, weights=weights, input_shape=(settings.edge, settings.edge, 3))
+
+
+def _plain(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """The layer anew: without stochastic depth, and with constants for the normalisation of the input.
+
+    Keras's Normalization keeps a copy of its weights, which set_weights leaves behind and the converter to
+    ONNX takes for inputs of the network.
+    """
+    if isinstance(layer, keras.layers.Normalization):
+        scale, offset = (1 / DEVIATION).tolist(), (-MEAN / DEVIATION).tolist()
+        return keras.layers.Rescaling(scale, offset, name=layer.name, dtype=layer.dtype_policy)
+    changes = {"rate": 0.0} if isinstance(layer, keras.layers.Dropout) else {}
+    return type(layer).from_config(layer.get_config() | changes)
 
 
 def _load_imagenet(branch: keras.Sequential, settings: NetworkSettings) -> None:
@@ -80,12 +82,30 @@ def _load_imagenet(branch: keras.Sequential, settings: NetworkSettings) -> None:
             "out network.weights, or name a file."
         ) from error
     [network] = branch.layers
-    network.set_weights(known.get_weights())
-    if len(known.layers) > len(network.layers):
-        # Keras puts this scaling behind the normalisation only when it loads these weights; padding is with
-        # zeros, so that it may as well be in the first kernel, and the network is built alike with any weights.
-        stem = network.get_layer("stem_conv")
-        stem.kernel.assign(stem.kernel / IMAGENET_SCALE.astype("float32")[None, None, :, None])
+    inside = [layer for layer in known.layers if not isinstance(layer, keras.layers.Normalization)]
+    network.set_weights([weight for layer in inside for weight in layer.get_weights()])
+    stem = network.get_layer("stem_conv")
+    stem.kernel.assign(stem.kernel * _input_scale(known).astype("float32")[None, None, :, None])
+
+
+def _input_scale(known: keras.Model) -> NDArray[np.float64]:
+    """By what a network of keras.applications scales each channel on top of our constants, (3,).
+
+    EfficientNetB0-B7 bring a variance with their ImageNet weights, and a second scaling behind it. Both may as
+    well be in the first kernel, since what it is padded with is zero in either.
+    """
+    scale = np.ones(3)
+    for at, layer in enumerate(known.layers):
+        if isinstance(layer, keras.layers.Normalization):
+            if not np.allclose(np.ravel(layer.mean), MEAN, atol=1e-3):
+                raise ValueError(
+                    f"{known.name} subtracts {np.ravel(layer.mean)} and not the mean of ImageNet"
+                )
+            scale = DEVIATION / np.sqrt(np.ravel(layer.variance).astype(float))
+            behind = known.layers[at + 1]
+            if isinstance(behind, keras.layers.Rescaling):
+                scale = scale * np.asarray(behind.scale)
+    return scale
 
 
 def _load_file(branch: keras.Sequential, path: Path) -> None:

@@ -40,7 +40,6 @@ class Run:
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
-        backbones.settle(self.averaged)
         self.optimizer = _optimizer(settings.training, self.steps)
         self.optimizer.build(network.trainable_variables)  # all of them, before any is frozen
         self._freeze(settings.training.frozen_epochs > 0)
