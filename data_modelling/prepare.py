@@ -24,7 +24,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--to", choices=("class_folders", "tfrecord"), required=True)
     parser.add_argument("--out", type=Path, required=True, help="new folder to write")
     parser.add_argument(
-        "--edge", type=int, help="pixels of the square kept, 0: the files (default: the recipe's)"
+        "--edge",
+        type=int,
+        help="pixels of the square kept, 0: the files (default: the recipe's); all photos are converted alike, "
+        "those of a locked test too, and no figure is made of them",
     )
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="default: %(default)s processes"
@@ -36,9 +39,11 @@ def main(arguments: list[str] | None = None) -> int:
     def command() -> list[str]:
         settings = read_settings(options.config)
         from data_modelling.datasets import load_table
+        from data_modelling.datasets.colours import warn_of_blue
         from data_modelling.datasets.preparing import Plan, prepare
 
         table, report = load_table(settings, options.data_root, options.strict)
+        warn_of_blue(table["path"])
         prepared = settings.prepared
         if options.edge is not None:
             prepared = dataclasses.replace(prepared, edge=options.edge)

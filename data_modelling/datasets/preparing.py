@@ -2,6 +2,9 @@
 
 A photo or a shard is written whole or not at all and not written again; `prepared.json` in the folder says what it
 is made from, so that two different preparations are never mixed. What was made reads back as the same table.
+
+The photos of a locked test are converted like all others, so that `evaluate --open-test` finds them in any format:
+with an edge they are decoded for it, one by one, and nothing is measured on them.
 """
 
 import hashlib
@@ -26,6 +29,7 @@ from data_modelling.settings import PreparedSettings
 
 FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
 NOTED = "prepared.json"
+BROKEN = "broken.json"  # photos that finished shards lack, and why; only where there are any
 CHUNK = 32  # photos that a process is handed at once
 
 
@@ -111,8 +115,9 @@ def _write_folders(
 def _write_shards(
     rows: pd.DataFrame, paths: pd.Series, plan: Plan, mapped: "_Mapped", bar: tqdm
 ) -> dict[str, str]:
-    """Shards of as many photos as the settings say; broken photos are in none."""
-    broken: dict[str, str] = {}
+    """Shards of as many photos as the settings say; broken photos are in none, and told again by a resumed run."""
+    noted = plan.out / BROKEN
+    broken: dict[str, str] = json.loads(noted.read_text()) if noted.exists() else {}
     size = plan.settings.shard
     count = -(-len(rows) // size)
     for number in range(count):
@@ -126,7 +131,10 @@ def _write_shards(
                 for record, result in zip(records, results, strict=True)
                 if isinstance(result, str)
             }
-            broken |= reasons
+            if reasons:
+                broken |= reasons
+                with replaced_when_whole(noted) as temporary:
+                    temporary.write_text(json.dumps(broken, indent=1) + "\n")
             whole = [record for record in records if record["image_id"] not in reasons]
             images = [result[0] for result in results if not isinstance(result, str)]
             with replaced_when_whole(target) as temporary:

@@ -37,6 +37,12 @@ def readable(path: str) -> str | BytesIO:
     return BytesIO(read_bytes(path)) if IN_SHARD.fullmatch(path) else path
 
 
+def shard_of(path: str) -> tuple[str, str] | None:
+    """The shard that a photo is in and the order of the colours it is read with; None for one that lies alone."""
+    place = IN_SHARD.fullmatch(path)
+    return (place["file"], place["channels"]) if place else None
+
+
 def swapped(path: str) -> bool:
     """Whether the photo is stored with blue first."""
     place = IN_SHARD.fullmatch(path)

@@ -6,7 +6,6 @@ point into the shards: nothing is unpacked. Compressed shards are not read.
 """
 
 import os
-import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -15,10 +14,10 @@ import pandas as pd
 
 from data_modelling.datasets.roots import MissingDataError, base_folder
 from data_modelling.datasets.rows import TEXT_COLUMNS
-from data_modelling.datasets.stored import read_pixels, shard_path
+from data_modelling.datasets.stored import shard_path
 from data_modelling.datasets.table import Report, checked_table
 from data_modelling.inference import diagnoses
-from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.inference.errors import InputError
 from data_modelling.settings import FeatureNames, PreparedSettings, Settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow greets on standard error
@@ -27,8 +26,6 @@ FOLDER = "tfrecord"
 ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
 HEAD = 12  # bytes before a record's data: its length and the length's checksum
 FOOT = 4  # bytes after it: its checksum
-LOOKED_AT = 16  # photos of a shard whose colours are looked at
-LOOKED_AT_EDGE = 32  # pixels
 
 
 def load(
@@ -36,8 +33,7 @@ def load(
 ) -> tuple[pd.DataFrame, Report]:
     """The shards as the one table, in the order of their names and records, and the report.
 
-    They lie in the data root or in its subfolder `tfrecord`. A shard whose photos are bluer than skin is
-    named on standard error, with the setting to change.
+    They lie in the data root or in its subfolder `tfrecord`. No photo is decoded here (see datasets.colours).
 
     Raises InputError when there is no shard, one is damaged or lacks a feature, and as checked_table does.
     """
@@ -45,7 +41,6 @@ def load(
     rows: list[dict[str, str]] = []
     photos: dict[str, str] = {}
     for shard in _shards(data_root):
-        of_shard: list[str] = []
         for values, path in read_shard(shard, settings.prepared):
             row = dict.fromkeys(TEXT_COLUMNS, "") | values
             row["diagnosis"] = _code(row["diagnosis"], codes)
@@ -53,8 +48,6 @@ def load(
             row["source"] = row["source"] or shard.stem
             rows.append(row)
             photos.setdefault(row["image_id"], path)
-            of_shard.append(path)
-        warn_of_blue(shard, of_shard, settings.prepared.channels)
     return checked_table(pd.DataFrame(rows, columns=list(TEXT_COLUMNS)), photos, codes, strict=strict)
 
 
@@ -106,26 +99,6 @@ def write_shard(
             }
             example = tf.train.Example(features=tf.train.Features(feature=features))
             writer.write(example.SerializeToString(deterministic=True))
-
-
-def warn_of_blue(shard: Path, paths: list[str], channels: str) -> bool:
-    """Whether most of some photos of a shard have more blue than red, which skin has not; then it is told."""
-    means = []
-    for path in paths[:: max(1, len(paths) // LOOKED_AT)]:
-        try:
-            means.append(read_pixels(path, LOOKED_AT_EDGE).mean(axis=(0, 1)))
-        except PhotoError:
-            continue  # reported where the photos are decoded
-    bluer = [red < blue for red, _, blue in means]
-    if np.mean(bluer or [0]) <= 0.5:
-        return False
-    other = "bgr" if channels == "rgb" else "rgb"
-    print(
-        f"warning: {sum(bluer)} of {len(bluer)} photos of {shard} have more blue than red, and skin is redder: its "
-        f'colours seem to be in another order; set channels = "{other}" in [prepared].',
-        file=sys.stderr,
-    )
-    return True
 
 
 def _shards(data_root: Path | None) -> list[Path]:

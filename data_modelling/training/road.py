@@ -15,6 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.datasets import OUTLINES, load_table
+from data_modelling.datasets.colours import warn_of_blue
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split, split, stopping_part, write_split
@@ -89,6 +90,7 @@ def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[
     table, report = load_table(settings, sources.data_root, sources.strict)
     table = attach_parts(table, read_split(split_file(sources.splits, settings.split)))
     table = table[table["part"] != TEST].reset_index(drop=True)
+    warn_of_blue(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
     photos = decoded(table, settings.network.edge, work)

@@ -128,7 +128,6 @@ def test_a_folder_with_something_else_in_it_is_left_alone(generated, tmp_path):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("kind", KINDS)
 def test_colours_in_another_order_are_not_copied_as_they_are(generated, tmp_path, kind):
     write_prepared(generated, "tfrecord", tmp_path / "blue_first", edge=16, channels="bgr")
     table, _ = load_table(settings_for("tfrecord", channels="bgr"), tmp_path / "blue_first")
@@ -141,6 +140,7 @@ def test_colours_in_another_order_are_not_copied_as_they_are(generated, tmp_path
         np.testing.assert_array_equal(stored.read_pixels(one, 16), stored.read_pixels(other, 16))
 
 
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_photo_that_does_not_decode_is_named_and_left_out(generated, tmp_path, monkeypatch, kind):
     table = ham10000_table(generated)
     broken = tmp_path / "broken.jpg"
@@ -151,6 +151,7 @@ def test_a_photo_that_does_not_decode_is_named_and_left_out(generated, tmp_path,
     assert told.startswith(f"{table['image_id'][3]}: ")
     again, _ = load_table(settings_for(kind, edge=16), tmp_path, strict=True)
     assert again["image_id"].tolist() == table["image_id"].drop(3).tolist()
+    assert preparing.prepare(table, plan, resume=True) == [told]
 
 
 def test_the_command(generated, tmp_path, capsys):
