@@ -20,8 +20,9 @@ class GroupedConvolution(keras.layers.Layer):
 
     (N, H, W, C) to (N, H/stride, W/stride, width). The kernel (3, 3, C/groups, width) is that of a grouped
     Conv2D whichever way it is computed. On TensorFlow's CPU that is a convolution a group: its own grouped
-    one trains through the compiler alone, 0.3 to 1.7 s a step where the split ones take milliseconds
-    (TensorFlow 2.21), and has no form in ONNX.
+    one trains through the compiler (XLA) alone, has no form in ONNX, and takes a hundred times as long
+    (TensorFlow 2.21, two busy cores, 16 photos, 32 groups, forward and back: 24x24x128 4.4 s against 0.024 s,
+    12x12x256 3.1 s against 0.014 s).
     """
 
     def __init__(self, width: int, groups: int, stride: int = 1, **options: Any) -> None:
