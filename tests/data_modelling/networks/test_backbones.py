@@ -50,8 +50,9 @@ def settings_for(name: str, edge: int = EDGE, **network: object) -> Settings:
 
 
 def examples(edge: int = EDGE) -> Examples:
+    """Photos of large patches: photos of noise are all alike, and their small differences are all that is left."""
     rng = np.random.default_rng(0)
-    pixels = rng.integers(0, 256, (8, edge, edge, 3), dtype=np.uint8)
+    pixels = rng.integers(0, 256, (8, 4, 4, 3), dtype=np.uint8).repeat(edge // 4, 1).repeat(edge // 4, 2)
     details = np.stack([encode(Details(age=10.0 * number, sex="male")) for number in range(8)])
     return Examples(pixels, np.arange(8), np.arange(8) % 7, details)
 
@@ -66,11 +67,14 @@ def trained_saved_and_exported(name: str, folder: Path) -> None:
     """A step of training; then Keras and ONNX, made from the saved file, give the same outputs."""
     part = examples()
     run = Run(settings_for(name), part, part)
+    tame(run.network.network)
     check_inside(name, run.network.network.get_layer(backbones.BRANCH))
     weights = run.network.network.trainable_weights
     before = [np.array(weight) for weight in weights]
     with tqdm(disable=True) as bar:
-        assert np.isfinite(run.train_epoch(bar))
+        loss = run.train_epoch(bar)
+    assert np.isfinite(loss)
+    run.judge_epoch(loss)  # else what is finished is the network before the step
     # A bias before a normalisation has no gradient; every kernel has.
     still = [
         new.path
@@ -79,7 +83,6 @@ def trained_saved_and_exported(name: str, folder: Path) -> None:
     ]
     assert still == []
     network = run.finished()
-    settle_statistics(network, part)
     network.save(folder / "network.keras")
     export_onnx(folder / "network.keras", folder / "network.onnx")
     expected = outputs(network, part)
@@ -90,16 +93,21 @@ def trained_saved_and_exported(name: str, folder: Path) -> None:
     check_head(network, expected, part)
 
 
-def settle_statistics(network: keras.Model, part: Examples) -> None:
-    """Give batch normalisation this batch's statistics, as long training would.
+def tame(network: keras.Model) -> None:
+    """Bring a new network near to what a trained one is, before its one step.
 
-    With those that it starts with, the values of a deep network grow from block to block to where float32
-    itself is coarser than the agreement that is asked for.
+    New ones are ill-conditioned: with the statistics of batch normalisation still at their start, or with residual
+    blocks as strong as their shortcuts, float32 alone is off by 1e-4 (ResNet34) to 3e-3 (ResNeXt50), in Keras as in
+    ONNX, compared with float64. So the statistics are this batch's at once, and the blocks weak (by 1e-5 and 2e-5
+    off then), as Goyal et al. 2017 start them, arXiv:1706.02677; they start at 0, where no kernel has a gradient.
     """
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
-    network({"photo": part.pixels.astype("float32"), "details": part.details}, training=True)
+        for name in ("second_norm", "expand_norm"):  # the last of a ResidualBlock, of a BottleneckBlock
+            if hasattr(layer, name):
+                gamma = getattr(layer, name).gamma
+                gamma.assign(np.full(gamma.shape, 0.1))
 
 
 def check_inside(name: str, branch: keras.Sequential) -> None:
@@ -119,7 +127,7 @@ def check_head(network: keras.Model, found: dict[str, np.ndarray], part: Example
     np.testing.assert_allclose(found["embedding"], found["feature_map"].mean(axis=(1, 2)), atol=1e-4)
     kernel, bias = network.get_layer("head").get_weights()
     term = np.asarray(network.get_layer("details_branch")(part.details))
-    np.testing.assert_allclose(found["logits"], found["embedding"] @ kernel + bias + term, atol=1e-3)
+    np.testing.assert_allclose(found["logits"], found["embedding"] @ kernel + bias + term, atol=1e-4)
 
 
 @pytest.mark.parametrize("name", SMALLEST)
