@@ -10,6 +10,7 @@ import os
 import sys
 from pathlib import Path
 
+from data_modelling.datasets.roots import REPOSITORY_DATA
 from data_modelling.inference.commands import run
 from data_modelling.settings import read_settings
 
@@ -26,11 +27,16 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--edge",
         type=int,
-        help="pixels of the square kept, 0: the files (default: the recipe's); all photos are converted alike, "
-        "those of a locked test too, and no figure is made of them",
+        help="pixels of the square kept, 0: the files (default: the recipe's)",
     )
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="default: %(default)s processes"
+    )
+    parser.add_argument(
+        "--splits",
+        type=Path,
+        default=REPOSITORY_DATA / "splits",
+        help="folder of the split files: no colours are judged on the locked test, which is converted like the rest",
     )
     parser.add_argument("--resume", action="store_true", help="go on with what was begun in OUT")
     parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
@@ -41,9 +47,11 @@ def main(arguments: list[str] | None = None) -> int:
         from data_modelling.datasets import load_table
         from data_modelling.datasets.colours import warn_of_blue
         from data_modelling.datasets.preparing import Plan, prepare
+        from data_modelling.datasets.split_files import split_file
+        from data_modelling.datasets.splits import outside_test
 
         table, report = load_table(settings, options.data_root, options.strict)
-        warn_of_blue(table["path"])
+        warn_of_blue(outside_test(table, split_file(options.splits, settings.split))["path"])
         prepared = settings.prepared
         if options.edge is not None:
             prepared = dataclasses.replace(prepared, edge=options.edge)

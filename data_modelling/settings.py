@@ -17,8 +17,6 @@ from data_modelling.inference.errors import InputError
 
 FOLDS = 5  # of every split
 CHANNELS = ("rgb", "bgr")
-
-
 CNN = "cnn"  # the custom network
 IMAGENET = "imagenet"
 # The name in a recipe, and the function of keras.applications.
@@ -121,7 +119,7 @@ class Settings:
     name: str  # of the bundle
     version: str  # of the bundle
     task: str  # which classes: a key of inference.diagnoses.TASKS
-    dataset: str  # which loader: a key of datasets.DATASETS
+    dataset: str  # which loader: a key of datasets.DATASETS or of datasets.FORMATS
     split: str  # stem of the file in the splits folder
     figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a model that never saw them
     seed: int = 1

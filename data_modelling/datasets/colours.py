@@ -16,7 +16,7 @@ EDGE = 32  # pixels they are read at
 def warn_of_blue(paths: Iterable[str]) -> list[str]:
     """Name on standard error the shards most of whose photos have more blue than red, which skin has not.
 
-    paths: as the table has them, of photos that may be looked at: for training, never the locked test's.
+    paths: as the table has them, of photos that may be looked at: never the locked test's.
     Photos that lie alone are passed over. Returns the shards that were named.
     """
     shards: dict[tuple[str, str], list[str]] = defaultdict(list)

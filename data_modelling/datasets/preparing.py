@@ -4,7 +4,8 @@ A photo or a shard is written whole or not at all and not written again; `prepar
 is made from, so that two different preparations are never mixed. What was made reads back as the same table.
 
 The photos of a locked test are converted like all others, so that `evaluate --open-test` finds them in any format:
-with an edge they are decoded for it, one by one, and nothing is measured on them.
+with an edge they are decoded to be encoded again, and nothing is measured or chosen on them. The warning of swapped
+colours (datasets.colours), upon which somebody may set `channels`, does not look at them.
 """
 
 import hashlib

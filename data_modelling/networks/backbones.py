@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import InputError
 from data_modelling.networks import cnn, resnet
+from data_modelling.networks.cnn import BRANCH
 from data_modelling.settings import CNN, EFFICIENTNETS, IMAGENET, NetworkSettings
 
-BRANCH = "image_branch"
 OWN: dict[str, Callable[[NetworkSettings, str], keras.Sequential]] = {
     CNN: cnn.image_branch,
     "resnet34": resnet.resnet34,

@@ -6,6 +6,8 @@ import keras
 
 from data_modelling.settings import NetworkSettings
 
+BRANCH = "image_branch"  # the name of the image branch in every network
+
 
 @keras.saving.register_keras_serializable("data_modelling")
 class ResidualBlock(keras.layers.Layer):
@@ -74,4 +76,4 @@ def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:
         for block in range(blocks):
             name = f"stage{stage}_block{block + 1}"
             branch.append(ResidualBlock(width, 2 if block == 0 else 1, name=name, dtype=dtype))
-    return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), *branch], name="image_branch")
+    return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), *branch], name=BRANCH)

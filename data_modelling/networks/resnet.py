@@ -4,7 +4,7 @@ from typing import Any
 
 import keras
 
-from data_modelling.networks.cnn import ResidualBlock, convolution
+from data_modelling.networks.cnn import BRANCH, ResidualBlock, convolution
 from data_modelling.settings import NetworkSettings
 
 STEM = 64  # channels
@@ -140,4 +140,4 @@ def _branch(settings: NetworkSettings, dtype: str, block: Any) -> keras.Sequenti
         for number in range(blocks):
             stride = 2 if stage > 0 and number == 0 else 1
             layers.append(block(stage, stride, f"stage{stage + 1}_block{number + 1}"))
-    return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), *layers], name="image_branch")
+    return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), *layers], name=BRANCH)

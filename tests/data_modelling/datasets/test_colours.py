@@ -45,12 +45,23 @@ def test_training_looks_at_no_photo_of_the_locked_test(swapped, generated, tmp_p
     assert not (looked_at | set(found.table["path"])) & locked
 
 
-def test_prepare_warns_before_it_copies_wrong_colours(swapped, tmp_path, capsys):
+def test_prepare_warns_before_it_copies_wrong_colours_and_not_by_the_locked_test(
+    swapped, generated, tmp_path, monkeypatch, capsys
+):
+    looked_at = set()
+    read = colours.read_pixels
+    monkeypatch.setattr(colours, "read_pixels", lambda path, edge: looked_at.add(path) or read(path, edge))
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(SMOKE.read_text().replace('"ham10000"\nsplit', '"tfrecord"\nsplit'))
-    places = ["--data-root", str(swapped), "--out", str(tmp_path / "out")]
+    places = ["--data-root", str(swapped), "--out", str(tmp_path / "out"), "--splits", str(generated)]
     assert prepare.main(["--config", str(recipe), "--to", "class_folders", "--workers", "1", *places]) == 0
     assert "more blue than red" in capsys.readouterr().err
+    table = attach_parts(
+        load_table(settings_for("tfrecord"), swapped)[0], read_split(generated / "smoke.csv")
+    )
+    assert looked_at
+    assert not looked_at & set(table.loc[table["part"] == TEST, "path"])
+    assert len(list((tmp_path / "out").glob("*/*.png"))) == len(table)  # it is converted all the same
 
 
 def test_grey_photos_say_nothing_about_the_order(tmp_path, capsys):
