@@ -23,7 +23,7 @@ from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
 from data_modelling.rejection.parts import Parts
 from data_modelling.settings import Settings, as_dict
-from data_modelling.training.checkpoint import load
+from data_modelling.training.checkpoint import load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.shortcuts import PAGE
 
@@ -74,7 +74,7 @@ def choices_on(settings: Settings, table: pd.DataFrame, predictions: pd.DataFram
 
 def histories(work: Path) -> dict[str, list[dict[str, float]]]:
     """The history of every network of a run, by the name of its stage."""
-    return {path.parent.name: load(path)[0].history for path in sorted(work.glob("*/checkpoint.npz"))}
+    return {path.parent.name: load_progress(path).history for path in sorted(work.glob("*/checkpoint.npz"))}
 
 
 def _metadata(

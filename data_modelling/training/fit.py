@@ -1,5 +1,6 @@
 """Train one network on one part of the data: AdamW, warm-up and cosine, averaged weights, checkpoints."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +141,9 @@ def fit(settings: Settings, training: Examples, stopping: Examples, folder: Path
     total = settings.training.epochs * run.steps
     with tqdm(total=total, initial=done * run.steps, desc=title, unit=" steps", mininterval=1) as bar:
         while not run.is_over():
+            started = time.process_time()
             run.judge_epoch(run.train_epoch(bar))
+            run.progress.cpu_seconds += time.process_time() - started
             run.save(path)
             last = run.progress.history[-1]
             bar.set_postfix(

@@ -59,6 +59,20 @@ class Development:
     pixels: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Folds:
+    """The first half of a run: what fold networks say of the photos that they never saw.
+
+    sources: where the rest of the run reads from. left_out: as text.
+    """
+
+    work: Path
+    sources: Sources
+    development: Development
+    predictions: pd.DataFrame
+    left_out: list[str]
+
+
 def work_folder(out: Path) -> Path:
     """Where the stages of a run towards the bundle `out` are kept."""
     return out.with_name(f"{out.name}.work")
@@ -70,20 +84,26 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     Raises InputError when `out` exists, when an earlier run's work folder exists without `resume`, or with
     other settings, and for whatever is wrong with data and split.
     """
+    folds = judge_folds(settings, sources, out, resume)
+    work, development, predictions = folds.work, folds.development, folds.predictions
+    shortcuts = _shortcuts(settings, folds.sources, development, predictions, work)
+    _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
+    table = development.table
+    choices = choices_on(settings, table, predictions)
+    parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
+    split_used = split_file(folds.sources.splits, settings.split)
+    assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
+    return folds.left_out
+
+
+def judge_folds(settings: Settings, sources: Sources, out: Path, resume: bool) -> Folds:
+    """Train the fold networks of a run towards the bundle `out`, and predict their folds; raises as `train` does."""
     work = _opened(work_folder(out), out, settings, resume)
     if settings.generated_lesions:
         sources = _generated(settings, work)
     development, left_out = development_part(settings, sources, work)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
-    predictions = as_written(pd.concat(folds))
-    shortcuts = _shortcuts(settings, sources, development, predictions, work)
-    _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
-    table = development.table
-    choices = choices_on(settings, table, predictions)
-    parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
-    split_used = split_file(sources.splits, settings.split)
-    assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
-    return left_out
+    return Folds(work, sources, development, as_written(pd.concat(folds)), left_out)
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:

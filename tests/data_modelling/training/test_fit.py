@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -7,7 +8,8 @@ from tqdm import tqdm
 
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training.fit import Run, _optimizer, prior_shift
+from data_modelling.training import checkpoint
+from data_modelling.training.fit import Run, _optimizer, fit, prior_shift
 from data_modelling.training.pipeline import Examples, predict_logits
 
 SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
@@ -78,6 +80,16 @@ def test_a_run_that_is_saved_and_restored_goes_on_as_the_unbroken_one(
     assert resumed.progress.history == unbroken.progress.history
     for one, other in zip(resumed.averaged.get_weights(), unbroken.averaged.get_weights(), strict=True):
         np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_processor_time_is_summed_over_interruptions(
+    settings: Settings, part: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=5)  # seconds
+    monkeypatch.setattr("data_modelling.training.fit.time.process_time", lambda: next(clock))
+    for epochs in (1, 3):
+        fit(with_training(settings, epochs=epochs), part, part, tmp_path, "")
+    assert checkpoint.load_progress(tmp_path / "checkpoint.npz").cpu_seconds == 15
 
 
 def test_epochs_are_compared_by_the_mean_of_three_and_the_best_weights_kept(
