@@ -6,9 +6,8 @@ from pathlib import Path
 
 from PIL import Image
 
-from data_modelling.inference.photos import BROKEN, FORMATS
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+from data_modelling.inference.errors import BROKEN, PhotoError
+from data_modelling.inference.photos import ENDINGS, FORMATS, square_side
 
 
 def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
@@ -33,9 +32,16 @@ def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
 
 
 def opens(path: str) -> bool:
-    """Whether the file's header is that of a JPEG, PNG or WebP photo; its pixels are not decoded."""
+    """Whether the file's header is that of a JPEG, PNG, WebP or DICOM photo; its pixels are not decoded."""
     try:
         with Image.open(path, formats=FORMATS):
             return True
     except BROKEN:
+        return path.lower().endswith(".dcm") and _is_dicom_photo(Path(path))
+
+
+def _is_dicom_photo(path: Path) -> bool:
+    try:
+        return square_side(path.read_bytes()) > 0
+    except (PhotoError, OSError):
         return False
