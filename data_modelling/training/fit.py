@@ -1,6 +1,7 @@
 """Train one network on one part of the data: AdamW, warm-up and cosine, averaged weights, checkpoints."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from tqdm import tqdm
 from data_modelling.evaluation.metrics import macro_auc
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.networks import backbones
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, TrainingSettings
 from data_modelling.training import checkpoint
@@ -34,20 +36,22 @@ class Run:
         self.actual = shown_shares(training.labels, len(codes(settings.task)), 0)
         keras.utils.set_random_seed(settings.seed)
         network = build_network(settings, training_dtype(settings.training.bfloat16))
+        backbones.load_weights(network, settings.network)
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
         self.optimizer = _optimizer(settings.training, self.steps)
-        self.network.compile(
-            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
-        )
-        self.optimizer.build(network.trainable_variables)
+        self.optimizer.build(network.trainable_variables)  # all of them, before any is frozen
+        self._freeze(settings.training.frozen_epochs > 0)
         self.best_weights = self.averaged.get_weights()
         self.progress = Progress()
 
     def train_epoch(self, bar: tqdm) -> float:
         """One pass; the mean of the batches' losses."""
         epoch = len(self.progress.history)
+        frozen = epoch < self.settings.training.frozen_epochs
+        if frozen == self.network.network.get_layer(backbones.BRANCH).trainable:
+            self._freeze(frozen)
         _seed_dropout(self.network.network, self.settings.seed, epoch)
         losses = []
         for step, (batch, target) in enumerate(training_batches(self.training, self.settings, epoch)):
@@ -105,6 +109,13 @@ class Run:
         checkpoint.assign(self.optimizer.variables, groups["optimizer"])
         self.best_weights = groups["best"]
 
+    def _freeze(self, frozen: bool) -> None:
+        """Keep the image branch as it is, its batch statistics too, or train it with the rest."""
+        self.network.network.get_layer(backbones.BRANCH).trainable = not frozen
+        self.network.compile(
+            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
+        )
+
     def _average(self, step: int) -> None:
         """Move the averaged weights, batch statistics included, towards the network's."""
         decay = min(self.settings.training.averaging, (1 + step) / (10 + step))
@@ -154,6 +165,21 @@ def prior_shift(shown: NDArray[np.float64], actual: NDArray[np.float64]) -> NDAr
     return np.where(seen, np.log(np.where(seen, actual, 1)) - np.log(np.where(seen, shown, 1)), 0.0)
 
 
+class FineTuning(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule, times `factor` from a step on."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, step: int, factor: float
+    ) -> None:
+        self.schedule, self.step, self.factor = schedule, step, factor
+
+    def __call__(self, step: Any) -> Any:
+        return self.schedule(step) * keras.ops.where(step < self.step, 1.0, self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "step": self.step, "factor": self.factor}
+
+
 def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
     warmup = round(training.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -162,6 +188,8 @@ def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optim
         warmup_steps=warmup,
         decay_steps=max(1, training.epochs * steps - warmup),
     )
+    if training.frozen_epochs:
+        schedule = FineTuning(schedule, training.frozen_epochs * steps, training.fine_tuning)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

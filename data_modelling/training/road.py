@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets import DATASETS, OUTLINES
+from data_modelling.datasets import OUTLINES, load_table
+from data_modelling.datasets.colours import warn_of_blue
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split, split, stopping_part, write_split
@@ -30,7 +31,7 @@ from data_modelling.evaluation.predictions import (
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.rejection.parts import fit_parts
-from data_modelling.settings import Settings, as_dict
+from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.fit import fit
@@ -87,9 +88,10 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
     """Table and photos without the locked test, and what was left out; no photo of the test is decoded."""
-    table, report = DATASETS[settings.dataset](sources.data_root, strict=sources.strict)
+    table, report = load_table(settings, sources.data_root, sources.strict)
     table = attach_parts(table, read_split(split_file(sources.splits, settings.split)))
     table = table[table["part"] != TEST].reset_index(drop=True)
+    warn_of_blue(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
     photos = decoded(table, settings.network.edge, work)
@@ -182,11 +184,19 @@ def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
     noted = work / "settings.json"
     if noted.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
-    if noted.exists() and _decisive(json.loads(noted.read_text())) != _decisive(as_dict(settings)):
+    if noted.exists() and not _same(json.loads(noted.read_text()), settings):
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
     return work
+
+
+def _same(noted: dict[str, Any], settings: Settings) -> bool:
+    """Whether a run was started with these settings; one that is newer than the run has its default there."""
+    try:
+        return bool(_decisive(as_dict(from_dict(noted))) == _decisive(as_dict(settings)))
+    except InputError:
+        return False
 
 
 def _decisive(settings: dict[str, Any]) -> Any:
@@ -200,6 +210,6 @@ def _generated(settings: Settings, work: Path) -> Sources:
     path = split_file(folder, settings.split)
     if not path.exists():
         write_generated(folder, settings.generated_lesions, settings.seed)
-        table, _ = DATASETS[settings.dataset](folder, strict=True)
+        table, _ = load_table(settings, folder, strict=True)
         write_split(path, split(table))
     return Sources(folder, folder, strict=True)

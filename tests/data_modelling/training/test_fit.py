@@ -7,7 +7,7 @@ from tqdm import tqdm
 
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training.fit import Run, prior_shift
+from data_modelling.training.fit import Run, _optimizer, prior_shift
 from data_modelling.training.pipeline import Examples, predict_logits
 
 SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
@@ -117,6 +117,49 @@ def test_training_learns_what_is_plain(settings: Settings, part: Examples) -> No
             losses.append(run.progress.history[-1]["loss"])
     assert losses[-1] < losses[0] - 0.3
     assert run.progress.history[run.progress.best]["stopping_macro_auc"] > 0.8
+
+
+def with_training(settings: Settings, **values: object) -> Settings:
+    return dataclasses.replace(settings, training=dataclasses.replace(settings.training, **values))
+
+
+def test_a_frozen_image_branch_stays_as_it_is_and_is_fine_tuned_afterwards(
+    settings: Settings, part: Examples, tmp_path: Path
+) -> None:
+    run = Run(with_training(settings, frozen_epochs=2), part, part)
+    branch, head = (run.network.network.get_layer(name) for name in ("image_branch", "head"))
+    with tqdm(disable=True) as bar:
+        for epoch in range(3):
+            before = [np.array(weight) for weight in (*branch.weights, head.kernel)]
+            run.judge_epoch(run.train_epoch(bar))
+            *branch_before, kernel_before = before
+            assert not np.array_equal(np.array(head.kernel), kernel_before)
+            same = [np.array_equal(*pair) for pair in zip(branch.get_weights(), branch_before, strict=True)]
+            # Kernels and the statistics of batch normalisation alike.
+            assert all(same) if epoch < 2 else not any(same)
+            if epoch == 1:
+                run.save(tmp_path / "checkpoint.npz")
+        resumed = Run(with_training(settings, frozen_epochs=2), part, part)
+        resumed.restore(tmp_path / "checkpoint.npz")
+        resumed.judge_epoch(resumed.train_epoch(bar))
+    for weight, expected in zip(
+        resumed.network.network.get_weights(), run.network.network.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
+def test_the_learning_rate_after_the_frozen_epochs_is_a_share_of_the_schedule(settings: Settings) -> None:
+    plain = _optimizer(settings.training, steps=10)
+    tuned = _optimizer(with_training(settings, frozen_epochs=2, fine_tuning=0.25).training, steps=10)
+    found = []
+    for step in (19, 20, 70):
+        rates = []
+        for optimizer in (plain, tuned):
+            optimizer.build([])
+            optimizer.iterations.assign(step)
+            rates.append(float(optimizer.learning_rate))
+        found.append(rates[1] / rates[0])
+    np.testing.assert_allclose(found, [1, 0.25, 0.25], rtol=1e-5)
 
 
 def test_logits_of_the_photo_alone_do_not_depend_on_the_details(settings: Settings, part: Examples) -> None:
