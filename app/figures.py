@@ -250,7 +250,7 @@ def subgroups(key: str, figures: dict[str, Any]) -> Table:
             shown: list[Cell] = [_("too few to say"), _("too few to say")]
         else:
             shown = [
-                Value(f"{path}/{name}", row.get(name), _interval(row.get(f"{name}_interval")))
+                Value(f"{path}/{name}", row.get(name), bounds_of(row.get(f"{name}_interval")))
                 for name in ("balanced_accuracy", "macro_auc")
             ]
         rows.append((subgroup_name(row), *counts, *shown))
@@ -299,10 +299,11 @@ def _value(figures: dict[str, Any], path: str, interval: Any = None) -> Value:
     found: Any = figures
     for name in path.split("/")[1:]:
         found = found[name]
-    return Value(path, found, _interval(interval))
+    return Value(path, found, bounds_of(interval))
 
 
-def _interval(bounds: Any) -> tuple[float, float] | None:
+def bounds_of(bounds: Any) -> tuple[float, float] | None:
+    """An interval of metrics.json; None where there is none, or one of its bounds does not exist."""
     if not isinstance(bounds, (list, tuple)) or None in bounds:
         return None
     low, high = bounds

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.figures import QUESTIONS, Cell, Table, Value, figure_name
+from app.figures import QUESTIONS, Cell, Table, Value, bounds_of, figure_name
 from app.languages import decimal
 from app.languages import say as _
 from app.out_of_fold import scores_of, share
@@ -108,7 +108,7 @@ def _locked_test(bundle: Bundle) -> Words:
                 (
                     f"{figure_name(name)}, {named}",
                     Value(f"{path}/out_of_fold", one.get("out_of_fold")),
-                    Value(f"{path}/locked_test", one.get("locked_test"), _interval(one.get("interval"))),
+                    Value(f"{path}/locked_test", one.get("locked_test"), bounds_of(one.get("interval"))),
                 )
             )
     if not rows:
@@ -142,7 +142,7 @@ def _elsewhere(bundle: Bundle) -> Words:
             Value(
                 f"{path}/photo/{area}",
                 one["photo"].get(area),
-                _interval(one["photo"].get(f"{area}_interval")),
+                bounds_of(one["photo"].get(f"{area}_interval")),
             )
             for area in ("cancer_auc", "melanoma_auc")
         ]
@@ -221,7 +221,7 @@ def _severity(bundle: Bundle) -> Words:
                     Value(
                         f"{path}/balanced_accuracy",
                         step.get("balanced_accuracy"),
-                        _interval(step.get("interval")),
+                        bounds_of(step.get("interval")),
                     ),
                     Value(f"{path}/refused", step.get("refused")),
                     Value(f"{path}/caught", step.get("caught")),
@@ -246,14 +246,7 @@ def _flat(values: dict[str, Any], path: str, named: str = "") -> Iterator[tuple[
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             beside = values.get(f"{key}_interval") or values.get("intervals", {}).get(key)
             beside = beside or (values.get("interval") if key in ("mean", "difference") else None)
-            yield name, Value(f"{path}/{key}", value, _interval(beside))
-
-
-def _interval(bounds: Any) -> tuple[float, float] | None:
-    if not isinstance(bounds, (list, tuple)) or None in bounds:
-        return None
-    low, high = bounds
-    return float(low), float(high)
+            yield name, Value(f"{path}/{key}", value, bounds_of(beside))
 
 
 OTHERS: dict[str, Callable[[Bundle], Words]] = {

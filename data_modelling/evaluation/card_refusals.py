@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from data_modelling.evaluation.markdown import figure, interval, table
+from data_modelling.evaluation.markdown import figure, interval, percent, percent_interval, table
 from data_modelling.rejection.foreign_test import foreign_section
 
 
@@ -18,8 +18,8 @@ def _elsewhere(values: dict[str, Any]) -> list[str]:
     if "elsewhere" not in values:
         return []
     shares = [
-        f"{source} {_percent(found['checks']['refused']['share'])} "
-        f"[{', '.join(_percent(bound) for bound in found['checks']['refused']['interval'])}] "
+        f"{source} {percent(found['checks']['refused']['share'])} "
+        f"{percent_interval(found['checks']['refused']['interval'])} "
         f"of {found['photos']:,}"
         for source, found in values["elsewhere"].items()
     ]
@@ -47,11 +47,11 @@ def _origin(values: dict[str, Any]) -> list[str]:
         ),
     ]
     flagged = [
-        f"{source} {_percent(found['unlike_altered'])} and {_percent(found['phone_altered'])}"
+        f"{source} {percent(found['unlike_altered'])} and {percent(found['phone_altered'])}"
         for source, found in origin["flagged"].items()
     ]
     unseen = [
-        f"{source} {_percent(found['flagged']['unlike_altered'])} and {_percent(found['flagged']['phone_altered'])}"
+        f"{source} {percent(found['flagged']['unlike_altered'])} and {percent(found['flagged']['phone_altered'])}"
         for source, found in origin["without_the_source"].items()
     ]
     return [
@@ -77,8 +77,8 @@ def _quality(values: dict[str, Any]) -> list[str]:
             name,
             f"{first['severity']:g} ({kind['unit']})",
             figure(first["balanced_accuracy"]),
-            _percent(first["caught"]),
-            _percent(first["refused"]),
+            percent(first["caught"]),
+            percent(first["refused"]),
         ]
         for name, kind in found["kinds"].items()
         if (first := kind["first_below"])
@@ -87,7 +87,7 @@ def _quality(values: dict[str, Any]) -> list[str]:
         (
             f"Quality checks, on {clean['photos']:,} out-of-fold photos that no threshold was chosen on: as they are, "
             f"balanced accuracy {figure(clean['balanced_accuracy'])} {interval(clean['interval'])}, "
-            f"{_percent(clean['refused'])} refused and {_percent(clean['caught'])} refused or warned. At the first step that "
+            f"{percent(clean['refused'])} refused and {percent(clean['caught'])} refused or warned. At the first step that "
             f"takes the accuracy below {found['below']:g} of that:"
         ),
         "\n".join(
@@ -99,7 +99,3 @@ def _quality(values: dict[str, Any]) -> list[str]:
 
 def _auroc(found: dict[str, Any]) -> str:
     return f"{figure(found['auroc'])} {interval(found['interval'])}"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"

@@ -57,14 +57,14 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
     if not tables:
         raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
     with replaced_when_whole(bundle.folder / "predictions" / NAME) as temporary:
-        pd.concat(tables).to_csv(temporary, index=False, float_format="%.4f", lineterminator="\n")
+        pd.concat(tables).to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
     return left_out
 
 
 def read_elsewhere(path: Path, task: str) -> pd.DataFrame:
     """Predictions as written; InputError when a column is missing."""
     predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "truth": str})
-    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in codes(task)), "refusals", "warnings"]
+    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in codes(task)), "refusals"]
     missing = [column for column in columns if column not in predictions]
     if missing:
         raise InputError(f"{path} lacks the column {missing[0]}; make it again with --elsewhere.")
@@ -95,9 +95,9 @@ def _prediction_table(table: pd.DataFrame, found: Served, task: str) -> pd.DataF
         for mode in MODES
         for index, code in enumerate(codes(task))
     }
-    return pd.concat([facts[list(FACTS)], pd.DataFrame(columns), found.checks], axis=1).sort_values(
-        "image_id"
-    )
+    return pd.concat(
+        [facts[list(FACTS)], pd.DataFrame(columns), found.checks[["refusals"]]], axis=1
+    ).sort_values("image_id")
 
 
 def _of_source(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:

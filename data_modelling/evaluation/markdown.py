@@ -19,6 +19,16 @@ def interval(bounds: Sequence[float | None]) -> str:
     return f"[{', '.join(figure(bound) for bound in bounds)}]"
 
 
+def percent(share: float) -> str:
+    """A share, 0-1, as `1.6 %`."""
+    return f"{100 * share:.1f} %"
+
+
+def percent_interval(bounds: Sequence[float]) -> str:
+    """`[1.3 %, 2.0 %]`."""
+    return f"[{', '.join(map(percent, bounds))}]"
+
+
 def with_interval(figures: dict[str, Any], name: str) -> str:
     """A figure and its interval, which lies under `intervals` or beside it as `<name>_interval`; else a dash."""
     if name not in figures:

@@ -16,6 +16,7 @@ from data_modelling.datasets.splits import TEST
 from data_modelling.evaluation import intervals
 from data_modelling.evaluation.metrics import balanced_accuracy, confusion
 from data_modelling.evaluation.predictions import logits, refused, truth
+from data_modelling.evaluation.rounding import rounded
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.sets import INPUTS, RULE_KEY, RULE_LEVEL, WideRule
 from data_modelling.rejection.conformal import crossed, parts_of, with_served_thresholds
@@ -25,7 +26,6 @@ Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Which = NDArray[np.bool_]
 
-DIGITS = 6  # of every figure
 SHARES = tuple(
     round(0.5 + 0.05 * step, 2) for step in range(11)
 )  # of the photos that are answered, for the curve
@@ -75,8 +75,8 @@ def _of_input(
         "refused": int(is_refused.sum()),
         "uncertain": int(uncertain.sum()),
         "wide": int(wide.sum()),
-        "share_refused_or_uncertain": round(float(np.mean(is_refused | uncertain)), DIGITS),
-        "share_refused_or_wide": round(float(np.mean(~answered)), DIGITS),
+        "share_refused_or_uncertain": rounded(np.mean(is_refused | uncertain)),
+        "share_refused_or_wide": rounded(np.mean(~answered)),
         "all": _judged(labels, decided, task),
         "answered": {"photos": int(answered.sum())} | _judged(labels[answered], decided[answered], task),
         "gain": _gain(labels, decided, answered, intervals.group_indices(predictions["group_id"]), task),
@@ -109,8 +109,7 @@ def _curve(
     order = np.argsort(np.where(is_refused, -1, probability.max(axis=1)))[::-1]
     kept = [order[: round(share * len(labels))] for share in SHARES if share <= 1 - np.mean(is_refused)]
     return [
-        {"share_answered": round(len(rows) / len(labels), DIGITS)}
-        | _judged(labels[rows], decided[rows], task)
+        {"share_answered": rounded(len(rows) / len(labels))} | _judged(labels[rows], decided[rows], task)
         for rows in kept
         if len(rows)
     ]
@@ -144,10 +143,10 @@ def _judged(labels: Labels, decided: Labels, task: str) -> dict[str, Any]:
         return {"classes": 0, "balanced_accuracy": None, "melanoma_sensitivity": None}
     return {
         "classes": len(np.unique(labels)),
-        "balanced_accuracy": round(
-            balanced_accuracy(confusion(labels, decided, len(cancer_columns(task)))), DIGITS
+        "balanced_accuracy": rounded(
+            balanced_accuracy(confusion(labels, decided, len(cancer_columns(task))))
         ),
-        "melanoma_sensitivity": _rounded(melanoma_sensitivity(labels, decided, task)),
+        "melanoma_sensitivity": rounded(melanoma_sensitivity(labels, decided, task)),
     }
 
 
@@ -165,7 +164,7 @@ def _gain(labels: Labels, decided: Labels, answered: Which, groups: Labels, task
             differences.append(np.stack(means, axis=1))
     found = np.concatenate(differences) if differences else np.full((1, 2), np.nan)
     return {
-        f"{name}_interval": [_rounded(bound) for bound in intervals.interval(found[:, column])]
+        f"{name}_interval": [rounded(bound) for bound in intervals.interval(found[:, column])]
         for column, name in enumerate(("balanced_accuracy", "melanoma_sensitivity"))
     }
 
@@ -178,7 +177,3 @@ def _mean_of_known(sensitivity: Floats) -> Floats:
 
 def _is_test(predictions: pd.DataFrame) -> bool:
     return set(predictions["part"]) == {TEST}
-
-
-def _rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(float(value), DIGITS)

@@ -18,7 +18,7 @@ MODES = ("photo", "both")
 # with another photo's details. No choice is made on them.
 CONTROLS = ("details", "shuffled")
 # Decimals of the logits: fewer would move figures, more would only make a bundle larger.
-DIGITS = dict.fromkeys(MODES, 4) | dict.fromkeys(CONTROLS, 3)
+DIGITS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROLS, 2)
 FACTS = {
     "image_id": "image_id",
     "group_id": "group_id",
@@ -32,8 +32,8 @@ FACTS = {
 }
 
 
-# What the checks say of a photo, codes joined by `;`, and its distance for the gate of its own fold.
-CHECKS = ("refusals", "warnings", "distance")
+# What the checks say of a photo, codes joined by `;`, the gate being that of its own fold.
+CHECKS = ("refusals", "warnings")
 
 
 def prediction_table(
@@ -59,13 +59,20 @@ def modes_in(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
     return tuple(mode for mode in MODES + CONTROLS if set(_columns(mode, task)) <= set(predictions))
 
 
+def as_written(predictions: pd.DataFrame) -> pd.DataFrame:
+    """With the logits that `write_predictions` keeps: what is chosen on them holds for the file to the last photo."""
+    return predictions.round(
+        {column: digits for mode, digits in DIGITS.items() for column in predictions if _is_of(column, mode)}
+    )
+
+
 def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
     """Write as csv, sorted by image_id, logits with DIGITS decimals, ages without needless zeros."""
     short = {
         column: predictions[column].map(f"{{:.{digits}f}}".format)
         for mode, digits in DIGITS.items()
         for column in predictions
-        if column.startswith(f"{mode}_")
+        if _is_of(column, mode)
     }
     with replaced_when_whole(path) as temporary:
         predictions.assign(**short).sort_values("image_id").to_csv(
@@ -104,3 +111,7 @@ def refused(predictions: pd.DataFrame) -> NDArray[np.bool_]:
     if "refusals" not in predictions:
         return np.zeros(len(predictions), bool)
     return predictions["refusals"].fillna("").ne("").to_numpy(bool)
+
+
+def _is_of(column: str, mode: str) -> bool:
+    return column.startswith(f"{mode}_")

@@ -55,7 +55,7 @@ def write_report(folder: Path) -> dict[str, Any]:
     history = json.loads((folder / "history.json").read_text())
     plots.draw_all(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
     if shortcuts.exists():
-        with page(folder / "plots" / "shortcuts.png", 14, 4.2) as figure:
+        with page(folder / "plots" / "shortcuts.png", 14, 4.2, colours=128) as figure:
             draw_shortcuts(figure, found[OUT_OF_FOLD]["shortcuts"])
     write_card(folder / "README.md", metadata, values)
     write_sums(folder)

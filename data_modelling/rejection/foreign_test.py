@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.evaluation.markdown import percent, percent_interval
 from data_modelling.inference.bundle import load_bundle, write_sums
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details
@@ -100,7 +101,7 @@ def foreign_section(metrics: dict[str, Any]) -> list[str]:
     """The card's lines on the gate, from metrics.json's `gate` and `foreign`; only what is there is told."""
     lines = []
     if gate := metrics.get("gate"):
-        folds = ", ".join(f"fold {name} {_percent(fold['share'])}" for name, fold in gate["folds"].items())
+        folds = ", ".join(f"fold {name} {percent(fold['share'])}" for name, fold in gate["folds"].items())
         lines.append(
             f"The gate refuses {gate['refused']:,} of {gate['photos']:,} out-of-fold lesion photos as foreign: "
             f"{_with_interval(gate)} ({folds}; each fold by a gate of its own)."
@@ -128,11 +129,7 @@ def foreign_section(metrics: dict[str, Any]) -> list[str]:
 
 
 def _with_interval(figures: dict[str, Any]) -> str:
-    return f"{_percent(figures['share'])} [{', '.join(map(_percent, figures['interval']))}]"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+    return f"{percent(figures['share'])} {percent_interval(figures['interval'])}"
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -85,7 +85,7 @@ def fit_parts(
         f"{PREDICTIONS}/{SCORES}": of_gate / PREDICTIONS / SCORES,
         f"{PREDICTIONS}/{SEVERITY}": of_quality / SEVERITY,
     }
-    return Parts(joined, metadata, files)
+    return Parts(joined.drop(columns="distance"), metadata, files)
 
 
 def _stage(folder: Path, made_for: dict[str, Any], make: Callable[[Path], None]) -> Path:
@@ -121,7 +121,8 @@ def _fit_gate(settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8]
 def _checked(
     table: pd.DataFrame, measures: pd.DataFrame, of_gate: Path, metadata: dict[str, Any]
 ) -> pd.DataFrame:
-    """What the checks say of the out-of-fold photos: image_id and the columns evaluation.predictions.CHECKS.
+    """What the checks say of the out-of-fold photos: image_id, the columns evaluation.predictions.CHECKS,
+    and distance, for the gate of the photo's own fold.
 
     measures: of the table's photos, row by row.
     """

@@ -59,7 +59,7 @@ def assemble(
             shutil.copyfile(shortcuts / FILE, folder / "predictions" / FILE)
             (folder / "plots").mkdir()
             shutil.copyfile(shortcuts / PAGE, folder / "plots" / PAGE)
-        _write_json(folder / "history.json", histories(work))
+        (folder / "history.json").write_text(json.dumps(histories(work)) + "\n")
         _write_json(
             folder / "metadata.json", _metadata(settings, table, network, choices, split) | parts.metadata
         )

@@ -21,6 +21,7 @@ from data_modelling.datasets.splits import TEST, attach_parts, read_split, split
 from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.evaluation.predictions import (
     CONTROLS,
+    as_written,
     modes_in,
     prediction_table,
     read_predictions,
@@ -73,7 +74,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
         sources = _generated(settings, work)
     development, left_out = development_part(settings, sources, work)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
-    predictions = pd.concat(folds)
+    predictions = as_written(pd.concat(folds))
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
     _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
     table = development.table

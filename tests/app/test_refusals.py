@@ -1,6 +1,5 @@
 """A photo that cannot be used is refused alike by page, API and predict; see also tests of the predictor."""
 
-import csv
 import json
 from io import BytesIO
 from pathlib import Path
@@ -12,11 +11,10 @@ from app import create_app, refusals
 from app.settings import Settings
 from app.wording import ADVICE, CAUTIONS, DOUBTS, REASONS, REFUSALS
 from data_modelling.inference import checks, predictor, rarity, sets
-from data_modelling.inference.bundle import load_bundle, write_sums
-from data_modelling.inference.folder import photos_in, predict_folder
-from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.quality import CHECKS, HINTS
 from data_modelling.inference.reasons import MEANINGS
+from tests.app.answers import answered
 from tests.app.conftest import encoded, form, photo
 from tests.app.parsed import Page
 from tests.app.tiny_bundle import GATE, NEVER_REFUSED, make_tiny_bundle
@@ -62,13 +60,7 @@ PHOTOS = {
 
 def test_page_api_and_csv_say_the_same_of_every_photo(strict: Path, tmp_path: Path):
     client = create_app(Settings(bundles=strict, rate_limit="off")).test_client()
-    (tmp_path / "photos").mkdir()
-    for name, data in PHOTOS.items():
-        (tmp_path / "photos" / f"{name}.png").write_bytes(data)
-    model = Predictor(load_bundle(strict / "ham10000"))
-    predict_folder(model, photos_in(tmp_path / "photos"), {}, tmp_path / "p.csv")
-    with (tmp_path / "p.answers.csv").open(newline="") as file:
-        rows = {row["image"]: row for row in csv.DictReader(file)}
+    rows = answered(strict / "ham10000", PHOTOS, tmp_path, "png")
     found = set()
     for name, data in PHOTOS.items():
         page = client.post("/", **encoded(form(data)))

@@ -1,6 +1,5 @@
 """Real photos, good and bad, are judged alike by page, API and predict; by the committed bundle."""
 
-import csv
 from io import BytesIO
 from pathlib import Path
 
@@ -10,10 +9,8 @@ from PIL import Image, ImageEnhance, ImageFilter
 from app import create_app
 from app.settings import Settings
 from data_modelling.inference import checks
-from data_modelling.inference.bundle import load_bundle
-from data_modelling.inference.folder import photos_in, predict_folder
 from data_modelling.inference.origin import load_detector
-from data_modelling.inference.predictor import Predictor
+from tests.app.answers import answered
 from tests.app.conftest import encoded, form
 from tests.app.parsed import Page
 from tests.conftest import PROJECT
@@ -47,13 +44,7 @@ def test_page_api_and_csv_say_the_same(data_root: Path, tmp_path: Path, monkeypa
     monkeypatch.setattr(checks, "load_detector", load_detector)
     client = create_app(Settings(bundles=MODELS, rate_limit="off")).test_client()
     photos = good_and_bad(data_root)
-    (tmp_path / "photos").mkdir()
-    for name, data in photos.items():
-        (tmp_path / "photos" / f"{name}.jpg").write_bytes(data)
-    model = Predictor(load_bundle(MODELS / "ham10000"))
-    predict_folder(model, photos_in(tmp_path / "photos"), {}, tmp_path / "p.csv")
-    with (tmp_path / "p.answers.csv").open(newline="") as file:
-        rows = {row["image"]: row for row in csv.DictReader(file)}
+    rows = answered(MODELS / "ham10000", photos, tmp_path, "jpg")
     for name, data in photos.items():
         row = rows[name]
         page = client.post("/", **encoded(form(data)))
@@ -70,8 +61,8 @@ def test_page_api_and_csv_say_the_same(data_root: Path, tmp_path: Path, monkeypa
             )
             assert Page(page.text).ids["status"][1]["data-status"] == row["status"]
     assert {rows[name]["status"] for name in ("blurred", "dark", "blank", "board")} == {"refused"}
-    answered = [row["status"] != "refused" for name, row in rows.items() if name.startswith("ISIC_")]
-    assert sum(answered) > 0.8 * len(answered)
+    lesions = [row["status"] != "refused" for name, row in rows.items() if name.startswith("ISIC_")]
+    assert sum(lesions) > 0.8 * len(lesions)
     of_phones = [row for name, row in rows.items() if name not in {"blurred", "dark", "blank", "board"}]
     assert not [
         row for row in of_phones if "phone_photo" in row["reasons"] and row["status"] == "no_cancer_class"

@@ -127,7 +127,7 @@ def made(source: str, truth: list[str], said: list[str], groups: list[str]) -> p
     facts = facts.reindex(columns=list(FACTS))
     logits = 3.0 * np.array([[one == code for code in CODES] for one in said])
     columns = {f"{mode}_{code}": logits[:, i] for mode in ("photo", "both") for i, code in enumerate(CODES)}
-    checks = pd.DataFrame({"refusals": [""] * len(truth), "warnings": ""})
+    checks = pd.DataFrame({"refusals": [""] * len(truth)})
     return pd.concat([facts, pd.DataFrame(columns), checks], axis=1)
 
 

@@ -7,6 +7,7 @@ import pytest
 from data_modelling.evaluation.predictions import (
     CONTROLS,
     MODES,
+    as_written,
     logits,
     modes_in,
     prediction_table,
@@ -43,10 +44,19 @@ def test_all_modes_come_back_each_with_its_decimals(tmp_path: Path) -> None:
     found = read_predictions(tmp_path / "p.csv")
     assert found["image_id"].tolist() == ["a", "b"]
     assert modes_in(found, TASK) == ("photo", "both", "details", "shuffled")
-    assert logits(found, "both", TASK)[1, :2].tolist() == [1.1235, 2.1235]
-    assert logits(found, "shuffled", TASK)[1, :2].tolist() == [3.123, 4.123]
-    assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",9.123")  # VASC of the last mode
+    assert logits(found, "both", TASK)[1, :2].tolist() == [1.123, 2.123]
+    assert logits(found, "shuffled", TASK)[1, :2].tolist() == [3.12, 4.12]
+    assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",9.12")  # VASC of the last mode
     assert ",45,male," in (tmp_path / "p.csv").read_text()
+
+
+def test_what_is_chosen_on_is_what_the_file_keeps(tmp_path: Path) -> None:
+    write_predictions(tmp_path / "p.csv", made())
+    kept = as_written(made()).sort_values("image_id").reset_index(drop=True)
+    for mode in MODES + CONTROLS:
+        np.testing.assert_array_equal(
+            logits(kept, mode, TASK), logits(read_predictions(tmp_path / "p.csv"), mode, TASK)
+        )
 
 
 def test_predictions_without_the_controls_can_still_be_read(tmp_path: Path) -> None:

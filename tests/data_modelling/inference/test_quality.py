@@ -7,21 +7,9 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.quality import CHECKS, HINTS, Checks, Limits, Measures, measure
+from tests.data_modelling.measured import USUAL
 
 EDGE = 112
-GOOD = Measures(
-    source_edge=450,
-    contrast=120,
-    sharpness=-2,
-    light=180,
-    middle=150,
-    overexposed=0,
-    flatness=0.3,
-    ink=0,
-    hair=0,
-    lesion_border=0,
-    lesion_area=0.2,
-)
 NEVER = Checks({check.measure: Limits(None, None) for check in CHECKS})
 
 
@@ -175,14 +163,14 @@ def test_refusals(worse, code):
         middle=Limits(240, 230),
         overexposed=Limits(0.5, 0.1),
     )
-    assert found.refusals(GOOD) == ()
-    assert found.refusals(replace(GOOD, **worse)) == (code,)
-    assert found.warnings(replace(GOOD, **worse)) == ()
+    assert found.refusals(USUAL) == ()
+    assert found.refusals(replace(USUAL, **worse)) == (code,)
+    assert found.warnings(replace(USUAL, **worse)) == ()
 
 
 def test_of_a_blank_photo_nothing_else_is_said():
     found = checks(contrast=Limits(5, None), light=Limits(50, 100))
-    assert found.refusals(replace(GOOD, contrast=0, light=0)) == ("photo_blank",)
+    assert found.refusals(replace(USUAL, contrast=0, light=0)) == ("photo_blank",)
 
 
 def test_warnings_in_their_order_each_once():
@@ -192,15 +180,15 @@ def test_warnings_in_their_order_each_once():
         overexposed=Limits(None, 0.1),
         hair=Limits(None, 0.04),
     )
-    bad = replace(GOOD, light=90, middle=240, overexposed=0.5, hair=0.1)
+    bad = replace(USUAL, light=90, middle=240, overexposed=0.5, hair=0.1)
     assert found.refusals(bad) == ()
     assert found.warnings(bad) == ("dark", "bright", "hair")
 
 
 def test_where_no_lesion_is_found_nothing_is_said_of_its_size():
     found = checks(lesion_area=Limits(None, 0.03))
-    assert found.warnings(replace(GOOD, lesion_area=0.02)) == ("lesion_small",)
-    assert found.warnings(replace(GOOD, lesion_area=math.nan)) == ()
+    assert found.warnings(replace(USUAL, lesion_area=0.02)) == ("lesion_small",)
+    assert found.warnings(replace(USUAL, lesion_area=math.nan)) == ()
 
 
 def test_thresholds_come_back_from_the_metadata():

@@ -12,20 +12,8 @@ from data_modelling.rejection.degradation import KINDS
 from data_modelling.settings import read_settings
 from data_modelling.training import road
 from tests.conftest import PROJECT
+from tests.data_modelling.measured import USUAL
 
-USUAL = Measures(
-    source_edge=450,
-    contrast=120,
-    sharpness=-2,
-    light=180,
-    middle=150,
-    overexposed=0,
-    flatness=0.3,
-    ink=0,
-    hair=0,
-    lesion_border=0,
-    lesion_area=0.2,
-)
 PHOTOS = 40
 LABELS = np.tile([0, 1], PHOTOS // 2)
 ALL = np.ones(PHOTOS, bool)

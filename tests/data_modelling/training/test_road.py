@@ -75,7 +75,7 @@ def test_predictions_of_before_there_were_controls_are_completed_without_trainin
     monkeypatch.setattr(road, "fit", lambda *_: pytest.fail("trained again"))
     found = road._fold_predictions(read_settings(SMOKE), development, 0, folder)
     before = pd.read_csv(BytesIO(whole), dtype={"part": str})
-    pd.testing.assert_frame_equal(found, before, check_dtype=False, atol=2e-4)
+    pd.testing.assert_frame_equal(found, before, check_dtype=False, atol=6e-3)
 
 
 def test_shuffled_predictions_are_those_with_another_lesions_details(
@@ -95,7 +95,7 @@ def test_shuffled_predictions_are_those_with_another_lesions_details(
             "details": encode_table(part.iloc[[givers[row]]]),
         }
         said = predicted.loc[part["image_id"].iloc[row]].filter(like="shuffled_").to_numpy(float)
-        np.testing.assert_allclose(said, network.predict_on_batch(asked)["logits"][0], atol=6e-4)
+        np.testing.assert_allclose(said, network.predict_on_batch(asked)["logits"][0], atol=6e-3)
 
 
 def test_the_details_alone_are_fitted_on_the_other_folds(folds: tuple[Path, road.Development]) -> None:
@@ -104,7 +104,7 @@ def test_the_details_alone_are_fitted_on_the_other_folds(folds: tuple[Path, road
     expected = details_alone(development.table[~inside], development.table[inside], "ham10000")
     predicted = pd.read_csv(folder / "fold0" / "predictions.csv").filter(like="details_")
     order = np.argsort(development.table["image_id"][inside].to_numpy())
-    np.testing.assert_allclose(predicted.to_numpy(), expected[order], atol=6e-4)
+    np.testing.assert_allclose(predicted.to_numpy(), expected[order], atol=6e-3)
 
 
 def test_without_outlines_the_shortcuts_are_not_tested(folds: tuple[Path, road.Development]) -> None:
