@@ -29,9 +29,9 @@ notebooks: .venv/all ## run the notebooks in data_analysis again, with their fig
 screenshots: .venv/all ## make the pictures in docs/screenshots again
 	@$(ALL) -m tools.screenshots docs/screenshots
 
-update: ## lock the newest packages within the bounds of the requirements, and list their licences
+update: ## lock the newest packages within the bounds (KEEP=1: what must change), list their licences
 	@$(PYTHON) tools/environment.py tools
-	@.venv/tools/bin/python -m tools.locks && .venv/tools/bin/python -m tools.licences
+	@.venv/tools/bin/python -m tools.locks $(if $(KEEP),--keep) && .venv/tools/bin/python -m tools.licences
 
 clean: ## remove the environments and all caches; DATA stays
 	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -21,6 +21,7 @@ LOCKS = {
 }
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported
 PLATFORMS = (("Linux", "x86_64"), ("Darwin", "arm64"))
+OLDEST_MACOS = 14  # for which onnxruntime is built
 STAMP = "made-from.txt"
 
 
@@ -54,6 +55,9 @@ def check_machine():
     machine = (platform.system(), platform.machine())
     if machine not in PLATFORMS:
         raise NotPossible("{} on {} is not supported: use Linux x86-64 or macOS arm64.".format(*machine))
+    macos = platform.mac_ver()[0]
+    if macos and int(macos.split(".")[0]) < OLDEST_MACOS:
+        raise NotPossible("macOS {} is not supported: use {} or newer.".format(macos, OLDEST_MACOS))
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise NotPossible("This Python has no venv: install it, on Debian with `apt install python3-venv`.")
 

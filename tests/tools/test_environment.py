@@ -71,6 +71,18 @@ def test_an_unsupported_platform_is_one_sentence(monkeypatch):
         environment.check_machine()
 
 
+@pytest.mark.parametrize("version", ["14.0", "15.7.1", "26.1"])
+def test_a_supported_macos(monkeypatch, version):
+    monkeypatch.setattr("platform.mac_ver", lambda: (version, ("", "", ""), "arm64"))
+    environment.check_machine()
+
+
+def test_an_old_macos_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("platform.mac_ver", lambda: ("13.7.8", ("", "", ""), "arm64"))
+    with pytest.raises(NotPossible, match=r"macOS 13\.7\.8 is not supported: use 14 or newer"):
+        environment.check_machine()
+
+
 @pytest.mark.parametrize("absent", ["venv", "ensurepip"])
 def test_a_python_without_venv_is_one_sentence(monkeypatch, absent):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == absent else object())

@@ -3,7 +3,7 @@ import re
 import pytest
 from packaging.requirements import Requirement
 
-from tools import locks
+from tools import environment, locks
 from tools.locks import EVERYWHERE, REQUIREMENTS, ROOT, NotLocked, Pin, lock_of, pins, without_environments
 
 LOCKS = [lock_of(path) for path in REQUIREMENTS]
@@ -111,6 +111,30 @@ def test_a_failure_is_one_sentence_and_leaves_the_lock(monkeypatch, tmp_path, ca
     assert locks.main(["--keep"]) == 2
     assert capsys.readouterr().err == "requirements.lock cannot be made: no network\n"
     assert [lock.read_bytes() for lock in LOCKS] == before
+
+
+def test_locks_are_checked_for_the_machines_that_environment_accepts():
+    oldest, newest = environment.PYTHONS
+    assert tuple(f"3.{minor}" for minor in range(oldest[1], newest[1] + 1)) == locks.PYTHONS
+    assert float(locks.OLDEST_MACOS) == environment.OLDEST_MACOS
+    assert len(locks.SYSTEMS) == len(environment.PLATFORMS)
+
+
+def test_a_lock_that_a_machine_cannot_install_is_one_sentence(monkeypatch):
+    """Only with the last of them it fails, so that each was tried before."""
+    script = '[ "$1 $2" != "aarch64-apple-darwin 3.13" ] || { echo no wheel >&2; exit 1; }'
+    monkeypatch.setattr(locks, "_dry_run", lambda _, *machine: ["sh", "-c", script, "uv", *machine])
+    with pytest.raises(
+        NotLocked,
+        match=r"^app/requirements\.lock does not serve macOS 14 arm64 with Python 3\.13, .*: no wheel$",
+    ):
+        locks.check_lock(ROOT / "app" / "requirements.txt")
+
+
+def test_what_is_checked_needs_hashes_and_builds_nothing():
+    command = locks._dry_run(REQUIREMENTS[1], "some-platform", "3.12")
+    assert {"--dry-run", "--require-hashes", "--only-binary", "some-platform", "3.12"} < set(command)
+    assert command[-1] == "app/requirements.lock"
 
 
 def test_only_without_keep_is_anything_newer_taken():
