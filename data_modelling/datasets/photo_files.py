@@ -7,6 +7,7 @@ from pathlib import Path
 from PIL import Image
 
 from data_modelling.datasets import stored
+from data_modelling.inference.dicom import is_dicom
 from data_modelling.inference.errors import BROKEN, PhotoError
 from data_modelling.inference.photos import ENDINGS, FORMATS, square_side
 
@@ -41,11 +42,12 @@ def opens(path: str) -> bool:
         with Image.open(stored.readable(path), formats=FORMATS):
             return True
     except BROKEN:
-        return path.lower().endswith(".dcm") and _is_dicom_photo(Path(path))
+        return _is_dicom_photo(path)
 
 
-def _is_dicom_photo(path: Path) -> bool:
+def _is_dicom_photo(path: str) -> bool:
     try:
-        return square_side(path.read_bytes()) > 0
+        data = stored.read_bytes(path)
+        return is_dicom(data) and square_side(data) > 0
     except (PhotoError, OSError):
         return False
