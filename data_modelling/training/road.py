@@ -39,7 +39,8 @@ from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 SERVED = "served"
-FREE = ("version", "figure_folds")  # settings that may change in an unfinished run: a label, and more folds
+# Settings that may change in an unfinished run and leave every finished stage as it is: a label, more folds.
+FREE = ("version", "figure_folds")
 
 
 @dataclass(frozen=True)
@@ -70,9 +71,10 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     Raises InputError when `out` exists, when an earlier run's work folder exists without `resume`, or with
     other settings, and for whatever is wrong with data and split.
     """
-    work = _opened(work_folder(out), out, settings, resume)
-    if settings.generated_lesions:
-        sources = _generated(settings, work)
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+    work = opened(work_folder(out), settings, resume)
+    sources = sources_of(settings, sources, work)
     development, left_out = development_part(settings, sources, work)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
     predictions = as_written(pd.concat(folds))
@@ -177,35 +179,38 @@ def _fitted(
     return fit(settings, training, judged, folder, title)
 
 
-def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
-    """The work folder, made or found again with the same settings."""
-    if out.exists():
-        raise InputError(f"{out} exists; choose another --out or move it away.")
+def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:
+    """The work folder, made or found again with the same settings, but for those named in `free`.
+
+    Raises InputError when it is there without `resume`, or was started with other settings.
+    """
     noted = work / "settings.json"
     if noted.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
-    if noted.exists() and not _same(json.loads(noted.read_text()), settings):
+    if noted.exists() and not _same(json.loads(noted.read_text()), settings, free):
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
     return work
 
 
-def _same(noted: dict[str, Any], settings: Settings) -> bool:
+def _same(noted: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
     """Whether a run was started with these settings; one that is newer than the run has its default there."""
     try:
-        return bool(_decisive(as_dict(from_dict(noted))) == _decisive(as_dict(settings)))
+        return bool(_decisive(as_dict(from_dict(noted)), free) == _decisive(as_dict(settings), free))
     except InputError:
         return False
 
 
-def _decisive(settings: dict[str, Any]) -> Any:
-    """Settings as JSON gives them back, without those that leave every finished stage as it is."""
-    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in FREE}))
+def _decisive(settings: dict[str, Any], free: tuple[str, ...]) -> Any:
+    """Settings as JSON gives them back, without the free ones."""
+    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in free}))
 
 
-def _generated(settings: Settings, work: Path) -> Sources:
-    """Draw the lesions and split them, once; everything after reads them like any data set."""
+def sources_of(settings: Settings, sources: Sources, work: Path) -> Sources:
+    """Where the recipe's photos are: `sources`, or, for generated lesions, what is drawn and split in `work` once."""
+    if not settings.generated_lesions:
+        return sources
     folder = work / "generated"
     path = split_file(folder, settings.split)
     if not path.exists():
