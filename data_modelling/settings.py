@@ -24,6 +24,7 @@ EFFICIENTNETS = {f"efficientnetb{size}": f"EfficientNetB{size}" for size in rang
     f"efficientnetv2{size.lower()}": f"EfficientNetV2{size}"
     for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
 }
+BLOCKS = ("residual", "plain")
 NETWORKS = (CNN, "resnet34", "resnext50", *EFFICIENTNETS)
 SMALLEST_EDGE = 32  # pixels, of the networks by name: they halve the edge five times
 
@@ -35,10 +36,13 @@ class NetworkSettings:
     name: str = CNN  # of the image branch: cnn, or another of NETWORKS
     weights: str = ""  # it starts from: "" new ones, "imagenet", or a file (see networks.backbones)
     edge: int = 112  # pixels of the square photo that the network sees
-    # The next three are the custom CNN's.
+    # The next six are the custom CNN's.
     stem: int = 32  # channels of the first convolution, at half the edge
     widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage; a stage halves the edge
-    blocks: tuple[int, ...] = (2, 2, 2)  # residual blocks of each stage
+    blocks: tuple[int, ...] = (2, 2, 2)  # blocks of each stage
+    block: str = "residual"  # or plain: without the shortcut
+    kernel: int = 3  # pixels of the blocks' convolutions, odd
+    squeeze: int = 0  # by which squeeze-and-excite divides a block's channels; 0: there is none
     dropout: float = 0.3  # share of the embedding's channels dropped in training
     details_units: int = 32  # hidden units of the details branch
 
@@ -73,6 +77,8 @@ class TrainingSettings:
     balance: float = (
         0.5  # 0: classes as they come; 1: every class equally often; between: a power of the counts
     )
+    photos_a_class: int = 0  # each class is over- or undersampled to this many; 0: `balance` decides
+    class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
     averaging: float = 0.995  # decay a step of the averaged weights (EMA)
     patience: int = 15  # epochs without a better averaged AUC that end the training, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
@@ -149,10 +155,17 @@ class Settings:
             raise InputError(
                 f"network.weights: there are no ImageNet weights of {network.name}; name a file."
             )
-        if network.name != CNN:
-            if network.edge < SMALLEST_EDGE:
-                raise InputError(f"network.edge must be at least {SMALLEST_EDGE} for {network.name}.")
-            return
+        if network.name == CNN:
+            self._check_cnn()
+        elif network.edge < SMALLEST_EDGE:
+            raise InputError(f"network.edge must be at least {SMALLEST_EDGE} for {network.name}.")
+
+    def _check_cnn(self) -> None:
+        network = self.network
+        if network.block not in BLOCKS:
+            raise InputError(f"network.block must be one of {', '.join(BLOCKS)}, not {network.block!r}.")
+        if network.kernel % 2 == 0 or network.kernel < 1:
+            raise InputError(f"network.kernel must be odd, not {network.kernel}.")
         if len(network.widths) != len(network.blocks):
             raise InputError("network.widths and network.blocks must have the same length.")
         if network.edge % 2 ** (len(network.widths) + 1):

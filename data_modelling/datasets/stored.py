@@ -1,7 +1,7 @@
 """A photo as the table's `path` names it: a file, or a stretch of a TFRecord shard.
 
-A shard's photo has the path `FILE@OFFSET+LENGTH:CHANNELS`: where in the file the photo's own bytes (a JPEG, PNG
-or WebP) begin, how many they are, and the order of the colours in them.
+A shard's photo has the path `FILE@OFFSET+LENGTH:CHANNELS`: where in the file the photo's own bytes (a JPEG, PNG,
+WebP or DICOM file) begin, how many they are, and the order of the colours in them.
 """
 
 import re
@@ -16,6 +16,7 @@ from data_modelling.inference.photos import read_photo
 
 IN_SHARD = re.compile(r"(?P<file>.+)@(?P<offset>\d+)\+(?P<length>\d+):(?P<channels>rgb|bgr)", re.DOTALL)
 ENDINGS_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
+DICOM_ENDING = ".dcm"  # of what the table names and begins otherwise
 
 
 def shard_path(file: Path, offset: int, length: int, channels: str) -> str:
@@ -24,7 +25,7 @@ def shard_path(file: Path, offset: int, length: int, channels: str) -> str:
 
 
 def read_bytes(path: str) -> bytes:
-    """The photo's file: JPEG, PNG or WebP."""
+    """The photo's file: JPEG, PNG, WebP or DICOM."""
     if (place := IN_SHARD.fullmatch(path)) is None:
         return Path(path).read_bytes()
     with Path(place["file"]).open("rb") as file:
@@ -70,7 +71,8 @@ def encoded(path: str, edge: int, channels: str) -> tuple[bytes, str]:
     """
     if not edge:
         data = read_bytes(path)
-        return data, next(end for start, end in ENDINGS_BY_START.items() if data.startswith(start))
+        known = (end for start, end in ENDINGS_BY_START.items() if data.startswith(start))
+        return data, next(known, DICOM_ENDING)
     pixels = read_pixels(path, edge)
     if channels == "bgr":
         pixels = np.ascontiguousarray(pixels[:, :, ::-1])

@@ -13,7 +13,7 @@ from data_modelling.training.assemble import choices_on
 from data_modelling.training.checkpoint import load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.operations import count_operations
-from data_modelling.training.road import Sources, judge_folds
+from data_modelling.training.road import Sources, judge_folds, work_folder
 
 SHARED = ("task", "dataset", "split", "figure_folds", "generated_lesions", "seed")
 
@@ -25,14 +25,15 @@ def contend(
 
     What is finished there is not made again with `resume`, and `train` goes on with it to a bundle.
 
-    Raises InputError for recipes that cannot be compared, and as `train` does.
+    Raises InputError for recipes that cannot be compared, and as `judge_folds` does.
     """
     _refuse_unlike(recipes)
     contenders, left_out = [], []
     for settings in recipes:
-        folds = judge_folds(settings, sources, runs / settings.name, resume)
+        work = work_folder(runs / settings.name)
+        folds = judge_folds(settings, sources, work, resume)
         choices = choices_on(settings, folds.development.table, folds.predictions)
-        contenders.append(Contender(settings, folds.predictions, choices, _cost(settings, folds.work)))
+        contenders.append(Contender(settings, folds.predictions, choices, _cost(settings, work)))
         left_out += [text for text in folds.left_out if text not in left_out]
     return contenders, left_out
 

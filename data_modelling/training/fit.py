@@ -18,7 +18,7 @@ from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, TrainingSettings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
-from data_modelling.training.balance import shown_shares
+from data_modelling.training.balance import actual_shares, shown_shares
 from data_modelling.training.checkpoint import Progress
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
@@ -27,17 +27,24 @@ SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 
 
 class Run:
-    """One training run with all its state: the trained network, its running average, the optimiser."""
+    """One training run with all its state: the trained network, its running average, the optimiser.
 
-    def __init__(self, settings: Settings, training: Examples, stopping: Examples) -> None:
+    network: one that `untrained` made of the same settings; None makes it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        training: Examples,
+        stopping: Examples,
+        network: keras.Model | None = None,
+    ) -> None:
         self.settings, self.training, self.stopping = settings, training, stopping
         self.steps = steps_an_epoch(training, settings)
         # What the rest of the road corrects: the network learns the shares that it is shown.
-        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training.balance)
-        self.actual = shown_shares(training.labels, len(codes(settings.task)), 0)
-        keras.utils.set_random_seed(settings.seed)
-        network = build_network(settings, training_dtype(settings.training.bfloat16))
-        backbones.load_weights(network, settings.network)
+        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training)
+        self.actual = actual_shares(training.labels, len(codes(settings.task)))
+        network = network or untrained(settings)
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
@@ -55,8 +62,9 @@ class Run:
             self._freeze(frozen)
         _seed_dropout(self.network.network, self.settings.seed, epoch)
         losses = []
-        for step, (batch, target) in enumerate(training_batches(self.training, self.settings, epoch)):
-            losses.append(float(self.network.train_on_batch(batch, target)))
+        batches = training_batches(self.training, self.settings, epoch)
+        for step, (batch, target, weights) in enumerate(batches):
+            losses.append(float(self.network.train_on_batch(batch, target, weights)))
             self._average(epoch * self.steps + step)
             bar.update()
         return float(np.mean(losses))
@@ -125,16 +133,31 @@ class Run:
                 mean.assign(decay * mean + (1 - decay) * keras.ops.cast(value, "float32"))
 
 
-def fit(settings: Settings, training: Examples, stopping: Examples, folder: Path, title: str) -> keras.Model:
+def untrained(settings: Settings) -> keras.Model:
+    """The network as its training starts: weights from the seed or a file, computing as the settings say."""
+    keras.utils.set_random_seed(settings.seed)
+    network = build_network(settings, training_dtype(settings.training.bfloat16))
+    backbones.load_weights(network, settings.network)
+    return network
+
+
+def fit(
+    settings: Settings,
+    training: Examples,
+    stopping: Examples,
+    folder: Path,
+    title: str,
+    network: keras.Model | None = None,
+) -> keras.Model:
     """Train until the schedule or patience ends; the network with the best averaged weights, in float32.
 
     Its logits fit the actual shares of the classes in the training part: the shift of the balanced epochs
     is undone in the head's bias.
 
-    folder: holds the checkpoint; a run found there goes on where it was. Saves after every epoch, and
-    `network.keras` at the end.
+    network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
+    every epoch, and `network.keras` at the end.
     """
-    run, path = Run(settings, training, stopping), folder / "checkpoint.npz"
+    run, path = Run(settings, training, stopping, network), folder / "checkpoint.npz"
     if path.exists():
         run.restore(path)
     done = len(run.progress.history)
@@ -200,4 +223,6 @@ def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optim
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     """Make an epoch's dropout depend on (seed, epoch) alone, so that a resumed run repeats it."""
-    network.get_layer("dropout").seed_generator.state.assign(np.array([seed, epoch], "uint32"))
+    dropout = network.get_layer("dropout")
+    if dropout.rate > 0:  # else Keras gives it no generator
+        dropout.seed_generator.state.assign(np.array([seed, epoch], "uint32"))

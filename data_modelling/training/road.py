@@ -39,7 +39,8 @@ from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 SERVED = "served"
-FREE = ("version", "figure_folds")  # settings that may change in an unfinished run: a label, and more folds
+# Settings that may change in an unfinished run and leave every finished stage as it is: a label, more folds.
+FREE = ("version", "figure_folds")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,6 @@ class Folds:
     sources: where the rest of the run reads from. left_out: as text.
     """
 
-    work: Path
     sources: Sources
     development: Development
     predictions: pd.DataFrame
@@ -84,26 +84,31 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     Raises InputError when `out` exists, when an earlier run's work folder exists without `resume`, or with
     other settings, and for whatever is wrong with data and split.
     """
-    folds = judge_folds(settings, sources, out, resume)
-    work, development, predictions = folds.work, folds.development, folds.predictions
-    shortcuts = _shortcuts(settings, folds.sources, development, predictions, work)
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+    work = work_folder(out)
+    folds = judge_folds(settings, sources, work, resume)
+    sources, development, predictions = folds.sources, folds.development, folds.predictions
+    shortcuts = _shortcuts(settings, sources, development, predictions, work)
     _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
     table = development.table
     choices = choices_on(settings, table, predictions)
     parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
-    split_used = split_file(folds.sources.splits, settings.split)
+    split_used = split_file(sources.splits, settings.split)
     assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
     return folds.left_out
 
 
-def judge_folds(settings: Settings, sources: Sources, out: Path, resume: bool) -> Folds:
-    """Train the fold networks of a run towards the bundle `out`, and predict their folds; raises as `train` does."""
-    work = _opened(work_folder(out), out, settings, resume)
-    if settings.generated_lesions:
-        sources = _generated(settings, work)
+def judge_folds(settings: Settings, sources: Sources, work: Path, resume: bool) -> Folds:
+    """Train a run's fold networks in its work folder, and predict the folds that they never saw.
+
+    Raises InputError as `opened` does, and for whatever is wrong with data and split.
+    """
+    opened(work, settings, resume)
+    sources = sources_of(settings, sources, work)
     development, left_out = development_part(settings, sources, work)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
-    return Folds(work, sources, development, as_written(pd.concat(folds)), left_out)
+    return Folds(sources, development, as_written(pd.concat(folds)), left_out)
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
@@ -197,35 +202,38 @@ def _fitted(
     return fit(settings, training, judged, folder, title)
 
 
-def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
-    """The work folder, made or found again with the same settings."""
-    if out.exists():
-        raise InputError(f"{out} exists; choose another --out or move it away.")
+def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:
+    """The work folder, made or found again with the same settings, but for those named in `free`.
+
+    Raises InputError when it is there without `resume`, or was started with other settings.
+    """
     noted = work / "settings.json"
     if noted.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
-    if noted.exists() and not _same(json.loads(noted.read_text()), settings):
+    if noted.exists() and not _same(json.loads(noted.read_text()), settings, free):
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
     return work
 
 
-def _same(noted: dict[str, Any], settings: Settings) -> bool:
+def _same(noted: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
     """Whether a run was started with these settings; one that is newer than the run has its default there."""
     try:
-        return bool(_decisive(as_dict(from_dict(noted))) == _decisive(as_dict(settings)))
+        return bool(_decisive(as_dict(from_dict(noted)), free) == _decisive(as_dict(settings), free))
     except InputError:
         return False
 
 
-def _decisive(settings: dict[str, Any]) -> Any:
-    """Settings as JSON gives them back, without those that leave every finished stage as it is."""
-    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in FREE}))
+def _decisive(settings: dict[str, Any], free: tuple[str, ...]) -> Any:
+    """Settings as JSON gives them back, without the free ones."""
+    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in free}))
 
 
-def _generated(settings: Settings, work: Path) -> Sources:
-    """Draw the lesions and split them, once; everything after reads them like any data set."""
+def sources_of(settings: Settings, sources: Sources, work: Path) -> Sources:
+    """Where the recipe's photos are: `sources`, or, for generated lesions, what is drawn and split in `work` once."""
+    if not settings.generated_lesions:
+        return sources
     folder = work / "generated"
     path = split_file(folder, settings.split)
     if not path.exists():

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from tqdm import tqdm
 
 from data_modelling.inference.details import Details, encode
@@ -180,3 +181,26 @@ def test_logits_of_the_photo_alone_do_not_depend_on_the_details(settings: Settin
     alone, same = (predict_logits(network, one, with_details=False) for one in (part, known))
     np.testing.assert_array_equal(alone, same)
     assert not np.allclose(predict_logits(network, known, with_details=True), alone)
+
+
+def test_a_network_without_dropout_trains(settings: Settings, part: Examples) -> None:
+    bare = dataclasses.replace(settings, network=dataclasses.replace(settings.network, dropout=0.0))
+    with tqdm(disable=True) as bar:
+        assert np.isfinite(Run(bare, part, part).train_epoch(bar))
+
+
+def test_a_class_that_weighs_nothing_is_not_learnt_from(
+    settings: Settings, part: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weight on one class alone, an epoch makes that class more probable for every photo."""
+    only_second = np.eye(7)[1] * 7
+    monkeypatch.setattr("data_modelling.training.pipeline.weights_a_class", lambda *_: only_second)
+    run = Run(settings, part, part)
+    before = predict_logits(run.network.network, part, with_details=False)
+    with tqdm(disable=True) as bar:
+        for _ in range(3):
+            run.train_epoch(bar)
+            run.progress.history.append({})
+    after = predict_logits(run.network.network, part, with_details=False)
+    of_second = [softmax(logits, axis=1)[:, 1].mean() for logits in (before, after)]
+    assert of_second[1] > of_second[0] + 0.2
