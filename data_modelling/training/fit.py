@@ -47,7 +47,7 @@ class Run:
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
-        self.optimizer = _optimizer(settings.training, self.steps)
+        self.optimizer = optimizer_of(settings.training, self.steps)
         self.optimizer.build(network.trainable_variables)  # all of them, before any is frozen
         self._freeze(settings.training.frozen_epochs > 0)
         self.best_weights = self.averaged.get_weights()
@@ -63,10 +63,15 @@ class Run:
         losses = []
         batches = training_batches(self.training, self.settings, epoch)
         for step, (batch, target, weights) in enumerate(batches):
-            losses.append(float(self.network.train_on_batch(batch, target, weights)))
-            self._average(epoch * self.steps + step)
+            losses.append(self.train_batch(batch, target, weights, epoch * self.steps + step))
             bar.update()
         return float(np.mean(losses))
+
+    def train_batch(self, batch: dict[str, Any], target: Any, weights: Any, step: int) -> float:
+        """One step of the optimiser and of the average, the `step`th of all; the batch's loss."""
+        loss = float(self.network.train_on_batch(batch, target, weights))
+        self._average(step)
+        return loss
 
     def judge_epoch(self, loss: float) -> None:
         """Add the epoch to the history and keep the averaged weights if they are the best so far."""
@@ -203,7 +208,8 @@ class FineTuning(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": self.schedule, "step": self.step, "factor": self.factor}
 
 
-def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with warm-up and cosine over epochs of so many steps; no weight decay on biases and norms."""
     warmup = round(training.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=training.learning_rate / 100,
