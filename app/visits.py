@@ -80,7 +80,7 @@ class Visit:
     def _of_spot(self, spot: Spot, rank: int | None) -> dict[str, Any]:
         if spot.problem is not None:
             return {"photo": spot.index, "problem": spot.problem.as_json()}
-        assert spot.answer is not None
+        assert spot.answer is not None  # nosec B101  # for the type checker
         return {
             "photo": spot.index,
             "rank": rank,
@@ -184,7 +184,7 @@ def _compared(predictor: Predictor, spots: list[Spot], embeddings: dict[int, NDA
             )
             for one in good
         ]
-        assert ratio is not None
+        assert ratio is not None  # nosec B101  # for the type checker
         found = odd_one_out(vectors, ratio)
         odd = good[found].index if found is not None else None
     ranked = sorted(good, key=lambda spot: -spot.answer.cancer_probability if spot.answer else 0)

@@ -37,7 +37,7 @@ from data_analysis.telling import findings, show, table, tell
 from data_modelling.datasets import ham10000
 from data_modelling.inference import diagnoses
 from data_modelling.settings import read_settings
-from data_modelling.training.balance import shown_shares
+from data_modelling.training.shares import shown_shares
 
 settings = read_settings(Path("../data_modelling/configs/ham10000.toml"))
 photos = profiles.read("ham10000")
@@ -399,7 +399,7 @@ show(
 # %%
 codes = list(diagnoses.codes("ham10000"))
 labels = photos.loc[photos["part"] != "test", "diagnosis"].map(codes.index).to_numpy()
-epoch = dict(zip(codes, shown_shares(labels, len(codes), settings.training.balance), strict=True))
+epoch = dict(zip(codes, shown_shares(labels, len(codes), settings.training), strict=True))
 hidden = settings.augmentation
 rare_answer = (
     f"An epoch shows {rare} as {percent(epoch[rare])} of its photos and {common} as {percent(epoch[common])}. "

@@ -38,9 +38,9 @@ from data_modelling.inference.gate import FILE as GATE
 from data_modelling.inference.sets import PHOTO
 from data_modelling.networks.combined import MeanOfProbabilities, MeanOfRanks, combine
 from data_modelling.rejection import conformal, operating_point
-from data_modelling.rejection.gate import SCORES
-from data_modelling.rejection.parts import SEVERITY
+from data_modelling.rejection.gate_scores import SCORES
 from data_modelling.rejection.reference import reference
+from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.training.assemble import chosen_numbers
 from data_modelling.training.export import export_onnx
 

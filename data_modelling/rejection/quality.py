@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from data_modelling.datasets import stored
 from data_modelling.datasets.table import class_indices
 from data_modelling.inference.decision import decisions, probabilities
 from data_modelling.inference.details import Details, encode
@@ -34,16 +35,16 @@ from data_modelling.inference.photos import read_photo, square_side
 from data_modelling.inference.quality import CHECKS, Check, Checks, Limits, Measures, measure
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers
 from data_modelling.rejection.degradation import KINDS, as_png, centre_square
+from data_modelling.rejection.severity import CLEAN, WARN_BELOW
 from data_modelling.settings import Settings
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Decide = Callable[[NDArray[np.float32]], Labels]
 
-CLEAN = "clean"  # the kind of an unchanged photo
 PER_CLASS = 120  # photos of a class that are made worse, at most
 BATCH = 64  # photos that a network judges together
-WARN_BELOW, REFUSE_BELOW = 0.9, 0.7  # of the unchanged photos' balanced accuracy
+REFUSE_BELOW = 0.7  # of the unchanged photos' balanced accuracy
 ONLY_REFUSED = ("contrast",)  # no code warns of it, so that it refuses where others warn
 MARGIN = 0.03  # by which thresholds are chosen earlier, since a step's accuracy is known from few photos
 CAUGHT = 0.8  # share of a step's photos that its threshold is to take in
@@ -162,7 +163,7 @@ def _steps(
 
 def _worsened(path: str, edge: int) -> tuple[list[NDArray[np.uint8]], list[Measures]]:
     """One photo unchanged and at every step of every kind, as the network sees it, and its measures."""
-    with Image.open(path) as photo:
+    with Image.open(stored.readable(path)) as photo:
         square = centre_square(photo)
     files = [as_png(square)]
     files += [kind.worsened(square, severity) for kind in KINDS.values() for severity in kind.severities]
@@ -303,7 +304,7 @@ def unchanged_counts(part: QualityPart) -> dict[str, Any]:
 
 
 def _side(path: str) -> int:
-    return square_side(Path(path).read_bytes())
+    return square_side(stored.read_bytes(path))
 
 
 def _bar(paths: pd.Series, title: str) -> Iterator[str]:

@@ -13,7 +13,7 @@ from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 from data_modelling.training.pipeline import examples, predict_logits
-from data_modelling.training.road import Sources, development_part, fold_network, in_fold, kept_settings
+from data_modelling.training.road import Sources, development_part, fold_network, in_fold, opened
 
 
 def predict_nine_class(bundle: Bundle, settings: Settings, sources: Sources, work: Path) -> list[str]:
@@ -28,7 +28,7 @@ def predict_nine_class(bundle: Bundle, settings: Settings, sources: Sources, wor
         )
     folds = bundle.metadata["settings"]["figure_folds"]
     settings = replace(settings, folds=bundle.metadata["settings"]["folds"], figure_folds=tuple(folds))
-    kept_settings(work, settings)
+    opened(work, settings, resume=True)
     development, left_out = development_part(settings, sources, work)
     judged = set(read_predictions(bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv")["image_id"])
     is_judged = development.table["image_id"].isin(judged).to_numpy()

@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets import DATASETS, OUTLINES
+from data_modelling.datasets import OUTLINES, load_table
+from data_modelling.datasets.colours import warn_of_blue
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import (
@@ -39,7 +40,8 @@ from data_modelling.evaluation.predictions import (
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
-from data_modelling.rejection.gate import distances_of, measure, part_of_network, read_scores
+from data_modelling.rejection.gate import distances_of, measure, part_of_network
+from data_modelling.rejection.gate_scores import read_scores
 from data_modelling.rejection.parts import Parts, fit_parts, gate_stage
 from data_modelling.rejection.unknown import FILE as LEFT_OUT
 from data_modelling.rejection.unknown import (
@@ -51,7 +53,7 @@ from data_modelling.rejection.unknown import (
     unknown_figures,
     write_left_out,
 )
-from data_modelling.settings import Settings, as_dict, with_defaults
+from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.fit import fit
@@ -59,8 +61,8 @@ from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 SERVED = "served"
-SETTINGS = "settings.json"  # in the work folder
-FREE = ("version", "figure_folds")  # settings that may change in an unfinished run: a label, and more folds
+# Settings that may change in an unfinished run and leave every finished stage as it is: a label, more folds.
+FREE = ("version", "figure_folds")
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,19 @@ class Development:
     pixels: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Folds:
+    """The first half of a run: what fold networks say of the photos that they never saw.
+
+    sources: where the rest of the run reads from. left_out: as text.
+    """
+
+    sources: Sources
+    development: Development
+    predictions: pd.DataFrame
+    left_out: list[str]
+
+
 def work_folder(out: Path) -> Path:
     """Where the stages of a run towards the bundle `out` are kept."""
     return out.with_name(f"{out.name}.work")
@@ -91,13 +106,13 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     Raises InputError when `out` exists, when an earlier run's work folder exists without `resume`, or with
     other settings, and for whatever is wrong with data and split.
     """
-    work = _opened(work_folder(out), out, settings, resume)
-    if settings.generated_lesions:
-        sources = _generated(settings, work)
-    development, left_out = development_part(settings, sources, work)
-    folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+    work = work_folder(out)
+    folds = judge_folds(settings, sources, work, resume)
+    sources, development = folds.sources, folds.development
     _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
-    predictions, unknown = _with_unknown(settings, development, pd.concat(folds), work)
+    predictions, unknown = _with_unknown(settings, development, folds.predictions, work)
     predictions = as_written(predictions)
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
     table = development.table
@@ -107,14 +122,27 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
         parts = _with_unknown_part(parts, unknown, settings, work)
     split_used = split_file(sources.splits, settings.split)
     assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
-    return left_out
+    return folds.left_out
+
+
+def judge_folds(settings: Settings, sources: Sources, work: Path, resume: bool) -> Folds:
+    """Train a run's fold networks in its work folder, and predict the folds that they never saw.
+
+    Raises InputError as `opened` does, and for whatever is wrong with data and split.
+    """
+    opened(work, settings, resume)
+    sources = sources_of(settings, sources, work)
+    development, left_out = development_part(settings, sources, work)
+    folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
+    return Folds(sources, development, as_written(pd.concat(folds)), left_out)
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
     """Table and photos without the locked test, and what was left out; no photo of the test is decoded."""
-    table, report = DATASETS[settings.dataset](sources.data_root, strict=sources.strict)
+    table, report = load_table(settings, sources.data_root, sources.strict)
     table = attach_parts(table, _parts(settings, sources))
     table = refined(table[table["part"] != TEST].reset_index(drop=True), settings.folds)
+    warn_of_blue(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
     photos = decoded(table, settings.network.edge, work)
@@ -261,38 +289,41 @@ def _fitted(
     return fit(settings, training, judged, folder, title)
 
 
-def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
-    """The work folder, made or found again with the same settings."""
-    if out.exists():
-        raise InputError(f"{out} exists; choose another --out or move it away.")
-    if (work / SETTINGS).exists() and not resume:
+def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:
+    """The work folder, made or found again with the same settings, but for those named in `free`.
+
+    Raises InputError when it is there without `resume`, or was started with other settings.
+    """
+    noted = work / "settings.json"
+    if noted.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
-    kept_settings(work, settings)
-    return work
-
-
-def kept_settings(work: Path, settings: Settings) -> None:
-    """Note the settings of a run; InputError when it was started with others."""
-    noted = work / SETTINGS
-    if noted.exists() and _decisive(with_defaults(json.loads(noted.read_text()))) != _decisive(
-        as_dict(settings)
-    ):
+    if noted.exists() and not _same(json.loads(noted.read_text()), settings, free):
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
 
 
-def _decisive(settings: dict[str, Any]) -> Any:
-    """Settings as JSON gives them back, without those that leave every finished stage as it is."""
-    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in FREE}))
+def _same(noted: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
+    """Whether a run was started with these settings; one that is newer than the run has its default there."""
+    try:
+        return bool(_decisive(as_dict(from_dict(noted)), free) == _decisive(as_dict(settings), free))
+    except InputError:
+        return False
 
 
-def _generated(settings: Settings, work: Path) -> Sources:
-    """Draw the lesions and split them, once; everything after reads them like any data set."""
+def _decisive(settings: dict[str, Any], free: tuple[str, ...]) -> Any:
+    """Settings as JSON gives them back, without the free ones."""
+    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in free}))
+
+
+def sources_of(settings: Settings, sources: Sources, work: Path) -> Sources:
+    """Where the recipe's photos are: `sources`, or, for generated lesions, what is drawn and split in `work` once."""
+    if not settings.generated_lesions:
+        return sources
     folder = work / "generated"
     path = split_file(folder, settings.split)
     if not path.exists():
         write_generated(folder, settings.generated_lesions, settings.seed)
-        table, _ = DATASETS[settings.dataset](folder, strict=True)
+        table, _ = load_table(settings, folder, strict=True)
         write_split(path, split(table))
     return Sources(folder, folder, strict=True)
