@@ -19,7 +19,7 @@ from data_modelling.inference.photos import Crop, read_photo, square_side
 from data_modelling.inference.rarity import Rarity
 from data_modelling.inference.runtime import onnxruntime
 from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
-from data_modelling.inference.unknown import Unknown
+from data_modelling.inference.unknown import NONE_OF_CLASSES, Unknown
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
@@ -247,6 +247,7 @@ class Predictor:
                 (PHONE_PHOTO, findings.is_phone or dermatoscope is False),
                 (UNLIKE_TRAINING, findings.is_unlike),
                 (WIDE_SET, judged.sets.is_wide),
+                (NONE_OF_CLASSES, judged.decision not in self._learned),
             )
             if holds
         ]
@@ -255,7 +256,8 @@ class Predictor:
         counts_as_phone = PHONE_PHOTO in doubts and dermatoscope is not True
         if concern:
             return HIGHER_CONCERN, reasons
-        return (UNCERTAIN if counts_as_phone or WIDE_SET in doubts else NO_CANCER_CLASS), reasons
+        says_nothing = counts_as_phone or WIDE_SET in doubts or NONE_OF_CLASSES in doubts
+        return (UNCERTAIN if says_nothing else NO_CANCER_CLASS), reasons
 
     def _check_session(self) -> None:
         """One run on an empty photo, so that a model of another shape is found at start."""

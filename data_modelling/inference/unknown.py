@@ -21,6 +21,7 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 KEY = "unknown"  # in metadata.json
+NONE_OF_CLASSES = "none_of_classes"  # a reason for doubt
 WEIGHTS = ("bias", "distance", "entropy")
 FARTHEST = 100.0  # distance: beyond it, and for what cannot be measured, a photo is as unknown as can be
 

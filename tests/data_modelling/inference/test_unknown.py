@@ -1,9 +1,10 @@
+import json
 import math
 
 import numpy as np
 import pytest
 
-from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.bundle import load_bundle, write_sums
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.predictor import Predictor
@@ -63,6 +64,21 @@ def test_an_answer_has_nine_columns_that_sum_to_one(tmp_path):
     expected = {code: other.probabilities[code] / other.probabilities["MEL"] for code in odds}
     assert odds == pytest.approx(expected)
     assert given.probabilities["UNK"] == pytest.approx(1 / (1 + math.e))
+
+
+def test_what_fits_no_class_is_never_answered_with_no_cancer_class(tmp_path):
+    """UNK has 1 / (1 + e) = .27 in any photo; its decision prior decides how much it counts."""
+    folder = make_tiny_bundle(tmp_path / "nine", task="isic2019")
+    usual = Predictor(load_bundle(folder)).answer(photo("lime"))
+    assert (usual.status, usual.decision) == ("no_cancer_class", "NV")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["decision_prior"] |= {"UNK": 0.001}
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_sums(folder)
+    found = Predictor(load_bundle(folder)).answer(photo("lime"))
+    assert (found.status, found.decision, found.reasons) == ("uncertain", "UNK", ("none_of_classes",))
+    concern = Predictor(load_bundle(folder)).answer(photo("red"))
+    assert (concern.status, concern.decision) == ("higher_concern", "UNK")
 
 
 def test_a_heat_map_is_of_the_classes_learned(tmp_path):
