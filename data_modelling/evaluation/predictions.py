@@ -84,7 +84,8 @@ def read_predictions(path: Path) -> pd.DataFrame:
     """Predictions as written; InputError when the file is absent or lacks a column."""
     try:
         # As text whatever is in them: a data set may know no site, no confirmation.
-        predictions = pd.read_csv(path, dtype={name: str for name in FACTS.values() if name != "age"})
+        texts = [*(name for name in FACTS.values() if name != "age"), *CHECKS]
+        predictions = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there; restore the bundle.") from error
     missing = [column for column in FACTS.values() if column not in predictions]
