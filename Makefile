@@ -3,7 +3,7 @@ PYTHON ?= python3
 NAME ?= ham10000
 ALL := .venv/all/bin/python
 .DEFAULT_GOAL := help
-.PHONY: app test test-all lint train notebooks screenshots clean help
+.PHONY: app test test-all lint train notebooks screenshots update clean help
 
 app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, e.g. PORT=8080 make app)
 	@$(PYTHON) tools/environment.py app
@@ -13,12 +13,12 @@ test: lint ## install everything, check the code, run all tests but the slow one
 	@$(ALL) -m pytest -m "not slow" --cov --cov-report=term:skip-covered
 
 test-all: lint ## run all tests, the slow ones too (on a second backend)
-	@$(ALL) -m pip install --quiet --disable-pip-version-check -r tests/requirements-slow.txt
+	@$(ALL) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r tests/requirements-slow.lock
 	@$(ALL) -m pytest --cov --cov-report=term:skip-covered
 
-lint: .venv/all ## check style (ruff) and types (mypy)
+lint: .venv/all ## check style (ruff), types (mypy) and for what is unsafe (bandit)
 	@$(ALL) -m ruff check && $(ALL) -m ruff format --check
-	@$(ALL) -m mypy
+	@$(ALL) -m mypy && $(ALL) -m bandit --quiet --recursive --configfile pyproject.toml app data_analysis data_modelling tools
 
 train: .venv/all ## train DATA/runs/ham10000 from its settings; NAME=smoke takes data_modelling/configs/smoke.toml
 	@$(ALL) -m data_modelling.train --config data_modelling/configs/$(NAME).toml --out DATA/runs/$(NAME)
@@ -28,6 +28,10 @@ notebooks: .venv/all ## run the notebooks in data_analysis again, with their fig
 
 screenshots: .venv/all ## make the pictures in docs/screenshots again
 	@$(ALL) -m tools.screenshots docs/screenshots
+
+update: ## lock the newest packages within the bounds (KEEP=1: what must change), list their licences
+	@$(PYTHON) tools/environment.py tools
+	@.venv/tools/bin/python -m tools.locks $(if $(KEEP),--keep) && .venv/tools/bin/python -m tools.licences
 
 clean: ## remove the environments and all caches; DATA stays
 	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

@@ -14,7 +14,7 @@ import os
 import select
 import signal
 import socket
-import subprocess
+import subprocess  # nosec B404  # to start the server
 import sys
 import time
 from dataclasses import dataclass
@@ -79,7 +79,7 @@ class Server:
         passed = (listener.fileno(), tell, alive)
         try:
             # In a group of its own: Ctrl-C in a terminal reaches the keeper alone, which lets the server finish.
-            process = subprocess.Popen(
+            process = subprocess.Popen(  # nosec B603  # our own program
                 [sys.executable, "-m", "app.worker", *map(str, passed)],
                 pass_fds=passed,
                 process_group=0,

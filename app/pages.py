@@ -66,7 +66,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
     predictor = current_bundles().predictor(submission.bundle)
     explain = {HEATMAP, DETAILS} if predictor.has_heatmap else {DETAILS}
     given = analyse(replace(submission, explain=frozenset(explain)))
-    assert given.explanation is not None
+    assert given.explanation is not None  # nosec B101  # for the type checker
     bundle = predictor.bundle
     return render_template(
         "answer.html",
@@ -78,7 +78,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         preview=preview(submission),
         maps=_maps(given.explanation.heatmap),
         effect=given.explanation.details,
-        known=known(submission.details, submission.dermatoscope),
+        known=known(submission.details, submission.dermatoscope, submission.from_header),
         cost=cost(bundle.metrics, "cancer"),
         melanoma_cost=cost(bundle.metrics, "melanoma"),
         record=track_record(bundle, submission.details != Details(), given.decision),

@@ -18,7 +18,8 @@ from app.refusals import raise_if_refused
 from app.scores import log_scores
 from app.settings import LARGEST_VISIT_MB, MEGABYTE, MOST_PHOTOS
 from app.wording import REGIONS
-from data_modelling.inference.details import Details
+from data_modelling.inference.details import Details, filled
+from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import FieldError, PhotoError
 from data_modelling.inference.oddity import FEWEST, odd_one_out, oddity
 from data_modelling.inference.predictor import Answer, Predictor
@@ -78,7 +79,7 @@ class Visit:
     def _of_spot(self, spot: Spot, rank: int | None) -> dict[str, Any]:
         if spot.problem is not None:
             return {"photo": spot.index, "problem": spot.problem.as_json()}
-        assert spot.answer is not None
+        assert spot.answer is not None  # nosec B101  # for the type checker
         return {
             "photo": spot.index,
             "rank": rank,
@@ -141,14 +142,15 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
     """Every photo judged by itself, one after another, and then compared. The caller holds a slot."""
     spots: list[Spot] = []
     for index, (data, site) in enumerate(zip(submission.photos, submission.sites, strict=True), 1):
-        details = Details(submission.details.age, submission.details.sex, site)
         try:
             _check_size(data)
+            sent = Details(submission.details.age, submission.details.sex, site)
+            details = filled(sent, header_details(data))
             found = predictor.answer(data, details, dermatoscope=submission.dermatoscope)
             raise_if_refused(found)
             log_scores(found)
             preview = photo_as_url(data, PREVIEW_EDGE) if with_previews else None
-            spots.append(Spot(index, site, found, preview=preview))
+            spots.append(Spot(index, details.site, found, preview=preview))
         except (PhotoError, FieldError) as error:
             spots.append(Spot(index, site, problem=from_input_error(error)))
         except Problem as error:
@@ -177,7 +179,7 @@ def _compared(predictor: Predictor, spots: list[Spot]) -> Visit:
             )
             for one in good
         ]
-        assert ratio is not None
+        assert ratio is not None  # nosec B101  # for the type checker
         found = odd_one_out(vectors, ratio)
         odd = good[found].index if found is not None else None
     ranked = sorted(good, key=lambda spot: -spot.answer.cancer_probability if spot.answer else 0)

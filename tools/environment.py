@@ -1,4 +1,4 @@
-"""Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`).
+"""Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, or `tools`).
 
 Runs under the bare python3 of the machine, before anything is installed. It is written so that a Python
 too old for the project still parses it and can say so. A stamp inside the environment holds what it was
@@ -9,14 +9,19 @@ import argparse
 import hashlib
 import importlib.util
 import platform
-import subprocess
+import subprocess  # nosec B404  # to call venv and pip
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-REQUIREMENTS = {"app": ROOT / "app" / "requirements.txt", "all": ROOT / "requirements.txt"}
+LOCKS = {
+    "app": ROOT / "app" / "requirements.lock",
+    "all": ROOT / "requirements.lock",
+    "tools": ROOT / "tools" / "requirements.lock",
+}
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported
 PLATFORMS = (("Linux", "x86_64"), ("Darwin", "arm64"))
+OLDEST_MACOS = 14  # for which onnxruntime is built
 STAMP = "made-from.txt"
 
 
@@ -26,11 +31,11 @@ class NotPossible(Exception):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("name", choices=sorted(REQUIREMENTS))
+    parser.add_argument("name", choices=sorted(LOCKS))
     name = parser.parse_args().name
     try:
         check_machine()
-        refresh(ROOT / ".venv" / name, REQUIREMENTS[name])
+        refresh(ROOT / ".venv" / name, LOCKS[name])
     except NotPossible as error:
         print(error, file=sys.stderr)
         return 2
@@ -50,17 +55,20 @@ def check_machine():
     machine = (platform.system(), platform.machine())
     if machine not in PLATFORMS:
         raise NotPossible("{} on {} is not supported: use Linux x86-64 or macOS arm64.".format(*machine))
+    macos = platform.mac_ver()[0]
+    if macos and int(macos.split(".")[0]) < OLDEST_MACOS:
+        raise NotPossible("macOS {} is not supported: use {} or newer.".format(macos, OLDEST_MACOS))
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise NotPossible("This Python has no venv: install it, on Debian with `apt install python3-venv`.")
 
 
-def refresh(folder, requirements):
-    """Make `folder` an environment with the packages of `requirements`, unless it is that already.
+def refresh(folder, lock):
+    """Make `folder` an environment with the packages of `lock`, unless it is that already.
 
     The stamp is taken away before anything is changed and written last, so that an environment
     whose making was broken off never counts as whole.
     """
-    wanted = fingerprint(requirements)
+    wanted = fingerprint(lock)
     stamp = folder / STAMP
     made_from = stamp.read_text() if stamp.exists() else ""
     if made_from == wanted and (folder / "bin" / "python").exists():
@@ -70,7 +78,7 @@ def refresh(folder, requirements):
         stamp.unlink()
     same_python = made_from.startswith(python_line())
     create(folder, clear=not same_python)
-    install(folder, requirements)
+    install(folder, lock)
     stamp.write_text(wanted)
 
 
@@ -78,26 +86,10 @@ def python_line():
     return "python {}.{}\n".format(*sys.version_info[:2])
 
 
-def fingerprint(requirements):
-    """The Python version, and the name and hash of `requirements` and of every file it names with -r."""
-    lines = [
-        "{} {}\n".format(path.relative_to(ROOT).as_posix(), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in with_named_files(requirements)
-    ]
-    return python_line() + "".join(lines)
-
-
-def with_named_files(requirements):
-    """`requirements` and the files that it names with -r, and they in turn, each once."""
-    found = []
-    waiting = [requirements.resolve()]
-    while waiting:
-        path = waiting.pop(0)
-        if path not in found:
-            found.append(path)
-            lines = [line.strip() for line in path.read_text().splitlines()]
-            waiting += [(path.parent / line[2:].strip()).resolve() for line in lines if line.startswith("-r")]
-    return found
+def fingerprint(lock):
+    """The Python version, and the name and hash of `lock`."""
+    name = lock.relative_to(ROOT).as_posix()
+    return python_line() + "{} {}\n".format(name, hashlib.sha256(lock.read_bytes()).hexdigest())
 
 
 def create(folder, clear):
@@ -109,8 +101,11 @@ def create(folder, clear):
     )
 
 
-def install(folder, requirements):
-    """Let pip's progress through to standard output; tell what goes wrong in one sentence."""
+def install(folder, lock):
+    """Only files whose hashes the lock has, and none that would run its author's code to be built.
+
+    pip's progress goes through to standard output; what goes wrong is told in one sentence.
+    """
     pip = [
         str(folder / "bin" / "python"),
         "-m",
@@ -118,16 +113,20 @@ def install(folder, requirements):
         "install",
         "--disable-pip-version-check",
         "--no-input",
+        "--require-hashes",
+        "--only-binary=:all:",
     ]
     run(
-        [*pip, "-r", str(requirements)],
-        "The packages of {} cannot be installed (is there a network?)".format(requirements.relative_to(ROOT)),
+        [*pip, "-r", str(lock)],
+        "The packages of {} cannot be installed (is there a network?)".format(lock.relative_to(ROOT)),
     )
 
 
 def run(command, failure):
     """Run a command; raise NotPossible with `failure` and the last line it complained with."""
-    done = subprocess.run(command, check=False, stderr=subprocess.PIPE, universal_newlines=True)
+    done = subprocess.run(  # nosec B603  # a list of arguments, no shell
+        command, check=False, stderr=subprocess.PIPE, universal_newlines=True
+    )
     if done.returncode:
         complaints = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         raise NotPossible("{}: {}".format(failure, complaints[-1] if complaints else "no reason was given"))

@@ -1,7 +1,7 @@
 """What tests need and the repository must not carry: files of PyPI packages, by hash, fetched once with pip."""
 
 import hashlib
-import subprocess
+import subprocess  # nosec B404  # to call pip
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,7 +56,9 @@ def _download(package: Package) -> None:
     options = ["--no-deps", "--quiet", "--disable-pip-version-check", "--no-input", "--dest", str(FOLDER)]
     command = [*PIP, "download", *options, *package.options, package.requirement]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=PATIENCE)
+        done = subprocess.run(  # nosec B603  # a list of arguments, no shell
+            command, capture_output=True, text=True, check=False, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired as error:
         raise NotFetched(f"{package.requirement} did not arrive within {PATIENCE} s.") from error
     if not (FOLDER / package.file).exists():

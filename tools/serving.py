@@ -2,7 +2,7 @@
 
 import os
 import re
-import subprocess
+import subprocess  # nosec B404  # to start the app
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -43,7 +43,7 @@ def served(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()
     prefix: a command to run it under. Raises RuntimeError with the server's own words when it does not start.
     """
     own = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
-    process = subprocess.Popen(
+    process = subprocess.Popen(  # nosec B603  # a list of arguments, no shell
         [*prefix, sys.executable, "-m", "app"],
         cwd=ROOT,
         env={**os.environ, **own, **environment},
@@ -51,8 +51,8 @@ def served(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()
         stderr=subprocess.PIPE,
         text=True,
     )
-    assert process.stdout is not None
-    assert process.stderr is not None
+    assert process.stdout is not None  # nosec B101  # for the type checker
+    assert process.stderr is not None  # nosec B101  # for the type checker
     # Written here, not by the server, so that it can run under a limit on what it may write.
     copying = Thread(target=_copy, args=(process.stderr, log), daemon=True)
     copying.start()

@@ -8,7 +8,7 @@ network) and says what is there. Without them the drawn sources and the sample p
 
 import argparse
 import importlib.util
-import subprocess
+import subprocess  # nosec B404  # to call apt-get and pip
 import sys
 import tempfile
 import tomllib
@@ -20,10 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modelling.datasets.photo_files import ENDINGS
 from data_modelling.inference.commands import run
 from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.photos import read_photo
+from data_modelling.inference.photos import ENDINGS, read_photo
 from data_modelling.rejection.made import DRAWERS, drawn
 
 LIST = Path(__file__).with_name("foreign.toml")
@@ -180,14 +179,17 @@ def _wanted(pictures: Path) -> dict[str, Callable[[str, Path, Path], None]]:
 
 
 def _get_debian(package: str, folder: Path, target: Path) -> None:
-    subprocess.run(["apt-get", "download", "--quiet", package], cwd=folder, check=True, capture_output=True)
+    command = ["apt-get", "download", "--quiet", package]  # a name of our own list
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)  # nosec B603  # no shell
     archive = next(folder.glob("*.deb"))
-    subprocess.run(["dpkg-deb", "--extract", str(archive), str(target)], check=True, capture_output=True)
+    command = ["dpkg-deb", "--extract", str(archive), str(target)]
+    subprocess.run(command, check=True, capture_output=True)  # nosec B603  # no shell
 
 
 def _get_wheel(package: str, folder: Path, target: Path) -> None:
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
-    subprocess.run([*command, WHEELS[package]], cwd=folder, check=True, capture_output=True)
+    # The packages are those of our own list.
+    subprocess.run([*command, WHEELS[package]], cwd=folder, check=True, capture_output=True)  # nosec B603  # no shell
     with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
         for name in wheel.namelist():
             if name.startswith(f"{package}/data/"):

@@ -1,6 +1,9 @@
 import ast
+import hashlib
+import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.fixture
 def project(tmp_path, monkeypatch):
-    """A project of two requirement files; what would be run is noted instead, and works."""
-    (tmp_path / "part").mkdir()
-    (tmp_path / "requirements.txt").write_text("# all\n-r part/requirements.txt\nthird>=1\n")
-    (tmp_path / "part" / "requirements.txt").write_text("first>=1\nsecond>=1\n")
+    """A project of one lock; what would be run is noted instead, and works."""
+    (tmp_path / "requirements.lock").write_text("first==1\n")
     monkeypatch.setattr(environment, "ROOT", tmp_path)
     return tmp_path
 
@@ -38,7 +39,7 @@ def commands(monkeypatch):
 
 
 def refresh(project):
-    environment.refresh(project / "env", project / "requirements.txt")
+    environment.refresh(project / "env", project / "requirements.lock")
 
 
 def test_an_old_python_can_parse_the_file():
@@ -70,6 +71,18 @@ def test_an_unsupported_platform_is_one_sentence(monkeypatch):
         environment.check_machine()
 
 
+@pytest.mark.parametrize("version", ["14.0", "15.7.1", "26.1"])
+def test_a_supported_macos(monkeypatch, version):
+    monkeypatch.setattr("platform.mac_ver", lambda: (version, ("", "", ""), "arm64"))
+    environment.check_machine()
+
+
+def test_an_old_macos_is_one_sentence(monkeypatch):
+    monkeypatch.setattr("platform.mac_ver", lambda: ("13.7.8", ("", "", ""), "arm64"))
+    with pytest.raises(NotPossible, match=r"macOS 13\.7\.8 is not supported: use 14 or newer"):
+        environment.check_machine()
+
+
 @pytest.mark.parametrize("absent", ["venv", "ensurepip"])
 def test_a_python_without_venv_is_one_sentence(monkeypatch, absent):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == absent else object())
@@ -77,9 +90,51 @@ def test_a_python_without_venv_is_one_sentence(monkeypatch, absent):
         environment.check_machine()
 
 
-def test_named_files_are_followed(project):
-    named = environment.with_named_files(project / "requirements.txt")
-    assert named == [project / "requirements.txt", project / "part" / "requirements.txt"]
+def test_only_wheels_of_known_hash_are_installed(project, commands):
+    refresh(project)
+    assert commands[1][1:4] == ["-m", "pip", "install"]
+    assert {"--require-hashes", "--only-binary=:all:"} < set(commands[1])
+    assert commands[1][-2:] == ["-r", str(project / "requirements.lock")]
+
+
+@pytest.fixture
+def wheel(tmp_path, monkeypatch):
+    """The only package that pip can find: an empty one, made here."""
+    path = tmp_path / "anything-1.0-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w") as file:
+        about = "anything-1.0.dist-info"
+        file.writestr(f"{about}/METADATA", "Metadata-Version: 2.1\nName: anything\nVersion: 1.0\n")
+        file.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        file.writestr(f"{about}/RECORD", "")
+    settings = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": str(tmp_path)}
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+    return path
+
+
+@pytest.fixture
+def env(project, monkeypatch):
+    """An environment that costs nothing to make: the pip of this one, and a folder for what it installs."""
+    folder = project / "env"
+    python = folder / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setenv("PIP_TARGET", str(folder / "packages"))
+    return folder
+
+
+def test_a_file_of_another_hash_is_refused(project, env, wheel):
+    lock = project / "requirements.lock"
+    digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+    for line in (f"anything==1.0 --hash=sha256:{'0' * 64}", "anything==1.0"):
+        lock.write_text(f"{line}\n")
+        with pytest.raises(NotPossible, match="cannot be installed"):
+            environment.install(env, lock)
+    assert not (env / "packages").exists()
+    lock.write_text(f"anything==1.0 --hash=sha256:{digest}\n")
+    environment.install(env, lock)
+    assert (env / "packages" / "anything-1.0.dist-info").is_dir()
 
 
 def test_the_second_time_nothing_is_done(project, commands):
@@ -89,10 +144,9 @@ def test_the_second_time_nothing_is_done(project, commands):
     assert len(commands) == 2
 
 
-@pytest.mark.parametrize("file", ["requirements.txt", "part/requirements.txt"])
-def test_changed_requirements_are_installed_into_the_same_environment(project, commands, file):
+def test_a_changed_lock_is_installed_into_the_same_environment(project, commands):
     refresh(project)
-    (project / file).write_text((project / file).read_text() + "fourth>=1\n")
+    (project / "requirements.lock").write_text("first==2\n")
     refresh(project)
     assert len(commands) == 4
     assert "--clear" not in commands[2]
@@ -113,7 +167,7 @@ def test_an_environment_whose_python_is_gone_is_made_again(project, commands):
 
 
 def test_a_failed_installation_does_not_count_as_whole(project, commands, monkeypatch):
-    def fail(folder, requirements):
+    def fail(folder, lock):
         raise NotPossible("no network")
 
     monkeypatch.setattr(environment, "install", fail)
@@ -125,7 +179,7 @@ def test_a_failed_installation_does_not_count_as_whole(project, commands, monkey
 
 def test_a_failed_update_does_not_count_as_whole(project, commands, monkeypatch):
     refresh(project)
-    (project / "requirements.txt").write_text("fourth>=1\n")
+    (project / "requirements.lock").write_text("first==2\n")
     monkeypatch.setattr(environment, "install", lambda *_: environment.run(["false"], "no network"))
     monkeypatch.setattr(environment, "run", fail_with("no network"))
     with pytest.raises(NotPossible):
@@ -152,24 +206,17 @@ def test_without_a_network_the_command_says_one_sentence_and_ends_with_2(tmp_pat
         (tmp_path / name).mkdir()
     script = tmp_path / "tools" / "environment.py"
     script.write_text((ROOT / "tools" / "environment.py").read_text())
-    (tmp_path / "app" / "requirements.txt").write_text("no-such-package-anywhere>=1\n")
+    (tmp_path / "app" / "requirements.lock").write_text(
+        f"no-such-package-anywhere==1 --hash=sha256:{'0' * 64}\n"
+    )
     cut_off = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": "/dev/null", "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [sys.executable, script, "app"], check=False, env=cut_off, capture_output=True, text=True, timeout=120
     )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
-    assert "app/requirements.txt cannot be installed" in done.stderr
+    assert "app/requirements.lock cannot be installed" in done.stderr
     assert not (tmp_path / ".venv" / "app" / environment.STAMP).exists()
-
-
-def test_requirements_have_lower_and_upper_bounds():
-    files = environment.with_named_files(ROOT / "requirements.txt")
-    lines = [line.split(";")[0].strip() for file in files for line in file.read_text().splitlines()]
-    packages = [line for line in lines if line and not line.startswith(("#", "-r"))]
-    assert len(files) == 5
-    assert packages
-    assert [line for line in packages if ">=" not in line or ",<" not in line] == []
 
 
 def test_the_app_needs_neither_tensorflow_nor_pandas():
