@@ -1,6 +1,9 @@
 """A folder of photos to a csv of probabilities; runs with the app's requirements alone.
 
 python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
+
+A run that was stopped is picked up by the same command. `--shard 1/2 --out p1.csv` and `--shard 2/2 --out p2.csv`, on
+two machines, give the halves of p.csv.
 """
 
 import argparse
@@ -28,6 +31,13 @@ def main(arguments: list[str] | None = None) -> int:
         default=PROJECT,
         help="kaggle: image_name and target, the probability of melanoma (default: a column a class)",
     )
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="K/N",
+        help="only the Kth of N parts of the photos, in a row",
+    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
@@ -40,10 +50,18 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if photos.other:
             print(f"{len(photos.other)} other files left alone: {', '.join(photos.other)}", file=sys.stderr)
-        failed = predict_folder(predictor, photos, details, options.out, options.format)
+        part = photos.shard(*options.shard)
+        failed = predict_folder(predictor, part, details, options.out, options.format)
         return [f"{stem}: {reason}" for stem, reason in failed]
 
-    return run(command)
+    return run(command, stopped="Stopped; the same command goes on from here.")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"must be K/N with K from 1 to N, as 1/2, not {text!r}")
+    return int(number), int(count)
 
 
 def _some(names: list[str], shown: int = 10) -> str:
