@@ -133,8 +133,19 @@ def judge_folds(settings: Settings, sources: Sources, work: Path, resume: bool) 
     opened(work, settings, resume)
     sources = sources_of(settings, sources, work)
     development, left_out = development_part(settings, sources, work)
+    _refuse_no_class(settings, development)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
     return Folds(sources, development, as_written(pd.concat(folds)), left_out)
+
+
+def _refuse_no_class(settings: Settings, development: Development) -> None:
+    """Raise InputError for photos that are of no class of the task, such as those only known to be benign."""
+    count = int((~development.table["diagnosis"].isin(codes(settings.task))).sum())
+    if count:
+        raise InputError(
+            f"{settings.dataset} has {count} photos of no class of {settings.task}, so that no figures can be told; "
+            "data_modelling.nine_class trains on them for melanoma alone."
+        )
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
@@ -221,8 +232,8 @@ def _answers_without(
     settings: Settings, development: Development, code: str, fold: int, work: Path
 ) -> pd.DataFrame:
     """Logits, a column a class, and distance of the fold's photos by a network that saw neither fold nor class."""
-    folder = work / f"without_{code}"
-    path = folder / f"fold{fold}.csv"
+    folder = work / f"fold{fold}_without_{code}"
+    path = folder / "answers.csv"
     if not path.exists():
         table, pixels, inside = development.table, development.pixels, in_fold(development, fold)
         part = ~inside & (table["diagnosis"] != code).to_numpy()

@@ -132,6 +132,20 @@ def test_melanoma_is_read_off_nine_classes(run: Run, tmp_path: Path) -> None:
     assert (tmp_path / "work" / "fold0" / "network.keras").stat().st_mtime_ns == before
 
 
+def test_no_bundle_comes_of_photos_that_have_no_class(run: Run, tmp_path: Path) -> None:
+    smoke = read_settings(SMOKE)
+    settings = replace(
+        smoke,
+        task="isic2019",
+        left_out=("BCC",),
+        dataset="isic2019_2020",
+        split="isic2019+isic2020",
+        generated_lesions=0,
+    )
+    with pytest.raises(InputError, match=r"photos of no class of isic2019, .* data_modelling\.nine_class"):
+        road.train(settings, road.Sources(run.data, run.splits), tmp_path / "none", resume=False)
+
+
 def test_log_odds_of_a_class_among_three() -> None:
     """p = .5, .3 and .2: .3 against .7."""
     assert log_odds(np.log([[0.5, 0.3, 0.2]]), 1)[0] == pytest.approx(np.log(0.3 / 0.7))
