@@ -13,7 +13,8 @@ from app.languages import say as _
 from app.problems import Problem, from_field_error, problem, too_large
 from app.settings import FEWEST_PHOTOS, MEGABYTE, MOST_PHOTOS
 from app.uploads import content
-from data_modelling.inference.details import Details, parse_details, parse_site
+from data_modelling.inference.details import Details, filled, parse_details, parse_site
+from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.explanation import EXPLANATIONS
 from data_modelling.inference.photos import CROP_FIELDS, Crop, parse_crop
@@ -28,7 +29,8 @@ Value = TypeVar("Value")
 class Submission:
     """A photo and what is known about it.
 
-    photo: the bytes of the file. crop: None is the centre square. dermatoscope: None is not known.
+    photo: the bytes of the file. details: what was sent, and where it says nothing, from_header: what the header of
+    a DICOM file adds. crop: None is the centre square. dermatoscope: None is not known.
     bundle: None is the default one. explain: which of EXPLANATIONS are asked for.
     """
 
@@ -38,6 +40,7 @@ class Submission:
     dermatoscope: bool | None = None
     bundle: str | None = None
     explain: frozenset[str] = frozenset()
+    from_header: Details = Details()  # noqa: RUF009 - frozen
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,14 @@ def read_submission(request: Request, max_photo_bytes: int) -> Submission:
     if errors or photo is None:
         raise Problem(from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
-    return Submission(photo, details, crop, dermatoscope, bundle, explain or frozenset())
+    header = header_details(photo)
+    added = Details(
+        header.age if details.age is None else None,
+        None if details.sex else header.sex,
+        None if details.site else header.site,
+    )
+    complete = filled(details, added)
+    return Submission(photo, complete, crop, dermatoscope, bundle, explain or frozenset(), added)
 
 
 def read_visit(request: Request) -> VisitSubmission:

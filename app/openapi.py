@@ -17,7 +17,7 @@ blueprint = Blueprint("documents", __name__)
 Schema = dict[str, Any]
 
 VERSION = "1.0.0"  # of the interface
-PHOTO_TYPES = "image/jpeg, image/png, image/webp"
+PHOTO_TYPES = "image/jpeg, image/png, image/webp, application/dicom"
 # What may stand in a text field that is left open: nothing, or this word.
 OPEN = ("", "unknown")
 SHARE: Schema = {"type": "number", "minimum": 0, "maximum": 1}

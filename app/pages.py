@@ -80,7 +80,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         preview=preview(submission),
         maps=_maps(given.explanation.heatmap),
         effect=given.explanation.details,
-        known=known(submission.details, submission.dermatoscope),
+        known=known(submission.details, submission.dermatoscope, submission.from_header),
         cost=cost(bundle.metrics, "cancer"),
         melanoma_cost=cost(bundle.metrics, "melanoma"),
         record=track_record(bundle, submission.details != Details(), given.decision),

@@ -19,7 +19,8 @@ from app.refusals import raise_if_refused
 from app.scores import log_scores
 from app.settings import LARGEST_VISIT_MB, MEGABYTE, MOST_PHOTOS
 from app.wording import REGIONS
-from data_modelling.inference.details import Details
+from data_modelling.inference.details import Details, filled
+from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import FieldError, PhotoError
 from data_modelling.inference.oddity import FEWEST, odd_one_out, oddity
 from data_modelling.inference.predictor import Answer, Predictor
@@ -143,9 +144,10 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
     spots: list[Spot] = []
     embeddings: dict[int, NDArray[np.float32]] = {}
     for index, (data, site) in enumerate(zip(submission.photos, submission.sites, strict=True), 1):
-        details = Details(submission.details.age, submission.details.sex, site)
         try:
             _check_size(data)
+            sent = Details(submission.details.age, submission.details.sex, site)
+            details = filled(sent, header_details(data))
             found, embedding = predictor.answer_and_embedding(
                 data, details, dermatoscope=submission.dermatoscope
             )
@@ -153,7 +155,7 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
             log_scores(found)
             embeddings[index] = embedding
             preview = photo_as_url(data, PREVIEW_EDGE) if with_previews else None
-            spots.append(Spot(index, site, found, preview=preview))
+            spots.append(Spot(index, details.site, found, preview=preview))
         except (PhotoError, FieldError) as error:
             spots.append(Spot(index, site, problem=from_input_error(error)))
         except Problem as error:

@@ -83,6 +83,7 @@ REFUSALS = {
     "photo_broken": "the photo is whole and undamaged",
     "photo_pixels": "the photo is no larger than can be read",
     "photo_animated": "the photo is one still picture",
+    "photo_frames": "the file holds one picture",
     "photo_small": "the square has enough pixels",
     "photo_blank": "the photo shows something",
     "photo_blurred": "the photo is sharp enough",
@@ -92,7 +93,7 @@ REFUSALS = {
 }
 ADVICE = {
     "photo_type": (
-        "Save or export it as JPEG, PNG or WebP. Renaming a file does not change its type.",
+        "Save or export it as JPEG, PNG, WebP or DICOM. Renaming a file does not change its type.",
         "On an iPhone choose “Most Compatible” under Settings, Camera, Formats.",
     ),
     "photo_broken": (
@@ -101,6 +102,7 @@ ADVICE = {
     ),
     "photo_pixels": ("Make it smaller or cut the spot out of it: 1,000 x 1,000 pixels are plenty.",),
     "photo_animated": ("Save a single picture of it, as JPEG or PNG.",),
+    "photo_frames": ("Save a single picture of it, as JPEG or PNG.",),
     "photo_small": ("Messengers make photos small: send the file itself, not a picture out of a chat.",),
     "photo_blank": (),
     "photo_blurred": ("Rest your hand on the skin. Use plenty of light: cameras blur in the dark.",),
@@ -159,16 +161,29 @@ def percent(probability: float) -> str:
     return f"{100 * probability:.0f}{NARROW_SPACE}%"
 
 
-def known(details: Details, dermatoscope: bool | None) -> dict[str, str]:
-    """What was said about the photo, in words, as it was understood."""
+def known(
+    details: Details,
+    dermatoscope: bool | None,
+    from_header: Details = Details(),  # noqa: B008 - frozen
+) -> dict[str, str]:
+    """What was said about the photo, in words, as it was understood; from_header: what of it the file said."""
     not_known = _("not known")
     through = {True: _("yes"), False: _("no"), None: not_known}
     return {
         _("Taken through a dermatoscope"): through[dermatoscope],
-        _("Age"): not_known if details.age is None else _("%(age)s years", age=f"{details.age:g}"),
-        _("Sex"): _(details.sex or NOT_KNOWN),
-        _("Place on the body"): _(REGIONS.get(details.site or "", NOT_KNOWN)),
+        _("Age"): _told(
+            not_known if details.age is None else _("%(age)s years", age=f"{details.age:g}"),
+            by_file=from_header.age is not None,
+        ),
+        _("Sex"): _told(_(details.sex or NOT_KNOWN), by_file=from_header.sex is not None),
+        _("Place on the body"): _told(
+            _(REGIONS.get(details.site or "", NOT_KNOWN)), by_file=from_header.site is not None
+        ),
     }
+
+
+def _told(value: str, by_file: bool) -> str:
+    return _("%(value)s (from the header of the file)", value=value) if by_file else value
 
 
 def points(probability: float, before: float) -> str:

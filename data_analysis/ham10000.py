@@ -399,7 +399,7 @@ show(
 # %%
 codes = list(diagnoses.codes("ham10000"))
 labels = photos.loc[photos["part"] != "test", "diagnosis"].map(codes.index).to_numpy()
-epoch = dict(zip(codes, shown_shares(labels, len(codes), settings.training.balance), strict=True))
+epoch = dict(zip(codes, shown_shares(labels, len(codes), settings.training), strict=True))
 hidden = settings.augmentation
 rare_answer = (
     f"An epoch shows {rare} as {percent(epoch[rare])} of its photos and {common} as {percent(epoch[common])}. "

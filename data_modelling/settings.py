@@ -11,20 +11,38 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from data_modelling.inference.bundle import LARGEST_EDGE
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.errors import InputError
 
 FOLDS = 5  # of every split
+CHANNELS = ("rgb", "bgr")
+CNN = "cnn"  # the custom network
+IMAGENET = "imagenet"
+# The name in a recipe, and the function of keras.applications.
+EFFICIENTNETS = {f"efficientnetb{size}": f"EfficientNetB{size}" for size in range(8)} | {
+    f"efficientnetv2{size.lower()}": f"EfficientNetV2{size}"
+    for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
+}
+BLOCKS = ("residual", "plain")
+NETWORKS = (CNN, "resnet34", "resnext50", *EFFICIENTNETS)
+SMALLEST_EDGE = 32  # pixels, of the networks by name: they halve the edge five times
 
 
 @dataclass(frozen=True)
 class NetworkSettings:
-    """The custom CNN, the details branch and the head."""
+    """The image branch, the details branch and the head."""
 
+    name: str = CNN  # of the image branch: cnn, or another of NETWORKS
+    weights: str = ""  # it starts from: "" new ones, "imagenet", or a file (see networks.backbones)
     edge: int = 112  # pixels of the square photo that the network sees
+    # The next six are the custom CNN's.
     stem: int = 32  # channels of the first convolution, at half the edge
     widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage; a stage halves the edge
-    blocks: tuple[int, ...] = (2, 2, 2)  # residual blocks of each stage
+    blocks: tuple[int, ...] = (2, 2, 2)  # blocks of each stage
+    block: str = "residual"  # or plain: without the shortcut
+    kernel: int = 3  # pixels of the blocks' convolutions, odd
+    squeeze: int = 0  # by which squeeze-and-excite divides a block's channels; 0: there is none
     dropout: float = 0.3  # share of the embedding's channels dropped in training
     details_units: int = 32  # hidden units of the details branch
 
@@ -59,10 +77,45 @@ class TrainingSettings:
     balance: float = (
         0.5  # 0: classes as they come; 1: every class equally often; between: a power of the counts
     )
+    photos_a_class: int = 0  # each class is over- or undersampled to this many; 0: `balance` decides
+    class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
     averaging: float = 0.995  # decay a step of the averaged weights (EMA)
     patience: int = 15  # epochs without a better averaged AUC that end the training, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
+    frozen_epochs: int = 0  # first epochs in which the image branch stays as it is
+    fine_tuning: float = 0.1  # factor of the learning rate after the frozen epochs, if there are any
+
+
+@dataclass(frozen=True)
+class FeatureNames:
+    """Names of a TFRecord shard's features; "" is "there is none", and image and image_id must be there."""
+
+    image: str = "image"  # a JPEG, PNG or WebP file
+    image_id: str = "image_id"
+    diagnosis: str = "diagnosis"  # a class code of the task, or its index
+    group_id: str = "group_id"
+    age: str = "age"  # years
+    sex: str = "sex"
+    site: str = "site"
+    source: str = "source"
+    confirmation: str = "confirmation"
+
+
+@dataclass(frozen=True)
+class PreparedSettings:
+    """How `prepare` writes class folders and TFRecord shards, and how shards are read."""
+
+    edge: int = 0  # pixels of the square that is stored as PNG; 0 stores the photo's file as it is
+    shard: int = 1024  # photos of a shard that is written
+    channels: str = "rgb"  # order of the colours in a shard's photos: rgb or bgr
+    features: FeatureNames = field(default_factory=FeatureNames)
+
+    def __post_init__(self) -> None:
+        if self.channels not in CHANNELS:
+            raise InputError(f"prepared.channels must be one of {', '.join(CHANNELS)}.")
+        if self.edge < 0 or self.shard < 1:
+            raise InputError("prepared.edge must be 0 or more pixels and prepared.shard at least 1 photo.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +125,7 @@ class Settings:
     name: str  # of the bundle
     version: str  # of the bundle
     task: str  # which classes: a key of inference.diagnoses.TASKS
-    dataset: str  # which loader: a key of datasets.DATASETS
+    dataset: str  # which loader: a key of datasets.DATASETS or of datasets.FORMATS
     split: str  # stem of the file in the splits folder
     figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a model that never saw them
     seed: int = 1
@@ -83,16 +136,40 @@ class Settings:
     network: NetworkSettings = field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
+    prepared: PreparedSettings = field(default_factory=PreparedSettings)
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
         if not self.figure_folds or not set(self.figure_folds) <= set(range(FOLDS)):
             raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLDS - 1}.")
-        if len(self.network.widths) != len(self.network.blocks):
+        self._check_network()
+
+    def _check_network(self) -> None:
+        network = self.network
+        if not 1 <= network.edge <= LARGEST_EDGE:
+            raise InputError(f"network.edge must be from 1 to {LARGEST_EDGE} pixels.")
+        if network.name not in NETWORKS:
+            raise InputError(f"network.name must be one of {', '.join(NETWORKS)}, not {network.name!r}.")
+        if network.weights == IMAGENET and network.name not in EFFICIENTNETS:
+            raise InputError(
+                f"network.weights: there are no ImageNet weights of {network.name}; name a file."
+            )
+        if network.name == CNN:
+            self._check_cnn()
+        elif network.edge < SMALLEST_EDGE:
+            raise InputError(f"network.edge must be at least {SMALLEST_EDGE} for {network.name}.")
+
+    def _check_cnn(self) -> None:
+        network = self.network
+        if network.block not in BLOCKS:
+            raise InputError(f"network.block must be one of {', '.join(BLOCKS)}, not {network.block!r}.")
+        if network.kernel % 2 == 0 or network.kernel < 1:
+            raise InputError(f"network.kernel must be odd, not {network.kernel}.")
+        if len(network.widths) != len(network.blocks):
             raise InputError("network.widths and network.blocks must have the same length.")
-        if self.network.edge % 2 ** (len(self.network.widths) + 1):
-            raise InputError(f"network.edge must be a multiple of {2 ** (len(self.network.widths) + 1)}.")
+        if network.edge % 2 ** (len(network.widths) + 1):
+            raise InputError(f"network.edge must be a multiple of {2 ** (len(network.widths) + 1)}.")
 
 
 def read_settings(path: Path) -> Settings:
@@ -113,6 +190,12 @@ def read_settings(path: Path) -> Settings:
 def as_dict(settings: Settings) -> dict[str, Any]:
     """Plain values, as they are saved in a bundle."""
     return dataclasses.asdict(settings)
+
+
+def from_dict(values: dict[str, Any]) -> Settings:
+    """Settings from what a bundle or run saved; what it does not say has its default. InputError as above."""
+    built: Settings = _build(Settings, values, "")
+    return built
 
 
 def _build(cls: type, values: dict[str, Any], prefix: str) -> Any:

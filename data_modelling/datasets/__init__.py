@@ -6,8 +6,10 @@ from typing import Protocol
 
 import pandas as pd
 
-from data_modelling.datasets import ham10000
+from data_modelling.datasets import class_folders, ham10000, tfrecord
 from data_modelling.datasets.table import Report
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import Settings
 
 
 class Loader(Protocol):
@@ -18,6 +20,27 @@ class Loader(Protocol):
     ) -> tuple[pd.DataFrame, Report]: ...
 
 
+class FormatLoader(Protocol):
+    """`load` of a format that any data set may have; the settings say which classes and names."""
+
+    def __call__(
+        self, settings: Settings, data_root: Path | None = None, strict: bool = False
+    ) -> tuple[pd.DataFrame, Report]: ...
+
+
 DATASETS: dict[str, Loader] = {"ham10000": ham10000.load}
 # Lesion outlines by image id of the data sets that have any (see ham10000.outlines).
 OUTLINES: dict[str, Callable[[Path | None], dict[str, str]]] = {"ham10000": ham10000.outlines}
+FORMATS: dict[str, FormatLoader] = {"class_folders": class_folders.load, "tfrecord": tfrecord.load}
+
+
+def load_table(
+    settings: Settings, data_root: Path | None = None, strict: bool = False
+) -> tuple[pd.DataFrame, Report]:
+    """The one table of the data set or format that the settings name, and the report; InputError as they raise."""
+    if settings.dataset in FORMATS:
+        return FORMATS[settings.dataset](settings, data_root, strict)
+    if settings.dataset in DATASETS:
+        return DATASETS[settings.dataset](data_root, strict)
+    known = ", ".join((*DATASETS, *FORMATS))
+    raise InputError(f"dataset must be one of {known}, not {settings.dataset!r}.")

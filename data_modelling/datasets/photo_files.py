@@ -6,9 +6,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from data_modelling.inference.photos import BROKEN, FORMATS
-
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp")
+from data_modelling.datasets import stored
+from data_modelling.inference.dicom import is_dicom
+from data_modelling.inference.errors import BROKEN, PhotoError
+from data_modelling.inference.photos import ENDINGS, FORMATS, square_side
 
 
 def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
@@ -33,9 +34,20 @@ def photos_in(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
 
 
 def opens(path: str) -> bool:
-    """Whether the file's header is that of a JPEG, PNG or WebP photo; its pixels are not decoded."""
+    """Whether the photo's header is that of a JPEG, PNG, WebP or DICOM photo; its pixels are not decoded.
+
+    path: as the table has it (see datasets.stored).
+    """
     try:
-        with Image.open(path, formats=FORMATS):
+        with Image.open(stored.readable(path), formats=FORMATS):
             return True
     except BROKEN:
+        return _is_dicom_photo(path)
+
+
+def _is_dicom_photo(path: str) -> bool:
+    try:
+        data = stored.read_bytes(path)
+        return is_dicom(data) and square_side(data) > 0
+    except (PhotoError, OSError):
         return False

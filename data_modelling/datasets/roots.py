@@ -12,6 +12,11 @@ class MissingDataError(InputError):
     """A data set that is not at the place where it was looked for."""
 
 
+def base_folder(data_root: Path | None) -> Path:
+    """`--data-root` where it is given, else the environment's DATA_ROOT, else `DATA/` of the repository."""
+    return data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)
+
+
 def find_root(data_root: Path | None, folder: str, *markers: str) -> Path:
     """The folder that holds a data set's files.
 
@@ -21,7 +26,7 @@ def find_root(data_root: Path | None, folder: str, *markers: str) -> Path:
 
     Raises MissingDataError when no marker is in either place.
     """
-    base = data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)
+    base = base_folder(data_root)
     for place in (base, base / folder):
         if any((place / marker).is_file() for marker in markers):
             return place

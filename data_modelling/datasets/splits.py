@@ -134,6 +134,14 @@ def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     return attached
 
 
+def outside_test(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """The rows that are not of the locked test of the split in a file; all of them where there is no such file."""
+    if not path.exists():
+        return table
+    parts = read_split(path)
+    return table[~table["image_id"].isin(parts.loc[parts["part"] == TEST, "image_id"])]
+
+
 def stopping_part(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
     """Which rows of a training part stop the training: a tenth of each class's photos, in whole groups."""
     parts = deal(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)

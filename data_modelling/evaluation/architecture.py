@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
+from data_modelling.evaluation.origin import how_trained
 from data_modelling.evaluation.style import BLUE, GREEN, GREY, ORANGE
 
 
@@ -35,14 +36,15 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
     _arrow(axes, len(details) * step, 0, last + 2 * step, 0.5)
     _box(axes, last + 2 * step, 0.5, f"linear head\n+ details\n{len(metadata['classes'])} logits", GREEN)
     axes.set(xlim=(-0.6, last + 2 * step + 0.6), ylim=(-0.5, 1.5))
-    axes.set_title(f"{metadata['name']}: {metadata['parameters']:,} parameters, trained from scratch")
+    axes.set_title(f"{metadata['name']}: {metadata['parameters']:,} parameters, {how_trained(metadata)}")
 
 
 def _merged(rows: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:
-    """The stem's layers as one, and each residual block."""
-    blocks = [row for row in rows if row["kind"] == "ResidualBlock"]
-    stem = [row for row in rows if row["kind"] != "ResidualBlock"]
-    first = ("stem", stem[-1]["shape"], sum(row["parameters"] for row in stem))
+    """The stem's layers as one, and each block."""
+    blocks = [row for row in rows if row["kind"].endswith("Block")]
+    stem = [row for row in rows if not row["kind"].endswith("Block")]
+    name = "stem" if blocks else stem[-1]["layer"]  # a network of keras.applications is a layer of its own
+    first = (name, stem[-1]["shape"], sum(row["parameters"] for row in stem))
     return [first, *((row["layer"].replace("_", "\n", 1), row["shape"], row["parameters"]) for row in blocks)]
 
 

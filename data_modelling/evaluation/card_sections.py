@@ -10,6 +10,7 @@ from typing import Any
 from data_modelling.evaluation import results
 from data_modelling.evaluation.intervals import RESAMPLES
 from data_modelling.evaluation.markdown import figure, interval, table, with_interval
+from data_modelling.evaluation.origin import FROM_SCRATCH, how_trained
 from data_modelling.evaluation.source_facts import sentences
 from data_modelling.inference.diagnoses import TASKS
 
@@ -20,11 +21,13 @@ Section = Callable[[Values, Values], list[str]]
 def model_details(metadata: Values, _: Values) -> list[str]:
     """Who made it, what goes in and comes out, and under which licence."""
     data, training = metadata["data"], metadata["settings"]["training"]
+    trained = how_trained(metadata)
+    alone = ": no weights of others" if trained == FROM_SCRATCH else ""
     return [
         f"- {metadata['name']} {metadata['version']}, {metadata['date']}, by the authors of this project (CITATION.cff).",
         (
             f"- A convolutional network of {metadata['parameters']:,} parameters for {len(metadata['classes'])} classes of "
-            "skin lesions with a small branch for the patient's details, trained from scratch: no weights of others."
+            f"skin lesions with a small branch for the patient's details, {trained}{alone}."
         ),
         (
             f"- Input: the centre square (or the user's frame) of a photo, {metadata['edge']} x {metadata['edge']} pixels; "

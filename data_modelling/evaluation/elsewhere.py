@@ -57,7 +57,7 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
     if not tables:
         raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
     with replaced_when_whole(bundle.folder / "predictions" / NAME) as temporary:
-        pd.concat(tables).to_csv(temporary, index=False, float_format="%.3f", lineterminator="\n")
+        pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
     return left_out
 
 

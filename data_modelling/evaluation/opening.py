@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets import DATASETS
+from data_modelling.datasets import load_table
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
 from data_modelling.evaluation.controls import details_alone
@@ -18,6 +18,7 @@ from data_modelling.evaluation.serving import served
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
+from data_modelling.settings import from_dict
 
 
 def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
@@ -39,7 +40,7 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     interrupted = _is_on_record(record, row) and not predicted.exists()
     if not interrupted:
         _refuse_second(record, row)
-    table, _ = DATASETS[settings["dataset"]](data_root)
+    table, _ = load_table(from_dict(settings), data_root)
     table = attach_parts(table, read_split(split_file(splits, settings["split"])))
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:

@@ -1,19 +1,19 @@
 """What the served network and its checks say of the photos of a table, as the page and `predict` would have it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from data_modelling.datasets.stored import read_bytes, read_pixels
 from data_modelling.datasets.table import details_of
 from data_modelling.evaluation.controls import others
 from data_modelling.inference.checks import PHONE_PHOTO, UNLIKE_TRAINING, Findings
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import PhotoError
-from data_modelling.inference.photos import read_photo, square_side
+from data_modelling.inference.photos import square_side
 from data_modelling.inference.predictor import Predictor
 
 
@@ -42,13 +42,12 @@ def served(predictor: Predictor, table: pd.DataFrame, title: str, shuffled: bool
     checks, broken = [], {}
     rows = zip(table["image_id"], table["path"], zip(*asked.values(), strict=True), strict=True)
     for image_id, path, told in tqdm(rows, title, len(table)):
-        data = Path(path).read_bytes()
         try:
-            photo = read_photo(data, predictor.edge)
+            photo = read_pixels(path, predictor.edge)
         except PhotoError as error:
             broken[image_id] = str(error)
             continue
-        checks.append(_codes(predictor.findings(photo, square_side(data))))
+        checks.append(_codes(predictor.findings(photo, square_side(read_bytes(path)))))
         for mode, details in zip(asked, told, strict=True):
             found[mode].append(predictor.logits(photo, details))
     logits = {mode: np.concatenate(values) for mode, values in found.items()}

@@ -29,10 +29,10 @@ FACTS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share")
 
 
 def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
-    """Write as csv, sorted by image_id, with three decimals: enough for means of many, in a bundle of few MB."""
+    """Write as csv, sorted by image_id, with three digits: enough for means of many, in a bundle of few MB."""
     with replaced_when_whole(path) as temporary:
         results.sort_values("image_id").to_csv(
-            temporary, index=False, float_format="%.3f", lineterminator="\n"
+            temporary, index=False, float_format="%.3g", lineterminator="\n"
         )
 
 

@@ -114,6 +114,15 @@ def parse_details(fields: Mapping[str, str]) -> tuple[Details, list[FieldError]]
     return Details(**values), errors
 
 
+def filled(details: Details, other: Details) -> Details:
+    """The details, and where they say nothing, what the other ones say."""
+    return Details(
+        other.age if details.age is None else details.age,
+        details.sex or other.sex,
+        details.site or other.site,
+    )
+
+
 def encode(details: Details) -> NDArray[np.float32]:
     """Details as (WIDTH,) float32: scaled age, age missing, sex one-hot, site one-hot.
 

@@ -1,5 +1,25 @@
 """Bad input that its giver can mend, apart from faults of our own."""
 
+import struct
+import zlib
+
+# What Pillow and pydicom raise for a damaged file (Pillow's own broken test images and fuzzed ones raise these).
+BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    AssertionError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
 
 class InputError(Exception):
     """The input is wrong; the text is one sentence that names it and says what to do.

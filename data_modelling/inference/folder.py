@@ -11,13 +11,14 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from data_modelling.inference.details import Details, parse_details
+from data_modelling.inference.details import Details, filled, parse_details
+from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.inference.photos import ENDINGS
 from data_modelling.inference.predictor import DIGITS, Answer, Predictor
 from data_modelling.inference.sets import LEVELS
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")
 ANSWER_COLUMNS = ["image", "class", "status", "reasons", *(f"set{level}" for level in LEVELS), "nearness"]
 DETAIL_COLUMNS = ("image", "age", "sex", "site")
 AHEAD = 4  # photos in flight a core: enough to keep the cores busy, few enough to need no memory
@@ -102,8 +103,8 @@ def predict_folder(
 ) -> list[tuple[str, str]]:
     """Write `out` and, beside it, `.answers.csv` and `.errors.csv`; returns the photos that do not decode.
 
-    details: by stem; a photo without is answered alone. The files appear when all photos are done.
-    Raises InputError when one of them cannot be written.
+    details: by stem; what they leave out is taken from the header of a DICOM file, else it is not known. The files
+    appear when all photos are done. Raises InputError when one of them cannot be written.
     """
     codes = [diagnosis.code for diagnosis in predictor.diagnoses]
     failed = []
@@ -151,7 +152,8 @@ def _answers(
 
 def _answer(predictor: Predictor, path: Path, details: Details) -> Answer | PhotoError:
     try:
-        return predictor.answer(path.read_bytes(), details)
+        data = path.read_bytes()
+        return predictor.answer(data, filled(details, header_details(data)))
     except PhotoError as error:
         return error
     except OSError as error:

@@ -1,9 +1,7 @@
 """The one photo reader, for training, command line and app: bytes in, a square RGB array out."""
 
 import re
-import struct
 import warnings
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -12,10 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
-from data_modelling.inference.errors import FieldError, PhotoError
+from data_modelling.inference import dicom
+from data_modelling.inference.errors import BROKEN, FieldError, PhotoError
 
 # Pillow is told which decoders it may try: without the list an EPS renamed .jpg would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
 MAX_MEGAPIXELS = 25  # of photos that are decoded at full size: 100 MB while they are
 MAX_MEGAPIXELS_JPEG = 50  # a JPEG of one scan is decoded at the scale that is needed, line by line
 MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
@@ -23,22 +23,6 @@ CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
 SLACK = 1e-6  # rounding of crop fractions that were computed in a browser
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # as JavaScript writes them: 0.5, 1e-7
 JPEG_MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # those that a segment follows
-# What Pillow raises for a damaged file (its own broken test images and fuzzed ones raise these).
-BROKEN = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-)
 # How a photo with this EXIF orientation is turned upright; 1 is upright, from 5 on width and height swap.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -99,15 +83,17 @@ def _fraction(field: str, text: str) -> float:
 def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.uint8]:
     """Decode a photo, turn it upright, crop a square and resize it.
 
-    data: the bytes of a JPEG, PNG or WebP file, whatever its name. edge: pixels of the result's side.
+    data: the bytes of a JPEG, PNG, WebP or DICOM file, whatever its name. edge: pixels of the result's side.
     crop: default the centre square. Returns (edge, edge, 3) uint8 RGB.
 
     A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice
-    `edge`, in training as in serving, so that the two never differ. Resizing is Pillow's antialiased
+    `edge`, in training as in serving, so that the two never differ; the frame of a DICOM file at scale 1, so that its
+    answer is that of its pixels in any other file. Resizing is Pillow's antialiased
     bilinear one within the photo: an outermost pixel may see one pixel's width beyond the crop.
 
     Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated,
-    photo_broken (does not decode), and FieldError for a crop that leaves the photo.
+    photo_frames (a DICOM file of several), photo_broken (does not decode), and FieldError for a crop that leaves
+    the photo.
     """
     image = _open(data)
     shrink = _draft_shrink(image, edge, crop)
@@ -128,8 +114,10 @@ def _open(data: bytes) -> Image.Image:
     if not data:
         raise PhotoError("photo_empty", "The file is empty; choose another one.")
     if not _is_photo(data):
+        if dicom.is_dicom(data):
+            return _open_dicom(data)
         raise PhotoError(
-            "photo_type", "This is no JPEG, PNG or WebP photo; save or export it as one of these."
+            "photo_type", "This is no JPEG, PNG, WebP or DICOM photo; save or export it as one of these."
         )
     try:
         image = Image.open(BytesIO(data), formats=FORMATS)
@@ -141,7 +129,35 @@ def _open(data: bytes) -> Image.Image:
     }  # MPO: several JPEG photos in one file, of which the first counts
     scans = _count_scans(data) if is_jpeg else 1
     limit = MAX_MEGAPIXELS_JPEG if is_jpeg and scans == 1 else MAX_MEGAPIXELS
-    width, height = image.size
+    _check_pixels(image.size, limit)
+    if scans > MAX_SCANS:
+        raise _broken()
+    if not is_jpeg and getattr(image, "is_animated", False):
+        raise PhotoError("photo_animated", "The photo is animated; save a single picture.")
+    return image
+
+
+def _open_dicom(data: bytes) -> Image.Image:
+    """The frame of a DICOM file, held to the same limits. It is upright, whatever EXIF a JPEG in it may carry."""
+    try:
+        frame = dicom.read_frame(data)
+        if frame.frames > 1:
+            raise PhotoError(
+                "photo_frames",
+                "The DICOM file has %(frames)s frames; export one of them alone.",
+                frames=frame.frames,
+            )
+        _check_pixels(frame.size, MAX_MEGAPIXELS)
+        if frame.is_jpeg and _count_scans(frame.jpeg) > MAX_SCANS:
+            raise _broken()
+        return frame.image()
+    except BROKEN as error:
+        raise _broken() from error
+
+
+def _check_pixels(size: tuple[int, int], limit: int) -> None:
+    """Raise PhotoError for more than `limit` megapixels."""
+    width, height = size
     if width * height > limit * 1_000_000:
         raise PhotoError(
             "photo_pixels",
@@ -150,11 +166,6 @@ def _open(data: bytes) -> Image.Image:
             height=height,
             limit=limit,
         )
-    if scans > MAX_SCANS:
-        raise _broken()
-    if not is_jpeg and getattr(image, "is_animated", False):
-        raise PhotoError("photo_animated", "The photo is animated; save a single picture.")
-    return image
 
 
 def _is_photo(data: bytes) -> bool:
@@ -201,6 +212,8 @@ def _decode_upright(image: Image.Image, shrink: int) -> tuple[Image.Image, tuple
 
 def _orientation(image: Image.Image) -> int:
     """EXIF's orientation; a photo whose EXIF cannot be read counts as upright."""
+    if image.format == dicom.FORMAT:
+        return 1
     try:
         orientation = image.getexif().get(ExifTags.Base.Orientation)
     except BROKEN:

@@ -8,7 +8,7 @@ import keras
 
 from data_modelling.inference import details
 from data_modelling.inference.diagnoses import TASKS
-from data_modelling.networks.cnn import image_branch
+from data_modelling.networks.backbones import image_branch
 from data_modelling.settings import Settings
 
 

@@ -20,10 +20,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modelling.datasets.photo_files import ENDINGS
 from data_modelling.inference.commands import run
 from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.photos import read_photo
+from data_modelling.inference.photos import ENDINGS, read_photo
 from data_modelling.rejection.made import DRAWERS, drawn
 
 LIST = Path(__file__).with_name("foreign.toml")

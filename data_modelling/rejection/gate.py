@@ -30,7 +30,8 @@ REFUSED_SHARE = (
 SHRINKAGE = {"embedding": 0.05, "looks": 0.03}  # towards equal variances; .01 to .2 differ by under a point
 LEAST_SPREAD = 1e-3  # of a distance's logarithm
 QUANTILES = 101  # of the stopping photos' distances
-DIGITS = 6  # of numbers in metadata.json and gate.csv
+DIGITS = 6  # of numbers in metadata.json
+SCORE_DIGITS = 3  # of a distance in gate.csv
 SCORES = "gate.csv"  # in the bundle's predictions
 COLUMNS = ("image_id", "fold", "distance", "refused")
 Floats = NDArray[np.float32]
@@ -146,7 +147,7 @@ def gate_scores(part: GatePart, image_ids: pd.Series, fold: str, measured: Measu
     """A row a photo: COLUMNS."""
     gate = part.gate()
     # Rounded as the file keeps it, so that the file gives the same counts.
-    distances = np.round(distances_of(gate, measured), DIGITS)
+    distances = np.round(distances_of(gate, measured), SCORE_DIGITS)
     refused = [int(gate.foreign(distance)) for distance in distances]
     rows = {"image_id": image_ids.to_numpy(), "fold": fold, "distance": distances, "refused": refused}
     return pd.DataFrame(rows)
@@ -156,7 +157,11 @@ def write_scores(folder: Path, scores: pd.DataFrame) -> None:
     """Write predictions/gate.csv of the bundle in `folder`, sorted by image_id."""
     with replaced_when_whole(folder / "predictions" / SCORES) as temporary:
         scores.sort_values("image_id").to_csv(
-            temporary, columns=list(COLUMNS), index=False, float_format=f"%.{DIGITS}f", lineterminator="\n"
+            temporary,
+            columns=list(COLUMNS),
+            index=False,
+            float_format=f"%.{SCORE_DIGITS}f",
+            lineterminator="\n",
         )
 
 

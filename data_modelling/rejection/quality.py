@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+from data_modelling.datasets import stored
 from data_modelling.datasets.table import class_indices
 from data_modelling.inference.decision import decisions, probabilities
 from data_modelling.inference.details import Details, encode
@@ -162,7 +163,7 @@ def _steps(
 
 def _worsened(path: str, edge: int) -> tuple[list[NDArray[np.uint8]], list[Measures]]:
     """One photo unchanged and at every step of every kind, as the network sees it, and its measures."""
-    with Image.open(path) as photo:
+    with Image.open(stored.readable(path)) as photo:
         square = centre_square(photo)
     files = [as_png(square)]
     files += [kind.worsened(square, severity) for kind in KINDS.values() for severity in kind.severities]
@@ -303,7 +304,7 @@ def unchanged_counts(part: QualityPart) -> dict[str, Any]:
 
 
 def _side(path: str) -> int:
-    return square_side(Path(path).read_bytes())
+    return square_side(stored.read_bytes(path))
 
 
 def _bar(paths: pd.Series, title: str) -> Iterator[str]:

@@ -73,8 +73,13 @@ def choices_on(settings: Settings, table: pd.DataFrame, predictions: pd.DataFram
 
 
 def histories(work: Path) -> dict[str, list[dict[str, float]]]:
-    """The history of every network of a run, by the name of its stage."""
-    return {path.parent.name: load(path)[0].history for path in sorted(work.glob("*/checkpoint.npz"))}
+    """The history of every network of a run, by the name of its stage; figures with DIGITS decimals."""
+    return {
+        path.parent.name: [
+            {name: round(value, DIGITS) for name, value in epoch.items()} for epoch in load(path)[0].history
+        ]
+        for path in sorted(work.glob("*/checkpoint.npz"))
+    }
 
 
 def _metadata(

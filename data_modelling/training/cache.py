@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from data_modelling.datasets import stored
 from data_modelling.inference import photos
 from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.files import replaced_when_whole
@@ -47,8 +48,7 @@ def _key(table: pd.DataFrame, edge: int) -> str:
     digest = hashlib.sha256(Path(photos.__file__).read_bytes())
     digest.update(f"{np.__version__} {photos.Image.__version__} {edge}".encode())
     for path in table["path"]:
-        state = Path(path).stat()
-        digest.update(f"{path} {state.st_size} {state.st_mtime_ns}".encode())
+        digest.update(stored.state(path).encode())
     return digest.hexdigest()
 
 
@@ -71,7 +71,7 @@ def _decode(table: pd.DataFrame, edge: int, target: Path) -> dict[str, str]:
 
 def _read(path: str, edge: int) -> NDArray[np.uint8] | str:
     try:
-        return photos.read_photo(Path(path).read_bytes(), edge)
+        return stored.read_pixels(path, edge)
     except PhotoError as error:
         return str(error)
 

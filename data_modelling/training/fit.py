@@ -1,6 +1,7 @@
 """Train one network on one part of the data: AdamW, warm-up and cosine, averaged weights, checkpoints."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,11 +12,12 @@ from tqdm import tqdm
 from data_modelling.evaluation.metrics import macro_auc
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.networks import backbones
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, TrainingSettings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
-from data_modelling.training.balance import shown_shares
+from data_modelling.training.balance import actual_shares, shown_shares
 from data_modelling.training.checkpoint import Progress
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
@@ -24,34 +26,44 @@ SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 
 
 class Run:
-    """One training run with all its state: the trained network, its running average, the optimiser."""
+    """One training run with all its state: the trained network, its running average, the optimiser.
 
-    def __init__(self, settings: Settings, training: Examples, stopping: Examples) -> None:
+    network: one that `untrained` made of the same settings; None makes it.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        training: Examples,
+        stopping: Examples,
+        network: keras.Model | None = None,
+    ) -> None:
         self.settings, self.training, self.stopping = settings, training, stopping
         self.steps = steps_an_epoch(training, settings)
         # What the rest of the road corrects: the network learns the shares that it is shown.
-        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training.balance)
-        self.actual = shown_shares(training.labels, len(codes(settings.task)), 0)
-        keras.utils.set_random_seed(settings.seed)
-        network = build_network(settings, training_dtype(settings.training.bfloat16))
+        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training)
+        self.actual = actual_shares(training.labels, len(codes(settings.task)))
+        network = network or untrained(settings)
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
         self.optimizer = _optimizer(settings.training, self.steps)
-        self.network.compile(
-            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
-        )
-        self.optimizer.build(network.trainable_variables)
+        self.optimizer.build(network.trainable_variables)  # all of them, before any is frozen
+        self._freeze(settings.training.frozen_epochs > 0)
         self.best_weights = self.averaged.get_weights()
         self.progress = Progress()
 
     def train_epoch(self, bar: tqdm) -> float:
         """One pass; the mean of the batches' losses."""
         epoch = len(self.progress.history)
+        frozen = epoch < self.settings.training.frozen_epochs
+        if frozen == self.network.network.get_layer(backbones.BRANCH).trainable:
+            self._freeze(frozen)
         _seed_dropout(self.network.network, self.settings.seed, epoch)
         losses = []
-        for step, (batch, target) in enumerate(training_batches(self.training, self.settings, epoch)):
-            losses.append(float(self.network.train_on_batch(batch, target)))
+        batches = training_batches(self.training, self.settings, epoch)
+        for step, (batch, target, weights) in enumerate(batches):
+            losses.append(float(self.network.train_on_batch(batch, target, weights)))
             self._average(epoch * self.steps + step)
             bar.update()
         return float(np.mean(losses))
@@ -105,6 +117,13 @@ class Run:
         checkpoint.assign(self.optimizer.variables, groups["optimizer"])
         self.best_weights = groups["best"]
 
+    def _freeze(self, frozen: bool) -> None:
+        """Keep the image branch as it is, its batch statistics too, or train it with the rest."""
+        self.network.network.get_layer(backbones.BRANCH).trainable = not frozen
+        self.network.compile(
+            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
+        )
+
     def _average(self, step: int) -> None:
         """Move the averaged weights, batch statistics included, towards the network's."""
         decay = min(self.settings.training.averaging, (1 + step) / (10 + step))
@@ -113,16 +132,31 @@ class Run:
                 mean.assign(decay * mean + (1 - decay) * keras.ops.cast(value, "float32"))
 
 
-def fit(settings: Settings, training: Examples, stopping: Examples, folder: Path, title: str) -> keras.Model:
+def untrained(settings: Settings) -> keras.Model:
+    """The network as its training starts: weights from the seed or a file, computing as the settings say."""
+    keras.utils.set_random_seed(settings.seed)
+    network = build_network(settings, training_dtype(settings.training.bfloat16))
+    backbones.load_weights(network, settings.network)
+    return network
+
+
+def fit(
+    settings: Settings,
+    training: Examples,
+    stopping: Examples,
+    folder: Path,
+    title: str,
+    network: keras.Model | None = None,
+) -> keras.Model:
     """Train until the schedule or patience ends; the network with the best averaged weights, in float32.
 
     Its logits fit the actual shares of the classes in the training part: the shift of the balanced epochs
     is undone in the head's bias.
 
-    folder: holds the checkpoint; a run found there goes on where it was. Saves after every epoch, and
-    `network.keras` at the end.
+    network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
+    every epoch, and `network.keras` at the end.
     """
-    run, path = Run(settings, training, stopping), folder / "checkpoint.npz"
+    run, path = Run(settings, training, stopping, network), folder / "checkpoint.npz"
     if path.exists():
         run.restore(path)
     done = len(run.progress.history)
@@ -154,6 +188,21 @@ def prior_shift(shown: NDArray[np.float64], actual: NDArray[np.float64]) -> NDAr
     return np.where(seen, np.log(np.where(seen, actual, 1)) - np.log(np.where(seen, shown, 1)), 0.0)
 
 
+class FineTuning(keras.optimizers.schedules.LearningRateSchedule):
+    """Another schedule, times `factor` from a step on."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, step: int, factor: float
+    ) -> None:
+        self.schedule, self.step, self.factor = schedule, step, factor
+
+    def __call__(self, step: Any) -> Any:
+        return self.schedule(step) * keras.ops.where(step < self.step, 1.0, self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "step": self.step, "factor": self.factor}
+
+
 def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
     warmup = round(training.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -162,6 +211,8 @@ def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optim
         warmup_steps=warmup,
         decay_steps=max(1, training.epochs * steps - warmup),
     )
+    if training.frozen_epochs:
+        schedule = FineTuning(schedule, training.frozen_epochs * steps, training.fine_tuning)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer
@@ -169,4 +220,6 @@ def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optim
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     """Make an epoch's dropout depend on (seed, epoch) alone, so that a resumed run repeats it."""
-    network.get_layer("dropout").seed_generator.state.assign(np.array([seed, epoch], "uint32"))
+    dropout = network.get_layer("dropout")
+    if dropout.rate > 0:  # else Keras gives it no generator
+        dropout.seed_generator.state.assign(np.array([seed, epoch], "uint32"))

@@ -13,9 +13,9 @@ from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
 from data_modelling.training import draws
-from data_modelling.training.balance import epoch_rows
+from data_modelling.training.balance import epoch_rows, weights_a_class
 
-Batch = tuple[dict[str, np.ndarray], NDArray[np.float32]]
+Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -45,10 +45,14 @@ def examples(
 
 
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
-    """One epoch's batches, drawn from (seed, epoch) alone: rows balanced and shuffled, changes drawn."""
+    """One epoch's batches, drawn from (seed, epoch) alone: rows balanced and shuffled, changes drawn.
+
+    Inputs of training.augmentation.Augmented, targets (N, classes), and what each photo weighs (N,).
+    """
     rng = np.random.default_rng((settings.seed, epoch))
     classes = len(codes(settings.task))
-    order = epoch_rows(part.labels, classes, settings.training.balance, rng)
+    order = epoch_rows(part.labels, classes, settings.training, rng)
+    weights = weights_a_class(part.labels, classes, settings.training.class_weights).astype(np.float32)
     smooth = settings.training.label_smoothing
     for start in range(0, len(order), settings.training.batch):
         chosen = order[start : start + settings.training.batch]
@@ -62,13 +66,14 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
                 "colour": draws.draw_colours(rng, count, settings.augmentation),
             },
             target,
+            weights[part.labels[chosen]],
         )
 
 
 def steps_an_epoch(part: Examples, settings: Settings) -> int:
     """Batches of one epoch; the same for every epoch."""
     rng = np.random.default_rng(0)
-    rows = epoch_rows(part.labels, len(codes(settings.task)), settings.training.balance, rng)
+    rows = epoch_rows(part.labels, len(codes(settings.task)), settings.training, rng)
     return -(-len(rows) // settings.training.batch)
 
 

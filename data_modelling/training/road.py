@@ -14,7 +14,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets import DATASETS, OUTLINES
+from data_modelling.datasets import OUTLINES, load_table
+from data_modelling.datasets.colours import warn_of_blue
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split, split, stopping_part, write_split
@@ -30,7 +31,7 @@ from data_modelling.evaluation.predictions import (
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.rejection.parts import fit_parts
-from data_modelling.settings import Settings, as_dict
+from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.fit import fit
@@ -38,7 +39,8 @@ from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 SERVED = "served"
-FREE = ("version", "figure_folds")  # settings that may change in an unfinished run: a label, and more folds
+# Settings that may change in an unfinished run and leave every finished stage as it is: a label, more folds.
+FREE = ("version", "figure_folds")
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,10 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     Raises InputError when `out` exists, when an earlier run's work folder exists without `resume`, or with
     other settings, and for whatever is wrong with data and split.
     """
-    work = _opened(work_folder(out), out, settings, resume)
-    if settings.generated_lesions:
-        sources = _generated(settings, work)
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+    work = opened(work_folder(out), settings, resume)
+    sources = sources_of(settings, sources, work)
     development, left_out = development_part(settings, sources, work)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
     predictions = as_written(pd.concat(folds))
@@ -87,9 +90,10 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
     """Table and photos without the locked test, and what was left out; no photo of the test is decoded."""
-    table, report = DATASETS[settings.dataset](sources.data_root, strict=sources.strict)
+    table, report = load_table(settings, sources.data_root, sources.strict)
     table = attach_parts(table, read_split(split_file(sources.splits, settings.split)))
     table = table[table["part"] != TEST].reset_index(drop=True)
+    warn_of_blue(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
     photos = decoded(table, settings.network.edge, work)
@@ -175,31 +179,42 @@ def _fitted(
     return fit(settings, training, judged, folder, title)
 
 
-def _opened(work: Path, out: Path, settings: Settings, resume: bool) -> Path:
-    """The work folder, made or found again with the same settings."""
-    if out.exists():
-        raise InputError(f"{out} exists; choose another --out or move it away.")
+def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:
+    """The work folder, made or found again with the same settings, but for those named in `free`.
+
+    Raises InputError when it is there without `resume`, or was started with other settings.
+    """
     noted = work / "settings.json"
     if noted.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
-    if noted.exists() and _decisive(json.loads(noted.read_text())) != _decisive(as_dict(settings)):
+    if noted.exists() and not _same(json.loads(noted.read_text()), settings, free):
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
     return work
 
 
-def _decisive(settings: dict[str, Any]) -> Any:
-    """Settings as JSON gives them back, without those that leave every finished stage as it is."""
-    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in FREE}))
+def _same(noted: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
+    """Whether a run was started with these settings; one that is newer than the run has its default there."""
+    try:
+        return bool(_decisive(as_dict(from_dict(noted)), free) == _decisive(as_dict(settings), free))
+    except InputError:
+        return False
 
 
-def _generated(settings: Settings, work: Path) -> Sources:
-    """Draw the lesions and split them, once; everything after reads them like any data set."""
+def _decisive(settings: dict[str, Any], free: tuple[str, ...]) -> Any:
+    """Settings as JSON gives them back, without the free ones."""
+    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in free}))
+
+
+def sources_of(settings: Settings, sources: Sources, work: Path) -> Sources:
+    """Where the recipe's photos are: `sources`, or, for generated lesions, what is drawn and split in `work` once."""
+    if not settings.generated_lesions:
+        return sources
     folder = work / "generated"
     path = split_file(folder, settings.split)
     if not path.exists():
         write_generated(folder, settings.generated_lesions, settings.seed)
-        table, _ = DATASETS[settings.dataset](folder, strict=True)
+        table, _ = load_table(settings, folder, strict=True)
         write_split(path, split(table))
     return Sources(folder, folder, strict=True)

@@ -112,7 +112,7 @@ def test_a_visit_is_said_in_german(client: FlaskClient):
     ("fields", "code", "words"),
     [
         (form(age="350"), "age_range", "Das Alter muss eine Zahl von 0 bis 120 sein"),
-        (form(b"no photo"), "photo_type", "Dies ist kein Foto in JPEG, PNG oder WebP"),
+        (form(b"no photo"), "photo_type", "Dies ist kein Foto in JPEG, PNG, WebP oder DICOM"),
         (
             form(photo(size=(5001, 5000), kind="PNG")),
             "photo_pixels",

@@ -19,7 +19,7 @@ from tests.app.conftest import photo
 from tests.app.tiny_bundle import make_tiny_bundle
 
 PHOTOS = [photo("red"), photo("lime", kind="PNG"), photo("blue", kind="WEBP")]
-for media_type in ("image/jpeg", "image/png", "image/webp"):
+for media_type in ("image/jpeg", "image/png", "image/webp", "application/dicom"):
     schemathesis.openapi.media_type(media_type, st.sampled_from(PHOTOS))
 
 

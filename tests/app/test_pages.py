@@ -37,7 +37,7 @@ def test_form_says_first_what_it_is_and_is_not(client: FlaskClient):
         "Nothing is stored",
     ):
         assert words in before_form
-    assert "JPEG, PNG or WebP, at most 20 MB" in text
+    assert "JPEG, PNG, WebP or DICOM, at most 20 MB" in text
 
 
 def test_every_place_on_the_body_is_one_the_reader_knows(client: FlaskClient):

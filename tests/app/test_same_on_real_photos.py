@@ -9,7 +9,10 @@ from PIL import Image, ImageEnhance, ImageFilter
 from app import create_app
 from app.settings import Settings
 from data_modelling.inference import checks
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.dicom import header_details
 from data_modelling.inference.origin import load_detector
+from data_modelling.inference.predictor import Predictor
 from tests.app.answers import answered
 from tests.app.conftest import encoded, form
 from tests.app.parsed import Page
@@ -67,3 +70,14 @@ def test_page_api_and_csv_say_the_same(data_root: Path, tmp_path: Path, monkeypa
     assert not [
         row for row in of_phones if "phone_photo" in row["reasons"] and row["status"] == "no_cancer_class"
     ]
+
+
+def test_a_dicom_file_has_the_answer_of_its_pixels_saved_as_png(data_root: Path):
+    predictor = Predictor(load_bundle(MODELS / "ham10000"))
+    for path in sorted((data_root / "ISIC_2020" / "dicom").glob("*.dcm")):
+        data = path.read_bytes()
+        file = BytesIO()
+        Image.open(BytesIO(data[data.index(b"\xff\xd8\xff") :])).save(file, "PNG", compress_level=1)
+        found, expected = (predictor.answer(one, header_details(data)) for one in (data, file.getvalue()))
+        assert found.probabilities == pytest.approx(expected.probabilities, abs=1e-6), path.name
+        assert (found.status, found.reasons) == (expected.status, expected.reasons), path.name

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from tests.dicom_files import EXPLICIT, dicom
+
 BOUNDARY = "bound"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
@@ -92,6 +94,8 @@ HEIC = b"\0\0\0\x18ftypheic\0\0\0\0heicmif1" + bytes(2000)
 EPS = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 90 90\n(%pipe%id) (w) file\nshowpage\n"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
 
+FRAMES, ROWS, COLUMNS = 0x00280008, 0x00280010, 0x00280011
+
 OK, BAD, LARGE, TYPE, WRONG = 200, 400, 413, 415, 422
 
 # name: (status, bytes of the photo)
@@ -142,7 +146,15 @@ PHOTOS: dict[str, tuple[int, Callable[[], bytes]]] = {
     "svg": (TYPE, lambda: SVG),
     "bmp": (TYPE, lambda: saved(picture(), "BMP")),
     "tiff": (TYPE, lambda: saved(picture(), "TIFF")),
-    "dicom": (TYPE, lambda: bytes(128) + b"DICM" + bytes(500)),
+    "dicom": (OK, lambda: dicom(np.asarray(picture()))),
+    "uncompressed dicom": (OK, lambda: dicom(np.asarray(picture()), EXPLICIT)),
+    "dicom of two frames": (WRONG, lambda: dicom(np.asarray(picture()), changes={FRAMES: "2"})),
+    "dicom of 900 megapixels": (
+        WRONG,
+        lambda: dicom(np.asarray(picture()), changes={ROWS: 30_000, COLUMNS: 30_000}),
+    ),
+    "truncated dicom": (WRONG, lambda: dicom(np.asarray(picture()))[:-900]),
+    "dicom without a picture": (TYPE, lambda: bytes(128) + b"DICM" + bytes(500)),
     "text": (TYPE, lambda: b"a letter"),
     "zeros": (TYPE, lambda: bytes(100_000)),
     "empty": (WRONG, lambda: b""),

@@ -1,10 +1,12 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import AugmentationSettings, read_settings
+from data_modelling.settings import AugmentationSettings, from_dict, read_settings
 
+MODELS = Path(__file__).resolve().parents[2] / "DATA" / "models"
 CONFIGS = Path(__file__).resolve().parents[2] / "data_modelling" / "configs"
 REQUIRED = 'name = "x"\nversion = "1"\ntask = "ham10000"\ndataset = "ham10000"\nsplit = "ham10000"\n'
 
@@ -41,6 +43,17 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ("training = 3", "training must be a table"),
         ("[network]\nwidths = [8]", "must have the same length"),
         ("[network]\nedge = 100", "network.edge must be a multiple of 16"),
+        ("[network]\nedge = 2048", "network.edge must be from 1 to 1024 pixels"),
+        (
+            '[network]\nname = "resnet35"',
+            "network.name must be one of cnn, resnet34, resnext50, efficientnetb0",
+        ),
+        ('[network]\nname = "resnet34"\nedge = 16', "network.edge must be at least 32 for resnet34"),
+        ('[network]\nname = "resnet34"\nweights = "imagenet"', "there are no ImageNet weights of resnet34"),
+        ('[network]\nweights = "imagenet"', "there are no ImageNet weights of cnn"),
+        ('[prepared]\nchannels = "gbr"', "prepared.channels must be one of rgb, bgr"),
+        ("[prepared]\nshard = 0", "prepared.shard at least 1 photo"),
+        ('[prepared.features]\nphoto = "x"', "prepared.features.photo is no setting"),
         ("figure_folds = []", "figure_folds must name at least one of the folds 0 to 4"),
         ("figure_folds = [0, 5]", "figure_folds must name at least one of the folds 0 to 4"),
         ("seed = [", "is no valid TOML"),
@@ -61,6 +74,21 @@ def test_a_setting_without_default_must_be_set(tmp_path: Path) -> None:
 def test_an_unknown_task_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="task must be one of ham10000"):
         read_settings(written(tmp_path, REQUIRED.replace('task = "ham10000"', 'task = "moles"')))
+
+
+def test_another_network_needs_no_edge_that_the_cnn_needs(tmp_path: Path) -> None:
+    settings = read_settings(
+        written(tmp_path, REQUIRED + '[network]\nname = "efficientnetv2s"\nedge = 100\n')
+    )
+    assert (settings.network.name, settings.network.edge) == ("efficientnetv2s", 100)
+
+
+@pytest.mark.parametrize("bundle", sorted(MODELS.glob("*/metadata.json")), ids=lambda path: path.parent.name)
+def test_the_settings_of_every_committed_bundle_are_still_settings(bundle: Path) -> None:
+    saved = json.loads(bundle.read_text())["settings"]
+    settings = from_dict(saved)
+    assert settings.network.name == saved["network"].get("name", "cnn")
+    assert settings.training.epochs == saved["training"]["epochs"]
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from data_modelling.datasets.photo_files import opens, photos_in
+from tests.dicom_files import dicom
 
 
 def test_photos_are_found_by_name_without_ending(tmp_path):
@@ -39,3 +40,13 @@ def test_content_counts_not_the_ending(tmp_path, kind, expected):
 def test_an_empty_file_does_not_open(tmp_path):
     (tmp_path / "photo.jpg").touch()
     assert not opens(str(tmp_path / "photo.jpg"))
+
+
+def test_a_dicom_photo_opens_and_a_damaged_one_does_not(tmp_path):
+    path = tmp_path / "photo.dcm"
+    data = dicom(np.zeros((4, 4, 3), np.uint8))
+    path.write_bytes(data)
+    assert photos_in([tmp_path]) == ({"photo": str(path)}, [])
+    assert opens(str(path))
+    path.write_bytes(data[:-20])
+    assert not opens(str(path))

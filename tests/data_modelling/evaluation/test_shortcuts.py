@@ -114,7 +114,7 @@ def test_the_decision_prior_decides() -> None:
     assert found["balanced_accuracy"] == 0.5
 
 
-def test_results_come_back_sorted_with_three_decimals_and_the_same_figures(tmp_path: Path) -> None:
+def test_results_come_back_sorted_with_three_digits_and_the_same_figures(tmp_path: Path) -> None:
     table = results(SAID, map_inside=[0.91, 0.8, 0.7, None])
     write_shortcuts(tmp_path / "s.csv", table)
     found = read_shortcuts(tmp_path / "s.csv")

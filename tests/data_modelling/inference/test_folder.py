@@ -4,6 +4,7 @@ import threading
 import weakref
 from io import BytesIO
 
+import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.folder import beside, photos_in, predict_folder, read_details
 from data_modelling.inference.predictor import Predictor
 from tests.app.tiny_bundle import NEVER_REFUSED
+from tests.dicom_files import dicom
 
 
 def photo(colour="red"):
@@ -328,3 +330,16 @@ def test_a_photo_that_is_refused_has_its_row_all_the_same(make_bundle, images, t
     # Blue 2.75, lime 2.25 (e^2.75 = 15.6, e^2.25 = 9.5): NV has .31, and the other classes with e^0 have .03 each.
     assert second.startswith("b,VASC,no_cancer_class,,VASC;NV,VASC;NV;MEL;BCC;AKIEC;BKL;DF,")
     assert len((tmp_path / "p.csv").read_text().splitlines()) == 3
+
+
+def test_the_header_fills_in_what_the_csv_leaves_out(images):
+    class Watching(Counting):
+        def answer(self, data, details):
+            given.append(details)
+            return super().answer(data, details)
+
+    given = []
+    file = dicom(np.zeros((4, 4, 3), np.uint8))  # of a woman of 45 years, the lower extremity
+    photos = photos_in(images("a.dcm", "b.dcm", content=file))
+    list(folder._answers(Watching(), photos, {"a": Details(age=30, site="torso")}))
+    assert set(given) == {Details(30, "female", "torso"), Details(45, "female", "lower extremity")}

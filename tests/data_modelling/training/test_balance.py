@@ -1,9 +1,16 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
-from data_modelling.training.balance import epoch_rows, shown_shares
+from data_modelling.settings import TrainingSettings
+from data_modelling.training.balance import actual_shares, epoch_rows, shown_shares, weights_a_class
 
 LABELS = np.array([0] * 16 + [1] * 4 + [2] * 1)
+
+
+def answer(**values: float) -> TrainingSettings:
+    return replace(TrainingSettings(balance=0), **values)
 
 
 @pytest.mark.parametrize(
@@ -11,17 +18,36 @@ LABELS = np.array([0] * 16 + [1] * 4 + [2] * 1)
     [(0, (16 / 21, 4 / 21, 1 / 21, 0)), (1, (1 / 3, 1 / 3, 1 / 3, 0)), (0.5, (4 / 7, 2 / 7, 1 / 7, 0))],
 )
 def test_shares_are_powers_of_the_counts(balance: float, shares: tuple[float, ...]) -> None:
-    np.testing.assert_allclose(shown_shares(LABELS, 4, balance), shares)
+    np.testing.assert_allclose(shown_shares(LABELS, 4, answer(balance=balance)), shares)
+
+
+def test_actual_shares_are_the_counts() -> None:
+    np.testing.assert_allclose(actual_shares(LABELS, 4), (16 / 21, 4 / 21, 1 / 21, 0))
+
+
+def test_class_weights_by_hand() -> None:
+    """1/count: 16 x 1/16 = 4 x 1/4 = 1 x 1, each class a third of 21; by roots 4, 2 and 1 parts of 7."""
+    np.testing.assert_allclose(weights_a_class(LABELS, 4, 1)[:3], (7 / 16, 7 / 4, 7))
+    np.testing.assert_allclose(weights_a_class(LABELS, 4, 0.5)[:3] * (16, 4, 1), (12, 6, 3))
+    np.testing.assert_allclose(weights_a_class(LABELS, 4, 0), 1)
+
+
+def test_a_weighted_loss_sees_the_shares_that_drawing_would_show() -> None:
+    for power in (0, 0.5, 1):
+        np.testing.assert_allclose(
+            shown_shares(LABELS, 4, answer(class_weights=power)),
+            shown_shares(LABELS, 4, answer(balance=power)),
+        )
 
 
 def test_an_unbalanced_epoch_shows_every_row_once() -> None:
-    rows = epoch_rows(LABELS, 4, 0, np.random.default_rng(0))
+    rows = epoch_rows(LABELS, 4, answer(), np.random.default_rng(0))
     assert sorted(rows) == list(range(21))
     assert list(rows) != list(range(21))
 
 
 def test_a_half_balanced_epoch_shows_classes_by_the_roots_of_their_counts() -> None:
-    rows = epoch_rows(LABELS, 4, 0.5, np.random.default_rng(0))
+    rows = epoch_rows(LABELS, 4, answer(balance=0.5), np.random.default_rng(0))
     counts = np.bincount(LABELS[rows], minlength=4)
     assert counts.tolist() == [12, 6, 3, 0]  # 21 x 4/7, 2/7, 1/7
     of_rows = np.bincount(rows, minlength=21)
@@ -32,5 +58,16 @@ def test_a_half_balanced_epoch_shows_classes_by_the_roots_of_their_counts() -> N
 
 def test_every_epoch_draws_another_rest() -> None:
     rng = np.random.default_rng(0)
-    first, second = (set(epoch_rows(LABELS, 4, 0.5, rng)) for _ in range(2))
+    first, second = (set(epoch_rows(LABELS, 4, answer(balance=0.5), rng)) for _ in range(2))
     assert first != second
+
+
+def test_sampled_to_a_number_every_class_has_it() -> None:
+    """16 are undersampled to six of them, four and one are oversampled: all are in, some again."""
+    sampled = answer(photos_a_class=6)
+    rows = epoch_rows(LABELS, 4, sampled, np.random.default_rng(0))
+    assert np.bincount(LABELS[rows], minlength=4).tolist() == [6, 6, 6, 0]
+    of_rows = np.bincount(rows, minlength=21)
+    assert of_rows[:16].max() == 1
+    assert of_rows[16:20].min() >= 1
+    np.testing.assert_allclose(shown_shares(LABELS, 4, sampled), (1 / 3, 1 / 3, 1 / 3, 0))

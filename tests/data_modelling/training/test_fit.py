@@ -3,11 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from tqdm import tqdm
 
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training.fit import Run, prior_shift
+from data_modelling.training.fit import Run, _optimizer, prior_shift
 from data_modelling.training.pipeline import Examples, predict_logits
 
 SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
@@ -119,9 +120,75 @@ def test_training_learns_what_is_plain(settings: Settings, part: Examples) -> No
     assert run.progress.history[run.progress.best]["stopping_macro_auc"] > 0.8
 
 
+def with_training(settings: Settings, **values: object) -> Settings:
+    return dataclasses.replace(settings, training=dataclasses.replace(settings.training, **values))
+
+
+def test_a_frozen_image_branch_stays_as_it_is_and_is_fine_tuned_afterwards(
+    settings: Settings, part: Examples, tmp_path: Path
+) -> None:
+    run = Run(with_training(settings, frozen_epochs=2), part, part)
+    branch, head = (run.network.network.get_layer(name) for name in ("image_branch", "head"))
+    with tqdm(disable=True) as bar:
+        for epoch in range(3):
+            before = [np.array(weight) for weight in (*branch.weights, head.kernel)]
+            run.judge_epoch(run.train_epoch(bar))
+            *branch_before, kernel_before = before
+            assert not np.array_equal(np.array(head.kernel), kernel_before)
+            same = [np.array_equal(*pair) for pair in zip(branch.get_weights(), branch_before, strict=True)]
+            # Kernels and the statistics of batch normalisation alike.
+            assert all(same) if epoch < 2 else not any(same)
+            if epoch == 1:
+                run.save(tmp_path / "checkpoint.npz")
+        resumed = Run(with_training(settings, frozen_epochs=2), part, part)
+        resumed.restore(tmp_path / "checkpoint.npz")
+        resumed.judge_epoch(resumed.train_epoch(bar))
+    for weight, expected in zip(
+        resumed.network.network.get_weights(), run.network.network.get_weights(), strict=True
+    ):
+        np.testing.assert_allclose(weight, expected, atol=1e-6)
+
+
+def test_the_learning_rate_after_the_frozen_epochs_is_a_share_of_the_schedule(settings: Settings) -> None:
+    plain = _optimizer(settings.training, steps=10)
+    tuned = _optimizer(with_training(settings, frozen_epochs=2, fine_tuning=0.25).training, steps=10)
+    found = []
+    for step in (19, 20, 70):
+        rates = []
+        for optimizer in (plain, tuned):
+            optimizer.build([])
+            optimizer.iterations.assign(step)
+            rates.append(float(optimizer.learning_rate))
+        found.append(rates[1] / rates[0])
+    np.testing.assert_allclose(found, [1, 0.25, 0.25], rtol=1e-5)
+
+
 def test_logits_of_the_photo_alone_do_not_depend_on_the_details(settings: Settings, part: Examples) -> None:
     network = Run(settings, part, part).averaged
     known = dataclasses.replace(part, details=np.repeat(encode(Details(80, "male", "torso"))[None], 40, 0))
     alone, same = (predict_logits(network, one, with_details=False) for one in (part, known))
     np.testing.assert_array_equal(alone, same)
     assert not np.allclose(predict_logits(network, known, with_details=True), alone)
+
+
+def test_a_network_without_dropout_trains(settings: Settings, part: Examples) -> None:
+    bare = dataclasses.replace(settings, network=dataclasses.replace(settings.network, dropout=0.0))
+    with tqdm(disable=True) as bar:
+        assert np.isfinite(Run(bare, part, part).train_epoch(bar))
+
+
+def test_a_class_that_weighs_nothing_is_not_learnt_from(
+    settings: Settings, part: Examples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With weight on one class alone, an epoch makes that class more probable for every photo."""
+    only_second = np.eye(7)[1] * 7
+    monkeypatch.setattr("data_modelling.training.pipeline.weights_a_class", lambda *_: only_second)
+    run = Run(settings, part, part)
+    before = predict_logits(run.network.network, part, with_details=False)
+    with tqdm(disable=True) as bar:
+        for _ in range(3):
+            run.train_epoch(bar)
+            run.progress.history.append({})
+    after = predict_logits(run.network.network, part, with_details=False)
+    of_second = [softmax(logits, axis=1)[:, 1].mean() for logits in (before, after)]
+    assert of_second[1] > of_second[0] + 0.2

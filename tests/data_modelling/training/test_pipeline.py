@@ -34,7 +34,7 @@ def test_an_epoch_is_the_same_whenever_it_is_drawn_and_unlike_the_next(
     part: Examples, settings: Settings
 ) -> None:
     first, again, other = (list(training_batches(part, settings, epoch)) for epoch in (3, 3, 4))
-    for (batch, target), (batch_again, target_again) in zip(first, again, strict=True):
+    for (batch, target, _), (batch_again, target_again, _) in zip(first, again, strict=True):
         assert all((batch[key] == batch_again[key]).all() for key in batch)
         assert (target == target_again).all()
     assert not np.array_equal(first[0][0]["photo"], other[0][0]["photo"])
@@ -43,14 +43,14 @@ def test_an_epoch_is_the_same_whenever_it_is_drawn_and_unlike_the_next(
 
 def test_batches_hold_the_parts_own_photos_with_their_labels(part: Examples, settings: Settings) -> None:
     place = {part.pixels[row].tobytes(): row for row in range(60)}
-    for batch, target in training_batches(part, settings, 0):
+    for batch, target, _ in training_batches(part, settings, 0):
         rows = np.array([place[photo.tobytes()] for photo in batch["photo"]])
         assert rows.min() >= 10
         np.testing.assert_array_equal(target.argmax(axis=1), part.labels[rows - 10])
 
 
 def test_smoothed_targets_by_hand(part: Examples, settings: Settings) -> None:
-    _, target = next(training_batches(part, settings, 0))
+    _, target, _ = next(training_batches(part, settings, 0))
     # Smoothing .05 over 7 classes: .95 + .05/7 for the label, .05/7 for every other.
     np.testing.assert_allclose(np.sort(target, axis=1)[:, -1], 0.95 + 0.05 / 7, rtol=1e-6)
     np.testing.assert_allclose(np.sort(target, axis=1)[:, 0], 0.05 / 7, rtol=1e-6)

@@ -17,7 +17,7 @@ from data_modelling.datasets.table import encode_table
 from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import read_settings
+from data_modelling.settings import as_dict, read_settings
 from data_modelling.training import cache, road
 from data_modelling.training.checkpoint import load
 from tests.conftest import PROJECT, train_command
@@ -236,6 +236,15 @@ def test_a_run_goes_on_with_more_folds_and_another_version(tmp_path: Path) -> No
     road._opened(work(out), out, begun, resume=False)
     more = dataclasses.replace(begun, version="9.9", figure_folds=(0, 1, 2, 3, 4))
     assert road._opened(work(out), out, more, resume=True) == work(out)
+
+
+def test_a_run_that_was_started_before_a_setting_existed_is_gone_on_with(tmp_path: Path) -> None:
+    out, settings = tmp_path / "smoke", read_settings(SMOKE)
+    noted = json.loads(json.dumps(as_dict(settings)))
+    del noted["prepared"], noted["network"]["name"], noted["training"]["frozen_epochs"]
+    work(out).mkdir()
+    (work(out) / "settings.json").write_text(json.dumps(noted))
+    assert road._opened(work(out), out, settings, resume=True) == work(out)
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ def test_the_smoke_runs_results_are_of_one_photo_a_lesion_of_the_fold(smoke_run:
     assert not results["group_id"].duplicated().any()
     assert set(results["group_id"]) == set(predicted["group_id"])
     logits = predicted.loc[results["image_id"]].filter(like="photo_").to_numpy()
-    np.testing.assert_allclose(results.filter(like="intact_").to_numpy(), logits, atol=1e-3)
+    np.testing.assert_allclose(results.filter(like="intact_").to_numpy(), logits, rtol=5e-3, atol=1e-3)
 
 
 def test_results_are_not_made_again_unless_what_they_depend_on_changes(

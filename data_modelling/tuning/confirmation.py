@@ -1,0 +1,75 @@
+"""Does what a search found hold on photos that it never read? Start and best, trained alike, judged on another fold."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from data_modelling.evaluation import intervals
+from data_modelling.evaluation.comparison import differences
+from data_modelling.evaluation.rounding import plain
+from data_modelling.inference.decision import decisions
+from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.settings import Settings
+from data_modelling.training.balance import actual_shares
+from data_modelling.training.pipeline import Examples, examples, predict_logits
+from data_modelling.training.road import Development, fold_network, in_fold
+
+FILE = "confirmation.json"
+
+
+def confirm(
+    start: Settings, best: Settings, development: Development, fold: int, folder: Path
+) -> dict[str, Any]:
+    """Figures of both on the fold that neither the search nor the two trainings saw, and best less start.
+
+    The intervals are paired, 95 %, by the bootstrap over groups. Written to FILE in `folder`, which keeps the
+    trainings too, so that an interrupted one goes on.
+    """
+    ways = {
+        name: _judged(settings, development, fold, folder / name)
+        for name, settings in (("start", start), ("best", best))
+    }
+    found = {
+        "fold": fold,
+        "photos": int(in_fold(development, fold).sum()),
+        "epochs": best.training.epochs,
+        **{name: _figures(judged) for name, judged in ways.items()},
+        "best_less_start": {
+            name: {key: plain(value) for key, value in asdict(difference).items()}
+            for name, difference in differences(ways["start"], ways["best"]).items()
+        },
+    }
+    with replaced_when_whole(folder / FILE) as temporary:
+        temporary.write_text(json.dumps(found, indent=1) + "\n")
+    return found
+
+
+def _judged(settings: Settings, development: Development, fold: int, work: Path) -> intervals.Judged:
+    network = fold_network(settings, development, fold, work)
+    inside = in_fold(development, fold)
+    held_out = examples(development.table, development.pixels, inside, settings.task)
+    probability = softmax(predict_logits(network, held_out, with_details=False).astype(float), axis=1)
+    training = examples(development.table, development.pixels, ~inside, settings.task)
+    decided = decisions(probability, _shares(training, settings.task))
+    groups = intervals.group_indices(development.table["group_id"][inside])
+    return intervals.judge(held_out.labels, probability, decided, groups)
+
+
+def _shares(part: Examples, task: str) -> NDArray[np.float64]:
+    return actual_shares(part.labels, len(codes(task)))
+
+
+def _figures(judged: intervals.Judged) -> dict[str, Any]:
+    return {
+        name: {
+            "value": plain(float(judged.whole[name])),
+            "interval": plain(intervals.interval(judged.drawn[name])),
+        }
+        for name in ("macro_auc", "balanced_accuracy")
+    }

@@ -1,0 +1,79 @@
+"""A search from the photos to its results: trials, what mattered, the best as a recipe, and whether it holds.
+
+Fold `judged` measures the trials, fold `unread` confirms what they found: no trial reads a photo of it.
+"""
+
+from dataclasses import replace
+from pathlib import Path
+
+import tomli_w
+
+from data_modelling.datasets.splits import stopping_part
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.settings import Settings, as_dict
+from data_modelling.training.pipeline import examples
+from data_modelling.training.road import Development, Sources, development_part, in_fold, opened, sources_of
+from data_modelling.tuning.confirmation import confirm
+from data_modelling.tuning.hypermodel import CNNHyperModel, Parts
+from data_modelling.tuning.space import chosen
+from data_modelling.tuning.table import best_values, draw_trials, mattered, trials_of
+from data_modelling.tuning.tuners import FAILURE, Search, search_of
+
+TRIALS, MATTERED, PLOT, BEST = "trials.csv", "mattered.csv", "trials.png", "best.toml"
+
+
+def search(
+    base: Settings, sources: Sources, folder: Path, kind: str, trials: int, epochs: int, resume: bool
+) -> list[str]:
+    """Search around `base`; writes TRIALS, MATTERED, PLOT, BEST and confirmation.FILE into `folder`.
+
+    kind, trials, epochs: as for tuners.search_of. figure_folds of the recipe are the judged and the unread fold.
+    Returns what was left out of the data, as text. Raises InputError as `train` does, and without two folds.
+    """
+    if len(base.figure_folds) != 2:
+        raise InputError(
+            "A search needs two figure_folds: one that judges the trials, and one that none reads."
+        )
+    judged, unread = base.figure_folds
+    base = replace(base, training=replace(base.training, epochs=epochs))
+    opened(folder, base, resume, free=())
+    development, left_out = development_part(base, sources_of(base, sources, folder), folder)
+    tuner = search_of(
+        kind, CNNHyperModel(base, parts(base, development, judged, unread)), folder, trials, epochs, base.seed
+    )
+    tuner.search(verbose=0)  # its tables are for a terminal of its own; trials tell themselves
+    best = _written(tuner, base, folder)
+    confirm(base, best, development, unread, folder)
+    return left_out
+
+
+def parts(base: Settings, development: Development, judged: int, unread: int) -> Parts:
+    """What trials learn from, stop by and are judged on; nothing of the fold `unread`."""
+    table = development.table
+    learning = ~(in_fold(development, judged) | in_fold(development, unread))
+    stopping = learning.copy()
+    stopping[learning] = stopping_part(table[learning], base.seed)
+    return Parts(
+        *(
+            examples(table, development.pixels, part, base.task)
+            for part in (learning & ~stopping, stopping, in_fold(development, judged))
+        )
+    )
+
+
+def _written(tuner: Search, base: Settings, folder: Path) -> Settings:
+    """Write the results of the trials; the best recipe, at the length of the whole schedule."""
+    table = trials_of(Path(tuner.project_dir), base.training.epochs)
+    for name, rows in ((TRIALS, table), (MATTERED, mattered(table))):
+        with replaced_when_whole(folder / name) as temporary:
+            rows.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    if table[FAILURE].notna().all():
+        raise InputError(f"All {len(table)} trials failed; {folder / TRIALS} says why.")
+    draw_trials(folder / PLOT, table)
+    values = tuner.oracle.get_space()
+    values.values = best_values(table)
+    best = chosen(values, base)
+    with replaced_when_whole(folder / BEST) as temporary:
+        temporary.write_text(tomli_w.dumps(as_dict(best)))
+    return best

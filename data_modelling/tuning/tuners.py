@@ -1,0 +1,67 @@
+"""KerasTuner's searches, made to survive what a long search meets: a failing trial, a killed process.
+
+Each trial has a folder. `result.json` there is what it gave, or why it failed; a trial whose process was killed
+goes on from its last epoch. KerasTuner itself would end a search after a few failing trials, leave Hyperband
+waiting for a failed one, and go on with a promoted trial from weights whose schedule has ended at zero.
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import keras_tuner
+from keras_tuner.engine import base_tuner
+from keras_tuner.engine import trial as trials
+from tqdm import tqdm
+
+from data_modelling.inference.files import replaced_when_whole
+from data_modelling.tuning.hypermodel import OBJECTIVE, CNNHyperModel
+
+CHANCE = 0.5  # the objective of a trial that failed: what knows nothing has
+FACTOR = 3  # by which Hyperband lengthens trainings, and divides networks, from round to round
+RESULT, FAILURE, SECONDS = "result.json", "failure", "seconds"
+
+
+class Search(base_tuner.BaseTuner):  # type: ignore[misc]  # KerasTuner has no types
+    """One of KerasTuner's oracles over a hypermodel, each trial in its own folder."""
+
+    def run_trial(self, trial: trials.Trial, *_: Any, **__: Any) -> dict[str, float]:
+        """Build and fit a trial's network, from new weights; OBJECTIVE is CHANCE when that fails."""
+        folder = Path(self.get_trial_dir(trial.trial_id))
+        path = folder / RESULT
+        if not path.exists():
+            started = time.monotonic()
+            result = self._tried(trial.hyperparameters, folder) | {SECONDS: time.monotonic() - started}
+            with replaced_when_whole(path) as temporary:
+                temporary.write_text(json.dumps(result, indent=1) + "\n")
+        result = json.loads(path.read_text())
+        tqdm.write(f"{folder.name}: macro AUC {result[OBJECTIVE]:.4f}")
+        return {OBJECTIVE: result[OBJECTIVE]}
+
+    def _tried(self, values: keras_tuner.HyperParameters, folder: Path) -> dict[str, Any]:
+        try:
+            found: dict[str, Any] = self.hypermodel.fit(values, self.hypermodel.build(values), folder)
+        except Exception as error:  # noqa: BLE001 - any: one trial must not end the search; it is told and kept
+            reason = f"{type(error).__name__}: {error}"
+            tqdm.write(f"Trial {folder.name} failed and counts as chance. {reason}")
+            return {OBJECTIVE: CHANCE, FAILURE: reason}
+        return found
+
+
+def search_of(
+    kind: str, hypermodel: CNNHyperModel, folder: Path, trials: int, epochs: int, seed: int
+) -> Search:
+    """A search that is kept in `folder`/`kind` and goes on if it is there already.
+
+    kind: hyperband, random or bayesian. trials: how many networks; Hyperband makes as many as its brackets have. epochs: of
+    the longest training.
+    """
+    objective = keras_tuner.Objective(OBJECTIVE, "max")
+    oracles = keras_tuner.oracles
+    if kind == "hyperband":
+        oracle = oracles.HyperbandOracle(objective, max_epochs=epochs, factor=FACTOR, seed=seed)
+    else:
+        chooses = {"random": oracles.RandomSearchOracle, "bayesian": oracles.BayesianOptimizationOracle}
+        oracle = chooses[kind](objective, max_trials=trials, seed=seed)
+    return Search(oracle, hypermodel, str(folder), kind)
