@@ -1,5 +1,6 @@
 """Two ways of answering for the same photos, compared pair by pair in the same bootstrap resamples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,12 +33,14 @@ def compare(
     return differences(*(intervals.judge(labels, *way, groups) for way in (first, second)))
 
 
-def differences(first: intervals.Judged, second: intervals.Judged) -> dict[str, Difference]:
-    """The paired differences second - first of FIGURES of two ways that were judged on the same photos."""
+def differences(
+    first: intervals.Judged, second: intervals.Judged, names: Sequence[str] = FIGURES
+) -> dict[str, Difference]:
+    """The paired differences second - first of the figures `names`, both judged on the same photos."""
     return {
         name: Difference(
             float(second.whole[name] - first.whole[name]),
             intervals.interval(second.drawn[name] - first.drawn[name]),
         )
-        for name in FIGURES
+        for name in names
     }

@@ -23,7 +23,7 @@ from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
 from data_modelling.rejection.parts import Parts
 from data_modelling.settings import Settings, as_dict
-from data_modelling.training.checkpoint import load
+from data_modelling.training.checkpoint import load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.shortcuts import PAGE
 
@@ -76,7 +76,8 @@ def histories(work: Path) -> dict[str, list[dict[str, float]]]:
     """The history of every network of a run, by the name of its stage; figures with DIGITS decimals."""
     return {
         path.parent.name: [
-            {name: round(value, DIGITS) for name, value in epoch.items()} for epoch in load(path)[0].history
+            {name: round(value, DIGITS) for name, value in epoch.items()}
+            for epoch in load_progress(path).history
         ]
         for path in sorted(work.glob("*/checkpoint.npz"))
     }

@@ -13,10 +13,14 @@ from data_modelling.inference.files import replaced_when_whole
 
 @dataclass
 class Progress:
-    """What is known after `len(history)` epochs; `best` is the index of the best averaged epoch."""
+    """What is known after `len(history)` epochs; `best` is the index of the best averaged epoch.
+
+    cpu_seconds: what they took of the processor, all threads together, which another program's load hardly changes.
+    """
 
     history: list[dict[str, float]] = field(default_factory=list)
     best: int = -1
+    cpu_seconds: float = 0.0
 
 
 def save(path: Path, progress: Progress, groups: dict[str, Sequence[Any]]) -> None:
@@ -30,15 +34,20 @@ def save(path: Path, progress: Progress, groups: dict[str, Sequence[Any]]) -> No
         np.savez(file, progress=json.dumps(vars(progress)), **arrays)
 
 
+def load_progress(path: Path) -> Progress:
+    """The progress alone."""
+    with np.load(path) as saved:
+        return Progress(**json.loads(str(saved["progress"])))
+
+
 def load(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     """Progress and the groups of arrays, in the order in which they were saved."""
     groups: dict[str, list[np.ndarray]] = {}
     with np.load(path) as saved:
-        progress = Progress(**json.loads(str(saved["progress"])))
         for key in saved.files:
             if key != "progress":
                 groups.setdefault(key.rpartition("/")[0], []).append(saved[key])
-    return progress, groups
+    return load_progress(path), groups
 
 
 def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:

@@ -60,6 +60,19 @@ class Development:
     pixels: NDArray[np.uint8]
 
 
+@dataclass(frozen=True)
+class Folds:
+    """The first half of a run: what fold networks say of the photos that they never saw.
+
+    sources: where the rest of the run reads from. left_out: as text.
+    """
+
+    sources: Sources
+    development: Development
+    predictions: pd.DataFrame
+    left_out: list[str]
+
+
 def work_folder(out: Path) -> Path:
     """Where the stages of a run towards the bundle `out` are kept."""
     return out.with_name(f"{out.name}.work")
@@ -73,11 +86,9 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     """
     if out.exists():
         raise InputError(f"{out} exists; choose another --out or move it away.")
-    work = opened(work_folder(out), settings, resume)
-    sources = sources_of(settings, sources, work)
-    development, left_out = development_part(settings, sources, work)
-    folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
-    predictions = as_written(pd.concat(folds))
+    work = work_folder(out)
+    folds = judge_folds(settings, sources, work, resume)
+    sources, development, predictions = folds.sources, folds.development, folds.predictions
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
     _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
     table = development.table
@@ -85,7 +96,19 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
     split_used = split_file(sources.splits, settings.split)
     assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
-    return left_out
+    return folds.left_out
+
+
+def judge_folds(settings: Settings, sources: Sources, work: Path, resume: bool) -> Folds:
+    """Train a run's fold networks in its work folder, and predict the folds that they never saw.
+
+    Raises InputError as `opened` does, and for whatever is wrong with data and split.
+    """
+    opened(work, settings, resume)
+    sources = sources_of(settings, sources, work)
+    development, left_out = development_part(settings, sources, work)
+    folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
+    return Folds(sources, development, as_written(pd.concat(folds)), left_out)
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:

@@ -13,6 +13,7 @@ def test_what_was_saved_comes_back_in_order(tmp_path: Path) -> None:
     arrays = [np.full(2, n, "float32") for n in range(12)]  # more than ten: order is not that of text
     checkpoint.save(tmp_path / "c.npz", progress, {"network": arrays, "best": arrays[:1]})
     again, groups = checkpoint.load(tmp_path / "c.npz")
+    assert checkpoint.load_progress(tmp_path / "c.npz") == again
     assert again == progress
     np.testing.assert_array_equal(groups["network"], arrays)
     np.testing.assert_array_equal(groups["best"], arrays[:1])

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,8 @@ from tqdm import tqdm
 
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training.fit import Run, _optimizer, prior_shift
+from data_modelling.training import checkpoint
+from data_modelling.training.fit import Run, fit, optimizer_of, prior_shift
 from data_modelling.training.pipeline import Examples, predict_logits
 
 SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
@@ -81,6 +83,16 @@ def test_a_run_that_is_saved_and_restored_goes_on_as_the_unbroken_one(
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_processor_time_is_summed_over_interruptions(
+    settings: Settings, part: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = itertools.count(step=5)  # seconds
+    monkeypatch.setattr("data_modelling.training.fit.time.process_time", lambda: next(clock))
+    for epochs in (1, 3):
+        fit(with_training(settings, epochs=epochs), part, part, tmp_path, "")
+    assert checkpoint.load_progress(tmp_path / "checkpoint.npz").cpu_seconds == 15
+
+
 def test_epochs_are_compared_by_the_mean_of_three_and_the_best_weights_kept(
     settings: Settings, part: Examples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -150,8 +162,8 @@ def test_a_frozen_image_branch_stays_as_it_is_and_is_fine_tuned_afterwards(
 
 
 def test_the_learning_rate_after_the_frozen_epochs_is_a_share_of_the_schedule(settings: Settings) -> None:
-    plain = _optimizer(settings.training, steps=10)
-    tuned = _optimizer(with_training(settings, frozen_epochs=2, fine_tuning=0.25).training, steps=10)
+    plain = optimizer_of(settings.training, steps=10)
+    tuned = optimizer_of(with_training(settings, frozen_epochs=2, fine_tuning=0.25).training, steps=10)
     found = []
     for step in (19, 20, 70):
         rates = []

@@ -227,15 +227,15 @@ def test_other_settings_do_not_go_on_with_a_run(tmp_path: Path) -> None:
     work(out).mkdir()
     (work(out) / "settings.json").write_text(json.dumps({"seed": 99}))
     with pytest.raises(InputError, match="other settings"):
-        road._opened(work(out), out, read_settings(SMOKE), resume=True)
+        road.opened(work(out), read_settings(SMOKE), resume=True)
 
 
 def test_a_run_goes_on_with_more_folds_and_another_version(tmp_path: Path) -> None:
     out = tmp_path / "smoke"
     begun = read_settings(SMOKE)
-    road._opened(work(out), out, begun, resume=False)
+    road.opened(work(out), begun, resume=False)
     more = dataclasses.replace(begun, version="9.9", figure_folds=(0, 1, 2, 3, 4))
-    assert road._opened(work(out), out, more, resume=True) == work(out)
+    assert road.opened(work(out), more, resume=True) == work(out)
 
 
 def test_a_run_that_was_started_before_a_setting_existed_is_gone_on_with(tmp_path: Path) -> None:
@@ -244,7 +244,7 @@ def test_a_run_that_was_started_before_a_setting_existed_is_gone_on_with(tmp_pat
     del noted["prepared"], noted["network"]["name"], noted["training"]["frozen_epochs"]
     work(out).mkdir()
     (work(out) / "settings.json").write_text(json.dumps(noted))
-    assert road._opened(work(out), out, settings, resume=True) == work(out)
+    assert road.opened(work(out), settings, resume=True) == work(out)
 
 
 @pytest.mark.parametrize(

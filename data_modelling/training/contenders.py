@@ -1,0 +1,65 @@
+"""Recipes of one split, each trained on the same lesions and asked the same photos, for `compare`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from data_modelling.evaluation.contest import Contender, Cost
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import Settings
+from data_modelling.training.assemble import choices_on
+from data_modelling.training.checkpoint import load_progress
+from data_modelling.training.export import export_onnx
+from data_modelling.training.operations import count_operations
+from data_modelling.training.road import Sources, judge_folds, work_folder
+
+SHARED = ("task", "dataset", "split", "figure_folds", "generated_lesions", "seed")
+
+
+def contend(
+    recipes: Sequence[Settings], sources: Sources, runs: Path, resume: bool
+) -> tuple[list[Contender], list[str]]:
+    """Train each recipe's fold networks in `runs`/<name>.work; also what was left out, as text.
+
+    What is finished there is not made again with `resume`, and `train` goes on with it to a bundle.
+
+    Raises InputError for recipes that cannot be compared, and as `judge_folds` does.
+    """
+    _refuse_unlike(recipes)
+    contenders, left_out = [], []
+    for settings in recipes:
+        work = work_folder(runs / settings.name)
+        folds = judge_folds(settings, sources, work, resume)
+        choices = choices_on(settings, folds.development.table, folds.predictions)
+        contenders.append(Contender(settings, folds.predictions, choices, _cost(settings, work)))
+        left_out += [text for text in folds.left_out if text not in left_out]
+    return contenders, left_out
+
+
+def _refuse_unlike(recipes: Sequence[Settings]) -> None:
+    names = [settings.name for settings in recipes]
+    if len(set(names)) < max(2, len(names)):
+        raise InputError(f"Give at least two recipes of different names, not {', '.join(names)}.")
+    for key in SHARED:
+        values = {getattr(settings, key) for settings in recipes}
+        if len(values) > 1:
+            raise InputError(
+                f"Recipes are compared on the same photos: {key} must be the same in all, not "
+                f"{' and '.join(sorted(map(str, values)))}."
+            )
+
+
+def _cost(settings: Settings, work: Path) -> Cost:
+    stages = [work / f"fold{fold}" for fold in settings.figure_folds]
+    progress = [load_progress(stage / "checkpoint.npz") for stage in stages]
+    saved, exported = (stages[0] / f"network.{ending}" for ending in ("keras", "onnx"))
+    if not exported.exists():
+        export_onnx(saved, exported)
+    return Cost(
+        keras.saving.load_model(saved, compile=False).count_params(),
+        count_operations(exported),
+        float(np.mean([len(one.history) for one in progress])),
+        float(np.mean([one.cpu_seconds for one in progress])) / 60,
+    )
