@@ -1,4 +1,4 @@
-"""From a submission to an answer, at most two photos at a time."""
+"""From a submission to an answer, few photos at a time."""
 
 import base64
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from app.languages import say as _
 from app.problems import from_input_error, problem
 from app.refusals import raise_if_refused
 from app.scores import log_scores
+from app.settings import SLOTS
 from data_modelling.inference.errors import FieldError, PhotoError
 from data_modelling.inference.explanation import HEATMAP
 from data_modelling.inference.photos import Crop, read_photo
 from data_modelling.inference.predictor import Answer
 
-SLOTS = 2  # photos read at once: one may take 40 MB on its way out of the form and 150 MB decoded
-PATIENCE = 5.0  # seconds that a request waits for a slot
+PATIENCE = 5.0  # seconds that a request waits for a slot; in our own server there is always one free
 RETRY_AFTER = 5  # seconds after which a refused request may come back
 PREVIEW_EDGE = 512  # pixels
 PREVIEW_QUALITY = 85  # JPEG quality

@@ -85,8 +85,12 @@ class BoundedBuffer:
             self._held += len(data)
             self._pieces.append(data)
         else:
-            self._turned_away = True
-            self._forget()
+            self.turn_away()
+
+    def turn_away(self) -> None:
+        """Forget what was received: the app will answer that it is busy."""
+        self._turned_away = True
+        self._forget()
 
     def _forget(self) -> None:
         self._pieces.clear()

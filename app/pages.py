@@ -20,7 +20,6 @@ from app.wording import REFUSALS, REGIONS, decided, doubts_of, known, limits_of,
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation import DETAILS, HEATMAP
 from data_modelling.inference.heatmap import Heatmap
-from data_modelling.inference.photos import square_side
 
 blueprint = Blueprint("pages", __name__)
 
@@ -69,12 +68,11 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
     given = analyse(replace(submission, explain=frozenset(explain)))
     assert given.explanation is not None  # nosec B101  # for the type checker
     bundle = predictor.bundle
-    side = square_side(submission.photo, submission.crop)
     return render_template(
         "answer.html",
         answer=given,
         decided=decided(given),
-        limits=limits_of(submission, given, side, predictor.edge, bundle.metrics),
+        limits=limits_of(submission, given, predictor.edge, bundle.metrics),
         sets=sets_of(given, submission.details != Details(), bundle.metrics),
         doubts=doubts_of(given),
         preview=preview(submission),

@@ -1,28 +1,35 @@
-"""waitress, set up so that no body and no answer ever touches the disk."""
+"""waitress, set up so that no body and no answer ever touches the disk, and that it finishes what it has begun."""
+
+from __future__ import annotations
 
 import socket
+import time
 from typing import Any
 
 from flask import Flask
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
-from waitress.server import TcpWSGIServer, create_server
+from waitress.server import TcpWSGIServer
 
 from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
+from app.keeper import BACKLOG
+from app.lanes import Lanes
 from app.settings import MEGABYTE, Settings
-from data_modelling.inference.errors import InputError
 
 SEVERAL_PHOTOS = ("/visit", "/api/v1/visits")  # addresses whose body may be larger than one photo
-THREADS = 8
-CONNECTIONS = 100
+CONNECTIONS = 700  # beyond, the one that has kept us waiting longest is closed for each that comes
 RECEIVED_AT_ONCE = 64 * 1024  # bytes
 IDLE_SECONDS = 60  # after which a connection that sends nothing is closed
+SLOW_SECONDS = 60  # after which a request has to have arrived, or at least
+SLOWEST = 1024  # bytes a second of it
 LARGEST_SWALLOWED = 256 * MEGABYTE  # a body above the app's limit is read and forgotten up to here
 LARGEST_ANSWER = 16 * MEGABYTE  # far above any; from here on waitress would write an answer to disk
-
-
-class ListenError(InputError):
-    """The address and port cannot be listened on."""
+STOP_SECONDS = (
+    20  # that requests which are on their way when the server is to stop have to arrive and be answered
+)
+LINGER_SECONDS = 0.5  # that a connection without a request is kept open then, for one may just be on its way
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
@@ -33,6 +40,7 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 
     def __init__(self, adj: Any, budget: Budget, largest_visit: int) -> None:
         super().__init__(adj)
+        self.begun = time.time()
         self._budget = budget
         self._largest_visit = largest_visit
 
@@ -43,6 +51,12 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
             limit = self._largest_visit if several else self.adj.inbuf_overflow
             self.body_rcv.buf = BoundedBuffer(limit, self._budget)
 
+    def is_too_slow(self, now: float) -> bool:
+        """Whether it has been arriving for long, and slower than any network in use."""
+        age = now - self.begun
+        received = self.header_bytes_received + self.body_bytes_received
+        return age > SLOW_SECONDS and received < age * SLOWEST
+
 
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection with that parser, which lets go of what it has received when it is closed."""
@@ -50,40 +64,104 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     def parser_class(self, adj: Any) -> Parser:
         return Parser(adj, self.server.budget, self.server.largest_visit)
 
+    def service(self) -> None:
+        """Answer one request; the last one of this connection when the server is to stop."""
+        if self.server.stopping and self.requests:
+            self.requests[0].headers["CONNECTION"] = "close"
+        super().service()
+
     def handle_close(self) -> None:
         if self.request is not None:
             self.request.close()
         super().handle_close()
 
+    @property
+    def waiting_since(self) -> float:
+        """Since when it has kept us waiting for a whole request."""
+        return self.request.begun if self.request is not None else float(self.last_activity)
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket on the address; raises ListenError when that is not possible."""
-    try:
-        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
-    except OSError as error:
-        reason = str(error.strerror or error).partition(" (")[0]  # Python adds the address in brackets
-        raise ListenError(
-            f"Cannot listen on {host} port {port} ({reason}); set HOST or PORT to another."
-        ) from error
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing of a request or an answer is under way."""
+        return not (self.requests or self.request or self.total_outbufs_len or self.close_when_flushed)
 
 
-def make_server(app: Flask, settings: Settings) -> TcpWSGIServer:
-    """A server that is bound and waits for run(); its effective_port is the port it got."""
-    options: dict[str, Any] = {
-        "threads": THREADS,
-        "connection_limit": CONNECTIONS,
-        "channel_timeout": IDLE_SECONDS,
-        "recv_bytes": RECEIVED_AT_ONCE,
-        "max_request_body_size": LARGEST_SWALLOWED,
-        "inbuf_overflow": settings.max_body_bytes,
-        "outbuf_overflow": LARGEST_ANSWER,
-        # waitress takes X-Forwarded-* away unless told otherwise; with proxies, the app reads them itself.
-        "clear_untrusted_proxy_headers": settings.trusted_proxies == 0,
-        "ident": None,
-    }
-    server = create_server(app, sockets=[listen(settings.host, settings.port)], **options)
-    server.budget = Budget(IN_FLIGHT)
-    server.largest_visit = settings.max_visit_body_bytes
-    server.channel_class = Channel
-    return server
+class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
+    """Answers on a socket that listens already, until it is told to stop."""
+
+    channel_class = Channel
+
+    def __init__(self, app: Flask, settings: Settings, listener: socket.socket) -> None:
+        adjustments = Adjustments(
+            sockets=[listener],
+            backlog=BACKLOG,
+            connection_limit=CONNECTIONS + 200,  # all of them with requests that wait to be answered: never
+            channel_timeout=IDLE_SECONDS,
+            channel_request_lookahead=1,  # else a client that has gone is noticed only when it is answered
+            recv_bytes=RECEIVED_AT_ONCE,
+            max_request_body_size=LARGEST_SWALLOWED,
+            inbuf_overflow=settings.max_body_bytes,
+            outbuf_overflow=LARGEST_ANSWER,
+            # waitress takes X-Forwarded-* away unless told otherwise; with proxies, the app reads them itself.
+            clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
+            ident=None,
+            asyncore_use_poll=True,  # select knows no more than 1024 files
+        )
+        self.app = app
+        self.budget = Budget(IN_FLIGHT)
+        self.largest_visit = settings.max_visit_body_bytes
+        self.stopping = False
+        super().__init__(
+            app,
+            _sock=listener,
+            dispatcher=Lanes(),
+            adj=adjustments,
+            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
+            bind_socket=False,
+        )
+
+    def stop(self) -> None:
+        """Make run() return once what was begun is answered; may be called by a signal handler or another thread."""
+        if not self.stopping:
+            self.stopping = True
+            self.pull_trigger()
+
+    def run(self) -> None:
+        """Serve until stop(), and then what has begun to arrive."""
+        while not self.stopping:
+            self._turn()
+        wasyncore.dispatcher.close(
+            self
+        )  # the socket alone; whoever connects now is answered by the next server
+        until = time.time() + STOP_SECONDS
+        while self.active_channels and time.time() < until:
+            self._close_idle()
+            self._turn(LINGER_SECONDS / 5)
+        self.task_dispatcher.shutdown()
+        wasyncore.close_all(self._map, ignore_all=True)
+
+    def _turn(self, timeout: float = 1.0) -> None:
+        wasyncore.loop(timeout, use_poll=True, map=self._map, count=1)
+
+    def _close_idle(self) -> None:
+        now = time.time()
+        for channel in list(self.active_channels.values()):
+            if channel.is_idle and now - channel.last_activity > LINGER_SECONDS:
+                channel.handle_close()
+
+    def handle_accept(self) -> None:
+        if len(self.active_channels) >= CONNECTIONS:
+            self._make_room()
+        super().handle_accept()
+
+    def _make_room(self) -> None:
+        """Close the connection that has kept us waiting for a request for the longest time."""
+        waiting = [one for one in self.active_channels.values() if not one.requests]
+        if waiting:
+            min(waiting, key=lambda one: one.waiting_since).handle_close()
+
+    def maintenance(self, now: float) -> None:
+        super().maintenance(now)
+        for channel in self.active_channels.values():
+            if not channel.requests and channel.request is not None and channel.request.is_too_slow(now):
+                channel.will_close = True

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-
-from limits import parse_many
 
 from data_modelling.inference.errors import InputError
 
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # all photos of a visit together, in MB of 1024 x 1024 bytes
 FEWEST_PHOTOS, MOST_PHOTOS = 2, 12  # of a visit
+# Photos read at once, one a core: one may take 40 MB on its way out of the form and 150 MB decoded.
+SLOTS = min(max(os.cpu_count() or 1, 2), 8)
 FORM_OVERHEAD = 64 * 1024  # bytes of a form beside its photo: names, boundaries, the other fields
 
 
@@ -102,6 +103,8 @@ def _whole(smallest: int, largest: int) -> Callable[[str, str], int]:
 def _rate(name: str, text: str) -> str:
     if text.lower() == "off":
         return "off"
+    from limits import parse_many  # here, since the process that keeps the server alive has to stay small
+
     try:
         parse_many(text)
     except ValueError as error:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
-from numpy.typing import NDArray
 
 from app.analysis import photo_as_url, slot
 from app.bundles import current_bundles
@@ -142,25 +141,21 @@ def _receive() -> None:
 def judged(predictor: Predictor, submission: VisitSubmission, with_previews: bool = False) -> Visit:
     """Every photo judged by itself, one after another, and then compared. The caller holds a slot."""
     spots: list[Spot] = []
-    embeddings: dict[int, NDArray[np.float32]] = {}
     for index, (data, site) in enumerate(zip(submission.photos, submission.sites, strict=True), 1):
         try:
             _check_size(data)
             sent = Details(submission.details.age, submission.details.sex, site)
             details = filled(sent, header_details(data))
-            found, embedding = predictor.answer_and_embedding(
-                data, details, dermatoscope=submission.dermatoscope
-            )
+            found = predictor.answer(data, details, dermatoscope=submission.dermatoscope)
             raise_if_refused(found)
             log_scores(found)
-            embeddings[index] = embedding
             preview = photo_as_url(data, PREVIEW_EDGE) if with_previews else None
             spots.append(Spot(index, details.site, found, preview=preview))
         except (PhotoError, FieldError) as error:
             spots.append(Spot(index, site, problem=from_input_error(error)))
         except Problem as error:
             spots.append(Spot(index, site, problem=error))
-    return _compared(predictor, spots, embeddings)
+    return _compared(predictor, spots)
 
 
 def _check_size(data: bytes) -> None:
@@ -169,14 +164,14 @@ def _check_size(data: bytes) -> None:
         raise too_large(largest // MEGABYTE)
 
 
-def _compared(predictor: Predictor, spots: list[Spot], embeddings: dict[int, NDArray[np.float32]]) -> Visit:
+def _compared(predictor: Predictor, spots: list[Spot]) -> Visit:
     """Ranked by the cancer probability, those of the same one in the order in which they were sent."""
     good = [spot for spot in spots if spot.answer is not None]
     ratio = predictor.odd_ratio
     can_compare = ratio is not None and len(good) >= FEWEST
     odd = None
     if can_compare:
-        vectors = np.stack([embeddings[spot.index] for spot in good])
+        vectors = np.stack([spot.answer.embedding for spot in good if spot.answer])
         measured = dict(zip((spot.index for spot in good), oddity(vectors), strict=True))
         good = [
             Spot(

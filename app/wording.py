@@ -196,12 +196,10 @@ def points(probability: float, before: float) -> str:
     return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
 
 
-def limits_of(
-    submission: Submission, answer: Answer, side: int, edge: int, metrics: Mapping[str, Any]
-) -> list[str]:
+def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mapping[str, Any]) -> list[str]:
     """What limits this very answer, in the order in which it is said.
 
-    side: of the analysed square, in pixels of the photo. edge: what the model looks at. metrics: of the bundle.
+    edge: pixels of what the model looks at. metrics: of the bundle.
     """
     found = []
     for code, caution in CAUTIONS.items():
@@ -210,8 +208,8 @@ def limits_of(
             found.append(f"{seen}{_(caution)}{_measured(code, metrics)}")
     if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
         found.append(_(DERMATOSCOPE_NOT_KNOWN))
-    if side < edge:
-        found.append(_(FEW_PIXELS, side=side, edge=edge))
+    if answer.side < edge:
+        found.append(_(FEW_PIXELS, side=answer.side, edge=edge))
     return found
 
 

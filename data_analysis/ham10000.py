@@ -37,7 +37,7 @@ from data_analysis.telling import findings, show, table, tell
 from data_modelling.datasets import ham10000
 from data_modelling.inference import diagnoses
 from data_modelling.settings import read_settings
-from data_modelling.training.balance import shown_shares
+from data_modelling.training.shares import shown_shares
 
 settings = read_settings(Path("../data_modelling/configs/ham10000.toml"))
 photos = profiles.read("ham10000")

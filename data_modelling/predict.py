@@ -1,6 +1,9 @@
 """A folder of photos to a csv of probabilities; runs with the app's requirements alone.
 
 python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
+
+A run that was stopped is picked up by the same command. `--shard 1/2 --out p1.csv` and `--shard 2/2 --out p2.csv`, on
+two machines, give the halves of p.csv.
 """
 
 import argparse
@@ -22,6 +25,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, required=True, help="folder of photos (not recursive)")
     parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site")
     parser.add_argument("--out", type=Path, required=True, help="csv to write")
+    parser.add_argument(
+        "--shard",
+        type=_shard,
+        default=(1, 1),
+        metavar="K/N",
+        help="only the Kth of N parts of the photos, in a row",
+    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
@@ -34,10 +44,17 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if photos.other:
             print(f"{len(photos.other)} other files left alone: {', '.join(photos.other)}", file=sys.stderr)
-        failed = predict_folder(predictor, photos, details, options.out)
+        failed = predict_folder(predictor, photos.shard(*options.shard), details, options.out)
         return [f"{stem}: {reason}" for stem, reason in failed]
 
-    return run(command)
+    return run(command, stopped="Stopped; the same command goes on from here.")
+
+
+def _shard(text: str) -> tuple[int, int]:
+    number, slash, count = text.partition("/")
+    if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
+        raise argparse.ArgumentTypeError(f"must be K/N with K from 1 to N, as 1/2, not {text!r}")
+    return int(number), int(count)
 
 
 def _some(names: list[str], shown: int = 10) -> str:

@@ -1,8 +1,10 @@
-"""The real app in a process of its own, on a free port of this machine, for tests and screenshots."""
+"""The real app in processes of its own, on a free port of this machine, for tests, benchmarks and screenshots."""
 
 import os
+import re
 import subprocess  # nosec B404  # to start the app
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,15 +14,26 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 10
+SERVER = re.compile(r"the server is process (\d+)")
 
 
 @dataclass(frozen=True)
 class Served:
-    """url: without a slash at the end. log: what the server writes, whole once it has stopped."""
+    """url: without a slash at the end. log: what the app writes, whole once it has stopped. process: the keeper's."""
 
     url: str
     log: Path
     process: subprocess.Popen[str]
+
+    @property
+    def server(self) -> int:
+        """The id of the process that answers now, or did until just now, as the log tells."""
+        until = time.monotonic() + STOP_SECONDS
+        while not (found := SERVER.findall(self.log.read_text())):
+            if time.monotonic() > until:
+                raise RuntimeError(f"the app does not tell its process: {self.log.read_text()}")
+            time.sleep(0.02)
+        return int(found[-1])
 
 
 @contextmanager

@@ -56,9 +56,9 @@ def judged(predictor: Predictor, lesions: pd.DataFrame) -> tuple[Floats, Floats]
     """Cancer probability (N,) and embedding (N, D) of each photo, without any detail."""
     scores, vectors = [], []
     for path in tqdm(lesions["path"], desc="photos", disable=None):
-        answer, vector = predictor.answer_and_embedding(Path(path).read_bytes(), Details())
+        answer = predictor.answer(Path(path).read_bytes(), Details())
         scores.append(answer.cancer_probability)
-        vectors.append(vector)
+        vectors.append(answer.embedding)
     return np.array(scores), np.array(vectors, np.float64)
 
 

@@ -20,9 +20,9 @@ from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.rejection.foreign_test import TABLE as FOREIGN
 from data_modelling.rejection.foreign_test import foreign_figures, read_table
-from data_modelling.rejection.gate import SCORES, gate_figures, read_scores
+from data_modelling.rejection.gate_scores import SCORES, gate_figures, read_scores
 from data_modelling.rejection.origin import origin_figures
-from data_modelling.rejection.parts import SEVERITY
+from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.rejection.severity import severity_figures
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"

@@ -1,30 +1,34 @@
 """A folder of photos to csv files: one answer a photo, sorted, in constant memory."""
 
+from __future__ import annotations
+
 import csv
+import hashlib
+import json
+import math
 import os
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from data_modelling.inference.details import Details, filled, parse_details
 from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.photos import ENDINGS
 from data_modelling.inference.predictor import DIGITS, Answer, Predictor
+from data_modelling.inference.results import results
 from data_modelling.inference.sets import LEVELS
 
 ANSWER_COLUMNS = ["image", "class", "status", "reasons", *(f"set{level}" for level in LEVELS), "nearness"]
 DETAIL_COLUMNS = ("image", "age", "sex", "site")
 AHEAD = 4  # photos in flight a core: enough to keep the cores busy, few enough to need no memory
-SHOWN_EVERY = 200  # photos between two lines of progress
-
-WriteRow = Callable[[Iterable[str]], object]
+SHOWN_EVERY = 0.5  # seconds between two drawings of the bar
+BAR = 30  # characters
 
 
 @dataclass(frozen=True)
@@ -33,6 +37,12 @@ class Photos:
 
     paths: dict[str, Path]
     other: tuple[str, ...]
+
+    def shard(self, number: int, count: int) -> Photos:
+        """The `number`th (from 1) of `count` parts in a row, as equal as can be; all together are the whole."""
+        total = len(self.paths)
+        part = islice(self.paths.items(), total * (number - 1) // count, total * number // count)
+        return Photos(dict(part), self.other)
 
 
 def photos_in(folder: Path) -> Photos:
@@ -104,22 +114,41 @@ def predict_folder(
     """Write `out` and, beside it, `.answers.csv` and `.errors.csv`; returns the photos that do not decode.
 
     details: by stem; what they leave out is taken from the header of a DICOM file, else it is not known. The files
-    appear when all photos are done. Raises InputError when one of them cannot be written.
+    appear when all photos are done; a run that was stopped is picked up where it was, if bundle, photos and details
+    are still the same. Raises InputError when a file cannot be written.
     """
     codes = [diagnosis.code for diagnosis in predictor.diagnoses]
-    failed = []
-    with ExitStack() as files:
-        write_row = files.enter_context(_csv_file(out, ["image", *codes]))
-        write_answer = files.enter_context(_csv_file(beside(out, "answers"), ANSWER_COLUMNS))
-        write_error = files.enter_context(_csv_file(beside(out, "errors"), ["image", "reason"]))
-        for stem, result in _answers(predictor, photos, details):
-            if isinstance(result, PhotoError):
-                failed.append((stem, str(result)))
-                write_error([stem, f"{result.code}: {result}"])
-            else:
-                write_row([stem, *(f"{result.probabilities[code]:.{DIGITS}f}" for code in codes)])
-                write_answer([stem, *_cells(result)])
-    return failed
+    targets = {"rows": out, "answers": beside(out, "answers"), "errors": beside(out, "errors")}
+    columns = {"rows": ["image", *codes], "answers": ANSWER_COLUMNS, "errors": ["image", "reason"]}
+    with results(targets, columns, _identity(predictor, photos, details)) as written:
+        shown = Progress(len(photos.paths), written.done)
+        left = islice(photos.paths.items(), written.done, None)
+        for stem, result in _answers(predictor, left, details):
+            written.write(_rows(stem, result, codes))
+            shown.show(written.done)
+        shown.end()
+        return [(row["image"], row["reason"].partition(": ")[2]) for row in written.rows("errors")]
+
+
+def _identity(predictor: Predictor, photos: Photos, details: dict[str, Details]) -> str:
+    """A hash of all that the rows depend on."""
+    found = hashlib.sha256(json.dumps(predictor.bundle.sums, sort_keys=True).encode())
+    for stem, path in photos.paths.items():
+        try:
+            facts = path.stat()
+            state = f"{facts.st_size} {facts.st_mtime_ns}"
+        except OSError:  # it has gone meanwhile, which its row will tell
+            state = "gone"
+        found.update(f"{path.name!a} {state} {details.get(stem)}\n".encode())
+    return found.hexdigest()
+
+
+def _rows(stem: str, result: Answer | PhotoError, codes: list[str]) -> dict[str, list[str]]:
+    """What is written of a photo, by kind."""
+    if isinstance(result, PhotoError):
+        return {"errors": [stem, f"{result.code}: {result}"]}
+    probabilities = [f"{result.probabilities[code]:.{DIGITS}f}" for code in codes]
+    return {"rows": [stem, *probabilities], "answers": [stem, *_cells(result)]}
 
 
 def _cells(answer: Answer) -> list[str]:
@@ -134,13 +163,13 @@ def beside(out: Path, kind: str) -> Path:
 
 
 def _answers(
-    predictor: Predictor, photos: Photos, details: dict[str, Details]
+    predictor: Predictor, photos: Iterable[tuple[str, Path]], details: dict[str, Details]
 ) -> Iterator[tuple[str, Answer | PhotoError]]:
     """Answers in order, computed on all cores with few photos in flight."""
     cores = os.cpu_count() or 1
     waiting: deque[tuple[str, Future[Answer | PhotoError]]] = deque()
     with ThreadPoolExecutor(cores) as pool:
-        for stem, path in _with_progress(photos.paths):
+        for stem, path in photos:
             waiting.append((stem, pool.submit(_answer, predictor, path, details.get(stem, Details()))))
             if len(waiting) >= cores * AHEAD:
                 first, future = waiting.popleft()
@@ -160,32 +189,38 @@ def _answer(predictor: Predictor, path: Path, details: Details) -> Answer | Phot
         return PhotoError("photo_unreadable", f"{path} cannot be read: {error.strerror}.")
 
 
-@contextmanager
-def _csv_file(path: Path, header: list[str]) -> Iterator[WriteRow]:
-    """A function that writes rows to a file, which appears when the block ends well."""
-    if path.is_dir():
-        raise InputError(f"{path} cannot be written: it is a folder.")
-    with ExitStack() as files:
-        try:
-            temporary = files.enter_context(replaced_when_whole(path))
-            # A file name that is no UTF-8 is written with its bytes escaped.
-            file = files.enter_context(
-                temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace")
+class Progress:
+    """A bar on standard error, where that is a terminal, with the time left. begun: done before this run."""
+
+    def __init__(self, total: int, begun: int) -> None:
+        self._total = total
+        self._begun = begun
+        self._started = time.monotonic()
+        self._next = self._started + SHOWN_EVERY if sys.stderr.isatty() else math.inf
+        self._was_shown = False
+
+    def show(self, done: int) -> None:
+        """Draw it again, if it is time."""
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + SHOWN_EVERY
+            self._was_shown = True
+            print(
+                f"\r{bar(done, self._total, self._begun, now - self._started)}",
+                end="",
+                file=sys.stderr,
+                flush=True,
             )
-        except OSError as error:
-            raise InputError(f"{path} cannot be written: {error.strerror}.") from error
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        yield writer.writerow
+
+    def end(self) -> None:
+        """Leave the line."""
+        if self._was_shown:
+            print(file=sys.stderr)
 
 
-def _with_progress(photos: dict[str, Path]) -> Iterator[tuple[str, Path]]:
-    """The photos, with a line on standard error that counts them and tells the time left."""
-    start, total, shown = time.monotonic(), len(photos), sys.stderr.isatty()
-    for done, item in enumerate(photos.items()):
-        if shown and done and done % SHOWN_EVERY == 0:
-            left = (time.monotonic() - start) / done * (total - done)
-            print(f"\r{done:,} of {total:,} photos, {left:.0f} s left ", end="", file=sys.stderr, flush=True)
-        yield item
-    if shown and total > SHOWN_EVERY:
-        print(file=sys.stderr)
+def bar(done: int, total: int, begun: int, seconds: float) -> str:
+    """The bar of a run that took so many seconds from `begun` photos to `done`."""
+    filled_part = BAR * done // total
+    left = round(seconds / (done - begun) * (total - done))
+    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
+    return f"[{'#' * filled_part}{'-' * (BAR - filled_part)}] {done:,} of {total:,} photos, {clock} left "

@@ -95,18 +95,28 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     photo_frames (a DICOM file of several), photo_broken (does not decode), and FieldError for a crop that leaves
     the photo.
     """
+    return read_square(data, edge, crop)[0]
+
+
+def read_square(data: bytes, edge: int, crop: Crop | None = None) -> tuple[NDArray[np.uint8], int]:
+    """What read_photo and square_side return, of one look at the file."""
     image = _open(data)
+    side = _side(image, crop)
     shrink = _draft_shrink(image, edge, crop)
     try:
         upright, size = _decode_upright(image, shrink)
     except BROKEN as error:
         raise _broken() from error
-    return _square(upright, edge, [pixels / shrink for pixels in _box(size, crop)])
+    return _square(upright, edge, [pixels / shrink for pixels in _box(size, crop)]), round(side)
 
 
 def square_side(data: bytes, crop: Crop | None = None) -> int:
     """The edge of the square that is cropped from a photo, in the photo's own pixels; raises as read_photo does."""
-    return round(min(_open(data).size) * (crop.size if crop else 1))
+    return round(_side(_open(data), crop))
+
+
+def _side(image: Image.Image, crop: Crop | None) -> float:
+    return min(image.size) * (crop.size if crop else 1)
 
 
 def _open(data: bytes) -> Image.Image:
@@ -194,7 +204,7 @@ def _draft_shrink(image: Image.Image, edge: int, crop: Crop | None) -> int:
     """By how much the photo is to be shrunk in decoding: 1, and for a JPEG up to 8."""
     if image.format not in {"JPEG", "MPO"}:
         return 1
-    side = min(image.size) * (crop.size if crop else 1)
+    side = _side(image, crop)
     return next((shrink for shrink in (8, 4, 2) if side >= 2 * edge * shrink), 1)
 
 

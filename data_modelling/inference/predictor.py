@@ -1,7 +1,7 @@
 """The predictor: photo bytes and patient details in, a calibrated answer out."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +15,14 @@ from data_modelling.inference.diagnoses import TASKS, Flag
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
 from data_modelling.inference.heatmap import Head, make_heatmap
-from data_modelling.inference.photos import Crop, read_photo, square_side
+from data_modelling.inference.photos import Crop, read_square
 from data_modelling.inference.rarity import Rarity
 from data_modelling.inference.runtime import onnxruntime
 from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
+NO_EMBEDDING = np.zeros(0, np.float32)
 REFUSED = "refused"  # the photo cannot be used: page and API answer 422, without probabilities
 # Reasons for a status; those for doubt are in checks, sets and rarity.
 CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
@@ -50,6 +51,8 @@ class Answer:
     decision: the code of the decided class. reasons: codes that explain the status, or refuse the photo.
     classes: all classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to
     those that the model learned from (see gate). explanation: what was asked for of it; None when nothing was.
+    side: of the square that was judged, in pixels of the photo. embedding: the network's, (C,), for comparing photos
+    of one patient.
     """
 
     status: str
@@ -63,6 +66,8 @@ class Answer:
     sets: Sets
     nearness: float
     explanation: Explanation | None = None
+    side: int = 0
+    embedding: NDArray[np.float32] = field(default_factory=lambda: NO_EMBEDDING, compare=False, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """The API's answer."""
@@ -125,26 +130,30 @@ class Predictor:
         through one; False counts as a phone photo. explain: any of explanation.EXPLANATIONS; a heat map that
         the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
         """
-        return self.answer_and_embedding(data, details, crop, dermatoscope, explain)[0]
-
-    def answer_and_embedding(
-        self,
-        data: bytes,
-        details: Details = Details(),  # noqa: B008 - frozen
-        crop: Crop | None = None,
-        dermatoscope: bool | None = None,
-        explain: Collection[str] = (),
-    ) -> tuple[Answer, NDArray[np.float32]]:
-        """The same as `answer`, and the network's embedding (C,), for comparing photos of one patient."""
-        photo = read_photo(data, self.edge, crop)
-        logits, embedding = self._run(("logits", "embedding"), photo, details)
-        findings = self._checks.of(photo, square_side(data, crop), embedding[0])
+        photo, side = read_square(data, self.edge, crop)
+        head = self._head if HEATMAP in explain else None
+        outputs = (
+            "logits",
+            "embedding",
+            *(("feature_map",) if head else ()),
+        )  # of one run, whatever is asked for
+        logits, embedding, *feature_map = self._run(outputs, photo, details)
+        findings = self._checks.of(photo, side, embedding[0])
         judged = self._judge(logits, details)
         status, reasons = self._status(judged, findings, details, dermatoscope)
-        answer = replace(judged, status=status, reasons=reasons, nearness=round(findings.nearness, DIGITS))
-        if explain and status != REFUSED:
-            answer = replace(answer, explanation=self._explained(photo, details, answer, explain))
-        return answer, embedding[0]
+        answer = replace(
+            judged,
+            status=status,
+            reasons=reasons,
+            nearness=round(findings.nearness, DIGITS),
+            side=side,
+            embedding=embedding[0],
+        )
+        if not explain or status == REFUSED:
+            return answer
+        heatmap = make_heatmap(head, answer.probabilities, feature_map[0][0], photo) if head else None
+        effect = self._effect(photo, details, answer) if DETAILS in explain else None
+        return replace(answer, explanation=Explanation(heatmap, effect))
 
     @property
     def odd_ratio(self) -> float | None:
@@ -173,21 +182,12 @@ class Predictor:
         inputs = {"photo": photo[None].astype(np.float32), "details": encode(details)[None]}
         return [np.asarray(output) for output in self._session.run(outputs, inputs)]
 
-    def _explained(
-        self, photo: NDArray[np.uint8], details: Details, answer: Answer, explain: Collection[str]
-    ) -> Explanation:
-        """What was asked for. The network runs once more for each: to keep all outputs of every answer
-        would cost each of them more than a second run costs the few.
-        """
-        heatmap = None
-        if HEATMAP in explain and self._head is not None:
-            feature_map = self._run(("feature_map",), photo, details)[0][0]
-            heatmap = make_heatmap(self._head, answer.probabilities, feature_map, photo)
-        effect = None
-        if DETAILS in explain:
-            without = self._judge(self.logits(photo, Details()), Details())
-            effect = DetailsEffect.between(answer, without, given=details != Details())
-        return Explanation(heatmap, effect)
+    def _effect(self, photo: NDArray[np.uint8], details: Details, answer: Answer) -> DetailsEffect:
+        """What the details changed: the network runs once more without them, if there were any."""
+        if details == Details():
+            return DetailsEffect.between(answer, answer, given=False)
+        without = self._judge(self.logits(photo, Details()), Details())
+        return DetailsEffect.between(answer, without, given=True)
 
     def _judge(self, logits: NDArray[np.float32], details: Details) -> Answer:
         """What the logits (1, classes) say; status, reasons and nearness are still to be filled in."""

@@ -15,12 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.datasets.splits import stopping_part
-from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.gate import FILE, METHOD, Gate, Whitened, rooted
 from data_modelling.inference.looks import looks
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers of saved networks
-from data_modelling.rejection.counts import share
+from data_modelling.rejection.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
 from data_modelling.training.pipeline import examples, predict_output
 
@@ -31,9 +30,6 @@ SHRINKAGE = {"embedding": 0.05, "looks": 0.03}  # towards equal variances; .01 t
 LEAST_SPREAD = 1e-3  # of a distance's logarithm
 QUANTILES = 101  # of the stopping photos' distances
 DIGITS = 6  # of numbers in metadata.json
-SCORE_DIGITS = 3  # of a distance in gate.csv
-SCORES = "gate.csv"  # in the bundle's predictions
-COLUMNS = ("image_id", "fold", "distance", "refused")
 Floats = NDArray[np.float32]
 
 
@@ -151,40 +147,6 @@ def gate_scores(part: GatePart, image_ids: pd.Series, fold: str, measured: Measu
     refused = [int(gate.foreign(distance)) for distance in distances]
     rows = {"image_id": image_ids.to_numpy(), "fold": fold, "distance": distances, "refused": refused}
     return pd.DataFrame(rows)
-
-
-def write_scores(folder: Path, scores: pd.DataFrame) -> None:
-    """Write predictions/gate.csv of the bundle in `folder`, sorted by image_id."""
-    with replaced_when_whole(folder / "predictions" / SCORES) as temporary:
-        scores.sort_values("image_id").to_csv(
-            temporary,
-            columns=list(COLUMNS),
-            index=False,
-            float_format=f"%.{SCORE_DIGITS}f",
-            lineterminator="\n",
-        )
-
-
-def read_scores(folder: Path) -> pd.DataFrame:
-    """predictions/gate.csv as written; InputError when it is absent or lacks a column."""
-    path = folder / "predictions" / SCORES
-    try:
-        scores = pd.read_csv(path, dtype={"image_id": str, "fold": str})
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is not there; restore the bundle.") from error
-    if missing := [column for column in COLUMNS if column not in scores]:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return scores
-
-
-def gate_figures(scores: pd.DataFrame) -> dict[str, Any]:
-    """Lesion photos refused as foreign, out-of-fold: all, and each fold by its own gate."""
-    folds = {str(fold): _share(rows) for fold, rows in scores.groupby("fold")}
-    return _share(scores) | {"folds": folds}
-
-
-def _share(scores: pd.DataFrame) -> dict[str, Any]:
-    return share(int(scores["refused"].sum()), len(scores))
 
 
 def part_of_network(

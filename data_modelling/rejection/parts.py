@@ -24,12 +24,15 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.sets import PHOTO
 from data_modelling.rejection import conformal, operating_point
-from data_modelling.rejection.gate import SCORES, make_gate, write_gate, write_scores
+from data_modelling.rejection.gate import make_gate, write_gate
+from data_modelling.rejection.gate_scores import SCORES, write_scores
 from data_modelling.rejection.quality import fit_quality
 from data_modelling.rejection.reference import reference
+from data_modelling.rejection.severity import FILE as SEVERITY
+from data_modelling.rejection.severity import write_severity
 from data_modelling.settings import Settings
 
-SEVERITY, MEASURES = "severity.csv", "measures.csv"
+MEASURES = "measures.csv"
 PREDICTIONS = "predictions"  # the folder in a bundle
 
 
@@ -106,7 +109,7 @@ def _fit_quality(
     networks = {fold: folder.parent / f"fold{fold}" / "network.keras" for fold in settings.figure_folds}
     part = fit_quality(settings, table, pixels, networks, choices.temperature, choices.decision_prior)
     (folder / "metadata.json").write_text(json.dumps(part.metadata))
-    part.severity.to_csv(folder / SEVERITY, index=False, lineterminator="\n")
+    write_severity(folder / SEVERITY, part.severity)
     part.unchanged.to_csv(folder / MEASURES, index=False, lineterminator="\n")
 
 

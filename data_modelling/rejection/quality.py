@@ -35,16 +35,16 @@ from data_modelling.inference.photos import read_photo, square_side
 from data_modelling.inference.quality import CHECKS, Check, Checks, Limits, Measures, measure
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers
 from data_modelling.rejection.degradation import KINDS, as_png
+from data_modelling.rejection.severity import CLEAN, WARN_BELOW
 from data_modelling.settings import Settings
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 Decide = Callable[[NDArray[np.float32]], Labels]
 
-CLEAN = "clean"  # the kind of an unchanged photo
 PER_CLASS = 120  # photos of a class that are made worse, at most
 BATCH = 64  # photos that a network judges together
-WARN_BELOW, REFUSE_BELOW = 0.9, 0.7  # of the unchanged photos' balanced accuracy
+REFUSE_BELOW = 0.7  # of the unchanged photos' balanced accuracy
 ONLY_REFUSED = ("contrast",)  # no code warns of it, so that it refuses where others warn
 MARGIN = 0.03  # by which thresholds are chosen earlier, since a step's accuracy is known from few photos
 CAUGHT = 0.8  # share of a step's photos that its threshold is to take in

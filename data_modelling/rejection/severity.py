@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 from data_modelling.evaluation.style import BLUE, GREY, ORANGE
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.rejection.degradation import KINDS
-from data_modelling.rejection.quality import CLEAN, WARN_BELOW
 
 Floats = NDArray[np.float64]
 
+FILE = "severity.csv"  # in the bundle's predictions
+CLEAN = "clean"  # the kind of an unchanged photo
+WARN_BELOW = 0.9  # of the unchanged photos' balanced accuracy: worse photos must be caught
 DRAWS, SEED = 2000, 95  # of the interval
 BOUNDS = (2.5, 97.5)  # per cent
 DIGITS = 6  # of every figure

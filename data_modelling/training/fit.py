@@ -18,10 +18,10 @@ from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, TrainingSettings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
-from data_modelling.training.balance import actual_shares, shown_shares
 from data_modelling.training.checkpoint import Progress
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
+from data_modelling.training.shares import actual_shares, shown_shares
 
 SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 
@@ -48,7 +48,7 @@ class Run:
         self.network = Augmented(network)
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
-        self.optimizer = _optimizer(settings.training, self.steps)
+        self.optimizer = optimizer_of(settings.training, self.steps)
         self.optimizer.build(network.trainable_variables)  # all of them, before any is frozen
         self._freeze(settings.training.frozen_epochs > 0)
         self.best_weights = self.averaged.get_weights()
@@ -64,10 +64,15 @@ class Run:
         losses = []
         batches = training_batches(self.training, self.settings, epoch)
         for step, (batch, target, weights) in enumerate(batches):
-            losses.append(float(self.network.train_on_batch(batch, target, weights)))
-            self._average(epoch * self.steps + step)
+            losses.append(self.train_batch(batch, target, weights, epoch * self.steps + step))
             bar.update()
         return float(np.mean(losses))
+
+    def train_batch(self, batch: dict[str, Any], target: Any, weights: Any, step: int) -> float:
+        """One step of the optimiser and of the average, the `step`th of all; the batch's loss."""
+        loss = float(self.network.train_on_batch(batch, target, weights))
+        self._average(step)
+        return loss
 
     def judge_epoch(self, loss: float) -> None:
         """Add the epoch to the history and keep the averaged weights if they are the best so far."""
@@ -206,7 +211,8 @@ class FineTuning(keras.optimizers.schedules.LearningRateSchedule):
         return {"schedule": self.schedule, "step": self.step, "factor": self.factor}
 
 
-def _optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+def optimizer_of(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+    """AdamW with warm-up and cosine over epochs of so many steps; no weight decay on biases and norms."""
     warmup = round(training.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=training.learning_rate / 100,

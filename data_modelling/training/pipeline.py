@@ -13,7 +13,8 @@ from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
 from data_modelling.training import draws
-from data_modelling.training.balance import epoch_rows, weights_a_class
+from data_modelling.training.balance import epoch_rows
+from data_modelling.training.shares import weights_a_class
 
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 

@@ -108,7 +108,7 @@ def strace_runs() -> bool:
 
 def peak_megabytes(running: Served) -> float:
     """The largest resident memory that the server ever had."""
-    status = Path(f"/proc/{running.process.pid}/status")
+    status = Path(f"/proc/{running.server}/status")
     if not status.exists():
         pytest.skip("there is no /proc here")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())

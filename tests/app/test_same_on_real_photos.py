@@ -34,7 +34,7 @@ def good_and_bad(root: Path) -> dict[str, bytes]:
     found = {path.stem: path.read_bytes() for path in lesions}
     photo = Image.open(lesions[0]).convert("RGB")
     found |= {
-        "blurred": as_jpeg(photo.filter(ImageFilter.GaussianBlur(12))),
+        "blurred": as_jpeg(photo.filter(ImageFilter.GaussianBlur(24))),
         "dark": as_jpeg(ImageEnhance.Brightness(photo).enhance(0.15)),
         "blank": as_jpeg(Image.new("RGB", (256, 256), "#caa090")),
         "board": as_jpeg(Image.effect_noise((256, 256), 90).convert("RGB")),

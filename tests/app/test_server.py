@@ -14,6 +14,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import encode_multipart
 
 from app import __main__ as command
+from app import keeper
 from app.settings import MEGABYTE
 from tests.app.conftest import form, photo
 from tools.serving import ROOT, served
@@ -159,15 +160,9 @@ def test_ctrl_c_ends_with_130(bundles, tmp_path):
     assert "Traceback" not in (tmp_path / "log").read_text()
 
 
-def test_public_host_is_warned_about(monkeypatch, caplog, bundles):
-    class Server:
-        effective_port = 1
-
-        def run(self):
-            """Ends at once, as after Ctrl-C."""
-
-    monkeypatch.setattr(command, "make_server", lambda _app, _settings: Server())
-    monkeypatch.setenv("BUNDLES", str(bundles))
+def test_public_host_is_warned_about(monkeypatch, caplog):
+    monkeypatch.setattr(keeper.Keeper, "run", lambda _self: 130)  # ends at once, as after Ctrl-C
     monkeypatch.setenv("HOST", "0.0.0.0")
+    monkeypatch.setenv("PORT", "0")
     assert command.main() == 130
     assert "without TLS" in caplog.text

@@ -40,7 +40,7 @@ def test_little_evidence_is_said():
 
 
 def answer_with(*reasons):
-    return SimpleNamespace(reasons=reasons)
+    return SimpleNamespace(reasons=reasons, side=500)
 
 
 ELSEWHERE = {
@@ -63,19 +63,19 @@ ELSEWHERE = {
 )
 def test_a_phone_photo_is_answered_with_what_was_measured_on_phone_photos(dermatoscope, begins):
     submission = Submission(b"", Details(), dermatoscope=dermatoscope)
-    (said,) = limits_of(submission, answer_with("phone_photo"), 500, 112, ELSEWHERE)
+    (said,) = limits_of(submission, answer_with("phone_photo"), 112, ELSEWHERE)
     assert said.startswith(begins)
     assert "On 476 phone photos (PAD-UFES-20)" in said
     assert f"in 71{SPACE}% of all pairs (66{SPACE}% to 76{SPACE}%;" in said
     assert f"80{SPACE}% sure on average" in said
-    (said,) = limits_of(submission, answer_with("phone_photo"), 500, 112, {})
+    (said,) = limits_of(submission, answer_with("phone_photo"), 112, {})
     assert said.endswith(NOT_MEASURED)
 
 
 def test_a_rare_age_is_said_before_all_else():
     submission = Submission(b"", Details(age=3), dermatoscope=True)
     first, second, third = limits_of(
-        submission, answer_with("wide_set", "unlike_training", "age_rare", "hair"), 500, 112, ELSEWHERE
+        submission, answer_with("wide_set", "unlike_training", "age_rare", "hair"), 112, ELSEWHERE
     )
     assert "people of this age" in first
     assert "unlike those that the model learned from" in second

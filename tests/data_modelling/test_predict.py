@@ -1,4 +1,6 @@
 import csv
+import fcntl
+import json
 import os
 import signal
 import subprocess
@@ -213,20 +215,82 @@ def process(root, *start):
     return [sys.executable, *(start or ("-m", "data_modelling.predict")), *command(root)]
 
 
-def test_ctrl_c_leaves_no_half_written_file(root):
-    for i in range(5000):
+@pytest.fixture
+def many(root):
+    """With 600 photos more, and what a run that nobody stops makes of them."""
+    for i in range(600):
         (root / "images" / f"{i}.jpg").hardlink_to(root / "images" / "b.JPG")
+    assert main(command(root)) == 0
+    return root, [(root / name).read_bytes() for name in NAMES]
+
+
+NAMES = ("p.csv", "p.answers.csv", "p.errors.csv")
+
+
+OFTEN = """
+import sys
+from data_modelling.inference import results
+from data_modelling.predict import main
+
+results.NOTE_SECONDS = 0.02
+sys.exit(main())
+"""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGKILL, -9)])
+def test_a_stopped_run_leaves_no_half_written_file_and_goes_on(many, number, status):
+    root, expected = many
+    for name in NAMES:
+        (root / name).unlink()
     before = sorted(path.name for path in root.iterdir())
-    with subprocess.Popen(process(root), cwd=PROJECT, stderr=subprocess.PIPE, text=True) as running:
-        while not any(path.suffix == ".tmp" for path in root.iterdir()):
+    start = process(root, "-c", OFTEN)
+    with subprocess.Popen(start, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as running:
+        while (
+            not (notes := root / "p.work" / "note.json").exists()
+            or json.loads(notes.read_text())["photos"] == 0
+        ):
             assert running.poll() is None
             time.sleep(0.01)
-        running.send_signal(signal.SIGINT)
+        running.send_signal(number)
         _, error = running.communicate(timeout=30)
-    assert running.returncode == 130
-    assert "Stopped" in error
+    assert running.returncode == status
     assert "Traceback" not in error
-    assert sorted(path.name for path in root.iterdir()) == before
+    assert ("goes on from here" in error) is (number == signal.SIGINT)
+    assert sorted(path.name for path in root.iterdir()) == sorted([*before, "p.work"])
+    assert main(command(root)) == 0
+    assert [(root / name).read_bytes() for name in NAMES] == expected
+    assert sorted(path.name for path in root.iterdir()) == sorted([*before, *NAMES])
+
+
+def test_two_shards_together_are_one_run(root):
+    (root / "images" / "c.png").write_bytes(b"no photo")
+    (root / "details.csv").write_text("image,age,sex,site\na,80,,\nd,20,,\n")
+    options = ["--details", f"{root / 'details.csv'}"]
+    assert main(command(root, *options)) == 3
+    whole = [rows(root / name) for name in NAMES]
+    for shard in ("1/2", "2/2"):
+        assert main([*command(root, *options), "--out", f"{root / shard[0]}.csv", "--shard", shard]) in (0, 3)
+    for name, expected in zip(NAMES, whole, strict=True):
+        first, second = (rows(root / name.replace("p", str(number), 1)) for number in (1, 2))
+        assert [*first, *second[1:]] == expected
+        assert first[0] == second[0]
+    assert min(len(rows(root / "1.csv")), len(rows(root / "2.csv"))) > 1
+
+
+@pytest.mark.parametrize("shard", ["0/2", "3/2", "2", "1/0", "a/b", "-1/2", "1/2/3"])
+def test_a_shard_that_is_none(root, capsys, shard):
+    with pytest.raises(SystemExit) as caught:
+        main(command(root, f"--shard={shard}"))
+    assert caught.value.code == 2
+    assert "must be K/N" in capsys.readouterr().err
+
+
+def test_a_second_run_of_the_same_file_is_told_to_wait(root, capsys):
+    (root / "p.work").mkdir()
+    with (root / "p.work" / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        assert main(command(root)) == 2
+    assert capsys.readouterr().err.startswith("Another run is writing ")
 
 
 BLOCKED = """

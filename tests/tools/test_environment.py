@@ -229,5 +229,6 @@ def test_the_app_needs_neither_tensorflow_nor_pandas():
         "numpy",
         "onnxruntime",
         "pillow",
+        "pydicom",
         "waitress",
     ]

@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -97,3 +99,9 @@ def test_a_block_is_replaced_and_the_rest_stays(tmp_path: Path) -> None:
     assert path.read_text() == "a\n<!-- results x -->\nnew\\1\n<!-- /results x -->\nb\n"
     with pytest.raises(InputError, match="has no block"):
         update_block(path, "results y", "new")
+
+
+def test_figures_are_made_without_keras_and_tensorflow() -> None:
+    """They come from the committed predictions: a stranger needs neither photos nor the means of training."""
+    blocked = "import sys; sys.modules.update(keras=None, tensorflow=None); import data_modelling.evaluate"
+    subprocess.run([sys.executable, "-c", blocked], cwd=PROJECT, check=True)

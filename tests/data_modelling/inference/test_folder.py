@@ -184,23 +184,73 @@ def test_names_that_csv_must_quote_and_names_that_are_no_text(predictor, images,
     assert lines == f'"a,""b"""{said}"c\nd"{said}' + (f"\\udcff{said}" if odd else "")
 
 
-def test_nothing_appears_when_a_run_is_stopped(predictor, images, tmp_path, monkeypatch):
-    photos = photos_in(images(*(f"{i}.png" for i in range(50)), content=photo()))
-    (tmp_path / "p.csv").write_text("of an earlier run")
-    before = sorted(path.name for path in tmp_path.iterdir())
+def stopped_at(predictor, monkeypatch, count):
+    """Make the predictor end in Ctrl-C at this photo; gives the photos that it was asked for."""
     answer, asked = predictor.answer, []
 
     def stopped(*arguments):
         asked.append(arguments)
-        if len(asked) == 20:
+        if len(asked) == count:
             raise KeyboardInterrupt
         return answer(*arguments)
 
     monkeypatch.setattr(predictor, "answer", stopped)
-    with pytest.raises(KeyboardInterrupt):
-        predict_folder(predictor, photos, {}, tmp_path / "p.csv")
-    assert sorted(path.name for path in tmp_path.iterdir()) == before
+    return asked
+
+
+def test_nothing_appears_when_a_run_is_stopped_and_the_next_one_goes_on(
+    predictor, images, tmp_path, monkeypatch
+):
+    root = images(*(f"{i}.png" for i in range(50)), content=photo())
+    (root / "05.png").write_bytes(b"no photo")
+    photos = photos_in(root)
+    failed = predict_folder(predictor, photos, {}, tmp_path / "whole.csv")
+    assert [stem for stem, _ in failed] == ["05"]
+    (tmp_path / "p.csv").write_text("of an earlier run")
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with monkeypatch.context() as patch:
+        stopped_at(predictor, patch, 40)
+        with pytest.raises(KeyboardInterrupt):
+            predict_folder(predictor, photos, {}, tmp_path / "p.csv")
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "p.work"])
     assert (tmp_path / "p.csv").read_text() == "of an earlier run"
+    asked = stopped_at(predictor, monkeypatch, 51)
+    assert predict_folder(predictor, photos, {}, tmp_path / "p.csv") == failed  # from before the stop
+    assert 51 - 40 <= len(asked) < 51 - 20
+    for ending in ("", ".answers", ".errors"):
+        assert (tmp_path / f"p{ending}.csv").read_text() == (tmp_path / f"whole{ending}.csv").read_text()
+    assert not (tmp_path / "p.work").exists()
+
+
+@pytest.mark.parametrize("change", ["photo", "details", "more"])
+def test_a_stopped_run_of_something_else_is_begun_anew(predictor, images, tmp_path, monkeypatch, change):
+    root = images(*(f"{i}.png" for i in range(30)), content=photo())
+    with monkeypatch.context() as patch:
+        stopped_at(predictor, patch, 25)
+        with pytest.raises(KeyboardInterrupt):
+            predict_folder(predictor, photos_in(root), {}, tmp_path / "p.csv")
+    details = {"0": Details(age=80)} if change == "details" else {}
+    if change == "photo":
+        (root / "0.png").write_bytes(photo("lime"))
+    if change == "more":
+        images("00.png", content=photo("blue"))
+    predict_folder(predictor, photos_in(root), details, tmp_path / "p.csv")
+    predict_folder(predictor, photos_in(root), details, tmp_path / "fresh.csv")
+    assert (tmp_path / "p.csv").read_text() == (tmp_path / "fresh.csv").read_text()
+
+
+def test_shards_follow_each_other_and_are_the_whole(images):
+    photos = photos_in(images(*(f"{i}.png" for i in range(11)), "notes.txt"))
+    parts = [photos.shard(number, 3) for number in (1, 2, 3)]
+    assert [len(part.paths) for part in parts] == [3, 4, 4]
+    assert [stem for part in parts for stem in part.paths] == list(photos.paths)
+    assert photos.shard(1, 1) == photos
+    assert [len(photos.shard(number, 20).paths) for number in range(1, 21)].count(1) == 11
+
+
+def test_the_bar_tells_the_time_left_of_this_run():
+    """900 photos in 100 s; at that rate the 4,500 that are left take 500 s."""
+    assert folder.bar(4500, 9000, 3600, 100) == f"[{'#' * 15}{'-' * 15}] 4,500 of 9,000 photos, 0:08:20 left "
 
 
 @pytest.mark.parametrize("out", ["file/p.csv", "folder"])
@@ -236,7 +286,7 @@ def test_few_photos_are_in_flight_and_no_answer_is_kept(images):
     predictor, cores = Counting(), os.cpu_count() or 1
     count = 10 * folder.AHEAD * cores
     photos = photos_in(images(*(f"{i:05d}.png" for i in range(count))))
-    answers = folder._answers(predictor, photos, {})
+    answers = folder._answers(predictor, photos.paths.items(), {})
     kept = []
     for done, (stem, answer) in enumerate(answers, start=1):
         assert stem == f"{done - 1:05d}"
@@ -274,5 +324,5 @@ def test_the_header_fills_in_what_the_csv_leaves_out(images):
     given = []
     file = dicom(np.zeros((4, 4, 3), np.uint8))  # of a woman of 45 years, the lower extremity
     photos = photos_in(images("a.dcm", "b.dcm", content=file))
-    list(folder._answers(Watching(), photos, {"a": Details(age=30, site="torso")}))
+    list(folder._answers(Watching(), photos.paths.items(), {"a": Details(age=30, site="torso")}))
     assert set(given) == {Details(30, "female", "torso"), Details(45, "female", "lower extremity")}

@@ -16,7 +16,7 @@ from data_modelling.inference.checks import Findings
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import BundleError, FieldError, PhotoError
-from data_modelling.inference.photos import Crop
+from data_modelling.inference.photos import Crop, read_photo
 from data_modelling.inference.predictor import Predictor
 from tests.app.tiny_bundle import GATE, NEVER_REFUSED, thresholds
 
@@ -296,3 +296,36 @@ def test_model_without_numbers(make_bundle):
 def test_task_of_one_class_is_not_answered_yet(make_bundle):
     folder = make_bundle(task="isic2020", classes=["melanoma"], decision_prior={"melanoma": 0.02})
     assert refusal(folder) == " is of the task isic2020, which cannot be answered yet."
+
+
+@pytest.mark.parametrize(
+    ("details", "explain", "runs"),
+    [
+        (Details(age=80), (), 1),
+        (Details(), ("heatmap", "details"), 1),
+        (Details(age=80), ("heatmap",), 1),
+        (Details(age=80), ("heatmap", "details"), 2),  # once more without them
+    ],
+)
+def test_the_network_runs_once_a_photo(predictor, details, explain, runs):
+    model = predictor()
+    session, asked = model._session, []
+    model._session = SimpleNamespace(run=lambda *given: asked.append(given[0]) or session.run(*given))
+    found = model.answer(photo("red"), details, explain=explain)
+    assert len(asked) == runs
+    if explain:
+        assert found.explanation.heatmap.classes["MEL"].cells
+        assert (found.explanation.details is not None) is ("details" in explain)
+
+
+def test_the_effect_of_no_details_is_none(predictor):
+    effect = predictor().answer(photo("red"), explain=("details",)).explanation.details
+    assert not effect.given
+    assert all(change.with_details == change.without for change in (*effect.classes.values(), effect.cancer))
+
+
+def test_side_and_embedding_come_with_the_answer(predictor):
+    model = predictor()
+    found = model.answer(photo("red"))
+    assert found.side == 20  # of 30 x 20 pixels
+    assert found.embedding == pytest.approx(model.embedding(read_photo(photo("red"), model.edge), Details()))

@@ -7,7 +7,6 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from data_modelling.inference.errors import InputError
 from data_modelling.inference.gate import FILE, LOOKS_WEIGHT, Gate
 from data_modelling.inference.looks import COUNT
 from data_modelling.rejection import gate
@@ -99,27 +98,14 @@ def test_a_value_that_never_changes_does_no_harm():
     assert np.isfinite(gate.distances_of(fitted, stopping)).all()
 
 
-def test_scores_and_figures_are_counted_again_from_the_file(photos, tmp_path):
+def test_scores_are_refused_as_the_file_keeps_their_distances(photos):
     training, labels, stopping, _ = photos
     part = gate.fit_gate(training, labels, stopping)
     ids = pd.Series([f"ISIC_{number:07}" for number in range(400)])
-    scores = pd.concat([gate.gate_scores(part, ids, fold, stopping) for fold in ("0", "1")])
-    gate.write_scores(tmp_path, scores)
-    again = gate.read_scores(tmp_path)
-    assert (again["distance"] > part.metadata["threshold"]).astype(int).tolist() == again["refused"].tolist()
-    found = gate.gate_figures(again)
-    assert (found["photos"], found["refused"], found["share"]) == (800, 12, 0.015)
-    assert found["interval"] == pytest.approx([0.0086, 0.0260], abs=1e-4)  # Wilson's, by hand
-    assert found["folds"]["1"]["refused"] == 6
-
-
-def test_scores_that_are_absent_or_lack_a_column_are_an_error(tmp_path):
-    with pytest.raises(InputError, match="not there"):
-        gate.read_scores(tmp_path)
-    (tmp_path / "predictions").mkdir()
-    (tmp_path / "predictions" / gate.SCORES).write_text("image_id,fold\nISIC_1,0\n")
-    with pytest.raises(InputError, match="lacks the column distance"):
-        gate.read_scores(tmp_path)
+    scores = gate.gate_scores(part, ids, "0", stopping)
+    assert (scores["distance"] == scores["distance"].round(3)).all()
+    beyond = (scores["distance"] > part.metadata["threshold"]).astype(int)
+    assert beyond.tolist() == scores["refused"].tolist()
 
 
 def test_a_run_makes_its_own_gate_from_its_own_photos(smoke_run, tmp_path):

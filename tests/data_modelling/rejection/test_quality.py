@@ -11,6 +11,7 @@ from data_modelling.datasets.tfrecord import read_shard, write_shard
 from data_modelling.inference.quality import Checks, Measures
 from data_modelling.rejection import quality
 from data_modelling.rejection.degradation import KINDS, as_png
+from data_modelling.rejection.severity import CLEAN
 from data_modelling.settings import PreparedSettings, read_settings
 from data_modelling.training import road
 from tests.conftest import PROJECT
@@ -50,7 +51,7 @@ def test_a_photo_is_worsened_alike_as_png_as_dicom_and_in_a_shard_with_blue_firs
 
 def test_thresholds_stand_at_the_first_steps_that_are_too_bad():
     steps = [
-        step(quality.CLEAN, 0, 40),
+        step(CLEAN, 0, 40),
         step("dark", 1, 38, light=120),
         step("dark", 2, 34, light=100),
         step("dark", 3, 26, light=70),
@@ -63,7 +64,7 @@ def test_thresholds_stand_at_the_first_steps_that_are_too_bad():
 
 
 def test_unchanged_photos_are_spared_whatever_the_step_asks_for():
-    steps = [step(quality.CLEAN, 0, 40), step("dark", 1, 10, light=190)]
+    steps = [step(CLEAN, 0, 40), step("dark", 1, 10, light=190)]
     photos = usual()
     found = quality.choose(photos, steps, LABELS, ALL)
     refused = sum(bool(found.refusals(one)) for one in photos)
@@ -74,7 +75,7 @@ def test_unchanged_photos_are_spared_whatever_the_step_asks_for():
 
 def test_what_no_step_shows_is_warned_of_in_the_worst_photos():
     photos = usual()
-    found = quality.choose(photos, [step(quality.CLEAN, 0, 40)], LABELS, ALL)
+    found = quality.choose(photos, [step(CLEAN, 0, 40)], LABELS, ALL)
     hairy = sum("hair" in found.warnings(one) for one in photos)
     assert hairy == quality.WARNED_OF_CONTENT["hair"] * len(photos)
     assert not any(found.refusals(one) for one in photos)
@@ -85,7 +86,7 @@ def test_steps_are_judged_on_the_chosen_half_alone():
     right[PHOTOS // 2 :] = False
     bad_elsewhere = quality._Step("dark", 1, 1.0, [replace(USUAL, light=60)] * PHOTOS, right)
     half = np.arange(PHOTOS) < PHOTOS // 2
-    steps = [step(quality.CLEAN, 0, 40), bad_elsewhere]
+    steps = [step(CLEAN, 0, 40), bad_elsewhere]
     assert quality.choose(usual(), steps, LABELS, half).limits["light"].warn is None
     assert quality.choose(usual(), steps, LABELS, ~half).limits["light"].warn is not None
 
@@ -122,7 +123,7 @@ def test_generated_lesions_go_the_whole_way(smoke_part: quality.QualityPart):
     checks = Checks.from_metadata({"quality": json.loads(json.dumps(smoke_part.metadata))})
     assert checks.as_json() == smoke_part.metadata
     rows = smoke_part.severity
-    assert list(rows["kind"].unique()) == [quality.CLEAN, *KINDS]
+    assert list(rows["kind"].unique()) == [CLEAN, *KINDS]
     photos = rows.filter(like="photos_").sum(axis=1)
     right = rows.filter(like="right_").sum(axis=1)
     assert set(photos) == {photos[0]}

@@ -5,8 +5,7 @@ import pytest
 
 from data_modelling.evaluation.style import page
 from data_modelling.rejection.degradation import KINDS
-from data_modelling.rejection.quality import CLEAN
-from data_modelling.rejection.severity import draw_severity, severity_figures, write_severity
+from data_modelling.rejection.severity import CLEAN, draw_severity, severity_figures, write_severity
 
 
 def row(kind: str, step: int, right: tuple[int, int], refused: int = 0, warned: int = 0) -> dict[str, object]:

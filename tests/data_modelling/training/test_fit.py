@@ -10,7 +10,7 @@ from tqdm import tqdm
 from data_modelling.inference.details import Details, encode
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training import checkpoint
-from data_modelling.training.fit import Run, _optimizer, fit, prior_shift
+from data_modelling.training.fit import Run, fit, optimizer_of, prior_shift
 from data_modelling.training.pipeline import Examples, predict_logits
 
 SMOKE = Path(__file__).resolve().parents[3] / "data_modelling" / "configs" / "smoke.toml"
@@ -162,8 +162,8 @@ def test_a_frozen_image_branch_stays_as_it_is_and_is_fine_tuned_afterwards(
 
 
 def test_the_learning_rate_after_the_frozen_epochs_is_a_share_of_the_schedule(settings: Settings) -> None:
-    plain = _optimizer(settings.training, steps=10)
-    tuned = _optimizer(with_training(settings, frozen_epochs=2, fine_tuning=0.25).training, steps=10)
+    plain = optimizer_of(settings.training, steps=10)
+    tuned = optimizer_of(with_training(settings, frozen_epochs=2, fine_tuning=0.25).training, steps=10)
     found = []
     for step in (19, 20, 70):
         rates = []

@@ -1,0 +1,127 @@
+"""Who is served when: photos in one lane, all else in another, so that neither a page nor a refusal waits for photos.
+
+More photos than can be answered soon are turned away at once, and told when to come back.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from queue import SimpleQueue
+from threading import Thread
+from typing import Protocol
+
+from app.bodies import BoundedBuffer
+from app.settings import SLOTS
+
+PHOTO_PATHS = ("/", "/visit", "/api/v1/predictions", "/api/v1/visits")
+PAGE_THREADS = 2
+MOST_WAITING = 160  # photos; 40 MB of ordinary ones, and of large ones the budget of the bodies is the limit
+LONGEST_WAIT = 4.0  # seconds that a photo may be expected to wait, as long as the last ones took
+MEMORY = 0.05  # weight of the last one in the mean of the seconds that they take
+
+log = logging.getLogger("app.lanes")
+
+
+class Body(Protocol):
+    """Where waitress puts what it receives."""
+
+    buf: BoundedBuffer
+
+
+class Request(Protocol):
+    """A request that was received whole."""
+
+    command: str
+    path: str
+    body_rcv: Body | None
+    error: object
+
+
+class Channel(Protocol):
+    """A connection with requests that wait to be answered."""
+
+    requests: list[Request]
+
+    def service(self) -> None:
+        """Answer the first of them."""
+
+    def cancel(self) -> None:
+        """Forget them."""
+
+
+class Lane:
+    """Threads that serve one after another. seconds: what they take, a mean that forgets."""
+
+    def __init__(self, name: str, threads: int) -> None:
+        self.seconds = 0.0
+        self._waiting: SimpleQueue[Channel | None] = SimpleQueue()
+        self._threads = [
+            Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def put(self, channel: Channel) -> None:
+        """Line up."""
+        self._waiting.put(channel)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether one more would have to wait too long."""
+        waiting = self._waiting.qsize()
+        expected = waiting * self.seconds / len(self._threads)
+        return waiting >= MOST_WAITING or expected > LONGEST_WAIT
+
+    def _work(self) -> None:
+        while (channel := self._waiting.get()) is not None:
+            begun = time.perf_counter()
+            try:
+                channel.service()  # drops the work when the client is gone
+            except Exception:
+                log.exception("a request could not be served")
+            self.seconds += MEMORY * (time.perf_counter() - begun - self.seconds)
+
+    def close(self, patience: float) -> None:
+        """Let the threads end when they have served who waits, for at most so many seconds."""
+        for _ in self._threads:
+            self._waiting.put(None)
+        until = time.monotonic() + patience
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+
+class Lanes:
+    """In place of waitress's own threads."""
+
+    def __init__(self) -> None:
+        self._photos = Lane("photos", SLOTS)
+        self._pages = Lane("pages", PAGE_THREADS)
+
+    def add_task(self, channel: Channel) -> None:
+        """Line up in the right lane; called by the thread that receives, so that nothing may wait here."""
+        request = channel.requests[0]
+        if not _is_photo(request):
+            self._pages.put(channel)
+        elif self._photos.is_full:
+            assert request.body_rcv is not None  # nosec B101  # for the type checker
+            request.body_rcv.buf.turn_away()  # which the app answers, each request in its own form
+            self._pages.put(channel)
+        else:
+            self._photos.put(channel)
+
+    def shutdown(self, cancel_pending: bool = True, timeout: float = 5) -> bool:
+        """As waitress calls it."""
+        del cancel_pending
+        self._photos.close(timeout)
+        self._pages.close(timeout)
+        return True
+
+
+def _is_photo(request: Request) -> bool:
+    return (
+        request.error is None
+        and request.command == "POST"
+        and request.body_rcv is not None
+        and request.path in PHOTO_PATHS
+    )

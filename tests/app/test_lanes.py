@@ -1,0 +1,182 @@
+"""Our waitress with an application that answers when it is told to."""
+
+import socket
+import time
+from http.client import HTTPConnection
+from threading import Event, Thread
+
+import pytest
+
+from app import lanes
+from app.bodies import TurnedAway
+from app.keeper import listen
+from app.server import Server
+from app.settings import SLOTS, Settings
+
+TIMEOUT = 20  # seconds; far above what is ever needed
+POST = (
+    b"POST /api/v1/predictions HTTP/1.1\r\nHost: a\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+    b"Content-Length: 5\r\n\r\nphoto"
+)
+
+
+class Application:
+    """Answers photos once `go_on` is set, all else at once; notes what it was asked."""
+
+    def __init__(self):
+        self.go_on = Event()
+        self.inside = 0
+        self.asked = []
+
+    def __call__(self, environ, start_response):
+        body = environ["wsgi.input"]
+        status = "503 Service Unavailable" if isinstance(body, TurnedAway) else "200 OK"
+        if environ["REQUEST_METHOD"] == "POST" and status == "200 OK":
+            self.inside += 1
+            assert self.go_on.wait(TIMEOUT)
+        self.asked.append((environ["REQUEST_METHOD"], status[:3], environ["REMOTE_PORT"]))
+        start_response(status, [("Content-Length", "2")])
+        return [b"ok"]
+
+
+@pytest.fixture
+def application():
+    return Application()
+
+
+@pytest.fixture
+def server(application):
+    listener = listen("127.0.0.1", 0)
+    running = Server(application, Settings(), listener)
+    running.port = listener.getsockname()[1]
+    thread = Thread(target=running.run)
+    thread.start()
+    yield running
+    application.go_on.set()
+    running.stop()
+    thread.join(TIMEOUT)
+    assert not thread.is_alive()
+
+
+def until(condition):
+    end = time.monotonic() + TIMEOUT
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def post(server):
+    connection = socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
+    connection.sendall(POST)
+    return connection
+
+
+def test_as_many_photos_at_once_as_there_are_slots_and_a_page_waits_for_none(application, server):
+    connections = [post(server) for _ in range(SLOTS + 3)]
+    until(lambda: application.inside == SLOTS)
+    page = HTTPConnection("127.0.0.1", server.port, timeout=TIMEOUT)
+    page.request("GET", "/")
+    assert page.getresponse().status == 200
+    assert application.inside == SLOTS
+    application.go_on.set()
+    assert [connection.recv(100)[9:12] for connection in connections] == [b"200"] * len(connections)
+    for connection in (*connections, page):
+        connection.close()
+
+
+def test_what_is_beyond_the_limit_is_turned_away_while_others_wait(application, server, monkeypatch):
+    monkeypatch.setattr(lanes, "MOST_WAITING", 2)
+    connections = [post(server) for _ in range(SLOTS)]
+    until(lambda: application.inside == SLOTS)
+    waiting = [post(server) for _ in range(2)]
+    until(lambda: server.task_dispatcher._photos._waiting.qsize() == 2)
+    refused = post(server)
+    assert refused.recv(100).startswith(b"HTTP/1.1 503")  # while all others wait
+    application.go_on.set()
+    connections += waiting
+    assert [connection.recv(100)[9:12] for connection in connections] == [b"200"] * len(connections)
+    for connection in (*connections, refused):
+        connection.close()
+
+
+def test_a_lane_is_full_when_its_photos_would_have_to_wait_too_long():
+    held = Event()
+
+    class Slow:
+        def service(self):
+            assert held.wait(TIMEOUT)
+
+    lane = lanes.Lane("test", 1)
+    for _ in range(5):
+        lane.put(Slow())
+    until(lambda: lane._waiting.qsize() == 4)
+    lane.seconds = lanes.LONGEST_WAIT / 4
+    assert not lane.is_full
+    lane.seconds *= 1.1
+    assert lane.is_full
+    held.set()
+    lane.close(TIMEOUT)
+    assert lane.seconds < lanes.LONGEST_WAIT / 4  # it has learned
+
+
+def test_the_photo_of_a_client_that_has_gone_is_not_looked_at(application, server):
+    first = [post(server) for _ in range(SLOTS)]
+    until(lambda: application.inside == SLOTS)
+    gone = [post(server) for _ in range(5)]
+    until(lambda: server.task_dispatcher._photos._waiting.qsize() == 5)
+    for connection in gone:
+        connection.close()
+    until(lambda: len(server.active_channels) == SLOTS)
+    application.go_on.set()
+    last = post(server)
+    assert last.recv(100).startswith(b"HTTP/1.1 200")
+    assert application.inside == SLOTS + 1
+    for connection in (*first, last):
+        connection.close()
+
+
+def test_a_fault_in_serving_ends_no_thread(caplog):
+    class Faulty:
+        def service(self):
+            raise ValueError("of a test")
+
+    served = Event()
+
+    class Good:
+        def service(self):
+            served.set()
+
+    lane = lanes.Lane("test", 1)
+    lane.put(Faulty())
+    lane.put(Good())
+    assert served.wait(TIMEOUT)
+    lane.close(TIMEOUT)
+    assert "could not be served" in caplog.text
+
+
+def test_who_keeps_us_waiting_longest_makes_room(server, monkeypatch):
+    monkeypatch.setattr("app.server.CONNECTIONS", 3)
+    connections = []
+    for number in range(4):
+        connection = socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
+        connection.sendall(b"POST / HTTP/1.1\r\n")
+        connections.append(connection)
+        until(lambda number=number: len(server.active_channels) == min(number + 1, 3))
+        time.sleep(0.02)
+    assert connections[0].recv(1) == b""
+    assert len(server.active_channels) == 3
+    for connection in connections:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("age", "received", "is_too_slow"), [(59, 0, False), (61, 50_000, True), (61, 70_000, False)]
+)
+def test_a_request_has_to_arrive_within_a_minute_or_not_too_slowly(application, age, received, is_too_slow):
+    listener = listen("127.0.0.1", 0)
+    server = Server(application, Settings(), listener)
+    parser = server.channel_class.parser_class(type("Channel", (), {"server": server})(), server.adj)
+    parser.body_bytes_received = received
+    assert parser.is_too_slow(parser.begun + age) is is_too_slow
+    server.task_dispatcher.shutdown()
+    server.close()
