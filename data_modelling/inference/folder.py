@@ -107,7 +107,7 @@ def _details_by_image(path: Path, header: list[str], rows: Iterable[list[str]]) 
         if errors:
             raise InputError(f"{path}, row {number}: {errors[0]} It says {values[errors[0].field]!r}.")
         if values["image"] in found:
-            raise InputError(f"{path}, row {number}: {values['image']} stands there twice; keep one row.")
+            raise InputError(f"{path}, row {number}: {values['image']!r} stands there twice; keep one row.")
         found[values["image"]] = details
     return found
 
