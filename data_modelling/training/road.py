@@ -312,6 +312,7 @@ def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] =
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
+    return work
 
 
 def _same(noted: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
