@@ -83,7 +83,7 @@ def locked_test(values: dict[str, Any]) -> list[str]:
     """Whether the test was opened, how often, and whether it bears out the figures out-of-fold."""
     if "locked_test" not in values:
         return ["The locked test has not been opened for this bundle."]
-    return [_opened(values["openings"]), "", _all_contained(values["fit_to_served"])]
+    return [_opened(values["openings"]), "", _all_contained(values["fit_to_served"]) + _why_not(values)]
 
 
 def openings(values: dict[str, Any]) -> list[str]:
@@ -134,6 +134,31 @@ def _all_contained(fit: dict[str, Any]) -> str:
     if not outside:
         return "Each of its 95 % intervals contains the out-of-fold value."
     return f"Its 95 % interval does not contain the out-of-fold value of {listed(outside)}; of the others it does."
+
+
+def _why_not(values: dict[str, Any]) -> str:
+    """What the locked test's fewer photos alone do to the ECE, where its interval misses the out-of-fold value."""
+    modes = [
+        mode
+        for mode in MODE_NAMES
+        if values["fit_to_served"][mode].get("expected_calibration_error", {}).get("contained") is False
+    ]
+    if not modes:
+        return ""
+    perfect = [
+        f"{figure(_perfect(values['locked_test'][mode]))} against {figure(_perfect(values['out_of_fold'][mode]))} with "
+        f"{MODE_NAMES[mode]}"
+        for mode in modes
+    ]
+    return (
+        " ECE is larger on fewer photos even where the calibration is the same: a perfectly calibrated model's would be "
+        f"{listed(perfect)} on average. What is beyond that is worse calibration."
+    )
+
+
+def _perfect(figures: dict[str, Any]) -> float:
+    """The mean ECE of a perfectly calibrated model on as many photos."""
+    return float(figures["calibration"]["equal_width_of_a_perfect_model"]["mean"])
 
 
 def fit_to_served(values: dict[str, Any]) -> list[str]:

@@ -74,6 +74,24 @@ def test_a_figure_outside_is_named_with_its_side() -> None:
     )
 
 
+def test_an_ece_outside_is_explained_by_what_fewer_photos_do_to_it() -> None:
+    found = fit(contained=True)
+    found["photo"]["expected_calibration_error"] = {
+        "out_of_fold": 0.01,
+        "locked_test": 0.03,
+        "interval": [0.02, 0.05],
+        "contained": False,
+    }
+    values = {
+        part: {"photo": {"calibration": {"equal_width_of_a_perfect_model": {"mean": mean}}}}
+        for part, mean in (("locked_test", 0.022), ("out_of_fold", 0.008))
+    }
+    values |= {"openings": {"rows": [ROW], "as_opened": True}, "fit_to_served": found}
+    text = "\n".join(results.locked_test(values))
+    assert "ECE with photo alone (.010 lies below [.020, .050])" in text
+    assert "a perfectly calibrated model's would be .022 against .008 with photo alone on average" in text
+
+
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
     assert "changed since" in said([ROW], as_opened=False)
     assert "changed since" not in said([ROW])
