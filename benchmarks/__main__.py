@@ -30,8 +30,8 @@ PACKAGES = ("flask", "waitress", "onnxruntime", "pillow", "numpy", "keras", "ten
 
 @dataclass(frozen=True)
 class Plan:
-    """seconds: of each cell. minutes: after which no further round, and no further step of the long run, is begun, and
-    after which no archive is likely to end.
+    """seconds: of each cell. minutes: after which no further round is begun, the long run ends, and no archive is
+    likely to end.
     """
 
     rounds: int
@@ -43,7 +43,7 @@ class Plan:
     left_out: tuple[str, ...] = ()
 
 
-WHOLE = Plan(3, 2.0, (7.0, 11.0, 20.0), 5, (200, 10_000, 50_000), SIZES)
+WHOLE = Plan(3, 2.0, (7.0, 14.0, 20.0), 5, (200, 10_000, 50_000), SIZES)
 # Without what needs an environment of its own.
 QUICK = Plan(
     1, 0.4, (1.0, 1.5, 2.0), 1, (50, 200), (20, 100), (SKLESION, CALL, *(one.name for one in OTHER_SERVERS))

@@ -63,7 +63,7 @@ def running(
             env={**os.environ, **environment},
             stdout=out,
             stderr=out,
-            start_new_session=True,
+            process_group=0,
         )
         try:
             _wait(port, process, log)
