@@ -95,3 +95,11 @@ def test_the_form_is_one_that_the_app_reads(client):
     assert int(length) == len(body)
     answer = client.post("/api/v1/predictions", data=body, content_type=kind)
     assert [error["code"] for error in answer.json["errors"]] == ["age_range"]
+
+
+def test_an_answer_that_does_not_come_is_not_waited_for_without_end(monkeypatch):
+    monkeypatch.setattr("benchmarks.load.PATIENCE", 0.2)
+    with listen("127.0.0.1", 0) as silent:
+        found = load(f"http://127.0.0.1:{silent.getsockname()[1]}", [REQUEST], clients=3, seconds=0.1)
+    assert found.statuses == {0: 3}
+    assert found.milliseconds == []
