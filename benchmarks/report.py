@@ -357,9 +357,11 @@ def plot(found: Found, path: Path) -> None:
     )
     left.set_xticklabels([str(clients) for clients in CLIENTS])
     left.minorticks_off()
+    left.yaxis.set_major_formatter("{x:,.0f}")
     left.legend(fontsize=7)
     costs = [median(row["cpu"] for row in _usual(found, name)) for name in names]
     right.barh(names[::-1], costs[::-1], color=["C0" if name == OURS else "0.6" for name in names[::-1]])
+    right.margins(x=0.15)  # for the figures beside the bars
     right.set(xlabel=f"ms of processor time a request, {USUAL} clients")
     for place, cost in enumerate(costs[::-1]):
         right.text(cost, place, f" {cost:.1f}", va="center", fontsize=8)
