@@ -43,3 +43,8 @@ def read_csv(path: Path, columns: Sequence[str]) -> pd.DataFrame:
         raise InputError(f"{path} has no rows; get the file again, see DATA/README.md.")
     # A row with too few cells leaves NaN behind, even with keep_default_na=False.
     return pd.DataFrame({column: frame[column].fillna("").str.strip() for column in columns})
+
+
+def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
+    """Pairs of image ids that belong together, from the two columns of a csv file; InputError as read_csv."""
+    return list(read_csv(path, columns).itertuples(index=False, name=None))

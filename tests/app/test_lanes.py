@@ -169,6 +169,25 @@ def test_who_keeps_us_waiting_longest_makes_room(server, monkeypatch):
         connection.close()
 
 
+def test_a_server_that_is_to_stop_answers_what_arrives_and_waits_for_nothing_that_does_not(
+    application, server, monkeypatch
+):
+    monkeypatch.setattr("app.server.STALLED_SECONDS", 0.3)
+    application.go_on.set()
+    idle, stalled, arriving = (
+        socket.create_connection(("127.0.0.1", server.port), TIMEOUT) for _ in range(3)
+    )
+    stalled.sendall(POST[:50])
+    arriving.sendall(POST[:-1])
+    until(lambda: sum(channel.request is not None for channel in server.active_channels.values()) == 2)
+    server.stop()
+    arriving.sendall(POST[-1:])
+    assert arriving.recv(100).startswith(b"HTTP/1.1 200")
+    assert (idle.recv(1), stalled.recv(1)) == (b"", b"")
+    for connection in (idle, stalled, arriving):
+        connection.close()
+
+
 @pytest.mark.parametrize(
     ("age", "received", "is_too_slow"), [(59, 0, False), (61, 50_000, True), (61, 70_000, False)]
 )

@@ -16,7 +16,7 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.folder import beside, photos_in, predict_folder, read_details
 from data_modelling.inference.predictor import Predictor
-from tests.app.tiny_bundle import NEVER_REFUSED
+from tests.app.tiny_bundle import NEVER_REFUSED, make_tiny_bundle
 from tests.dicom_files import dicom
 
 
@@ -393,3 +393,21 @@ def test_the_header_fills_in_what_the_csv_leaves_out(images):
     photos = photos_in(images("a.dcm", "b.dcm", content=file))
     list(folder._answers(Watching(), photos.paths.items(), {"a": Details(age=30, site="torso")}))
     assert set(given) == {Details(30, "female", "torso"), Details(45, "female", "lower extremity")}
+
+
+@pytest.mark.parametrize(("task", "melanoma"), [("ham10000", "MEL"), ("isic2020", "melanoma")])
+def test_kaggles_layout_has_the_probability_of_melanoma(images, tmp_path, task, melanoma):
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "bundle", task=task)))
+    photos = photos_in(images("b.png", "a.png", content=photo()))
+    predict_folder(predictor, photos, {}, tmp_path / "k.csv", folder.KAGGLE)
+    predict_folder(predictor, photos, {}, tmp_path / "p.csv")
+    with (tmp_path / "k.csv").open() as kaggle, (tmp_path / "p.csv").open() as own:
+        found, expected = list(csv.DictReader(kaggle)), list(csv.DictReader(own))
+    assert found == [{"image_name": row["image"], "target": row[melanoma]} for row in expected]
+    assert [row["image_name"] for row in found] == ["a", "b"]
+
+
+def test_of_two_classes_the_csv_has_the_first(images, tmp_path):
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "bundle", task="isic2020")))
+    predict_folder(predictor, photos_in(images("a.png", content=photo())), {}, tmp_path / "p.csv")
+    assert (tmp_path / "p.csv").read_text().splitlines()[0] == "image,melanoma"
