@@ -1,9 +1,10 @@
 # The map of the project. `make help` lists the targets; PYTHON=python3.12 chooses another Python.
 PYTHON ?= python3
 NAME ?= ham10000
+MINUTES ?= 5
 ALL := .venv/all/bin/python
 .DEFAULT_GOAL := help
-.PHONY: app test test-all lint train notebooks screenshots bench update clean help
+.PHONY: app test test-all lint train notebooks bench screenshots update fuzz clean help
 
 app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, e.g. PORT=8080 make app)
 	@$(PYTHON) tools/environment.py app
@@ -35,6 +36,10 @@ bench: .venv/all ## measure speed, memory and staying up beside others, into doc
 update: ## lock the newest packages within the bounds (KEEP=1: what must change), list their licences
 	@$(PYTHON) tools/environment.py tools
 	@.venv/tools/bin/python -m tools.locks $(if $(KEEP),--keep) && .venv/tools/bin/python -m tools.licences
+
+fuzz: ## look for files that the photo reader cannot stand, for MINUTES=5 (Linux alone)
+	@$(PYTHON) tools/environment.py fuzz
+	@.venv/fuzz/bin/python -m tests.fuzz --minutes $(MINUTES)
 
 clean: ## remove the environments and all caches; DATA stays
 	@rm -rf .venv .cache .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage htmlcov

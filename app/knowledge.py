@@ -152,6 +152,14 @@ KNOWLEDGE: dict[str, Knowledge] = {
         ),
         (_dermnet("Cherry angioma", "cherry-angioma"), _dermnet("Pyogenic granuloma", "pyogenic-granuloma")),
     ),
+    "benign": Knowledge(
+        (
+            marked(
+                "A mole or another harmless spot: whatever is not a melanoma in the photos it learned from."
+            ),
+        ),
+        (_dermnet("Melanocytic naevus", "melanocytic-naevus"),),
+    ),
     "UNK": Knowledge((marked("Anything that is none of the other classes."),), ()),
 }
 # Earlier versions of this app sorted every answer into three levels. What they are called here, by flag.
@@ -183,7 +191,7 @@ def diagnoses() -> str:
 def limits() -> str:
     """What it cannot do."""
     bundle = _default_bundle()
-    counts = _counts(bundle)
+    counts = {code: count for code, count in _counts(bundle).items() if count}
     rarest = min(counts, key=lambda code: counts[code]) if counts else None
     return render_template(
         "limits.html",

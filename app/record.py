@@ -134,6 +134,13 @@ def training_data(metadata: dict[str, Any]) -> str | None:
     if not {"sources", "photos", "groups"} <= set(data):
         return None
     sources = ", ".join(str(source) for source in data["sources"])
+    if data.get("grouped_by") == "patient":
+        return _(
+            "%(photos)s photos of %(patients)s patients from %(sources)s",
+            photos=counted(int(data["photos"])),
+            patients=counted(int(data["groups"])),
+            sources=sources,
+        )
     return _(
         "%(photos)s photos of %(lesions)s lesions from %(sources)s",
         photos=counted(int(data["photos"])),

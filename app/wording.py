@@ -54,6 +54,9 @@ CAUTIONS = {
         "The picture is unlike those that the model learned from, as photos of other clinics and cameras often are. "
         "On such photos it is wrong more often, and just as sure."
     ),
+    "none_of_classes": (
+        "The photo fits none of the classes that the model learned, so that their probabilities mean little."
+    ),
     "wide_set": "Too many classes fit this photo for the answer to be of much use; see “How sure is this?”.",
 }
 PHONE_AS_SEEN = {

@@ -12,8 +12,8 @@ from PIL import Image
 
 from data_analysis.places import splits_folder
 from data_analysis.profiles import SOURCES
+from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.datasets.roots import MissingDataError
-from data_modelling.datasets.sources import original_ids
 from data_modelling.datasets.split_photos import development_photos, split_photos
 from data_modelling.datasets.splits import TEST
 from data_modelling.inference.photos import FORMATS, read_photo

@@ -33,7 +33,7 @@ import pandas as pd
 from data_analysis import charts, clinics, leaks, profiles, thumbnails
 from data_analysis.profiles import percent
 from data_analysis.telling import findings, show, table, tell
-from data_modelling.datasets.sources import original_ids
+from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference import diagnoses
 
 photos = profiles.read("isic2019")

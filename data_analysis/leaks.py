@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_modelling.datasets.sources import original_ids
+from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photos import read_photo
 
 TEST_SHARE = 0.2  # the customary split by photo: 80 % for training, 20 % for the test

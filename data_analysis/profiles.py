@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from data_analysis.places import splits_folder
-from data_modelling.datasets import ham10000, sources
+from data_modelling.datasets import ham10000, isic2019, isic2020, sources
 from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.roots import MissingDataError, find_root
 from data_modelling.datasets.split_files import split_file
@@ -69,10 +69,8 @@ def _raw(name: str, root: Path) -> pd.DataFrame:
         path = next(root / file for file in ham10000.METADATA if (root / file).is_file())
         return read_csv(path, ("image_id", *wanted))
     if name == "isic2019":
-        return read_csv(root / sources.ISIC_2019_METADATA, ("image", *wanted)).rename(
-            columns={"image": "image_id"}
-        )
-    return read_csv(root / sources.ISIC_2020_TRUTH, ("image_name", *wanted)).rename(
+        return read_csv(root / isic2019.METADATA, ("image", *wanted)).rename(columns={"image": "image_id"})
+    return read_csv(isic2020.truth_file(root), ("image_name", *wanted)).rename(
         columns={"image_name": "image_id"}
     )
 
@@ -102,14 +100,14 @@ def origin_of_isic2019(photos: pd.DataFrame, ham: pd.DataFrame | None) -> pd.Ser
     prefix = photos["stated"].str.split("_").str[0]
     origin = prefix.map({"BCN": "BCN20000", "HAM": "HAM10000"}).fillna("earlier challenges")
     if ham is not None:
-        origin[sources.original_ids(photos["image_id"]).isin(ham["image_id"])] = "HAM10000"
+        origin[isic2019.original_ids(photos["image_id"]).isin(ham["image_id"])] = "HAM10000"
     return origin.rename("origin")
 
 
 def isic2020_duplicates(data_root: Path | None = None) -> list[tuple[str, str]]:
     """The pairs of ids that ISIC 2020's organisers declare to be duplicates."""
     source = SOURCES["isic2020"]
-    path = find_root(data_root, source.folder, *source.markers) / sources.ISIC_2020_DUPLICATES
+    path = find_root(data_root, source.folder, *source.markers) / isic2020.DUPLICATES
     pairs = read_csv(path, ("image_name_1", "image_name_2"))
     return list(pairs.itertuples(index=False, name=None))
 

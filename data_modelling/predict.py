@@ -12,7 +12,7 @@ from pathlib import Path
 
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
-from data_modelling.inference.folder import photos_in, predict_folder, read_details
+from data_modelling.inference.folder import LAYOUTS, PROJECT, photos_in, predict_folder, read_details
 from data_modelling.inference.predictor import Predictor
 
 
@@ -25,6 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--images", type=Path, required=True, help="folder of photos (not recursive)")
     parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site")
     parser.add_argument("--out", type=Path, required=True, help="csv to write")
+    parser.add_argument(
+        "--format",
+        choices=LAYOUTS,
+        default=PROJECT,
+        help="kaggle: image_name and target, the probability of melanoma (default: a column a class)",
+    )
     parser.add_argument(
         "--shard",
         type=_shard,
@@ -44,7 +50,8 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if photos.other:
             print(f"{len(photos.other)} other files left alone: {', '.join(photos.other)}", file=sys.stderr)
-        failed = predict_folder(predictor, photos.shard(*options.shard), details, options.out)
+        part = photos.shard(*options.shard)
+        failed = predict_folder(predictor, part, details, options.out, options.format)
         return [f"{stem}: {reason}" for stem, reason in failed]
 
     return run(command, stopped="Stopped; the same command goes on from here.")

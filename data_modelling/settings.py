@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from data_modelling.inference.bundle import LARGEST_EDGE
-from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.diagnoses import TASKS, codes, learned
 from data_modelling.inference.errors import InputError
 
 FOLDS = 5  # of every split
+MORE_FOLDS = (FOLDS, 2 * FOLDS)  # how many a run may use; see datasets.splits.refined
 CHANNELS = ("rgb", "bgr")
 CNN = "cnn"  # the custom network
 IMAGENET = "imagenet"
@@ -127,11 +128,16 @@ class Settings:
     task: str  # which classes: a key of inference.diagnoses.TASKS
     dataset: str  # which loader: a key of datasets.DATASETS or of datasets.FORMATS
     split: str  # stem of the file in the splits folder
+    folds: int = FOLDS  # how many there are: those of the split, or twice as many
     figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a model that never saw them
     seed: int = 1
     cancer_sensitivity: float = (
         0.9  # share of cancers (and of melanomas) at or above the threshold, out-of-fold
     )
+    left_out: tuple[
+        str, ...
+    ] = ()  # classes left out in turn to fit and judge the score of none of the classes
+    unknown_share: float = 0.02  # share of photos of none of the classes that their column is calibrated for
     generated_lesions: int = 0  # lesions to draw where the data set is `generated`
     network: NetworkSettings = field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
@@ -141,9 +147,22 @@ class Settings:
     def __post_init__(self) -> None:
         if self.task not in TASKS:
             raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
-        if not self.figure_folds or not set(self.figure_folds) <= set(range(FOLDS)):
-            raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLDS - 1}.")
+        self._check_classes()
+        if self.folds not in MORE_FOLDS:
+            raise InputError(f"folds must be {' or '.join(map(str, MORE_FOLDS))}, not {self.folds}.")
+        if not self.figure_folds or not set(self.figure_folds) <= set(range(self.folds)):
+            raise InputError(f"figure_folds must name at least one of the folds 0 to {self.folds - 1}.")
         self._check_network()
+
+    def _check_classes(self) -> None:
+        has_unknown = learned(self.task) != codes(self.task)
+        if has_unknown != bool(self.left_out) or not set(self.left_out) <= set(learned(self.task)):
+            raise InputError(
+                f"left_out must name classes of {', '.join(learned(self.task))} where the task has a class without "
+                f"photos, and be empty elsewhere; {self.task} has {'one' if has_unknown else 'none'}."
+            )
+        if not 0 < self.unknown_share < 1:
+            raise InputError("unknown_share must be a share above 0 and below 1.")
 
     def _check_network(self) -> None:
         network = self.network
@@ -185,6 +204,23 @@ def read_settings(path: Path) -> Settings:
         return _build(Settings, values, "")
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def with_folds(settings: Settings, folds: int | None, fold: str | None) -> Settings:
+    """The settings with another number of folds, and with one of them, or `all`, for the figures; None leaves a thing.
+
+    Raises InputError for a fold that there is not.
+    """
+    count = folds or settings.folds
+    if fold is None:
+        chosen = settings.figure_folds
+    elif fold == "all":
+        chosen = tuple(range(count))
+    elif fold.isascii() and fold.isdigit():
+        chosen = (int(fold),)
+    else:
+        raise InputError(f"--fold must be a number from 0 to {count - 1} or all, not {fold!r}.")
+    return dataclasses.replace(settings, folds=count, figure_folds=chosen)
 
 
 def as_dict(settings: Settings) -> dict[str, Any]:

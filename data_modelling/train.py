@@ -9,7 +9,7 @@ from pathlib import Path
 
 from data_modelling.datasets.roots import REPOSITORY_DATA
 from data_modelling.inference.commands import run
-from data_modelling.settings import read_settings
+from data_modelling.settings import MORE_FOLDS, read_settings, with_folds
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,10 +25,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
     )
+    parser.add_argument(
+        "--folds", type=int, choices=MORE_FOLDS, help="how many folds (default: the recipe's)"
+    )
+    parser.add_argument("--fold", help="fold that gives the figures, or all (default: the recipe's)")
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        settings = read_settings(options.config)
+        settings = with_folds(read_settings(options.config), options.folds, options.fold)
         from data_modelling.training.road import Sources, train  # loads Keras: after the first check
 
         return train(

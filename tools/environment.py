@@ -1,4 +1,4 @@
-"""Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, or `tools`).
+"""Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
 Runs under the bare python3 of the machine, before anything is installed. It is written so that a Python
 too old for the project still parses it and can say so. A stamp inside the environment holds what it was
@@ -18,6 +18,7 @@ LOCKS = {
     "app": ROOT / "app" / "requirements.lock",
     "all": ROOT / "requirements.lock",
     "tools": ROOT / "tools" / "requirements.lock",
+    "fuzz": ROOT / "tests" / "fuzz" / "requirements.lock",
 }
 PYTHONS = ((3, 11), (3, 13))  # oldest and newest supported
 PLATFORMS = (("Linux", "x86_64"), ("Darwin", "arm64"))

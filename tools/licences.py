@@ -23,7 +23,7 @@ PYTHON = "3.12"
 LONGEST = 60  # characters; some packages put the whole text where the licence's name belongs
 CLASSIFIER = "License :: "
 # Packages that tell nothing but in a file LICENSE, where this was read.
-READ_IN_FILE = {"namex": "Apache-2.0"}
+READ_IN_FILE = {"atheris": "Apache-2.0", "namex": "Apache-2.0"}
 HEADER = """# Licences of the packages that are installed
 
 Written by `make update` from the packages' own metadata; none of their code is in this repository. The first column

@@ -25,6 +25,7 @@ REQUIREMENTS = (
     ROOT / "data_modelling" / "requirements.txt",
     ROOT / "tests" / "requirements.txt",
     ROOT / "tests" / "requirements-slow.txt",
+    ROOT / "tests" / "fuzz" / "requirements.txt",
     ROOT / "tools" / "requirements.txt",
 )
 PYTHONS = ("3.11", "3.12", "3.13")

@@ -20,7 +20,7 @@ from tools.chromium import WAIT_SECONDS, chromium, follow, missing, resize, save
 from tools.serving import served
 
 SIZES = {"desktop": (1280, 900), "phone": (360, 740)}  # CSS pixels
-COLOURS = 64  # of the saved picture, which keeps it small
+COLOURS = 160  # of the saved picture, which keeps it small
 LIGHT, DARK = "light", "dark"
 EVERY = tuple((size, colours) for size in SIZES for colours in (LIGHT, DARK))
 FEW = (("desktop", LIGHT), ("phone", DARK))
@@ -166,7 +166,7 @@ def save_all(driver: Chrome, folder: Path, state: str) -> None:
         set_colours(driver, colours == DARK)
         path = folder / f"{state}-{size}-{colours}.png"
         save_page(driver, path)
-        Image.open(path).convert("RGB").quantize(COLOURS, kmeans=3).save(path, optimize=True)
+        Image.open(path).convert("RGB").quantize(COLOURS, Image.Quantize.FASTOCTREE).save(path, optimize=True)
 
 
 if __name__ == "__main__":

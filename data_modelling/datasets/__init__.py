@@ -6,7 +6,7 @@ from typing import Protocol
 
 import pandas as pd
 
-from data_modelling.datasets import class_folders, ham10000, tfrecord
+from data_modelling.datasets import class_folders, ham10000, isic2019, isic2019_2020, isic2020, tfrecord
 from data_modelling.datasets.table import Report
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
@@ -28,9 +28,19 @@ class FormatLoader(Protocol):
     ) -> tuple[pd.DataFrame, Report]: ...
 
 
-DATASETS: dict[str, Loader] = {"ham10000": ham10000.load}
+DATASETS: dict[str, Loader] = {
+    "ham10000": ham10000.load,
+    "isic2019": isic2019.load,
+    "isic2020": isic2020.load,
+    "isic2019_2020": isic2019_2020.load,
+}
+# What the photos of a group share, where it is not the lesion.
+GROUPED_BY: dict[str, str] = {"isic2020": "patient"}
 # Lesion outlines by image id of the data sets that have any (see ham10000.outlines).
-OUTLINES: dict[str, Callable[[Path | None], dict[str, str]]] = {"ham10000": ham10000.outlines}
+OUTLINES: dict[str, Callable[[Path | None], dict[str, str]]] = {
+    "ham10000": ham10000.outlines,
+    "isic2019": isic2019.outlines,
+}
 FORMATS: dict[str, FormatLoader] = {"class_folders": class_folders.load, "tfrecord": tfrecord.load}
 
 

@@ -11,17 +11,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets import sources
+from data_modelling.datasets import isic2017, isic2020, sources
 from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.photo_files import photos_in
 from data_modelling.datasets.roots import find_root
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import TEST, attach_parts, read_split
-from data_modelling.datasets.table import Report, checked_table
+from data_modelling.datasets.table import BENIGN, Report, checked_table
 from data_modelling.inference.diagnoses import TASKS, Flag, codes
 
 PHOTOS = "images"
-BENIGN = "benign"
 FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}
 # A class of HAM10000 that ISIC 2019 has as two.
 TOGETHER = {"AK": "AKIEC", "SCC": "AKIEC"}
@@ -54,13 +53,13 @@ ELSEWHERE = (
     Elsewhere(
         _BY_NAME["isic2017"],
         phone=False,
-        csv=(sources.ISIC_2017_LABELS,),
+        csv=(isic2017.LABELS,),
         details=("image", "age", "sex", "site"),
     ),
     Elsewhere(
         _BY_NAME["isic2020"],
         phone=False,
-        csv=(sources.ISIC_2020_TRUTH,),
+        csv=isic2020.TRUTH,
         details=("image_name", "age_approx", "sex", "anatom_site_general_challenge"),
         diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas
         benign_at_most=400,

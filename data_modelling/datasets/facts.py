@@ -16,13 +16,7 @@ The one place for them; `python -m data_modelling.download` reads it. Where the 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from data_modelling.datasets import ham10000
-from data_modelling.datasets.sources import (
-    ISIC_2019_METADATA,
-    ISIC_2019_TRUTH,
-    ISIC_2020_DUPLICATES,
-    ISIC_2020_TRUTH,
-)
+from data_modelling.datasets import ham10000, isic2019, isic2020
 
 DATAVERSE = "https://dataverse.harvard.edu/api/access/datafile"
 ISIC = "https://isic-challenge-data.s3.amazonaws.com"
@@ -119,13 +113,13 @@ FACTS: dict[str, Facts] = {
         tables=(
             _isic(
                 2019,
-                ISIC_2019_TRUTH,
+                isic2019.TRUTH,
                 1_291_479,
                 "sha256:aa88e9638fe4df9ef330dc4ba22fa4bd475c44af692fffb870c73091ab25cdcd",
             ),
             _isic(
                 2019,
-                ISIC_2019_METADATA,
+                isic2019.METADATA,
                 1_214_351,
                 "sha256:d93994a8ed201d474de9a7af7e17ec30929cbc4a5220659ecbde17cbe83e9316",
             ),
@@ -163,13 +157,13 @@ FACTS: dict[str, Facts] = {
         tables=(
             _isic(
                 2020,
-                ISIC_2020_TRUTH,
+                isic2020.TRUTH[0],
                 2_056_020,
                 "sha256:98c68a10eb669215e3458ad193a24a582c974a4401e539dbbf099b318584264b",
             ),
             _isic(
                 2020,
-                ISIC_2020_DUPLICATES,
+                isic2020.DUPLICATES,
                 11_500,
                 "sha256:ddfd6c2d42430bd3581f3b2116bdb1433462a7109c715a02bf7f51115fcfabce",
             ),

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_files import read_csv
+from data_modelling.datasets.csv_files import read_csv, read_pairs
 from data_modelling.datasets.groups import joined_groups
 from data_modelling.datasets.photo_files import photos_in
 from data_modelling.datasets.roots import MissingDataError, find_root
@@ -48,7 +48,7 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
     `strict`, when there is anything to report.
     """
     root = find_root(data_root, FOLDER, *METADATA)
-    photos, twice = photos_in(_photo_folders(root))
+    photos, twice = photos_in(photo_folders(root))
     return checked_table(read_rows(root), photos, diagnoses.codes("ham10000"), twice, strict)
 
 
@@ -71,8 +71,7 @@ def read_rows(root: Path) -> pd.DataFrame:
 
 def undeclared_duplicates() -> list[tuple[str, str]]:
     """The 20 pairs of image ids that show one lesion under two lesion ids."""
-    pairs = read_csv(UNDECLARED_DUPLICATES, ("image_id_1", "image_id_2"))
-    return list(pairs.itertuples(index=False, name=None))
+    return read_pairs(UNDECLARED_DUPLICATES)
 
 
 def outlines(data_root: Path | None = None) -> dict[str, str]:
@@ -91,7 +90,7 @@ def _metadata_file(root: Path) -> Path:
     return next(root / name for name in METADATA if (root / name).is_file())
 
 
-def _photo_folders(root: Path) -> list[Path]:
+def photo_folders(root: Path) -> list[Path]:
     """The one folder with all photos where it is there, else Dataverse's two."""
     if (root / PHOTOS).is_dir():
         return [root / PHOTOS]

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pandas as pd
 
+from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.datasets.roots import MissingDataError, find_root
-from data_modelling.datasets.sources import SOURCES, Source, original_ids
+from data_modelling.datasets.sources import SOURCES, Source
 from data_modelling.datasets.splits import (
     EQUAL_FOLDS,
     LOCKED_TEST_AND_FOLDS,

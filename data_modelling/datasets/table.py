@@ -27,6 +27,7 @@ COLUMNS = (
     "source",
     "confirmation",
 )
+BENIGN = "benign"  # a diagnosis where no more is known
 NAMED = 10  # how many of each finding a report names
 
 
@@ -98,8 +99,12 @@ def checked_table(
 
 
 def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:
-    """A column of class codes as the indices (N,) that they have in the task's logits."""
-    places = {code: index for index, code in enumerate(diagnoses.codes(task))}
+    """A column of class codes as the indices (N,) that they have in the task's logits.
+
+    What is only known to be benign, where that is no class of the task, has the index after the last one.
+    """
+    codes = diagnoses.codes(task)
+    places = {BENIGN: len(codes)} | {code: index for index, code in enumerate(codes)}
     return column.map(places).to_numpy(np.int64)
 
 

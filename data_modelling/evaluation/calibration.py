@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from data_modelling.evaluation.metrics import balanced_accuracy, confusion, negative_log_likelihood
-from data_modelling.evaluation.predictions import MODES, logits, truth
+from data_modelling.evaluation.predictions import MODES, learned_logits, logits, truth
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 
 Floats = NDArray[np.float64]
@@ -37,9 +37,7 @@ def choose(predictions: pd.DataFrame, task: str, shares: Floats, sensitivity: fl
     prior and thresholds are chosen for the photo alone. shares: (classes,) of the development part.
     """
     labels = truth(predictions, task)
-    temperature = best_temperature(
-        np.concatenate([logits(predictions, mode, task) for mode in MODES]), np.tile(labels, len(MODES))
-    )
+    temperature = fitted_temperature(predictions, task)
     probability = probabilities(logits(predictions, "photo", task), temperature)
     cancer, melanoma = cancer_columns(task), melanoma_column(task)
     return Choices(
@@ -48,6 +46,12 @@ def choose(predictions: pd.DataFrame, task: str, shares: Floats, sensitivity: fl
         sensitivity_threshold(probability[:, cancer].sum(axis=1), cancer[labels], sensitivity),
         sensitivity_threshold(probability[:, melanoma], labels == melanoma, sensitivity),
     )
+
+
+def fitted_temperature(predictions: pd.DataFrame, task: str) -> float:
+    """The best temperature for the photo alone and photo with details together, over the classes learned."""
+    scores = np.concatenate([learned_logits(predictions, mode, task) for mode in MODES])
+    return best_temperature(scores, np.tile(truth(predictions, task), len(MODES)))
 
 
 def best_temperature(scores: Floats, labels: Labels) -> float:

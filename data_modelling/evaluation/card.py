@@ -9,9 +9,11 @@ from data_modelling.evaluation.card_doubt import doubt_section
 from data_modelling.evaluation.card_refusals import refusal_section
 from data_modelling.evaluation.card_sections import Section
 from data_modelling.evaluation.clear_derm import clear_derm
+from data_modelling.evaluation.melanoma import melanoma_section
 from data_modelling.evaluation.shortcut_text import details_section, shortcut_section
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
+from data_modelling.rejection.unknown import unknown_section
 
 # Heading and section in their order; a section without lines is left out. A new one is a line here.
 SECTIONS: tuple[tuple[str, Section], ...] = (
@@ -22,12 +24,14 @@ SECTIONS: tuple[tuple[str, Section], ...] = (
     ("## Evaluation data", sections.evaluation_data),
     ("## Training data", sections.training_data),
     ("## Quantitative analyses", sections.all_results),
+    ("### Melanoma or not", melanoma_section),
     ("### What was to be reached", sections.bars),
     ("### Each class, photo alone", sections.classes),
     ("### What age, sex and site do", lambda _, values: details_section(values["out_of_fold"])),
     ("### What the network looks at", lambda _, values: shortcut_section(values)),
     ("### What the thresholds cost", sections.thresholds),
     ("### How sure: prediction sets, and when there is no answer", doubt_section),
+    ("### None of the classes", unknown_section),
     ("### Photos that are refused or doubted", refusal_section),
     ("### Calibration and certainty", sections.calibration),
     ("### Fold models and the served one", sections.fit_to_served),

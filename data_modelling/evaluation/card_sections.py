@@ -88,7 +88,7 @@ def metric_choices(metadata: Values, values: Values) -> list[str]:
         ),
         f"- Thresholds for the cancer group and for melanoma: the highest with a sensitivity of {chosen} out-of-fold.",
         (
-            f"- Intervals are 95 %, by {RESAMPLES:,} bootstrap resamples of whole lesions within their class; comparisons "
+            f"- Intervals are 95 %, by {RESAMPLES:,} bootstrap resamples of whole {results.group_noun(values)}s within their class; comparisons "
             "are paired. That of the ECE lies too high, since drawing again adds chance."
         ),
         (
@@ -100,22 +100,22 @@ def metric_choices(metadata: Values, values: Values) -> list[str]:
 
 def evaluation_data(metadata: Values, values: Values) -> list[str]:
     """The photos behind the figures, and the record of the locked test's openings."""
-    out_of_fold = values["out_of_fold"]
+    out_of_fold, noun = values["out_of_fold"], results.group_noun(values)
     lines = [
         (
-            f"- Out-of-fold: {out_of_fold['photos']:,} photos of {out_of_fold['groups']:,} lesions "
-            f"({results.folds(out_of_fold['parts'])}) of the development part of the split `{metadata['data']['split']}`. All choices "
+            f"- Out-of-fold: {out_of_fold['photos']:,} photos of {out_of_fold['groups']:,} {noun}s "
+            f"({results.folds(out_of_fold)}) of the development part of the split `{metadata['data']['split']}`. All choices "
             f"were made on them ({metadata['chosen_on']})."
         ),
-        "- Photos of one lesion never stand on two sides of the split; it is committed as ids.",
+        f"- Photos of one {noun} never stand on two sides of the split; it is committed as ids.",
     ]
     if "locked_test" in values:
         locked = values["locked_test"]
         lines.append(
-            f"- Locked test: {locked['photos']:,} photos of {locked['groups']:,} lesions, in no training and no choice."
+            f"- Locked test: {locked['photos']:,} photos of {locked['groups']:,} {noun}s, in no training and no choice."
         )
     else:
-        lines.append("- The locked test has not been opened for this bundle.")
+        lines.append(f"- {results.locked_test(values)[0]}")
     if "elsewhere" in values:
         names = ", ".join(
             f"{name} ({found['photos']:,} photos)" for name, found in values["elsewhere"].items()
@@ -130,18 +130,18 @@ def evaluation_data(metadata: Values, values: Values) -> list[str]:
     return [*lines, *([""] if record else []), *record]
 
 
-def training_data(metadata: Values, _: Values) -> list[str]:
+def training_data(metadata: Values, values: Values) -> list[str]:
     """The photos that it learned from."""
     data = metadata["data"]
     counts = ", ".join(f"{code} {count:,}" for code, count in data["counts"].items())
     return [
         (
-            f"- {data['photos']:,} photos of {data['groups']:,} lesions: {counts}. A grouped tenth of them stopped the "
+            f"- {data['photos']:,} photos of {data['groups']:,} {results.group_noun(values)}s: {counts}. A grouped tenth of them stopped the "
             "training."
         ),
         f"- Where from: {sentences(metadata, 'origin')}.",
         f"- Diagnoses: {sentences(metadata, 'labels')}.",
-        f"- The locked test was {data['locked_test']}.",
+        *([] if values.get("no_locked_test") else [f"- The locked test was {data['locked_test']}."]),
     ]
 
 
@@ -263,7 +263,7 @@ def unitary_results(metadata: Values, values: Values) -> list[str]:
             f"{sentences(metadata, 'skin')}."
         ),
         "",
-        *_subgroups(values["out_of_fold"]["subgroups"]),
+        *_subgroups(values["out_of_fold"]["subgroups"], results.group_noun(values)),
         "",
         *_plots("subgroups"),
     ]
@@ -274,12 +274,12 @@ def intersectional_results(_: Values, values: Values) -> list[str]:
     return [
         "Sex and age together, measured like the subgroups above.",
         "",
-        *_subgroups(values["out_of_fold"]["intersections"]),
+        *_subgroups(values["out_of_fold"]["intersections"], results.group_noun(values)),
     ]
 
 
-def _subgroups(rows: list[Values]) -> list[str]:
-    header = ["", "photos", "lesions", "classes", "balanced accuracy", "macro AUC"]
+def _subgroups(rows: list[Values], noun: str) -> list[str]:
+    header = ["", "photos", f"{noun}s", "classes", "balanced accuracy", "macro AUC"]
     cells = []
     for row in rows:
         start = [f"{row['attribute']}: {row['value']}", f"{row['photos']:,}", f"{row['groups']:,}"]
@@ -310,7 +310,8 @@ def ethical_considerations(metadata: Values, _: Values) -> list[str]:
 
 def caveats(_: Values, values: Values) -> list[str]:
     """What to keep in mind, and what to do before any other use."""
-    rarest, row = min(values["out_of_fold"]["photo"]["classes"].items(), key=lambda item: item[1]["photos"])
+    with_photos = [item for item in values["out_of_fold"]["photo"]["classes"].items() if item[1]["photos"]]
+    rarest, row = min(with_photos, key=lambda item: item[1]["photos"])
     lines = [
         "- It knows only its classes, and gives probabilities of these for everything it answers.",
         (

@@ -33,7 +33,8 @@ class Cost:
     """What a recipe's networks cost.
 
     parameters, operations: of one network; floating point operations for one photo, a multiply-add being two.
-    epochs, cpu_minutes: of the mean network; processor time of all threads, training and stopping.
+    epochs, cpu_minutes: of the mean network; processor time of all threads, training and stopping. 0 for networks
+    that were trained before it was noted.
     """
 
     parameters: int
@@ -208,7 +209,7 @@ def _table_of_costs(records: list[dict[str, Any]]) -> list[str]:
             f"{row['parameters']:,}",
             f"{row['operations'] / 1e6:,.0f}",
             f"{row['epochs']:g}",
-            f"{row['cpu_minutes']:.0f}",
+            f"{row['cpu_minutes']:.1f}" if row["cpu_minutes"] else "-",
         )
         for row in records
     )

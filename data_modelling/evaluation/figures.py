@@ -18,10 +18,13 @@ from data_modelling.evaluation.rounding import plain, rounded
 from data_modelling.evaluation.selective import risks
 from data_modelling.evaluation.subgroups import NOT_KNOWN, attributes, intersections, subgroups
 from data_modelling.inference.decision import cancer_columns, decisions, probabilities
+from data_modelling.settings import FOLDS
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
+LESION = "lesion"  # what the photos of a group share, where nothing else is said
+NO_LOCKED_TEST = "none"  # what metadata.json says of the locked test where the split has none
 ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of the photos at which the risk is told
 # The figures of a mode that have an interval beside them.
 OVERALL = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
@@ -54,8 +57,11 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
         "photos": len(predictions),
         "groups": int(predictions["group_id"].nunique()),
         "parts": sorted(predictions["part"].unique().tolist()),
+        "grouped_by": metadata.get("data", {}).get("grouped_by", LESION),
+        "folds": metadata.get("settings", {}).get("folds", FOLDS),
         "majority_share": rounded(np.bincount(labels).max() / len(labels)),
         **{mode: _of_mode(labels, by_mode[mode], judged[mode], metadata) for mode in by_mode},
+        **_by_source(predictions, labels, {mode: by_mode[mode] for mode in MODES}, metadata),
         "effect_of_details": comparisons["both_less_photo"],
         "comparisons": comparisons,
         "as_trained": {mode: _as_trained(labels, logits(predictions, mode, task)) for mode in MODES},
@@ -85,6 +91,32 @@ def decide(probability: Floats, metadata: dict[str, Any]) -> Labels:
     """The decisions (N,) with the bundle's decision prior."""
     prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
     return decisions(probability, prior)
+
+
+def _by_source(
+    predictions: pd.DataFrame, labels: Labels, by_mode: dict[str, Floats], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """Where the photos are a mix of sources, the figures of each source's photos, under `by_source`."""
+    names = sorted(predictions["source"].unique())
+    if len(names) < 2:
+        return {}
+    found: dict[str, Any] = {}
+    for name in names:
+        inside = (predictions["source"] == name).to_numpy()
+        groups = intervals.group_indices(predictions.loc[inside, "group_id"])
+        found[name] = {"photos": int(inside.sum()), "groups": int(groups.max()) + 1}
+        for mode, probability in by_mode.items():
+            judged = intervals.judge(
+                labels[inside], probability[inside], decide(probability[inside], metadata), groups
+            )
+            between = judged.intervals()
+            found[name][mode] = {
+                **{figure: rounded(judged.whole[figure]) for figure in OVERALL},
+                "majority_share": rounded(np.bincount(labels[inside]).max() / inside.sum()),
+                "classes": len(np.unique(labels[inside])),
+                "intervals": {figure: plain(between[figure]) for figure in OVERALL},
+            }
+    return {"by_source": found}
 
 
 def _as_trained(labels: Labels, scores: Floats) -> dict[str, Any]:

@@ -7,11 +7,10 @@ the other's.
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from data_modelling.evaluation import intervals
-from data_modelling.evaluation.calibration import best_temperature
+from data_modelling.evaluation.calibration import fitted_temperature
 from data_modelling.evaluation.predictions import MODES, logits, truth
 from data_modelling.evaluation.questions import questions
 from data_modelling.evaluation.rounding import plain, rounded
@@ -32,7 +31,8 @@ def fit_to_served(values: dict[str, Any], locked: pd.DataFrame, metadata: dict[s
         **{mode: _of_mode(values, mode, metadata) for mode in MODES},
         "temperature": {
             "used": metadata["temperature"],
-            "refitted_in_hindsight": rounded(_refitted(locked, metadata["task"])),
+            # What would have fitted the locked test best; nothing uses it.
+            "refitted_in_hindsight": rounded(fitted_temperature(locked, metadata["task"])),
         },
         "thresholds": _thresholds(locked, metadata),
     }
@@ -45,11 +45,7 @@ def bars(values: dict[str, Any]) -> list[dict[str, Any]]:
     calibration error it is shown but not asked: with fewer photos it is larger by chance, which is why it is held
     against a perfectly calibrated model instead.
     """
-    return [
-        bar
-        for mode in MODES
-        for bar in (_error_bar(values, mode), _chance_bar(values, mode), *_contained_bars(values, mode))
-    ]
+    return [bar for mode in MODES for bar in (_error_bar(values, mode), *_locked_bars(values, mode))]
 
 
 def _of_mode(values: dict[str, Any], mode: str, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -81,12 +77,6 @@ def _inside(value: float | None, interval: list[float | None]) -> bool | None:
     return None if value is None or low is None or high is None else bool(low <= value <= high)
 
 
-def _refitted(locked: pd.DataFrame, task: str) -> float:
-    """The temperature that would have fitted the locked test best; nothing uses it."""
-    stacked = np.concatenate([logits(locked, mode, task) for mode in MODES])
-    return best_temperature(stacked, np.tile(truth(locked, task), len(MODES)))
-
-
 def _thresholds(locked: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Sensitivity on the locked test at the served thresholds, beside the one that they were chosen for."""
     task = metadata["task"]
@@ -113,6 +103,13 @@ def _error_bar(values: dict[str, Any], mode: str) -> dict[str, Any]:
     return _bar(
         "calibration_error_out_of_fold", mode, ERROR, error, LARGEST_ERROR, met=error <= LARGEST_ERROR
     )
+
+
+def _locked_bars(values: dict[str, Any], mode: str) -> list[dict[str, Any]]:
+    """The bars that the locked test is held against; none where there is no such test."""
+    if values.get("no_locked_test"):
+        return []
+    return [_chance_bar(values, mode), *_contained_bars(values, mode)]
 
 
 def _chance_bar(values: dict[str, Any], mode: str) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.datasets.table import class_indices
-from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.diagnoses import codes, learned
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 
@@ -83,7 +83,9 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
 def read_predictions(path: Path) -> pd.DataFrame:
     """Predictions as written; InputError when the file is absent or lacks a column."""
     try:
-        predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "part": str})
+        # As text whatever is in them: a data set may know no site, no confirmation.
+        texts = [*(name for name in FACTS.values() if name != "age"), *CHECKS]
+        predictions = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     except FileNotFoundError as error:
         raise InputError(f"{path} is not there; restore the bundle.") from error
     missing = [column for column in FACTS.values() if column not in predictions]
@@ -100,6 +102,16 @@ def truth(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 def logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
     """Logits (N, classes) of one of MODES or CONTROLS."""
     return predictions[_columns(mode, task)].to_numpy(np.float64)
+
+
+def with_logits(predictions: pd.DataFrame, mode: str, found: NDArray[np.floating], task: str) -> pd.DataFrame:
+    """The predictions with other logits (N, classes) of one mode."""
+    return predictions.assign(**dict(zip(_columns(mode, task), found.T, strict=True)))
+
+
+def learned_logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
+    """The logits of the classes that the network learned, (N, learned): the first columns."""
+    return logits(predictions, mode, task)[:, : len(learned(task))]
 
 
 def _columns(mode: str, task: str) -> list[str]:

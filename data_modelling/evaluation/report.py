@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from data_modelling.evaluation import elsewhere, odd_one_out, openings, plots
+from data_modelling.evaluation import elsewhere, melanoma, odd_one_out, openings, plots
 from data_modelling.evaluation.card import write_card
-from data_modelling.evaluation.figures import figures
+from data_modelling.evaluation.figures import NO_LOCKED_TEST, figures
 from data_modelling.evaluation.fit_to_served import bars, fit_to_served
 from data_modelling.evaluation.predictions import read_predictions
 from data_modelling.evaluation.shortcut_plots import draw_shortcuts
@@ -24,6 +24,8 @@ from data_modelling.rejection.gate_scores import SCORES, gate_figures, read_scor
 from data_modelling.rejection.origin import origin_figures
 from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.rejection.severity import severity_figures
+from data_modelling.rejection.unknown import FILE as LEFT_OUT
+from data_modelling.rejection.unknown import read_left_out, unknown_figures
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"
 
@@ -48,7 +50,12 @@ def write_report(folder: Path) -> dict[str, Any]:
     if LOCKED_TEST in predictions:
         values["fit_to_served"] = fit_to_served(values, predictions[LOCKED_TEST], metadata)
         values["openings"] = openings.openings(folder)
+    if metadata["data"].get("locked_test") == NO_LOCKED_TEST:
+        values["no_locked_test"] = True
     values["bars"] = bars(values)
+    if melanoma.has_two_classes(metadata):
+        nine_class = folder / "predictions" / melanoma.FILE
+        values[melanoma.KEY] = melanoma.melanoma_figures(predictions[OUT_OF_FOLD], metadata, nine_class)
     values |= _of_what_was_measured(folder, metadata) | origin_figures(metadata["data"]["sources"])
     with replaced_when_whole(folder / "metrics.json") as temporary:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
@@ -77,6 +84,7 @@ def _of_what_was_measured(folder: Path, metadata: dict[str, Any]) -> dict[str, A
             lambda: odd_one_out.figures(odd_one_out.read_visits(rows / odd_one_out.FILE)),
         ),
         "severity": (SEVERITY, lambda: severity_figures(pd.read_csv(rows / SEVERITY))),
+        "unknown": (LEFT_OUT, lambda: unknown_figures(read_left_out(rows / LEFT_OUT), metadata)),
         "gate": (SCORES, lambda: gate_figures(read_scores(folder))),
         "foreign": (FOREIGN, lambda: foreign_figures(read_table(folder))),
     }

@@ -3,8 +3,10 @@
 Each function takes metrics.json's values and gives lines of markdown.
 """
 
+from collections.abc import Iterator
 from typing import Any
 
+from data_modelling.evaluation.figures import LESION
 from data_modelling.evaluation.markdown import (
     MODE_NAMES,
     figure,
@@ -23,32 +25,25 @@ FIGURE_NAMES = {
     "expected_calibration_error": "ECE",
 }
 QUESTION_NAMES = {"cancer": "the cancer group", "melanoma": "melanoma"}
-FOLDS = 5
+NUMBERS = {5: "five", 10: "ten"}
 
 
 def results(values: dict[str, Any]) -> str:
     """A row for each part and input, what they stand on, the locked test, and other sources' photos."""
     header = ["photos", "input", "balanced accuracy", "macro AUC", "accuracy (most frequent class)", "ECE"]
     rows = [
-        [
-            f"{name}, {values[part]['photos']:,}",
-            mode_name,
-            with_interval(values[part][mode], "balanced_accuracy"),
-            with_interval(values[part][mode], "macro_auc"),
-            f"{with_interval(values[part][mode], 'accuracy_most_probable')} ({figure(values[part]['majority_share'])})",
-            with_interval(values[part][mode], "expected_calibration_error"),
-        ]
-        for part, name in PART_NAMES.items()
-        if part in values
-        for mode, mode_name in MODE_NAMES.items()
+        _row(f"{name}, {found['photos']:,}", mode, found[mode], majority)
+        for name, found, majority in _judged_photos(values)
+        for mode in MODE_NAMES
     ]
     out_of_fold = values["out_of_fold"]
+    noun = group_noun(values)
     lines = [
         *table(header, rows),
         "",
         (
-            f"In brackets: 95 % intervals (bootstrap over lesions). Out-of-fold: {out_of_fold['photos']:,} photos of "
-            f"{out_of_fold['groups']:,} lesions ({folds(out_of_fold['parts'])}), predicted by a network "
+            f"In brackets: 95 % intervals (bootstrap over {noun}s). Out-of-fold: {out_of_fold['photos']:,} photos of "
+            f"{out_of_fold['groups']:,} {noun}s ({folds(out_of_fold)}), predicted by a network "
             "of the same recipe that saw no photo of them. Temperature, decision prior and thresholds were chosen on "
             "these same photos. Balanced accuracy judges the decision; AUC, accuracy of the most probable class and ECE "
             "(15 bins of equal width) judge the probabilities."
@@ -63,11 +58,39 @@ def results(values: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def folds(parts: list[str]) -> str:
+def _judged_photos(values: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any], float]]:
+    """Name, figures by mode and majority share of each part, and of each of its sources where it has several."""
+    for part, name in PART_NAMES.items():
+        if part not in values:
+            continue
+        yield name, values[part], values[part]["majority_share"]
+        for source, found in values[part].get("by_source", {}).items():
+            of_classes = f"{found['photo']['classes']} classes"
+            yield f"{name}, of them {source} ({of_classes})", found, found["photo"]["majority_share"]
+
+
+def _row(name: str, mode: str, found: dict[str, Any], majority: float) -> list[str]:
+    return [
+        name,
+        MODE_NAMES[mode],
+        with_interval(found, "balanced_accuracy"),
+        with_interval(found, "macro_auc"),
+        f"{with_interval(found, 'accuracy_most_probable')} ({figure(majority)})",
+        with_interval(found, "expected_calibration_error"),
+    ]
+
+
+def group_noun(values: dict[str, Any]) -> str:
+    """What the photos of a group share: `lesion` or `patient`."""
+    return str(values["out_of_fold"].get("grouped_by", LESION))
+
+
+def folds(out_of_fold: dict[str, Any]) -> str:
     """Which folds were predicted: `fold 0 of five`, `folds 0 and 1 of five`, `all five folds`."""
-    if len(parts) == FOLDS:
-        return "all five folds"
-    return f"fold{'s' if len(parts) > 1 else ''} {listed(parts)} of five"
+    parts, of = out_of_fold["parts"], NUMBERS[out_of_fold["folds"]]
+    if len(parts) == out_of_fold["folds"]:
+        return f"all {of} folds"
+    return f"fold{'s' if len(parts) > 1 else ''} {listed(parts)} of {of}"
 
 
 def effect_of_details(effect: dict[str, Any]) -> str:
@@ -81,6 +104,8 @@ def effect_of_details(effect: dict[str, Any]) -> str:
 
 def locked_test(values: dict[str, Any]) -> list[str]:
     """Whether the test was opened, how often, and whether it bears out the figures out-of-fold."""
+    if values.get("no_locked_test"):
+        return ["There is no locked test: its photos were too few to put any aside."]
     if "locked_test" not in values:
         return ["The locked test has not been opened for this bundle."]
     return [_opened(values["openings"]), "", _all_contained(values["fit_to_served"]) + _why_not(values)]

@@ -24,7 +24,7 @@ class Served:
     photos by image_id.
     """
 
-    logits: dict[str, NDArray[np.float32]]
+    logits: dict[str, NDArray[np.floating]]
     checks: pd.DataFrame
     broken: dict[str, str]
 
@@ -38,7 +38,7 @@ def served(predictor: Predictor, table: pd.DataFrame, title: str, shuffled: bool
     asked = {"photo": [Details()] * len(table), "both": known}
     if shuffled:
         asked["shuffled"] = [known[row] for row in others(table["group_id"])]
-    found: dict[str, list[NDArray[np.float32]]] = {mode: [] for mode in asked}
+    found: dict[str, list[NDArray[np.floating]]] = {mode: [] for mode in asked}
     checks, broken = [], {}
     rows = zip(table["image_id"], table["path"], zip(*asked.values(), strict=True), strict=True)
     for image_id, path, told in tqdm(rows, title, len(table)):
@@ -47,9 +47,10 @@ def served(predictor: Predictor, table: pd.DataFrame, title: str, shuffled: bool
         except PhotoError as error:
             broken[image_id] = str(error)
             continue
-        checks.append(_codes(predictor.findings(photo, square_side(read_bytes(path)))))
+        findings = predictor.findings(photo, square_side(read_bytes(path)))
+        checks.append(_codes(findings))
         for mode, details in zip(asked, told, strict=True):
-            found[mode].append(predictor.logits(photo, details))
+            found[mode].append(predictor.completed(predictor.logits(photo, details), findings))
     logits = {mode: np.concatenate(values) for mode, values in found.items()}
     return Served(logits, pd.DataFrame(checks), broken)
 

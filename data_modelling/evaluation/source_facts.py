@@ -28,6 +28,30 @@ SOURCES = {
         "identified, and neither are lesions of one patient",
         cite="Tschandl, Rosendahl and Kittler 2018, doi:10.1038/sdata.2018.161",
     ),
+    "ISIC_2017": SourceFacts(
+        origin="dermoscopic photos of the ISIC Archive, most of them from clinics in the United States, Europe and "
+        "Australia, taken with several devices",
+        labels="all melanomas by histopathology; of the benign ones many by consensus of experts, which is not on record "
+        "for a photo",
+        skin="no skin-type labels are in it, and none were guessed",
+        ethics="published by the ISIC Archive without names; patients are not identified",
+        cite="Codella et al. 2018, arXiv:1710.05006",
+    ),
+    "BCN_20000": SourceFacts(
+        origin="dermoscopic photos from a hospital in Barcelona, Spain",
+        labels="by histopathology, follow-up or consensus of experts, which is not on record for a photo",
+        skin="no skin-type labels are in it, and none were guessed",
+        ethics="published by its authors with approval of their ethics board, without names",
+        cite="Combalia et al. 2019, arXiv:1908.02288",
+    ),
+    "ISIC_2020": SourceFacts(
+        origin="dermoscopic photos of patients of clinics in the United States, Europe and Australia",
+        labels="all melanomas by histopathology; benign lesions by histopathology, follow-up or consensus of experts, "
+        "which is not on record for a photo",
+        skin="no skin-type labels are in it, and none were guessed",
+        ethics="published by its authors with approval of their ethics boards; patients have numbers, no names",
+        cite="Rotemberg et al. 2021, doi:10.34970/2020-ds01",
+    ),
     "generated lesions": SourceFacts(
         origin="drawings by a program, no photos",
         labels="by the program that drew them",

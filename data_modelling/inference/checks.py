@@ -23,6 +23,7 @@ class Findings:
 
     is_phone, is_unlike: whether its pixels are those of a phone photo, or unlike the training photos'.
     nearness: the share (0-1) of lesion photos that are at least as far from the training photos as it is.
+    distance: how far that is, in the gate's unit.
     """
 
     refusals: tuple[str, ...]
@@ -30,6 +31,7 @@ class Findings:
     is_phone: bool
     is_unlike: bool
     nearness: float
+    distance: float
 
 
 class Checks:
@@ -61,6 +63,7 @@ class Checks:
             origin.is_phone,
             origin.is_unlike,
             self._gate.nearness(distance),
+            distance,
         )
 
 

@@ -66,6 +66,7 @@ UNKNOWN = _diagnosis("UNK", "None of the known classes", "something the model wa
 MELANOMA_OR_NOT = _diagnosis(
     "melanoma", "Melanoma", "a skin cancer of the pigment cells that can spread to other organs", "cancer"
 )
+BENIGN_LESION = _diagnosis("benign", "Benign lesion", "a mole or another harmless spot", "benign")
 
 TASKS: dict[str, tuple[Diagnosis, ...]] = {
     "ham10000": (
@@ -88,10 +89,21 @@ TASKS: dict[str, tuple[Diagnosis, ...]] = {
         SQUAMOUS_CELL_CARCINOMA,
         UNKNOWN,
     ),
-    "isic2020": (MELANOMA_OR_NOT,),
+    "isic2020": (MELANOMA_OR_NOT, BENIGN_LESION),
 }
 
 
 def codes(task: str) -> tuple[str, ...]:
-    """The class codes of a task, in the order of predict's columns and of the logits."""
+    """The class codes of a task, in the order of the logits."""
     return tuple(diagnosis.code for diagnosis in TASKS[task])
+
+
+def learned(task: str) -> tuple[str, ...]:
+    """The codes of the classes that have photos to learn from; they come first in the order of the logits."""
+    return tuple(diagnosis.code for diagnosis in TASKS[task] if diagnosis is not UNKNOWN)
+
+
+def columns(task: str) -> tuple[str, ...]:
+    """The columns of predict's csv: the codes; of two classes the first alone, since the other is what is left."""
+    found = codes(task)
+    return found if len(found) > 2 else found[:1]

@@ -188,7 +188,8 @@ def _pydicom() -> ModuleType:
 
 def _value(found: "Dataset", tag: int) -> bytes:
     """The bytes of an element; none when it is absent or no plain value."""
-    value = found.get_item(tag).value if tag in found else b""
+    # As it is: pydicom would convert an empty one, and fail at an unknown kind of value.
+    value = found.get_item(tag, keep_deferred=True).value if tag in found else b""
     if isinstance(value, str):  # what pydicom has converted on its way
         return value.encode("latin-1", "replace")
     return value if isinstance(value, bytes) else b""

@@ -10,13 +10,15 @@ import os
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path, PurePath
 
+from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details, filled, parse_details
+from data_modelling.inference.diagnoses import columns
 from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photos import ENDINGS
@@ -26,6 +28,8 @@ from data_modelling.inference.sets import LEVELS
 
 ANSWER_COLUMNS = ["image", "class", "status", "reasons", *(f"set{level}" for level in LEVELS), "nearness"]
 DETAIL_COLUMNS = ("image", "age", "sex", "site")
+PROJECT, KAGGLE = LAYOUTS = ("project", "kaggle")
+KAGGLE_COLUMNS = ("image_name", "target")  # of the SIIM-ISIC 2020 competition
 AHEAD = 4  # photos in flight a core: enough to keep the cores busy, few enough to need no memory
 SHOWN_EVERY = 0.5  # seconds between two drawings of the bar
 BAR = 30  # characters
@@ -130,24 +134,27 @@ def _details_by_image(path: Path, header: list[str], rows: Iterable[list[str]]) 
         if errors:
             raise InputError(f"{path}, row {number}: {errors[0]} It says {values[errors[0].field]!r}.")
         if values["image"] in found:
-            raise InputError(f"{path}, row {number}: {values['image']} stands there twice; keep one row.")
+            raise InputError(f"{path}, row {number}: {values['image']!r} stands there twice; keep one row.")
         found[values["image"]] = details
     return found
 
 
 def predict_folder(
-    predictor: Predictor, photos: Photos, details: dict[str, Details], out: Path
+    predictor: Predictor, photos: Photos, details: dict[str, Details], out: Path, layout: str = PROJECT
 ) -> list[tuple[str, str]]:
     """Write `out` and, beside it, `.answers.csv` and `.errors.csv`; returns the photos that do not decode.
 
     details: by stem; what they leave out is taken from the header of a DICOM file, else it is not known. The files
     appear when all photos are done; a run that was stopped is picked up where it was, if bundle, photos and details
-    are still the same. Raises InputError when a file cannot be written.
+    are still the same. layout: PROJECT, or KAGGLE: image_name and target, the probability of melanoma. Raises
+    InputError when a file cannot be written.
     """
-    codes = [diagnosis.code for diagnosis in predictor.diagnoses]
+    task = predictor.bundle.task
+    codes = columns(task) if layout == PROJECT else (predictor.diagnoses[melanoma_column(task)].code,)
+    header = ["image", *codes] if layout == PROJECT else KAGGLE_COLUMNS
     targets = {"rows": out, "answers": beside(out, "answers"), "errors": beside(out, "errors")}
-    columns = {"rows": ["image", *codes], "answers": ANSWER_COLUMNS, "errors": ["image", "reason"]}
-    with results(targets, columns, _identity(predictor, photos, details)) as written:
+    headers = {"rows": header, "answers": ANSWER_COLUMNS, "errors": ["image", "reason"]}
+    with results(targets, headers, _identity(predictor, photos, details, layout)) as written:
         shown = Progress(len(photos.paths), written.done)
         left = islice(photos.paths.items(), written.done, None)
         for stem, result in _answers(predictor, left, details):
@@ -157,9 +164,9 @@ def predict_folder(
         return [(row["image"], row["reason"].partition(": ")[2]) for row in written.rows("errors")]
 
 
-def _identity(predictor: Predictor, photos: Photos, details: dict[str, Details]) -> str:
+def _identity(predictor: Predictor, photos: Photos, details: dict[str, Details], layout: str) -> str:
     """A hash of all that the rows depend on."""
-    found = hashlib.sha256(json.dumps(predictor.bundle.sums, sort_keys=True).encode())
+    found = hashlib.sha256(json.dumps([predictor.bundle.sums, layout], sort_keys=True).encode())
     for stem, path in photos.paths.items():
         try:
             facts = path.stat()
@@ -170,7 +177,7 @@ def _identity(predictor: Predictor, photos: Photos, details: dict[str, Details])
     return found.hexdigest()
 
 
-def _rows(stem: str, result: Answer | PhotoError, codes: list[str]) -> dict[str, list[str]]:
+def _rows(stem: str, result: Answer | PhotoError, codes: Sequence[str]) -> dict[str, list[str]]:
     """What is written of a photo, by kind."""
     if isinstance(result, PhotoError):
         return {"errors": [stem, f"{result.code}: {result}"]}

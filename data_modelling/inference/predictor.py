@@ -11,7 +11,7 @@ from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks import PHONE_PHOTO, UNLIKE_TRAINING, Checks, Findings
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.details import Details, encode
-from data_modelling.inference.diagnoses import TASKS, Flag
+from data_modelling.inference.diagnoses import TASKS, Flag, learned
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
 from data_modelling.inference.heatmap import Head, make_heatmap
@@ -19,6 +19,7 @@ from data_modelling.inference.photos import Crop, read_square
 from data_modelling.inference.rarity import Rarity
 from data_modelling.inference.runtime import onnxruntime
 from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
+from data_modelling.inference.unknown import NONE_OF_CLASSES, Unknown
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
@@ -92,8 +93,6 @@ class Predictor:
 
     def __init__(self, bundle: Bundle) -> None:
         """Raises BundleError when model.onnx cannot be run or does not fit its metadata."""
-        if len(TASKS[bundle.task]) == 1:
-            raise BundleError(f"{bundle.folder} is of the task {bundle.task}, which cannot be answered yet.")
         self.bundle = bundle
         self.edge = int(bundle.metadata["edge"])
         self.diagnoses = TASKS[bundle.task]
@@ -105,10 +104,12 @@ class Predictor:
         self._melanoma = melanoma_column(bundle.task)
         self._sets = PredictionSets.from_metadata(bundle.metadata, bundle.task)
         self._rarity = Rarity.from_metadata(bundle.metadata)
+        self._unknown = Unknown.from_metadata(bundle.metadata, bundle.task)
+        self._learned = learned(bundle.task)
         self._checks = Checks(bundle)
         self._session = _session(bundle)
         self._check_session()
-        self._head = Head.from_metadata(bundle.metadata, len(self.diagnoses))
+        self._head = Head.from_metadata(bundle.metadata, len(self._learned))
         self._check_head()
 
     @property
@@ -139,7 +140,7 @@ class Predictor:
         )  # of one run, whatever is asked for
         logits, embedding, *feature_map = self._run(outputs, photo, details)
         findings = self._checks.of(photo, side, embedding[0])
-        judged = self._judge(logits, details)
+        judged = self._judge(self.completed(logits, findings), details)
         status, reasons = self._status(judged, findings, details, dermatoscope)
         answer = replace(
             judged,
@@ -151,8 +152,8 @@ class Predictor:
         )
         if not explain or status == REFUSED:
             return answer
-        heatmap = make_heatmap(head, answer.probabilities, feature_map[0][0], photo) if head else None
-        effect = self._effect(photo, details, answer) if DETAILS in explain else None
+        heatmap = make_heatmap(head, self._learned, feature_map[0][0], photo) if head else None
+        effect = self._effect(photo, details, findings, answer) if DETAILS in explain else None
         return replace(answer, explanation=Explanation(heatmap, effect))
 
     @property
@@ -162,11 +163,17 @@ class Predictor:
         return None if ratio is None else float(ratio)
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Logits (1, classes) of one photo (edge, edge, 3).
+        """The network's logits (1, classes) of one photo (edge, edge, 3); see `completed`.
 
         One photo at a time everywhere: a batch's sums could differ in the last digit from a single photo's.
         """
         return self._run(("logits",), photo, details)[0]
+
+    def completed(self, logits: NDArray[np.float32], findings: Findings) -> NDArray[np.floating]:
+        """Logits (1, classes) as they are answered: where the task has a class that no photo could teach, with its own."""
+        if self._unknown is None:
+            return logits
+        return self._unknown.completed(logits, np.array([findings.distance]), self._temperature)
 
     def embedding(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """The network's embedding (C,) of one photo (edge, edge, 3)."""
@@ -182,14 +189,16 @@ class Predictor:
         inputs = {"photo": photo[None].astype(np.float32), "details": encode(details)[None]}
         return [np.asarray(output) for output in self._session.run(outputs, inputs)]
 
-    def _effect(self, photo: NDArray[np.uint8], details: Details, answer: Answer) -> DetailsEffect:
+    def _effect(
+        self, photo: NDArray[np.uint8], details: Details, findings: Findings, answer: Answer
+    ) -> DetailsEffect:
         """What the details changed: the network runs once more without them, if there were any."""
         if details == Details():
             return DetailsEffect.between(answer, answer, given=False)
-        without = self._judge(self.logits(photo, Details()), Details())
+        without = self._judge(self.completed(self.logits(photo, Details()), findings), Details())
         return DetailsEffect.between(answer, without, given=True)
 
-    def _judge(self, logits: NDArray[np.float32], details: Details) -> Answer:
+    def _judge(self, logits: NDArray[np.floating], details: Details) -> Answer:
         """What the logits (1, classes) say; status, reasons and nearness are still to be filled in."""
         exact = probabilities(logits, self._temperature)
         decided = self.diagnoses[int(decisions(exact, self._decision_prior)[0])]
@@ -234,6 +243,7 @@ class Predictor:
                 (PHONE_PHOTO, findings.is_phone or dermatoscope is False),
                 (UNLIKE_TRAINING, findings.is_unlike),
                 (WIDE_SET, judged.sets.is_wide),
+                (NONE_OF_CLASSES, judged.decision not in self._learned),
             )
             if holds
         ]
@@ -242,7 +252,8 @@ class Predictor:
         counts_as_phone = PHONE_PHOTO in doubts and dermatoscope is not True
         if concern:
             return HIGHER_CONCERN, reasons
-        return (UNCERTAIN if counts_as_phone or WIDE_SET in doubts else NO_CANCER_CLASS), reasons
+        says_nothing = counts_as_phone or WIDE_SET in doubts or NONE_OF_CLASSES in doubts
+        return (UNCERTAIN if says_nothing else NO_CANCER_CLASS), reasons
 
     def _check_session(self) -> None:
         """One run on an empty photo, so that a model of another shape is found at start."""
@@ -267,7 +278,8 @@ class Predictor:
             feature_map = self._run(("feature_map",), photo, Details())[0][0]
             if feature_map.ndim != 3 or feature_map.shape[2] != len(self._head.kernel):
                 raise BundleError(f"{self.bundle.folder}: the head does not fit the feature map.")
-            rests.append(self.logits(photo, Details())[0] - self._head.photo_part(feature_map))
+            logits = self.logits(photo, Details())[0, : len(self._learned)]
+            rests.append(logits - self._head.photo_part(feature_map))
         if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
             raise BundleError(f"{self.bundle.folder}: head in metadata.json is not that of model.onnx.")
 

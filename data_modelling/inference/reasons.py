@@ -9,6 +9,7 @@ MEANINGS = {
     "phone_photo": "not taken through a dermatoscope, as the reader or the pixels say",
     "unlike_training": "the pixels are unlike those of the sources that the model learned from",
     "wide_set": "the prediction set says nothing useful (`operating_point` in metadata.json)",
+    "none_of_classes": "more than any class it fits none of them (bundles with the class UNK)",
     "age_rare": "the model learned from few lesions at this age",
     "site_rare": "the model learned from few lesions at this site",
     "blurred": "not sharp",

@@ -62,6 +62,8 @@ def _row(predictor: Predictor, path: Path) -> dict[str, float] | str:
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     temperature = float(predictor.bundle.metadata["temperature"])
-    values = probabilities(predictor.logits(photo, Details()), temperature)[0]
+    findings = predictor.findings(photo, square_side(data))
+    logits = predictor.completed(predictor.logits(photo, Details()), findings)
+    values = probabilities(logits, temperature)[0]
     scores = {one.code: float(value) for one, value in zip(predictor.diagnoses, values, strict=True)}
     return scores | asdict(measure(photo, square_side(data)))

@@ -23,7 +23,7 @@ from data_modelling.datasets.splits import EQUAL_FOLDS, deal
 from data_modelling.evaluation.intervals import group_indices
 from data_modelling.evaluation.predictions import logits, truth
 from data_modelling.inference.decision import probabilities
-from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.diagnoses import codes, learned
 from data_modelling.inference.sets import INPUTS, LEVELS, members
 
 Labels = NDArray[np.int64]
@@ -73,7 +73,11 @@ def fit(predictions: pd.DataFrame, task: str, temperature: float) -> dict[str, A
         **{
             given: {
                 name: dict(
-                    zip(codes(task), thresholds(probability, labels, groups, level).tolist(), strict=True)
+                    zip(
+                        codes(task),
+                        _of_task(thresholds(probability, labels, groups, level), task).tolist(),
+                        strict=True,
+                    )
                 )
                 for name, level in LEVELS.items()
             }
@@ -94,7 +98,7 @@ def crossed(predictions: pd.DataFrame, given: str, task: str, temperature: float
         rows = parts == part
         for name, level in LEVELS.items():
             chosen = thresholds(probability[~rows], labels[~rows], groups[~rows], level)
-            found[name][rows] = members(probability[rows], chosen)
+            found[name][rows] = members(probability[rows], _of_task(chosen, task))
     return found
 
 
@@ -116,6 +120,11 @@ def with_served_thresholds(
         name: members(probability, np.array([served[name][code] for code in metadata["classes"]]))
         for name in LEVELS
     }
+
+
+def _of_task(found: Floats, task: str) -> Floats:
+    """Thresholds (classes,), that of a class without photos, which no set promises anything of, being 1."""
+    return np.where(np.isin(codes(task), learned(task)), found, 1.0)
 
 
 def _calibrated(predictions: pd.DataFrame, given: str, task: str, temperature: float) -> Floats:

@@ -25,14 +25,6 @@ class Kind:
     worsened: Callable[[Image.Image, float], bytes]
 
 
-def centre_square(photo: Image.Image) -> Image.Image:
-    """The square RGB photo that is judged when no other crop is asked for."""
-    width, height = photo.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    return photo.convert("RGB").crop((left, top, left + side, top + side))
-
-
 def as_png(photo: Image.Image) -> bytes:
     """A photo file without any loss."""
     file = BytesIO()

@@ -60,14 +60,14 @@ def fit_parts(
     table, pixels: its rows and their decoded photos. predictions: out-of-fold, of settings.figure_folds. work: the
     folder of the run, with its networks.
     """
-    folds = {"folds": list(settings.figure_folds)}
+    folds = _folds(settings)
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
     of_quality = _stage(
         work / "quality",
         folds | decision,
         lambda folder: _fit_quality(settings, table, pixels, choices, folder),
     )
-    of_gate = _stage(work / "gate", folds, lambda folder: _fit_gate(settings, table, pixels, folder))
+    of_gate = gate_stage(settings, table, pixels, work)
     metadata = {
         "quality": json.loads((of_quality / "metadata.json").read_text()),
         "gate": json.loads((of_gate / "metadata.json").read_text()),
@@ -89,6 +89,15 @@ def fit_parts(
         f"{PREDICTIONS}/{SEVERITY}": of_quality / SEVERITY,
     }
     return Parts(joined.drop(columns="distance"), metadata, files)
+
+
+def gate_stage(settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8], work: Path) -> Path:
+    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos."""
+    return _stage(work / "gate", _folds(settings), lambda folder: _fit_gate(settings, table, pixels, folder))
+
+
+def _folds(settings: Settings) -> dict[str, Any]:
+    return {"folds": list(settings.figure_folds)}
 
 
 def _stage(folder: Path, made_for: dict[str, Any], make: Callable[[Path], None]) -> Path:

@@ -34,7 +34,7 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.photos import read_photo, square_side
 from data_modelling.inference.quality import CHECKS, Check, Checks, Limits, Measures, measure
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers
-from data_modelling.rejection.degradation import KINDS, as_png, centre_square
+from data_modelling.rejection.degradation import KINDS, as_png
 from data_modelling.rejection.severity import CLEAN, WARN_BELOW
 from data_modelling.settings import Settings
 
@@ -163,8 +163,7 @@ def _steps(
 
 def _worsened(path: str, edge: int) -> tuple[list[NDArray[np.uint8]], list[Measures]]:
     """One photo unchanged and at every step of every kind, as the network sees it, and its measures."""
-    with Image.open(stored.readable(path)) as photo:
-        square = centre_square(photo)
+    square = Image.fromarray(stored.read_pixels(path, _side(path)))
     files = [as_png(square)]
     files += [kind.worsened(square, severity) for kind in KINDS.values() for severity in kind.severities]
     pictures = [read_photo(file, edge) for file in files]

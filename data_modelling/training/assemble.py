@@ -13,12 +13,15 @@ import keras
 import numpy as np
 import pandas as pd
 
+from data_modelling.datasets import GROUPED_BY
+from data_modelling.datasets.splits import TEST, read_split
 from data_modelling.evaluation.calibration import Choices, choose
+from data_modelling.evaluation.figures import LESION, NO_LOCKED_TEST
 from data_modelling.evaluation.predictions import write_predictions
 from data_modelling.evaluation.report import write_report
 from data_modelling.evaluation.shortcuts import FILE
 from data_modelling.inference.details import SITES, WIDTH
-from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.diagnoses import codes, learned
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
 from data_modelling.rejection.parts import Parts
@@ -69,7 +72,22 @@ def assemble(
 def choices_on(settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame) -> Choices:
     """What is chosen on out-of-fold predictions; table: the development part, whose class shares count."""
     shares = table["diagnosis"].value_counts(normalize=True).reindex(codes(settings.task), fill_value=0.0)
+    shares[list(set(shares.index) - set(learned(settings.task)))] = settings.unknown_share
     return choose(predictions, settings.task, shares.to_numpy(), settings.cancer_sensitivity)
+
+
+def chosen_numbers(choices: Choices, task: str) -> dict[str, Any]:
+    """What was chosen, as metadata.json has it."""
+    prior = np.round(choices.decision_prior, DIGITS).tolist()
+    return {
+        "temperature": round(choices.temperature, DIGITS),
+        "decision_prior": dict(zip(codes(task), prior, strict=True)),
+        "thresholds": {
+            # Rounded down, so that rounding misses no photo that the exact threshold takes in.
+            "cancer": _floor(choices.cancer_threshold),
+            "melanoma": _floor(choices.melanoma_threshold),
+        },
+    }
 
 
 def histories(work: Path) -> dict[str, list[dict[str, float]]]:
@@ -88,6 +106,8 @@ def _metadata(
 ) -> dict[str, Any]:
     classes = codes(settings.task)
     kernel, bias = network.get_layer("head").get_weights()
+    known = len(learned(settings.task))
+    has_test = TEST in set(read_split(split)["part"])
     return {
         "name": settings.name,
         "version": settings.version,
@@ -96,16 +116,10 @@ def _metadata(
         "classes": list(classes),
         "edge": settings.network.edge,
         "details_width": WIDTH,
-        "temperature": round(choices.temperature, DIGITS),
-        "decision_prior": dict(zip(classes, np.round(choices.decision_prior, DIGITS).tolist(), strict=True)),
-        "thresholds": {
-            # Rounded down, so that rounding misses no photo that the exact threshold takes in.
-            "cancer": _floor(choices.cancer_threshold),
-            "melanoma": _floor(choices.melanoma_threshold),
-        },
+        **chosen_numbers(choices, settings.task),
         "chosen_on": f"out-of-fold photos of fold {', '.join(map(str, settings.figure_folds))}",
         # logits = head.kernel' embedding + head.bias + the term of the details.
-        "head": {"kernel": kernel.tolist(), "bias": bias.tolist()},
+        "head": {"kernel": kernel[:, :known].tolist(), "bias": bias[:known].tolist()},
         "data": {
             "sources": sorted(table["source"].unique().tolist()),
             "photos": len(table),
@@ -116,7 +130,8 @@ def _metadata(
             BELOW: rare_below(int(table["group_id"].nunique())),
             "split": split.name,
             "split_sha256": hashlib.sha256(split.read_bytes()).hexdigest(),
-            "locked_test": "never read in training",
+            "locked_test": "never read in training" if has_test else NO_LOCKED_TEST,
+            "grouped_by": GROUPED_BY.get(settings.dataset, LESION),
         },
         "licence": "CC BY-NC 4.0 (because of the training data)",
         "parameters": network.count_params(),

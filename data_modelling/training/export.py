@@ -45,7 +45,7 @@ def _convert(saved: Path, target: Path) -> None:
     import numpy as np
     import onnx
 
-    from data_modelling.networks import fusion  # noqa: F401 - registers the layers
+    from data_modelling.networks import combined, fusion  # noqa: F401 - register the layers
 
     network = keras.saving.load_model(saved, compile=False)
     network.predict_on_batch({end.name: np.zeros((1, *end.shape[1:]), np.float32) for end in network.inputs})

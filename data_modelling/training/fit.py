@@ -19,10 +19,12 @@ from data_modelling.settings import Settings, TrainingSettings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
 from data_modelling.training.checkpoint import Progress
+from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
 from data_modelling.training.shares import actual_shares, shown_shares
 
+AVERAGED = 8  # steps from one averaging of the weights to the next: each step would cost a tenth of the time
 SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 
 
@@ -41,9 +43,16 @@ class Run:
     ) -> None:
         self.settings, self.training, self.stopping = settings, training, stopping
         self.steps = steps_an_epoch(training, settings)
-        # What the rest of the road corrects: the network learns the shares that it is shown.
-        self.shown = shown_shares(training.labels, len(codes(settings.task)), settings.training)
-        self.actual = actual_shares(training.labels, len(codes(settings.task)))
+        classes = len(codes(settings.task))
+        # What the rest of the road corrects: the network learns the shares that it is shown. What is only known to
+        # be benign, the label after the last class, has no share of a class.
+        self.shown = shown_shares(training.labels, classes + 1, settings.training)[:classes]
+        self.actual = actual_shares(training.labels, classes + 1)[:classes]
+        self.judged = np.flatnonzero(stopping.labels < classes)  # of the others no class can be judged
+        several = bool((training.labels >= classes).any())
+        self.loss = (
+            any_of_or_cross_entropy if several else keras.losses.CategoricalCrossentropy(from_logits=True)
+        )
         network = network or untrained(settings)
         self.network = Augmented(network)
         self.averaged = build_network(settings)
@@ -71,13 +80,16 @@ class Run:
     def train_batch(self, batch: dict[str, Any], target: Any, weights: Any, step: int) -> float:
         """One step of the optimiser and of the average, the `step`th of all; the batch's loss."""
         loss = float(self.network.train_on_batch(batch, target, weights))
-        self._average(step)
+        place = step % self.steps
+        if (place + 1) % AVERAGED == 0 or place + 1 == self.steps:
+            self._average(step, since=place % AVERAGED + 1)
         return loss
 
     def judge_epoch(self, loss: float) -> None:
         """Add the epoch to the history and keep the averaged weights if they are the best so far."""
         logits = predict_logits(self.averaged, self.stopping, with_details=False)
-        auc = macro_auc(self.stopping.labels, softmax(logits + self.prior_shift(), axis=1))
+        probability = softmax(logits + self.prior_shift(), axis=1)
+        auc = macro_auc(self.stopping.labels[self.judged], probability[self.judged])
         history = self.progress.history
         history.append({"loss": loss, "stopping_macro_auc": auc})
         recent = [row["stopping_macro_auc"] for row in history[-SMOOTHED:]]
@@ -126,13 +138,11 @@ class Run:
     def _freeze(self, frozen: bool) -> None:
         """Keep the image branch as it is, its batch statistics too, or train it with the rest."""
         self.network.network.get_layer(backbones.BRANCH).trainable = not frozen
-        self.network.compile(
-            optimizer=self.optimizer, loss=keras.losses.CategoricalCrossentropy(from_logits=True)
-        )
+        self.network.compile(optimizer=self.optimizer, loss=self.loss)
 
-    def _average(self, step: int) -> None:
-        """Move the averaged weights, batch statistics included, towards the network's."""
-        decay = min(self.settings.training.averaging, (1 + step) / (10 + step))
+    def _average(self, step: int, since: int) -> None:
+        """Move the averaged weights, batch statistics included, towards the network's; `since`: steps from the last."""
+        decay = min(self.settings.training.averaging, (1 + step) / (10 + step)) ** since
         for mean, value in zip(self.averaged.weights, self.network.network.weights, strict=True):
             if mean.dtype == "float32":
                 mean.assign(decay * mean + (1 - decay) * keras.ops.cast(value, "float32"))

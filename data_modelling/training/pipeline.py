@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.table import class_indices, encode_table
 from data_modelling.inference.details import Details, encode
-from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
 from data_modelling.training import draws
 from data_modelling.training.balance import epoch_rows
+from data_modelling.training.loss import targets
 from data_modelling.training.shares import weights_a_class
 
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
@@ -24,7 +24,7 @@ class Examples:
     """Row-aligned arrays of one part of the data.
 
     pixels: (all photos, edge, edge, 3) uint8, memory-mapped; rows: (N,) which of them; labels: (N,) class
-    indices; details: (N, WIDTH) float32.
+    indices (see datasets.table.class_indices); details: (N, WIDTH) float32.
     """
 
     pixels: NDArray[np.uint8]
@@ -51,14 +51,13 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
     Inputs of training.augmentation.Augmented, targets (N, classes), and what each photo weighs (N,).
     """
     rng = np.random.default_rng((settings.seed, epoch))
-    classes = len(codes(settings.task))
-    order = epoch_rows(part.labels, classes, settings.training, rng)
-    weights = weights_a_class(part.labels, classes, settings.training.class_weights).astype(np.float32)
-    smooth = settings.training.label_smoothing
+    answers = targets(settings.task, settings.training.label_smoothing)
+    order = epoch_rows(part.labels, len(answers), settings.training, rng)
+    power = settings.training.class_weights
+    weights = weights_a_class(part.labels, len(answers), power).astype(np.float32)
     for start in range(0, len(order), settings.training.batch):
         chosen = order[start : start + settings.training.batch]
         count = len(chosen)
-        target = np.eye(classes, dtype=np.float32)[part.labels[chosen]] * (1 - smooth) + smooth / classes
         yield (
             {
                 "photo": part.pixels[part.rows[chosen]],
@@ -66,7 +65,7 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
                 "warp": draws.draw_warps(rng, count, settings.network.edge, settings.augmentation),
                 "colour": draws.draw_colours(rng, count, settings.augmentation),
             },
-            target,
+            answers[part.labels[chosen]],
             weights[part.labels[chosen]],
         )
 
@@ -74,7 +73,7 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
 def steps_an_epoch(part: Examples, settings: Settings) -> int:
     """Batches of one epoch; the same for every epoch."""
     rng = np.random.default_rng(0)
-    rows = epoch_rows(part.labels, len(codes(settings.task)), settings.training, rng)
+    rows = epoch_rows(part.labels, len(targets(settings.task, 0)), settings.training, rng)
     return -(-len(rows) // settings.training.batch)
 
 

@@ -18,7 +18,16 @@ from data_modelling.datasets import OUTLINES, load_table
 from data_modelling.datasets.colours import warn_of_blue
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
-from data_modelling.datasets.splits import TEST, attach_parts, read_split, split, stopping_part, write_split
+from data_modelling.datasets.splits import (
+    TEST,
+    attach_parts,
+    read_split,
+    refined,
+    split,
+    stopping_part,
+    write_split,
+)
+from data_modelling.evaluation.calibration import fitted_temperature
 from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.evaluation.predictions import (
     CONTROLS,
@@ -28,9 +37,22 @@ from data_modelling.evaluation.predictions import (
     read_predictions,
     write_predictions,
 )
+from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
-from data_modelling.rejection.parts import fit_parts
+from data_modelling.rejection.gate import distances_of, measure, part_of_network
+from data_modelling.rejection.gate_scores import read_scores
+from data_modelling.rejection.parts import Parts, fit_parts, gate_stage
+from data_modelling.rejection.unknown import FILE as LEFT_OUT
+from data_modelling.rejection.unknown import (
+    UnknownPart,
+    completed,
+    fit_unknown,
+    in_words,
+    judged,
+    unknown_figures,
+    write_left_out,
+)
 from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
@@ -88,12 +110,16 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
         raise InputError(f"{out} exists; choose another --out or move it away.")
     work = work_folder(out)
     folds = judge_folds(settings, sources, work, resume)
-    sources, development, predictions = folds.sources, folds.development, folds.predictions
-    shortcuts = _shortcuts(settings, sources, development, predictions, work)
+    sources, development = folds.sources, folds.development
     _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
+    predictions, unknown = _with_unknown(settings, development, folds.predictions, work)
+    predictions = as_written(predictions)
+    shortcuts = _shortcuts(settings, sources, development, predictions, work)
     table = development.table
     choices = choices_on(settings, table, predictions)
     parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
+    if unknown:
+        parts = _with_unknown_part(parts, unknown, settings, work)
     split_used = split_file(sources.splits, settings.split)
     assemble(settings, table, choices, parts, work, split_used, out, shortcuts)
     return folds.left_out
@@ -107,15 +133,26 @@ def judge_folds(settings: Settings, sources: Sources, work: Path, resume: bool) 
     opened(work, settings, resume)
     sources = sources_of(settings, sources, work)
     development, left_out = development_part(settings, sources, work)
+    _refuse_no_class(settings, development)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
     return Folds(sources, development, as_written(pd.concat(folds)), left_out)
+
+
+def _refuse_no_class(settings: Settings, development: Development) -> None:
+    """Raise InputError for photos that are of no class of the task, such as those only known to be benign."""
+    count = int((~development.table["diagnosis"].isin(codes(settings.task))).sum())
+    if count:
+        raise InputError(
+            f"{settings.dataset} has {count} photos of no class of {settings.task}, so that no figures can be told; "
+            "data_modelling.nine_class trains on them for melanoma alone."
+        )
 
 
 def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[Development, list[str]]:
     """Table and photos without the locked test, and what was left out; no photo of the test is decoded."""
     table, report = load_table(settings, sources.data_root, sources.strict)
-    table = attach_parts(table, read_split(split_file(sources.splits, settings.split)))
-    table = table[table["part"] != TEST].reset_index(drop=True)
+    table = attach_parts(table, _parts(settings, sources))
+    table = refined(table[table["part"] != TEST].reset_index(drop=True), settings.folds)
     warn_of_blue(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
@@ -129,6 +166,14 @@ def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[
     whole = ~table["image_id"].isin(list(photos.broken)).to_numpy()
     pixels = photos.pixels if whole.all() else photos.pixels[whole]
     return Development(table[whole].reset_index(drop=True), pixels), left_out
+
+
+def _parts(settings: Settings, sources: Sources) -> pd.DataFrame:
+    """The split; that of data sets put together is theirs, their names joined by +."""
+    return pd.concat(
+        [read_split(split_file(sources.splits, name)) for name in settings.split.split("+")],
+        ignore_index=True,
+    )
 
 
 def _fold_predictions(settings: Settings, development: Development, fold: int, work: Path) -> pd.DataFrame:
@@ -161,6 +206,59 @@ def fold_network(settings: Settings, development: Development, fold: int, work: 
 def in_fold(development: Development, fold: int) -> NDArray[np.bool_]:
     """Which rows of the development part are of the fold, (N,)."""
     return (development.table["part"] == str(fold)).to_numpy()
+
+
+def _with_unknown(
+    settings: Settings, development: Development, predictions: pd.DataFrame, work: Path
+) -> tuple[pd.DataFrame, UnknownPart | None]:
+    """Predictions with the logit of none of the classes, and its part; as they are where the task has no such class."""
+    if not settings.left_out:
+        return predictions, None
+    temperature = fitted_temperature(predictions, settings.task)
+    fold = settings.figure_folds[0]
+    judged_photos = development.table[in_fold(development, fold)]
+    rows = []
+    for code in settings.left_out:
+        answers = _answers_without(settings, development, code, fold, work)
+        found, distance = answers.drop(columns="distance").to_numpy(), answers["distance"].to_numpy()
+        rows.append(judged(judged_photos, found, distance, code, settings.task, temperature))
+    part = fit_unknown(pd.concat(rows, ignore_index=True), settings.unknown_share, settings.task)
+    scores = read_scores(gate_stage(settings, development.table, development.pixels, work))
+    distances = scores.set_index("image_id")["distance"]
+    return completed(predictions, distances, part.weights, settings.task, temperature), part
+
+
+def _answers_without(
+    settings: Settings, development: Development, code: str, fold: int, work: Path
+) -> pd.DataFrame:
+    """Logits, a column a class, and distance of the fold's photos by a network that saw neither fold nor class."""
+    folder = work / f"fold{fold}_without_{code}"
+    path = folder / "answers.csv"
+    if not path.exists():
+        table, pixels, inside = development.table, development.pixels, in_fold(development, fold)
+        part = ~inside & (table["diagnosis"] != code).to_numpy()
+        network = _fitted(settings, development, part, folder, f"without {code}")
+        own = part_of_network(settings, table, pixels, part, network)
+        distances = distances_of(own.gate(), measure(settings, table, pixels, inside, network))
+        found = predict_logits(network, examples(table, pixels, inside, settings.task), with_details=False)
+        with replaced_when_whole(path) as temporary:
+            pd.DataFrame(found, columns=list(codes(settings.task))).assign(distance=distances).to_csv(
+                temporary, index=False, float_format="%.6f", lineterminator="\n"
+            )
+    return pd.read_csv(path)
+
+
+def _with_unknown_part(parts: Parts, unknown: UnknownPart, settings: Settings, work: Path) -> Parts:
+    """The parts with the rejection score, whose figures are printed."""
+    path = work / LEFT_OUT
+    write_left_out(path, unknown.rows)
+    figures = unknown_figures(unknown.rows, unknown.metadata | {"task": settings.task})
+    print(*in_words(figures), sep="\n")
+    return replace(
+        parts,
+        metadata=parts.metadata | unknown.metadata,
+        files=parts.files | {f"predictions/{LEFT_OUT}": path},
+    )
 
 
 def _shortcuts(
@@ -214,7 +312,6 @@ def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] =
         raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
     with replaced_when_whole(noted) as temporary:
         temporary.write_text(json.dumps(as_dict(settings), indent=1))
-    return work
 
 
 def _same(noted: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:

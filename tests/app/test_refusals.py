@@ -10,7 +10,7 @@ from PIL import Image
 from app import create_app, refusals
 from app.settings import Settings
 from app.wording import ADVICE, CAUTIONS, DOUBTS, REASONS, REFUSALS
-from data_modelling.inference import checks, predictor, rarity, sets
+from data_modelling.inference import checks, predictor, rarity, sets, unknown
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.quality import CHECKS, HINTS
 from data_modelling.inference.reasons import MEANINGS
@@ -99,7 +99,14 @@ def test_every_refusal_has_its_words():
 
 def test_every_reason_has_its_words():
     codes = {check.warning for check in CHECKS if check.warning}
-    codes |= {checks.PHONE_PHOTO, checks.UNLIKE_TRAINING, sets.WIDE_SET, rarity.AGE_RARE, rarity.SITE_RARE}
+    codes |= {
+        checks.PHONE_PHOTO,
+        checks.UNLIKE_TRAINING,
+        sets.WIDE_SET,
+        unknown.NONE_OF_CLASSES,
+        rarity.AGE_RARE,
+        rarity.SITE_RARE,
+    }
     codes |= {predictor.CANCER_THRESHOLD, predictor.MELANOMA_THRESHOLD}
     assert set(MEANINGS) == codes
     assert set(REASONS) | set(CAUTIONS) | set(DOUBTS) == codes

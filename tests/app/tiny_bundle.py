@@ -10,7 +10,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.details import SITES, WIDTH
-from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.diagnoses import codes, learned
 from data_modelling.inference.looks import COUNT
 from data_modelling.inference.origin import OriginDetector
 from data_modelling.inference.quality import CHECKS
@@ -43,14 +43,17 @@ def without_origin() -> OriginDetector:
     return OriginDetector(sources, *empty, phone_threshold=2.0, unlike_thresholds={"HAM10000": 2.0})
 
 
-def make_tiny_bundle(folder: Path, version: str = "1.0") -> Path:
-    """Write the bundle: red photos are melanoma, green ones nevi, blue ones vascular; age adds to melanoma."""
+def make_tiny_bundle(folder: Path, version: str = "1.0", task: str = "ham10000") -> Path:
+    """Write the bundle: red photos are melanoma, green ones nevi, blue ones vascular; age adds to melanoma.
+
+    Of the task isic2020 red ones are melanoma, green ones benign.
+    """
     folder.mkdir(parents=True)
-    onnx.save(_model(), folder / "model.onnx")
+    onnx.save(_model(task), folder / "model.onnx")
     (folder / "model.keras").write_bytes(b"not read by the app")
     (folder / "README.md").write_text("A bundle for tests.\n")
-    (folder / "metadata.json").write_text(json.dumps(_metadata(folder.name, version)))
-    (folder / "metrics.json").write_text(json.dumps(METRICS))
+    (folder / "metadata.json").write_text(json.dumps(_metadata(folder.name, version, task)))
+    (folder / "metrics.json").write_text(json.dumps(METRICS if task == "ham10000" else {}))
     write_gate(folder, GATE)
     write_sums(folder)
     return folder
@@ -87,17 +90,18 @@ METRICS = {
 }
 
 
-def _metadata(name: str, version: str) -> dict[str, object]:
+def _metadata(name: str, version: str, task: str) -> dict[str, object]:
+    names, known = codes(task), len(learned(task))
     return {
         "name": name,
         "version": version,
         "date": "2026-01-31",
-        "task": "ham10000",
-        "classes": list(CODES),
+        "task": task,
+        "classes": list(names),
         "details_width": WIDTH,
         "edge": EDGE,
         "temperature": 1.0,
-        "decision_prior": dict.fromkeys(CODES, 1 / len(CODES)),
+        "decision_prior": dict.fromkeys(names, 1 / len(names)),
         "thresholds": {"cancer": 0.25, "melanoma": 0.15},
         "data": {
             "sources": ["HAM10000"],
@@ -109,29 +113,34 @@ def _metadata(name: str, version: str) -> dict[str, object]:
         },
         "quality": NEVER_REFUSED,
         "gate": GATE.metadata | {"threshold": 1e9},
-        "prediction_sets": {given: thresholds() for given in INPUTS},
+        "prediction_sets": {given: thresholds(task) for given in INPUTS},
         "operating_point": {"wide": {"classes": None, "cancer_classes": None}},
         "reference": {},
-        "head": {"kernel": _colours().tolist(), "bias": [0.0] * len(CODES)},
+        "head": {"kernel": _colours(task)[:, :known].tolist(), "bias": [0.0] * known},
+        # Whatever the photo, none of the classes has the probability 1 / (1 + e).
+        "unknown": {"weights": {"bias": -1.0, "distance": 0.0, "entropy": 0.0}},
     }
 
 
-def thresholds() -> dict[str, dict[str, float]]:
+def thresholds(task: str = "ham10000") -> dict[str, dict[str, float]]:
     """Of the prediction sets: more than a tenth at 90 %, more than a fiftieth at 95 %."""
-    return {level: dict.fromkeys(CODES, value) for level, value in (("90", 0.1), ("95", 0.02))}
+    return {level: dict.fromkeys(codes(task), value) for level, value in (("90", 0.1), ("95", 0.02))}
 
 
-def _colours() -> NDArray[np.float32]:
+def _colours(task: str) -> NDArray[np.float32]:
     """From the mean of red, green, blue (0-255) to logits, (3, classes)."""
-    colours = np.zeros((3, len(CODES)), np.float32)
-    for channel, code in enumerate(("MEL", "NV", "VASC")):
-        colours[channel, CODES.index(code)] = 5 / 255
+    names = codes(task)
+    colours = np.zeros((3, len(names)), np.float32)
+    of_channel = ("melanoma", "benign") if task == "isic2020" else ("MEL", "NV", "VASC")
+    for channel, code in enumerate(of_channel):
+        colours[channel, names.index(code)] = 5 / 255
     return colours
 
 
-def _model() -> onnx.ModelProto:
-    details = np.zeros((WIDTH, len(CODES)), np.float32)
-    details[0, CODES.index("MEL")] = 0.5
+def _model(task: str) -> onnx.ModelProto:
+    classes = len(codes(task))
+    details = np.zeros((WIDTH, classes), np.float32)
+    details[0, 0] = 0.5  # melanoma
     nodes = [
         helper.make_node("Transpose", ["photo"], ["channels_first"], perm=[0, 3, 1, 2]),
         helper.make_node("Identity", ["photo"], ["feature_map"]),
@@ -146,11 +155,11 @@ def _model() -> onnx.ModelProto:
         "tiny",
         [_tensor("photo", "N", EDGE, EDGE, 3), _tensor("details", "N", WIDTH)],
         [
-            _tensor("logits", "N", len(CODES)),
+            _tensor("logits", "N", classes),
             _tensor("feature_map", "N", EDGE, EDGE, 3),
             _tensor("embedding", "N", 3),
         ],
-        [_constant("colours", _colours()), _constant("by_details", details)],
+        [_constant("colours", _colours(task)), _constant("by_details", details)],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
     onnx.checker.check_model(model)

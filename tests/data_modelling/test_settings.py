@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import AugmentationSettings, from_dict, read_settings
+from data_modelling.settings import AugmentationSettings, from_dict, read_settings, with_folds
 
 MODELS = Path(__file__).resolve().parents[2] / "DATA" / "models"
 CONFIGS = Path(__file__).resolve().parents[2] / "data_modelling" / "configs"
@@ -99,3 +99,18 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
 def test_every_committed_configuration_can_be_read(path: Path) -> None:
     assert read_settings(path).name == path.stem.removeprefix("compare_")
+
+
+def test_folds_of_the_command_line(tmp_path: Path) -> None:
+    settings = read_settings(written(tmp_path, REQUIRED + "figure_folds = [1, 2]\n"))
+    assert with_folds(settings, None, None) == settings
+    assert with_folds(settings, None, "4").figure_folds == (4,)
+    ten = with_folds(settings, 10, "all")
+    assert (ten.folds, ten.figure_folds) == (10, tuple(range(10)))
+    for fold in ("10", "-1", "two", "٢"):
+        with pytest.raises(InputError):
+            with_folds(settings, 10, fold)
+    with pytest.raises(InputError, match="folds 0 to 4"):
+        with_folds(settings, None, "7")
+    with pytest.raises(InputError, match="folds must be 5 or 10"):
+        with_folds(settings, 7, None)

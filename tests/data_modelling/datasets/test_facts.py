@@ -3,9 +3,10 @@ import re
 import pandas as pd
 import pytest
 
+from data_modelling.datasets import isic2019
 from data_modelling.datasets.facts import FACTS
 from data_modelling.datasets.roots import REPOSITORY_DATA
-from data_modelling.datasets.sources import ISIC_2019_METADATA, SOURCES
+from data_modelling.datasets.sources import SOURCES
 from tests.conftest import skip_unless_ci
 
 
@@ -60,7 +61,7 @@ def test_counts_are_those_of_the_real_csv(name, data_root):
 def test_lesions_and_patients_are_those_of_the_real_csv(data_root):
     columns = {
         "ham10000": ("HAM10000_metadata.csv", "lesion_id"),
-        "isic2019": (ISIC_2019_METADATA, "lesion_id"),
+        "isic2019": (isic2019.METADATA, "lesion_id"),
         "isic2020": (FACTS["isic2020"].tables[0].name, "patient_id"),
     }
     for name, (file, column) in columns.items():

@@ -1,5 +1,9 @@
+import csv
+
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from data_modelling.datasets import ham10000
@@ -111,6 +115,54 @@ def test_absent_photos_are_named_with_their_folders(tmp_path):
     (tmp_path / "HAM10000_metadata.csv").write_text(f"{HEADER}\n{ROWS[0]}\n")
     with pytest.raises(InputError, match="neither HAM10000_images_part_1_and_2 nor HAM10000_images_part_1"):
         ham10000.load(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def three_photos(tmp_path_factory):
+    """A data set with the photos A, B and C and no csv."""
+    root = tmp_path_factory.mktemp("three")
+    write_photos(root / "HAM10000_images_part_1_and_2", "A", "B", "C")
+    return root
+
+
+junk = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), max_size=5).map("?".__add__)
+# What a cell says and how it is read: None is missing, False is not accepted.
+age = st.one_of(
+    st.sampled_from([("45.0", 45), ("0.0", None), ("", None)]), junk.map(lambda text: (text, False))
+)
+site = st.one_of(
+    st.sampled_from([("back", "posterior torso"), ("unknown", None)]), junk.map(lambda text: (text, False))
+)
+row = st.tuples(st.sampled_from("ABCD"), st.one_of(st.sampled_from(["nv", "mel"]), junk), age, site)
+
+
+@settings(max_examples=100, derandomize=True, deadline=None, database=None)
+@given(rows=st.lists(row, min_size=1, max_size=8))
+def test_whatever_stands_in_the_cells_each_row_is_used_or_reported(three_photos, rows):
+    with (three_photos / "HAM10000_metadata.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(HEADER.split(","))
+        writer.writerows(
+            ("L", name, dx, "histo", years[0], "male", place[0]) for name, dx, years, place in rows
+        )
+    first = {name: number for number, (name, *_) in reversed(list(enumerate(rows)))}
+    is_used = [
+        first[name] == number and name != "D" and dx in {"nv", "mel"}
+        for number, (name, dx, *_) in enumerate(rows)
+    ]
+    used = [one for one, use in zip(rows, is_used, strict=True) if use]
+    if not used:
+        with pytest.raises(InputError, match="No photo of the data set can be used"):
+            ham10000.load(three_photos)
+        return
+    table, report = ham10000.load(three_photos)
+    assert table["image_id"].tolist() == [name for name, *_ in used]
+    np.testing.assert_array_equal(table["age"], [years[1] or np.nan for _, _, years, _ in used])
+    assert [place or None for place in table["site"].fillna("")] == [place[1] or None for *_, place in used]
+    assert len(report.values_not_accepted) == sum((one[2][1] is False) + (one[3][1] is False) for one in used)
+    assert len(report.unknown_diagnoses) == sum(dx not in {"nv", "mel"} for _, dx, *_ in rows)
+    assert report.duplicate_ids == tuple(one[0] for n, one in enumerate(rows) if first[one[0]] != n)
+    assert report.rows_without_photo == ("D",) * sum(name == "D" for name, *_ in rows)
 
 
 def test_the_list_of_undeclared_duplicates_has_twenty_pairs_of_different_photos():

@@ -2,11 +2,12 @@ import pandas as pd
 import pytest
 
 from data_modelling import split as command
-from data_modelling.datasets import ham10000
+from data_modelling.datasets import ham10000, isic2017
 from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.generated import write_generated
+from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.datasets.roots import REPOSITORY_DATA, MissingDataError, find_root
-from data_modelling.datasets.sources import ISIC_2017_UNDECLARED_DUPLICATES, SOURCES, original_ids
+from data_modelling.datasets.sources import SOURCES
 from data_modelling.datasets.split_files import split_file, write_splits
 from data_modelling.datasets.splits import PARTS, attach_parts, read_split
 from data_modelling.inference.errors import InputError
@@ -62,7 +63,9 @@ def test_isic_2019_inherits_from_the_split_files_when_the_photos_are_absent(tmp_
     (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(
         "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na_downsampled,0,1,0,0,0,0,0,0,0\nb,0.0,0,0,0,0,0,0,1.0,0\n"
     )
-    (tmp_path / "ISIC_2019_Training_Metadata.csv").write_text("image,lesion_id\na_downsampled,L1\nb,L1\n")
+    (tmp_path / "ISIC_2019_Training_Metadata.csv").write_text(
+        "image,age_approx,anatom_site_general,lesion_id,sex\na_downsampled,,,L1,\nb,,,L1,\n"
+    )
     out = tmp_path / "out"
     out.mkdir()
     (out / "ham10000.csv").write_text("image_id,group_id,part\na,L1,3\n")
@@ -104,9 +107,9 @@ def test_every_photo_of_isic_2019_stands_where_it_stands_in_its_first_set():
     ("name", "pairs"),
     [
         ("ham10000", ham10000.UNDECLARED_DUPLICATES),
-        ("isic2017", ISIC_2017_UNDECLARED_DUPLICATES),
+        ("isic2017", isic2017.UNDECLARED_DUPLICATES),
         ("isic2019", ham10000.UNDECLARED_DUPLICATES),
-        ("isic2019", ISIC_2017_UNDECLARED_DUPLICATES),
+        ("isic2019", isic2017.UNDECLARED_DUPLICATES),
     ],
     ids=lambda value: getattr(value, "stem", value),
 )

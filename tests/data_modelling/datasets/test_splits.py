@@ -6,10 +6,12 @@ from data_modelling.datasets.splits import (
     EQUAL_FOLDS,
     FOLDS,
     LOCKED_TEST_AND_FOLDS,
+    TEST,
     attach_parts,
     deal,
     outside_test,
     read_split,
+    refined,
     split,
     split_inheriting,
     stopping_part,
@@ -172,3 +174,23 @@ def test_a_grouped_tenth_of_each_class_stops_the_training(table):
 def test_the_stopping_part_follows_its_seed(table):
     assert (stopping_part(table, 3) == stopping_part(table, 3)).all()
     assert (stopping_part(table, 3) != stopping_part(table, 4)).any()
+
+
+def test_ten_folds_are_halves_of_the_five(table):
+    """A group keeps its side: fold k of ten and k + 5 are fold k of five; each half has half of each class."""
+    five = attach_parts(table, split(table))
+    ten = refined(five, 10)
+    assert set(ten["part"]) == {TEST, *"0123456789"}
+    assert ten.groupby("group_id")["part"].nunique().max() == 1
+    locked = five["part"] == TEST
+    assert (ten.loc[locked, "part"] == TEST).all()
+    assert (ten.loc[~locked, "part"].astype(int) % 5 == five.loc[~locked, "part"].astype(int)).all()
+    largest = table.groupby(["group_id", "diagnosis"]).size().max()
+    counts = ten[~locked].groupby(["diagnosis", "part"]).size().unstack(fill_value=0)
+    for fold in range(5):
+        assert (counts[str(fold)] - counts[str(fold + 5)]).abs().max() <= largest
+
+
+def test_five_folds_stay_as_they_are(table):
+    five = attach_parts(table, split(table))
+    assert (refined(five, 5)["part"] == five["part"]).all()

@@ -83,7 +83,7 @@ def test_the_page_says_what_the_csv_holds(tmp_path: Path) -> None:
     worse = rows.loc[1]
     between = ", ".join(f"{worse[f'balanced_accuracy_less_first_{end}']:+.3f}" for end in ("low", "high"))
     assert f" | -0.500 [{between}] | " in text
-    assert "| worse | nothing | 32 | 123,456 | 7 | 6 | 2 |" in text
+    assert "| worse | nothing | 32 | 123,456 | 7 | 6 | 1.5 |" in text
     assert (
         "the same 70 photos of 70 lesions, which the networks had not seen (fold 0 of the split smoke)"
         in text

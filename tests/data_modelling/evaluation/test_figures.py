@@ -53,3 +53,19 @@ def test_predictions_without_controls_have_figures_of_what_is_there(
     found = figures(old, metadata)
     assert set(found["comparisons"]) == {"both_less_photo"}
     assert not {"details", "shuffled"} & set(found)
+
+
+def test_a_mix_of_sources_has_the_figures_of_each(bundle: tuple[pd.DataFrame, dict]) -> None:
+    """Those that the source's photos have by themselves; of one source alone there are none."""
+    predictions, metadata = bundle
+    assert "by_source" not in figures(predictions, metadata)
+    halves = predictions["group_id"].rank(method="dense").astype(int) % 2 == 1
+    mixed = predictions.assign(source=halves.map({True: "A", False: "B"}))
+    found = figures(mixed, metadata)["by_source"]
+    alone = figures(mixed[halves].reset_index(drop=True), metadata)
+    assert list(found) == ["A", "B"]
+    assert found["A"]["photos"] + found["B"]["photos"] == len(predictions)
+    for mode in ("photo", "both"):
+        for name in ("balanced_accuracy", "macro_auc", "accuracy_most_probable"):
+            assert found["A"][mode][name] == pytest.approx(alone[mode][name], abs=1e-6)
+            assert found["A"][mode]["intervals"][name] == pytest.approx(alone[mode]["intervals"][name])

@@ -26,15 +26,17 @@ def test_a_figure_finds_its_interval_beside_it_or_among_the_intervals() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parts", "text"),
+    ("parts", "folds", "text"),
     [
-        (["0"], "fold 0 of five"),
-        (["0", "1", "3"], "folds 0, 1 and 3 of five"),
-        (list("01234"), "all five folds"),
+        (["0"], 5, "fold 0 of five"),
+        (["0", "1", "3"], 5, "folds 0, 1 and 3 of five"),
+        (list("01234"), 5, "all five folds"),
+        (list("01234"), 10, "folds 0, 1, 2, 3 and 4 of ten"),
+        (list("0123456789"), 10, "all ten folds"),
     ],
 )
-def test_folds_are_named(parts: list[str], text: str) -> None:
-    assert results.folds(parts) == text
+def test_folds_are_named(parts: list[str], folds: int, text: str) -> None:
+    assert results.folds({"parts": parts, "folds": folds}) == text
 
 
 def fit(contained: bool) -> dict:

@@ -1,18 +1,18 @@
 import pytest
 
-from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS, codes
+from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS, codes, columns, learned
 
 
 @pytest.mark.parametrize(
-    ("task", "columns"),
+    ("task", "expected"),
     [
         ("ham10000", "MEL,NV,BCC,AKIEC,BKL,DF,VASC"),
         ("isic2019", "MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK"),
         ("isic2020", "melanoma"),
     ],
 )
-def test_codes_are_the_columns_of_the_csv(task, columns):
-    assert ",".join(codes(task)) == columns
+def test_columns_of_the_csv(task, expected):
+    assert ",".join(columns(task)) == expected
 
 
 @pytest.mark.parametrize(
@@ -20,7 +20,7 @@ def test_codes_are_the_columns_of_the_csv(task, columns):
     [
         ("ham10000", "cancer benign cancer cancer benign benign benign"),
         ("isic2019", "cancer benign cancer may_become_cancer benign benign benign cancer unknown"),
-        ("isic2020", "cancer"),
+        ("isic2020", "cancer benign"),
     ],
 )
 def test_flags(task, flags):
@@ -33,3 +33,9 @@ def test_the_mixed_class_says_that_it_is_mixed():
         "cancer or may become cancer (actinic keratosis, Bowen's disease, early squamous cell carcinoma)"
     )
     assert set(texts.values()) == {FLAG_TEXTS["cancer"], FLAG_TEXTS["benign"]}
+
+
+def test_the_classes_that_are_learned_come_first():
+    assert codes("isic2019") == (*learned("isic2019"), "UNK")
+    assert codes("ham10000") == learned("ham10000")
+    assert codes("isic2020") == learned("isic2020") == ("melanoma", "benign")

@@ -118,6 +118,13 @@ def test_details_of_the_header(pixels, changes, expected):
     assert header_details(dicom(pixels, changes=changes)) == expected
 
 
+def test_an_empty_element_of_an_unknown_kind_is_not_known(pixels):
+    empty = element(0x00100040, b"C\0", b"")
+    data = dicom(pixels, changes={0x00100040: None}).replace(b"\x10\0\x10\x10AS", empty + b"\x10\0\x10\x10AS")
+    assert empty in data
+    assert header_details(data) == Details(45, None, "lower extremity")
+
+
 def test_only_dicom_files_have_a_header(pixels):
     assert header_details(jpeg_of(pixels)) == header_details(b"") == Details()
     assert header_details(dicom(pixels)[:140]) == Details()

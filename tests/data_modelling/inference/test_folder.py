@@ -1,3 +1,4 @@
+import csv
 import os
 import threading
 import weakref
@@ -5,6 +6,8 @@ from io import BytesIO
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from data_modelling.inference import folder
@@ -13,7 +16,7 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.folder import beside, photos_in, predict_folder, read_details
 from data_modelling.inference.predictor import Predictor
-from tests.app.tiny_bundle import NEVER_REFUSED
+from tests.app.tiny_bundle import NEVER_REFUSED, make_tiny_bundle
 from tests.dicom_files import dicom
 
 
@@ -131,7 +134,7 @@ def test_details_by_image(details_csv, content):
         ("image,age,sex,site\na,1,,moon\n", ", row 2: Site must be .* It says 'moon'."),
         # As a spreadsheet counts them: empty rows too, and a row of two lines once.
         ('image,age,sex,site,x\n\na,1,,,"1\n2"\nb,-1,,\n', ", row 4: Age"),
-        ("image,age,sex,site\na,1,,\na,2,,\n", ", row 3: a stands there twice; keep one row."),
+        ("image,age,sex,site\na,1,,\na,2,,\n", ", row 3: 'a' stands there twice; keep one row."),
         ('image,age,sex,site\na,1,,"back\nb,2,,\n', "is no csv in UTF-8: "),
         (b"image,age,sex,site\n\xe4,1,,\n", "is no csv in UTF-8: "),
     ],
@@ -146,6 +149,70 @@ def test_details_refused(details_csv, content, said):
 def test_absent_details(tmp_path):
     with pytest.raises(InputError, match=r"gone\.csv cannot be read: No such file or directory\.$"):
         read_details(tmp_path / "gone.csv")
+
+
+# The same files in every run.
+BOUNDED = settings(max_examples=200, derandomize=True, deadline=None, database=None)
+text = st.text(st.characters(codec="utf-8"), max_size=8)
+# What a cell says and how it is read; None in place of the pair is a cell that is refused.
+age = st.sampled_from([("45", 45.0), (" 0 ", 0.0), ("", None), ("Unknown", None), None])
+sex = st.sampled_from([("male", "male"), ("FEMALE", "female"), ("", None), ("unknown", None), None])
+site = st.sampled_from([("back", "posterior torso"), ("Head/Neck", "head/neck"), ("", None), None])
+WRONG = "neither here nor there"
+
+
+@pytest.fixture(scope="module")
+def any_csv(tmp_path_factory):
+    return tmp_path_factory.mktemp("any") / "details.csv"
+
+
+@BOUNDED
+@given(
+    rows=st.lists(st.tuples(text, age, sex, site), max_size=6, unique_by=lambda row: row[0]),
+    order=st.permutations(["image", "age", "sex", "site", "note"]),
+    written=st.sampled_from([("\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_MINIMAL)]),
+    note=text,
+    encoding=st.sampled_from(["utf-8", "utf-8-sig"]),
+)
+def test_details_are_read_as_they_were_written(any_csv, rows, order, written, note, encoding):
+    terminator, quoting = written
+    with any_csv.open("w", newline="", encoding=encoding) as file:
+        table = csv.DictWriter(file, order, lineterminator=terminator, quoting=quoting)
+        table.writeheader()
+        for image, *cells in rows:
+            texts = (cell[0] if cell else WRONG for cell in cells)
+            table.writerow(dict(zip(("age", "sex", "site"), texts, strict=True), image=image, note=note))
+    refused = [number for number, row in enumerate(rows, start=2) if None in row]
+    if refused:
+        with pytest.raises(InputError, match=rf", row {refused[0]}: .* It says '{WRONG}'\.$"):
+            read_details(any_csv)
+    else:
+        expected = {image: Details(*(value for _, value in cells)) for image, *cells in rows}
+        assert read_details(any_csv) == expected
+
+
+pieces = st.sampled_from(
+    ["image", "age", "sex", "site", "a", "45", "male", "back", ",", '"', "\n", "\r", "\0", "\x1b", "\ufeff"]
+)
+scraps = st.lists(pieces, max_size=30).map(lambda parts: "".join(parts).encode())
+
+
+@BOUNDED
+@given(st.one_of(scraps, scraps.map(b"image,age,sex,site\n".__add__), st.binary(max_size=100)))
+@example(b'image,age,sex,site\n"a\n\x1b",1,,\n"a\n\x1b",2,,\n')
+@example(b'image,age,sex,site\na,"' + b"1" * 200_000 + b'",,\n')
+def test_any_file_is_read_as_details_or_refused_in_one_line(any_csv, content):
+    any_csv.write_bytes(content)
+    found, said = {}, str(any_csv)
+    try:
+        found = read_details(any_csv)
+    except InputError as error:
+        said = str(error)
+    assert said.startswith(str(any_csv))
+    assert said.isprintable()
+    for details in found.values():
+        assert details.age is None or 0 <= details.age <= 120
+        assert details.sex in {None, "female", "male"}
 
 
 # Answers
@@ -326,3 +393,21 @@ def test_the_header_fills_in_what_the_csv_leaves_out(images):
     photos = photos_in(images("a.dcm", "b.dcm", content=file))
     list(folder._answers(Watching(), photos.paths.items(), {"a": Details(age=30, site="torso")}))
     assert set(given) == {Details(30, "female", "torso"), Details(45, "female", "lower extremity")}
+
+
+@pytest.mark.parametrize(("task", "melanoma"), [("ham10000", "MEL"), ("isic2020", "melanoma")])
+def test_kaggles_layout_has_the_probability_of_melanoma(images, tmp_path, task, melanoma):
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "bundle", task=task)))
+    photos = photos_in(images("b.png", "a.png", content=photo()))
+    predict_folder(predictor, photos, {}, tmp_path / "k.csv", folder.KAGGLE)
+    predict_folder(predictor, photos, {}, tmp_path / "p.csv")
+    with (tmp_path / "k.csv").open() as kaggle, (tmp_path / "p.csv").open() as own:
+        found, expected = list(csv.DictReader(kaggle)), list(csv.DictReader(own))
+    assert found == [{"image_name": row["image"], "target": row[melanoma]} for row in expected]
+    assert [row["image_name"] for row in found] == ["a", "b"]
+
+
+def test_of_two_classes_the_csv_has_the_first(images, tmp_path):
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "bundle", task="isic2020")))
+    predict_folder(predictor, photos_in(images("a.png", content=photo())), {}, tmp_path / "p.csv")
+    assert (tmp_path / "p.csv").read_text().splitlines()[0] == "image,melanoma"

@@ -220,7 +220,7 @@ def test_a_foreign_photo_is_refused_and_a_bad_one_is_not_called_foreign(predicto
 )
 def test_what_the_pixels_say_of_the_origin(predictor, monkeypatch, is_phone, dermatoscope, status, reasons):
     model = predictor()
-    found = Findings((), ("ink",), is_phone, True, 0.5)
+    found = Findings((), ("ink",), is_phone, True, 0.5, 0.0)
     monkeypatch.setattr(model, "_checks", SimpleNamespace(of=lambda *_: found))
     answer = model.answer(photo("lime"), dermatoscope=dermatoscope)
     assert (answer.status, answer.reasons) == (status, (*reasons, "ink"))
@@ -291,11 +291,6 @@ def test_model_without_numbers(make_bundle):
     onnx.save(model, folder / "model.onnx")
     write_sums(folder)
     assert refusal(folder) == "/model.onnx gives logits that are no numbers; restore the bundle."
-
-
-def test_task_of_one_class_is_not_answered_yet(make_bundle):
-    folder = make_bundle(task="isic2020", classes=["melanoma"], decision_prior={"melanoma": 0.02})
-    assert refusal(folder) == " is of the task isic2020, which cannot be answered yet."
 
 
 @pytest.mark.parametrize(

@@ -120,3 +120,16 @@ def test_what_the_bundle_gets() -> None:
     covered = served["90"][np.arange(len(table)), truth]
     for label in range(7):
         assert covered[truth == label].mean() >= 0.9
+
+
+def test_no_set_promises_a_class_that_has_no_photo() -> None:
+    """Of ISIC 2019's classes a fold may lack one that has photos elsewhere: that one is in every set."""
+    table = predictions("012").replace({"truth": {"AKIEC": "SCC"}})
+    table = table.rename(columns=lambda name: str(name).replace("AKIEC", "SCC"))
+    table = table.assign(**{f"{mode}_{code}": -3.0 for mode in ("photo", "both") for code in ("AK", "UNK")})
+    found = conformal.fit(table, "isic2019", 1.0)
+    assert found[PHOTO]["90"]["UNK"] == found[BOTH]["95"]["UNK"] == 1
+    assert found[PHOTO]["90"]["AK"] == 0
+    inside = conformal.crossed(table, PHOTO, "isic2019", 1.0)["90"]
+    assert not inside[:, codes("isic2019").index("UNK")].any()
+    assert inside[:, codes("isic2019").index("AK")].all()

@@ -7,7 +7,7 @@ from PIL import Image
 
 from data_modelling.inference.photos import read_photo, square_side
 from data_modelling.inference.quality import CHECKS, measure
-from data_modelling.rejection.degradation import KINDS, as_png, centre_square
+from data_modelling.rejection.degradation import KINDS, as_png
 
 BAD = {check.measure: check.bad for check in CHECKS}
 
@@ -54,8 +54,3 @@ def test_motion_smears_along_the_rows_alone():
     assert sorted(np.flatnonzero(row)) == list(range(row.argmax(), row.argmax() + 10))
     assert set(row[row > 0]) == {20}
     assert abs(np.flatnonzero(row).mean() - 50) <= 1
-
-
-def test_centre_square_is_the_one_that_is_judged():
-    wide = Image.fromarray(np.random.default_rng(1).integers(0, 255, (40, 60, 3), np.uint8))
-    assert np.array_equal(read_photo(as_png(wide), 40), np.asarray(centre_square(wide)))

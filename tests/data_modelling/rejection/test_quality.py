@@ -5,15 +5,18 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
+from data_modelling.datasets.tfrecord import read_shard, write_shard
 from data_modelling.inference.quality import Checks, Measures
 from data_modelling.rejection import quality
-from data_modelling.rejection.degradation import KINDS
+from data_modelling.rejection.degradation import KINDS, as_png
 from data_modelling.rejection.severity import CLEAN
-from data_modelling.settings import read_settings
+from data_modelling.settings import PreparedSettings, read_settings
 from data_modelling.training import road
 from tests.conftest import PROJECT
 from tests.data_modelling.measured import USUAL
+from tests.dicom_files import EXPLICIT, dicom
 
 PHOTOS = 40
 LABELS = np.tile([0, 1], PHOTOS // 2)
@@ -29,6 +32,21 @@ def step(kind: str, number: int, right: int, **worse: float) -> quality._Step:
 
 def usual(count: int = 4000) -> list[Measures]:
     return [replace(USUAL, light=150 + 50 * i / count, hair=i / count) for i in range(count)]
+
+
+def test_a_photo_is_worsened_alike_as_png_as_dicom_and_in_a_shard_with_blue_first(tmp_path):
+    pixels = np.random.default_rng(2).integers(0, 255, (4, 6, 3), np.uint8).repeat(10, 0).repeat(10, 1)
+    alone, frame, shard = (tmp_path / name for name in ("a.png", "a.dcm", "a.tfrecord"))
+    alone.write_bytes(as_png(Image.fromarray(pixels)))
+    frame.write_bytes(dicom(pixels, EXPLICIT))
+    prepared = PreparedSettings(channels="bgr")
+    swapped = as_png(Image.fromarray(pixels[:, :, ::-1].copy()))
+    write_shard(shard, [{"image_id": "a"}], [swapped], prepared.features)
+    [(_, in_shard)] = read_shard(shard, prepared)
+    one, *others = (quality._worsened(str(path), 32) for path in (alone, frame, in_shard))
+    for other in others:
+        assert np.array_equal(other[0], one[0])
+        assert other[1] == one[1]
 
 
 def test_thresholds_stand_at_the_first_steps_that_are_too_bad():

@@ -1,0 +1,50 @@
+"""Bundles of every task are served by choice: pages, page of the answer, API."""
+
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app import create_app
+from app.settings import Settings
+from data_modelling.inference.diagnoses import TASKS, codes
+from tests.app.conftest import encoded, form, photo
+from tests.app.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture
+def client(tmp_path: Path) -> FlaskClient:
+    for task in TASKS:
+        make_tiny_bundle(tmp_path / task, task=task)
+    return create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("colour", ["red", "lime", "blue"])
+def test_page_and_api_answer_with_the_bundle_that_was_chosen(client: FlaskClient, task: str, colour: str):
+    fields = {"bundle": task, "age": "45"}
+    answer = client.post(
+        "/api/v1/predictions", **encoded(form(photo(colour), explain="heatmap,details", **fields))
+    )
+    assert answer.status_code == 200
+    assert tuple(answer.json["probabilities"]) == codes(task)
+    assert answer.json["model"]["name"] == task
+    page = client.post("/", **encoded(form(photo(colour), **fields)))
+    assert page.status_code == 200
+    for code in codes(task):
+        assert f'id="map-{code}"' in page.text or code == "UNK"
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_the_pages_of_a_bundle(client: FlaskClient, task: str):
+    assert client.get(f"/model/{task}", follow_redirects=True).status_code == 200
+    assert client.get(f"/api/v1/models/{task}").status_code == 200
+
+
+def test_red_is_melanoma_and_green_is_not(client: FlaskClient):
+    found = {
+        colour: client.post("/api/v1/predictions", **encoded(form(photo(colour), bundle="isic2020"))).json
+        for colour in ("red", "lime")
+    }
+    assert (found["red"]["class"], found["lime"]["class"]) == ("melanoma", "benign")
+    assert found["red"]["status"] == "higher_concern"

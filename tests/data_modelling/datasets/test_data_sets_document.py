@@ -1,0 +1,80 @@
+"""The example of docs/data-sets.md goes the way of any data set, up to what training begins with."""
+
+import re
+import sys
+import tomllib
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data_modelling.datasets import DATASETS
+from data_modelling.datasets.split_files import split_file
+from data_modelling.datasets.splits import split, write_split
+from data_modelling.inference.diagnoses import codes
+from data_modelling.settings import read_settings
+from data_modelling.training.pipeline import examples
+from data_modelling.training.road import Sources, development_part
+from tests.conftest import PROJECT
+
+DOCUMENT = (PROJECT / "docs" / "data-sets.md").read_text()
+
+
+def block(name: str) -> str:
+    """The code between `<!-- name -->` and `<!-- /name -->`."""
+    return re.search(rf"<!-- {name} -->\n```\w+\n(.*?)```\n<!-- /{name} -->", DOCUMENT, re.DOTALL)[1]
+
+
+@pytest.fixture
+def moles(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """The module of the document, in its register."""
+    module = ModuleType("data_modelling.datasets.moles")
+    exec(compile(block("module"), "docs/data-sets.md", "exec"), module.__dict__)
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setitem(DATASETS, "moles", module.load)
+    return module
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two photos of each of 60 patients, a third of them of each finding; photo 0 is missing."""
+    folder = tmp_path / "moles"
+    (folder / "photos").mkdir(parents=True)
+    rows = ["file,patient,finding,age,sex,place"]
+    for number in range(120):
+        finding = ("mole", "melanoma", "age wart")[number // 2 % 3]
+        rows.append(f"{number},p{number // 2},{finding},{20 + number // 2},female,back")
+        if number:
+            Image.new("RGB", (40, 30), (number, 90, 60)).save(folder / "photos" / f"{number}.png")
+    (folder / "moles.csv").write_text("\n".join(rows) + "\n")
+    return tmp_path
+
+
+def test_the_example_is_read_split_and_ready_for_training(moles: ModuleType, root: Path, tmp_path: Path):
+    table, report = moles.load(root)
+    assert len(table) == 119
+    assert report.rows_without_photo == ("0",)
+    assert table["diagnosis"].value_counts().to_dict() == {"NV": 39, "MEL": 40, "BKL": 40}
+    assert table["site"].unique().tolist() == ["posterior torso"]
+    write_split(split_file(tmp_path / "splits", "moles"), split(moles.read_rows(root / "moles")))
+    recipe = tmp_path / "moles.toml"
+    recipe.write_text(block("recipe"))
+    settings = read_settings(recipe)
+    development, left_out = development_part(settings, Sources(root, tmp_path / "splits"), tmp_path)
+    assert left_out == [str(report)]
+    assert "test" not in set(development.table["part"])
+    part = examples(
+        development.table, development.pixels, np.ones(len(development.table), bool), settings.task
+    )
+    assert set(part.labels) == {codes("ham10000").index(code) for code in ("NV", "MEL", "BKL")}
+    first = development.table["image_id"].iloc[0]
+    assert development.pixels.shape[1:] == (96, 96, 3)
+    np.testing.assert_array_equal(part.pixels[0, 48, 48], (int(first), 90, 60))
+
+
+def test_the_names_that_the_document_gives_are_there():
+    assert tomllib.loads(block("recipe"))["dataset"] == "moles"
+    for path in re.findall(r"`(data_modelling/[\w/]+\.py|app/[\w/]+\.py)`", DOCUMENT):
+        assert (PROJECT / path).exists() or path.endswith("moles.py"), path
