@@ -20,7 +20,7 @@ from app.settings import MEGABYTE, Settings
 
 SEVERAL_PHOTOS = ("/visit", "/api/v1/visits")  # addresses whose body may be larger than one photo
 CONNECTIONS = 700  # beyond, the one that has kept us waiting longest is closed for each that comes
-RECEIVED_AT_ONCE = 64 * 1024  # bytes
+RECEIVED_AT_ONCE = 256 * 1024  # bytes; most photos in one piece
 IDLE_SECONDS = 60  # after which a connection that sends nothing is closed
 SLOW_SECONDS = 60  # after which a request has to have arrived, or at least
 SLOWEST = 1024  # bytes a second of it

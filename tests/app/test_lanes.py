@@ -99,6 +99,20 @@ def test_what_is_beyond_the_limit_is_turned_away_while_others_wait(application, 
         connection.close()
 
 
+def test_a_photo_that_has_waited_too_long_is_turned_away_when_its_turn_comes(
+    application, server, monkeypatch
+):
+    monkeypatch.setattr(lanes, "OVERDUE", 0.2)
+    connections = [post(server) for _ in range(SLOTS + 1)]
+    until(lambda: application.inside == SLOTS)
+    time.sleep(0.3)
+    application.go_on.set()
+    statuses = [connection.recv(100)[9:12] for connection in connections]
+    assert statuses == [b"200"] * SLOTS + [b"503"]
+    for connection in connections:
+        connection.close()
+
+
 def test_a_lane_is_full_when_its_photos_would_have_to_wait_too_long():
     held = Event()
 
