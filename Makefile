@@ -4,7 +4,7 @@ NAME ?= ham10000
 MINUTES ?= 5
 ALL := .venv/all/bin/python
 .DEFAULT_GOAL := help
-.PHONY: app test test-all lint train notebooks screenshots update fuzz clean help
+.PHONY: app test test-all lint train notebooks bench screenshots update fuzz clean help
 
 app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, e.g. PORT=8080 make app)
 	@$(PYTHON) tools/environment.py app
@@ -29,6 +29,9 @@ notebooks: .venv/all ## run the notebooks in data_analysis again, with their fig
 
 screenshots: .venv/all ## make the pictures in docs/screenshots again
 	@$(ALL) -m tools.screenshots docs/screenshots
+
+bench: .venv/all ## measure speed, memory and staying up beside others, into docs/benchmarks.md (20 minutes)
+	@$(ALL) -m benchmarks
 
 update: ## lock the newest packages within the bounds (KEEP=1: what must change), list their licences
 	@$(PYTHON) tools/environment.py tools

@@ -1,13 +1,14 @@
 """From a submission to an answer, few photos at a time."""
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from threading import BoundedSemaphore
 
-from flask import Flask, current_app
+from flask import Flask, current_app, request
 from PIL import Image
+from werkzeug.exceptions import ClientDisconnected
 
 from app.bundles import current_bundles
 from app.forms import Submission
@@ -65,6 +66,13 @@ def photo_as_url(data: bytes, edge: int, crop: Crop | None = None) -> str:
     jpeg = BytesIO()
     Image.fromarray(pixels).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
     return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
+
+
+def stop_if_gone() -> None:
+    """End the work for a client that has closed the connection; our server notices it while it waits."""
+    is_gone: Callable[[], bool] | None = request.environ.get("waitress.client_disconnected")
+    if is_gone is not None and is_gone():
+        raise ClientDisconnected  # which nobody reads
 
 
 @contextmanager

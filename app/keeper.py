@@ -26,6 +26,7 @@ from data_modelling.inference.errors import InputError
 
 LOOK_SECONDS = 1.0  # between two looks at the bundles' files
 WAIT_SECONDS = 1.0  # before a server is started again that ended before it was ready
+START_SECONDS = 120.0  # that a server has to be ready, before it counts as hung and is killed
 FINISH_SECONDS = 30.0  # that a server has to finish what it has begun
 BACKLOG = 1024  # connections that wait while no server accepts them; the system may allow fewer
 ONE_THREAD_EACH = {"OPENBLAS_NUM_THREADS": "1"}  # numpy's: the cores are used by requests side by side
@@ -65,11 +66,12 @@ def keep(settings: Settings) -> int:
 
 @dataclass
 class Server:
-    """A server's process. told: where it says that it is ready. life: it stops when this is closed."""
+    """A server's process. told: where it says that it is ready. life: it stops when this is closed. begun: when."""
 
     process: subprocess.Popen[bytes]
     told: int
     life: int
+    begun: float
 
     @classmethod
     def start(cls, listener: socket.socket) -> Server:
@@ -88,7 +90,7 @@ class Server:
         finally:
             os.close(tell)
             os.close(alive)
-        return cls(process, told, life)
+        return cls(process, told, life, time.monotonic())
 
     def signal(self, number: int) -> None:
         """Send it a signal, if it still runs."""
@@ -131,7 +133,7 @@ class Keeper:
             if signal.SIGINT in self._asked or signal.SIGTERM in self._asked:
                 return self._stop()
             if signal.SIGHUP in self._asked:
-                self._asked.clear()
+                self._asked.remove(signal.SIGHUP)  # and no other that has come this moment
                 self._renew()
             self._greet()
             self._bury()
@@ -163,7 +165,11 @@ class Keeper:
     def _greet(self) -> None:
         """Let a server that is ready take over, unless it can answer less than the one that is there."""
         coming = self._coming
-        if coming is None or not select.select([coming.told], [], [], 0)[0]:
+        if coming is None:
+            return
+        if not select.select([coming.told], [], [], 0)[0]:
+            if time.monotonic() - coming.begun > START_SECONDS:
+                coming.signal(signal.SIGKILL)
             return
         told = os.read(coming.told, 1)
         if not told:  # it has ended, or is about to

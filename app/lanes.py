@@ -18,6 +18,7 @@ PHOTO_PATHS = ("/", "/visit", "/api/v1/predictions", "/api/v1/visits")
 PAGE_THREADS = 2
 MOST_WAITING = 160  # photos; 40 MB of ordinary ones, and of large ones the budget of the bodies is the limit
 LONGEST_WAIT = 4.0  # seconds that a photo may be expected to wait, as long as the last ones took
+OVERDUE = 10.0  # seconds after which a photo that waited all the same, behind larger ones, is turned away too
 MEMORY = 0.05  # weight of the last one in the mean of the seconds that they take
 
 log = logging.getLogger("app.lanes")
@@ -55,7 +56,7 @@ class Lane:
 
     def __init__(self, name: str, threads: int) -> None:
         self.seconds = 0.0
-        self._waiting: SimpleQueue[Channel | None] = SimpleQueue()
+        self._waiting: SimpleQueue[tuple[Channel, float] | None] = SimpleQueue()  # and since when
         self._threads = [
             Thread(target=self._work, name=f"{name}-{number}", daemon=True) for number in range(threads)
         ]
@@ -64,7 +65,7 @@ class Lane:
 
     def put(self, channel: Channel) -> None:
         """Line up."""
-        self._waiting.put(channel)
+        self._waiting.put((channel, time.monotonic()))
 
     @property
     def is_full(self) -> bool:
@@ -74,8 +75,11 @@ class Lane:
         return waiting >= MOST_WAITING or expected > LONGEST_WAIT
 
     def _work(self) -> None:
-        while (channel := self._waiting.get()) is not None:
+        while (waiting := self._waiting.get()) is not None:
+            channel, since = waiting
             begun = time.perf_counter()
+            if time.monotonic() - since > OVERDUE:
+                turn_away(channel)
             try:
                 channel.service()  # drops the work when the client is gone
             except Exception:
@@ -104,8 +108,7 @@ class Lanes:
         if not _is_photo(request):
             self._pages.put(channel)
         elif self._photos.is_full:
-            assert request.body_rcv is not None  # nosec B101  # for the type checker
-            request.body_rcv.buf.turn_away()  # which the app answers, each request in its own form
+            turn_away(channel)
             self._pages.put(channel)
         else:
             self._photos.put(channel)
@@ -116,6 +119,13 @@ class Lanes:
         self._photos.close(timeout)
         self._pages.close(timeout)
         return True
+
+
+def turn_away(channel: Channel) -> None:
+    """Forget the body of the request that is next; the app answers each kind of request in its own form."""
+    body = channel.requests[0].body_rcv if channel.requests else None
+    if body is not None:
+        body.buf.turn_away()
 
 
 def _is_photo(request: Request) -> bool:

@@ -20,7 +20,7 @@ from app.settings import MEGABYTE, Settings
 
 SEVERAL_PHOTOS = ("/visit", "/api/v1/visits")  # addresses whose body may be larger than one photo
 CONNECTIONS = 700  # beyond, the one that has kept us waiting longest is closed for each that comes
-RECEIVED_AT_ONCE = 64 * 1024  # bytes
+RECEIVED_AT_ONCE = 256 * 1024  # bytes; most photos in one piece
 IDLE_SECONDS = 60  # after which a connection that sends nothing is closed
 SLOW_SECONDS = 60  # after which a request has to have arrived, or at least
 SLOWEST = 1024  # bytes a second of it
@@ -28,6 +28,9 @@ LARGEST_SWALLOWED = 256 * MEGABYTE  # a body above the app's limit is read and f
 LARGEST_ANSWER = 16 * MEGABYTE  # far above any; from here on waitress would write an answer to disk
 STOP_SECONDS = (
     20  # that requests which are on their way when the server is to stop have to arrive and be answered
+)
+STALLED_SECONDS = (
+    5.0  # without a byte of a request or an answer, after which nobody waits for the rest of it then
 )
 LINGER_SECONDS = 0.5  # that a connection without a request is kept open then, for one may just be on its way
 
@@ -135,7 +138,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         )  # the socket alone; whoever connects now is answered by the next server
         until = time.time() + STOP_SECONDS
         while self.active_channels and time.time() < until:
-            self._close_idle()
+            self._close_silent()
             self._turn(LINGER_SECONDS / 5)
         self.task_dispatcher.shutdown()
         wasyncore.close_all(self._map, ignore_all=True)
@@ -143,10 +146,11 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
     def _turn(self, timeout: float = 1.0) -> None:
         wasyncore.loop(timeout, use_poll=True, map=self._map, count=1)
 
-    def _close_idle(self) -> None:
+    def _close_silent(self) -> None:
         now = time.time()
         for channel in list(self.active_channels.values()):
-            if channel.is_idle and now - channel.last_activity > LINGER_SECONDS:
+            silent = now - channel.last_activity
+            if silent > (LINGER_SECONDS if channel.is_idle else STALLED_SECONDS) and not channel.requests:
                 channel.handle_close()
 
     def handle_accept(self) -> None:

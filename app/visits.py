@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from app.analysis import photo_as_url, slot
+from app.analysis import photo_as_url, slot, stop_if_gone
 from app.bundles import current_bundles
 from app.forms import VisitSubmission, read_visit, require_multipart
 from app.problems import Problem, from_input_error, too_large
@@ -142,6 +142,7 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
     """Every photo judged by itself, one after another, and then compared. The caller holds a slot."""
     spots: list[Spot] = []
     for index, (data, site) in enumerate(zip(submission.photos, submission.sites, strict=True), 1):
+        stop_if_gone()
         try:
             _check_size(data)
             sent = Details(submission.details.age, submission.details.sex, site)

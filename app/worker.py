@@ -1,5 +1,6 @@
 """The server's own process, which the keeper starts: `python -m app.worker LISTENER TELL ALIVE`, three open files."""
 
+import gc
 import logging
 import os
 import resource
@@ -34,6 +35,8 @@ def main(arguments: list[str]) -> int:
     bundles: Bundles = server.app.extensions["bundles"]
     os.write(tell, READY if bundles.is_ready else WITHOUT_MODEL)
     os.close(tell)
+    gc.collect()
+    gc.freeze()  # what the app consists of is not looked through again and again
     server.run()
     return 0
 

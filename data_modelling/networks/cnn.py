@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from data_modelling.networks.normalisation import BatchNormalization
 from data_modelling.settings import NetworkSettings
 
 BRANCH = "image_branch"  # the name of the image branch in every network
@@ -134,7 +135,7 @@ def convolution(
     convolution = keras.layers.Conv2D(
         width, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal", dtype=dtype
     )
-    return convolution, keras.layers.BatchNormalization(momentum=0.99, dtype=dtype)
+    return convolution, BatchNormalization(momentum=0.99, dtype=dtype)
 
 
 def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:

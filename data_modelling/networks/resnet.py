@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from data_modelling.networks.cnn import BRANCH, ResidualBlock, convolution
+from data_modelling.networks.normalisation import BatchNormalization
 from data_modelling.settings import NetworkSettings
 
 STEM = 64  # channels
@@ -70,7 +71,7 @@ class BottleneckBlock(keras.layers.Layer):
         policy = self.dtype_policy
         self.reduce, self.reduce_norm = convolution(inner, 1, 1, policy)
         self.grouped = GroupedConvolution(inner, groups, stride, dtype=policy)
-        self.grouped_norm = keras.layers.BatchNormalization(momentum=0.99, dtype=policy)
+        self.grouped_norm = BatchNormalization(momentum=0.99, dtype=policy)
         self.expand, self.expand_norm = convolution(2 * inner, 1, 1, policy)
         self.relu = keras.layers.ReLU(dtype=policy)
         self.shortcut: keras.layers.Layer | None = None  # known once the input's channels are

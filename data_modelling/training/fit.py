@@ -24,6 +24,7 @@ from data_modelling.training.pipeline import Examples, predict_logits, steps_an_
 from data_modelling.training.precision import training_dtype
 from data_modelling.training.shares import actual_shares, shown_shares
 
+AVERAGED = 8  # steps from one averaging of the weights to the next: each step would cost a tenth of the time
 SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 
 
@@ -79,7 +80,9 @@ class Run:
     def train_batch(self, batch: dict[str, Any], target: Any, weights: Any, step: int) -> float:
         """One step of the optimiser and of the average, the `step`th of all; the batch's loss."""
         loss = float(self.network.train_on_batch(batch, target, weights))
-        self._average(step)
+        place = step % self.steps
+        if (place + 1) % AVERAGED == 0 or place + 1 == self.steps:
+            self._average(step, since=place % AVERAGED + 1)
         return loss
 
     def judge_epoch(self, loss: float) -> None:
@@ -137,9 +140,9 @@ class Run:
         self.network.network.get_layer(backbones.BRANCH).trainable = not frozen
         self.network.compile(optimizer=self.optimizer, loss=self.loss)
 
-    def _average(self, step: int) -> None:
-        """Move the averaged weights, batch statistics included, towards the network's."""
-        decay = min(self.settings.training.averaging, (1 + step) / (10 + step))
+    def _average(self, step: int, since: int) -> None:
+        """Move the averaged weights, batch statistics included, towards the network's; `since`: steps from the last."""
+        decay = min(self.settings.training.averaging, (1 + step) / (10 + step)) ** since
         for mean, value in zip(self.averaged.weights, self.network.network.weights, strict=True):
             if mean.dtype == "float32":
                 mean.assign(decay * mean + (1 - decay) * keras.ops.cast(value, "float32"))

@@ -99,6 +99,20 @@ def test_what_is_beyond_the_limit_is_turned_away_while_others_wait(application, 
         connection.close()
 
 
+def test_a_photo_that_has_waited_too_long_is_turned_away_when_its_turn_comes(
+    application, server, monkeypatch
+):
+    monkeypatch.setattr(lanes, "OVERDUE", 0.2)
+    connections = [post(server) for _ in range(SLOTS + 1)]
+    until(lambda: application.inside == SLOTS)
+    time.sleep(0.3)
+    application.go_on.set()
+    statuses = [connection.recv(100)[9:12] for connection in connections]
+    assert statuses == [b"200"] * SLOTS + [b"503"]
+    for connection in connections:
+        connection.close()
+
+
 def test_a_lane_is_full_when_its_photos_would_have_to_wait_too_long():
     held = Event()
 
@@ -166,6 +180,25 @@ def test_who_keeps_us_waiting_longest_makes_room(server, monkeypatch):
     assert connections[0].recv(1) == b""
     assert len(server.active_channels) == 3
     for connection in connections:
+        connection.close()
+
+
+def test_a_server_that_is_to_stop_answers_what_arrives_and_waits_for_nothing_that_does_not(
+    application, server, monkeypatch
+):
+    monkeypatch.setattr("app.server.STALLED_SECONDS", 0.3)
+    application.go_on.set()
+    idle, stalled, arriving = (
+        socket.create_connection(("127.0.0.1", server.port), TIMEOUT) for _ in range(3)
+    )
+    stalled.sendall(POST[:50])
+    arriving.sendall(POST[:-1])
+    until(lambda: sum(channel.request is not None for channel in server.active_channels.values()) == 2)
+    server.stop()
+    arriving.sendall(POST[-1:])
+    assert arriving.recv(100).startswith(b"HTTP/1.1 200")
+    assert (idle.recv(1), stalled.recv(1)) == (b"", b"")
+    for connection in (idle, stalled, arriving):
         connection.close()
 
 

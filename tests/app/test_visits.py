@@ -220,3 +220,20 @@ def test_form_is_there_with_room_for_twelve(client: FlaskClient):
     assert len(re.findall(r'type="file" id="photo-\d+" name="photo"', text)) == 12
     assert len(re.findall(r'name="site"', text)) == 12
     assert "A low rank is no all-clear" in text[: text.index("<form")]
+
+
+@pytest.mark.parametrize(("answers_when_gone", "expected"), [((False, False, False), 3), ((False, True), 1)])
+def test_the_rest_of_a_visit_is_dropped_when_the_client_is_gone(
+    client, app, monkeypatch, answers_when_gone, expected
+):
+    """As waitress tells it, before each photo."""
+    predictor = app.extensions["bundles"].predictor()
+    answer, asked, told = predictor.answer, [], iter(answers_when_gone)
+    monkeypatch.setattr(
+        predictor, "answer", lambda *given, **named: asked.append(given) or answer(*given, **named)
+    )
+    arguments = encoded(several(photo("red"), photo("lime"), photo("blue")))
+    environ = {"waitress.client_disconnected": lambda: next(told)}
+    status = client.post(URL, **arguments, environ_overrides=environ).status_code
+    assert len(asked) == expected
+    assert status == (200 if expected == 3 else 400)

@@ -79,6 +79,11 @@ def test_the_page_is_made_of_the_csv(compared: Path) -> None:
     assert f"| short | {short['macro_auc_less_first']:+.3f} [" in text
 
 
+def test_the_committed_comparison_of_networks_is_made_of_its_csv() -> None:
+    table = pd.read_csv(PROJECT / "docs" / "networks.csv", dtype={"folds": str})
+    assert (PROJECT / "docs" / "networks.md").read_text() == page(table, "networks.csv")
+
+
 @pytest.mark.parametrize(
     ("changes", "told"),
     [

@@ -6,6 +6,7 @@ one that is neither read nor refused, or that takes too long or too much memory;
 
 import argparse
 import sys
+import warnings
 
 WATCHED = ["PIL", "pydicom", "data_modelling"]
 TABLES = [
@@ -29,6 +30,7 @@ def main() -> None:
         import atheris
     except ImportError:
         sys.exit("The fuzzer is not there: it runs on Linux, in the environment that `make fuzz` makes.")
+    warnings.simplefilter("error")  # but for those that the reader has switched off
     with atheris.instrument_imports(include=WATCHED, exclude=TABLES):
         from tests.fuzz.reader import CORPUS, FOUND, OWN, read
         from tests.fuzz.seeds import seeds, with_checksums

@@ -117,7 +117,7 @@ def test_the_average_follows_the_weights_with_the_decay_that_is_set(
     head, mean = (model.get_layer("head").kernel for model in (run.network.network, run.averaged))
     before = np.asarray(mean)
     head.assign(before + 1)
-    run._average(step=10**6)
+    run._average(step=10**6, since=1)
     np.testing.assert_allclose(np.asarray(mean) - before, 1 - settings.training.averaging, atol=1e-5)
 
 
@@ -204,3 +204,14 @@ def test_a_class_that_weighs_nothing_is_not_learnt_from(
     after = predict_logits(run.network.network, part, with_details=False)
     of_second = [softmax(logits, axis=1)[:, 1].mean() for logits in (before, after)]
     assert of_second[1] > of_second[0] + 0.2
+
+
+def test_the_average_moves_every_few_steps_as_if_it_moved_at_each(settings: Settings, part: Examples) -> None:
+    """Eight steps with a network that stays as it is: the distance shrinks by the product of the steps' decays."""
+    slow = dataclasses.replace(settings, training=dataclasses.replace(settings.training, averaging=0.9))
+    run = Run(slow, part, part)
+    kernel = run.averaged.get_layer("head").kernel
+    run.network.network.get_layer("head").kernel.assign(np.ones(kernel.shape))
+    kernel.assign(np.zeros(kernel.shape))
+    run._average(10**6, since=8)
+    np.testing.assert_allclose(np.asarray(kernel), 1 - 0.9**8, rtol=1e-5)

@@ -235,7 +235,8 @@ def test_a_run_goes_on_with_more_folds_and_another_version(tmp_path: Path) -> No
     begun = read_settings(SMOKE)
     road.opened(work(out), begun, resume=False)
     more = dataclasses.replace(begun, version="9.9", figure_folds=(0, 1, 2, 3, 4))
-    assert road.opened(work(out), more, resume=True) == work(out)
+    road.opened(work(out), more, resume=True)
+    assert json.loads((work(out) / "settings.json").read_text())["version"] == "9.9"
 
 
 def test_a_run_that_was_started_before_a_setting_existed_is_gone_on_with(tmp_path: Path) -> None:
@@ -244,7 +245,8 @@ def test_a_run_that_was_started_before_a_setting_existed_is_gone_on_with(tmp_pat
     del noted["prepared"], noted["network"]["name"], noted["training"]["frozen_epochs"]
     work(out).mkdir()
     (work(out) / "settings.json").write_text(json.dumps(noted))
-    assert road.opened(work(out), settings, resume=True) == work(out)
+    road.opened(work(out), settings, resume=True)
+    assert json.loads((work(out) / "settings.json").read_text())["training"]["frozen_epochs"] == 0
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,5 @@
+"""The app with a tiny bundle."""
+
+from tests.app.conftest import _colours_have_no_origin, app, bundles, client
+
+__all__ = ["_colours_have_no_origin", "app", "bundles", "client"]

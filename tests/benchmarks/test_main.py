@@ -1,0 +1,53 @@
+"""The benchmarks themselves: a very short run."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from benchmarks import __main__ as command
+from benchmarks.contenders import EMPTY, FIELD, OTHER_SERVERS, OURS
+from benchmarks.rows import FULL, PAGE
+
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux, which tells what processes hold"
+)
+OTHERS = tuple(one.name for one in (*FIELD, *OTHER_SERVERS) if one.name != OURS)
+
+
+def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
+    plan = command.Plan(1, 0.1, (0.0, 0.0, 10.0), 1, (5, 8), (2, 3), OTHERS)
+    monkeypatch.setattr(command, "QUICK", plan)
+    assert command.main(["--quick", "--out", str(tmp_path)]) == 0
+    found = json.loads((tmp_path / "benchmarks.json").read_text())
+    ours = [one for one in found["cells"] if one["contender"] == OURS]
+    assert {one["clients"] for one in ours} == {1, 8, 32, 128}
+    assert {one["answer"] for one in ours} == {"probabilities", FULL, PAGE}
+    assert all(one["rate"] > 0 and one["cpu"] >= 0 and one["p50"] <= one["p99"] for one in ours)
+    assert {one["contender"] for one in found["cells"]} == {OURS, EMPTY.name}
+    assert found["absent"] == {}
+    assert found["trouble"]["restart_lost"] == found["trouble"]["replaced_lost"] == 0
+    assert (
+        found["trouble"]["burst_answered"] + found["trouble"]["burst_refused"]
+        == found["trouble"]["burst_clients"]
+    )
+    assert [one["photos"] for one in found["archives"]] == [2, 3]
+    assert found["long_run"]["5"]["memory"] > 10
+    assert "| requests/s over the limit" in (tmp_path / "benchmarks.md").read_text()
+    assert (tmp_path / "benchmarks.png").exists()
+
+
+def test_a_contender_that_cannot_start_is_told(tmp_path):
+    from benchmarks.contenders import Contender
+    from benchmarks.rows import measure
+
+    broken = Contender("broken", lambda python, _port: [python, "-c", "raise SystemExit('of a test')"])
+    found = measure(1, 0.1, 0.0, tmp_path, [broken])
+    assert found.absent == {"broken": "it did not start: of a test"}
+    assert found.cells == []
+
+
+@pytest.mark.slow
+def test_the_quick_run(tmp_path):
+    assert command.main(["--quick", "--out", str(tmp_path)]) == 0
+    assert "Flask + model.predict |" in (tmp_path / "benchmarks.md").read_text()

@@ -1,0 +1,143 @@
+"""The document, from figures that are easy to reckon with."""
+
+import pytest
+
+from benchmarks.contenders import EMPTY, OURS, PREDICT
+from benchmarks.report import goals, least_costs, limit_of, markdown, plot, ratios, spread
+from benchmarks.rows import CLIENTS, FULL, PAGE, PROBABILITIES
+
+
+def cell(contender, rate, cpu, clients=8, answer=PROBABILITIES, photo="600x450 JPEG", others=0):
+    return {
+        "contender": contender,
+        "answer": answer,
+        "photo": photo,
+        "clients": clients,
+        "rate": rate,
+        "p50": 10.0,
+        "p95": 15.0,
+        "p99": 40.0,
+        "cpu": cpu,
+        "others": others,
+    }
+
+
+@pytest.fixture
+def found():
+    """Two rounds: ours answers 240 and 260 requests a second at 8 ms, the field 20 at 64 ms."""
+    cells = []
+    for rate in (240.0, 260.0):
+        cells += [cell(OURS, rate, 8.0, clients) for clients in CLIENTS]
+        cells += [cell(PREDICT, 20.0, 64.0, clients) for clients in CLIENTS]
+        cells += [cell(OURS, 30.0, 20.0, answer=answer) for answer in (FULL, PAGE)]
+        cells += [cell(EMPTY.name, 1000.0, 1.0)]
+    return {
+        "machine": {
+            "date": "2026-01-31",
+            "processor": "of a test",
+            "cores": 2,
+            "memory_gb": 8.0,
+            "system": "Linux",
+            "load": 0.1,
+            "minutes": 19.0,
+        },
+        "versions": {"Python": "3.11"},
+        "rounds": 2,
+        "cells": cells,
+        "starts": [
+            {"contender": name, "milliseconds": value, "memory": 80.0}
+            for name, value in ((OURS, 700), (PREDICT, 5000))
+        ],
+        "absent": {"Flask + sklesion": "there is no network"},
+        "parts": {
+            "decode 600x450 JPEG": [1.0, 1.0],
+            "decode 4000x3000 JPEG": [17.0, 17.0],
+            "decode 600x450 PNG": [4.0, 4.0],
+            "checks": [1.0, 1.0],
+            "model": [2.0, 2.0],
+            "whole answer, without HTTP": [5.0, 5.0],
+        },
+        "trouble": {
+            "restart": 600.0,
+            "burst_clients": 200,
+            "burst_answered": 160,
+            "burst_refused": 40,
+            "burst_refused_median": 40.0,
+            "burst_refused_longest": 101.0,
+            "burst_lost": 0,
+            "held_p50": 11.0,
+            "held_p50_without": 10.0,
+            "held_p99": 41.0,
+            "held_p99_without": 40.0,
+            "held_lost": 0,
+            "replaced_lost": 0,
+            "replaced_requests": 500,
+            "large_cpu": 26.0,
+            "large_memory": 12.0,
+        },
+        "long_run": {
+            "200": {"memory": 90.0, "threads": 6, "files": 9, "lost": 0},
+            "10000": {"memory": 95.0, "threads": 6, "files": 9, "lost": 0},
+        },
+        "archives": [
+            {"photos": 1000, "cpu": 6.0, "memory": 120.0, "seconds": 3.0},
+            {"photos": 100_000, "cpu": 5.7, "memory": 130.0, "seconds": 290.0},
+        ],
+    }
+
+
+def test_the_limit_is_cores_over_the_costs_that_cannot_be_left_out(found):
+    assert sum(least_costs(found).values()) == 1 + 1 + 1 + 2  # an empty endpoint, decode, checks, model
+    assert limit_of(found) == 2 / 0.005
+
+
+def test_goals_by_hand(found):
+    judged = [(value, ok) for _, _, value, ok in goals(found)]
+    assert judged == [
+        ("12.5", True),  # 250 requests a second over 20
+        ("0.125", True),  # 8 ms over 64
+        ("0.62", False),  # 250 over 400
+        ("700", True),
+        ("95", True),
+        ("1.06", True),
+        ("4.0", True),
+        ("26", True),
+        ("12", True),
+        ("0.95", True),
+        ("600", True),
+        ("101", False),
+        ("0", True),
+        ("not measured", False),  # 50,000 requests
+    ]
+
+
+def test_ratios_are_of_the_same_round(found):
+    ours, theirs = [{"rate": 10.0}, {"rate": 30.0}], [{"rate": 5.0}, {"rate": 10.0}]
+    assert ratios(ours, theirs, "rate") == [2, 3]
+    assert spread([3, 1, 2], 1) == "2.0 [1.0, 3.0]"
+    assert spread([]) == "-"
+
+
+def test_the_document_says_all_of_it(found, tmp_path):
+    text = markdown(found)
+    assert (
+        "| 8 | Flask + model.predict | 20.0 [20.0, 20.0] | 10 | 15 | 40 | 64.0 [64.0, 64.0] | 0 | 12.50"
+        in text
+    )
+    assert "Flask + sklesion was not measured: there is no network" in text
+    assert "is 400 requests/s; ours answers 250 (0.62 of it)" in text
+    assert (
+        "- 200 clients at once: 160 are answered and 40 told to come back, after 40 ms (median), 101 ms"
+        in text
+    )
+    assert "nan" not in text
+    plot(found, tmp_path / "benchmarks.png")
+    assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_what_was_left_out_is_not_measured(found):
+    found["cells"] = [one for one in found["cells"] if one["contender"] != PREDICT]
+    found["archives"] = found["archives"][:1]
+    values = [value for _, _, value, _ in goals(found)]
+    assert values.count("not measured") == 4
+    assert "model.predict |" not in markdown(found).partition("## Probabilities")[2]
