@@ -23,7 +23,8 @@ OUTPUTS = ("logits", "feature_map", "embedding")
 def export_onnx(saved: Path, target: Path) -> None:
     """Write `target` from a saved float32 network (see networks.fusion for inputs and outputs).
 
-    Runs whatever backend this process uses. Raises InputError with the converter's last line when it fails.
+    Runs whatever backend this process uses. Raises InputError with the converter's last line when it fails, or when
+    the system ends it: an EfficientNetV2-L (118 million parameters) takes 19 GB.
     """
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
@@ -34,6 +35,11 @@ def export_onnx(saved: Path, target: Path) -> None:
     done = subprocess.run(  # nosec B603  # this module itself, by a list of arguments
         command, env=environment, capture_output=True, text=True, check=False
     )
+    if done.returncode < 0:
+        raise InputError(
+            f"{saved} could not be exported to ONNX: the system ended the converter (signal {-done.returncode}), most "
+            "likely for lack of memory; close other programs, or choose a smaller network."
+        )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         raise InputError(f"{saved} could not be exported to ONNX: {last}")

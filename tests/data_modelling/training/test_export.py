@@ -1,3 +1,4 @@
+import sys
 from pathlib import Path
 
 import keras
@@ -66,3 +67,15 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"n\.keras could not be exported"):
         export_onnx(tmp_path / "n.keras", tmp_path / "n.onnx")
     assert not (tmp_path / "n.onnx").exists()
+
+
+def test_a_converter_that_the_system_ends_is_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As it does for lack of memory; in its place a program that kills itself."""
+    ended = tmp_path / "python"
+    ended.write_text("#!/bin/sh\necho harmless >&2\nkill -9 $$\n")
+    ended.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(ended))
+    with pytest.raises(InputError, match=r"n\.keras could not.*signal 9.*lack of memory"):
+        export_onnx(tmp_path / "n.keras", tmp_path / "n.onnx")
