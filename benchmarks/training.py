@@ -20,21 +20,19 @@ from pathlib import Path
 from typing import Any
 
 import keras
-from scipy.special import softmax
 from tqdm import tqdm
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.datasets.splits import stopping_part
 from data_modelling.evaluation.markdown import table as markdown_table
-from data_modelling.evaluation.metrics import macro_auc
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training.fit import Run, optimizer_of
-from data_modelling.training.pipeline import Examples, examples, predict_logits, training_batches
+from data_modelling.training.fit import Run, optimizer_of, photo_macro_auc
+from data_modelling.training.pipeline import Examples, examples, training_batches
 from data_modelling.training.precision import training_dtype
 from data_modelling.training.road import Development, Sources, development_part, in_fold
 
@@ -78,7 +76,7 @@ class Ours:
         with tqdm(total=self.settings.training.epochs * self.run.steps, desc=OURS, unit=" steps") as bar:
             while not self.run.is_over():
                 self.run.judge_epoch(self.run.train_epoch(bar))
-        return _auc(self.run.finished(), self.photos)
+        return photo_macro_auc(self.run.finished(), self.photos.judged)
 
 
 class Textbook:
@@ -111,7 +109,7 @@ class Textbook:
     def auc(self) -> float:
         """Train the whole schedule; macro AUC of the judged photos."""
         self.model.fit(self.batches.prefetch(2), epochs=self.settings.training.epochs, verbose=2)
-        return _auc(self.network, self.photos)
+        return photo_macro_auc(self.network, self.photos.judged)
 
 
 WAYS: dict[str, Callable[[Settings, Photos], Ours | Textbook]] = {OURS: Ours, TEXTBOOK: Textbook}
@@ -135,11 +133,6 @@ def _with_random_layers(network: keras.Model, settings: Settings) -> keras.Model
 def _with_unknown_details(photo: Any, label: Any) -> Any:
     unknown = keras.ops.convert_to_tensor(UNKNOWN)
     return {"photo": photo, "details": keras.ops.tile(unknown[None], (keras.ops.shape(photo)[0], 1))}, label
-
-
-def _auc(network: keras.Model, photos: Photos) -> float:
-    probability = softmax(predict_logits(network, photos.judged, with_details=False).astype(float), axis=1)
-    return macro_auc(photos.judged.labels, probability)
 
 
 def speeds(settings: Settings, photos: Photos, turns: int, steps: int) -> dict[str, list[float]]:
@@ -250,8 +243,7 @@ def machine() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description="Speed of training.")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument("--splits", type=Path, default=REPOSITORY_DATA / "splits", help="the split files")
+    add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="page of Markdown to write")
     parser.add_argument("--turns", type=int, default=TURNS, help="turns of each way")
     parser.add_argument("--steps", type=int, default=STEPS, help="batches of a turn")

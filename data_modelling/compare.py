@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import REPOSITORY_DATA, add_data_options
 from data_modelling.inference.commands import run
 from data_modelling.settings import read_settings
 
@@ -22,7 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
         required=True,
         help="recipes; the others are compared with the first",
     )
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    add_data_options(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="page to write (.md); its table lies beside it (.csv)"
     )
@@ -34,9 +34,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished runs in RUNS")
     parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:

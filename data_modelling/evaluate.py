@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import REPOSITORY_DATA, add_data_options
 from data_modelling.evaluation.elsewhere import predict_elsewhere
 from data_modelling.evaluation.opening import open_test
 from data_modelling.evaluation.publish import publish
@@ -26,10 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--bundle", type=Path, required=True, help="folder of the bundle; its figures are rewritten"
     )
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
+    add_data_options(parser)
     parser.add_argument(
         "--elsewhere", action="store_true", help="predict the photos of sources that are no training data"
     )

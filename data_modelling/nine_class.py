@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
 from data_modelling.settings import read_settings
@@ -23,11 +23,10 @@ def main(arguments: list[str] | None = None) -> int:
         "--bundle", type=Path, required=True, help="of melanoma or benign; its figures are renewed"
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe of the nine-class networks")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    add_data_options(parser)
     parser.add_argument(
         "--work", type=Path, required=True, help="keeps the networks; a run found there is gone on with"
     )
-    parser.add_argument("--splits", type=Path, default=REPOSITORY_DATA / "splits", help="the split files")
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:

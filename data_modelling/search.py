@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.inference.commands import run
 from data_modelling.settings import read_settings
 
@@ -18,15 +18,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_modelling.search", description="Search a recipe.")
     parser.add_argument("--config", type=Path, required=True, help="recipe that the search starts from")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of trials and results")
     parser.add_argument("--tuner", choices=KINDS, default=KINDS[0], help="how trials are chosen")
     parser.add_argument("--trials", type=int, default=20, help="networks to try (hyperband: by its brackets)")
     parser.add_argument("--epochs", type=int, default=18, help="epochs of the longest training")
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished search in OUT")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:

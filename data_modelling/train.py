@@ -7,7 +7,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.inference.commands import run
 from data_modelling.settings import MORE_FOLDS, read_settings, with_folds
 
@@ -16,15 +16,12 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_modelling.train", description="Photos to bundle.")
     parser.add_argument("--config", type=Path, required=True, help="recipe, a TOML of data_modelling/configs")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    add_data_options(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps the stages"
     )
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished run in OUT.work")
     parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
     parser.add_argument(
         "--folds", type=int, choices=MORE_FOLDS, help="how many folds (default: the recipe's)"
     )

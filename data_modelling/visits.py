@@ -8,7 +8,7 @@ import json
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.odd_one_out import FILE, choose_ratio, draw_visits, judged, read_lesions
 from data_modelling.evaluation.report import write_report
 from data_modelling.inference.bundle import load_bundle
@@ -22,8 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_modelling.visits", description="The odd one out.")
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle; it is renewed")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument("--splits", type=Path, default=REPOSITORY_DATA / "splits", help="the split files")
+    add_data_options(parser)
     options = parser.parse_args(arguments)
     return run(lambda: renew(options.bundle, options.data_root, options.splits))
 

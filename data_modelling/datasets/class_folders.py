@@ -12,7 +12,7 @@ import pandas as pd
 
 from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.photo_files import photos_in
-from data_modelling.datasets.roots import MissingDataError, base_folder
+from data_modelling.datasets.roots import MissingDataError, base_folder, first_place
 from data_modelling.datasets.rows import TEXT_COLUMNS
 from data_modelling.datasets.table import Report, checked_table
 from data_modelling.inference import diagnoses
@@ -47,9 +47,9 @@ def load(
 
 def _root(data_root: Path | None, codes: tuple[str, ...]) -> Path:
     base = base_folder(data_root)
-    for place in (base, base / FOLDER):
-        if any((place / code).is_dir() for code in codes):
-            return place
+    place = first_place(base, FOLDER, lambda one: any((one / code).is_dir() for code in codes))
+    if place is not None:
+        return place
     raise MissingDataError(
         f"Neither {base} nor {base / FOLDER} has a folder named by a class ({', '.join(codes)}); make them with "
         "`python -m data_modelling.prepare --to class_folders`."

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+NO_SKIN_TYPES = "no skin-type labels are in it, and none were guessed"
+
 
 @dataclass(frozen=True)
 class SourceFacts:
@@ -33,14 +35,14 @@ SOURCES = {
         "Australia, taken with several devices",
         labels="all melanomas by histopathology; of the benign ones many by consensus of experts, which is not on record "
         "for a photo",
-        skin="no skin-type labels are in it, and none were guessed",
+        skin=NO_SKIN_TYPES,
         ethics="published by the ISIC Archive without names; patients are not identified",
         cite="Codella et al. 2018, arXiv:1710.05006",
     ),
     "BCN_20000": SourceFacts(
         origin="dermoscopic photos from a hospital in Barcelona, Spain",
         labels="by histopathology, follow-up or consensus of experts, which is not on record for a photo",
-        skin="no skin-type labels are in it, and none were guessed",
+        skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics board, without names",
         cite="Combalia et al. 2019, arXiv:1908.02288",
     ),
@@ -48,7 +50,7 @@ SOURCES = {
         origin="dermoscopic photos of patients of clinics in the United States, Europe and Australia",
         labels="all melanomas by histopathology; benign lesions by histopathology, follow-up or consensus of experts, "
         "which is not on record for a photo",
-        skin="no skin-type labels are in it, and none were guessed",
+        skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics boards; patients have numbers, no names",
         cite="Rotemberg et al. 2021, doi:10.34970/2020-ds01",
     ),

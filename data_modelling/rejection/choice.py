@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.gate import rooted
@@ -121,10 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--work", type=Path, required=True, help="folder of the run's stages")
     parser.add_argument("--fold", type=int, default=0, help="the fold whose network is judged")
     parser.add_argument("--pictures", type=Path, required=True, help="folder with the packages' pictures")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
+    add_data_options(parser)
     options = parser.parse_args(arguments)
     return run(lambda: _compare(options))
 

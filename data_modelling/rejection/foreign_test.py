@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.markdown import percent, percent_interval
 from data_modelling.inference.bundle import load_bundle, write_sums
 from data_modelling.inference.commands import run
@@ -139,10 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle; a csv is added")
     parser.add_argument("--pictures", type=Path, required=True, help="folder with the packages' pictures")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
+    add_data_options(parser)
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:

@@ -26,7 +26,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 from tqdm import tqdm
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
+from data_modelling.datasets.roots import add_data_options
 from data_modelling.datasets.split_photos import BY_NAME, development_photos
 from data_modelling.datasets.splits import FOLDS
 from data_modelling.evaluation.intervals import group_indices, interval, resamples, weighted_aucs
@@ -281,10 +281,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog=f"python -m {__spec__.name}", description="Fit the detectors of phone photos and other sources."
     )
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
+    add_data_options(parser)
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:

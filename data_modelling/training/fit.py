@@ -197,6 +197,12 @@ def fit(
     return network
 
 
+def photo_macro_auc(network: keras.Model, part: Examples, shift: NDArray[np.float64] | float = 0.0) -> float:
+    """Macro AUC of the photos alone; shift: what to add to the logits, (classes,)."""
+    logits = predict_logits(network, part, with_details=False).astype(float)
+    return macro_auc(part.labels, softmax(logits + shift, axis=1))
+
+
 def prior_shift(shown: NDArray[np.float64], actual: NDArray[np.float64]) -> NDArray[np.float64]:
     """log(actual / shown) a class: undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446).
 

@@ -5,13 +5,11 @@ from pathlib import Path
 
 import keras
 import keras_tuner
-from scipy.special import softmax
 
-from data_modelling.evaluation.metrics import macro_auc
 from data_modelling.networks.cnn import multiply_adds
 from data_modelling.settings import Settings
-from data_modelling.training.fit import fit, untrained
-from data_modelling.training.pipeline import Examples, predict_logits
+from data_modelling.training.fit import fit, photo_macro_auc, untrained
+from data_modelling.training.pipeline import Examples
 from data_modelling.tuning.space import chosen
 
 OBJECTIVE = "macro_auc"  # of the judged photos, photo alone; scikit-learn's
@@ -62,10 +60,8 @@ class CNNHyperModel(keras_tuner.HyperModel):
         network = fit(
             settings, self.parts.training, self.parts.stopping, folder, f"trial {folder.name}", model
         )
-        judged = self.parts.judged
-        logits = predict_logits(network, judged, with_details=False)
         return {
-            OBJECTIVE: macro_auc(judged.labels, softmax(logits.astype(float), axis=1)),
+            OBJECTIVE: photo_macro_auc(network, self.parts.judged),
             "parameters": network.count_params(),
             "multiply_adds": multiply_adds(settings.network),
         }
