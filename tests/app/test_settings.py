@@ -21,6 +21,7 @@ def test_every_setting_is_read():
         "TRUSTED_HOSTS": "a.example, b.example:8000,",
         "MAX_UPLOAD_MB": "5",
         "METRICS": "on",
+        "PROCESSES": "3",
         "SCORE_LOG": "/tmp/scores.csv",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
@@ -34,6 +35,7 @@ def test_every_setting_is_read():
         trusted_hosts=("a.example", "b.example:8000"),
         max_upload_mb=5,
         metrics=True,
+        processes=3,
         score_log="/tmp/scores.csv",
     )
 
@@ -53,6 +55,8 @@ def test_every_setting_is_read():
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
         ("METRICS", "yes"),
+        ("PROCESSES", "0"),
+        ("PROCESSES", "33"),
         ("SCORE_LOG", "/tmp"),
         ("SCORE_LOG", "/no/such/folder/scores.csv"),
     ],
