@@ -186,7 +186,7 @@ class Keeper:
         self._looked = 0.0
         self._seen = self._tried = bundle_files(settings.bundles)
         self._shared = shared_memory()
-        self._processes = settings.processes if self._shared >= 0 else 1
+        self._processes = settings.process_count if self._shared >= 0 else 1
         self._seats = itertools.cycle(range(SEATS))
 
     def run(self) -> int:

@@ -121,7 +121,7 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             asyncore_use_poll=True,  # select knows no more than 1024 files
         )
         self.app = app
-        processes = settings.processes if shared else 1
+        processes = settings.process_count if shared else 1
         self.budget = Budget(max(IN_FLIGHT // processes, settings.max_visit_body_bytes))
         self.largest_visit = settings.max_visit_body_bytes
         self.stopping = False

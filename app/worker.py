@@ -56,7 +56,7 @@ def prepared(listener: socket.socket, file: int = -1, seat: int = 0) -> Server:
     return_large_blocks()
     settings = from_environment(os.environ)
     shared = Shared(file) if file >= 0 else None
-    several = shared if settings.processes > 1 else None
+    several = shared if settings.process_count > 1 else None
     return Server(create_app(settings, shared), settings, listener, several, seat)
 
 

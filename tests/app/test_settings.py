@@ -55,7 +55,7 @@ def test_every_setting_is_read():
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
         ("METRICS", "yes"),
-        ("PROCESSES", "0"),
+        ("PROCESSES", "-1"),
         ("PROCESSES", "33"),
         ("SCORE_LOG", "/tmp"),
         ("SCORE_LOG", "/no/such/folder/scores.csv"),
@@ -95,3 +95,12 @@ def test_upload_limit_leaves_room_for_the_other_fields():
 def test_settings_do_not_change():
     with pytest.raises(FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]
+
+
+def test_a_process_a_core_up_to_eight_where_none_is_named(monkeypatch):
+    for cores, processes in ((1, 1), (2, 2), (64, 8), (None, 1)):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert Settings().process_count == processes
+    assert Settings(processes=3).process_count == 3
+    monkeypatch.delattr("os.memfd_create")
+    assert Settings(processes=3).process_count == 1

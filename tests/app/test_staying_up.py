@@ -123,7 +123,7 @@ def test_a_killed_server_is_started_again_and_no_connection_is_refused(running):
 
 def test_all_processes_killed_at_once_are_started_again(running):
     first = processes(running)
-    assert len(first) == Settings().processes
+    assert len(first) == Settings().process_count
     for process in first:
         os.kill(process, signal.SIGKILL)
     assert ask(running) == 200
