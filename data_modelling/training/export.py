@@ -37,7 +37,7 @@ def export_onnx(saved: Path, target: Path) -> None:
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
         **WITHOUT_COPIES,
-        **(FREEING if saved.stat().st_size > LARGE else {}),
+        **(FREEING if saved.exists() and saved.stat().st_size > LARGE else {}),
     }
     command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]
     done = subprocess.run(  # nosec B603  # this module itself, by a list of arguments
