@@ -100,6 +100,10 @@ class BoundedBuffer:
     def __len__(self) -> int:
         return self._received
 
+    def begins_with(self, mark: bytes, within: int) -> bool:
+        """Whether some bytes are among the first that came."""
+        return bool(self._pieces) and mark in self._pieces[0][:within]
+
     def getfile(self) -> IO[bytes]:
         return TurnedAway() if self._turned_away else BufferedReader(Received(self._pieces))
 

@@ -25,12 +25,16 @@ from app import (
 )
 from app.problems import Problem, from_http_exception, json_response
 from app.settings import Settings
+from app.shared import Shared
 from app.uploads import MemoryRequest
 
 
-def create_app(settings: Settings | None = None) -> Flask:
-    """An app with its bundles checked and its default bundle loaded; `settings` default to their own defaults."""
-    settings = settings or Settings()
+def create_app(settings: Settings | None = None, shared: Shared | None = None) -> Flask:
+    """An app with its bundles checked and its default bundle loaded.
+
+    settings: default to their own defaults. shared: what it shares with the server's other processes, if there are any.
+    """
+    settings, shared = settings or Settings(), shared or Shared()
     app = Flask(__package__)
     app.request_class = MemoryRequest
     app.config.update(
@@ -46,10 +50,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.register_error_handler(HTTPException, show_http_exception)
     languages.init_app(app)
     requests_log.init_app(app)  # first, so that the time of a refused request is measured too
-    counters.init_app(app, settings)
+    counters.init_app(app, settings, shared)
     security.init_app(app, settings)
     bodies.init_app(app)
-    limits.init_app(app, settings)
+    limits.init_app(app, settings, shared)
     assets.init_app(app)
     wording.init_app(app)
     history.init_app(app)

@@ -15,16 +15,18 @@ from waitress.server import TcpWSGIServer
 
 from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
 from app.keeper import BACKLOG
-from app.lanes import Lanes
+from app.lanes import SEVERAL_PHOTOS, Lanes
 from app.settings import MEGABYTE, Settings
+from app.shared import Shared
 
-SEVERAL_PHOTOS = ("/visit", "/api/v1/visits")  # addresses whose body may be larger than one photo
 CONNECTIONS = 700  # beyond, the one that has kept us waiting longest is closed for each that comes
 RECEIVED_AT_ONCE = 256 * 1024  # bytes; most photos in one piece
 IDLE_SECONDS = 60  # after which a connection that sends nothing is closed
 SLOW_SECONDS = 60  # after which a request has to have arrived, or at least
 SLOWEST = 1024  # bytes a second of it
 LARGEST_SWALLOWED = 256 * MEGABYTE  # a body above the app's limit is read and forgotten up to here
+ACCEPTED_AT_ONCE = 64  # connections, between two looks at those that are there
+YIELD_SECONDS = 0.0003  # in which a process with fewer connections takes one that comes
 LARGEST_ANSWER = 16 * MEGABYTE  # far above any; from here on waitress would write an answer to disk
 STOP_SECONDS = (
     20  # that requests which are on their way when the server is to stop have to arrive and be answered
@@ -94,7 +96,15 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
 
     channel_class = Channel
 
-    def __init__(self, app: Flask, settings: Settings, listener: socket.socket) -> None:
+    def __init__(
+        self,
+        app: Flask,
+        settings: Settings,
+        listener: socket.socket,
+        shared: Shared | None = None,
+        seat: int = 0,
+    ) -> None:
+        """shared: with the other processes that answer on the socket, None where there is none. seat: its own there."""
         adjustments = Adjustments(
             sockets=[listener],
             backlog=BACKLOG,
@@ -111,13 +121,16 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
             asyncore_use_poll=True,  # select knows no more than 1024 files
         )
         self.app = app
-        self.budget = Budget(IN_FLIGHT)
+        processes = settings.process_count if shared else 1
+        self.budget = Budget(max(IN_FLIGHT // processes, settings.max_visit_body_bytes))
         self.largest_visit = settings.max_visit_body_bytes
         self.stopping = False
+        self._shared, self._seat = shared, seat
+        self._serves_itself = False
         super().__init__(
             app,
             _sock=listener,
-            dispatcher=Lanes(),
+            dispatcher=Lanes(processes),
             adj=adjustments,
             sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
             bind_socket=False,
@@ -127,12 +140,21 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         """Make run() return once what was begun is answered; may be called by a signal handler or another thread."""
         if not self.stopping:
             self.stopping = True
-            self.pull_trigger()
+            super().pull_trigger()
+
+    def pull_trigger(self) -> None:
+        """Wake the thread that receives, unless it is this one."""
+        if not self._serves_itself:
+            super().pull_trigger()
 
     def run(self) -> None:
         """Serve until stop(), and then what has begun to arrive."""
         while not self.stopping:
+            if self._shared:
+                self._shared.sit(self._seat, len(self.active_channels))
             self._turn()
+        if self._shared:
+            self._shared.leave(self._seat)
         wasyncore.dispatcher.close(
             self
         )  # the socket alone; whoever connects now is answered by the next server
@@ -144,7 +166,14 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
         wasyncore.close_all(self._map, ignore_all=True)
 
     def _turn(self, timeout: float = 1.0) -> None:
-        wasyncore.loop(timeout, use_poll=True, map=self._map, count=1)
+        """Receive and send what can be, and answer at most one of the photos that are quickly answered."""
+        quick = self.task_dispatcher.quick
+        wasyncore.loop(0.0 if quick else timeout, use_poll=True, map=self._map, count=1)
+        self._serves_itself = True
+        try:
+            quick.serve_next()
+        finally:
+            self._serves_itself = False
 
     def _close_silent(self) -> None:
         now = time.time()
@@ -154,9 +183,17 @@ class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
                 channel.handle_close()
 
     def handle_accept(self) -> None:
+        """Accept who waits; where another process has fewer connections, one, and only if that one does not come."""
         if len(self.active_channels) >= CONNECTIONS:
             self._make_room()
-        super().handle_accept()
+        for _ in range(ACCEPTED_AT_ONCE):
+            before = len(self.active_channels)
+            is_ahead = self._shared is not None and not self._shared.has_fewest(self._seat, before)
+            if is_ahead:
+                time.sleep(YIELD_SECONDS)
+            super().handle_accept()
+            if is_ahead or not before < len(self.active_channels) < CONNECTIONS:
+                break
 
     def _make_room(self) -> None:
         """Close the connection that has kept us waiting for a request for the longest time."""

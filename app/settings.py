@@ -15,6 +15,7 @@ LARGEST_VISIT_MB = 60  # all photos of a visit together, in MB of 1024 x 1024 by
 FEWEST_PHOTOS, MOST_PHOTOS = 2, 12  # of a visit
 # Photos read at once, one a core: one may take 40 MB on its way out of the form and 150 MB decoded.
 SLOTS = min(max(os.cpu_count() or 1, 2), 8)
+MOST_PROCESSES = 32
 FORM_OVERHEAD = 64 * 1024  # bytes of a form beside its photo: names, boundaries, the other fields
 
 
@@ -37,6 +38,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()  # host names that are answered, separated by commas; empty is any
     max_upload_mb: int = 20  # largest photo, in MB of 1024 x 1024 bytes
     metrics: bool = False  # whether /metrics shows counts of requests to this machine; "on" or "off"
+    processes: int = 0  # that answer; 0 is one a core, at most 8 (Linux alone has more than one)
     score_log: str = (
         "off"  # csv file that each answer's day, probabilities and nearness are added to, or "off"
     )
@@ -55,6 +57,13 @@ class Settings:
     def max_visit_body_bytes(self) -> int:
         """Largest body that is read where several photos may be sent."""
         return max(self.max_photo_bytes, LARGEST_VISIT_MB * MEGABYTE) + FORM_OVERHEAD
+
+    @property
+    def process_count(self) -> int:
+        """Processes that answer."""
+        if not hasattr(os, "memfd_create"):  # in which they share what they know
+            return 1
+        return self.processes or min(os.cpu_count() or 1, 8)
 
     @property
     def is_public(self) -> bool:
@@ -141,5 +150,6 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "trusted_hosts": _hosts,
     "max_upload_mb": _whole(1, 200),
     "metrics": _switch,
+    "processes": _whole(0, MOST_PROCESSES),
     "score_log": _file,
 }

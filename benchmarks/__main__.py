@@ -1,6 +1,6 @@
 """Measure the app against others: `make bench`, or `python -m benchmarks [--quick] [--out docs]`.
 
-It takes at most about 20 minutes (--quick: 2) and writes benchmarks.md, .png and .json.
+It takes at most about 25 minutes (--quick: 2) and writes benchmarks.md, .png and .json.
 """
 
 import argparse
@@ -8,6 +8,7 @@ import datetime as dt
 import json
 import os
 import platform
+import subprocess  # nosec B404  # to run one's training apart
 import sys
 import tempfile
 import time
@@ -31,7 +32,7 @@ PACKAGES = ("flask", "waitress", "onnxruntime", "pillow", "numpy", "keras", "ten
 @dataclass(frozen=True)
 class Plan:
     """seconds: of each cell. minutes: after which no further round is begun, the long run ends, and no archive is
-    likely to end.
+    likely to end. turns: of training in each way; 0 leaves it out.
     """
 
     rounds: int
@@ -41,9 +42,10 @@ class Plan:
     requests: tuple[int, ...]
     sizes: tuple[int, ...]
     left_out: tuple[str, ...] = ()
+    turns: int = 0
 
 
-WHOLE = Plan(3, 2.0, (7.0, 14.0, 20.0), 5, (200, 10_000, 50_000), SIZES)
+WHOLE = Plan(3, 2.0, (7.0, 14.0, 22.0), 5, (200, 10_000, 50_000), SIZES, turns=3)
 # Without what needs an environment of its own.
 QUICK = Plan(
     1, 0.4, (1.0, 1.5, 2.0), 1, (50, 200), (20, 100), (SKLESION, CALL, *(one.name for one in OTHER_SERVERS))
@@ -88,9 +90,31 @@ def measured(plan: Plan) -> dict[str, Any]:
             "trouble": trouble(plan.seconds, folder),
             "long_run": long_run(plan.requests, run, folder),
             "archives": [asdict(one) for one in archives(plan.sizes, end, folder)],
+            "training": training_speed(plan.turns, folder),
         }
     facts["minutes"] = (time.monotonic() - begun) / 60
     return {"machine": facts, "versions": versions(everybody), **found}
+
+
+def training_speed(turns: int, folder: Path) -> dict[str, Any]:
+    """What benchmarks.training finds, in a process of its own; else why it was not measured."""
+    if not turns:
+        return {"absent": "the short look leaves it out"}
+    print("training", flush=True)
+    command = [sys.executable, "-m", "benchmarks.training", "--turns", str(turns)]
+    files = ["--json", str(folder / "training.json"), "--out", str(folder / "training.md")]
+    done = subprocess.run(  # nosec B603  # our own command
+        [*command, *files],
+        cwd=ROOT,
+        check=False,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    if done.returncode:
+        return {"absent": (done.stderr.strip().splitlines() or ["no reason was given"])[-1]}
+    found: dict[str, Any] = json.loads((folder / "training.json").read_text())
+    return found
 
 
 def machine() -> dict[str, Any]:

@@ -111,11 +111,13 @@ FIELD = (
         SKLESION_PACKAGES,
     ),
 )
-# The same app behind other servers, in as many processes as there are cores, or in one with as many threads.
+# The same app in one process, and behind other servers, in as many processes as there are cores, or in one with as many
+# threads.
 OTHER_SERVERS = (
     Contender(
-        f"{OURS}, {CORES} processes",
-        lambda python, port: [python, "-m", "benchmarks.several", str(port), str(CORES)],
+        f"{OURS}, 1 process",
+        lambda python, _port: [python, "-m", "app"],
+        settings={"PROCESSES": "1"},
     ),
     *(
         Contender(

@@ -3,13 +3,16 @@
 What it costs is the least that an answer over HTTP costs.
 """
 
+import os
+import signal
 import sys
 
 from flask import Flask, jsonify, request
 
-from app.keeper import listen
+from app.keeper import listen, shared_memory
 from app.server import Server
 from app.settings import Settings
+from app.shared import Shared
 from app.uploads import MemoryRequest, content
 
 
@@ -25,5 +28,23 @@ def app() -> Flask:
     return found
 
 
+def main(port: int) -> None:
+    """Serve in as many processes as the app has, until SIGTERM."""
+    settings, listener, shared = Settings(), listen("127.0.0.1", port), shared_memory()
+    seat, children = 0, []
+    for number in range(1, settings.process_count):
+        child = os.fork()
+        if child == 0:
+            seat, children = number, []
+            break
+        children.append(child)
+    server = Server(app(), settings, listener, Shared(shared) if shared >= 0 else None, seat)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: server.stop())
+    server.run()
+    for child in children:
+        os.kill(child, signal.SIGTERM)
+        os.waitpid(child, 0)
+
+
 if __name__ == "__main__":
-    Server(app(), Settings(), listen("127.0.0.1", int(sys.argv[1]))).run()
+    main(int(sys.argv[1]))

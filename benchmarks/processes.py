@@ -35,6 +35,11 @@ class Running:
         """The ids of all its processes."""
         return family(self.process.pid)
 
+    @property
+    def workers(self) -> list[int]:
+        """Those of our own server that answer: all but the one that keeps them."""
+        return self.processes[1:]
+
     def cpu(self) -> float:
         """Seconds of processor time that they have used."""
         return sum(cpu_seconds(one) for one in self.processes)

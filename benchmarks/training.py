@@ -8,6 +8,7 @@ else the machine does meets both. `--quality` trains both for the whole schedule
 """
 
 import argparse
+import json
 import platform
 import statistics
 import sys
@@ -245,6 +246,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.training", description="Speed of training.")
     add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="page of Markdown to write")
+    parser.add_argument("--json", type=Path, help="file to write the figures to")
     parser.add_argument("--turns", type=int, default=TURNS, help="turns of each way")
     parser.add_argument("--steps", type=int, default=STEPS, help="batches of a turn")
     parser.add_argument("--quality", action="store_true", help="also train both to the end and judge them")
@@ -254,6 +256,8 @@ def main(arguments: list[str] | None = None) -> int:
         found = measure(options.data_root, options.splits, options.turns, options.steps, options.quality)
         with replaced_when_whole(options.out) as temporary:
             temporary.write_text(written(found))
+        if options.json:
+            options.json.write_text(json.dumps(found))
         return []
 
     return run(command)

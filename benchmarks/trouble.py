@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from benchmarks.contenders import FIELD
 from benchmarks.load import load
 from benchmarks.photos import LARGE, SMALL, made
-from benchmarks.processes import PROC, Running, family, status_megabytes
+from benchmarks.processes import PROC, Running, status_megabytes
 from benchmarks.rows import USUAL
 
 HELD = 60  # connections of each kind that only hold up
@@ -38,14 +38,15 @@ def trouble(seconds: float, folder: Path) -> Figures:
 
 def _large(server: Running, large: list[bytes]) -> Figures:
     """What large photos need, one after another."""
-    worker = family(server.process.pid)[-1]
-    idle = status_megabytes(worker, "VmRSS")
-    (PROC / str(worker) / "clear_refs").write_text("5")  # the highest mark is taken anew
+    workers = server.workers
+    idle = sum(status_megabytes(one, "VmRSS") for one in workers)
+    for worker in workers:
+        (PROC / str(worker) / "clear_refs").write_text("5")  # the highest mark is taken anew
     before = server.cpu()
     load(server.url, large, 1, count=LARGE_REQUESTS)
     return {
         "large_cpu": 1000 * (server.cpu() - before) / LARGE_REQUESTS,
-        "large_memory": status_megabytes(worker, "VmHWM") - idle,
+        "large_memory": sum(status_megabytes(one, "VmHWM") for one in workers) - idle,
     }
 
 
@@ -85,8 +86,9 @@ def _burst(server: Running, request: bytes) -> Figures:
 
 
 def _killed(server: Running, request: bytes) -> Figures:
-    """Milliseconds from kill -9 of the server to the next answer."""
-    os.kill(family(server.process.pid)[-1], signal.SIGKILL)
+    """Milliseconds from kill -9 of all processes that answer to the next answer."""
+    for worker in server.workers:
+        os.kill(worker, signal.SIGKILL)
     begun = time.perf_counter()
     seen = load(server.url, [request], 1, count=1)
     return {"restart": 1000 * (time.perf_counter() - begun), "restart_lost": 1 - seen.statuses[200]}
@@ -114,11 +116,11 @@ def long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, 
             print(f"long run: {count:,} requests", flush=True)
             seen = load(server.url, small, USUAL, max(latest - time.monotonic(), 1), count - done)
             done += sum(seen.statuses.values())
-            worker = PROC / str(family(server.process.pid)[-1])
+            workers = [PROC / str(one) for one in server.workers]
             found[str(done)] = {
                 "memory": server.memory(),
-                "threads": len(list((worker / "task").iterdir())),
-                "files": len(list((worker / "fd").iterdir())),
+                "threads": sum(len(list((one / "task").iterdir())) for one in workers),
+                "files": sum(len(list((one / "fd").iterdir())) for one in workers),
                 "lost": sum(seen.statuses.values()) - seen.statuses[200],
             }
             if done < count:

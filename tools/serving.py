@@ -14,7 +14,7 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 10
-SERVER = re.compile(r"the server is process (\d+)")
+SERVER = re.compile(r"the server runs as process (\d+)")
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Served:
 
     @property
     def server(self) -> int:
-        """The id of the process that answers now, or did until just now, as the log tells."""
+        """The id of a process that answers now, or did until just now, as the log tells."""
         until = time.monotonic() + STOP_SECONDS
         while not (found := SERVER.findall(self.log.read_text())):
             if time.monotonic() > until:

@@ -1,5 +1,6 @@
 """How a bundle's weights came about, in the words that card and drawing share."""
 
+from pathlib import Path
 from typing import Any
 
 from data_modelling.settings import IMAGENET
@@ -12,4 +13,5 @@ def how_trained(metadata: dict[str, Any]) -> str:
     weights = metadata["settings"]["network"].get("weights", "")
     if weights == IMAGENET:
         return "trained from ImageNet weights"
-    return "trained from the weights of another file" if weights else FROM_SCRATCH
+    # The file and its folder, which is the name of a bundle: the rest of the path is the machine's.
+    return f"trained on from the weights of {'/'.join(Path(weights).parts[-2:])}" if weights else FROM_SCRATCH

@@ -2,8 +2,9 @@
 
 import socket
 import time
+from contextlib import contextmanager
 from http.client import HTTPConnection
-from threading import Event, Thread
+from threading import Event, Thread, current_thread
 
 import pytest
 
@@ -12,6 +13,7 @@ from app.bodies import TurnedAway
 from app.keeper import listen
 from app.server import Server
 from app.settings import SLOTS, Settings
+from app.shared import Shared
 
 TIMEOUT = 20  # seconds; far above what is ever needed
 POST = (
@@ -27,8 +29,10 @@ class Application:
         self.go_on = Event()
         self.inside = 0
         self.asked = []
+        self.threads = []
 
     def __call__(self, environ, start_response):
+        self.threads.append(current_thread().name)
         body = environ["wsgi.input"]
         status = "503 Service Unavailable" if isinstance(body, TurnedAway) else "200 OK"
         if environ["REQUEST_METHOD"] == "POST" and status == "200 OK":
@@ -44,18 +48,33 @@ def application():
     return Application()
 
 
+@contextmanager
+def running(application, *shared):
+    listener = listen("127.0.0.1", 0)
+    server = Server(application, Settings(processes=2), listener, *shared)
+    server.port = listener.getsockname()[1]
+    thread = Thread(target=server.run, name="receiving")
+    thread.start()
+    try:
+        yield server
+    finally:
+        application.go_on.set()
+        server.stop()
+        thread.join(TIMEOUT)
+        assert not thread.is_alive()
+
+
 @pytest.fixture
 def server(application):
-    listener = listen("127.0.0.1", 0)
-    running = Server(application, Settings(), listener)
-    running.port = listener.getsockname()[1]
-    thread = Thread(target=running.run)
-    thread.start()
-    yield running
-    application.go_on.set()
-    running.stop()
-    thread.join(TIMEOUT)
-    assert not thread.is_alive()
+    with running(application) as found:
+        yield found
+
+
+@pytest.fixture
+def one_of_two(application):
+    """A process that has another one beside it, which never answers."""
+    with running(application, Shared(), 0) as found:
+        yield found
 
 
 def until(condition):
@@ -65,10 +84,50 @@ def until(condition):
         time.sleep(0.01)
 
 
-def post(server):
+def post(server, request=POST):
     connection = socket.create_connection(("127.0.0.1", server.port), TIMEOUT)
-    connection.sendall(POST)
+    connection.sendall(request)
     return connection
+
+
+def form(path, photo):
+    head = f"POST {path} HTTP/1.1\r\nHost: a\r\nContent-Length: {len(photo)}\r\n\r\n"
+    return head.encode() + photo
+
+
+@pytest.mark.parametrize(
+    ("path", "photo", "thread"),
+    [
+        ("/api/v1/predictions", b"\xff\xd8\xff of a JPEG", "receiving"),
+        ("/", b"field\r\n\r\n\xff\xd8\xff of a JPEG", "receiving"),
+        ("/visit", b"\xff\xd8\xff of one of several", "photos-0"),
+        ("/api/v1/predictions", b"\x89PNG, which may take long", "photos-0"),
+        ("/api/v1/predictions", b"\xff\xd8\xff" + bytes(lanes.QUICK_BYTES), "photos-0"),
+        ("/api/v1/predictions", bytes(lanes.FORM_START) + b"\xff\xd8\xff", "photos-0"),
+    ],
+)
+def test_with_a_process_a_core_the_thread_that_receives_answers_an_ordinary_photo(
+    application, one_of_two, path, photo, thread
+):
+    application.go_on.set()
+    with post(one_of_two, form(path, photo)) as connection:
+        assert connection.recv(100).startswith(b"HTTP/1.1 200")
+    assert application.threads == [thread]
+
+
+def test_photos_that_it_answers_itself_are_turned_away_beyond_the_limit_too(
+    application, one_of_two, monkeypatch
+):
+    monkeypatch.setattr(lanes, "MOST_WAITING", 4)  # in both processes
+    connections = [post(one_of_two, form("/", b"\xff\xd8\xff"))]
+    until(lambda: application.inside == 1)
+    connections += [post(one_of_two, form("/", b"\xff\xd8\xff")) for _ in range(5)]
+    time.sleep(0.2)  # until all wait, for this thread is busy
+    application.go_on.set()
+    statuses = sorted(connection.recv(100)[9:12] for connection in connections)
+    assert statuses == [b"200"] * 3 + [b"503"] * 3
+    for connection in connections:
+        connection.close()
 
 
 def test_as_many_photos_at_once_as_there_are_slots_and_a_page_waits_for_none(application, server):

@@ -21,6 +21,7 @@ def test_every_setting_is_read():
         "TRUSTED_HOSTS": "a.example, b.example:8000,",
         "MAX_UPLOAD_MB": "5",
         "METRICS": "on",
+        "PROCESSES": "3",
         "SCORE_LOG": "/tmp/scores.csv",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
@@ -34,6 +35,7 @@ def test_every_setting_is_read():
         trusted_hosts=("a.example", "b.example:8000"),
         max_upload_mb=5,
         metrics=True,
+        processes=3,
         score_log="/tmp/scores.csv",
     )
 
@@ -53,6 +55,8 @@ def test_every_setting_is_read():
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
         ("METRICS", "yes"),
+        ("PROCESSES", "-1"),
+        ("PROCESSES", "33"),
         ("SCORE_LOG", "/tmp"),
         ("SCORE_LOG", "/no/such/folder/scores.csv"),
     ],
@@ -91,3 +95,12 @@ def test_upload_limit_leaves_room_for_the_other_fields():
 def test_settings_do_not_change():
     with pytest.raises(FrozenInstanceError):
         Settings().port = 1  # type: ignore[misc]
+
+
+def test_a_process_a_core_up_to_eight_where_none_is_named(monkeypatch):
+    for cores, processes in ((1, 1), (2, 2), (64, 8), (None, 1)):
+        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+        assert Settings().process_count == processes
+    assert Settings(processes=3).process_count == 3
+    monkeypatch.delattr("os.memfd_create")
+    assert Settings(processes=3).process_count == 1

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,14 +15,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import pytest
 
+from app.settings import Settings
 from benchmarks.load import load, photo_request
 from tests.app.conftest import photo
 from tests.app.tiny_bundle import make_tiny_bundle
 from tools.serving import ROOT, Served, served
 
+SERVERS = re.compile(r"the server runs as process (.*)")
 TIMEOUT = 60  # seconds; far above what is ever needed
 REQUEST = photo_request("/api/v1/predictions", photo())
 
@@ -115,6 +119,53 @@ def test_a_killed_server_is_started_again_and_no_connection_is_refused(running):
         assert ask(running) == 200
         until(lambda before=before: running.server != before)
     assert running.log.read_text().count("the server has ended (signal 9)") == 2
+
+
+def test_all_processes_killed_at_once_are_started_again(running):
+    first = processes(running)
+    assert len(first) == Settings().process_count
+    for process in first:
+        os.kill(process, signal.SIGKILL)
+    assert ask(running) == 200
+    until(lambda: not set(first) & set(processes(running)))
+
+
+def processes(running: Served) -> list[int]:
+    """Those that the log named last."""
+    assert running.server  # once it names any
+    return [int(number) for number in SERVERS.findall(running.log.read_text())[-1].split(", ")]
+
+
+def kill_one(running: Served) -> None:
+    """One process, and wait until a whole server has taken over."""
+    os.kill(running.server, signal.SIGKILL)
+    until(lambda: len(SERVERS.findall(running.log.read_text())) == 2)
+
+
+def test_an_address_may_ask_so_often_of_all_processes_and_of_those_that_come_after(models, tmp_path):
+    environment = {"BUNDLES": str(models), "PROCESSES": "3", "RATE_LIMIT": "10/hour"}
+    with served(tmp_path / "log", environment) as running:
+        statuses = [ask(running) for _ in range(8)]
+        kill_one(running)
+        statuses += [ask(running) for _ in range(8)]
+    assert statuses == [200] * 10 + [429] * 6
+
+
+def test_counts_are_those_of_all_processes_and_of_those_that_were_before(models, tmp_path):
+    environment = {"BUNDLES": str(models), "PROCESSES": "3", "METRICS": "on"}
+    with served(tmp_path / "log", environment) as running:
+        assert load(running.url, [REQUEST], clients=8, count=30).statuses == {200: 30}
+        kill_one(running)
+        assert ask(running) == 200
+        with urlopen(f"{running.url}/metrics") as response:
+            lines = response.read().decode().splitlines()
+    assert 'app_requests_total{endpoint="api.predictions",status="200"} 31' in lines
+
+
+def test_one_process_without_anything_shared(models, tmp_path):
+    with served(tmp_path / "log", {"BUNDLES": str(models), "PROCESSES": "1"}) as running:
+        assert load(running.url, [REQUEST], clients=8, count=64).statuses == {200: 64}
+        assert len(processes(running)) == 1
 
 
 def test_the_server_does_not_outlive_the_process_that_keeps_it(running):

@@ -9,7 +9,8 @@ from data_modelling.evaluation.origin import how_trained
         ({}, "trained from scratch"),  # a bundle older than the setting
         ({"weights": ""}, "trained from scratch"),
         ({"weights": "imagenet"}, "trained from ImageNet weights"),
-        ({"weights": "mine.keras"}, "trained from the weights of another file"),
+        ({"weights": "/home/me/ham10000/model.keras"}, "trained on from the weights of ham10000/model.keras"),
+        ({"weights": "mine.keras"}, "trained on from the weights of mine.keras"),
     ],
 )
 def test_only_new_weights_are_called_from_scratch(network, said):
