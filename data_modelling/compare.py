@@ -1,6 +1,7 @@
-"""Several recipes on the same photos: trained on the other folds, judged on theirs, one table.
+"""Several recipes on the same photos: trained on the other folds, judged on theirs, one table. Or the story, in steps.
 
 python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out docs/networks.md
+python -m data_modelling.compare --story --out docs/story.md
 """
 
 import argparse
@@ -8,19 +9,21 @@ import sys
 from pathlib import Path
 
 from data_modelling.datasets.roots import REPOSITORY_DATA, add_data_options
+from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
 from data_modelling.settings import read_settings
+from data_modelling.story.steps import read_recipes
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_modelling.compare", description="Compare recipes.")
-    parser.add_argument(
-        "--configs",
-        type=Path,
-        nargs="+",
-        required=True,
-        help="recipes; the others are compared with the first",
+    asked = parser.add_mutually_exclusive_group(required=True)
+    asked.add_argument(
+        "--configs", type=Path, nargs="+", help="recipes; the others are compared with the first"
+    )
+    asked.add_argument(
+        "--story", action="store_true", help="the steps from a first model to the final recipe"
     )
     add_data_options(parser)
     parser.add_argument(
@@ -34,20 +37,64 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--resume", action="store_true", help="go on with the unfinished runs in RUNS")
     parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
+    _add_story_options(parser.add_argument_group("with --story"))
     options = parser.parse_args(arguments)
+    return run(
+        lambda: (_story if options.story else _contest)(options),
+        stopped="Stopped; what is finished is kept: the same command with --resume goes on.",
+    )
 
-    def command() -> list[str]:
-        recipes = [read_settings(config) for config in options.configs]
-        from data_modelling.evaluation.contest import contest, write_contest
-        from data_modelling.training.contenders import contend  # loads Keras: after the first check
-        from data_modelling.training.road import Sources
 
-        sources = Sources(options.data_root, options.splits, options.strict)
-        contenders, left_out = contend(recipes, sources, options.runs, options.resume)
-        write_contest(options.out, contest(contenders))
-        return left_out
+def _add_story_options(group: argparse._ArgumentGroup) -> None:
+    group.add_argument(
+        "--recipes",
+        type=Path,
+        default=Path(__file__).parent / "configs",
+        help="folder of the story_*.toml (default: %(default)s)",
+    )
+    group.add_argument(
+        "--tuned", type=Path, help="best.toml of a search (default: story_tuned.toml in RECIPES)"
+    )
+    group.add_argument(
+        "--bundle",
+        type=Path,
+        default=REPOSITORY_DATA / "models" / "ham10000",
+        help="the final recipe's, whose figures at full size are named (default: %(default)s)",
+    )
+    group.add_argument(
+        "--plots",
+        type=Path,
+        default=REPOSITORY_DATA / "plots",
+        help="folder for the plots (default: %(default)s)",
+    )
 
-    return run(command, stopped="Stopped; what is finished is kept: the same command with --resume goes on.")
+
+def _contest(options: argparse.Namespace) -> list[str]:
+    recipes = [read_settings(config) for config in options.configs]
+    from data_modelling.evaluation.contest import contest, write_contest
+    from data_modelling.training.contenders import contend  # loads Keras: after the first check
+    from data_modelling.training.road import Sources
+
+    sources = Sources(options.data_root, options.splits, options.strict)
+    contenders, left_out = contend(recipes, sources, options.runs, options.resume)
+    write_contest(options.out, contest(contenders))
+    return left_out
+
+
+def _story(options: argparse.Namespace) -> list[str]:
+    recipes, absent = read_recipes(options.recipes, options.tuned)
+    bundle = load_bundle(options.bundle)
+    from data_modelling.story.drawings import draw_story
+    from data_modelling.story.page import read_story, write_story
+    from data_modelling.story.rows import rows
+    from data_modelling.story.telling import tell  # loads Keras: after the first checks
+    from data_modelling.training.road import Sources
+
+    sources = Sources(options.data_root, options.splits, options.strict)
+    told, left_out = tell(recipes, sources, options.runs, options.resume)
+    write_story(options.out, rows(told, recipes.search_folds, bundle))
+    draw_story(options.plots, read_story(options.out.with_suffix(".csv")), bundle.metadata)
+    return absent + left_out
 
 
 if __name__ == "__main__":

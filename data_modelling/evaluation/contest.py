@@ -1,12 +1,14 @@
 """Several recipes on the same photos: one table as csv, and the page that is made of the csv alone."""
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data_modelling.evaluation import intervals
 from data_modelling.evaluation.calibration import Choices
@@ -59,19 +61,20 @@ def contest(contenders: Sequence[Contender]) -> pd.DataFrame:
     Columns of each figure: its name, `_low`, `_high`; the same with `_less_first`, empty for the first contender.
     Raises InputError when the contenders have not predicted the same photos.
     """
-    _refuse_other_photos(contenders)
+    refuse_other_photos([(one.settings.name, one.predictions) for one in contenders])
     judged = [_judged(one) for one in contenders]
     apart = _set_apart([one.settings for one in contenders])
     rows = [
-        {"name": one.settings.name, "set_apart_by": by} | _facts(one) | _figures(own)
+        {"name": one.settings.name, "set_apart_by": by} | _facts(one) | figure_columns(own, list(FIGURES))
         for one, by, own in zip(contenders, apart, judged, strict=True)
     ]
-    less = [{}, *(_less(own, judged[0]) for own in judged[1:])]
+    less = [{}, *(difference_columns(judged[0], own, list(FIGURES), "less_first") for own in judged[1:])]
     return pd.DataFrame([row | more for row, more in zip(rows, less, strict=True)])
 
 
-def _refuse_other_photos(contenders: Sequence[Contender]) -> None:
-    first, *others = ([one.settings.name, set(one.predictions["image_id"])] for one in contenders)
+def refuse_other_photos(named: Sequence[tuple[str, pd.DataFrame]]) -> None:
+    """Raise InputError unless all predictions, each with a name, are of the same photos."""
+    first, *others = ([name, set(predictions["image_id"])] for name, predictions in named)
     for name, photos in others:
         if photos != first[1]:
             raise InputError(
@@ -113,31 +116,44 @@ def _judged(contender: Contender) -> intervals.Judged:
     task, choices = contender.settings.task, contender.choices
     predictions = contender.predictions.sort_values("image_id")
     probability = probabilities(logits(predictions, "photo", task), choices.temperature)
-    judged = intervals.judge(
-        truth(predictions, task),
-        probability,
-        decisions(probability, choices.decision_prior),
-        intervals.group_indices(predictions["group_id"]),
-    )
+    return judged_answers(predictions, probability, decisions(probability, choices.decision_prior), task)
+
+
+def judged_answers(
+    predictions: pd.DataFrame,
+    probability: NDArray[np.float64],
+    decided: NDArray[np.int64],
+    task: str,
+) -> intervals.Judged:
+    """The figures of probabilities (N, classes) and decisions (N,) for the photos of predictions, row by row.
+
+    Melanoma's AUC and sensitivity have names of their own. Photos must be in the same order for figures to be pairs.
+    """
+    labels, groups = truth(predictions, task), intervals.group_indices(predictions["group_id"])
+    judged = intervals.judge(labels, probability, decided, groups)
     melanoma = melanoma_column(task)
+    of_melanoma = {f"melanoma_{name}": name for name in ("auc", "sensitivity")}
     return intervals.Judged(
-        judged.whole | {"melanoma_auc": judged.whole["auc"][melanoma]},
-        judged.drawn | {"melanoma_auc": judged.drawn["auc"][:, melanoma]},
+        judged.whole | {new: judged.whole[name][melanoma] for new, name in of_melanoma.items()},
+        judged.drawn | {new: judged.drawn[name][:, melanoma] for new, name in of_melanoma.items()},
     )
 
 
-def _figures(judged: intervals.Judged) -> dict[str, Any]:
-    between = judged.intervals()
+def figure_columns(judged: intervals.Judged, names: Sequence[str]) -> dict[str, Any]:
+    """Columns of the figures `names`: the name, `_low` and `_high`."""
     found: dict[str, Any] = {}
-    for name in FIGURES:
-        found |= _columns(name, float(judged.whole[name]), between[name])
+    for name in names:
+        found |= _columns(name, float(judged.whole[name]), intervals.interval(judged.drawn[name]))
     return found
 
 
-def _less(judged: intervals.Judged, first: intervals.Judged) -> dict[str, Any]:
+def difference_columns(
+    first: intervals.Judged, second: intervals.Judged, names: Sequence[str], ending: str
+) -> dict[str, Any]:
+    """Columns of the paired differences second - first of the figures `names`: `<name>_<ending>`, and its ends."""
     found: dict[str, Any] = {}
-    for name, one in differences(first, judged, list(FIGURES)).items():
-        found |= _columns(f"{name}_less_first", one.value, one.interval)
+    for name, one in differences(first, second, names).items():
+        found |= _columns(f"{name}_{ending}", one.value, one.interval)
     return found
 
 
@@ -147,11 +163,24 @@ def _columns(name: str, value: float, bounds: Any) -> dict[str, Any]:
 
 def write_contest(out: Path, rows: pd.DataFrame) -> None:
     """Write the table beside the page `out` as csv, and the page from it."""
+    write_table_and_page(out, rows, page)
+
+
+def write_table_and_page(out: Path, rows: pd.DataFrame, made: Callable[[pd.DataFrame, str], str]) -> None:
+    """Write the table beside the page `out` as csv, and the page from what the csv then says.
+
+    made: the page's text of the table that was read, and the csv's name.
+    """
     source = out.with_suffix(".csv")
     with replaced_when_whole(source) as temporary:
         rows.to_csv(temporary, index=False, lineterminator="\n")
     with replaced_when_whole(out) as temporary:
-        temporary.write_text(page(pd.read_csv(source, dtype={"folds": str}), source.name))
+        temporary.write_text(made(read_table(source), source.name))
+
+
+def read_table(source: Path) -> pd.DataFrame:
+    """A table as `write_table_and_page` wrote it."""
+    return pd.read_csv(source, dtype={"folds": str, "search_folds": str})
 
 
 def page(rows: pd.DataFrame, source: str) -> str:
@@ -187,7 +216,7 @@ def page(rows: pd.DataFrame, source: str) -> str:
 
 def _table_of_figures(records: list[dict[str, Any]]) -> list[str]:
     rows = (
-        (row["name"], *(f"{figure(row[name])} {interval(_bounds(row, name))}" for name in FIGURES))
+        (row["name"], *(f"{figure(row[name])} {interval(bounds(row, name))}" for name in FIGURES))
         for row in records
     )
     return table(("recipe", *FIGURES.values()), rows)
@@ -195,7 +224,7 @@ def _table_of_figures(records: list[dict[str, Any]]) -> list[str]:
 
 def _table_of_differences(records: list[dict[str, Any]]) -> list[str]:
     names = [f"{name}_less_first" for name in FIGURES]
-    rows = ((row["name"], *(signed(row[name], _bounds(row, name)) for name in names)) for row in records[1:])
+    rows = ((row["name"], *(signed(row[name], bounds(row, name)) for name in names)) for row in records[1:])
     return table((f"less {records[0]['name']}", *FIGURES.values()), rows)
 
 
@@ -216,5 +245,6 @@ def _table_of_costs(records: list[dict[str, Any]]) -> list[str]:
     return table(header, rows)
 
 
-def _bounds(row: dict[str, Any], name: str) -> tuple[float, float]:
+def bounds(row: dict[str, Any], name: str) -> tuple[float, float]:
+    """The ends of a figure's interval in a row of such a table."""
     return row[f"{name}_low"], row[f"{name}_high"]

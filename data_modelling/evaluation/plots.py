@@ -83,14 +83,19 @@ def draw_all(
         draw_architecture(figure, metadata)
 
 
-def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]) -> None:
-    """Counts on the left, shares of each true class on the right."""
+def draw_confusion(
+    figure: Figure,
+    classes: list[str],
+    matrix: NDArray[np.int64],
+    said: str = "Out-of-fold decisions, photo alone",
+) -> None:
+    """Counts on the left, shares of each true class on the right. said: what of, in front of how many are right."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     left, right = figure.subplots(1, 2)
     _matrix(left, classes, shares, [[str(n) for n in row] for row in matrix], "Photos")
     _matrix(right, classes, shares, [[f"{n:.0%}" for n in row] for row in shares], "Share of each true class")
     figure.suptitle(
-        f"Out-of-fold decisions, photo alone: {matrix.trace():,} of {matrix.sum():,} photos right",
+        f"{said}: {matrix.trace():,} of {matrix.sum():,} photos right",
         x=0.01,
         ha="left",
     )

@@ -12,6 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data_modelling.datasets import GROUPED_BY
 from data_modelling.datasets.splits import TEST, read_split
@@ -71,9 +72,14 @@ def assemble(
 
 def choices_on(settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame) -> Choices:
     """What is chosen on out-of-fold predictions; table: the development part, whose class shares count."""
+    return choose(predictions, settings.task, class_shares(settings, table), settings.cancer_sensitivity)
+
+
+def class_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Share of each class in a table, (classes,); a class without photos has the recipe's unknown_share."""
     shares = table["diagnosis"].value_counts(normalize=True).reindex(codes(settings.task), fill_value=0.0)
     shares[list(set(shares.index) - set(learned(settings.task)))] = settings.unknown_share
-    return choose(predictions, settings.task, shares.to_numpy(), settings.cancer_sensitivity)
+    return shares.to_numpy(np.float64)
 
 
 def chosen_numbers(choices: Choices, task: str) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def contend(
 
     Raises InputError for recipes that cannot be compared, and as `judge_folds` does.
     """
-    _refuse_unlike(recipes)
+    refuse_unlike(recipes)
     contenders, left_out = [], []
     for settings in recipes:
         work = work_folder(runs / settings.name)
@@ -38,7 +38,8 @@ def contend(
     return contenders, left_out
 
 
-def _refuse_unlike(recipes: Sequence[Settings]) -> None:
+def refuse_unlike(recipes: Sequence[Settings]) -> None:
+    """Raise InputError unless there are at least two recipes, of different names, for the same photos."""
     names = [settings.name for settings in recipes]
     if len(set(names)) < max(2, len(names)):
         raise InputError(f"Give at least two recipes of different names, not {', '.join(names)}.")
@@ -52,14 +53,16 @@ def _refuse_unlike(recipes: Sequence[Settings]) -> None:
 
 
 def _cost(settings: Settings, work: Path) -> Cost:
-    stages = [work / f"fold{fold}" for fold in settings.figure_folds]
-    progress = [load_progress(stage / "checkpoint.npz") for stage in stages]
-    saved, exported = (stages[0] / f"network.{ending}" for ending in ("keras", "onnx"))
+    stage = work / f"fold{settings.figure_folds[0]}"
+    saved, exported = (stage / f"network.{ending}" for ending in ("keras", "onnx"))
     if not exported.exists():
         export_onnx(saved, exported)
-    return Cost(
-        keras.saving.load_model(saved, compile=False).count_params(),
-        count_operations(exported),
-        float(np.mean([len(one.history) for one in progress])),
-        float(np.mean([one.cpu_seconds for one in progress])) / 60,
-    )
+    parameters = keras.saving.load_model(saved, compile=False).count_params()
+    return Cost(parameters, count_operations(exported), *training_cost(settings, work))
+
+
+def training_cost(settings: Settings, work: Path) -> tuple[float, float]:
+    """Epochs, and minutes of processor time, of the mean of a run's fold networks."""
+    progress = [load_progress(work / f"fold{fold}" / "checkpoint.npz") for fold in settings.figure_folds]
+    epochs = float(np.mean([len(one.history) for one in progress]))
+    return epochs, float(np.mean([one.cpu_seconds for one in progress])) / 60

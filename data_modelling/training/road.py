@@ -125,14 +125,19 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     return folds.left_out
 
 
-def judge_folds(settings: Settings, sources: Sources, work: Path, resume: bool) -> Folds:
+def judge_folds(
+    settings: Settings, sources: Sources, work: Path, resume: bool, photos: Path | None = None
+) -> Folds:
     """Train a run's fold networks in its work folder, and predict the folds that they never saw.
+
+    photos: folder of the decoded (or drawn) photos, where several runs share them; None: the work folder.
 
     Raises InputError as `opened` does, and for whatever is wrong with data and split.
     """
     opened(work, settings, resume)
-    sources = sources_of(settings, sources, work)
-    development, left_out = development_part(settings, sources, work)
+    photos = photos or work
+    sources = sources_of(settings, sources, photos)
+    development, left_out = development_part(settings, sources, photos)
     _refuse_no_class(settings, development)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
     return Folds(sources, development, as_written(pd.concat(folds)), left_out)
@@ -293,11 +298,17 @@ def _fitted(
     if saved.exists():
         return keras.saving.load_model(saved, compile=False)
     folder.mkdir(parents=True, exist_ok=True)
-    stopping = part.copy()
-    stopping[part] = stopping_part(development.table[part], settings.seed)
+    stopping = stopping_rows(settings, development, part)
     training = examples(development.table, development.pixels, part & ~stopping, settings.task)
     judged = examples(development.table, development.pixels, stopping, settings.task)
     return fit(settings, training, judged, folder, title)
+
+
+def stopping_rows(settings: Settings, development: Development, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Which rows of a part stop the training on it, (N,): a grouped tenth."""
+    stopping = part.copy()
+    stopping[part] = stopping_part(development.table[part], settings.seed)
+    return stopping
 
 
 def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:
