@@ -1,13 +1,18 @@
-"""Several recipes on the same photos: trained on the other folds, judged on theirs, one table. Or the story, in steps.
+"""Several recipes on the same photos: trained on the other folds, judged on theirs, one table.
+
+Or the story, in steps; or one recipe and its changes, one at a time.
 
 python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out docs/networks.md
 python -m data_modelling.compare --story --out docs/story.md
+python -m data_modelling.compare --ablations data_modelling/configs/ablations.toml --out docs/ablations.md
 """
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
+from data_modelling.ablation.recipes import read_changes
 from data_modelling.datasets.roots import REPOSITORY_DATA, add_data_options
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
@@ -25,6 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
     asked.add_argument(
         "--story", action="store_true", help="the steps from a first model to the final recipe"
     )
+    asked.add_argument("--ablations", type=Path, help="a recipe and its changes (TOML)")
     add_data_options(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="page to write (.md); its table lies beside it (.csv)"
@@ -40,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     _add_story_options(parser.add_argument_group("with --story"))
     options = parser.parse_args(arguments)
     return run(
-        lambda: (_story if options.story else _contest)(options),
+        lambda: _asked(options)(options),
         stopped="Stopped; what is finished is kept: the same command with --resume goes on.",
     )
 
@@ -67,6 +73,25 @@ def _add_story_options(group: argparse._ArgumentGroup) -> None:
         default=REPOSITORY_DATA / "plots",
         help="folder for the plots (default: %(default)s)",
     )
+
+
+def _asked(options: argparse.Namespace) -> Callable[[argparse.Namespace], list[str]]:
+    if options.story:
+        return _story
+    return _ablations if options.ablations else _contest
+
+
+def _ablations(options: argparse.Namespace) -> list[str]:
+    changes = read_changes(options.ablations)
+    from data_modelling.ablation.page import write_ablation
+    from data_modelling.ablation.rows import rows
+    from data_modelling.ablation.trials import ablate  # loads Keras: after the first check
+    from data_modelling.training.road import Sources
+
+    sources = Sources(options.data_root, options.splits, options.strict)
+    trials, left_out = ablate(changes, sources, options.runs, options.resume)
+    write_ablation(options.out, rows(trials))
+    return left_out
 
 
 def _contest(options: argparse.Namespace) -> list[str]:

@@ -37,12 +37,13 @@ class NetworkSettings:
     name: str = CNN  # of the image branch: cnn, or another of NETWORKS
     weights: str = ""  # it starts from: "" new ones, "imagenet", or a file (see networks.backbones)
     edge: int = 112  # pixels of the square photo that the network sees
-    # The next six are the custom CNN's.
+    # The next seven are the custom CNN's.
     stem: int = 32  # channels of the first convolution, at half the edge
     widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage; a stage halves the edge
     blocks: tuple[int, ...] = (2, 2, 2)  # blocks of each stage
     block: str = "residual"  # or plain: without the shortcut
     kernel: int = 3  # pixels of the blocks' convolutions, odd
+    colour_constancy: float = 0.0  # power of the mean that tells the light's colour; 0: it stays in the photo
     squeeze: int = 0  # by which squeeze-and-excite divides a block's channels; 0: there is none
     dropout: float = 0.3  # share of the embedding's channels dropped in training
     details_units: int = 32  # hidden units of the details branch
@@ -61,6 +62,9 @@ class AugmentationSettings:
     contrast: float = 1.25  # largest contrast factor, either way
     saturation: float = 1.3  # largest saturation factor, either way
     colour: float = 1.1  # largest gain of one colour channel, either way
+    recompress: float = 0.0  # share of photos made coarser and compressed anew
+    mixup: float = 0.0  # share of photos blended with another
+    cutmix: float = 0.0  # share of photos with a rectangle of another
     drop_details: float = 0.5  # share of photos whose details are all hidden
     drop_detail: float = 0.2  # share of single details hidden in the rest
 
@@ -80,10 +84,15 @@ class TrainingSettings:
     )
     photos_a_class: int = 0  # each class is over- or undersampled to this many; 0: `balance` decides
     class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
+    logit_adjustment: float = (
+        0.0  # how much of the shares that are shown the loss adds (Menon et al. 2021, arXiv:2007.07314)
+    )
     averaging: float = 0.995  # decay a step of the averaged weights (EMA)
     patience: int = 15  # epochs without a better averaged AUC that end the training, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
+    teachers: tuple[str, ...] = ()  # work folders of finished runs whose networks teach this one's
+    distillation: float = 0.5  # share of the loss that is learned from the teachers, if there are any
     frozen_epochs: int = 0  # first epochs in which the image branch stays as it is
     fine_tuning: float = 0.1  # factor of the learning rate after the frozen epochs, if there are any
 
@@ -128,6 +137,7 @@ class Settings:
     task: str  # which classes: a key of inference.diagnoses.TASKS
     dataset: str  # which loader: a key of datasets.DATASETS or of datasets.FORMATS
     split: str  # stem of the file in the splits folder
+    more_photos: tuple[str, ...] = ()  # splits of other sets whose photos train too; see datasets.companions
     folds: int = FOLDS  # how many there are: those of the split, or twice as many
     figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a model that never saw them
     seed: int = 1

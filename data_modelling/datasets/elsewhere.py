@@ -5,7 +5,7 @@ Diagnoses are named as ISIC 2019 names its classes, where actinic keratosis (AK)
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -32,7 +32,7 @@ class Elsewhere:
 
     details: columns of image id, age, sex, site. diagnoses: its names of diagnoses that are not ISIC 2019's.
     sites: its names of sites that are no one else's. benign_at_most: how many photos are taken of which no more
-    is known than that they are benign; they are drawn by id.
+    is known than that they are benign; they are drawn by id. finer: from the folder to a column beside that of `source.read`, where the csv tells more.
     """
 
     source: sources.Source
@@ -42,6 +42,7 @@ class Elsewhere:
     diagnoses: Mapping[str, str] = field(default_factory=dict)
     sites: Mapping[str, str] = field(default_factory=dict)
     benign_at_most: int | None = None
+    finer: Callable[[Path], pd.Series] | None = None
 
     @property
     def name(self) -> str:
@@ -63,6 +64,7 @@ ELSEWHERE = (
         details=("image_name", "age_approx", "sex", "anatom_site_general_challenge"),
         diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas
         benign_at_most=400,
+        finer=lambda root: isic2020.in_classes_of_2019(isic2020.read_rows(root)["named"]),
     ),
     Elsewhere(
         _BY_NAME["pad_ufes_20"],
@@ -81,20 +83,24 @@ ELSEWHERE = (
 )
 
 
-def load(elsewhere: Elsewhere, data_root: Path | None, splits: Path) -> tuple[pd.DataFrame, Report]:
+def load(
+    elsewhere: Elsewhere, data_root: Path | None, splits: Path, to_train: bool = False
+) -> tuple[pd.DataFrame, Report]:
     """The photos of a source that are not locked, as the one table (see datasets.table), and the report.
 
-    Raises InputError (MissingDataError when the source is not there) as the loaders of the data sets do.
+    to_train: also those beyond benign_at_most, and diagnoses as fine as the source has them. Raises InputError (MissingDataError when the source is not there) as the loaders of the data sets do.
     """
     source = elsewhere.source
     root = find_root(data_root, source.folder, *source.markers)
     photos, twice = photos_in([root / PHOTOS])
     rows = source.read(root)
     rows["diagnosis"] = rows["diagnosis"].replace(dict(elsewhere.diagnoses))
+    if to_train and elsewhere.finer:
+        rows["diagnosis"] = elsewhere.finer(root)
     rows = attach_parts(rows, read_split(split_file(splits, source.name)))
     # Of a source whose photos are there in part, the rows without a photo are no finding.
     rows = rows[(rows["part"] != TEST) & rows["image_id"].isin(list(photos))]
-    rows = _drawn(rows, elsewhere.benign_at_most)
+    rows = rows if to_train else _drawn(rows, elsewhere.benign_at_most)
     kept = {image_id: photos[image_id] for image_id in rows["image_id"]}
     rows = rows.merge(_details(elsewhere, root), on="image_id", how="left", validate="one_to_one")
     rows = rows.assign(source=elsewhere.name, confirmation="").fillna({"age": "", "sex": "", "site": ""})

@@ -14,23 +14,13 @@ from data_modelling.datasets.roots import find_root
 from data_modelling.datasets.table import BENIGN, Report, checked_table
 from data_modelling.inference import diagnoses
 
-# ISIC 2020's words for the classes of ISIC 2019; the rest are benign lesions of no class or of an unknown one.
-NAMED = {
-    "melanoma": "MEL",
-    "nevus": "NV",
-    "seborrheic keratosis": "BKL",
-    "lichenoid keratosis": "BKL",
-    "solar lentigo": "BKL",
-    "lentigo NOS": "BKL",
-}
-
 
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, Report]:
     """Both as the one table (see datasets.table), ISIC 2019 first, and the report on both; InputError as they."""
     table, report = isic2019.load(data_root, strict)
     root = find_root(data_root, isic2020.FOLDER, *isic2020.TRUTH)
     rows = isic2020.read_rows(root)
-    rows["diagnosis"] = rows["named"].map(NAMED).where(rows["named"].isin(list(NAMED)), BENIGN)
+    rows["diagnosis"] = isic2020.in_classes_of_2019(rows["named"])
     codes = (*diagnoses.learned("isic2019"), BENIGN)
     more, further = checked_table(rows, isic2020.photos(root), codes, (), strict)
     return pd.concat([table, more], ignore_index=True), _together(report, further)

@@ -15,7 +15,7 @@ from data_modelling.datasets.groups import joined_groups
 from data_modelling.datasets.ham10000 import AGE_NOT_RECORDED
 from data_modelling.datasets.photo_files import photos_in
 from data_modelling.datasets.roots import find_root
-from data_modelling.datasets.table import Report, checked_table
+from data_modelling.datasets.table import BENIGN, Report, checked_table
 from data_modelling.inference import diagnoses
 
 FOLDER = "ISIC_2020"
@@ -32,6 +32,16 @@ COLUMNS = (
 )
 PHOTOS = ("images", "jpeg/train", "train")  # by hand; Kaggle's, of which `train` holds DICOM files
 CLASSES = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
+
+# ISIC 2020's words for the classes of ISIC 2019; the rest are benign lesions of no class or of an unknown one.
+CLASSES_OF_2019 = {
+    "melanoma": "MEL",
+    "nevus": "NV",
+    "seborrheic keratosis": "BKL",
+    "lichenoid keratosis": "BKL",
+    "solar lentigo": "BKL",
+    "lentigo NOS": "BKL",
+}
 
 
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, Report]:
@@ -66,6 +76,11 @@ def read_rows(root: Path) -> pd.DataFrame:
             "named": truth["diagnosis"],
         }
     )
+
+
+def in_classes_of_2019(named: pd.Series) -> pd.Series:
+    """The csv's diagnoses as classes of ISIC 2019; `benign` for lesions of none of them or of which no more is known."""
+    return named.map(CLASSES_OF_2019).where(named.isin(list(CLASSES_OF_2019)), BENIGN)
 
 
 def photos(root: Path) -> dict[str, str]:

@@ -4,6 +4,7 @@ from typing import Any
 
 import keras
 
+from data_modelling.networks.colour_constancy import ShadesOfGrey
 from data_modelling.networks.normalisation import BatchNormalization
 from data_modelling.settings import NetworkSettings
 
@@ -142,6 +143,8 @@ def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:
     """(N, edge, edge, 3) with values 0-255 to the feature map (N, edge/2^k, edge/2^k, last width)."""
     stem, norm = convolution(settings.stem, 3, 2, dtype)
     branch = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]
+    if settings.colour_constancy:
+        branch.insert(0, ShadesOfGrey(settings.colour_constancy, name="shades_of_grey", dtype="float32"))
     for stage, (width, blocks) in enumerate(zip(settings.widths, settings.blocks, strict=True), 1):
         for block in range(blocks):
             name = f"stage{stage}_block{block + 1}"

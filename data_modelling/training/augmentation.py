@@ -7,21 +7,37 @@ every backend, and repeatable after an interruption. Nothing of this is in the s
 from typing import Any
 
 import keras
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.training.distillation import Teaching
+from data_modelling.training.mixing import mix
 
 
 class Augmented(keras.Model):
     """The training-only wrapper: warps and recolours a batch, then asks the network for logits.
 
-    Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, WIDTH), `warp` (N, 8), `colour` (N, 3, 4).
+    Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, WIDTH), `warp` (N, 8), `colour` (N, 3, 4), and where photos
+    are mixed `partner` (N,) and `own` (N, edge, edge, 1), see training.mixing. adjustment: what the loss adds to the
+    logits, (classes,). teaching: what is learned beside the labels, if anything.
     """
 
-    def __init__(self, network: keras.Model) -> None:
+    def __init__(
+        self, network: keras.Model, adjustment: NDArray[np.floating], teaching: Teaching | None = None
+    ) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.adjustment = network, np.asarray(adjustment, np.float32)
+        self.teaching = teaching
 
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         photo = augment(batch["photo"], batch["warp"], batch["colour"])
-        return self.network({"photo": photo, "details": batch["details"]}, training=training)["logits"]
+        if "own" in batch:
+            photo = mix(photo, batch["partner"], batch["own"])
+        inputs = {"photo": photo, "details": batch["details"]}
+        logits = self.network(inputs, training=training)["logits"] + self.adjustment
+        if self.teaching is not None:
+            self.add_loss(self.teaching.loss(inputs, logits))
+        return logits
 
 
 def augment(photo: Any, warp: Any, colour: Any) -> Any:

@@ -1,6 +1,7 @@
 """Train one network on one part of the data: AdamW, warm-up and cosine, averaged weights, checkpoints."""
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from data_modelling.settings import Settings, TrainingSettings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
 from data_modelling.training.checkpoint import Progress
+from data_modelling.training.distillation import Teaching, teachers_of
 from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
@@ -31,7 +33,7 @@ SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 class Run:
     """One training run with all its state: the trained network, its running average, the optimiser.
 
-    network: one that `untrained` made of the same settings; None makes it.
+    network: one that `untrained` made of the same settings; None makes it. teachers: see training.distillation.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Run:
         training: Examples,
         stopping: Examples,
         network: keras.Model | None = None,
+        teachers: Sequence[keras.Model] = (),
     ) -> None:
         self.settings, self.training, self.stopping = settings, training, stopping
         self.steps = steps_an_epoch(training, settings)
@@ -54,7 +57,11 @@ class Run:
             any_of_or_cross_entropy if several else keras.losses.CategoricalCrossentropy(from_logits=True)
         )
         network = network or untrained(settings)
-        self.network = Augmented(network)
+        shift, share = prior_shift(self.shown, self.actual), settings.training.distillation
+        self.network = Augmented(
+            network, self.adjustment(), Teaching(teachers, shift, share) if teachers else None
+        )
+        self.share_of_labels = 1 - share if teachers else 1.0
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
         self.optimizer = optimizer_of(settings.training, self.steps)
@@ -101,7 +108,12 @@ class Run:
 
     def prior_shift(self) -> NDArray[np.float64]:
         """What to add to the logits, (classes,), so that they fit the actual shares of the classes."""
-        return prior_shift(self.shown, self.actual)
+        return prior_shift(self.shown, self.actual) + self.adjustment()
+
+    def adjustment(self) -> NDArray[np.float64]:
+        """What the loss adds to the logits, (classes,); the part of the shares shown that the network need not learn."""
+        seen = np.where(self.shown > 0, self.shown, 1.0)
+        return np.asarray(self.settings.training.logit_adjustment * np.log(seen))
 
     def is_over(self) -> bool:
         """The schedule has ended, or nothing got better for long enough."""
@@ -138,7 +150,7 @@ class Run:
     def _freeze(self, frozen: bool) -> None:
         """Keep the image branch as it is, its batch statistics too, or train it with the rest."""
         self.network.network.get_layer(backbones.BRANCH).trainable = not frozen
-        self.network.compile(optimizer=self.optimizer, loss=self.loss)
+        self.network.compile(optimizer=self.optimizer, loss=self.loss, loss_weights=[self.share_of_labels])
 
     def _average(self, step: int, since: int) -> None:
         """Move the averaged weights, batch statistics included, towards the network's; `since`: steps from the last."""
@@ -170,9 +182,10 @@ def fit(
     is undone in the head's bias.
 
     network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
-    every epoch, and `network.keras` at the end.
+    every epoch, and `network.keras` at the end. Teachers are the networks of the folder's name in other runs.
     """
-    run, path = Run(settings, training, stopping, network), folder / "checkpoint.npz"
+    teachers = teachers_of(settings, folder.name)
+    run, path = Run(settings, training, stopping, network, teachers), folder / "checkpoint.npz"
     if path.exists():
         run.restore(path)
     done = len(run.progress.history)

@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.table import class_indices, encode_table
 from data_modelling.inference.details import Details, encode
+from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
 from data_modelling.training import draws
 from data_modelling.training.balance import epoch_rows
 from data_modelling.training.loss import targets
+from data_modelling.training.mixing import draw_mixes, mixed_rows
+from data_modelling.training.recompression import recompress
 from data_modelling.training.shares import weights_a_class
 
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
@@ -57,17 +60,36 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
     weights = weights_a_class(part.labels, len(answers), power).astype(np.float32)
     for start in range(0, len(order), settings.training.batch):
         chosen = order[start : start + settings.training.batch]
-        count = len(chosen)
-        yield (
-            {
-                "photo": part.pixels[part.rows[chosen]],
-                "details": draws.drop_details(rng, part.details[chosen], settings.augmentation),
-                "warp": draws.draw_warps(rng, count, settings.network.edge, settings.augmentation),
-                "colour": draws.draw_colours(rng, count, settings.augmentation),
-            },
-            answers[part.labels[chosen]],
-            weights[part.labels[chosen]],
-        )
+        yield _changed(rng, part, chosen, answers, weights, settings)
+
+
+def _changed(
+    rng: np.random.Generator,
+    part: Examples,
+    chosen: NDArray[np.int64],
+    answers: NDArray[np.float32],
+    weights: NDArray[np.float32],
+    settings: Settings,
+) -> Batch:
+    """A batch of the chosen rows, its changes drawn. answers, weights: by label."""
+    changes, edge, labels = settings.augmentation, settings.network.edge, part.labels[chosen]
+    batch = {
+        "photo": part.pixels[part.rows[chosen]],
+        "details": draws.drop_details(rng, part.details[chosen], changes),
+        "warp": draws.draw_warps(rng, len(chosen), edge, changes),
+        "colour": draws.draw_colours(rng, len(chosen), changes),
+    }
+    target, weight = answers[labels], weights[labels]
+    if changes.recompress:
+        batch["photo"] = recompress(rng, batch["photo"], changes)
+    if changes.mixup or changes.cutmix:
+        # What is only known to be benign is no share of one class.
+        mixes = draw_mixes(rng, labels < len(codes(settings.task)), edge, changes)
+        # Details of two patients cannot be mixed: a mixed photo has none.
+        batch["details"][mixes.share < 1] = encode(Details())
+        batch |= {"partner": mixes.partner, "own": mixes.own}
+        target, weight = mixed_rows(target, mixes), mixed_rows(weight, mixes)
+    return batch, target, weight
 
 
 def steps_an_epoch(part: Examples, settings: Settings) -> int:

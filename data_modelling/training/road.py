@@ -5,6 +5,7 @@ finished there is not made again. The bundle appears under its name when it is c
 """
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets import OUTLINES, load_table
 from data_modelling.datasets.colours import warn_of_blue
+from data_modelling.datasets.companions import companions
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import (
@@ -60,6 +62,8 @@ from data_modelling.training.fit import fit
 from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
+Chosen = Callable[[pd.DataFrame], NDArray[np.bool_]]  # which rows of a table, (N,)
+
 SERVED = "served"
 # Settings that may change in an unfinished run and leave every finished stage as it is: a label, more folds.
 FREE = ("version", "figure_folds")
@@ -76,10 +80,18 @@ class Sources:
 
 @dataclass(frozen=True)
 class Development:
-    """The development part: all rows but the locked test, with their decoded photos, row by row."""
+    """The development part: all rows but the locked test, with their decoded photos, row by row.
+
+    more: photos of other sets that train too, and of which nothing is judged; theirs are the pixels after the table's.
+    """
 
     table: pd.DataFrame
     pixels: NDArray[np.uint8]
+    more: pd.DataFrame | None = None
+
+    def learned_from(self) -> pd.DataFrame:
+        """The table, and below it the photos of other sets."""
+        return self.table if self.more is None else pd.concat([self.table, self.more], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     work = work_folder(out)
     folds = judge_folds(settings, sources, work, resume)
     sources, development = folds.sources, folds.development
-    _fitted(settings, development, np.ones(len(development.table), bool), work / SERVED, "the served model")
+    fitted(settings, development, _everything, work / SERVED, "the served model")
     predictions, unknown = _with_unknown(settings, development, folds.predictions, work)
     predictions = as_written(predictions)
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
@@ -161,16 +173,19 @@ def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[
     warn_of_blue(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
-    photos = decoded(table, settings.network.edge, work)
-    left_out = [str(report)] if report else []
+    more, more_left_out = companions(settings, table, sources.data_root, sources.splits)
+    photos = decoded(pd.concat([table, more], ignore_index=True), settings.network.edge, work)
+    left_out = [str(report)] * bool(report) + more_left_out
     if photos.broken:
         named = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
         left_out.append(f"photos that do not decode: {len(photos.broken)}\n{named}")
         if sources.strict:
             raise InputError(f"Mend these or leave out --strict:\n{named}")
-    whole = ~table["image_id"].isin(list(photos.broken)).to_numpy()
-    pixels = photos.pixels if whole.all() else photos.pixels[whole]
-    return Development(table[whole].reset_index(drop=True), pixels), left_out
+    whole, more_whole = (~rows["image_id"].isin(list(photos.broken)).to_numpy() for rows in (table, more))
+    kept = np.concatenate([whole, more_whole])
+    pixels = photos.pixels if kept.all() else photos.pixels[kept]
+    own, others = table[whole].reset_index(drop=True), more[more_whole].reset_index(drop=True)
+    return Development(own, pixels, others if len(others) else None), left_out
 
 
 def _parts(settings: Settings, sources: Sources) -> pd.DataFrame:
@@ -204,8 +219,13 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
 
 def fold_network(settings: Settings, development: Development, fold: int, work: Path) -> keras.Model:
     """The network that never saw the fold."""
-    inside = in_fold(development, fold)
-    return _fitted(settings, development, ~inside, work / f"fold{fold}", f"without fold {fold}")
+    return fitted(
+        settings,
+        development,
+        _without(fold),
+        work / f"fold{fold}",
+        f"without fold {fold}",
+    )
 
 
 def in_fold(development: Development, fold: int) -> NDArray[np.bool_]:
@@ -241,9 +261,9 @@ def _answers_without(
     path = folder / "answers.csv"
     if not path.exists():
         table, pixels, inside = development.table, development.pixels, in_fold(development, fold)
-        part = ~inside & (table["diagnosis"] != code).to_numpy()
-        network = _fitted(settings, development, part, folder, f"without {code}")
-        own = part_of_network(settings, table, pixels, part, network)
+        without = _without(fold, code)
+        network = fitted(settings, development, without, folder, f"without {code}")
+        own = part_of_network(settings, table, pixels, without(table), network)
         distances = distances_of(own.gate(), measure(settings, table, pixels, inside, network))
         found = predict_logits(network, examples(table, pixels, inside, settings.task), with_details=False)
         with replaced_when_whole(path) as temporary:
@@ -287,10 +307,19 @@ def _shortcuts(
     )
 
 
-def _fitted(
-    settings: Settings, development: Development, part: NDArray[np.bool_], folder: Path, title: str
+def _everything(table: pd.DataFrame) -> NDArray[np.bool_]:
+    return np.ones(len(table), bool)
+
+
+def _without(fold: int, code: str = "") -> Chosen:
+    """Chooses what is neither of a fold nor of a class."""
+    return lambda table: ((table["part"] != str(fold)) & (table["diagnosis"] != code)).to_numpy()
+
+
+def fitted(
+    settings: Settings, development: Development, chosen: Chosen, folder: Path, title: str
 ) -> keras.Model:
-    """Fit on `part` less a grouped tenth of it, which stops the training.
+    """A network fitted on the rows chosen of a table, less a grouped tenth of the judged set's, which stops the training.
 
     A network whose training has ended is taken as it was saved: to save it again would change its file.
     """
@@ -298,8 +327,11 @@ def _fitted(
     if saved.exists():
         return keras.saving.load_model(saved, compile=False)
     folder.mkdir(parents=True, exist_ok=True)
-    stopping = stopping_rows(settings, development, part)
-    training = examples(development.table, development.pixels, part & ~stopping, settings.task)
+    stopping = stopping_rows(settings, development, chosen(development.table))
+    table = development.learned_from()
+    learning = chosen(table).copy()
+    learning[: len(stopping)] &= ~stopping
+    training = examples(table, development.pixels, learning, settings.task)
     judged = examples(development.table, development.pixels, stopping, settings.task)
     return fit(settings, training, judged, folder, title)
 

@@ -48,6 +48,18 @@ def test_undoing_the_shown_shares_gives_the_posterior_of_the_actual_ones() -> No
     np.testing.assert_allclose(posterior, [0.18 / 0.24, 0.06 / 0.24])
 
 
+def test_what_the_loss_adds_the_head_gets_back(settings: Settings, part: Examples) -> None:
+    """With all of the shares in the loss, the head's correction is the logarithm of the actual shares alone."""
+    adjusted = dataclasses.replace(
+        settings, training=dataclasses.replace(settings.training, logit_adjustment=1.0)
+    )
+    run = Run(adjusted, part, part)
+    np.testing.assert_allclose(run.prior_shift(), np.log(np.bincount(part.labels) / len(part)))
+    shown = np.bincount(part.labels) ** 0.5
+    np.testing.assert_allclose(run.network.adjustment, np.log(shown / shown.sum()), rtol=1e-6)
+    assert (Run(settings, part, part).network.adjustment == 0).all()
+
+
 @pytest.mark.parametrize(
     ("done", "best", "over"),
     [

@@ -1,0 +1,75 @@
+"""Teachers, and what a student learns from them: knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
+
+The teachers answer for the very photo that the student is shown, changed and mixed (Beyer et al. 2022, arXiv:2106.05237).
+A student that is judged on a fold learns from networks of the same stage, which never saw the fold: see `teachers_of`.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from numpy.typing import NDArray
+
+from data_modelling.inference.errors import InputError
+from data_modelling.networks.fusion import build_network
+from data_modelling.settings import Settings, from_dict
+from data_modelling.training.precision import training_dtype
+
+# Two runs whose stages of one name left out the same photos agree in these.
+SAME = ("task", "split", "folds", "generated_lesions")
+
+
+def teachers_of(settings: Settings, stage: str) -> list[keras.Model]:
+    """The networks of a stage, such as `fold0`, of the runs that settings.training.teachers names; frozen.
+
+    Raises InputError for a run that is not there, has not finished the stage, was judged on another split, or sees
+    photos of another size.
+    """
+    return [_teacher(settings, Path(work), stage) for work in settings.training.teachers]
+
+
+def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
+    saved, noted = work / stage / "network.keras", work / "settings.json"
+    if not (saved.exists() and noted.exists()):
+        raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
+    theirs = from_dict(json.loads(noted.read_text()))
+    for key in SAME:
+        if getattr(theirs, key) != getattr(settings, key):
+            raise InputError(
+                f"training.teachers: {work} has another {key}, so that its networks may have seen what this one is "
+                "judged on."
+            )
+    if theirs.network.edge != settings.network.edge:
+        raise InputError(
+            f"training.teachers: {work} sees {theirs.network.edge} pixels, not {settings.network.edge}."
+        )
+    # In the dtype of the training: a saved network computes in float32.
+    teacher = build_network(theirs, training_dtype(settings.training.bfloat16))
+    teacher.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
+    teacher.trainable = False
+    return teacher
+
+
+class Teaching:
+    """What a student learns from its teachers: `share` of its loss.
+
+    shift: what fits a network of the class shares that the student is shown to the actual ones, (classes,); the
+    teachers' heads have it already.
+    """
+
+    def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:
+        self.teachers, self.shift, self.share = teachers, np.asarray(shift, np.float32), share
+
+    def loss(self, inputs: dict[str, Any], logits: Any) -> Any:
+        """`share` times the mean cross entropy of the student's logits (N, classes) with the teachers' answers."""
+        cross_entropy = -ops.sum(self.answers(inputs) * ops.log_softmax(logits, axis=-1), axis=-1)
+        return self.share * ops.mean(cross_entropy)
+
+    def answers(self, inputs: dict[str, Any]) -> Any:
+        """The teachers' mean probabilities (N, classes), for the class shares that the student is shown."""
+        found = [teacher(inputs, training=False)["logits"] - self.shift for teacher in self.teachers]
+        return sum(ops.softmax(logits, axis=-1) for logits in found) / len(found)

@@ -1,0 +1,120 @@
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from scipy.special import log_softmax, softmax
+
+from data_modelling.inference.details import Details, encode
+from data_modelling.inference.errors import InputError
+from data_modelling.networks.fusion import build_network
+from data_modelling.settings import Settings, as_dict, read_settings
+from data_modelling.training.distillation import Teaching, teachers_of
+from data_modelling.training.fit import Run, fit
+from data_modelling.training.pipeline import Examples, predict_logits
+from tests.conftest import PROJECT
+
+CLASSES = 7
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    return read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
+
+
+def run_of(folder: Path, settings: Settings, seed: int = 3) -> Path:
+    """A work folder whose stage fold0 is finished, with a network that nobody trained."""
+    keras.utils.set_random_seed(seed)
+    (folder / "fold0").mkdir(parents=True)
+    build_network(settings).save(folder / "fold0" / "network.keras")
+    (folder / "settings.json").write_text(json.dumps(as_dict(settings)))
+    return folder
+
+
+def photos(count: int, edge: int) -> dict[str, np.ndarray]:
+    pixels = np.random.default_rng(0).uniform(0, 255, (count, edge, edge, 3)).astype("float32")
+    return {"photo": pixels, "details": np.repeat(encode(Details(age=40))[None], count, 0)}
+
+
+def with_teachers(settings: Settings, *works: Path, **changes: float) -> Settings:
+    training = dataclasses.replace(settings.training, teachers=tuple(map(str, works)), **changes)
+    return dataclasses.replace(settings, training=training)
+
+
+def test_the_answers_are_the_mean_for_the_shares_that_are_shown(settings: Settings, tmp_path: Path) -> None:
+    """By numpy: each teacher's logits less the shift, as probabilities, and their mean."""
+    works = [run_of(tmp_path / name, settings, seed) for name, seed in (("one", 1), ("two", 2))]
+    teachers = teachers_of(with_teachers(settings, *works), "fold0")
+    shift = np.linspace(-1, 1, CLASSES)
+    inputs = photos(3, settings.network.edge)
+    found = np.asarray(Teaching(teachers, shift, 0.5).answers(inputs))
+    saved = [keras.saving.load_model(work / "fold0" / "network.keras", compile=False) for work in works]
+    expected = np.mean([softmax(np.asarray(one(inputs)["logits"]) - shift, axis=1) for one in saved], axis=0)
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_the_loss_by_hand(settings: Settings, tmp_path: Path) -> None:
+    work = run_of(tmp_path / "one", settings)
+    teaching = Teaching(teachers_of(with_teachers(settings, work), "fold0"), np.zeros(CLASSES), 0.25)
+    inputs = photos(4, settings.network.edge)
+    student = np.random.default_rng(1).normal(size=(4, CLASSES)).astype("float32")
+    answers = np.asarray(teaching.answers(inputs))
+    by_hand = 0.25 * -(answers * log_softmax(student, axis=1)).sum(axis=1).mean()
+    assert float(teaching.loss(inputs, student)) == pytest.approx(by_hand, rel=1e-5)
+
+
+def test_a_student_of_the_teacher_alone_comes_to_answer_as_it_does(
+    settings: Settings, tmp_path: Path
+) -> None:
+    """All labels are wrong; with a share of 1 only the teacher is listened to, whose own weights stay as they were."""
+    work = run_of(tmp_path / "one", settings)
+    edge = settings.network.edge
+    pixels = np.random.default_rng(0).integers(0, 256, (64, edge, edge, 3), dtype=np.uint8)
+    labels = np.arange(64) % CLASSES
+    part = Examples(pixels, np.arange(64), labels, np.repeat(encode(Details())[None], 64, 0))
+    teacher = keras.saving.load_model(work / "fold0" / "network.keras", compile=False)
+    kernel = np.asarray(teacher.get_layer("head").kernel)
+    teacher.get_layer("head").kernel.assign(4 * kernel)  # so that it says something
+    teacher.save(work / "fold0" / "network.keras")
+    taught = with_teachers(settings, work, distillation=1.0, epochs=8, patience=8, learning_rate=5e-3)
+
+    def apart(network: keras.Model) -> float:
+        asked, told = (predict_logits(one, part, with_details=False) for one in (network, teacher))
+        return float(np.abs(softmax(asked, axis=1) - softmax(told, axis=1)).sum(axis=1).mean())
+
+    (tmp_path / "student" / "fold0").mkdir(parents=True)
+    run = Run(taught, part, part)
+    before = apart(run.averaged)
+    after = apart(fit(taught, part, part, tmp_path / "student" / "fold0", "student"))
+    assert after < 0.7 * before
+    again = keras.saving.load_model(work / "fold0" / "network.keras", compile=False)
+    np.testing.assert_array_equal(np.asarray(again.get_layer("head").kernel), 4 * kernel)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"split": "other"}, "has another split"),
+        ({"folds": 10}, "has another folds"),
+        ({"task": "isic2019", "left_out": ("BCC",)}, "has another task"),
+    ],
+)
+def test_a_teacher_that_may_have_seen_the_fold_is_refused(
+    settings: Settings, tmp_path: Path, change: dict[str, object], told: str
+) -> None:
+    work = run_of(tmp_path / "one", dataclasses.replace(settings, **change))
+    with pytest.raises(InputError, match=told):
+        teachers_of(with_teachers(settings, work), "fold0")
+
+
+def test_a_teacher_without_the_stage_or_of_another_size_is_refused(
+    settings: Settings, tmp_path: Path
+) -> None:
+    work = run_of(tmp_path / "one", settings)
+    with pytest.raises(InputError, match="no finished fold1"):
+        teachers_of(with_teachers(settings, work), "fold1")
+    larger = dataclasses.replace(settings, network=dataclasses.replace(settings.network, edge=64))
+    with pytest.raises(InputError, match="sees 32 pixels, not 64"):
+        teachers_of(with_teachers(larger, work), "fold0")
