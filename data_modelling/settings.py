@@ -91,6 +91,8 @@ class TrainingSettings:
     patience: int = 15  # epochs without a better averaged AUC that end the training, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
+    pretraining_epochs: int = 0  # in which the image branch learns without labels; see training.pretraining
+    outlines: float = 0.0  # weight of telling where the lesion is, beside what it is; see training.outlines
     teachers: tuple[str, ...] = ()  # work folders of finished runs whose networks teach this one's
     distillation: float = 0.5  # share of the loss that is learned from the teachers, if there are any
     frozen_epochs: int = 0  # first epochs in which the image branch stays as it is

@@ -29,6 +29,7 @@ from data_modelling.training.road import (
     development_part,
     fitted,
     opened,
+    sources_of,
     work_folder,
 )
 
@@ -74,7 +75,8 @@ def _development(
     names = dict.fromkeys(name for change in changes for name in change.settings.more_photos)
     folder = work_folder(runs / f"ablation_photos_{settings.network.edge}")
     folder.mkdir(parents=True, exist_ok=True)
-    return development_part(replace(settings, more_photos=tuple(names)), sources, folder)
+    settings = replace(settings, more_photos=tuple(names))
+    return development_part(settings, sources_of(settings, sources, folder), folder)
 
 
 def taught(settings: Settings, development: Development) -> Chosen:

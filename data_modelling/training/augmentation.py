@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data_modelling.training.distillation import Teaching
 from data_modelling.training.mixing import mix
+from data_modelling.training.outlines import OutlineTask
 
 
 class Augmented(keras.Model):
@@ -19,32 +20,53 @@ class Augmented(keras.Model):
 
     Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, WIDTH), `warp` (N, 8), `colour` (N, 3, 4), and where photos
     are mixed `partner` (N,) and `own` (N, edge, edge, 1), see training.mixing. adjustment: what the loss adds to the
-    logits, (classes,). teaching: what is learned beside the labels, if anything.
+    logits, (classes,). teaching, outlining: what is learned beside the labels, if anything; for the latter the batch
+    has `outline` (N, edge, edge, 1), which is warped and mixed as its photo is.
     """
 
     def __init__(
-        self, network: keras.Model, adjustment: NDArray[np.floating], teaching: Teaching | None = None
+        self,
+        network: keras.Model,
+        adjustment: NDArray[np.floating],
+        teaching: Teaching | None = None,
+        outlining: OutlineTask | None = None,
     ) -> None:
         super().__init__()
         self.network, self.adjustment = network, np.asarray(adjustment, np.float32)
-        self.teaching = teaching
+        self.teaching, self.outlining = teaching, outlining
+        self.outline_head = outlining.head if outlining else None  # so that it is trained with the network
 
     def call(self, batch: dict[str, Any], training: bool = False) -> Any:
         photo = augment(batch["photo"], batch["warp"], batch["colour"])
         if "own" in batch:
             photo = mix(photo, batch["partner"], batch["own"])
         inputs = {"photo": photo, "details": batch["details"]}
-        logits = self.network(inputs, training=training)["logits"] + self.adjustment
+        answer = self.network(inputs, training=training)
+        logits = answer["logits"] + self.adjustment
         if self.teaching is not None:
             self.add_loss(self.teaching.loss(inputs, logits))
+        if self.outlining is not None:
+            self.add_loss(self.outlining.loss(answer["feature_map"], self._outline(batch)))
         return logits
+
+    def _outline(self, batch: dict[str, Any]) -> Any:
+        outline = warped(batch["outline"], batch["warp"])
+        return mix(outline, batch["partner"], batch["own"]) if "own" in batch else outline
 
 
 def augment(photo: Any, warp: Any, colour: Any) -> Any:
     """Apply warps (N, 8) and colour maps (N, 3, 4) to photos (N, edge, edge, 3) 0-255; float32 0-255."""
-    photo = keras.ops.cast(photo, "float32")
-    photo = keras.ops.image.affine_transform(
-        photo, warp, interpolation="bilinear", fill_mode="reflect", data_format="channels_last"
-    )
+    photo = warped(photo, warp)
     photo = keras.ops.einsum("nhwc,ndc->nhwd", photo, colour[:, :, :3]) + colour[:, None, None, :, 3]
     return keras.ops.clip(photo, 0.0, 255.0)
+
+
+def warped(photo: Any, warp: Any) -> Any:
+    """Photos (N, edge, edge, C) under warps (N, 8), float32; beyond its edges a photo is mirrored."""
+    return keras.ops.image.affine_transform(
+        keras.ops.cast(photo, "float32"),
+        warp,
+        interpolation="bilinear",
+        fill_mode="reflect",
+        data_format="channels_last",
+    )

@@ -22,8 +22,10 @@ from data_modelling.training.augmentation import Augmented
 from data_modelling.training.checkpoint import Progress
 from data_modelling.training.distillation import Teaching, teachers_of
 from data_modelling.training.loss import any_of_or_cross_entropy
+from data_modelling.training.outlines import OutlineTask
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
 from data_modelling.training.precision import training_dtype
+from data_modelling.training.pretraining import pretrain
 from data_modelling.training.shares import actual_shares, shown_shares
 
 AVERAGED = 8  # steps from one averaging of the weights to the next: each step would cost a tenth of the time
@@ -59,13 +61,16 @@ class Run:
         network = network or untrained(settings)
         shift, share = prior_shift(self.shown, self.actual), settings.training.distillation
         self.network = Augmented(
-            network, self.adjustment(), Teaching(teachers, shift, share) if teachers else None
+            network,
+            self.adjustment(),
+            Teaching(teachers, shift, share) if teachers else None,
+            self._outlining(network),
         )
         self.share_of_labels = 1 - share if teachers else 1.0
         self.averaged = build_network(settings)
         self.averaged.set_weights(network.get_weights())
         self.optimizer = optimizer_of(settings.training, self.steps)
-        self.optimizer.build(network.trainable_variables)  # all of them, before any is frozen
+        self.optimizer.build(self.network.trainable_variables)  # all of them, before any is frozen
         self._freeze(settings.training.frozen_epochs > 0)
         self.best_weights = self.averaged.get_weights()
         self.progress = Progress()
@@ -134,6 +139,7 @@ class Run:
             self.progress,
             {
                 "network": self.network.network.variables,
+                "outline": self._outline_variables(),
                 "averaged": self.averaged.variables,
                 "optimizer": self.optimizer.variables,
                 "best": self.best_weights,
@@ -143,9 +149,20 @@ class Run:
     def restore(self, path: Path) -> None:
         self.progress, groups = checkpoint.load(path)
         checkpoint.assign(self.network.network.variables, groups["network"])
+        checkpoint.assign(self._outline_variables(), groups.get("outline", []))
         checkpoint.assign(self.averaged.variables, groups["averaged"])
         checkpoint.assign(self.optimizer.variables, groups["optimizer"])
         self.best_weights = groups["best"]
+
+    def _outlining(self, network: keras.Model) -> OutlineTask | None:
+        share = self.settings.training.outlines
+        if not share or self.training.outlines is None:
+            return None
+        return OutlineTask(network.output["feature_map"].shape[-1], share)
+
+    def _outline_variables(self) -> list[keras.Variable]:
+        head = self.network.outline_head
+        return head.variables if head else []
 
     def _freeze(self, frozen: bool) -> None:
         """Keep the image branch as it is, its batch statistics too, or train it with the rest."""
@@ -184,8 +201,11 @@ def fit(
     network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
     every epoch, and `network.keras` at the end. Teachers are the networks of the folder's name in other runs.
     """
-    teachers = teachers_of(settings, folder.name)
-    run, path = Run(settings, training, stopping, network, teachers), folder / "checkpoint.npz"
+    teachers, path = teachers_of(settings, folder.name), folder / "checkpoint.npz"
+    if settings.training.pretraining_epochs and not path.exists():
+        network = network or untrained(settings)
+        pretrain(network, settings, training, folder)
+    run = Run(settings, training, stopping, network, teachers)
     if path.exists():
         run.restore(path)
     done = len(run.progress.history)

@@ -27,25 +27,31 @@ class Examples:
     """Row-aligned arrays of one part of the data.
 
     pixels: (all photos, edge, edge, 3) uint8, memory-mapped; rows: (N,) which of them; labels: (N,) class
-    indices (see datasets.table.class_indices); details: (N, WIDTH) float32.
+    indices (see datasets.table.class_indices); details: (N, WIDTH) float32. outlines: (all photos, edge, edge), see
+    training.outlines; None where they are no target.
     """
 
     pixels: NDArray[np.uint8]
     rows: NDArray[np.int64]
     labels: NDArray[np.int64]
     details: NDArray[np.float32]
+    outlines: NDArray[np.uint8] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
 
 
 def examples(
-    table: pd.DataFrame, pixels: NDArray[np.uint8], chosen: NDArray[np.bool_], task: str
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    chosen: NDArray[np.bool_],
+    task: str,
+    outlines: NDArray[np.uint8] | None = None,
 ) -> Examples:
     """The chosen rows of a table whose photos are `pixels`, in the table's order."""
     rows = np.flatnonzero(chosen)
     part = table.iloc[rows]
-    return Examples(pixels, rows, class_indices(part["diagnosis"], task), encode_table(part))
+    return Examples(pixels, rows, class_indices(part["diagnosis"], task), encode_table(part), outlines)
 
 
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
@@ -80,6 +86,8 @@ def _changed(
         "colour": draws.draw_colours(rng, len(chosen), changes),
     }
     target, weight = answers[labels], weights[labels]
+    if part.outlines is not None:
+        batch["outline"] = part.outlines[part.rows[chosen]][..., None]
     if changes.recompress:
         batch["photo"] = recompress(rng, batch["photo"], changes)
     if changes.mixup or changes.cutmix:

@@ -59,6 +59,7 @@ from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.fit import fit
+from data_modelling.training.outlines import outlines_of
 from data_modelling.training.pipeline import examples, predict_logits
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
@@ -83,11 +84,13 @@ class Development:
     """The development part: all rows but the locked test, with their decoded photos, row by row.
 
     more: photos of other sets that train too, and of which nothing is judged; theirs are the pixels after the table's.
+    outlines: of the lesions, as many as there are pixels, where they are a second target.
     """
 
     table: pd.DataFrame
     pixels: NDArray[np.uint8]
     more: pd.DataFrame | None = None
+    outlines: NDArray[np.uint8] | None = None
 
     def learned_from(self) -> pd.DataFrame:
         """The table, and below it the photos of other sets."""
@@ -185,7 +188,22 @@ def development_part(settings: Settings, sources: Sources, work: Path) -> tuple[
     kept = np.concatenate([whole, more_whole])
     pixels = photos.pixels if kept.all() else photos.pixels[kept]
     own, others = table[whole].reset_index(drop=True), more[more_whole].reset_index(drop=True)
-    return Development(own, pixels, others if len(others) else None), left_out
+    development = Development(own, pixels, others if len(others) else None)
+    if settings.training.outlines:
+        development = _with_outlines(settings, development, sources, work)
+    return development, left_out
+
+
+def _with_outlines(settings: Settings, development: Development, sources: Sources, work: Path) -> Development:
+    """With the outlines of the lesions; those of other sets are not known. InputError where the set has none."""
+    find = OUTLINES.get(settings.dataset)
+    known = find(sources.data_root) if find else {}
+    if not known:
+        raise InputError(
+            f"training.outlines: the lesion outlines of {settings.dataset} are not there; see DATA/README.md, or set it to 0."
+        )
+    found = outlines_of(development.learned_from(), known, settings.network.edge, work)
+    return replace(development, outlines=found)
 
 
 def _parts(settings: Settings, sources: Sources) -> pd.DataFrame:
@@ -331,7 +349,7 @@ def fitted(
     table = development.learned_from()
     learning = chosen(table).copy()
     learning[: len(stopping)] &= ~stopping
-    training = examples(table, development.pixels, learning, settings.task)
+    training = examples(table, development.pixels, learning, settings.task, development.outlines)
     judged = examples(development.table, development.pixels, stopping, settings.task)
     return fit(settings, training, judged, folder, title)
 

@@ -24,7 +24,6 @@ import keras
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from PIL import Image
 from tqdm import tqdm
 
 from data_modelling.datasets.table import class_indices
@@ -35,10 +34,9 @@ from data_modelling.inference import heatmap
 from data_modelling.inference.decision import decisions, probabilities
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
-from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.files import replaced_when_whole
-from data_modelling.inference.photos import read_photo
 from data_modelling.training import painting
+from data_modelling.training.outlines import read_outline
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.uint8]
@@ -128,25 +126,6 @@ def drawn(table: pd.DataFrame, outlines: Mapping[str, str], count: int = PHOTOS)
     known = order[table["image_id"].isin(list(outlines)).to_numpy()[order]]
     first = ~table["group_id"].iloc[known].duplicated().to_numpy()
     return np.sort(known[first][:count])
-
-
-def read_outline(path: str, photo: str, edge: int) -> painting.Mask:
-    """The outline as the network's photo reader sees it: (edge, edge), true where half a pixel is lesion.
-
-    Raises InputError when the file is broken, or not of the size of the photo that it belongs to.
-    """
-    try:
-        found = read_photo(Path(path).read_bytes(), edge)[..., 0] >= 128
-        with Image.open(path) as outline, Image.open(photo) as of_photo:
-            sizes = outline.size, of_photo.size
-    except PhotoError as error:
-        raise InputError(f"{path}: {error}") from error
-    if sizes[0] != sizes[1]:
-        raise InputError(
-            f"{path} has {sizes[0][0]} x {sizes[0][1]} pixels and its photo {sizes[1][0]} x {sizes[1][1]}: it is not "
-            "that photo's outline; get both from the same source."
-        )
-    return np.asarray(found)
 
 
 def measured(

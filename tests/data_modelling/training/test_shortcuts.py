@@ -12,7 +12,8 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.heatmap import Head
 from data_modelling.settings import read_settings
 from data_modelling.training import road, shortcuts
-from data_modelling.training.shortcuts import Judge, deletion_area, drawn, gaussian, measured, read_outline
+from data_modelling.training.outlines import read_outline
+from data_modelling.training.shortcuts import Judge, deletion_area, drawn, gaussian, measured
 from tests.conftest import PROJECT
 
 EDGE = 40  # pixels; the feature map has four by four cells
