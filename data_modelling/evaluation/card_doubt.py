@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from data_modelling.evaluation.results import group_noun
 from data_modelling.inference.sets import INPUTS, LEVELS
 
 INPUT_NAMES = {"photo": "photo alone", "both": "photo and details"}
@@ -10,14 +11,15 @@ PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
 
 def doubt_section(metadata: dict[str, Any], values: dict[str, Any]) -> list[str]:
     """Coverage and size of the sets, overall and a class, and what the operating point gains and costs."""
+    noun = group_noun(values)
     return [
         "\n\n".join(
             (
-                _ABOUT_SETS,
-                _coverage(values),
+                _ABOUT_SETS.format(noun=noun),
+                _coverage(values, noun),
                 "Coverage a class, photo alone, out-of-fold:",
-                _classes(metadata, values["out_of_fold"]["prediction_sets"]["photo"]),
-                *_subgroups(values["out_of_fold"]["prediction_sets"]["photo"]),
+                _classes(metadata, values["out_of_fold"]["prediction_sets"]["photo"], noun),
+                *_subgroups(values["out_of_fold"]["prediction_sets"]["photo"], noun),
                 metadata["operating_point"]["reason"],
                 _operating_points(values),
             )
@@ -25,9 +27,9 @@ def doubt_section(metadata: dict[str, Any], values: dict[str, Any]) -> list[str]
     ]
 
 
-def _coverage(values: dict[str, Any]) -> str:
+def _coverage(values: dict[str, Any], noun: str) -> str:
     lines = [
-        "| photos | input | level | lesions | coverage | classes in a set |",
+        f"| photos | input | level | {noun}s | coverage | classes in a set |",
         "|---|---|---|---|---|---|",
     ]
     for part, part_name in PART_NAMES.items():
@@ -41,9 +43,9 @@ def _coverage(values: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _classes(metadata: dict[str, Any], by_level: dict[str, Any]) -> str:
+def _classes(metadata: dict[str, Any], by_level: dict[str, Any], noun: str) -> str:
     lines = [
-        f"| class | lesions | {' | '.join(f'{level} %' for level in LEVELS)} |",
+        f"| class | {noun}s | {' | '.join(f'{level} %' for level in LEVELS)} |",
         "|---" * (2 + len(LEVELS)) + "|",
     ]
     for code in metadata["classes"]:
@@ -52,10 +54,10 @@ def _classes(metadata: dict[str, Any], by_level: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _subgroups(by_level: dict[str, Any]) -> list[str]:
-    """A heading and a table; nothing where no subgroup has enough lesions."""
+def _subgroups(by_level: dict[str, Any], noun: str) -> list[str]:
+    """A heading and a table; nothing where no subgroup has enough groups."""
     lines = [
-        f"| | lesions | {' | '.join(f'{level} %' for level in LEVELS)} |",
+        f"| | {noun}s | {' | '.join(f'{level} %' for level in LEVELS)} |",
         "|---" * (2 + len(LEVELS)) + "|",
     ]
     for rows in zip(*(by_level[level]["subgroups"] for level in LEVELS), strict=True):
@@ -106,6 +108,6 @@ def _figure(value: float | None) -> str:
 
 
 _ABOUT_SETS = """A prediction set holds the classes that a photo's probabilities do not rule out, found so that the true
-class is in it for 90 % (or 95 %) of the lesions of each class (class-conditional conformal prediction; each lesion
+class is in it for 90 % (or 95 %) of the {noun}s of each class (class-conditional conformal prediction; each {noun}
 counts once, whatever its number of photos; Wilson's 95 % intervals in brackets). Out-of-fold photos are judged with
 thresholds from the other parts alone."""

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from data_modelling.evaluation import results
+from data_modelling.evaluation.figures import LESION
 from data_modelling.evaluation.intervals import RESAMPLES
 from data_modelling.evaluation.markdown import figure, interval, table, with_interval
 from data_modelling.evaluation.origin import FROM_SCRATCH, how_trained
@@ -18,7 +19,7 @@ Values = dict[str, Any]
 Section = Callable[[Values, Values], list[str]]
 
 
-def model_details(metadata: Values, _: Values) -> list[str]:
+def model_details(metadata: Values, values: Values) -> list[str]:
     """Who made it, what goes in and comes out, and under which licence."""
     data, training = metadata["data"], metadata["settings"]["training"]
     trained = how_trained(metadata)
@@ -38,10 +39,10 @@ def model_details(metadata: Values, _: Values) -> list[str]:
             f"{metadata['temperature']:.3f} before the softmax; a decision, which divides them by `decision_prior`."
         ),
         (
-            f"- Training: at most {training['epochs']} epochs, stopped by a grouped tenth of the training lesions; all "
-            "settings are in `metadata.json`, the layers in `plots/architecture.png`."
+            f"- Training: at most {training['epochs']} epochs, stopped by a tenth of the training "
+            f"{results.group_noun(values)}s, drawn whole; all settings are in `metadata.json`, the layers in `plots/architecture.png`."
         ),
-        f"- Training data: {', '.join(data['sources'])}. Licence of the weights: {metadata['licence']}. Code: MIT.",
+        f"- Training data: {', '.join([*data['sources'], *metadata.get('more', {})])}. Licence of the weights: {metadata['licence']}. Code: MIT.",
         f"- Cite this project and {sentences(metadata, 'cite')}.",
         "- Questions and faults: the project's issues.",
     ]
@@ -63,15 +64,16 @@ def intended_use(metadata: Values, _: Values) -> list[str]:
     ]
 
 
-def factors(metadata: Values, _: Values) -> list[str]:
+def factors(metadata: Values, values: Values) -> list[str]:
     """What the figures are told apart by, and what they cannot be."""
     skin = sentences(metadata, "skin")
+    unknown = ", whether two lesions are one patient's" if results.group_noun(values) == LESION else ""
     return [
         "- Measured: diagnosis, age, sex, anatomical site, how the diagnosis was confirmed, and sex and age together.",
         f"- Skin type, not measured. {skin}.",
         (
             "- Not measured for want of labels: device, lighting, hair, ink and rulers in the photo, immune status, earlier "
-            "treatment, whether two lesions are one patient's."
+            f"treatment{unknown}."
         ),
     ]
 
@@ -139,9 +141,20 @@ def training_data(metadata: Values, values: Values) -> list[str]:
             f"- {data['photos']:,} photos of {data['groups']:,} {results.group_noun(values)}s: {counts}. A grouped tenth of them stopped the "
             "training."
         ),
+        *_more_photos(metadata),
         f"- Where from: {sentences(metadata, 'origin')}.",
         f"- Diagnoses: {sentences(metadata, 'labels')}.",
         *([] if values.get("no_locked_test") else [f"- The locked test was {data['locked_test']}."]),
+    ]
+
+
+def _more_photos(metadata: Values) -> list[str]:
+    return [
+        (
+            f"- Beside them {found['photos']:,} photos of {source}: "
+            f"{', '.join(f'{name} {count:,}' for name, count in found['counts'].items())}. Nothing was chosen on them."
+        )
+        for source, found in metadata.get("more", {}).items()
     ]
 
 

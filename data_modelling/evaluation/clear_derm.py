@@ -8,8 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from data_modelling.evaluation.figures import LESION
 from data_modelling.evaluation.markdown import table
-from data_modelling.evaluation.results import effect_of_details
+from data_modelling.evaluation.results import effect_of_details, group_noun
 from data_modelling.evaluation.source_facts import sentences
 from data_modelling.inference.diagnoses import TASKS
 
@@ -61,6 +62,12 @@ def _references(metadata: Values, _: Values) -> str:
     return f"{_capital(sentences(metadata, 'cite'))}."
 
 
+def _patient_metadata(_: Values, values: Values) -> str:
+    noun = group_noun(values)
+    patients = "patients are not known" if noun == LESION else "patients have numbers, no names"
+    return f"Age, sex and anatomical site, each may be missing; photos are grouped by {noun}, {patients}."
+
+
 def _skin(metadata: Values, _: Values) -> str:
     return f"Cannot be answered. {sentences(metadata, 'skin')}."
 
@@ -72,17 +79,19 @@ def _bias_of_details(_: Values, values: Values) -> str:
     )
 
 
-def _partitions(metadata: Values, _: Values) -> str:
+def _partitions(metadata: Values, values: Values) -> str:
+    locked = "no" if values.get("no_locked_test") else "a"
     return (
-        f"By lesion, with the same class shares: five folds and a locked test, as ids in `{metadata['data']['split']}` "
+        f"By {group_noun(values)}, with the same class shares: five folds and {locked} locked test, as ids in `{metadata['data']['split']}` "
         f"(SHA-256 `{metadata['data']['split_sha256'][:12]}`)."
     )
 
 
 def _sizes(metadata: Values, values: Values) -> str:
-    locked = f"{values['locked_test']['photos']:,}" if "locked_test" in values else "not opened"
+    not_there = "none" if values.get("no_locked_test") else "not opened"
+    locked = f"{values['locked_test']['photos']:,}" if "locked_test" in values else not_there
     return (
-        f"Training {metadata['data']['photos']:,} photos (a tenth of the lesions stops it), out-of-fold "
+        f"Training {metadata['data']['photos']:,} photos (a tenth of the {group_noun(values)}s stops it), out-of-fold "
         f"{values['out_of_fold']['photos']:,}, locked test {locked}."
     )
 
@@ -155,9 +164,7 @@ ITEMS = (
     Item(
         DATA,
         "patient-level metadata",
-        _says(
-            "Age, sex and anatomical site, each may be missing; photos are grouped by lesion, patients are not known."
-        ),
+        _patient_metadata,
     ),
     Item(DATA, "skin colour", _skin),
     Item(DATA, "bias through patient information", _bias_of_details),

@@ -11,7 +11,7 @@ from data_modelling.datasets.elsewhere import ELSEWHERE, class_of, flag, load
 from data_modelling.datasets.roots import MissingDataError
 from data_modelling.evaluation import intervals, metrics, reliability
 from data_modelling.evaluation.figures import decide
-from data_modelling.evaluation.predictions import MODES, logits
+from data_modelling.evaluation.predictions import MODES, MORE, logits, read_predictions
 from data_modelling.evaluation.questions import auc, cost, has_both, scores
 from data_modelling.evaluation.rounding import plain, rounded
 from data_modelling.evaluation.serving import Served, served
@@ -36,8 +36,8 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle; returns what was left out, as text.
 
-    Sources that the bundle was trained on are passed over, those that are not there are left out; InputError
-    when none is.
+    The bundle's own sources are passed over, those that are not there are left out; InputError when none is. Photos of a
+    set that trained too are judged by the networks that saw none of their fold.
     """
     predictor = Predictor(bundle)
     tables, left_out = [], []
@@ -51,7 +51,10 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
             continue
         found = served(predictor, table, elsewhere.name)
         kept = table[~table["image_id"].isin(list(found.broken))].reset_index(drop=True)
-        tables.append(_prediction_table(kept, found, bundle.task))
+        predicted = _prediction_table(kept, found, bundle.task)
+        if is_learned_from(elsewhere.name, bundle.metadata):
+            predicted = _by_others(predicted, bundle)
+        tables.append(predicted)
         left_out += [f"{elsewhere.name}: {report}"] if report else []
         left_out += [f"{image_id}: {message}" for image_id, message in found.broken.items()]
     if not tables:
@@ -80,10 +83,28 @@ def figures_elsewhere(predictions: pd.DataFrame, metadata: dict[str, Any]) -> di
     """
     return {
         elsewhere.name: _of_source(rows.reset_index(drop=True), metadata)
-        | {"phone": elsewhere.phone, "benign_at_most": elsewhere.benign_at_most}
+        | {
+            "phone": elsewhere.phone,
+            "benign_at_most": elsewhere.benign_at_most,
+            "learned_from": is_learned_from(elsewhere.name, metadata),
+        }
         for elsewhere in ELSEWHERE
         if len(rows := predictions[predictions["source"] == elsewhere.name])
     }
+
+
+def is_learned_from(source: str, metadata: dict[str, Any]) -> bool:
+    """Whether photos of a source trained the bundle beside its own."""
+    return source in metadata.get("more", {})
+
+
+def _by_others(predicted: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """The predictions with the logits of the networks that saw none of their fold; photos of no judged fold are dropped."""
+    others = read_predictions(bundle.folder / "predictions" / MORE).set_index("image_id")
+    columns = [f"{mode}_{code}" for mode in MODES for code in codes(bundle.task)]
+    kept = predicted[predicted["image_id"].isin(others.index)].copy()
+    kept[columns] = others.loc[kept["image_id"], columns].to_numpy()
+    return kept
 
 
 def _prediction_table(table: pd.DataFrame, found: Served, task: str) -> pd.DataFrame:

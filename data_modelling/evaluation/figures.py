@@ -53,11 +53,12 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
     comparisons = _comparisons(judged)
     asked = questions(labels, photo, task)
     decided = decide(photo, metadata)
+    noun = metadata.get("data", {}).get("grouped_by", LESION)
     return {
         "photos": len(predictions),
         "groups": int(predictions["group_id"].nunique()),
         "parts": sorted(predictions["part"].unique().tolist()),
-        "grouped_by": metadata.get("data", {}).get("grouped_by", LESION),
+        "grouped_by": noun,
         "folds": metadata.get("settings", {}).get("folds", FOLDS),
         "majority_share": rounded(np.bincount(labels).max() / len(labels)),
         **{mode: _of_mode(labels, by_mode[mode], judged[mode], metadata) for mode in by_mode},
@@ -78,7 +79,7 @@ def figures(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, An
         **{
             name: [
                 {key: plain(value) for key, value in row.items()}
-                for row in subgroups(predictions, labels, photo, decided, members)
+                for row in subgroups(predictions, labels, photo, decided, members, noun)
             ]
             for name, members in (("subgroups", attributes), ("intersections", intersections))
         },

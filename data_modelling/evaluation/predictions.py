@@ -17,6 +17,7 @@ MODES = ("photo", "both")
 # What these are compared with (see evaluation.controls): the details alone, without any photo, and the photo
 # with another photo's details. No choice is made on them.
 CONTROLS = ("details", "shuffled")
+MORE = "more.csv"  # of the photos of other sets that train too, each by a network that never saw its fold
 # Decimals of the logits: fewer would move figures, more would only make a bundle larger.
 DIGITS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROLS, 2)
 FACTS = {

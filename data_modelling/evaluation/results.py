@@ -255,7 +255,7 @@ def bars(values: dict[str, Any]) -> list[str]:
 
 
 def elsewhere(values: dict[str, Any]) -> list[str]:
-    """The served model on sources that are no training data."""
+    """The model on photos of other sources."""
     if "elsewhere" not in values:
         return ["On other sources' photos this bundle was not measured."]
     header = [
@@ -280,11 +280,18 @@ def elsewhere(values: dict[str, Any]) -> list[str]:
         for source, found in values["elsewhere"].items()
         for mode, mode_name in MODE_NAMES.items()
     ]
+    learned = [source for source, found in values["elsewhere"].items() if found.get("learned_from")]
+    said = (
+        f"Photos of {listed(learned)} trained the network too, each judged here by one that saw none of its fold; of "
+        "other sources none is training data"
+        if learned
+        else "None of these photos is training data of this bundle"
+    )
     return [
         *table(header, rows),
         "",
         (
-            "None of these photos is training data of this bundle; intervals are over patients, or lesions where patients "
+            f"{said}; intervals are over patients, or lesions where patients "
             "are not known. Cancer is judged against benign lesions; actinic keratosis, which may become cancer, is in "
             "neither. A dash: the source has not the diagnoses for it. Mean confidence is the probability of the most "
             "probable class, which should be the accuracy."

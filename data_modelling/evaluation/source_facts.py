@@ -54,6 +54,14 @@ SOURCES = {
         ethics="published by its authors with approval of their ethics boards; patients have numbers, no names",
         cite="Rotemberg et al. 2021, doi:10.34970/2020-ds01",
     ),
+    "PAD_UFES_20": SourceFacts(
+        origin="phone photos of patients of a dermatological aid programme in the state of Espírito Santo, Brazil",
+        labels="all cancers by histopathology; most of the other lesions by consensus of dermatologists",
+        skin="its doctors noted a Fitzpatrick type for three photos in five, mostly II and III; no figure is told by it",
+        ethics="published by its authors with approval of their ethics board and consent of the patients, who have "
+        "numbers, no names",
+        cite="Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221",
+    ),
     "generated lesions": SourceFacts(
         origin="drawings by a program, no photos",
         labels="by the program that drew them",
@@ -73,7 +81,8 @@ _UNKNOWN = SourceFacts(
 
 def facts(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
     """Facts by source of a bundle's training data."""
-    return {name: SOURCES.get(name, _UNKNOWN) for name in metadata["data"]["sources"]}
+    names = [*metadata["data"]["sources"], *metadata.get("more", {})]
+    return {name: SOURCES.get(name, _UNKNOWN) for name in names}
 
 
 def sentences(metadata: dict[str, Any], field: str) -> str:

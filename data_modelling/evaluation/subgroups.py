@@ -48,17 +48,18 @@ def subgroups(
     probability: NDArray[np.float64],
     decided: NDArray[np.int64],
     members: Callable[[pd.DataFrame], Members] = attributes,
+    noun: str = "lesion",
 ) -> list[dict[str, Any]]:
     """A row for each subgroup: attribute, value, photos, groups, and figures with intervals, or why there are none.
 
     members: which subgroups there are. predictions: the committed ones, whose rows the other arrays follow. Balanced accuracy and macro AUC are
     over the classes of which the subgroup has enough lesions; how many these are is told, since subgroups
-    differ in them.
+    differ in them. noun: what the photos of a group share.
     """
     groups = intervals.group_indices(predictions["group_id"])
     return [
         {"attribute": attribute, "value": value}
-        | _figures(labels[inside], probability[inside], decided[inside], _numbered(groups[inside]))
+        | _figures(labels[inside], probability[inside], decided[inside], _numbered(groups[inside]), noun)
         for attribute, value, inside in members(predictions)
     ]
 
@@ -68,16 +69,17 @@ def _figures(
     probability: NDArray[np.float64],
     decided: NDArray[np.int64],
     groups: NDArray[np.int64],
+    noun: str,
 ) -> dict[str, Any]:
     count = len(np.unique(groups))
     row: dict[str, Any] = {"photos": len(labels), "groups": count}
     if count < FEWEST_GROUPS:
-        return row | {"said": f"{count} lesion{' is' if count == 1 else 's are'} too few to say anything."}
+        return row | {"said": f"{count} {noun}{' is' if count == 1 else 's are'} too few to say anything."}
     classes = probability.shape[1]
     counted = _groups_of_classes(labels, groups, classes) >= FEWEST_OF_CLASS
     if counted.sum() < 2:
         return row | {
-            "said": f"Fewer than two classes have {FEWEST_OF_CLASS} lesions: nothing to tell apart."
+            "said": f"Fewer than two classes have {FEWEST_OF_CLASS} {noun}s: nothing to tell apart."
         }
     between = intervals.figures(labels, probability, decided, groups, counted)
     aucs = metrics.class_aucs(labels, probability)

@@ -33,6 +33,8 @@ from data_modelling.evaluation.calibration import fitted_temperature
 from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.evaluation.predictions import (
     CONTROLS,
+    MODES,
+    MORE,
     as_written,
     modes_in,
     prediction_table,
@@ -133,6 +135,8 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     table = development.table
     choices = choices_on(settings, table, predictions)
     parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
+    if development.more is not None:
+        parts = _with_more(parts, settings, development.more, work)
     if unknown:
         parts = _with_unknown_part(parts, unknown, settings, work)
     split_used = split_file(sources.splits, settings.split)
@@ -155,6 +159,9 @@ def judge_folds(
     development, left_out = development_part(settings, sources, photos)
     _refuse_no_class(settings, development)
     folds = [_fold_predictions(settings, development, fold, work) for fold in settings.figure_folds]
+    if development.more is not None:
+        for fold in settings.figure_folds:
+            _predict_more(settings, development, fold, work)
     return Folds(sources, development, as_written(pd.concat(folds)), left_out)
 
 
@@ -235,6 +242,27 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
     return read_predictions(path)
 
 
+def _predict_more(settings: Settings, development: Development, fold: int, work: Path) -> None:
+    """Write what the network that never saw the fold says of the other sets' photos of it."""
+    path = work / f"fold{fold}" / MORE
+    if path.exists():
+        return
+    table = development.learned_from()
+    inside = (table["part"] == str(fold)).to_numpy().copy()
+    inside[: len(development.table)] = False
+    network = fold_network(settings, development, fold, work)
+    held_out = examples(table, development.pixels, inside, settings.task)
+    logits = {
+        mode: predict_logits(network, held_out, with_details=mode == "both").astype(float) for mode in MODES
+    }
+    write_predictions(path, prediction_table(table[inside], logits, settings.task))
+
+
+def more_predictions(settings: Settings, work: Path) -> pd.DataFrame:
+    """Predictions of the other sets' photos, each by a network that never saw its fold."""
+    return pd.concat([read_predictions(work / f"fold{fold}" / MORE) for fold in settings.figure_folds])
+
+
 def fold_network(settings: Settings, development: Development, fold: int, work: Path) -> keras.Model:
     """The network that never saw the fold."""
     return fitted(
@@ -289,6 +317,20 @@ def _answers_without(
                 temporary, index=False, float_format="%.6f", lineterminator="\n"
             )
     return pd.read_csv(path)
+
+
+def _with_more(parts: Parts, settings: Settings, more: pd.DataFrame, work: Path) -> Parts:
+    """The parts with what was learned from other sets, and what was said of their photos by networks that saw others."""
+    write_predictions(work / MORE, more_predictions(settings, work))
+    counts = {
+        str(source): {"photos": len(rows), "counts": rows["diagnosis"].value_counts().to_dict()}
+        for source, rows in more.groupby("source")
+    }
+    return replace(
+        parts,
+        metadata=parts.metadata | {"more": counts},
+        files=parts.files | {f"predictions/{MORE}": work / MORE},
+    )
 
 
 def _with_unknown_part(parts: Parts, unknown: UnknownPart, settings: Settings, work: Path) -> Parts:

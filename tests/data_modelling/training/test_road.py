@@ -12,8 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modelling.datasets.generated import write_generated
-from data_modelling.datasets.split_files import write_splits
 from data_modelling.datasets.splits import read_split
 from data_modelling.datasets.table import encode_table
 from data_modelling.evaluation.controls import details_alone, others
@@ -24,7 +22,6 @@ from data_modelling.training import cache, road
 from data_modelling.training.checkpoint import load
 from tests.conftest import PROJECT, train_command
 from tests.data_modelling.evaluation.test_publish import PLOTS
-from tests.data_modelling.isic_sets import write_isic2020
 
 SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"
 PATIENCE = 120  # seconds that a test waits for a process before it gives up
@@ -283,35 +280,3 @@ def test_the_smoke_run_passes_on_jax(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     load_bundle(out)
-
-
-def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What each network is fitted on, taken from the call: own and other photos outside the fold, the rest nowhere."""
-    write_generated(tmp_path / "data", lesions=120, seed=5)
-    write_isic2020(tmp_path / "data")
-    (tmp_path / "splits").mkdir()
-    write_splits(tmp_path / "data", tmp_path / "splits")
-    settings = dataclasses.replace(
-        read_settings(SMOKE), generated_lesions=0, split="ham10000", more_photos=("isic2020",)
-    )
-    sources = road.Sources(tmp_path / "data", tmp_path / "splits")
-    development, _ = road.development_part(settings, sources, tmp_path)
-    fitted = []
-    monkeypatch.setattr(road, "fit", lambda _settings, *parts: fitted.append(parts[:2]))
-    road.fold_network(settings, development, 2, tmp_path)
-    (training, stopping), own = fitted[0], len(development.table)
-    learned = development.learned_from()
-    assert (learned["part"][training.rows] != "2").all()
-    assert stopping.rows.max() < own
-    ours = np.flatnonzero(development.table["part"] != "2")
-    assert sorted([*training.rows[training.rows < own], *stopping.rows]) == ours.tolist()
-    others_outside = np.flatnonzero(learned["part"] != "2")
-    np.testing.assert_array_equal(training.rows[training.rows >= own], others_outside[others_outside >= own])
-    # Each row's pixels are its own photo's: the same as those read from its file.
-    row = int(training.rows[-1])
-    edge = settings.network.edge
-    np.testing.assert_array_equal(
-        development.pixels[row], cache.stored.read_pixels(learned["path"][row], edge)
-    )

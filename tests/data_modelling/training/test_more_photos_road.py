@@ -1,0 +1,122 @@
+"""The road with photos of another set beside the data set's own: drawn lesions as HAM10000 and as ISIC 2020."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+
+from data_modelling import evaluate
+from data_modelling.datasets.generated import write_generated
+from data_modelling.datasets.split_files import write_splits
+from data_modelling.datasets.splits import read_split
+from data_modelling.evaluation.predictions import read_predictions
+from data_modelling.inference.details import Details, encode
+from data_modelling.inference.diagnoses import codes
+from data_modelling.settings import Settings, read_settings
+from data_modelling.training import cache, road
+from tests.conftest import PROJECT
+from tests.data_modelling.isic_sets import write_isic2020
+
+TASK = "ham10000"
+
+
+@pytest.fixture(scope="module")
+def settings() -> Settings:
+    smoke = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
+    return dataclasses.replace(
+        smoke,
+        split=TASK,
+        generated_lesions=0,
+        more_photos=("isic2020",),
+        training=dataclasses.replace(smoke.training, epochs=1),
+    )
+
+
+@pytest.fixture(scope="module")
+def sources(tmp_path_factory: pytest.TempPathFactory) -> road.Sources:
+    root = tmp_path_factory.mktemp("more")
+    write_generated(root / "data", lesions=200, seed=5)
+    write_isic2020(root / "data")
+    (root / "splits").mkdir()
+    write_splits(root / "data", root / "splits")
+    return road.Sources(root / "data", root / "splits")
+
+
+@pytest.fixture(scope="module")
+def bundle(settings: Settings, sources: road.Sources, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bundle") / "more"
+    road.train(settings, sources, out, resume=False)
+    return out
+
+
+def test_what_is_said_of_other_sets_photos_is_said_by_networks_that_saw_none_of_the_fold(
+    settings: Settings, sources: road.Sources, bundle: Path
+) -> None:
+    """more.csv has ISIC 2020's photos of fold 0 and no other, with the logits of the network that left the fold out."""
+    found = read_predictions(bundle / "predictions" / "more.csv").set_index("image_id")
+    parts = read_split(sources.splits / "isic2020.csv")
+    assert sorted(found.index) == sorted(parts.loc[parts["part"] == "0", "image_id"])
+    network = keras.saving.load_model(road.work_folder(bundle) / "fold0" / "network.keras", compile=False)
+    development, _ = road.development_part(settings, sources, road.work_folder(bundle))
+    row = int(np.flatnonzero(development.learned_from()["image_id"] == found.index[3])[0])
+    asked = {"photo": development.pixels[row][None].astype("float32"), "details": encode(Details())[None]}
+    columns = [f"photo_{code}" for code in codes(TASK)]
+    np.testing.assert_allclose(
+        found.iloc[3][columns].astype(float), np.asarray(network(asked)["logits"])[0], atol=1e-3
+    )
+
+
+def test_bundle_and_card_tell_what_else_was_learned_from(bundle: Path, sources: road.Sources) -> None:
+    metadata = json.loads((bundle / "metadata.json").read_text())
+    truth = pd.read_csv(next((sources.data_root / "ISIC_2020").glob("*GroundTruth.csv")))
+    assert metadata["more"]["ISIC_2020"]["photos"] == len(truth)
+    assert metadata["more"]["ISIC_2020"]["counts"]["MEL"] == truth["target"].sum()
+    assert metadata["data"]["sources"] == ["HAM10000"]
+    own = pd.read_csv(bundle / "predictions" / "out_of_fold.csv")
+    assert set(own["source"]) == {"HAM10000"}  # no figure and no choice is of the other set's photos
+    card = (bundle / "README.md").read_text()
+    assert f"Beside them {len(truth):,} photos of ISIC_2020: " in card
+    assert "Rotemberg et al. 2021" in card
+
+
+def test_elsewhere_those_photos_are_judged_out_of_fold(bundle: Path, sources: road.Sources) -> None:
+    places = ["--data-root", str(sources.data_root), "--splits", str(sources.splits)]
+    assert (
+        evaluate.main(["--bundle", str(bundle), *places, "--elsewhere"]) == 3
+    )  # the other sets are not there
+    elsewhere = pd.read_csv(bundle / "predictions" / "elsewhere.csv").set_index("image_id")
+    more = read_predictions(bundle / "predictions" / "more.csv").set_index("image_id")
+    assert set(elsewhere.index) <= set(more.index)
+    columns = [f"{mode}_{code}" for mode in ("photo", "both") for code in codes(TASK)]
+    np.testing.assert_allclose(elsewhere[columns], more.loc[elsewhere.index, columns], atol=0.006)
+    values = json.loads((bundle / "metrics.json").read_text())
+    assert values["elsewhere"]["ISIC_2020"]["learned_from"] is True
+    assert "Photos of ISIC_2020 trained the network too" in (bundle / "README.md").read_text()
+
+
+def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
+    settings: Settings, sources: road.Sources, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What each network is fitted on, taken from the call: own and other photos outside the fold, the rest nowhere."""
+    development, _ = road.development_part(settings, sources, tmp_path)
+    fitted = []
+    monkeypatch.setattr(road, "fit", lambda _settings, *parts: fitted.append(parts[:2]))
+    road.fold_network(settings, development, 2, tmp_path)
+    (training, stopping), own = fitted[0], len(development.table)
+    learned = development.learned_from()
+    assert (learned["part"][training.rows] != "2").all()
+    assert stopping.rows.max() < own
+    ours = np.flatnonzero(development.table["part"] != "2")
+    assert sorted([*training.rows[training.rows < own], *stopping.rows]) == ours.tolist()
+    others_outside = np.flatnonzero(learned["part"] != "2")
+    np.testing.assert_array_equal(training.rows[training.rows >= own], others_outside[others_outside >= own])
+    # Each row's pixels are its own photo's: the same as those read from its file.
+    row = int(training.rows[-1])
+    edge = settings.network.edge
+    np.testing.assert_array_equal(
+        development.pixels[row], cache.stored.read_pixels(learned["path"][row], edge)
+    )
