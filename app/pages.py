@@ -10,6 +10,7 @@ from flask import Blueprint, current_app, render_template, request
 
 from app.analysis import analyse, preview, slot
 from app.bundles import current_bundles
+from app.choice import choices
 from app.examples import EXAMPLES, Example
 from app.forms import Submission, read_submission, require_multipart
 from app.languages import say as _
@@ -82,6 +83,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         cost=cost(bundle.metrics, "cancer"),
         melanoma_cost=cost(bundle.metrics, "melanoma"),
         record=track_record(bundle, submission.details != Details(), given.decision),
+        model_folder=bundle.folder.name,
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
         example=example,
@@ -110,5 +112,6 @@ def _form_page(found: Problem | None = None, typed: Mapping[str, str] | None = N
         wrong={fault.field: fault.message for fault in faults},
         values=typed or {},
         examples=EXAMPLES.values(),
+        models=choices(),
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
     )

@@ -11,6 +11,7 @@ from flask import Blueprint, Response, current_app, jsonify, render_template, re
 
 from app.analysis import photo_as_url, slot, stop_if_gone
 from app.bundles import current_bundles
+from app.choice import choices
 from app.forms import VisitSubmission, read_visit, require_multipart
 from app.problems import Problem, from_input_error, too_large
 from app.record import VisitRecord, visit_record
@@ -119,6 +120,7 @@ def answer() -> str | tuple[str, int]:
         record=visit_record(predictor.bundle.metrics),
         regions=REGIONS,
         fewest=FEWEST,
+        model_folder=predictor.bundle.folder.name,
         date=predictor.bundle.metadata.get("date"),
     )
 
@@ -211,4 +213,5 @@ def _form_page(
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
         max_visit_mb=LARGEST_VISIT_MB,
         record=record,
+        models=choices(),
     )

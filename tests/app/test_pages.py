@@ -130,7 +130,7 @@ def test_sections_stand_in_the_order_that_the_reader_is_owed(client: FlaskClient
 
 def test_what_the_answer_is_based_on_names_the_model(client: FlaskClient):
     response, _ = submit(client, form())
-    assert "ham10000, version 1.0 of 2026-01-31, SHA-256 " in response.text
+    assert "ham10000</a>, version 1.0 of 2026-01-31, SHA-256 " in response.text
     assert "8,513 photos of 6,332 lesions from HAM10000" in response.text
 
 
