@@ -14,9 +14,10 @@ from tools.serving import Served, served
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The real server with a tiny bundle."""
+    """The real server with two tiny bundles."""
     folder = tmp_path_factory.mktemp("site")
-    make_tiny_bundle(folder / "models" / "ham10000")
+    for task in ("ham10000", "isic2020"):
+        make_tiny_bundle(folder / "models" / task, task=task)
     with served(folder / "log", {"BUNDLES": str(folder / "models")}) as running:
         yield running
 
