@@ -22,6 +22,7 @@ OF_CLASS = (
     "average_precision",
 )
 QUESTIONS = ("cancer", "melanoma")
+OUT_OF_FOLD = "out_of_fold"
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def parts(bundle: Bundle) -> list[Part]:
     for key, figures in bundle.metrics.items():
         if isinstance(figures, dict) and "photos" in figures and isinstance(figures.get("photo"), dict):
             tables = tuple(table for table in _tables(bundle, key, figures) if table.rows)
-            found.append(Part(key, part_name(key), _about(figures), figures, tables))
+            if tables:
+                found.append(Part(key, part_name(key), _about(key, figures), figures, tables))
     return found
 
 
@@ -99,14 +101,27 @@ def figure_name(key: str) -> str:
     return names.get(key, key.replace("_", " ").capitalize())
 
 
-def _about(figures: dict[str, Any]) -> str:
+def _about(key: str, figures: dict[str, Any]) -> str:
+    """What the photos are, and who judged them."""
     if "groups" not in figures:
         return ""
-    return _(
-        "%(photos)s photos of %(groups)s lesions.",
-        photos=counted(int(figures["photos"])),
-        groups=counted(int(figures["groups"])),
+    counts = {
+        "photos": counted(int(figures["photos"])),
+        "groups": counted(int(figures["groups"])),
+    }
+    by_patient = figures.get("grouped_by") == "patient"
+    if by_patient:
+        about = _("%(photos)s photos of %(groups)s patients.", **counts)
+        unseen = _("Each was judged by a network that had seen no photo of its patient.")
+    else:
+        about = _("%(photos)s photos of %(groups)s lesions.", **counts)
+        unseen = _("Each was judged by a network that had seen no photo of its lesion.")
+    if key != OUT_OF_FOLD:
+        return about
+    chosen = _(
+        "The thresholds were chosen on the same photos, so that figures that depend on them are a little too good."
     )
+    return f"{about} {unseen} {chosen}"
 
 
 def _tables(bundle: Bundle, key: str, figures: dict[str, Any]) -> Iterator[Table]:
@@ -257,7 +272,7 @@ def subgroups(key: str, figures: dict[str, Any]) -> Table:
     columns = (
         _("Subgroup"),
         _("Photos"),
-        _("Lesions"),
+        _("Patients") if figures.get("grouped_by") == "patient" else _("Lesions"),
         figure_name("balanced_accuracy"),
         figure_name("macro_auc"),
     )

@@ -7,11 +7,12 @@ from werkzeug.wrappers import Response as AnyResponse
 
 from app.assets import ASK_AGAIN, FOR_GOOD
 from app.bundles import current_bundles
-from app.figures import parts
+from app.figures import Part, parts
 from app.languages import say as _
 from app.plots import FOLDER, plots
 from app.problems import problem
 from app.record import cost, track_record, training_data
+from app.targets import melanoma, unknown
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)
@@ -56,6 +57,11 @@ def _bundle(name: str) -> Bundle:
     return bundle
 
 
+def _parts(bundle: Bundle) -> list[Part]:
+    of_task = (found for found in (melanoma(bundle), unknown(bundle)) if found)
+    return [*parts(bundle), *of_task]
+
+
 def _page(name: str | None) -> str:
     bundles = current_bundles()
     bundle = bundles.valid[name] if name else None
@@ -63,7 +69,7 @@ def _page(name: str | None) -> str:
         "model.html",
         name=name,
         bundle=bundle,
-        parts=parts(bundle) if bundle else [],
+        parts=_parts(bundle) if bundle else [],
         plots=plots(bundle) if bundle else [],
         tested=bundle and track_record(bundle, with_details=False),
         cost=bundle and cost(bundle.metrics, "cancer"),

@@ -72,7 +72,7 @@ def _confusion(bundle: Bundle) -> tuple[str, str, Table | None]:
         "The most common mistake: %(count)s photos of %(true)s were taken for %(decided)s.",
         right=counted(int(matrix.trace())),
         all=counted(int(matrix.sum())),
-        count=int(wrong.max()),
+        count=counted(int(wrong.max())),
         true=names[true],
         decided=names[decided],
     )
