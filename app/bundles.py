@@ -16,6 +16,7 @@ from app.settings import Settings
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.views import ONE
 
 MODEL = "model.onnx"
 RETRY_AFTER = 60  # seconds after which somebody may have put a bundle back
@@ -29,12 +30,13 @@ class Bundles:
     At most two predictors are kept: the default one, and the last other one that was asked for.
     """
 
-    def __init__(self, folder: Path, default: str) -> None:
+    def __init__(self, folder: Path, default: str, views: int = ONE) -> None:
         self.default = default
+        self._views = views
         self._folder = folder
         self._invalid: dict[str, str] = {}
         self._valid = {path.name: bundle for path in _subfolders(folder) if (bundle := self._checked(path))}
-        self._default_predictor = _opened(self._valid.get(default))
+        self._default_predictor = self._opened(self._valid.get(default))
         self._other: Predictor | None = None
         self._lock = Lock()
         if self._default_predictor is None:
@@ -83,8 +85,15 @@ class Bundles:
         with self._lock:
             if self._other is None or self._other.bundle.folder.name != name:
                 self._other = None  # lets go of the old one before the new one is read
-                self._other = self._require(_opened(_verified(self._folder / name)))
+                self._other = self._require(self._opened(_verified(self._folder / name)))
             return self._other
+
+    def _opened(self, bundle: Bundle | None) -> Predictor | None:
+        try:
+            return Predictor(bundle, self._views) if bundle else None
+        except BundleError as error:
+            log.warning("bundle %s cannot be used: %s", bundle and bundle.folder.name, error)
+            return None
 
     @staticmethod
     def _require(predictor: Predictor | None) -> Predictor:
@@ -111,17 +120,9 @@ def _verified(folder: Path) -> Bundle | None:
         return None
 
 
-def _opened(bundle: Bundle | None) -> Predictor | None:
-    try:
-        return Predictor(bundle) if bundle else None
-    except BundleError as error:
-        log.warning("bundle %s cannot be used: %s", bundle and bundle.folder.name, error)
-        return None
-
-
 def init_app(app: Flask, settings: Settings) -> None:
     """Check the bundles of the app and load its default one."""
-    app.extensions["bundles"] = Bundles(settings.bundles, settings.bundle)
+    app.extensions["bundles"] = Bundles(settings.bundles, settings.bundle, settings.views)
 
 
 def current_bundles() -> Bundles:

@@ -38,6 +38,7 @@ class Settings:
     trusted_hosts: tuple[str, ...] = ()  # host names that are answered, separated by commas; empty is any
     max_upload_mb: int = 20  # largest photo, in MB of 1024 x 1024 bytes
     metrics: bool = False  # whether /metrics shows counts of requests to this machine; "on" or "off"
+    views: int = 1  # positions in which the network sees each photo: 1, or 8, which cost eight times as much
     processes: int = 0  # that answer; 0 is one a core, at most 8 (Linux alone has more than one)
     score_log: str = (
         "off"  # csv file that each answer's day, probabilities and nearness are added to, or "off"
@@ -140,6 +141,15 @@ def _hosts(_name: str, text: str) -> tuple[str, ...]:
     return tuple(host for host in (part.strip() for part in text.split(",")) if host)
 
 
+def _one_of(*numbers: int) -> Callable[[str, str], object]:
+    def read(name: str, text: str) -> int:
+        if text not in map(str, numbers):
+            raise SettingError(f"{name} must be {' or '.join(map(str, numbers))}, not {text!r}.")
+        return int(text)
+
+    return read
+
+
 _READERS: dict[str, Callable[[str, str], object]] = {
     "host": _text,
     "port": _whole(0, 65535),
@@ -150,6 +160,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "trusted_hosts": _hosts,
     "max_upload_mb": _whole(1, 200),
     "metrics": _switch,
+    "views": _one_of(1, 8),
     "processes": _whole(0, MOST_PROCESSES),
     "score_log": _file,
 }

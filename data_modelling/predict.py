@@ -14,6 +14,7 @@ from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
 from data_modelling.inference.folder import LAYOUTS, PROJECT, photos_in, predict_folder, read_details
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.views import COUNTS, ONE
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -38,10 +39,17 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="K/N",
         help="only the Kth of N parts of the photos, in a row",
     )
+    parser.add_argument(
+        "--views",
+        type=int,
+        choices=COUNTS,
+        default=ONE,
+        help="positions in which the network sees each photo (default: %(default)s)",
+    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        predictor = Predictor(load_bundle(options.bundle))
+        predictor = Predictor(load_bundle(options.bundle), options.views)
         photos = photos_in(options.images)
         details = read_details(options.details) if options.details else {}
         if unknown := sorted(set(details) - set(photos.paths)):

@@ -166,7 +166,9 @@ def predict_folder(
 
 def _identity(predictor: Predictor, photos: Photos, details: dict[str, Details], layout: str) -> str:
     """A hash of all that the rows depend on."""
-    found = hashlib.sha256(json.dumps([predictor.bundle.sums, layout], sort_keys=True).encode())
+    found = hashlib.sha256(
+        json.dumps([predictor.bundle.sums, layout, predictor.views], sort_keys=True).encode()
+    )
     for stem, path in photos.paths.items():
         try:
             facts = path.stat()

@@ -20,6 +20,7 @@ from data_modelling.inference.rarity import Rarity
 from data_modelling.inference.runtime import onnxruntime
 from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
 from data_modelling.inference.unknown import NONE_OF_CLASSES, Unknown
+from data_modelling.inference.views import ONE, laid_back, positioned
 
 DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
@@ -89,11 +90,15 @@ class Answer:
 
 
 class Predictor:
-    """A bundle made ready to answer; safe to use from several threads."""
+    """A bundle made ready to answer; safe to use from several threads.
 
-    def __init__(self, bundle: Bundle) -> None:
+    views: in how many positions the network sees each photo, one of views.COUNTS; what it says is their mean. The
+    checks see the photo as it is.
+    """
+
+    def __init__(self, bundle: Bundle, views: int = ONE) -> None:
         """Raises BundleError when model.onnx cannot be run or does not fit its metadata."""
-        self.bundle = bundle
+        self.bundle, self.views = bundle, views
         self.edge = int(bundle.metadata["edge"])
         self.diagnoses = TASKS[bundle.task]
         self._temperature = float(bundle.metadata["temperature"])
@@ -186,8 +191,29 @@ class Predictor:
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        inputs = {"photo": photo[None].astype(np.float32), "details": encode(details)[None]}
-        return [np.asarray(output) for output in self._session.run(outputs, inputs)]
+        """The network's outputs for one photo; of several views the mean, but the embedding, which the checks know.
+
+        The head is linear, so that a map of the mean feature map explains the mean logits as exactly as one view's.
+        """
+        found = [self._run_view(outputs, photo, details, position) for position in range(self.views)]
+        if self.views == ONE:
+            return found[0]
+        means = [np.asarray(np.mean(each, axis=0), np.float32) for each in zip(*found, strict=True)]
+        if "embedding" in outputs:
+            place = outputs.index("embedding")
+            means[place] = found[0][place]
+        return means
+
+    def _run_view(
+        self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details, position: int
+    ) -> list[NDArray[np.float32]]:
+        seen = positioned(photo, position)[None].astype(np.float32)
+        found = self._session.run(outputs, {"photo": seen, "details": encode(details)[None]})
+        arrays = [np.asarray(output) for output in found]
+        if position and "feature_map" in outputs:
+            place = outputs.index("feature_map")
+            arrays[place] = laid_back(arrays[place][0], position)[None]
+        return arrays
 
     def _effect(
         self, photo: NDArray[np.uint8], details: Details, findings: Findings, answer: Answer

@@ -90,6 +90,8 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     press(browser, Keys.TAB, "50")
     press(browser, Keys.TAB, Keys.ARROW_DOWN)  # sex: round to "female"
     press(browser, Keys.TAB, "arm")
+    press(browser, Keys.TAB)  # which model: the first one
+    press(browser, Keys.TAB, Keys.TAB)  # how well each of the two works
     press(browser, Keys.TAB)
     with new_page(browser):
         press(browser, Keys.ENTER)
@@ -100,7 +102,7 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     assert focused(browser).get_attribute("id") != "map-MEL"
     press(browser, Keys.TAB, Keys.ARROW_LEFT)
     assert find(browser, "#strength").get_attribute("value") == "75"
-    press(browser, Keys.TAB)
+    press(browser, Keys.TAB, Keys.TAB)  # the model's page, and on
     assert focused(browser).text == "Print"
     press(browser, *[Keys.TAB] * 4)  # what is kept, which spot it is, keep it, and on
     assert focused(browser).text == "Analyse another photo"
