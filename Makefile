@@ -11,7 +11,7 @@ app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, 
 	@.venv/app/bin/python -m app
 
 test: lint ## install everything, check the code, run all tests but the slow ones
-	@$(ALL) -m pytest -m "not slow" --cov --cov-report=term:skip-covered
+	@$(ALL) -m pytest -m "not slow" -n 2 --dist loadfile --cov --cov-report=term:skip-covered
 
 test-all: lint ## run all tests, the slow ones too (on a second backend)
 	@$(ALL) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary=:all: -r tests/requirements-slow.lock

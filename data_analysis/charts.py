@@ -28,8 +28,8 @@ FLAGS = {d.code: d.flag for task in TASKS.values() for d in task} | {
 CANCERS = {code for code, flag in FLAGS.items() if flag == "cancer"}
 FLAG_COLOURS = {"cancer": ORANGE, "may_become_cancer": "#CC79A7", "benign": BLUE}
 FLAG_TITLES = {"cancer": "cancer class", "may_become_cancer": "may become cancer", "benign": "benign"}
-# ISIC 2020's classes are words, and stay as its csv has them.
-NAMES = {d.code: f"{d.name} ({d.code})" for task in TASKS.values() for d in task if d.code.isupper()} | {
+NAMES = {d.code: f"{d.name} ({d.code})" for task in TASKS.values() for d in task} | {
+    "malignant": "Melanoma (malignant)",  # as ISIC 2020's csv has it
     "AKIEC": "Actinic keratosis or\nintraepithelial carcinoma (AKIEC)",
 }
 HEAT = mpl.colormaps["Blues"]

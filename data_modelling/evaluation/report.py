@@ -36,11 +36,36 @@ def write_report(folder: Path) -> dict[str, Any]:
     Reads metadata.json, history.json, predictions/*.csv and openings.csv; neither photos nor the network.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
-    predictions = {
+    predictions = _predictions(folder)
+    values = _figures(folder, metadata, predictions)
+    with replaced_when_whole(folder / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
+    history = json.loads((folder / "history.json").read_text())
+    plots.draw_all(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
+    if "shortcuts" in values[OUT_OF_FOLD]:
+        with page(folder / "plots" / "shortcuts.png", 14, 4.2, colours=128) as figure:
+            draw_shortcuts(figure, values[OUT_OF_FOLD]["shortcuts"])
+    write_card(folder / "README.md", metadata, values)
+    write_sums(folder)
+    return values
+
+
+def all_figures(folder: Path) -> dict[str, Any]:
+    """The figures as `write_report` writes them into metrics.json; nothing is written."""
+    metadata = json.loads((folder / "metadata.json").read_text())
+    return _figures(folder, metadata, _predictions(folder))
+
+
+def _predictions(folder: Path) -> dict[str, pd.DataFrame]:
+    """By part, of those that the bundle has."""
+    return {
         part: read_predictions(path)
         for part in (OUT_OF_FOLD, LOCKED_TEST)
         if (path := folder / "predictions" / f"{part}.csv").exists()
     }
+
+
+def _figures(folder: Path, metadata: dict[str, Any], predictions: dict[str, pd.DataFrame]) -> dict[str, Any]:
     found = {part: figures(rows, metadata) for part, rows in predictions.items()}
     shortcuts = folder / "predictions" / SHORTCUTS
     if shortcuts.exists():
@@ -56,17 +81,7 @@ def write_report(folder: Path) -> dict[str, Any]:
     if melanoma.has_two_classes(metadata):
         nine_class = folder / "predictions" / melanoma.FILE
         values[melanoma.KEY] = melanoma.melanoma_figures(predictions[OUT_OF_FOLD], metadata, nine_class)
-    values |= _of_what_was_measured(folder, metadata) | origin_figures(metadata["data"]["sources"])
-    with replaced_when_whole(folder / "metrics.json") as temporary:
-        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
-    history = json.loads((folder / "history.json").read_text())
-    plots.draw_all(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
-    if shortcuts.exists():
-        with page(folder / "plots" / "shortcuts.png", 14, 4.2, colours=128) as figure:
-            draw_shortcuts(figure, found[OUT_OF_FOLD]["shortcuts"])
-    write_card(folder / "README.md", metadata, values)
-    write_sums(folder)
-    return values
+    return values | _of_what_was_measured(folder, metadata) | origin_figures(metadata["data"]["sources"])
 
 
 def _of_what_was_measured(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:

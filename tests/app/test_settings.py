@@ -22,6 +22,7 @@ def test_every_setting_is_read():
         "MAX_UPLOAD_MB": "5",
         "METRICS": "on",
         "PROCESSES": "3",
+        "VIEWS": "8",
         "SCORE_LOG": "/tmp/scores.csv",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
@@ -36,6 +37,7 @@ def test_every_setting_is_read():
         max_upload_mb=5,
         metrics=True,
         processes=3,
+        views=8,
         score_log="/tmp/scores.csv",
     )
 
