@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from app.figures import QUESTIONS, Cell, Table, Value, bounds_of, figure_name
+from app.figures import OUT_OF_FOLD, QUESTIONS, Cell, Table, Value, bounds_of, figure_name
 from app.languages import decimal
 from app.languages import say as _
 from app.out_of_fold import scores_of, share
@@ -17,7 +17,6 @@ from data_modelling.inference.diagnoses import TASKS
 
 Words = tuple[str, str, Table | None]
 
-OUT_OF_FOLD = "out_of_fold"
 ANSWERED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)  # shares of the photos at which the table of doubt has a row
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from app.figures import Cell, Table, confusion, subgroup_name, subgroups
+from app.figures import OUT_OF_FOLD, Cell, Table, confusion, subgroup_name, subgroups
 from app.languages import counted, decimal
 from app.languages import say as _
 from app.other_plots import OTHERS
@@ -23,7 +23,6 @@ from data_modelling.inference.diagnoses import codes
 FOLDER = "plots/"
 BINS = 15  # of equal width, as in metrics.json's calibration error
 SPECIFICITIES = (0.5, 0.6, 0.7, 0.8, 0.9, 0.95)  # at which the table of the ROC curves has a row
-OUT_OF_FOLD = "out_of_fold"  # what the plots are of
 
 Words = Callable[[Bundle], tuple[str, str, Table | None]]
 

@@ -14,6 +14,7 @@ from data_modelling.evaluation import intervals
 from data_modelling.evaluation.calibration import best_decision_prior, best_temperature
 from data_modelling.evaluation.contest import difference_columns, figure_columns
 from data_modelling.evaluation.intervals import Judged
+from data_modelling.evaluation.questions import auc, has_both
 from data_modelling.evaluation.rounding import rounded
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.diagnoses import codes
@@ -99,19 +100,12 @@ def _on_other(answers: pd.DataFrame, scores: Floats, source: str, question: str,
     probability = probabilities(scores, 1.0)
     column = cancer_columns(task) if question == "cancer" else [melanoma_column(task)]
     positive = _positive(answers["diagnosis"], question, task)
-    if not positive.any() or positive.all():
+    if not has_both(positive):
         return Judged({}, {})
     score = probability[:, column].sum(axis=1)
-    both = np.stack([1 - score, score], axis=1)
-    groups = intervals.group_indices(answers["group_id"])
-    strata = (np.bincount(groups, positive) > 0)[groups].astype(np.int64)
-
-    def aucs(weights: intervals.Weights) -> Floats:
-        return np.asarray(intervals.weighted_aucs(positive.astype(np.int64), both, weights)[:, 1])
-
-    name = f"{source}_{question}_auc"
-    drawn = np.concatenate([aucs(weights) for weights in intervals.resamples(groups, strata)])
-    return Judged({name: aucs(np.ones((1, len(score)), np.float32))[0]}, {name: drawn})
+    name, groups = f"{source}_{question}_auc", intervals.group_indices(answers["group_id"])
+    drawn = intervals.drawn_aucs(score, positive, groups)
+    return Judged({name: np.asarray(auc(score, positive))}, {name: drawn})
 
 
 def _positive(diagnoses: pd.Series, question: str, task: str) -> NDArray[np.bool_]:

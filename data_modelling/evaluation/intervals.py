@@ -169,10 +169,13 @@ def auc_interval(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> 
     """95 % interval of the AUC of one question; score, positive: (N,). Groups are drawn by whether any of
     their photos is positive, since a patient may have lesions of both kinds.
     """
+    return interval(drawn_aucs(score, positive, groups))
+
+
+def drawn_aucs(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> Floats:
+    """The AUC of one question in each resample, (resamples,), drawn as for `auc_interval`."""
     strata = _has_any(positive, groups)
-    return interval(
-        np.concatenate([_weighted_auc(positive, score, weights) for weights in resamples(groups, strata)])
-    )
+    return np.concatenate([_weighted_auc(positive, score, weights) for weights in resamples(groups, strata)])
 
 
 def share_interval(
