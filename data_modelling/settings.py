@@ -49,6 +49,11 @@ class NetworkSettings:
     details_units: int = 32  # hidden units of the details branch
 
 
+def at_half_the_edge(network: NetworkSettings) -> NetworkSettings:
+    """The same network for photos of half the edge."""
+    return dataclasses.replace(network, edge=network.edge // 2)
+
+
 @dataclass(frozen=True)
 class AugmentationSettings:
     """Ranges of the random changes; 0 or 1 leaves a thing as it is."""
@@ -74,6 +79,7 @@ class TrainingSettings:
     """How the weights are found."""
 
     epochs: int = 60  # length of the schedule
+    coarse_share: float = 0.0  # first share of the epochs, in which photos are seen at half the edge
     batch: int = 64  # photos a step
     learning_rate: float = 2e-3  # AdamW's peak, after the warm-up
     warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
@@ -164,7 +170,8 @@ class Settings:
             raise InputError(f"folds must be {' or '.join(map(str, MORE_FOLDS))}, not {self.folds}.")
         if not self.figure_folds or not set(self.figure_folds) <= set(range(self.folds)):
             raise InputError(f"figure_folds must name at least one of the folds 0 to {self.folds - 1}.")
-        self._check_network()
+        self._check_network(self.network)
+        self._check_coarse()
 
     def _check_classes(self) -> None:
         has_unknown = learned(self.task) != codes(self.task)
@@ -176,8 +183,19 @@ class Settings:
         if not 0 < self.unknown_share < 1:
             raise InputError("unknown_share must be a share above 0 and below 1.")
 
-    def _check_network(self) -> None:
-        network = self.network
+    def _check_coarse(self) -> None:
+        share = self.training.coarse_share
+        if not 0 <= share < 1:
+            raise InputError(
+                "training.coarse_share must be a share from 0, and below 1: the last epochs see all."
+            )
+        if share:
+            try:
+                self._check_network(at_half_the_edge(self.network))
+            except InputError as error:
+                raise InputError(f"training.coarse_share: at half the edge, {error}") from error
+
+    def _check_network(self, network: NetworkSettings) -> None:
         if not 1 <= network.edge <= LARGEST_EDGE:
             raise InputError(f"network.edge must be from 1 to {LARGEST_EDGE} pixels.")
         if network.name not in NETWORKS:
@@ -187,12 +205,11 @@ class Settings:
                 f"network.weights: there are no ImageNet weights of {network.name}; name a file."
             )
         if network.name == CNN:
-            self._check_cnn()
+            self._check_cnn(network)
         elif network.edge < SMALLEST_EDGE:
             raise InputError(f"network.edge must be at least {SMALLEST_EDGE} for {network.name}.")
 
-    def _check_cnn(self) -> None:
-        network = self.network
+    def _check_cnn(self, network: NetworkSettings) -> None:
         if network.block not in BLOCKS:
             raise InputError(f"network.block must be one of {', '.join(BLOCKS)}, not {network.block!r}.")
         if network.kernel % 2 == 0 or network.kernel < 1:

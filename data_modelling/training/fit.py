@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.networks import backbones
 from data_modelling.networks.fusion import build_network
-from data_modelling.settings import Settings, TrainingSettings
+from data_modelling.settings import Settings, TrainingSettings, at_half_the_edge
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
 from data_modelling.training.checkpoint import Progress
@@ -58,32 +59,20 @@ class Run:
         self.loss = (
             any_of_or_cross_entropy if several else keras.losses.CategoricalCrossentropy(from_logits=True)
         )
-        network = network or untrained(settings)
-        shift, share = prior_shift(self.shown, self.actual), settings.training.distillation
-        self.network = Augmented(
-            network,
-            self.adjustment(),
-            Teaching(teachers, shift, share) if teachers else None,
-            self._outlining(network),
-        )
-        self.share_of_labels = 1 - share if teachers else 1.0
-        self.averaged = build_network(settings)
-        self.averaged.set_weights(network.get_weights())
-        self.optimizer = optimizer_of(settings.training, self.steps)
-        self.optimizer.build(self.network.trainable_variables)  # all of them, before any is frozen
-        self._freeze(settings.training.frozen_epochs > 0)
+        self.teachers, self.progress = teachers, Progress()
+        self._make(self._is_coarse(0), network or untrained(settings))
         self.best_weights = self.averaged.get_weights()
-        self.progress = Progress()
 
     def train_epoch(self, bar: tqdm) -> float:
         """One pass; the mean of the batches' losses."""
         epoch = len(self.progress.history)
+        self._look(self._is_coarse(epoch))
         frozen = epoch < self.settings.training.frozen_epochs
         if frozen == self.network.network.get_layer(backbones.BRANCH).trainable:
             self._freeze(frozen)
         _seed_dropout(self.network.network, self.settings.seed, epoch)
         losses = []
-        batches = training_batches(self.training, self.settings, epoch)
+        batches = training_batches(replace(self.training, coarse=self.coarse), self.settings, epoch)
         for step, (batch, target, weights) in enumerate(batches):
             losses.append(self.train_batch(batch, target, weights, epoch * self.steps + step))
             bar.update()
@@ -98,8 +87,12 @@ class Run:
         return loss
 
     def judge_epoch(self, loss: float) -> None:
-        """Add the epoch to the history and keep the averaged weights if they are the best so far."""
-        logits = predict_logits(self.averaged, self.stopping, with_details=False)
+        """Add the epoch to the history and keep the averaged weights if they are the best so far.
+
+        An epoch that saw coarse photos is judged on such, and is never better than one that saw all.
+        """
+        stopping = replace(self.stopping, coarse=self.coarse)
+        logits = predict_logits(self.averaged, stopping, with_details=False)
         probability = softmax(logits + self.prior_shift(), axis=1)
         auc = macro_auc(self.stopping.labels[self.judged], probability[self.judged])
         history = self.progress.history
@@ -107,7 +100,11 @@ class Run:
         recent = [row["stopping_macro_auc"] for row in history[-SMOOTHED:]]
         history[-1]["smoothed_macro_auc"] = float(np.mean(recent))
         best = self.progress.best
-        if best < 0 or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]:
+        if (
+            best < 0
+            or self._is_coarse(best) > self.coarse
+            or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]
+        ):
             self.progress.best = len(history) - 1
             self.best_weights = self.averaged.get_weights()
 
@@ -123,7 +120,7 @@ class Run:
     def is_over(self) -> bool:
         """The schedule has ended, or nothing got better for long enough."""
         done, training = len(self.progress.history), self.settings.training
-        stale = done - 1 - self.progress.best >= training.patience
+        stale = done - 1 - self.progress.best >= training.patience and not self.coarse
         return done >= training.epochs or (stale and done >= training.least_share * training.epochs)
 
     def finished(self) -> keras.Model:
@@ -134,25 +131,61 @@ class Run:
         return self.averaged
 
     def save(self, path: Path) -> None:
-        checkpoint.save(
-            path,
-            self.progress,
-            {
-                "network": self.network.network.variables,
-                "outline": self._outline_variables(),
-                "averaged": self.averaged.variables,
-                "optimizer": self.optimizer.variables,
-                "best": self.best_weights,
-            },
-        )
+        checkpoint.save(path, self.progress, self._state() | {"best": self.best_weights})
 
     def restore(self, path: Path) -> None:
         self.progress, groups = checkpoint.load(path)
-        checkpoint.assign(self.network.network.variables, groups["network"])
-        checkpoint.assign(self._outline_variables(), groups.get("outline", []))
-        checkpoint.assign(self.averaged.variables, groups["averaged"])
-        checkpoint.assign(self.optimizer.variables, groups["optimizer"])
+        self._look(self._is_coarse(len(self.progress.history) - 1))
+        self._take(groups)
         self.best_weights = groups["best"]
+
+    def _is_coarse(self, epoch: int) -> bool:
+        training = self.settings.training
+        return epoch < round(training.coarse_share * training.epochs)
+
+    def _make(self, coarse: bool, network: keras.Model | None = None) -> None:
+        """Network, average and optimiser for photos of the edge or of half of it; their state is a new run's.
+
+        network: made for the whole edge, whose weights are the first.
+        """
+        self.coarse, settings = coarse, self.settings
+        if coarse:
+            settings = replace(settings, network=at_half_the_edge(settings.network))
+        own = network if network is not None and not coarse else untrained(settings)
+        self.averaged = build_network(settings)
+        if network is not None:
+            own.set_weights(network.get_weights())
+            self.averaged.set_weights(network.get_weights())
+        self.network = Augmented(own, self.adjustment(), self._teaching(), self._outlining(own))
+        self.optimizer = optimizer_of(settings.training, self.steps)
+        self.optimizer.build(self.network.trainable_variables)  # all of them, before any is frozen
+        self._freeze(settings.training.frozen_epochs > len(self.progress.history))
+
+    def _look(self, coarse: bool) -> None:
+        """Go on with photos of the edge, or of half of it."""
+        if coarse != self.coarse:
+            groups = {name: [np.asarray(value) for value in values] for name, values in self._state().items()}
+            self._make(coarse)
+            self._take(groups)
+
+    def _state(self) -> dict[str, Sequence[Any]]:
+        return {
+            "network": self.network.network.variables,
+            "outline": self._outline_variables(),
+            "averaged": self.averaged.variables,
+            "optimizer": self.optimizer.variables,
+        }
+
+    def _take(self, groups: dict[str, list[np.ndarray]]) -> None:
+        for name, variables in self._state().items():
+            checkpoint.assign(variables, groups.get(name, []))
+
+    def _teaching(self) -> Teaching | None:
+        """None where photos are coarse: the teachers never saw such."""
+        if not self.teachers or self.coarse:
+            return None
+        shift = prior_shift(self.shown, self.actual)
+        return Teaching(self.teachers, shift, self.settings.training.distillation)
 
     def _outlining(self, network: keras.Model) -> OutlineTask | None:
         share = self.settings.training.outlines
@@ -167,7 +200,9 @@ class Run:
     def _freeze(self, frozen: bool) -> None:
         """Keep the image branch as it is, its batch statistics too, or train it with the rest."""
         self.network.network.get_layer(backbones.BRANCH).trainable = not frozen
-        self.network.compile(optimizer=self.optimizer, loss=self.loss, loss_weights=[self.share_of_labels])
+        taught = self.network.teaching is not None
+        share = 1 - self.settings.training.distillation if taught else 1.0
+        self.network.compile(optimizer=self.optimizer, loss=self.loss, loss_weights=[share])
 
     def _average(self, step: int, since: int) -> None:
         """Move the averaged weights, batch statistics included, towards the network's; `since`: steps from the last."""

@@ -28,7 +28,7 @@ class Examples:
 
     pixels: (all photos, edge, edge, 3) uint8, memory-mapped; rows: (N,) which of them; labels: (N,) class
     indices (see datasets.table.class_indices); details: (N, WIDTH) float32. outlines: (all photos, edge, edge), see
-    training.outlines; None where they are no target.
+    training.outlines; None where they are no target. coarse: whether photos are seen at half the edge.
     """
 
     pixels: NDArray[np.uint8]
@@ -36,9 +36,29 @@ class Examples:
     labels: NDArray[np.int64]
     details: NDArray[np.float32]
     outlines: NDArray[np.uint8] | None = None
+    coarse: bool = False
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def photos(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        """The pixels (n, edge, edge, 3) of some of the N photos, as they are seen."""
+        return self._seen(self.pixels[self.rows[chosen]])
+
+    def lesions(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The outlines (n, edge, edge, 1) of some of the N photos, as they are seen; only where there are any."""
+        assert self.outlines is not None
+        return self._seen(self.outlines[self.rows[chosen]][..., None])
+
+    def _seen(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        return halved(pixels) if self.coarse else pixels
+
+
+def halved(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """(N, H, W, C) to (N, H/2, W/2, C): the rounded means of squares of four."""
+    wide = pixels.astype(np.uint16)
+    rows = wide[:, ::2] + wide[:, 1::2]
+    return ((rows[:, :, ::2] + rows[:, :, 1::2] + 2) // 4).astype(np.uint8)
 
 
 def examples(
@@ -78,16 +98,17 @@ def _changed(
     settings: Settings,
 ) -> Batch:
     """A batch of the chosen rows, its changes drawn. answers, weights: by label."""
-    changes, edge, labels = settings.augmentation, settings.network.edge, part.labels[chosen]
+    changes, labels, photos = settings.augmentation, part.labels[chosen], part.photos(chosen)
+    edge = photos.shape[1]
     batch = {
-        "photo": part.pixels[part.rows[chosen]],
+        "photo": photos,
         "details": draws.drop_details(rng, part.details[chosen], changes),
         "warp": draws.draw_warps(rng, len(chosen), edge, changes),
         "colour": draws.draw_colours(rng, len(chosen), changes),
     }
     target, weight = answers[labels], weights[labels]
     if part.outlines is not None:
-        batch["outline"] = part.outlines[part.rows[chosen]][..., None]
+        batch["outline"] = part.lesions(chosen)
     if changes.recompress:
         batch["photo"] = recompress(rng, batch["photo"], changes)
     if changes.mixup or changes.cutmix:
@@ -121,7 +142,7 @@ def predict_output(
     unknown = encode(Details())
     found = []
     for start in range(0, len(part), batch):
-        photo = part.pixels[part.rows[start : start + batch]].astype(np.float32)
+        photo = part.photos(slice(start, start + batch)).astype(np.float32)
         known = part.details[start : start + batch]
         encoded = known if with_details else np.tile(unknown, (len(known), 1))
         # Batch by batch, not `predict`: the photos are read from disk as they are needed.

@@ -95,6 +95,48 @@ def test_a_run_that_is_saved_and_restored_goes_on_as_the_unbroken_one(
         np.testing.assert_allclose(one, other, atol=1e-6)
 
 
+def test_photos_are_first_seen_at_half_the_edge_and_what_was_learned_goes_on(
+    settings: Settings, part: Examples
+) -> None:
+    coarse = with_training(settings, epochs=4, coarse_share=0.5, patience=1, least_share=0.1)
+    run = Run(coarse, part, part)
+    before = [np.array(run.network.network.get_layer("head").kernel)]
+    shapes = []
+    with tqdm(disable=True) as bar:
+        while not run.is_over():
+            run.judge_epoch(run.train_epoch(bar))
+            shapes.append(run.network.network.input["photo"].shape[1])
+            before.append(np.array(run.network.network.get_layer("head").kernel))
+            if len(shapes) == 2:
+                # However good the coarse epochs were, one that saw all photos is the better one.
+                run.progress.history[1]["smoothed_macro_auc"] = 2.0
+                steps = int(run.optimizer.iterations)
+    assert shapes[:3] == [16, 16, 32]
+    assert run.progress.best >= 2
+    assert int(run.optimizer.iterations) == len(shapes) * run.steps > steps == 2 * run.steps
+    # A step of AdamW moves a weight by about the learning rate: a network begun anew would be far away.
+    moved = [np.abs(one - other).max() for one, other in itertools.pairwise(before)]
+    assert moved[2] < 2 * run.steps * settings.training.learning_rate
+    assert run.finished().input["photo"].shape == (None, 32, 32, 3)
+
+
+def test_a_run_is_restored_on_either_side_of_the_change_of_edge(
+    settings: Settings, part: Examples, tmp_path: Path
+) -> None:
+    coarse = with_training(settings, epochs=4, coarse_share=0.5)
+    with tqdm(disable=True) as bar:
+        unbroken = Run(coarse, part, part)
+        for done in range(4):
+            unbroken.judge_epoch(unbroken.train_epoch(bar))
+            unbroken.save(tmp_path / f"{done + 1}.npz")
+        for done in (2, 3):
+            resumed = Run(coarse, part, part)
+            resumed.restore(tmp_path / f"{done}.npz")
+            while len(resumed.progress.history) < 4:
+                resumed.judge_epoch(resumed.train_epoch(bar))
+            assert resumed.progress.history == unbroken.progress.history
+
+
 def test_processor_time_is_summed_over_interruptions(
     settings: Settings, part: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

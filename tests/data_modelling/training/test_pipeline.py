@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from data_modelling.settings import Settings, read_settings
 from data_modelling.training.pipeline import (
     Examples,
     examples,
+    halved,
     steps_an_epoch,
     training_batches,
 )
@@ -47,6 +49,26 @@ def test_batches_hold_the_parts_own_photos_with_their_labels(part: Examples, set
         rows = np.array([place[photo.tobytes()] for photo in batch["photo"]])
         assert rows.min() >= 10
         np.testing.assert_array_equal(target.argmax(axis=1), part.labels[rows - 10])
+
+
+def test_halved_by_hand() -> None:
+    square = np.array([[0, 1, 10, 10], [1, 0, 10, 11], [255, 255, 7, 0], [255, 254, 0, 0]], np.uint8)
+    # Means: .5, 10.25, 254.75, 1.75.
+    np.testing.assert_array_equal(halved(square[None, ..., None])[0, ..., 0], [[1, 10], [255, 2]])
+
+
+def test_coarse_batches_are_of_the_same_photos(part: Examples, settings: Settings) -> None:
+    fine, coarse = (
+        next(training_batches(replace(part, coarse=coarse), settings, 0))[0] for coarse in (False, True)
+    )
+    np.testing.assert_array_equal(coarse["photo"], halved(fine["photo"]))
+    # The warps are the same too; what they shift by, in pixels, is half as much.
+    centre = np.array([15.5, 15.5, 1])
+    mapped = [
+        (np.stack([warp[:, :3], warp[:, 3:6]], 1) @ at)
+        for warp, at in ((fine["warp"], centre), (coarse["warp"], centre * [0.5, 0.5, 1] - [0.25, 0.25, 0]))
+    ]
+    np.testing.assert_allclose(mapped[1], mapped[0] / 2 - 0.25, atol=1e-4)
 
 
 def test_smoothed_targets_by_hand(part: Examples, settings: Settings) -> None:
