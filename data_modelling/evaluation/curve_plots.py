@@ -62,7 +62,7 @@ def draw_precision_recall(
     for axes, title in ((left, "Dotted: flagging everyone"), (right, "Each class against the rest")):
         axes.set(title=title, xlabel="Sensitivity (recall)", ylabel="Right among flagged (precision)")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
-        _legend(axes, loc="lower left")
+        _legend(axes, loc="best")
 
 
 def draw_decision_curve(
@@ -109,7 +109,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
     axes.plot(SHARES[-1], balanced[-1], "s", color=ORANGE, clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, None), xlabel="Share of photos answered, most certain first")
     axes.set(ylabel="Share decided wrong", title="Errors when the uncertain photos are not answered")
-    _legend(axes, loc="upper left")
+    _legend(axes, loc="best")
 
 
 def _asked(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Truth]]:

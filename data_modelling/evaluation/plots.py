@@ -148,11 +148,15 @@ def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float
     styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
     for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):
         epochs = range(1, len(rows) + 1)
-        label = "served model" if name == "served" else f"without {name.replace('fold', 'fold ')}"
+        label = (
+            "served model"
+            if name == "served"
+            else f"without {name.replace('fold', 'fold ').replace('_', ' ')}"
+        )
         left.plot(epochs, [row["loss"] for row in rows], line, color=colour, label=label)
         right.plot(epochs, [row["stopping_macro_auc"] for row in rows], line, color=colour, label=label)
         best = int(np.argmax([row["smoothed_macro_auc"] for row in rows]))
         right.plot(best + 1, rows[best]["stopping_macro_auc"], "o", color=colour)
     left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy of what an epoch shows")
     right.set(title="Averaged weights on stopping photos", xlabel="Epoch", ylabel="Macro AUC, photo alone")
-    right.legend(frameon=False, title="dot: the weights kept")
+    right.legend(frameon=False, title="dot: the weights kept", loc="upper left", bbox_to_anchor=(1, 1))

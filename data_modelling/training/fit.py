@@ -60,7 +60,10 @@ class Run:
             any_of_or_cross_entropy if several else keras.losses.CategoricalCrossentropy(from_logits=True)
         )
         self.teachers, self.progress = teachers, Progress()
-        self._make(self._is_coarse(0), network or untrained(settings))
+        network = network or untrained(settings)
+        self.averaged = build_network(settings)  # asked for whole photos always
+        self.averaged.set_weights(network.get_weights())
+        self._make(self._is_coarse(0), network)
         self.best_weights = self.averaged.get_weights()
 
     def train_epoch(self, bar: tqdm) -> float:
@@ -87,12 +90,8 @@ class Run:
         return loss
 
     def judge_epoch(self, loss: float) -> None:
-        """Add the epoch to the history and keep the averaged weights if they are the best so far.
-
-        An epoch that saw coarse photos is judged on such, and is never better than one that saw all.
-        """
-        stopping = replace(self.stopping, coarse=self.coarse)
-        logits = predict_logits(self.averaged, stopping, with_details=False)
+        """Add the epoch to the history and keep the averaged weights if they are the best so far."""
+        logits = predict_logits(self.averaged, self.stopping, with_details=False)
         probability = softmax(logits + self.prior_shift(), axis=1)
         auc = macro_auc(self.stopping.labels[self.judged], probability[self.judged])
         history = self.progress.history
@@ -100,11 +99,7 @@ class Run:
         recent = [row["stopping_macro_auc"] for row in history[-SMOOTHED:]]
         history[-1]["smoothed_macro_auc"] = float(np.mean(recent))
         best = self.progress.best
-        if (
-            best < 0
-            or self._is_coarse(best) > self.coarse
-            or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]
-        ):
+        if best < 0 or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]:
             self.progress.best = len(history) - 1
             self.best_weights = self.averaged.get_weights()
 
@@ -143,20 +138,14 @@ class Run:
         training = self.settings.training
         return epoch < round(training.coarse_share * training.epochs)
 
-    def _make(self, coarse: bool, network: keras.Model | None = None) -> None:
-        """Network, average and optimiser for photos of the edge or of half of it; their state is a new run's.
-
-        network: made for the whole edge, whose weights are the first.
-        """
+    def _make(self, coarse: bool, network: keras.Model) -> None:
+        """Network and optimiser, as at a run's beginning; `network`, or one with its weights for half the edge."""
         self.coarse, settings = coarse, self.settings
         if coarse:
-            settings = replace(settings, network=at_half_the_edge(settings.network))
-        own = network if network is not None and not coarse else untrained(settings)
-        self.averaged = build_network(settings)
-        if network is not None:
-            own.set_weights(network.get_weights())
-            self.averaged.set_weights(network.get_weights())
-        self.network = Augmented(own, self.adjustment(), self._teaching(), self._outlining(own))
+            small = untrained(replace(settings, network=at_half_the_edge(settings.network)))
+            small.set_weights(network.get_weights())
+            network = small
+        self.network = Augmented(network, self.adjustment(), self._teaching(), self._outlining(network))
         self.optimizer = optimizer_of(settings.training, self.steps)
         self.optimizer.build(self.network.trainable_variables)  # all of them, before any is frozen
         self._freeze(settings.training.frozen_epochs > len(self.progress.history))
@@ -165,7 +154,7 @@ class Run:
         """Go on with photos of the edge, or of half of it."""
         if coarse != self.coarse:
             groups = {name: [np.asarray(value) for value in values] for name, values in self._state().items()}
-            self._make(coarse)
+            self._make(coarse, untrained(self.settings))
             self._take(groups)
 
     def _state(self) -> dict[str, Sequence[Any]]:

@@ -98,7 +98,7 @@ def test_a_run_that_is_saved_and_restored_goes_on_as_the_unbroken_one(
 def test_photos_are_first_seen_at_half_the_edge_and_what_was_learned_goes_on(
     settings: Settings, part: Examples
 ) -> None:
-    coarse = with_training(settings, epochs=4, coarse_share=0.5, patience=1, least_share=0.1)
+    coarse = with_training(settings, epochs=4, coarse_share=0.5, patience=0, least_share=0.1)
     run = Run(coarse, part, part)
     before = [np.array(run.network.network.get_layer("head").kernel)]
     shapes = []
@@ -108,11 +108,9 @@ def test_photos_are_first_seen_at_half_the_edge_and_what_was_learned_goes_on(
             shapes.append(run.network.network.input["photo"].shape[1])
             before.append(np.array(run.network.network.get_layer("head").kernel))
             if len(shapes) == 2:
-                # However good the coarse epochs were, one that saw all photos is the better one.
-                run.progress.history[1]["smoothed_macro_auc"] = 2.0
                 steps = int(run.optimizer.iterations)
+    # Patience for nothing, and yet the training does not end before it has seen whole photos.
     assert shapes[:3] == [16, 16, 32]
-    assert run.progress.best >= 2
     assert int(run.optimizer.iterations) == len(shapes) * run.steps > steps == 2 * run.steps
     # A step of AdamW moves a weight by about the learning rate: a network begun anew would be far away.
     moved = [np.abs(one - other).max() for one, other in itertools.pairwise(before)]
