@@ -99,7 +99,10 @@ class TrainingSettings:
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
     pretraining_epochs: int = 0  # in which the image branch learns without labels; see training.pretraining
     outlines: float = 0.0  # weight of telling where the lesion is, beside what it is; see training.outlines
-    teachers: tuple[str, ...] = ()  # work folders of finished runs whose networks teach this one's
+    teachers: tuple[str, ...] = ()  # work folders of finished runs whose networks teach the last generation
+    generations: int = (
+        1  # networks trained one after another, each taught by the one before; the last is the result
+    )
     distillation: float = 0.5  # share of the loss that is learned from the teachers, if there are any
     frozen_epochs: int = 0  # first epochs in which the image branch stays as it is
     fine_tuning: float = 0.1  # factor of the learning rate after the frozen epochs, if there are any
@@ -172,6 +175,8 @@ class Settings:
             raise InputError(f"figure_folds must name at least one of the folds 0 to {self.folds - 1}.")
         self._check_network(self.network)
         self._check_coarse()
+        if self.training.generations < 1:
+            raise InputError("training.generations must be at least 1.")
 
     def _check_classes(self) -> None:
         has_unknown = learned(self.task) != codes(self.task)

@@ -62,7 +62,8 @@ def _cost(settings: Settings, work: Path) -> Cost:
 
 
 def training_cost(settings: Settings, work: Path) -> tuple[float, float]:
-    """Epochs, and minutes of processor time, of the mean of a run's fold networks."""
-    progress = [load_progress(work / f"fold{fold}" / "checkpoint.npz") for fold in settings.figure_folds]
-    epochs = float(np.mean([len(one.history) for one in progress]))
-    return epochs, float(np.mean([one.cpu_seconds for one in progress])) / 60
+    """Epochs of the mean of a run's fold networks, and minutes of processor time with what was trained for them first."""
+    stages = [work / f"fold{fold}" for fold in settings.figure_folds]
+    epochs = [len(load_progress(stage / "checkpoint.npz").history) for stage in stages]
+    seconds = [sum(load_progress(path).cpu_seconds for path in stage.rglob("*.npz")) for stage in stages]
+    return float(np.mean(epochs)), float(np.mean(seconds)) / 60

@@ -6,6 +6,7 @@ A student that is judged on a fold learns from networks of the same stage, which
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,14 @@ def teachers_of(settings: Settings, stage: str) -> list[keras.Model]:
     return [_teacher(settings, Path(work), stage) for work in settings.training.teachers]
 
 
+def teacher(settings: Settings, saved: Path) -> keras.Model:
+    """A saved network of these settings as it teaches: frozen, in the dtype of the training."""
+    network = build_network(settings, training_dtype(settings.training.bfloat16))
+    network.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
+    network.trainable = False
+    return network
+
+
 def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
     saved, noted = work / stage / "network.keras", work / "settings.json"
     if not (saved.exists() and noted.exists()):
@@ -47,11 +56,8 @@ def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
         raise InputError(
             f"training.teachers: {work} sees {theirs.network.edge} pixels, not {settings.network.edge}."
         )
-    # In the dtype of the training: a saved network computes in float32.
-    teacher = build_network(theirs, training_dtype(settings.training.bfloat16))
-    teacher.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
-    teacher.trainable = False
-    return teacher
+    same_dtype = replace(theirs, training=replace(theirs.training, bfloat16=settings.training.bfloat16))
+    return teacher(same_dtype, saved)
 
 
 class Teaching:

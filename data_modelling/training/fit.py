@@ -21,7 +21,7 @@ from data_modelling.settings import Settings, TrainingSettings, at_half_the_edge
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
 from data_modelling.training.checkpoint import Progress
-from data_modelling.training.distillation import Teaching, teachers_of
+from data_modelling.training.distillation import Teaching, teacher, teachers_of
 from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.outlines import OutlineTask
 from data_modelling.training.pipeline import Examples, predict_logits, steps_an_epoch, training_batches
@@ -30,6 +30,9 @@ from data_modelling.training.pretraining import pretrain
 from data_modelling.training.shares import actual_shares, shown_shares
 
 AVERAGED = 8  # steps from one averaging of the weights to the next: each step would cost a tenth of the time
+NETWORK = "network.keras"  # what a finished training leaves in its folder
+EARLIER = "earlier"  # the folder, in a training's, of the generation before
+SEEDS_APART = 1000  # between two generations
 SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared
 
 
@@ -223,9 +226,13 @@ def fit(
     is undone in the head's bias.
 
     network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
-    every epoch, and `network.keras` at the end. Teachers are the networks of the folder's name in other runs.
+    every epoch, and `network.keras` at the end. Teachers are the networks of the folder's name in other runs, and,
+    in a later generation, the network of the one before (born-again networks, Furlanello et al. 2018,
+    arXiv:1805.04770).
     """
     teachers, path = teachers_of(settings, folder.name), folder / "checkpoint.npz"
+    if settings.training.generations > 1:
+        teachers.append(_generation_before(settings, training, stopping, folder, title))
     if settings.training.pretraining_epochs and not path.exists():
         network = network or untrained(settings)
         pretrain(network, settings, training, folder)
@@ -247,11 +254,24 @@ def fit(
                 auc=f"{last['stopping_macro_auc']:.4f}",
             )
     network = run.finished()
-    with replaced_when_whole(folder / "network.keras") as temporary:
+    with replaced_when_whole(folder / NETWORK) as temporary:
         final = temporary.with_suffix(".keras")  # Keras insists on the ending
         network.save(final)
         final.rename(temporary)
     return network
+
+
+def _generation_before(
+    settings: Settings, training: Examples, stopping: Examples, folder: Path, title: str
+) -> keras.Model:
+    """The teacher: trained on the very photos that its student is trained on, from other first weights."""
+    recipe = replace(settings.training, generations=settings.training.generations - 1, teachers=())
+    earlier = replace(settings, seed=settings.seed + SEEDS_APART, training=recipe)
+    inside = folder / EARLIER
+    if not (inside / NETWORK).exists():
+        inside.mkdir(parents=True, exist_ok=True)
+        fit(earlier, training, stopping, inside, f"{title}, its teacher")
+    return teacher(settings, inside / NETWORK)
 
 
 def photo_macro_auc(network: keras.Model, part: Examples, shift: NDArray[np.float64] | float = 0.0) -> float:

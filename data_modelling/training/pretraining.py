@@ -4,6 +4,7 @@ Two views of one photo, each changed by itself, shall have embeddings from which
 photos of the training part are seen: neither the held-out fold, nor what stops the training, nor a locked photo.
 """
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -86,11 +87,12 @@ def pretrain(network: keras.Model, settings: Settings, training: Examples, folde
         total=epochs * steps, initial=done * steps, desc="pretrain", unit=" steps", mininterval=1
     ) as bar:
         for epoch in range(done, epochs):
-            losses = []
+            started, losses = time.process_time(), []
             for batch in views(training, settings, epoch):
                 losses.append(float(model.train_on_batch(batch)))
                 bar.update()
             progress.history.append({"loss": float(np.mean(losses))})
+            progress.cpu_seconds += time.process_time() - started
             groups = {"model": model.variables, "optimizer": model.optimizer.variables}
             checkpoint.save(path, progress, groups)
 

@@ -1,13 +1,14 @@
 import dataclasses
 import json
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from data_modelling.inference.details import Details, encode
+from data_modelling.inference.details import WIDTH, Details, encode
 from data_modelling.inference.errors import InputError
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, as_dict, read_settings
@@ -91,6 +92,45 @@ def test_a_student_of_the_teacher_alone_comes_to_answer_as_it_does(
     assert after < 0.7 * before
     again = keras.saving.load_model(work / "fold0" / "network.keras", compile=False)
     np.testing.assert_array_equal(np.asarray(again.get_layer("head").kernel), 4 * kernel)
+
+
+def test_a_generation_is_taught_by_the_one_before_and_goes_on_after_an_interruption(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = settings.network.edge
+    pixels = np.random.default_rng(0).integers(0, 256, (35, edge, edge, 3), dtype=np.uint8)
+    part = Examples(pixels, np.arange(35), np.arange(35) % CLASSES, np.zeros((35, WIDTH), np.float32))
+    short = dataclasses.replace(settings.training, epochs=1, generations=3)
+    seen: list[tuple[int, list[np.ndarray]]] = []  # of each training: seed, and the heads of its teachers
+
+    class Watched(Run):
+        def __init__(self, settings: Settings, *options: Any) -> None:
+            super().__init__(settings, *options)
+            seen.append((settings.seed, [np.array(one.get_layer("head").kernel) for one in self.teachers]))
+            if len(seen) == 3:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("data_modelling.training.fit.Run", Watched)
+    folder = tmp_path / "fold0"
+    folder.mkdir()
+    whole = dataclasses.replace(settings, training=short)
+    with pytest.raises(KeyboardInterrupt):
+        fit(whole, part, part, folder, "")
+    fit(whole, part, part, folder, "")
+    assert [seed for seed, _ in seen] == [
+        settings.seed + 2000,
+        settings.seed + 1000,
+        settings.seed,
+        settings.seed,
+    ]
+    heads = [
+        np.asarray(keras.saving.load_model(path / "network.keras", compile=False).get_layer("head").kernel)
+        for path in (folder / "earlier" / "earlier", folder / "earlier", folder)
+    ]
+    assert not np.array_equal(heads[0], heads[1])
+    assert seen[0][1] == []
+    for (_, [taught_by]), before in zip(seen[1:], (heads[0], heads[1], heads[1]), strict=True):
+        np.testing.assert_array_equal(taught_by, before)
 
 
 @pytest.mark.parametrize(
