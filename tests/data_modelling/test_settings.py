@@ -43,6 +43,7 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ("training = 3", "training must be a table"),
         ("[network]\nwidths = [8]", "must have the same length"),
         ("[network]\nedge = 100", "network.edge must be a multiple of 16"),
+        ("[training]\ngenerations = 0", "training.generations must be at least 1"),
         ("[training]\ncoarse_share = 1.0", "training.coarse_share must be a share from 0, and below 1"),
         (
             "[network]\nedge = 48\n[training]\ncoarse_share = 0.5",
