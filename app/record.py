@@ -134,13 +134,28 @@ def training_data(metadata: dict[str, Any]) -> str | None:
     if not {"sources", "photos", "groups"} <= set(data):
         return None
     sources = ", ".join(str(source) for source in data["sources"])
-    if data.get("grouped_by") == "patient":
-        return _(
-            "%(photos)s photos of %(patients)s patients from %(sources)s",
-            photos=counted(int(data["photos"])),
-            patients=counted(int(data["groups"])),
-            sources=sources,
-        )
+    own = _of_patients(data, sources) if data.get("grouped_by") == "patient" else _of_lesions(data, sources)
+    more = metadata.get("more", {})
+    if not more:
+        return own
+    return _(
+        "%(own)s, and beside them from %(photos)s photos of %(sources)s",
+        own=own,
+        photos=counted(sum(int(found["photos"]) for found in more.values())),
+        sources=", ".join(more),
+    )
+
+
+def _of_patients(data: dict[str, Any], sources: str) -> str:
+    return _(
+        "%(photos)s photos of %(patients)s patients from %(sources)s",
+        photos=counted(int(data["photos"])),
+        patients=counted(int(data["groups"])),
+        sources=sources,
+    )
+
+
+def _of_lesions(data: dict[str, Any], sources: str) -> str:
     return _(
         "%(photos)s photos of %(lesions)s lesions from %(sources)s",
         photos=counted(int(data["photos"])),

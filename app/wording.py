@@ -48,7 +48,7 @@ CAUTIONS = {
     "age_rare": "The model learned from very few spots of people of this age, so nobody knows how good it is for them.",
     "site_rare": "The model learned from very few spots at this place of the body, so nobody knows how good it is there.",
     "phone_photo": (
-        "The model learned from dermoscopic photos only, and its probabilities are not reliable for others."
+        "The model is made for dermoscopic photos, and its probabilities are not reliable for others."
     ),
     "unlike_training": (
         "The picture is unlike those that the model learned from, as photos of other clinics and cameras often are. "

@@ -1,5 +1,6 @@
 """Each change trained without the fold, and asked its photos: those of the data set, and of the other sets."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -87,23 +88,33 @@ def taught(settings: Settings, development: Development) -> Chosen:
 
 
 def _trial(change: Change, development: Development, work: Path) -> Trial:
-    settings, path = change.settings, work / "answers.csv"
+    """From `work`, if it is finished there."""
+    told, guessed = work / "answers.csv", work / "guess.json"
+    if not (told.exists() and guessed.exists()):
+        _ask(change, development, work, told, guessed)
+    answers = pd.read_csv(told, dtype=dict.fromkeys(FACTS, str))
+    guess = json.loads(guessed.read_text())["source"]
+    return Trial(change, answers, np.nan if guess is None else guess, *training_cost(change.settings, work))
+
+
+def _ask(change: Change, development: Development, work: Path, told: Path, guessed: Path) -> None:
+    """Train the change and write down what its network answers, and how well its embedding gives the source away."""
+    settings = change.settings
     fold = settings.figure_folds[0]
     network = fitted(settings, development, taught(settings, development), work / f"fold{fold}", change.name)
     table = development.learned_from()
     inside = (table["part"] == str(fold)).to_numpy()
     asked = examples(table, development.pixels, inside, settings.task)
-    if not path.exists():
-        found = predict_output(network, asked, "logits", with_details=False)
-        logits = pd.DataFrame(found, columns=list(codes(settings.task)))
-        facts = table.loc[inside, list(FACTS)].assign(own=np.flatnonzero(inside) < len(development.table))
-        with replaced_when_whole(path) as temporary:
-            pd.concat([facts.reset_index(drop=True), logits], axis=1).to_csv(
-                temporary, index=False, float_format="%.4f", lineterminator="\n"
-            )
-    answers = pd.read_csv(path, dtype=dict.fromkeys(FACTS, str))
+    found = predict_output(network, asked, "logits", with_details=False)
+    logits = pd.DataFrame(found, columns=list(codes(settings.task)))
+    facts = table.loc[inside, list(FACTS)].assign(own=np.flatnonzero(inside) < len(development.table))
+    with replaced_when_whole(told) as temporary:
+        pd.concat([facts.reset_index(drop=True), logits], axis=1).to_csv(
+            temporary, index=False, float_format="%.4f", lineterminator="\n"
+        )
     guess = guessed_source(network, asked, table[inside])
-    return Trial(change, answers, guess, *training_cost(settings, work))
+    with replaced_when_whole(guessed) as temporary:
+        temporary.write_text(json.dumps({"source": None if np.isnan(guess) else guess}) + "\n")
 
 
 def guessed_source(network: keras.Model, asked: Examples, table: pd.DataFrame) -> float:

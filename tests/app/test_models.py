@@ -192,6 +192,26 @@ def test_a_part_that_nobody_told_of_is_shown(bundles: Path, tmp_path: Path):
     assert 'data-figure="other_clinic/photo/balanced_accuracy"' in text
 
 
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "HAM10000, and beside them from 2,030 photos of ISIC_2017, PAD_UFES_20."),
+        ("de", "HAM10000, und daneben aus 2.030 Fotos von ISIC_2017, PAD_UFES_20 gelernt."),
+    ],
+)
+def test_other_sets_that_it_learned_from_are_told(bundles: Path, tmp_path: Path, language: str, told: str):
+    copy = Path(shutil.copytree(bundles / "ham10000", tmp_path / "ham10000"))
+    metadata = json.loads((copy / "metadata.json").read_text())
+    metadata["more"] = {
+        "ISIC_2017": {"photos": 2000, "counts": {}},
+        "PAD_UFES_20": {"photos": 30, "counts": {}},
+    }
+    (copy / "metadata.json").write_text(json.dumps(metadata))
+    write_sums(copy)
+    client = create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
+    assert told in client.get(f"/about?lang={language}").text
+
+
 def test_sensitivity_at_a_specificity():
     """Of four benign photos one may be flagged: those above 0.3 are, two of the three cancers."""
     score = np.array([0.1, 0.2, 0.3, 0.9, 0.3, 0.5, 0.95])
