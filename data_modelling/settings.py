@@ -49,11 +49,6 @@ class NetworkSettings:
     details_units: int = 32  # hidden units of the details branch
 
 
-def at_half_the_edge(network: NetworkSettings) -> NetworkSettings:
-    """The same network for photos of half the edge."""
-    return dataclasses.replace(network, edge=network.edge // 2)
-
-
 @dataclass(frozen=True)
 class AugmentationSettings:
     """Ranges of the random changes; 0 or 1 leaves a thing as it is."""
@@ -173,7 +168,7 @@ class Settings:
             raise InputError(f"folds must be {' or '.join(map(str, MORE_FOLDS))}, not {self.folds}.")
         if not self.figure_folds or not set(self.figure_folds) <= set(range(self.folds)):
             raise InputError(f"figure_folds must name at least one of the folds 0 to {self.folds - 1}.")
-        self._check_network(self.network)
+        self._check_network()
         self._check_coarse()
         if self.training.generations < 1:
             raise InputError("training.generations must be at least 1.")
@@ -196,11 +191,12 @@ class Settings:
             )
         if share:
             try:
-                self._check_network(at_half_the_edge(self.network))
+                at_half_the_edge(self)
             except InputError as error:
                 raise InputError(f"training.coarse_share: at half the edge, {error}") from error
 
-    def _check_network(self, network: NetworkSettings) -> None:
+    def _check_network(self) -> None:
+        network = self.network
         if not 1 <= network.edge <= LARGEST_EDGE:
             raise InputError(f"network.edge must be from 1 to {LARGEST_EDGE} pixels.")
         if network.name not in NETWORKS:
@@ -210,11 +206,12 @@ class Settings:
                 f"network.weights: there are no ImageNet weights of {network.name}; name a file."
             )
         if network.name == CNN:
-            self._check_cnn(network)
+            self._check_cnn()
         elif network.edge < SMALLEST_EDGE:
             raise InputError(f"network.edge must be at least {SMALLEST_EDGE} for {network.name}.")
 
-    def _check_cnn(self, network: NetworkSettings) -> None:
+    def _check_cnn(self) -> None:
+        network = self.network
         if network.block not in BLOCKS:
             raise InputError(f"network.block must be one of {', '.join(BLOCKS)}, not {network.block!r}.")
         if network.kernel % 2 == 0 or network.kernel < 1:
@@ -223,6 +220,13 @@ class Settings:
             raise InputError("network.widths and network.blocks must have the same length.")
         if network.edge % 2 ** (len(network.widths) + 1):
             raise InputError(f"network.edge must be a multiple of {2 ** (len(network.widths) + 1)}.")
+
+
+def at_half_the_edge(settings: Settings) -> Settings:
+    """The same recipe for photos of half the edge, all of them. InputError where its network cannot see such."""
+    network = dataclasses.replace(settings.network, edge=settings.network.edge // 2)
+    training = dataclasses.replace(settings.training, coarse_share=0.0)
+    return dataclasses.replace(settings, network=network, training=training)
 
 
 def read_settings(path: Path) -> Settings:

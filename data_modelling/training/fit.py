@@ -145,7 +145,7 @@ class Run:
         """Network and optimiser, as at a run's beginning; `network`, or one with its weights for half the edge."""
         self.coarse, settings = coarse, self.settings
         if coarse:
-            small = untrained(replace(settings, network=at_half_the_edge(settings.network)))
+            small = untrained(at_half_the_edge(settings))
             small.set_weights(network.get_weights())
             network = small
         self.network = Augmented(network, self.adjustment(), self._teaching(), self._outlining(network))
