@@ -7,12 +7,15 @@ waiting for a failed one, and go on with a promoted trial from weights whose sch
 
 import json
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import keras_tuner
+from keras_tuner import oracles
 from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trials
+from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
 from data_modelling.inference.files import replaced_when_whole
@@ -20,6 +23,9 @@ from data_modelling.tuning.hypermodel import OBJECTIVE, CNNHyperModel
 
 CHANCE = 0.5  # the objective of a trial that failed: what knows nothing has
 FACTOR = 3  # by which Hyperband lengthens trainings, and divides networks, from round to round
+DRAWN = (
+    1 / 3
+)  # share of a Bayesian search's trials before its model of them chooses; Keras's three a hyperparameter are all
 RESULT, FAILURE, SECONDS = "result.json", "failure", "seconds"
 
 
@@ -49,6 +55,35 @@ class Search(base_tuner.BaseTuner):  # type: ignore[misc]  # KerasTuner has no t
         return found
 
 
+class _FromStart:
+    """Of an oracle: its first trial is the recipe that the search starts from, so that the best is none worse."""
+
+    def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
+        if self.trials:
+            found: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # the oracle's
+            return found
+        values = {parameter.name: parameter.default for parameter in self.hyperparameters.space}
+        return {"status": trials.TrialStatus.RUNNING, "values": values}
+
+
+class HyperbandFromStart(_FromStart, oracles.HyperbandOracle):  # type: ignore[misc]
+    """Hyperband (Li et al. 2018, arXiv:1603.06560); the start is trained at full length, beside the brackets."""
+
+
+class RandomFromStart(_FromStart, oracles.RandomSearchOracle):  # type: ignore[misc]
+    """Values drawn at random."""
+
+
+class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):  # type: ignore[misc]
+    """A Gaussian process over what was tried (Snoek et al. 2012, arXiv:1206.2944)."""
+
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        with warnings.catch_warnings():
+            # With few trials the process has no length of its own yet; what it then proposes is as good as drawn.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            return super().populate_space(trial_id)
+
+
 def search_of(
     kind: str, hypermodel: CNNHyperModel, folder: Path, trials: int, epochs: int, seed: int
 ) -> Search:
@@ -58,10 +93,11 @@ def search_of(
     the longest training.
     """
     objective = keras_tuner.Objective(OBJECTIVE, "max")
-    oracles = keras_tuner.oracles
     if kind == "hyperband":
-        oracle = oracles.HyperbandOracle(objective, max_epochs=epochs, factor=FACTOR, seed=seed)
+        oracle = HyperbandFromStart(objective, max_epochs=epochs, factor=FACTOR, seed=seed)
+    elif kind == "random":
+        oracle = RandomFromStart(objective, max_trials=trials, seed=seed)
     else:
-        chooses = {"random": oracles.RandomSearchOracle, "bayesian": oracles.BayesianOptimizationOracle}
-        oracle = chooses[kind](objective, max_trials=trials, seed=seed)
+        drawn = max(1, round(DRAWN * trials))
+        oracle = BayesianFromStart(objective, max_trials=trials, num_initial_points=drawn, seed=seed)
     return Search(oracle, hypermodel, str(folder), kind)

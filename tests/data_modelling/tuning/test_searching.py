@@ -1,12 +1,13 @@
 """A search on generated lesions: it ends, whatever a trial or the machine does."""
 
+import itertools
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from data_modelling.settings import Settings, read_settings
 from data_modelling.training.road import Sources
 from data_modelling.tuning import hypermodel, searching
 from data_modelling.tuning.hypermodel import OBJECTIVE, CNNHyperModel
+from data_modelling.tuning.tuners import BayesianFromStart
 from tests.conftest import PROJECT
 
 NOWHERE = Sources(None, Path("none"))
@@ -64,13 +66,38 @@ def test_each_kind_of_search_keeps_the_best(base: Settings, tmp_path: Path, kind
     assert best.network.widths[0] == longest["width"].min()
     assert best.training.epochs == 3
     assert (tmp_path / searching.PLOT).stat().st_size > 1000
+    # The first trial is the recipe that the search starts from, at full length.
+    first = table.set_index(table["trial"].astype(int)).loc[0]
+    assert (first["epochs"], first["augmentation"], first["imbalance"]) == (3, 1.0, "drawn by the root")
+    assert first["learning_rate"] == base.training.learning_rate
+    assert first["width"] == base.network.widths[0]
+
+
+@pytest.mark.usefixtures("cheap")
+def test_a_bayesian_search_draws_a_third_of_its_trials_and_chooses_the_others(
+    base: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+    draw = BayesianFromStart._random_populate_space
+
+    def counted(self: BayesianFromStart) -> object:
+        drawn.append(1)
+        return draw(self)
+
+    monkeypatch.setattr(BayesianFromStart, "_random_populate_space", counted)
+    table = run(base, tmp_path, "bayesian", trials=9)
+    assert len(drawn) == 9 // 3 - 1  # and the start
+    # The narrower, the better: what it chose is better than what it drew.
+    order = table.set_index(table["trial"].astype(int)).sort_index()[OBJECTIVE]
+    assert order.loc[3:].mean() > order.loc[1:2].mean()
 
 
 @pytest.mark.usefixtures("cheap")
 def test_hyperband_trains_the_promoted_anew_and_longer(base: Settings, tmp_path: Path) -> None:
     table = run(base, tmp_path, "hyperband", epochs=9)
     assert set(table["epochs"]) == {1, 3, 9}
-    again = table[table["epochs"] == 9].iloc[0]
+    assert table["trial"].min() == "0000"  # the start, which is in no bracket
+    again = table[(table["epochs"] == 9) & (table["trial"] != "0000")].iloc[0]
     shorter = table[(table["epochs"] < 9) & (table["learning_rate"] == again["learning_rate"])]
     assert len(shorter), "the longest training was promoted from a shorter one"
     folders = tmp_path / "hyperband"
@@ -85,16 +112,18 @@ def test_oversized_and_failing_trials_count_as_chance_and_end_nothing(
 ) -> None:
     """More in a row than KerasTuner bears: every second build fails, and of the others those that are too large."""
     build: Callable[..., keras.Model] = CNNHyperModel.build
-    built = iter(range(1000))
-
-    def failing(self: CNNHyperModel, hp: keras_tuner.HyperParameters) -> keras.Model:
-        if next(built) % 2:
-            raise ValueError("no such layer")
-        return build(self, hp)
-
-    monkeypatch.setattr(CNNHyperModel, "build", failing)
     monkeypatch.setattr(hypermodel, "LARGEST", 700_000)
     for kind in ("hyperband", "random"):
+        built = itertools.count()
+
+        def failing(
+            self: CNNHyperModel, hp: keras_tuner.HyperParameters, built: Iterator[int] = built
+        ) -> keras.Model:
+            if next(built) % 2:
+                raise ValueError("no such layer")
+            return build(self, hp)
+
+        monkeypatch.setattr(CNNHyperModel, "build", failing)
         table = run(base, tmp_path / kind, kind, trials=12, epochs=9)
         failed = table[table["failure"].notna()]
         assert failed["failure"].str.contains("ValueError: no such layer").any()
