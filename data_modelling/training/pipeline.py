@@ -45,10 +45,9 @@ class Examples:
         """The pixels (n, edge, edge, 3) of some of the N photos, as they are seen."""
         return self._seen(self.pixels[self.rows[chosen]])
 
-    def lesions(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """The outlines (n, edge, edge, 1) of some of the N photos, as they are seen; only where there are any."""
-        assert self.outlines is not None
-        return self._seen(self.outlines[self.rows[chosen]][..., None])
+    def lesions(self, chosen: NDArray[np.int64]) -> NDArray[np.uint8] | None:
+        """The outlines (n, edge, edge, 1) of some of the N photos, as they are seen; None where they are no target."""
+        return None if self.outlines is None else self._seen(self.outlines[self.rows[chosen]][..., None])
 
     def _seen(self, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         return halved(pixels) if self.coarse else pixels
@@ -107,8 +106,9 @@ def _changed(
         "colour": draws.draw_colours(rng, len(chosen), changes),
     }
     target, weight = answers[labels], weights[labels]
-    if part.outlines is not None:
-        batch["outline"] = part.lesions(chosen)
+    lesions = part.lesions(chosen)
+    if lesions is not None:
+        batch["outline"] = lesions
     if changes.recompress:
         batch["photo"] = recompress(rng, batch["photo"], changes)
     if changes.mixup or changes.cutmix:

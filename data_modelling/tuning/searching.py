@@ -6,6 +6,7 @@ Fold `judged` measures the trials, fold `unread` confirms what they found: no tr
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import tomli_w
 
 from data_modelling.datasets.splits import stopping_part
@@ -16,17 +17,19 @@ from data_modelling.training.pipeline import examples
 from data_modelling.training.road import Development, Sources, development_part, in_fold, opened, sources_of
 from data_modelling.tuning.confirmation import confirm
 from data_modelling.tuning.hypermodel import CNNHyperModel, Parts
+from data_modelling.tuning.page import page
 from data_modelling.tuning.space import chosen
 from data_modelling.tuning.table import best_values, draw_trials, mattered, trials_of
 from data_modelling.tuning.tuners import FAILURE, Search, search_of
 
 TRIALS, MATTERED, PLOT, BEST = "trials.csv", "mattered.csv", "trials.png", "best.toml"
+PAGE = "search.md"
 
 
 def search(
     base: Settings, sources: Sources, folder: Path, kind: str, trials: int, epochs: int, resume: bool
 ) -> list[str]:
-    """Search around `base`; writes TRIALS, MATTERED, PLOT, BEST and confirmation.FILE into `folder`.
+    """Search around `base`; writes TRIALS, MATTERED, PLOT, BEST, PAGE and confirmation.FILE into `folder`.
 
     kind, trials, epochs: as for tuners.search_of. figure_folds of the recipe are the judged and the unread fold.
     Returns what was left out of the data, as text. Raises InputError as `train` does, and without two folds.
@@ -43,8 +46,10 @@ def search(
         kind, CNNHyperModel(base, parts(base, development, judged, unread)), folder, trials, epochs, base.seed
     )
     tuner.search(verbose=0)  # its tables are for a terminal of its own; trials tell themselves
-    best = _written(tuner, base, folder)
-    confirm(base, best, development, unread, folder)
+    table, best = _written(tuner, base, folder)
+    found = confirm(base, best, development, unread, folder, kind)
+    with replaced_when_whole(folder / PAGE) as temporary:
+        temporary.write_text(page(table, mattered(table), found))
     return left_out
 
 
@@ -62,8 +67,8 @@ def parts(base: Settings, development: Development, judged: int, unread: int) ->
     )
 
 
-def _written(tuner: Search, base: Settings, folder: Path) -> Settings:
-    """Write the results of the trials; the best recipe, at the length of the whole schedule."""
+def _written(tuner: Search, base: Settings, folder: Path) -> tuple[pd.DataFrame, Settings]:
+    """Write the results of the trials; their table, and the best recipe at the length of the whole schedule."""
     table = trials_of(Path(tuner.project_dir), base.training.epochs)
     for name, rows in ((TRIALS, table), (MATTERED, mattered(table))):
         with replaced_when_whole(folder / name) as temporary:
@@ -76,4 +81,4 @@ def _written(tuner: Search, base: Settings, folder: Path) -> Settings:
     best = chosen(values, base)
     with replaced_when_whole(folder / BEST) as temporary:
         temporary.write_text(tomli_w.dumps(as_dict(best)))
-    return best
+    return table, best

@@ -24,6 +24,7 @@ from data_modelling.tuning import hypermodel, searching
 from data_modelling.tuning.hypermodel import OBJECTIVE, CNNHyperModel
 from data_modelling.tuning.tuners import BayesianFromStart
 from tests.conftest import PROJECT
+from tests.data_modelling.tuning.test_page import confirmation
 
 NOWHERE = Sources(None, Path("none"))
 PATIENCE = 120  # seconds until a process must have got somewhere
@@ -47,7 +48,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
         return {OBJECTIVE: 0.9 - hp.get("width") / 1000, "parameters": model.count_params()}
 
     monkeypatch.setattr(CNNHyperModel, "fit", fit)
-    monkeypatch.setattr(searching, "confirm", lambda *_: {})
+    monkeypatch.setattr(searching, "confirm", lambda *_: confirmation(0.01, 0.02))
 
 
 def run(base: Settings, folder: Path, kind: str, trials: int = 4, epochs: int = 3) -> pd.DataFrame:
@@ -66,6 +67,10 @@ def test_each_kind_of_search_keeps_the_best(base: Settings, tmp_path: Path, kind
     assert best.network.widths[0] == longest["width"].min()
     assert best.training.epochs == 3
     assert (tmp_path / searching.PLOT).stat().st_size > 1000
+    assert (
+        f"| {table['trial'].iloc[0]} | {table[OBJECTIVE].iloc[0]:.3f} |".replace("| 0.", "| .")
+        in (tmp_path / searching.PAGE).read_text()
+    )
     # The first trial is the recipe that the search starts from, at full length.
     first = table.set_index(table["trial"].astype(int)).loc[0]
     assert (first["epochs"], first["augmentation"], first["imbalance"]) == (3, 1.0, "drawn by the root")
