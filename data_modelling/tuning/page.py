@@ -66,7 +66,7 @@ def _with_interval(found: Found) -> str:
 
 
 def _plain(found: Found) -> tuple[float, list[float]]:
-    return found["difference"], found["interval"]
+    return found["value"], found["interval"]
 
 
 def _told(found: Found) -> str:

@@ -3,6 +3,7 @@
 Fold `judged` measures the trials, fold `unread` confirms what they found: no trial reads a photo of it.
 """
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
 from data_modelling.training.pipeline import examples
 from data_modelling.training.road import Development, Sources, development_part, in_fold, opened, sources_of
-from data_modelling.tuning.confirmation import confirm
+from data_modelling.tuning.confirmation import FILE, confirm
 from data_modelling.tuning.hypermodel import CNNHyperModel, Parts
 from data_modelling.tuning.page import page
 from data_modelling.tuning.space import chosen
@@ -46,11 +47,17 @@ def search(
         kind, CNNHyperModel(base, parts(base, development, judged, unread)), folder, trials, epochs, base.seed
     )
     tuner.search(verbose=0)  # its tables are for a terminal of its own; trials tell themselves
-    table, best = _written(tuner, base, folder)
-    found = confirm(base, best, development, unread, folder, kind)
+    best = _written(tuner, base, folder)
+    confirm(base, best, development, unread, folder, kind)
     with replaced_when_whole(folder / PAGE) as temporary:
-        temporary.write_text(page(table, mattered(table), found))
+        temporary.write_text(page_of(folder))
     return left_out
+
+
+def page_of(folder: Path) -> str:
+    """The page of a search whose tables are in `folder`."""
+    rows, importance = (pd.read_csv(folder / name, dtype={"trial": str}) for name in (TRIALS, MATTERED))
+    return page(rows, importance, json.loads((folder / FILE).read_text()))
 
 
 def parts(base: Settings, development: Development, judged: int, unread: int) -> Parts:
@@ -67,8 +74,8 @@ def parts(base: Settings, development: Development, judged: int, unread: int) ->
     )
 
 
-def _written(tuner: Search, base: Settings, folder: Path) -> tuple[pd.DataFrame, Settings]:
-    """Write the results of the trials; their table, and the best recipe at the length of the whole schedule."""
+def _written(tuner: Search, base: Settings, folder: Path) -> Settings:
+    """Write the results of the trials; the best recipe, at the length of the whole schedule."""
     table = trials_of(Path(tuner.project_dir), base.training.epochs)
     for name, rows in ((TRIALS, table), (MATTERED, mattered(table))):
         with replaced_when_whole(folder / name) as temporary:
@@ -81,4 +88,4 @@ def _written(tuner: Search, base: Settings, folder: Path) -> tuple[pd.DataFrame,
     best = chosen(values, base)
     with replaced_when_whole(folder / BEST) as temporary:
         temporary.write_text(tomli_w.dumps(as_dict(best)))
-    return table, best
+    return best

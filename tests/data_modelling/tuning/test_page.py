@@ -1,12 +1,10 @@
-import json
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from data_modelling.tuning.confirmation import FILE
 from data_modelling.tuning.page import page
-from data_modelling.tuning.searching import MATTERED, PAGE, TRIALS
+from data_modelling.tuning.searching import PAGE, page_of
 from tests.conftest import PROJECT
 from tests.data_modelling.tuning.test_table import trials
 
@@ -17,7 +15,7 @@ def confirmation(low: float, high: float) -> dict[str, Any]:
     """What a confirmation found whose difference in macro AUC has this interval."""
     sizes = {"parameters": 1_906_000, "multiply_adds": 88_000_000}
     values = {"value": 0.93, "interval": [0.92, 0.94]}
-    less = {"difference": (low + high) / 2, "interval": [low, high]}
+    less = {"value": (low + high) / 2, "interval": [low, high]}
     way = {"macro_auc": values, "balanced_accuracy": values} | sizes
     return {
         "tuner": "random",
@@ -58,6 +56,4 @@ def test_failed_trials_are_counted_and_not_shown() -> None:
 
 
 def test_the_committed_page_is_made_of_its_files() -> None:
-    rows = pd.read_csv(COMMITTED / TRIALS, dtype={"trial": str})
-    found = json.loads((COMMITTED / FILE).read_text())
-    assert (COMMITTED / PAGE).read_text() == page(rows, pd.read_csv(COMMITTED / MATTERED), found)
+    assert (COMMITTED / PAGE).read_text() == page_of(COMMITTED)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import keras_tuner
@@ -21,6 +22,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training.road import Sources
 from data_modelling.tuning import hypermodel, searching
+from data_modelling.tuning.confirmation import FILE
 from data_modelling.tuning.hypermodel import OBJECTIVE, CNNHyperModel
 from data_modelling.tuning.tuners import BayesianFromStart
 from tests.conftest import PROJECT
@@ -48,7 +50,11 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
         return {OBJECTIVE: 0.9 - hp.get("width") / 1000, "parameters": model.count_params()}
 
     monkeypatch.setattr(CNNHyperModel, "fit", fit)
-    monkeypatch.setattr(searching, "confirm", lambda *_: confirmation(0.01, 0.02))
+
+    def confirm(*arguments: Any) -> None:
+        (arguments[4] / FILE).write_text(json.dumps(confirmation(0.01, 0.02)))
+
+    monkeypatch.setattr(searching, "confirm", confirm)
 
 
 def run(base: Settings, folder: Path, kind: str, trials: int = 4, epochs: int = 3) -> pd.DataFrame:
