@@ -17,6 +17,7 @@ from data_modelling.tuning.tuners import FAILURE, RESULT, SECONDS
 
 TUNER = "tuner/"  # how the names begin that KerasTuner adds
 FACTS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
+COUNTS = ("parameters", "multiply_adds")
 FEWEST = 8  # trials below which nothing is said of what mattered
 REPEATS = 30  # shuffles of each hyperparameter
 
@@ -29,6 +30,7 @@ def trials_of(folder: Path, epochs: int) -> pd.DataFrame:
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT}"))]
     table = pd.DataFrame(rows, columns=list(FACTS)) if not rows else pd.DataFrame(rows)
     names = [name for name in table if name not in FACTS]
+    table = table.astype(dict.fromkeys(COUNTS, "Int64"))  # which knows "none", of a trial that failed
     return table.sort_values([OBJECTIVE, "trial"], ascending=[False, True], ignore_index=True)[
         [*FACTS, *names]
     ]
