@@ -133,8 +133,15 @@ def training_data(metadata: dict[str, Any]) -> str | None:
     data = metadata.get("data", {})
     if not {"sources", "photos", "groups"} <= set(data):
         return None
-    sources = ", ".join(str(source) for source in data["sources"])
-    own = _of_patients(data, sources) if data.get("grouped_by") == "patient" else _of_lesions(data, sources)
+    groups = counted(int(data["groups"]))
+    known = {
+        "photos": counted(int(data["photos"])),
+        "sources": ", ".join(str(source) for source in data["sources"]),
+    }
+    if data.get("grouped_by") == "patient":
+        own = _("%(photos)s photos of %(patients)s patients from %(sources)s", patients=groups, **known)
+    else:
+        own = _("%(photos)s photos of %(lesions)s lesions from %(sources)s", lesions=groups, **known)
     more = metadata.get("more", {})
     if not more:
         return own
@@ -143,22 +150,4 @@ def training_data(metadata: dict[str, Any]) -> str | None:
         own=own,
         photos=counted(sum(int(found["photos"]) for found in more.values())),
         sources=", ".join(more),
-    )
-
-
-def _of_patients(data: dict[str, Any], sources: str) -> str:
-    return _(
-        "%(photos)s photos of %(patients)s patients from %(sources)s",
-        photos=counted(int(data["photos"])),
-        patients=counted(int(data["groups"])),
-        sources=sources,
-    )
-
-
-def _of_lesions(data: dict[str, Any], sources: str) -> str:
-    return _(
-        "%(photos)s photos of %(lesions)s lesions from %(sources)s",
-        photos=counted(int(data["photos"])),
-        lesions=counted(int(data["groups"])),
-        sources=sources,
     )

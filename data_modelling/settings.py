@@ -95,9 +95,7 @@ class TrainingSettings:
     pretraining_epochs: int = 0  # in which the image branch learns without labels; see training.pretraining
     outlines: float = 0.0  # weight of telling where the lesion is, beside what it is; see training.outlines
     teachers: tuple[str, ...] = ()  # work folders of finished runs whose networks teach the last generation
-    generations: int = (
-        1  # networks trained one after another, each taught by the one before; the last is the result
-    )
+    generations: int = 1  # networks one after another, each taught by the one before; the last is the result
     distillation: float = 0.5  # share of the loss that is learned from the teachers, if there are any
     frozen_epochs: int = 0  # first epochs in which the image branch stays as it is
     fine_tuning: float = 0.1  # factor of the learning rate after the frozen epochs, if there are any

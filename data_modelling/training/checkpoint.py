@@ -50,7 +50,7 @@ def load(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     return load_progress(path), groups
 
 
-def assign(variables: Sequence[Any], values: Sequence[np.ndarray]) -> None:
-    """Give Keras variables the saved values."""
+def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Give Keras variables the values of arrays or of other variables."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

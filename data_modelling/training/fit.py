@@ -1,7 +1,7 @@
 """Train one network on one part of the data: AdamW, warm-up and cosine, averaged weights, checkpoints."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -156,9 +156,9 @@ class Run:
     def _look(self, coarse: bool) -> None:
         """Go on with photos of the edge, or of half of it."""
         if coarse != self.coarse:
-            groups = {name: [np.asarray(value) for value in values] for name, values in self._state().items()}
+            before = self._state()
             self._make(coarse, untrained(self.settings))
-            self._take(groups)
+            self._take(before)
 
     def _state(self) -> dict[str, Sequence[Any]]:
         return {
@@ -168,7 +168,7 @@ class Run:
             "optimizer": self.optimizer.variables,
         }
 
-    def _take(self, groups: dict[str, list[np.ndarray]]) -> None:
+    def _take(self, groups: Mapping[str, Sequence[Any]]) -> None:
         for name, variables in self._state().items():
             checkpoint.assign(variables, groups.get(name, []))
 

@@ -5,12 +5,13 @@ from typing import Any
 import pandas as pd
 
 from data_modelling.evaluation.markdown import figure, interval, signed, table
+from data_modelling.evaluation.results import FIGURE_NAMES
 from data_modelling.tuning.hypermodel import OBJECTIVE
 from data_modelling.tuning.table import FAILURE, hyperparameters
 
 SHOWN = 10  # trials of the page's table; all are in the csv
 SHORT = {"learning_rate": "{:.1e}", "weight_decay": "{:.1e}"}
-FIGURES = {"macro_auc": "macro AUC", "balanced_accuracy": "balanced accuracy"}
+FIGURES = {name: FIGURE_NAMES[name] for name in ("macro_auc", "balanced_accuracy")}
 HOW_IT_MATTERED = (
     "How much worse a random forest tells a trial's macro AUC when one hyperparameter is shuffled among the trials, as a "
     "share of the variance, with the standard deviation over shuffles. So few trials tell the large effects alone."
@@ -49,10 +50,11 @@ def _about(trials: pd.DataFrame, found: Found) -> str:
 
 def _confirmed(found: Found) -> list[str]:
     rows = [
-        (name, *_sizes(found[way]), *(_with_interval(found[way][key]) for key in FIGURES))
-        for name, way in (("start", "start"), ("best", "best"))
+        (way, *_sizes(found[way]), *(_with_interval(found[way][key]) for key in FIGURES))
+        for way in ("start", "best")
     ]
-    less = [signed(*_plain(found["best_less_start"][key])) for key in FIGURES]
+    differences = [found["best_less_start"][key] for key in FIGURES]
+    less = [signed(difference["value"], difference["interval"]) for difference in differences]
     header = ("", "parameters", "million multiply-adds a photo", *FIGURES.values())
     return table(header, [*rows, ("best less start", "", "", *less)])
 
@@ -63,10 +65,6 @@ def _sizes(figures: Found) -> tuple[str, str]:
 
 def _with_interval(found: Found) -> str:
     return f"{figure(found['value'])} {interval(found['interval'])}"
-
-
-def _plain(found: Found) -> tuple[float, list[float]]:
-    return found["value"], found["interval"]
 
 
 def _told(found: Found) -> str:

@@ -23,9 +23,8 @@ from data_modelling.tuning.hypermodel import OBJECTIVE, CNNHyperModel
 
 CHANCE = 0.5  # the objective of a trial that failed: what knows nothing has
 FACTOR = 3  # by which Hyperband lengthens trainings, and divides networks, from round to round
-DRAWN = (
-    1 / 3
-)  # share of a Bayesian search's trials before its model of them chooses; Keras's three a hyperparameter are all
+# Share of a Bayesian search's trials before its model of them chooses; Keras's three a hyperparameter are all of few.
+DRAWN = 1 / 3
 RESULT, FAILURE, SECONDS = "result.json", "failure", "seconds"
 
 
