@@ -31,6 +31,7 @@ from data_modelling.rejection.reference import reference
 from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.rejection.severity import write_severity
 from data_modelling.settings import Settings
+from data_modelling.training.checkpoint import NETWORK
 
 MEASURES = "measures.csv"
 PREDICTIONS = "predictions"  # the folder in a bundle
@@ -115,7 +116,7 @@ def _stage(folder: Path, made_for: dict[str, Any], make: Callable[[Path], None])
 def _fit_quality(
     settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8], choices: Choices, folder: Path
 ) -> None:
-    networks = {fold: folder.parent / f"fold{fold}" / "network.keras" for fold in settings.figure_folds}
+    networks = {fold: folder.parent / f"fold{fold}" / NETWORK for fold in settings.figure_folds}
     part = fit_quality(settings, table, pixels, networks, choices.temperature, choices.decision_prior)
     (folder / "metadata.json").write_text(json.dumps(part.metadata))
     write_severity(folder / SEVERITY, part.severity)

@@ -10,6 +10,8 @@ import numpy as np
 
 from data_modelling.inference.files import replaced_when_whole
 
+NETWORK = "network.keras"  # what a finished training leaves in its folder
+
 
 @dataclass
 class Progress:

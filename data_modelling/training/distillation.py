@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data_modelling.inference.errors import InputError
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, from_dict
+from data_modelling.training.checkpoint import NETWORK
 from data_modelling.training.precision import training_dtype
 
 # Two runs whose stages of one name left out the same photos agree in these.
@@ -42,7 +43,7 @@ def teacher(settings: Settings, saved: Path) -> keras.Model:
 
 
 def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
-    saved, noted = work / stage / "network.keras", work / "settings.json"
+    saved, noted = work / stage / NETWORK, work / "settings.json"
     if not (saved.exists() and noted.exists()):
         raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
     theirs = from_dict(json.loads(noted.read_text()))

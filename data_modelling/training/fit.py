@@ -20,7 +20,7 @@ from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, TrainingSettings, at_half_the_edge
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
-from data_modelling.training.checkpoint import Progress
+from data_modelling.training.checkpoint import NETWORK, Progress
 from data_modelling.training.distillation import Teaching, teacher, teachers_of
 from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.outlines import OutlineTask
@@ -30,7 +30,6 @@ from data_modelling.training.pretraining import pretrain
 from data_modelling.training.shares import actual_shares, shown_shares
 
 AVERAGED = 8  # steps from one averaging of the weights to the next: each step would cost a tenth of the time
-NETWORK = "network.keras"  # what a finished training leaves in its folder
 EARLIER = "earlier"  # the folder, in a training's, of the generation before
 SEEDS_APART = 1000  # between two generations
 SMOOTHED = 3  # epochs whose AUC is averaged before epochs are compared

@@ -60,6 +60,7 @@ from data_modelling.rejection.unknown import (
 from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
+from data_modelling.training.checkpoint import NETWORK
 from data_modelling.training.fit import fit
 from data_modelling.training.outlines import outlines_of
 from data_modelling.training.pipeline import examples, predict_logits
@@ -360,7 +361,7 @@ def _shortcuts(
         development.table.iloc[rows],
         development.pixels[rows],
         outlines,
-        lambda part: work / f"fold{part}" / "network.keras",
+        lambda part: work / f"fold{part}" / NETWORK,
         choices_on(settings, development.table, predictions),
         settings.task,
         work / "shortcuts",
@@ -383,7 +384,7 @@ def fitted(
 
     A network whose training has ended is taken as it was saved: to save it again would change its file.
     """
-    saved = folder / "network.keras"
+    saved = folder / NETWORK
     if saved.exists():
         return keras.saving.load_model(saved, compile=False)
     folder.mkdir(parents=True, exist_ok=True)
