@@ -210,10 +210,16 @@ def written(found: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def compared(settings: Settings) -> Settings:
+    """The recipe's network at EDGE, trained once, on labels alone and all pixels: what the textbook's way does too."""
+    training = replace(settings.training, coarse_share=0.0, generations=1, outlines=0.0, pretraining_epochs=0)
+    network = replace(settings.network, edge=EDGE)
+    return replace(settings, network=network, training=training, more_photos=())
+
+
 def measure(data_root: Path | None, splits: Path, turns: int, steps: int, quality: bool) -> dict[str, Any]:
     """Both ways on the photos of HAM10000's development part."""
-    settings = read_settings(CONFIG)
-    settings = replace(settings, network=replace(settings.network, edge=EDGE))
+    settings = compared(read_settings(CONFIG))
     with tempfile.TemporaryDirectory() as work:
         development, _ = development_part(settings, Sources(data_root, splits), Path(work))
         with photos_of(settings, development) as photos:
