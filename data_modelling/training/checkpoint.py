@@ -42,6 +42,11 @@ def load_progress(path: Path) -> Progress:
         return Progress(**json.loads(str(saved["progress"])))
 
 
+def cpu_seconds(folder: Path) -> float:
+    """Of all trainings that are kept in a folder: pre-training and earlier generations, too."""
+    return sum(load_progress(path).cpu_seconds for path in folder.rglob("*.npz"))
+
+
 def load(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     """Progress and the groups of arrays, in the order in which they were saved."""
     groups: dict[str, list[np.ndarray]] = {}

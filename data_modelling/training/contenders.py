@@ -10,7 +10,7 @@ from data_modelling.evaluation.contest import Contender, Cost
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 from data_modelling.training.assemble import choices_on
-from data_modelling.training.checkpoint import load_progress
+from data_modelling.training.checkpoint import cpu_seconds, load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.operations import count_operations
 from data_modelling.training.road import Sources, judge_folds, work_folder
@@ -65,5 +65,5 @@ def training_cost(settings: Settings, work: Path) -> tuple[float, float]:
     """Epochs of the mean of a run's fold networks, and minutes of processor time with what was trained for them first."""
     stages = [work / f"fold{fold}" for fold in settings.figure_folds]
     epochs = [len(load_progress(stage / "checkpoint.npz").history) for stage in stages]
-    seconds = [sum(load_progress(path).cpu_seconds for path in stage.rglob("*.npz")) for stage in stages]
+    seconds = [cpu_seconds(stage) for stage in stages]
     return float(np.mean(epochs)), float(np.mean(seconds)) / 60

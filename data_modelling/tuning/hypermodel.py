@@ -8,10 +8,12 @@ import keras_tuner
 
 from data_modelling.networks.cnn import multiply_adds
 from data_modelling.settings import Settings
+from data_modelling.training.checkpoint import cpu_seconds
 from data_modelling.training.fit import fit, photo_macro_auc, untrained
 from data_modelling.training.pipeline import Examples
 from data_modelling.tuning.space import chosen
 
+SECONDS = "seconds"  # of processor time that a training took, all threads together
 OBJECTIVE = "macro_auc"  # of the judged photos, photo alone; scikit-learn's
 LARGEST = 2_000_000  # parameters of a network that may be served
 DEAREST = 500_000_000  # multiply-adds of one photo, 1 GFLOP
@@ -64,4 +66,5 @@ class CNNHyperModel(keras_tuner.HyperModel):
             OBJECTIVE: photo_macro_auc(network, self.parts.judged),
             "parameters": network.count_params(),
             "multiply_adds": multiply_adds(settings.network),
+            SECONDS: cpu_seconds(folder),
         }

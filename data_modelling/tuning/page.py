@@ -6,7 +6,7 @@ import pandas as pd
 
 from data_modelling.evaluation.markdown import figure, interval, signed, table
 from data_modelling.evaluation.results import FIGURE_NAMES
-from data_modelling.tuning.hypermodel import OBJECTIVE
+from data_modelling.tuning.hypermodel import OBJECTIVE, SECONDS
 from data_modelling.tuning.table import FAILURE, hyperparameters
 
 SHOWN = 10  # trials of the page's table; all are in the csv
@@ -37,12 +37,12 @@ def page(trials: pd.DataFrame, mattered: pd.DataFrame, found: Found) -> str:
 
 def _about(trials: pd.DataFrame, found: Found) -> str:
     failed = int(trials[FAILURE].notna().sum())
-    minutes = trials["seconds"].sum() / 60
+    minutes = trials[SECONDS].sum() / 60
     return (
         f"`python -m data_modelling.search --tuner {found['tuner']}` tried {len(trials)} sets of hyperparameters "
         f"([trials.csv](trials.csv)), the first of them the recipe that it started from; {failed} failed or made a "
         f"network that is too large, and count as chance. The longest trainings had {found['epochs']} epochs; all "
-        f"together took {minutes:.0f} minutes by the clock. A trial is measured on fold {found['judged']}, photo alone. Start and "
+        f"together took {minutes:.0f} minutes of processor time. A trial is measured on fold {found['judged']}, photo alone. Start and "
         f"best were then trained once more and judged on the {found['photos']:,} photos of fold {found['fold']}, "
         "of which no trial had read one."
     )

@@ -1,24 +1,27 @@
 """What the trials of a search gave: a table, which hyperparameters mattered, and a plot of each."""
 
 import json
+import textwrap
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.inspection import permutation_importance
 
 from data_modelling.evaluation.style import BLUE, GREY, ORANGE, page
-from data_modelling.tuning.hypermodel import OBJECTIVE
+from data_modelling.tuning.hypermodel import OBJECTIVE, SECONDS
 from data_modelling.tuning.space import EPOCHS
-from data_modelling.tuning.tuners import FAILURE, RESULT, SECONDS
+from data_modelling.tuning.tuners import FAILURE, RESULT
 
 TUNER = "tuner/"  # how the names begin that KerasTuner adds
 FACTS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
 COUNTS = ("parameters", "multiply_adds")
 FEWEST = 8  # trials below which nothing is said of what mattered
+LOGARITHMIC = ("learning_rate", "weight_decay")  # drawn on such a scale; all others are choices of few
 REPEATS = 30  # shuffles of each hyperparameter
 
 
@@ -71,7 +74,7 @@ def hyperparameters(table: pd.DataFrame) -> list[str]:
 
 def draw_trials(path: Path, table: pd.DataFrame) -> None:
     """Each hyperparameter against the objective, long and short trainings in two colours."""
-    whole = table[table[FAILURE].isna()]
+    whole = table[table[FAILURE].isna()].sort_values("trial")  # side by side, and not as a falling curve
     names = hyperparameters(table)
     rows = -(-len(names) // 3)
     with page(path, 10, 2.6 * rows, colours=128) as figure:
@@ -80,24 +83,36 @@ def draw_trials(path: Path, table: pd.DataFrame) -> None:
 
 def _draw(figure: Figure, whole: pd.DataFrame, names: list[str], rows: int) -> None:
     longest = whole["epochs"].max()
+    long = whole["epochs"] == longest
     for axes, name in zip(figure.subplots(rows, 3, squeeze=False).flat, [*names, *[""] * 2], strict=False):
         if not name:
             axes.axis("off")
             continue
-        values = whole[name] if _is_number(whole[name]) else whole[name].astype(str)
-        for long, colour, label in (
-            (False, ORANGE, f"fewer than {longest} epochs"),
-            (True, BLUE, f"{longest} epochs"),
+        places = whole[name] if name in LOGARITHMIC else _at_equal_distances(axes, whole[name])
+        for part, colour, label in (
+            (~long, ORANGE, f"fewer than {longest} epochs"),
+            (long, BLUE, f"{longest} epochs"),
         ):
-            part = (whole["epochs"] == longest) == long
-            axes.scatter(values[part], whole.loc[part, OBJECTIVE], s=18, color=colour, label=label, alpha=0.8)
-        if name in ("learning_rate", "weight_decay"):
+            axes.scatter(places[part], whole.loc[part, OBJECTIVE], s=18, color=colour, label=label, alpha=0.7)
+        if name in LOGARITHMIC:
             axes.set_xscale("log")
         axes.set_title(name.replace("_", " "), fontsize=11)
-        axes.tick_params(axis="x", labelsize=8, rotation=20 if not _is_number(whole[name]) else 0)
+        axes.tick_params(axis="x", labelsize=7)
         axes.set_ylabel("macro AUC", color=GREY, fontsize=9)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    if not long.all():
+        handles, labels = figure.axes[0].get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+
+
+def _at_equal_distances(axes: Axes, values: pd.Series) -> pd.Series:
+    """Where to draw each of few different values, side by side where they are the same; names them on the axis."""
+    order = sorted(values.unique())
+    code = values.map({value: at for at, value in enumerate(order)})
+    alike = code.groupby(code)
+    across = (alike.cumcount() + 0.5) / alike.transform("size") - 0.5
+    axes.set_xticks(range(len(order)), [textwrap.fill(str(value), 8) for value in order])
+    axes.set_xlim(-0.6, len(order) - 0.4)
+    return code + 0.5 * across
 
 
 def _is_number(values: pd.Series) -> bool:

@@ -6,7 +6,6 @@ waiting for a failed one, and go on with a promoted trial from weights whose sch
 """
 
 import json
-import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -25,7 +24,7 @@ CHANCE = 0.5  # the objective of a trial that failed: what knows nothing has
 FACTOR = 3  # by which Hyperband lengthens trainings, and divides networks, from round to round
 # Share of a Bayesian search's trials before its model of them chooses; Keras's three a hyperparameter are all of few.
 DRAWN = 1 / 3
-RESULT, FAILURE, SECONDS = "result.json", "failure", "seconds"
+RESULT, FAILURE = "result.json", "failure"
 
 
 class Search(base_tuner.BaseTuner):  # type: ignore[misc]  # KerasTuner has no types
@@ -36,8 +35,7 @@ class Search(base_tuner.BaseTuner):  # type: ignore[misc]  # KerasTuner has no t
         folder = Path(self.get_trial_dir(trial.trial_id))
         path = folder / RESULT
         if not path.exists():
-            started = time.monotonic()
-            result = self._tried(trial.hyperparameters, folder) | {SECONDS: time.monotonic() - started}
+            result = self._tried(trial.hyperparameters, folder)
             with replaced_when_whole(path) as temporary:
                 temporary.write_text(json.dumps(result, indent=1) + "\n")
         result = json.loads(path.read_text())

@@ -1,10 +1,15 @@
+import json
 from typing import Any
 
 import pandas as pd
 import pytest
 
 from data_modelling.tuning.page import page
+from data_modelling.tuning.searching import PAGE, page_of
+from tests.conftest import PROJECT
 from tests.data_modelling.tuning.test_table import trials
+
+COMMITTED = PROJECT / "docs" / "search"
 
 
 def confirmation(low: float, high: float) -> dict[str, Any]:
@@ -49,3 +54,12 @@ def test_failed_trials_are_counted_and_not_shown() -> None:
     shown = [line.split(" | ")[0].removeprefix("| ") for line in text.splitlines() if line.startswith("| ")]
     assert set(rows["trial"][:3]) <= set(shown)
     assert rows["trial"][3] not in shown
+
+
+def test_the_committed_page_is_made_of_its_files() -> None:
+    assert (COMMITTED / PAGE).read_text() == page_of(COMMITTED)
+
+
+def test_the_committed_search_found_better_on_photos_that_chose_nothing() -> None:
+    less = json.loads((COMMITTED / "confirmation.json").read_text())["best_less_start"]
+    assert less["macro_auc"]["interval"][0] > 0
