@@ -34,7 +34,7 @@ def baseline(settings: Settings, development: Development, folder: Path) -> tupl
     """
     path, noted = folder / ANSWERS, folder / NOTED
     if not (path.exists() and noted.exists()):
-        measured, seconds = cached_features(development.pixels, folder)
+        measured, seconds = cached_features(development.pixels[: len(development.table)], folder)
         inside = in_fold(development, settings.figure_folds[0])
         stopping = stopping_rows(settings, development, ~inside)
         started = time.process_time()

@@ -150,12 +150,13 @@ def read_recipes(folder: Path, tuned: Path | None) -> tuple[Recipes, list[str]]:
 
 
 def framed(found: Settings, frame: Settings) -> Settings:
-    """What a search found, at the size and length of `frame` and on its photos."""
+    """What a search found, at the size and length of `frame` and on its fold."""
     epochs = frame.training.epochs
     warmup = min(found.training.warmup_epochs, frame.training.warmup_epochs)
     return replace(
         frame,
         name=f"story_{TUNED}",
+        more_photos=found.more_photos,
         network=replace(found.network, edge=frame.network.edge),
         augmentation=found.augmentation,
         training=replace(found.training, epochs=epochs, warmup_epochs=warmup),

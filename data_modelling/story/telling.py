@@ -36,7 +36,7 @@ from data_modelling.training.shares import actual_shares, shown_shares
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]
 
-SHARED, BASELINE = "story", "story_baseline"  # work folders: of the photos of all steps, of the baseline
+SHARED, BASELINE = "story", "story_baseline"  # work folders: of photos that steps share, of the baseline
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,8 @@ def tell(recipes: Recipes, sources: Sources, runs: Path, resume: bool) -> tuple[
 
 def _trained(settings: Settings, sources: Sources, runs: Path, resume: bool) -> _Trained:
     work = work_folder(runs / settings.name)
-    folds = judge_folds(settings, sources, work, resume, photos=work_folder(runs / SHARED))
+    photos = work_folder(runs / "_".join((SHARED, *settings.more_photos)))
+    folds = judge_folds(settings, sources, work, resume, photos=photos)
     choices = choices_on(settings, folds.development.table, folds.predictions)
     predictions = folds.predictions.sort_values("image_id", ignore_index=True)
     return _Trained(settings, folds, predictions, choices.temperature, work)

@@ -96,6 +96,15 @@ def test_the_judged_labels_change_nothing(tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(first, second)
 
 
+def test_photos_of_other_sets_beside_change_nothing(tmp_path: Path) -> None:
+    photos = development()
+    more = photos.table.head(3).assign(image_id=["a", "b", "c"])
+    beside = Development(photos.table, np.concatenate([photos.pixels, photos.pixels[:3]]), more)
+    first, _ = baseline(SMOKE, photos, tmp_path / "first")
+    second, _ = baseline(SMOKE, beside, tmp_path / "second")
+    pd.testing.assert_frame_equal(first, second)
+
+
 def test_another_fold_is_judged_where_the_recipe_says_so(tmp_path: Path) -> None:
     photos = development()
     answers, _ = baseline(replace(SMOKE, figure_folds=(3,)), photos, tmp_path)

@@ -120,9 +120,9 @@ def test_the_page_is_made_of_the_csv_and_twice_the_same(written: Path) -> None:
     assert (written.read_bytes(), source.read_bytes()) == (first, table)
 
 
-def test_a_committed_story_is_made_of_its_csv() -> None:
-    """Both files, or none yet."""
+def test_the_committed_story_is_made_of_its_csv_and_tells_every_step() -> None:
     source, out = (PROJECT / "docs" / f"story.{ending}" for ending in ("csv", "md"))
-    assert source.exists() == out.exists()
-    if source.exists():
-        assert out.read_text() == page(read_story(source), "story.csv")
+    table = read_story(source)
+    assert out.read_text() == page(table, "story.csv")
+    assert list(table["name"]) == [step.name for step in STEPS]
+    assert all((PROJECT / "DATA" / "plots" / step.plot).exists() for step in STEPS)

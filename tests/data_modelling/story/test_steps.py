@@ -166,3 +166,9 @@ def test_a_short_search_keeps_its_short_warm_up() -> None:
     final = read_settings(CONFIGS / "story_final.toml")
     found = dataclasses.replace(final, training=dataclasses.replace(final.training, warmup_epochs=3.0))
     assert framed(found, final).training.warmup_epochs == 1.0
+
+
+def test_the_tuned_network_learns_from_the_photos_of_its_search() -> None:
+    final = dataclasses.replace(read_settings(CONFIGS / "story_final.toml"), more_photos=("isic2017",))
+    found = dataclasses.replace(final, more_photos=())
+    assert framed(found, final).more_photos == ()
