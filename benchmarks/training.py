@@ -1,6 +1,6 @@
 """The speed of training: ours against Keras's textbook way, the same network, on the same photos, in one run.
 
-python -m benchmarks.training --data-root DATA --out docs/training_speed.md
+python -m benchmarks.training --data-root DATA --out docs/training-speed.md
 
 Textbook: keras.utils.image_dataset_from_directory, Random layers in the model, float32, `fit`. Ours: photos decoded
 once, one warp a batch, bfloat16 where the processor has it, averaged weights. The two take turns, so that whatever
@@ -185,10 +185,11 @@ def written(found: dict[str, Any]) -> str:
         [name, f"{statistics.median(values):.0f}", f"{min(values):.0f}-{max(values):.0f}"]
         for name, values in speed.items()
     ]
+    option = " --quality" if "macro_auc" in found else ""
     lines = [
         "# Speed of training",
         "",
-        "`python -m benchmarks.training --data-root DIR` wrote this page; it runs both ways in turns.",
+        f"`python -m benchmarks.training{option}` wrote this page; it runs both ways in turns.",
         "",
         (
             f"Machine: {found['machine']}. The network of `{found['config']}` at {found['edge']} px, batches of "
