@@ -120,3 +120,9 @@ def test_a_source_that_shows_in_the_embedding_is_guessed_and_one_that_does_not_i
     assert abs(guess(embedding, source, groups) - 0.5) < 0.12
     embedding[150:, 0] += 6
     assert guess(embedding, source, groups) > 0.97
+
+
+def test_a_committed_page_is_made_of_its_csv() -> None:
+    path = PROJECT / "docs" / "ablations.md"
+    table = pd.read_csv(path.with_suffix(".csv"), dtype={"folds": str})
+    assert path.read_text() == page(table, "ablations.csv")
