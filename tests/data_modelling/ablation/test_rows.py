@@ -7,7 +7,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from data_modelling.ablation.page import figures_in, page, write_ablation
-from data_modelling.ablation.recipes import Change
+from data_modelling.ablation.recipes import Change, read_changes
 from data_modelling.ablation.rows import rows
 from data_modelling.ablation.trials import Trial, guess
 from data_modelling.inference.diagnoses import codes
@@ -122,7 +122,9 @@ def test_a_source_that_shows_in_the_embedding_is_guessed_and_one_that_does_not_i
     assert guess(embedding, source, groups) > 0.97
 
 
-def test_a_committed_page_is_made_of_its_csv() -> None:
+def test_the_committed_page_is_made_of_its_csv_and_has_every_change() -> None:
     path = PROJECT / "docs" / "ablations.md"
     table = pd.read_csv(path.with_suffix(".csv"), dtype={"folds": str})
     assert path.read_text() == page(table, "ablations.csv")
+    changes = read_changes(PROJECT / "data_modelling" / "configs" / "ablations.toml")
+    assert list(table["name"]) == [change.name for change in changes]
