@@ -15,6 +15,7 @@ from data_modelling.evaluation.calibration import best_decision_prior, best_temp
 from data_modelling.evaluation.contest import difference_columns, figure_columns
 from data_modelling.evaluation.intervals import Judged
 from data_modelling.evaluation.questions import auc, has_both
+from data_modelling.evaluation.results import named
 from data_modelling.evaluation.rounding import rounded
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.diagnoses import codes
@@ -24,8 +25,7 @@ from data_modelling.training.shares import actual_shares
 Floats = NDArray[np.float64]
 
 LESS = "less"
-# On the data set itself, photo alone, and what the page calls them.
-OWN = {"macro_auc": "macro AUC", "balanced_accuracy": "balanced accuracy", "melanoma_auc": "melanoma AUC"}
+OWN = named("macro_auc", "balanced_accuracy", "melanoma_auc")  # on the data set itself, photo alone
 # On the other sets' photos of the fold: the question, by source.
 ELSEWHERE = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 

@@ -15,6 +15,7 @@ from data_modelling.evaluation.calibration import Choices
 from data_modelling.evaluation.comparison import differences
 from data_modelling.evaluation.markdown import figure, interval, listed, signed, table
 from data_modelling.evaluation.predictions import logits, truth
+from data_modelling.evaluation.results import named
 from data_modelling.evaluation.rounding import rounded
 from data_modelling.inference.decision import decisions, melanoma_column, probabilities
 from data_modelling.inference.errors import InputError
@@ -22,11 +23,7 @@ from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
 
 # Of the photo alone, and what the page calls them.
-FIGURES = {
-    "macro_auc": "macro AUC",
-    "balanced_accuracy": "balanced accuracy",
-    "melanoma_auc": "melanoma AUC",
-}
+FIGURES = named("macro_auc", "balanced_accuracy", "melanoma_auc")
 LABELS = ("name", "version")  # settings that change nothing
 
 

@@ -28,6 +28,11 @@ QUESTION_NAMES = {"cancer": "the cancer group", "melanoma": "melanoma"}
 NUMBERS = {5: "five", 10: "ten"}
 
 
+def named(*figures: str) -> dict[str, str]:
+    """Figures and what every page calls them."""
+    return {figure: FIGURE_NAMES[figure] for figure in figures}
+
+
 def results(values: dict[str, Any]) -> str:
     """A row for each part and input, what they stand on, the locked test, and other sources' photos."""
     header = ["photos", "input", "balanced accuracy", "macro AUC", "accuracy (most frequent class)", "ECE"]

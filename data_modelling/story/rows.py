@@ -17,6 +17,7 @@ from data_modelling.evaluation.contest import (
 from data_modelling.evaluation.intervals import Judged
 from data_modelling.evaluation.metrics import confusion
 from data_modelling.evaluation.predictions import truth
+from data_modelling.evaluation.results import named
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
 from data_modelling.story.steps import FINAL, MELANOMA, TUNED, compared_with
@@ -24,10 +25,7 @@ from data_modelling.story.telling import Told
 
 BY_PRIOR = "balanced_accuracy_by_prior"
 # What the page calls them.
-FIGURES = {
-    "balanced_accuracy": "balanced accuracy",
-    "macro_auc": "macro AUC",
-    "melanoma_auc": "melanoma AUC",
+FIGURES = named("balanced_accuracy", "macro_auc", "melanoma_auc") | {
     "melanoma_sensitivity": "melanoma sensitivity",
     BY_PRIOR: "balanced accuracy by decision prior",
 }

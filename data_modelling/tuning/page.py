@@ -5,13 +5,13 @@ from typing import Any
 import pandas as pd
 
 from data_modelling.evaluation.markdown import figure, interval, signed, table
-from data_modelling.evaluation.results import FIGURE_NAMES
+from data_modelling.evaluation.results import named
 from data_modelling.tuning.hypermodel import OBJECTIVE, SECONDS
 from data_modelling.tuning.table import FAILURE, hyperparameters
 
 SHOWN = 10  # trials of the page's table; all are in the csv
 SHORT = {"learning_rate": "{:.1e}", "weight_decay": "{:.1e}"}
-FIGURES = {name: FIGURE_NAMES[name] for name in ("macro_auc", "balanced_accuracy")}
+FIGURES = named("macro_auc", "balanced_accuracy")
 HOW_IT_MATTERED = (
     "How much worse a random forest tells a trial's macro AUC when one hyperparameter is shuffled among the trials, as a "
     "share of the variance, with the standard deviation over shuffles. So few trials tell the large effects alone."
