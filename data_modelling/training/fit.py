@@ -115,9 +115,10 @@ class Run:
         return np.asarray(self.settings.training.logit_adjustment * np.log(seen))
 
     def is_over(self) -> bool:
-        """The schedule has ended, or nothing got better for long enough."""
+        """The schedule has ended, or nothing got better for long enough, coarse epochs not counted."""
         done, training = len(self.progress.history), self.settings.training
-        stale = done - 1 - self.progress.best >= training.patience and not self.coarse
+        since = done - 1 - max(self.progress.best, self._coarse_epochs() - 1)
+        stale = since >= training.patience and not self.coarse
         return done >= training.epochs or (stale and done >= training.least_share * training.epochs)
 
     def finished(self) -> keras.Model:
@@ -137,8 +138,11 @@ class Run:
         self.best_weights = groups["best"]
 
     def _is_coarse(self, epoch: int) -> bool:
+        return epoch < self._coarse_epochs()
+
+    def _coarse_epochs(self) -> int:
         training = self.settings.training
-        return epoch < round(training.coarse_share * training.epochs)
+        return round(training.coarse_share * training.epochs)
 
     def _make(self, coarse: bool, network: keras.Model) -> None:
         """Network and optimiser, as at a run's beginning; `network`, or one with its weights for half the edge."""

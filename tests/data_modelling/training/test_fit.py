@@ -77,6 +77,19 @@ def test_when_training_ends(settings: Settings, part: Examples, done: int, best:
     assert run.is_over() is over
 
 
+@pytest.mark.parametrize(("done", "over"), [(7, False), (8, False), (9, True)])
+def test_patience_begins_where_photos_are_whole(
+    settings: Settings, part: Examples, done: int, over: bool
+) -> None:
+    """Of ten epochs six are coarse, and the third of these was the best: patience of three counts from the seventh."""
+    small = dataclasses.replace(settings.network, widths=(8, 8, 8), blocks=(1, 1, 1))
+    run = Run(dataclasses.replace(with_training(settings, coarse_share=0.6), network=small), part, part)
+    run.progress.history = [{}] * done
+    run.progress.best = 2
+    run.coarse = False
+    assert run.is_over() is over
+
+
 def test_a_run_that_is_saved_and_restored_goes_on_as_the_unbroken_one(
     settings: Settings, part: Examples, tmp_path: Path
 ) -> None:
