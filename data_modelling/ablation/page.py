@@ -5,9 +5,9 @@ from typing import Any
 
 import pandas as pd
 
-from data_modelling.ablation.rows import LESS, OWN
+from data_modelling.ablation.rows import LESS
 from data_modelling.evaluation import intervals
-from data_modelling.evaluation.contest import bounds, write_table_and_page
+from data_modelling.evaluation.contest import FIGURES, bounds, write_table_and_page
 from data_modelling.evaluation.markdown import figure, interval, signed, table
 
 Row = dict[str, Any]
@@ -37,8 +37,8 @@ def page(rows: pd.DataFrame, source: str) -> str:
 
 def figures_in(rows: pd.DataFrame) -> dict[str, str]:
     """Columns of figures that the table has, and what the page calls them."""
-    others = [name for name in rows if name.endswith("_auc") and name not in OWN]
-    return OWN | {name: _title(name) for name in others}
+    others = [name for name in rows if name.endswith("_auc") and name not in FIGURES]
+    return FIGURES | {name: _title(name) for name in others}
 
 
 def _title(name: str) -> str:

@@ -15,7 +15,6 @@ from data_modelling.evaluation.calibration import best_decision_prior, best_temp
 from data_modelling.evaluation.contest import difference_columns, figure_columns
 from data_modelling.evaluation.intervals import Judged
 from data_modelling.evaluation.questions import auc, has_both
-from data_modelling.evaluation.results import named
 from data_modelling.evaluation.rounding import rounded
 from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
 from data_modelling.inference.diagnoses import codes
@@ -25,7 +24,6 @@ from data_modelling.training.shares import actual_shares
 Floats = NDArray[np.float64]
 
 LESS = "less"
-OWN = named("macro_auc", "balanced_accuracy", "melanoma_auc")  # on the data set itself, photo alone
 # On the other sets' photos of the fold: the question, by source.
 ELSEWHERE = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
@@ -68,7 +66,7 @@ def _facts(trial: Trial, first: Trial) -> dict[str, Any]:
 
 
 def judged_trial(trial: Trial) -> Judged:
-    """Figures named as in OWN, and `<source>_<question>_auc` of ELSEWHERE where the source is there with both kinds."""
+    """contest.FIGURES, on the data set itself, and `<source>_<question>_auc` of ELSEWHERE where the source is there with both kinds."""
     task, answers = trial.change.settings.task, trial.answers
     inside = answers["own"].to_numpy()
     scores = answers[list(codes(task))].to_numpy(np.float64)
