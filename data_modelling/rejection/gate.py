@@ -21,7 +21,7 @@ from data_modelling.inference.looks import looks
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers of saved networks
 from data_modelling.rejection.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
-from data_modelling.training.checkpoint import NETWORK
+from data_modelling.training.checkpoint import NETWORK, SERVED
 from data_modelling.training.pipeline import examples, predict_output
 
 REFUSED_SHARE = (
@@ -136,7 +136,7 @@ def make_gate(
         part = part_of_network(settings, table, pixels, ~inside, network)
         held_out = measure(settings, table, pixels, inside, network)
         scores.append(gate_scores(part, table.loc[inside, "image_id"], str(fold), held_out))
-    network = keras.saving.load_model(work / "served" / NETWORK, compile=False)
+    network = keras.saving.load_model(work / SERVED / NETWORK, compile=False)
     return part_of_network(settings, table, pixels, everything, network), pd.concat(scores, ignore_index=True)
 
 

@@ -27,7 +27,7 @@ from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
 from data_modelling.rejection.parts import Parts
 from data_modelling.settings import Settings, as_dict
-from data_modelling.training.checkpoint import NETWORK, load_progress
+from data_modelling.training.checkpoint import NETWORK, SERVED, load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.shortcuts import PAGE
 
@@ -50,7 +50,7 @@ def assemble(
     table: the development part. split: the file, whose hash is noted. shortcuts: the folder of
     training.shortcuts' results, None when it was not tested what the network looks at.
     """
-    saved = work / "served" / NETWORK
+    saved = work / SERVED / NETWORK
     network = keras.saving.load_model(saved, compile=False)
     with replaced_when_whole(out) as folder:
         folder.mkdir()

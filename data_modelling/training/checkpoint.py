@@ -11,6 +11,7 @@ import numpy as np
 from data_modelling.inference.files import replaced_when_whole
 
 NETWORK = "network.keras"  # what a finished training leaves in its folder
+SERVED = "served"  # the folder of the network that learns from all folds
 
 
 @dataclass

@@ -60,7 +60,7 @@ from data_modelling.rejection.unknown import (
 from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
-from data_modelling.training.checkpoint import NETWORK
+from data_modelling.training.checkpoint import NETWORK, SERVED
 from data_modelling.training.fit import fit
 from data_modelling.training.outlines import outlines_of
 from data_modelling.training.pipeline import examples, predict_logits
@@ -68,7 +68,6 @@ from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 Chosen = Callable[[pd.DataFrame], NDArray[np.bool_]]  # which rows of a table, (N,)
 
-SERVED = "served"
 # Settings that may change in an unfinished run and leave every finished stage as it is: a label, more folds.
 FREE = ("version", "figure_folds")
 
