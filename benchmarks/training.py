@@ -213,7 +213,14 @@ def written(found: dict[str, Any]) -> str:
 
 def compared(settings: Settings) -> Settings:
     """The recipe's network at EDGE, trained once, on labels alone and all pixels: what the textbook's way does too."""
-    training = replace(settings.training, coarse_share=0.0, generations=1, outlines=0.0, pretraining_epochs=0)
+    training = replace(
+        settings.training,
+        coarse_share=0.0,
+        generations=1,
+        outlines=0.0,
+        pretraining_epochs=0,
+        teachers=(),
+    )
     network = replace(settings.network, edge=EDGE)
     return replace(settings, network=network, training=training, more_photos=())
 

@@ -4,6 +4,7 @@ settings = read_settings(Path("data_modelling/configs/ham10000.toml"))
 """
 
 import dataclasses
+import json
 import tomllib
 import types
 import typing
@@ -27,6 +28,7 @@ EFFICIENTNETS = {f"efficientnetb{size}": f"EfficientNetB{size}" for size in rang
 }
 BLOCKS = ("residual", "plain")
 NETWORKS = (CNN, "resnet34", "resnext50", *EFFICIENTNETS)
+EARLIER = ("augmentation", "training")  # tables that may be other in earlier generations
 SMALLEST_EDGE = 32  # pixels, of the networks by name: they halve the edge five times
 
 
@@ -157,6 +159,8 @@ class Settings:
     augmentation: AugmentationSettings = field(default_factory=AugmentationSettings)
     training: TrainingSettings = field(default_factory=TrainingSettings)
     prepared: PreparedSettings = field(default_factory=PreparedSettings)
+    # What is other in the generations before the last: values of the tables EARLIER names; see before_the_last.
+    earlier: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.task not in TASKS:
@@ -170,6 +174,8 @@ class Settings:
         self._check_coarse()
         if self.training.generations < 1:
             raise InputError("training.generations must be at least 1.")
+        if self.earlier:
+            self._check_earlier()
 
     def _check_classes(self) -> None:
         has_unknown = learned(self.task) != codes(self.task)
@@ -180,6 +186,14 @@ class Settings:
             )
         if not 0 < self.unknown_share < 1:
             raise InputError("unknown_share must be a share above 0 and below 1.")
+
+    def _check_earlier(self) -> None:
+        if self.training.generations == 1:
+            raise InputError("earlier is there without an earlier generation: training.generations is 1.")
+        unknown = sorted(set(self.earlier) - set(EARLIER))
+        if unknown:
+            raise InputError(f"earlier.{unknown[0]} must be one of {', '.join(EARLIER)}.")
+        before_the_last(self)
 
     def _check_coarse(self) -> None:
         share = self.training.coarse_share
@@ -224,7 +238,25 @@ def at_half_the_edge(settings: Settings) -> Settings:
     """The same recipe for photos of half the edge, all of them. InputError where its network cannot see such."""
     network = dataclasses.replace(settings.network, edge=settings.network.edge // 2)
     training = dataclasses.replace(settings.training, coarse_share=0.0)
-    return dataclasses.replace(settings, network=network, training=training)
+    return dataclasses.replace(settings, network=network, training=training, earlier={})
+
+
+def before_the_last(settings: Settings) -> Settings:
+    """The recipe of the generations before the last, all but their seeds. InputError for an unknown key or a wrong type."""
+    values = json.loads(json.dumps(as_dict(dataclasses.replace(settings, earlier={}))))
+    try:
+        return from_dict(merged(values, settings.earlier))
+    except InputError as error:
+        raise InputError(f"earlier: {error}") from error
+
+
+def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """The base with the change's values; tables are merged, anything else is replaced."""
+    found = dict(base)
+    for key, value in change.items():
+        both = isinstance(value, dict) and isinstance(base.get(key, {}), dict)
+        found[key] = merged(base.get(key, {}), value) if both else value
+    return found
 
 
 def read_settings(path: Path) -> Settings:
@@ -286,10 +318,8 @@ def _build(cls: type, values: dict[str, Any], prefix: str) -> Any:
 
 
 def _value(kind: Any, value: Any, name: str) -> Any:
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise InputError(f"{name} must be a table.")
-        return _build(typing.cast("type", kind), value, f"{name}.")
+    if dataclasses.is_dataclass(kind) or typing.get_origin(kind) is dict:
+        return _table(kind, value, name)
     if isinstance(kind, types.GenericAlias):  # tuple[int, ...]
         item = typing.get_args(kind)[0]
         if not isinstance(value, list):
@@ -300,3 +330,10 @@ def _value(kind: Any, value: Any, name: str) -> Any:
     if type(value) is not kind:
         raise InputError(f"{name} must be of type {kind.__name__}, not {type(value).__name__}.")
     return value
+
+
+def _table(kind: Any, value: Any, name: str) -> Any:
+    """A dataclass of settings, or a table as it is."""
+    if not isinstance(value, dict):
+        raise InputError(f"{name} must be a table.")
+    return _build(kind, value, f"{name}.") if dataclasses.is_dataclass(kind) else value

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import Settings, as_dict, from_dict
+from data_modelling.settings import Settings, as_dict, from_dict, merged
 
 BASE = "base"
 
@@ -54,21 +54,12 @@ def _changes(values: dict[str, Any]) -> list[Change]:
         if any(name == change.name for change in changes):
             raise InputError(f"two changes are called {name}.")
         try:
-            changes.append(Change(name, entry["told"], from_dict(_merged(recipe, entry["settings"]))))
+            changes.append(Change(name, entry["told"], from_dict(merged(recipe, entry["settings"]))))
         except InputError as error:
             raise InputError(f"the change {name}: {error}") from error
     if any(len(change.settings.figure_folds) != 1 for change in changes):
         raise InputError("changes are judged on one fold: figure_folds must name one.")
     return changes
-
-
-def _merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """The base with the change's values; tables are merged, anything else is replaced."""
-    merged = dict(base)
-    for key, value in change.items():
-        both = isinstance(value, dict) and isinstance(base.get(key, {}), dict)
-        merged[key] = _merged(base.get(key, {}), value) if both else value
-    return merged
 
 
 def _unlabelled(settings: dict[str, Any]) -> dict[str, Any]:

@@ -28,8 +28,7 @@ SAME = ("task", "split", "folds", "generated_lesions")
 def teachers_of(settings: Settings, stage: str) -> list[keras.Model]:
     """The networks of a stage, such as `fold0`, of the runs that settings.training.teachers names; frozen.
 
-    Raises InputError for a run that is not there, has not finished the stage, was judged on another split, or sees
-    photos of another size.
+    Raises InputError for a run that is not there, has not finished the stage, or was judged on another split.
     """
     return [_teacher(settings, Path(work), stage) for work in settings.training.teachers]
 
@@ -53,12 +52,22 @@ def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
                 f"training.teachers: {work} has another {key}, so that its networks may have seen what this one is "
                 "judged on."
             )
-    if theirs.network.edge != settings.network.edge:
-        raise InputError(
-            f"training.teachers: {work} sees {theirs.network.edge} pixels, not {settings.network.edge}."
-        )
     same_dtype = replace(theirs, training=replace(theirs.training, bfloat16=settings.training.bfloat16))
-    return teacher(same_dtype, saved)
+    network = teacher(same_dtype, saved)
+    return network if network.input["photo"].shape[1] == settings.network.edge else _seeing(network, settings)
+
+
+def _seeing(network: keras.Model, settings: Settings) -> keras.Model:
+    """The network, asked for photos of the settings' edge: they are made as large or small as it knows them."""
+    edge, own = settings.network.edge, network.input["photo"].shape[1]
+    photo = keras.Input((edge, edge, 3), name="photo")
+    details = keras.Input(network.input["details"].shape[1:], name="details")
+    sized = keras.layers.Resizing(own, own, antialias=True, dtype="float32")(photo)
+    asked = keras.Model(
+        {"photo": photo, "details": details}, network({"photo": sized, "details": details}, training=False)
+    )
+    asked.trainable = False
+    return asked
 
 
 class Teaching:

@@ -17,7 +17,7 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.networks import backbones
 from data_modelling.networks.fusion import build_network
-from data_modelling.settings import Settings, TrainingSettings, at_half_the_edge
+from data_modelling.settings import Settings, TrainingSettings, at_half_the_edge, before_the_last
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import Augmented
 from data_modelling.training.checkpoint import NETWORK, Progress
@@ -268,8 +268,9 @@ def _generation_before(
     settings: Settings, training: Examples, stopping: Examples, folder: Path, title: str
 ) -> keras.Model:
     """The teacher: trained on the very photos that its student is trained on, from other first weights."""
-    recipe = replace(settings.training, generations=settings.training.generations - 1, teachers=())
-    earlier = replace(settings, seed=settings.seed + SEEDS_APART, training=recipe)
+    recipe = before_the_last(settings)
+    training_of_it = replace(recipe.training, generations=settings.training.generations - 1, teachers=())
+    earlier = replace(recipe, seed=settings.seed + SEEDS_APART, training=training_of_it)
     inside = folder / EARLIER
     if not (inside / NETWORK).exists():
         inside.mkdir(parents=True, exist_ok=True)

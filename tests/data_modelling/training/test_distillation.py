@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.special import log_softmax, softmax
 
 from data_modelling.inference.details import WIDTH, Details, encode
@@ -54,6 +55,29 @@ def test_the_answers_are_the_mean_for_the_shares_that_are_shown(settings: Settin
     saved = [keras.saving.load_model(work / "fold0" / "network.keras", compile=False) for work in works]
     expected = np.mean([softmax(np.asarray(one(inputs)["logits"]) - shift, axis=1) for one in saved], axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_teacher_of_smaller_photos_is_shown_them_resized(settings: Settings, tmp_path: Path) -> None:
+    """By Pillow, whose bilinear filter takes in all pixels that become one."""
+    edge = settings.network.edge
+    work = run_of(tmp_path / "one", settings)
+    larger = dataclasses.replace(settings, network=dataclasses.replace(settings.network, edge=48))
+    (asked,) = teachers_of(with_teachers(larger, work), "fold0")
+    inputs = photos(3, 48)
+    small = [
+        np.stack(
+            [
+                np.asarray(Image.fromarray(channel).resize((edge, edge), Image.Resampling.BILINEAR))
+                for channel in photo.transpose(2, 0, 1)
+            ],
+            axis=-1,
+        )
+        for photo in inputs["photo"]
+    ]
+    saved = keras.saving.load_model(work / "fold0" / "network.keras", compile=False)
+    expected = saved(inputs | {"photo": np.stack(small)})["logits"]
+    np.testing.assert_allclose(asked(inputs)["logits"], expected, atol=1e-3)
+    assert not asked.trainable_variables
 
 
 def test_the_loss_by_hand(settings: Settings, tmp_path: Path) -> None:
@@ -133,6 +157,33 @@ def test_a_generation_is_taught_by_the_one_before_and_goes_on_after_an_interrupt
         np.testing.assert_array_equal(taught_by, before)
 
 
+def test_an_earlier_generation_may_be_trained_otherwise(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edge = settings.network.edge
+    pixels = np.random.default_rng(0).integers(0, 256, (35, edge, edge, 3), dtype=np.uint8)
+    part = Examples(pixels, np.arange(35), np.arange(35) % CLASSES, np.zeros((35, WIDTH), np.float32))
+    recipe = dataclasses.replace(
+        settings,
+        training=dataclasses.replace(settings.training, epochs=1, generations=2),
+        augmentation=dataclasses.replace(settings.augmentation, mixup=0.5),
+        earlier={"training": {"epochs": 2}, "augmentation": {"mixup": 0.0}},
+    )
+    seen: list[Settings] = []
+
+    class Watched(Run):
+        def __init__(self, settings: Settings, *options: Any) -> None:
+            super().__init__(settings, *options)
+            seen.append(settings)
+
+    monkeypatch.setattr("data_modelling.training.fit.Run", Watched)
+    (tmp_path / "fold0").mkdir()
+    fit(recipe, part, part, tmp_path / "fold0", "")
+    found = [(one.training.epochs, one.augmentation.mixup, one.training.learning_rate) for one in seen]
+    rate = settings.training.learning_rate
+    assert found == [(2, 0.0, rate), (1, 0.5, rate)]
+
+
 @pytest.mark.parametrize(
     ("change", "told"),
     [
@@ -149,12 +200,7 @@ def test_a_teacher_that_may_have_seen_the_fold_is_refused(
         teachers_of(with_teachers(settings, work), "fold0")
 
 
-def test_a_teacher_without_the_stage_or_of_another_size_is_refused(
-    settings: Settings, tmp_path: Path
-) -> None:
+def test_a_teacher_without_the_stage_is_refused(settings: Settings, tmp_path: Path) -> None:
     work = run_of(tmp_path / "one", settings)
     with pytest.raises(InputError, match="no finished fold1"):
         teachers_of(with_teachers(settings, work), "fold1")
-    larger = dataclasses.replace(settings, network=dataclasses.replace(settings.network, edge=64))
-    with pytest.raises(InputError, match="sees 32 pixels, not 64"):
-        teachers_of(with_teachers(larger, work), "fold0")
