@@ -96,7 +96,8 @@ class TrainingSettings:
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
     pretraining_epochs: int = 0  # in which the image branch learns without labels; see training.pretraining
     outlines: float = 0.0  # weight of telling where the lesion is, beside what it is; see training.outlines
-    teachers: tuple[str, ...] = ()  # work folders of finished runs whose networks teach the last generation
+    # Whose networks teach the last generation: recipes (.toml; `train` trains them first), or work folders of runs.
+    teachers: tuple[str, ...] = ()
     generations: int = 1  # networks one after another, each taught by the one before; the last is the result
     distillation: float = 0.5  # share of the loss that is learned from the teachers, if there are any
     frozen_epochs: int = 0  # first epochs in which the image branch stays as it is

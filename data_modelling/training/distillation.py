@@ -17,20 +17,41 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import InputError
 from data_modelling.networks.fusion import build_network
-from data_modelling.settings import Settings, from_dict
+from data_modelling.settings import Settings, from_dict, read_settings
 from data_modelling.training.checkpoint import NETWORK
 from data_modelling.training.precision import training_dtype
 
+RECIPE = ".toml"
 # Two runs whose stages of one name left out the same photos agree in these.
 SAME = ("task", "split", "folds", "generated_lesions")
 
 
-def teachers_of(settings: Settings, stage: str) -> list[keras.Model]:
-    """The networks of a stage, such as `fold0`, of the runs that settings.training.teachers names; frozen.
+def teachers_of(settings: Settings, folder: Path) -> list[keras.Model]:
+    """The networks that teach a training in `folder`, such as RUNS/ham10000.work/fold0; frozen.
 
-    Raises InputError for a run that is not there, has not finished the stage, or was judged on another split.
+    They are those of the same stage in the runs that settings.training.teachers names. Raises InputError for a run that
+    is not there, has not finished the stage, or was judged on another split.
     """
-    return [_teacher(settings, Path(work), stage) for work in settings.training.teachers]
+    works = [work_of(named, folder.parent.parent) for named in settings.training.teachers]
+    return [_teacher(settings, work, folder.name) for work in works]
+
+
+def work_of(named: str, runs: Path) -> Path:
+    """The work folder of a teacher: that of a recipe (.toml) is in `runs`, under the name of its file."""
+    path = Path(named)
+    return runs / f"{path.stem}.work" if path.suffix == RECIPE else path
+
+
+def recipes_of_teachers(settings: Settings) -> dict[Path, Settings]:
+    """The recipes among the teachers, by file, for the same folds. InputError for one that may see what is judged."""
+    files = [Path(named) for named in settings.training.teachers if named.endswith(RECIPE)]
+    found = {
+        file: replace(read_settings(file), folds=settings.folds, figure_folds=settings.figure_folds)
+        for file in files
+    }
+    for file, theirs in found.items():
+        _refuse_other_folds(settings, theirs, file)
+    return found
 
 
 def teacher(settings: Settings, saved: Path) -> keras.Model:
@@ -46,15 +67,19 @@ def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
     if not (saved.exists() and noted.exists()):
         raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
     theirs = from_dict(json.loads(noted.read_text()))
-    for key in SAME:
-        if getattr(theirs, key) != getattr(settings, key):
-            raise InputError(
-                f"training.teachers: {work} has another {key}, so that its networks may have seen what this one is "
-                "judged on."
-            )
+    _refuse_other_folds(settings, theirs, work)
     same_dtype = replace(theirs, training=replace(theirs.training, bfloat16=settings.training.bfloat16))
     network = teacher(same_dtype, saved)
     return network if network.input["photo"].shape[1] == settings.network.edge else _seeing(network, settings)
+
+
+def _refuse_other_folds(settings: Settings, theirs: Settings, named: Path) -> None:
+    for key in SAME:
+        if getattr(theirs, key) != getattr(settings, key):
+            raise InputError(
+                f"training.teachers: {named} has another {key}, so that its networks may have seen what this one is "
+                "judged on."
+            )
 
 
 def _seeing(network: keras.Model, settings: Settings) -> keras.Model:

@@ -229,11 +229,11 @@ def fit(
     is undone in the head's bias.
 
     network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
-    every epoch, and `network.keras` at the end. Teachers are the networks of the folder's name in other runs, and,
+    every epoch, and `network.keras` at the end. Teachers are the networks of the folder's stage in other runs, and,
     in a later generation, the network of the one before (born-again networks, Furlanello et al. 2018,
     arXiv:1805.04770).
     """
-    teachers, path = teachers_of(settings, folder.name), folder / "checkpoint.npz"
+    teachers, path = teachers_of(settings, folder), folder / "checkpoint.npz"
     if settings.training.generations > 1:
         teachers.append(_generation_before(settings, training, stopping, folder, title))
     if settings.training.pretraining_epochs and not path.exists():

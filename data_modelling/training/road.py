@@ -5,7 +5,7 @@ finished there is not made again. The bundle appears under its name when it is c
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -61,6 +61,7 @@ from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.checkpoint import NETWORK, SERVED
+from data_modelling.training.distillation import recipes_of_teachers, work_of
 from data_modelling.training.fit import fit
 from data_modelling.training.outlines import outlines_of
 from data_modelling.training.pipeline import examples, predict_logits
@@ -127,6 +128,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
         raise InputError(f"{out} exists; choose another --out or move it away.")
     work = work_folder(out)
     folds = judge_folds(settings, sources, work, resume)
+    _train_teachers(settings, sources, work.parent, [SERVED])
     sources, development = folds.sources, folds.development
     fitted(settings, development, _everything, work / SERVED, "the served model")
     predictions, unknown = _with_unknown(settings, development, folds.predictions, work)
@@ -147,13 +149,14 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
 def judge_folds(
     settings: Settings, sources: Sources, work: Path, resume: bool, photos: Path | None = None
 ) -> Folds:
-    """Train a run's fold networks in its work folder, and predict the folds that they never saw.
+    """Train a run's fold networks, and before them their teachers', and predict the folds that they never saw.
 
     photos: folder of the decoded (or drawn) photos, where several runs share them; None: the work folder.
 
     Raises InputError as `opened` does, and for whatever is wrong with data and split.
     """
     opened(work, settings, resume)
+    _train_teachers(settings, sources, work.parent, [f"fold{fold}" for fold in settings.figure_folds])
     photos = photos or work
     sources = sources_of(settings, sources, photos)
     development, left_out = development_part(settings, sources, photos)
@@ -163,6 +166,18 @@ def judge_folds(
         for fold in settings.figure_folds:
             _predict_more(settings, development, fold, work)
     return Folds(sources, development, as_written(pd.concat(folds)), left_out)
+
+
+def _train_teachers(settings: Settings, sources: Sources, runs: Path, stages: Sequence[str]) -> None:
+    """Train what is not finished of these stages of the recipes among the teachers."""
+    for recipe, theirs in recipes_of_teachers(settings).items():
+        work = work_of(str(recipe), runs)
+        if all((work / stage / NETWORK).exists() for stage in stages):
+            continue
+        print(f"First the networks of its teacher {recipe}, in {work}:")
+        development = judge_folds(theirs, sources, work, resume=True).development
+        if SERVED in stages:
+            fitted(theirs, development, _everything, work / SERVED, "the teacher of the served model")
 
 
 def _refuse_no_class(settings: Settings, development: Development) -> None:

@@ -48,7 +48,7 @@ def with_teachers(settings: Settings, *works: Path, **changes: float) -> Setting
 def test_the_answers_are_the_mean_for_the_shares_that_are_shown(settings: Settings, tmp_path: Path) -> None:
     """By numpy: each teacher's logits less the shift, as probabilities, and their mean."""
     works = [run_of(tmp_path / name, settings, seed) for name, seed in (("one", 1), ("two", 2))]
-    teachers = teachers_of(with_teachers(settings, *works), "fold0")
+    teachers = teachers_of(with_teachers(settings, *works), tmp_path / "student.work" / "fold0")
     shift = np.linspace(-1, 1, CLASSES)
     inputs = photos(3, settings.network.edge)
     found = np.asarray(Teaching(teachers, shift, 0.5).answers(inputs))
@@ -62,7 +62,7 @@ def test_a_teacher_of_smaller_photos_is_shown_them_resized(settings: Settings, t
     edge = settings.network.edge
     work = run_of(tmp_path / "one", settings)
     larger = dataclasses.replace(settings, network=dataclasses.replace(settings.network, edge=48))
-    (asked,) = teachers_of(with_teachers(larger, work), "fold0")
+    (asked,) = teachers_of(with_teachers(larger, work), tmp_path / "student.work" / "fold0")
     inputs = photos(3, 48)
     small = [
         np.stack(
@@ -82,7 +82,11 @@ def test_a_teacher_of_smaller_photos_is_shown_them_resized(settings: Settings, t
 
 def test_the_loss_by_hand(settings: Settings, tmp_path: Path) -> None:
     work = run_of(tmp_path / "one", settings)
-    teaching = Teaching(teachers_of(with_teachers(settings, work), "fold0"), np.zeros(CLASSES), 0.25)
+    teaching = Teaching(
+        teachers_of(with_teachers(settings, work), tmp_path / "student.work" / "fold0"),
+        np.zeros(CLASSES),
+        0.25,
+    )
     inputs = photos(4, settings.network.edge)
     student = np.random.default_rng(1).normal(size=(4, CLASSES)).astype("float32")
     answers = np.asarray(teaching.answers(inputs))
@@ -197,10 +201,10 @@ def test_a_teacher_that_may_have_seen_the_fold_is_refused(
 ) -> None:
     work = run_of(tmp_path / "one", dataclasses.replace(settings, **change))
     with pytest.raises(InputError, match=told):
-        teachers_of(with_teachers(settings, work), "fold0")
+        teachers_of(with_teachers(settings, work), tmp_path / "student.work" / "fold0")
 
 
 def test_a_teacher_without_the_stage_is_refused(settings: Settings, tmp_path: Path) -> None:
     work = run_of(tmp_path / "one", settings)
     with pytest.raises(InputError, match="no finished fold1"):
-        teachers_of(with_teachers(settings, work), "fold1")
+        teachers_of(with_teachers(settings, work), tmp_path / "student.work" / "fold1")

@@ -17,7 +17,7 @@ from data_modelling.datasets.table import encode_table
 from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import as_dict, read_settings
+from data_modelling.settings import Settings, as_dict, read_settings
 from data_modelling.training import cache, road
 from data_modelling.training.checkpoint import load
 from tests.conftest import PROJECT, train_command
@@ -280,3 +280,41 @@ def test_the_smoke_run_passes_on_jax(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     load_bundle(out)
+
+
+@pytest.fixture
+def taught(tmp_path: Path) -> Settings:
+    """A recipe of one epoch and its teacher's, of one epoch and another size of photo."""
+    recipe = tmp_path / "tutor.toml"
+    short = SMOKE.read_text().replace("epochs = 6", "epochs = 1")
+    recipe.write_text(short.replace('name = "smoke"', 'name = "tutor"').replace("edge = 32", "edge = 48"))
+    settings = read_settings(SMOKE)
+    training = dataclasses.replace(settings.training, epochs=1, teachers=(str(recipe),))
+    return dataclasses.replace(settings, training=training)
+
+
+def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
+    taught: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    trained = []
+    real = road.fit
+    monkeypatch.setattr(
+        road, "fit", lambda *given: trained.append(f"{given[3].parent.name}/{given[3].name}") or real(*given)
+    )
+    nowhere = road.Sources(tmp_path, tmp_path)
+    road.train(taught, nowhere, tmp_path / "runs" / "pupil", resume=False)
+    assert trained == ["tutor.work/fold0", "pupil.work/fold0", "tutor.work/served", "pupil.work/served"]
+    assert "First the networks of its teacher" in capsys.readouterr().out
+    assert load_bundle(tmp_path / "runs" / "pupil").metadata["settings"]["training"]["teachers"] == [
+        str(tmp_path / "tutor.toml")
+    ]
+    road.judge_folds(taught, nowhere, tmp_path / "runs" / "other.work", resume=False)
+    assert trained[4:] == ["other.work/fold0"]
+
+
+def test_a_teacher_of_another_split_is_refused_before_it_is_trained(taught: Settings, tmp_path: Path) -> None:
+    recipe = tmp_path / "tutor.toml"
+    recipe.write_text(recipe.read_text().replace('split = "smoke"', 'split = "else"'))
+    with pytest.raises(InputError, match=r"tutor\.toml has another split"):
+        road.train(taught, road.Sources(tmp_path, tmp_path), tmp_path / "runs" / "pupil", resume=False)
+    assert not (tmp_path / "runs" / "tutor.work").exists()
