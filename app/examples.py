@@ -1,4 +1,7 @@
-"""Two photos to try the page with, from the training part of ISIC 2017 (CC-0; Codella et al. 2018)."""
+"""Two photos to try the page with, of ISIC 2017 (CC-0; Codella et al. 2018).
+
+They are of the locked parts of our splits: no network of ours learned from them.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +35,7 @@ class Example:
 EXAMPLES = {
     example.name: example
     for example in (
-        Example("melanoma", "ISIC_0010034", marked("a melanoma"), Details(50, "female", "upper extremity")),
+        Example("melanoma", "ISIC_0009882", marked("a melanoma"), Details(60, "female", "upper extremity")),
         Example("nevus", "ISIC_0011359", marked("a mole"), Details(40, "female", "anterior torso")),
     )
 }

@@ -51,7 +51,8 @@ CAUTIONS = {
         "The model is made for dermoscopic photos, and its probabilities are not reliable for others."
     ),
     "unlike_training": (
-        "The picture is unlike those that the model learned from, as photos of other clinics and cameras often are. "
+        "The picture is unlike those by which the model's probabilities and thresholds were set, as photos of other "
+        "clinics and cameras often are. "
         "On such photos it is wrong more often, and just as sure."
     ),
     "none_of_classes": (

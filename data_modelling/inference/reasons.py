@@ -7,7 +7,7 @@ MEANINGS = {
     "cancer_threshold": "the cancer classes together are at or above their threshold",
     "melanoma_threshold": "melanoma alone is at or above its threshold",
     "phone_photo": "not taken through a dermatoscope, as the reader or the pixels say",
-    "unlike_training": "the pixels are unlike those of the sources that the model learned from",
+    "unlike_training": "the pixels are unlike those of the sources by which probabilities and thresholds were set",
     "wide_set": "the prediction set says nothing useful (`operating_point` in metadata.json)",
     "none_of_classes": "more than any class it fits none of them (bundles with the class UNK)",
     "age_rare": "the model learned from few lesions at this age",

@@ -78,6 +78,6 @@ def test_a_rare_age_is_said_before_all_else():
         submission, answer_with("wide_set", "unlike_training", "age_rare", "hair"), 112, ELSEWHERE
     )
     assert "people of this age" in first
-    assert "unlike those that the model learned from" in second
+    assert "unlike those by which the model's probabilities and thresholds were set" in second
     assert NOT_MEASURED in second  # phone photos are no other clinics'
     assert third.startswith("Too many classes")

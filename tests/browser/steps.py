@@ -11,7 +11,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from tools.chromium import WAIT_SECONDS, follow
 
-PHOTO = str(Path(__file__).parents[2] / "app" / "static" / "examples" / "ISIC_0010034.jpg")
+PHOTO = str(Path(__file__).parents[2] / "app" / "static" / "examples" / "ISIC_0009882.jpg")
 WIDTHS = (320, 768, 1440)
 
 

@@ -15,7 +15,7 @@ from data_modelling.inference.views import COUNTS, EIGHT, laid_back, positioned
 from tests.conftest import PROJECT
 
 BUNDLE = PROJECT / "DATA" / "models" / "ham10000"
-EXAMPLE = PROJECT / "app" / "static" / "examples" / "ISIC_0010034.jpg"
+EXAMPLE = PROJECT / "app" / "static" / "examples" / "ISIC_0009882.jpg"
 
 
 @pytest.fixture(scope="module")
