@@ -39,7 +39,7 @@ def _origin(values: dict[str, Any]) -> list[str]:
         ["a phone photo, against all dermoscopic ones", _auroc(origin["phone"]), "-"],
         *(
             [
-                f"{source}, unlike the training photos",
+                f"{source}, unlike the judged data set",
                 _auroc(found),
                 _auroc(origin["without_the_source"][source]["unlike"]),
             ]
@@ -61,7 +61,7 @@ def _origin(values: dict[str, Any]) -> list[str]:
         ),
         "\n".join(table(["what is told", "AUROC", "AUROC, that source never seen"], rows)),
         (
-            f"Flagged as unlike the training photos, and as a phone photo: {'; '.join(flagged)}. By a detector that never "
+            f"Flagged as unlike the judged data set, and as a phone photo: {'; '.join(flagged)}. By a detector that never "
             f"saw the source: {'; '.join(unseen)}. There is one source of phone photos, so other phones are not measured."
         ),
     ]

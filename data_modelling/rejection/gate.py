@@ -122,22 +122,30 @@ def looks_of(pixels: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64])
 
 
 def make_gate(
-    settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8], work: Path
+    settings: Settings,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    work: Path,
+    more: pd.DataFrame | None = None,
 ) -> tuple[GatePart, pd.DataFrame]:
     """The served network's gate, and how the folds' own gates judge the photos of their folds (COLUMNS).
 
-    work: the folder of a run's finished stages; the folds are those of settings.figure_folds.
+    work: the folder of a run's finished stages; the folds are those of settings.figure_folds. more: photos of other sets
+    that trained the networks too, which the gate then knows and judges none of; theirs are the pixels after the table's.
     """
-    everything = np.ones(len(table), bool)
+    whole = table if more is None else pd.concat([table, more], ignore_index=True)
+    own = np.arange(len(whole)) < len(table)
     scores = []
     for fold in settings.figure_folds:
-        inside = (table["part"] == str(fold)).to_numpy()
+        inside = (whole["part"] == str(fold)).to_numpy()
         network = keras.saving.load_model(work / f"fold{fold}" / NETWORK, compile=False)
-        part = part_of_network(settings, table, pixels, ~inside, network)
-        held_out = measure(settings, table, pixels, inside, network)
-        scores.append(gate_scores(part, table.loc[inside, "image_id"], str(fold), held_out))
+        part = part_of_network(settings, whole, pixels, ~inside, network, own)
+        held_out = measure(settings, whole, pixels, inside & own, network)
+        scores.append(gate_scores(part, whole.loc[inside & own, "image_id"], str(fold), held_out))
     network = keras.saving.load_model(work / SERVED / NETWORK, compile=False)
-    return part_of_network(settings, table, pixels, everything, network), pd.concat(scores, ignore_index=True)
+    everything = np.ones(len(whole), bool)
+    served = part_of_network(settings, whole, pixels, everything, network, own)
+    return served, pd.concat(scores, ignore_index=True)
 
 
 def gate_scores(part: GatePart, image_ids: pd.Series, fold: str, measured: Measured) -> pd.DataFrame:
@@ -156,20 +164,27 @@ def part_of_network(
     pixels: NDArray[np.uint8],
     part: NDArray[np.bool_],
     network: keras.Model,
+    own: NDArray[np.bool_] | None = None,
 ) -> GatePart:
-    """The gate of a network that was trained on `part`, (N,) of a table's rows, less its stopping tenth."""
-    training, stopping = sides(settings, table, part)
+    """The gate of a network that was trained on `part`, (N,) of a table's rows, less its stopping tenth; own: see sides."""
+    training, stopping = sides(settings, table, part, own)
     labels = examples(table, pixels, training, settings.task).labels
     measured, judged = (measure(settings, table, pixels, rows, network) for rows in (training, stopping))
     return fit_gate(measured, labels, judged)
 
 
 def sides(
-    settings: Settings, table: pd.DataFrame, part: NDArray[np.bool_]
+    settings: Settings,
+    table: pd.DataFrame,
+    part: NDArray[np.bool_],
+    own: NDArray[np.bool_] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows of `part` trained a network and which stopped its training (see training.road), (N,) each."""
-    stopping = part.copy()
-    stopping[part] = stopping_part(table[part], settings.seed)
+    """Which rows of `part` trained a network and which stopped its training (see training.road), (N,) each.
+
+    own: the rows of the judged data set, (N,), which alone stop; None is all.
+    """
+    stopping = part.copy() if own is None else part & own
+    stopping[stopping] = stopping_part(table[stopping], settings.seed)
     return part & ~stopping, stopping
 
 

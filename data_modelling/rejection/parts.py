@@ -55,11 +55,12 @@ def fit_parts(
     predictions: pd.DataFrame,
     choices: Choices,
     work: Path,
+    more: pd.DataFrame | None = None,
 ) -> Parts:
     """Fit on the development part.
 
     table, pixels: its rows and their decoded photos. predictions: out-of-fold, of settings.figure_folds. work: the
-    folder of the run, with its networks.
+    folder of the run, with its networks. more: as in rejection.gate.make_gate.
     """
     folds = _folds(settings)
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
@@ -68,7 +69,7 @@ def fit_parts(
         folds | decision,
         lambda folder: _fit_quality(settings, table, pixels, choices, folder),
     )
-    of_gate = gate_stage(settings, table, pixels, work)
+    of_gate = gate_stage(settings, table, pixels, work, more)
     metadata = {
         "quality": json.loads((of_quality / "metadata.json").read_text()),
         "gate": json.loads((of_gate / "metadata.json").read_text()),
@@ -92,9 +93,23 @@ def fit_parts(
     return Parts(joined.drop(columns="distance"), metadata, files)
 
 
-def gate_stage(settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8], work: Path) -> Path:
-    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos."""
-    return _stage(work / "gate", _folds(settings), lambda folder: _fit_gate(settings, table, pixels, folder))
+def gate_stage(
+    settings: Settings,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    work: Path,
+    more: pd.DataFrame | None = None,
+) -> Path:
+    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos.
+
+    more: as in rejection.gate.make_gate.
+    """
+    known = {} if more is None else {"more": sorted(more["source"].unique().tolist())}
+    return _stage(
+        work / "gate",
+        _folds(settings) | known,
+        lambda folder: _fit_gate(settings, table, pixels, more, folder),
+    )
 
 
 def _folds(settings: Settings) -> dict[str, Any]:
@@ -123,8 +138,14 @@ def _fit_quality(
     part.unchanged.to_csv(folder / MEASURES, index=False, lineterminator="\n")
 
 
-def _fit_gate(settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8], folder: Path) -> None:
-    part, scores = make_gate(settings, table, pixels, folder.parent)
+def _fit_gate(
+    settings: Settings,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    more: pd.DataFrame | None,
+    folder: Path,
+) -> None:
+    part, scores = make_gate(settings, table, pixels, folder.parent, more)
     (folder / "metadata.json").write_text(json.dumps(part.metadata))
     write_gate(folder, part)
     (folder / PREDICTIONS).mkdir(exist_ok=True)

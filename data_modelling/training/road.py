@@ -136,7 +136,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
     table = development.table
     choices = choices_on(settings, table, predictions)
-    parts = fit_parts(settings, table, development.pixels, predictions, choices, work)
+    parts = fit_parts(settings, table, development.pixels, predictions, choices, work, development.more)
     if development.more is not None:
         parts = _with_more(parts, settings, development.more, work)
     if unknown:
@@ -309,7 +309,7 @@ def _with_unknown(
         found, distance = answers.drop(columns="distance").to_numpy(), answers["distance"].to_numpy()
         rows.append(judged(judged_photos, found, distance, code, settings.task, temperature))
     part = fit_unknown(pd.concat(rows, ignore_index=True), settings.unknown_share, settings.task)
-    scores = read_scores(gate_stage(settings, development.table, development.pixels, work))
+    scores = read_scores(gate_stage(settings, development.table, development.pixels, work, development.more))
     distances = scores.set_index("image_id")["distance"]
     return completed(predictions, distances, part.weights, settings.task, temperature), part
 

@@ -16,6 +16,7 @@ from data_modelling.datasets.splits import read_split
 from data_modelling.evaluation.predictions import read_predictions
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
+from data_modelling.rejection import gate
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training import cache, road
 from tests.conftest import PROJECT
@@ -120,3 +121,29 @@ def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
     np.testing.assert_array_equal(
         development.pixels[row], cache.stored.read_pixels(learned["path"][row], edge)
     )
+
+
+def test_the_gate_knows_those_photos_and_judges_none_of_them(
+    settings: Settings, sources: road.Sources, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How many photos each gate is fitted on, and how many set its threshold, counted by the split."""
+    development, _ = road.development_part(settings, sources, tmp_path)
+    fitted = []
+    real = gate.fit_gate
+    monkeypatch.setattr(
+        gate,
+        "fit_gate",
+        lambda known, labels, stopping: (
+            fitted.append((len(labels), len(stopping.looks))) or real(known, labels, stopping)
+        ),
+    )
+    table, more = development.table, development.more
+    assert more is not None
+    _, scores = gate.make_gate(settings, table, development.pixels, road.work_folder(bundle), more)
+    outside = (table["part"] != "0").to_numpy()
+    expected = []
+    for own, others in ((outside, (more["part"] != "0").sum()), (outside | True, len(more))):
+        stopping = road.stopping_rows(settings, development, own).sum()
+        expected.append((own.sum() - stopping + others, stopping))
+    assert fitted == expected
+    assert sorted(scores["image_id"]) == sorted(table.loc[~outside, "image_id"])
