@@ -20,8 +20,8 @@ class Augmented(keras.Model):
 
     Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, WIDTH), `warp` (N, 8), `colour` (N, 3, 4), and where photos
     are mixed `partner` (N,) and `own` (N, edge, edge, 1), see training.mixing. adjustment: what the loss adds to the
-    logits, (classes,). teaching, outlining: what is learned beside the labels, if anything; for the latter the batch
-    has `outline` (N, edge, edge, 1), which is warped and mixed as its photo is.
+    logits, (classes,). teaching, outlining: what is learned beside the labels, if anything; for the former the batch may
+    have `known` (N, teachers), for the latter it has `outline` (N, edge, edge, 1), which is warped and mixed as its photo is.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Augmented(keras.Model):
         answer = self.network(inputs, training=training)
         logits = answer["logits"] + self.adjustment
         if self.teaching is not None:
-            self.add_loss(self.teaching.loss(inputs, logits))
+            self.add_loss(self.teaching.loss(inputs, logits, batch.get("known")))
         if self.outlining is not None:
             self.add_loss(self.outlining.loss(answer["feature_map"], self._outline(batch)))
         return logits

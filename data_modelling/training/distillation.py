@@ -2,6 +2,7 @@
 
 The teachers answer for the very photo that the student is shown, changed and mixed (Beyer et al. 2022, arXiv:2106.05237).
 A student that is judged on a fold learns from networks of the same stage, which never saw the fold: see `teachers_of`.
+A teacher answers only for photos of the data sets that it learned from itself: see `known_to_teachers`.
 """
 
 import json
@@ -15,6 +16,7 @@ import numpy as np
 from keras import ops
 from numpy.typing import NDArray
 
+from data_modelling.datasets.companions import KNOWN
 from data_modelling.inference.errors import InputError
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, from_dict, read_settings
@@ -22,6 +24,7 @@ from data_modelling.training.checkpoint import NETWORK
 from data_modelling.training.precision import training_dtype
 
 RECIPE = ".toml"
+LEAST_KNOWN = 1e-6  # of the weights of a photo together; less is none
 # Two runs whose stages of one name left out the same photos agree in these.
 SAME = ("task", "split", "folds", "generated_lesions")
 
@@ -34,6 +37,22 @@ def teachers_of(settings: Settings, folder: Path) -> list[keras.Model]:
     """
     works = [work_of(named, folder.parent.parent) for named in settings.training.teachers]
     return [_teacher(settings, work, folder.name) for work in works]
+
+
+def known_to_teachers(
+    settings: Settings, folder: Path, sources: Sequence[str], own: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """1 where a photo is of a set that the teacher learned from, else 0: (photos, teachers of `teachers_of`).
+
+    sources: of the photos, as datasets.companions names them. own: whether they are of the recipe's own data set, (photos,),
+    which every teacher learned from.
+    """
+    columns = []
+    for named in settings.training.teachers:
+        theirs = _settings_of(work_of(named, folder.parent.parent))
+        learned = [KNOWN[name].name for name in theirs.more_photos]
+        columns.append(own | np.isin(np.asarray(sources, str), learned))
+    return np.stack(columns, axis=1).astype(np.float32)
 
 
 def work_of(named: str, runs: Path) -> Path:
@@ -63,14 +82,20 @@ def teacher(settings: Settings, saved: Path) -> keras.Model:
 
 
 def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
-    saved, noted = work / stage / NETWORK, work / "settings.json"
-    if not (saved.exists() and noted.exists()):
+    saved, theirs = work / stage / NETWORK, _settings_of(work)
+    if not saved.exists():
         raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
-    theirs = from_dict(json.loads(noted.read_text()))
     _refuse_other_folds(settings, theirs, work)
     same_dtype = replace(theirs, training=replace(theirs.training, bfloat16=settings.training.bfloat16))
     network = teacher(same_dtype, saved)
     return network if network.input["photo"].shape[1] == settings.network.edge else _seeing(network, settings)
+
+
+def _settings_of(work: Path) -> Settings:
+    noted = work / "settings.json"
+    if not noted.exists():
+        raise InputError(f"training.teachers: {work} is no work folder of a run; train it first.")
+    return from_dict(json.loads(noted.read_text()))
 
 
 def _refuse_other_folds(settings: Settings, theirs: Settings, named: Path) -> None:
@@ -105,12 +130,19 @@ class Teaching:
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:
         self.teachers, self.shift, self.share = teachers, np.asarray(shift, np.float32), share
 
-    def loss(self, inputs: dict[str, Any], logits: Any) -> Any:
+    def loss(self, inputs: dict[str, Any], logits: Any, known: Any = None) -> Any:
         """`share` times the mean cross entropy of the student's logits (N, classes) with the teachers' answers."""
-        cross_entropy = -ops.sum(self.answers(inputs) * ops.log_softmax(logits, axis=-1), axis=-1)
+        cross_entropy = -ops.sum(self.answers(inputs, known) * ops.log_softmax(logits, axis=-1), axis=-1)
         return self.share * ops.mean(cross_entropy)
 
-    def answers(self, inputs: dict[str, Any]) -> Any:
-        """The teachers' mean probabilities (N, classes), for the class shares that the student is shown."""
+    def answers(self, inputs: dict[str, Any], known: Any = None) -> Any:
+        """The teachers' mean probabilities (N, classes), for the class shares that the student is shown.
+
+        known: what each teacher's answer weighs, (N, teachers); None: all the same. Zeros where no teacher knows the photo.
+        """
         found = [teacher(inputs, training=False)["logits"] - self.shift for teacher in self.teachers]
-        return sum(ops.softmax(logits, axis=-1) for logits in found) / len(found)
+        answers = ops.stack([ops.softmax(logits, axis=-1) for logits in found], axis=1)
+        if known is None:
+            return ops.mean(answers, axis=1)
+        weights = known / ops.maximum(ops.sum(known, axis=1, keepdims=True), LEAST_KNOWN)
+        return ops.sum(weights[..., None] * answers, axis=1)

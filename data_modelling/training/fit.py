@@ -235,7 +235,8 @@ def fit(
     """
     teachers, path = teachers_of(settings, folder), folder / "checkpoint.npz"
     if settings.training.generations > 1:
-        teachers.append(_generation_before(settings, training, stopping, folder, title))
+        earlier = _generation_before(settings, replace(training, known=None), stopping, folder, title)
+        teachers, training = [*teachers, earlier], _known_to_one_more(training)
     if settings.training.pretraining_epochs and not path.exists():
         network = network or untrained(settings)
         pretrain(network, settings, training, folder)
@@ -276,6 +277,14 @@ def _generation_before(
         inside.mkdir(parents=True, exist_ok=True)
         fit(earlier, training, stopping, inside, f"{title}, its teacher")
     return teacher(settings, inside / NETWORK)
+
+
+def _known_to_one_more(training: Examples) -> Examples:
+    """Photos all of which another teacher, the last, knows."""
+    if training.known is None:
+        return training
+    known = np.pad(training.known, ((0, 0), (0, 1)), constant_values=1)
+    return replace(training, known=known)
 
 
 def photo_macro_auc(network: keras.Model, part: Examples, shift: NDArray[np.float64] | float = 0.0) -> float:

@@ -28,7 +28,8 @@ class Examples:
 
     pixels: (all photos, edge, edge, 3) uint8, memory-mapped; rows: (N,) which of them; labels: (N,) class
     indices (see datasets.table.class_indices); details: (N, WIDTH) float32. outlines: (all photos, edge, edge), see
-    training.outlines; None where they are no target. coarse: whether photos are seen at half the edge.
+    training.outlines; None where they are no target. coarse: whether photos are seen at half the edge. known: (N, teachers),
+    see training.distillation; None where nobody teaches, or all teachers know all photos.
     """
 
     pixels: NDArray[np.uint8]
@@ -37,6 +38,7 @@ class Examples:
     details: NDArray[np.float32]
     outlines: NDArray[np.uint8] | None = None
     coarse: bool = False
+    known: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -109,6 +111,8 @@ def _changed(
     lesions = part.lesions(chosen)
     if lesions is not None:
         batch["outline"] = lesions
+    if part.known is not None:
+        batch["known"] = part.known[chosen]
     if changes.recompress:
         batch["photo"] = recompress(rng, batch["photo"], changes)
     if changes.mixup or changes.cutmix:
@@ -118,6 +122,8 @@ def _changed(
         batch["details"][mixes.share < 1] = encode(Details())
         batch |= {"partner": mixes.partner, "own": mixes.own}
         target, weight = mixed_rows(target, mixes), mixed_rows(weight, mixes)
+        if "known" in batch:
+            batch["known"] = mixed_rows(batch["known"], mixes)
     return batch, target, weight
 
 

@@ -61,7 +61,7 @@ from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.checkpoint import NETWORK, SERVED
-from data_modelling.training.distillation import recipes_of_teachers, work_of
+from data_modelling.training.distillation import known_to_teachers, recipes_of_teachers, work_of
 from data_modelling.training.fit import fit
 from data_modelling.training.outlines import outlines_of
 from data_modelling.training.pipeline import examples, predict_logits
@@ -407,6 +407,11 @@ def fitted(
     learning = chosen(table).copy()
     learning[: len(stopping)] &= ~stopping
     training = examples(table, development.pixels, learning, settings.task, development.outlines)
+    if settings.training.teachers:
+        own = training.rows < len(development.table)
+        training = replace(
+            training, known=known_to_teachers(settings, folder, table["source"].iloc[training.rows], own)
+        )
     judged = examples(development.table, development.pixels, stopping, settings.task)
     return fit(settings, training, judged, folder, title)
 

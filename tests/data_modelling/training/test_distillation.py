@@ -13,9 +13,9 @@ from data_modelling.inference.details import WIDTH, Details, encode
 from data_modelling.inference.errors import InputError
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, as_dict, read_settings
-from data_modelling.training.distillation import Teaching, teachers_of
+from data_modelling.training.distillation import Teaching, known_to_teachers, teachers_of
 from data_modelling.training.fit import Run, fit
-from data_modelling.training.pipeline import Examples, predict_logits
+from data_modelling.training.pipeline import Examples, predict_logits, training_batches
 from tests.conftest import PROJECT
 
 CLASSES = 7
@@ -55,6 +55,50 @@ def test_the_answers_are_the_mean_for_the_shares_that_are_shown(settings: Settin
     saved = [keras.saving.load_model(work / "fold0" / "network.keras", compile=False) for work in works]
     expected = np.mean([softmax(np.asarray(one(inputs)["logits"]) - shift, axis=1) for one in saved], axis=0)
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_a_teacher_answers_only_for_photos_that_it_knows(settings: Settings, tmp_path: Path) -> None:
+    """By numpy: the first teacher alone, both, the second three times as much as the first, and neither."""
+    works = [run_of(tmp_path / name, settings, seed) for name, seed in (("one", 1), ("two", 2))]
+    teachers = teachers_of(with_teachers(settings, *works), tmp_path / "student.work" / "fold0")
+    inputs = photos(4, settings.network.edge)
+    teaching = Teaching(teachers, np.zeros(CLASSES), 0.5)
+    known = np.array([[1, 0], [1, 1], [0.25, 0.75], [0, 0]], np.float32)
+    one, two = (softmax(np.asarray(teacher(inputs)["logits"]), axis=1) for teacher in teachers)
+    expected = [one[0], (one[1] + two[1]) / 2, (one[2] + 3 * two[2]) / 4, np.zeros(CLASSES)]
+    np.testing.assert_allclose(teaching.answers(inputs, known), expected, atol=1e-5)
+    student = np.random.default_rng(1).normal(size=(4, CLASSES)).astype("float32")
+    by_hand = 0.5 * -(np.array(expected) * log_softmax(student, axis=1)).sum(axis=1).mean()
+    assert float(teaching.loss(inputs, student, known)) == pytest.approx(by_hand, rel=1e-4)
+
+
+def test_a_teacher_knows_the_sets_that_it_learned_from(settings: Settings, tmp_path: Path) -> None:
+    works = [
+        run_of(tmp_path / "own", settings),
+        run_of(tmp_path / "more", dataclasses.replace(settings, more_photos=("isic2017",))),
+    ]
+    sources = ["HAM10000", "ISIC_2017", "PAD_UFES_20"]
+    own = np.array([True, False, False])
+    folder = tmp_path / "student.work" / "fold0"
+    found = known_to_teachers(with_teachers(settings, *works), folder, sources, own)
+    assert found.tolist() == [[1, 1], [0, 1], [0, 0]]
+
+
+def test_what_teachers_know_is_mixed_as_the_photos_are(settings: Settings) -> None:
+    """Known and not known are the classes here, so that the target without smoothing says how a photo was mixed."""
+    edge = settings.network.edge
+    pixels = np.zeros((32, edge, edge, 3), np.uint8)
+    labels = np.arange(32) % 2
+    known = np.stack([labels == 0, labels == 1], axis=1).astype(np.float32)
+    part = Examples(pixels, np.arange(32), labels, np.zeros((32, WIDTH), np.float32), known=known)
+    mixing = dataclasses.replace(
+        settings,
+        augmentation=dataclasses.replace(settings.augmentation, mixup=0.5, cutmix=0.3),
+        training=dataclasses.replace(settings.training, label_smoothing=0.0),
+    )
+    for batch, target, _ in training_batches(part, mixing, 0):
+        assert 0.1 < target[:, 0].mean() < 0.9
+        np.testing.assert_allclose(batch["known"], target[:, :2], atol=1e-6)
 
 
 def test_a_teacher_of_smaller_photos_is_shown_them_resized(settings: Settings, tmp_path: Path) -> None:
@@ -167,25 +211,31 @@ def test_an_earlier_generation_may_be_trained_otherwise(
     edge = settings.network.edge
     pixels = np.random.default_rng(0).integers(0, 256, (35, edge, edge, 3), dtype=np.uint8)
     part = Examples(pixels, np.arange(35), np.arange(35) % CLASSES, np.zeros((35, WIDTH), np.float32))
+    work = run_of(tmp_path / "other", settings)
+    known = (np.arange(35) < 20).astype(np.float32)[:, None]
     recipe = dataclasses.replace(
         settings,
-        training=dataclasses.replace(settings.training, epochs=1, generations=2),
+        training=dataclasses.replace(settings.training, epochs=1, generations=2, teachers=(str(work),)),
         augmentation=dataclasses.replace(settings.augmentation, mixup=0.5),
         earlier={"training": {"epochs": 2}, "augmentation": {"mixup": 0.0}},
     )
     seen: list[Settings] = []
+    knew: list[np.ndarray | None] = []
 
     class Watched(Run):
-        def __init__(self, settings: Settings, *options: Any) -> None:
-            super().__init__(settings, *options)
+        def __init__(self, settings: Settings, training: Examples, *options: Any) -> None:
+            super().__init__(settings, training, *options)
             seen.append(settings)
+            knew.append(training.known)
 
     monkeypatch.setattr("data_modelling.training.fit.Run", Watched)
     (tmp_path / "fold0").mkdir()
-    fit(recipe, part, part, tmp_path / "fold0", "")
+    fit(recipe, dataclasses.replace(part, known=known), part, tmp_path / "fold0", "")
     found = [(one.training.epochs, one.augmentation.mixup, one.training.learning_rate) for one in seen]
     rate = settings.training.learning_rate
     assert found == [(2, 0.0, rate), (1, 0.5, rate)]
+    assert knew[0] is None
+    np.testing.assert_array_equal(knew[1], np.hstack([known, np.ones((35, 1))]))
 
 
 @pytest.mark.parametrize(
