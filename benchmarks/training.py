@@ -222,7 +222,7 @@ def compared(settings: Settings) -> Settings:
         teachers=(),
     )
     network = replace(settings.network, edge=EDGE)
-    return replace(settings, network=network, training=training, more_photos=())
+    return replace(settings, network=network, training=training, more_photos=(), earlier={})
 
 
 def measure(data_root: Path | None, splits: Path, turns: int, steps: int, quality: bool) -> dict[str, Any]:

@@ -32,8 +32,12 @@ def test_the_page_names_the_command_that_judged_the_quality_too() -> None:
 def test_what_the_textbook_does_not_do_is_left_out_of_the_recipe() -> None:
     settings = read_settings(PROJECT / "data_modelling" / "configs" / "ham10000.toml")
     training = replace(settings.training, outlines=0.5, coarse_share=0.6, generations=2, pretraining_epochs=3)
+    training = replace(training, teachers=("other.toml",))
     network = replace(settings.network, edge=128)
-    plain = compared(replace(settings, more_photos=("isic2017",), network=network, training=training))
+    earlier = {"training": {"epochs": 100}}
+    recipe = replace(settings, more_photos=("isic2017",), network=network, training=training, earlier=earlier)
+    plain = compared(recipe)
+    assert (plain.earlier, plain.training.teachers) == ({}, ())
     assert (plain.more_photos, plain.network.edge) == ((), 64)
     kept = plain.training
     assert (kept.outlines, kept.coarse_share, kept.generations, kept.pretraining_epochs) == (0, 0, 1, 0)
