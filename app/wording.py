@@ -52,8 +52,7 @@ CAUTIONS = {
     ),
     "unlike_training": (
         "The picture is unlike those by which the model's probabilities and thresholds were set, as photos of other "
-        "clinics and cameras often are. "
-        "On such photos it is wrong more often, and just as sure."
+        "clinics and cameras often are. On such photos it is wrong more often, and just as sure."
     ),
     "none_of_classes": (
         "The photo fits none of the classes that the model learned, so that their probabilities mean little."

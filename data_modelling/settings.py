@@ -243,12 +243,16 @@ def at_half_the_edge(settings: Settings) -> Settings:
 
 
 def before_the_last(settings: Settings) -> Settings:
-    """The recipe of the generations before the last, all but their seeds. InputError for an unknown key or a wrong type."""
+    """The recipe of the generation before, all but its seed. InputError for an unknown key or a wrong type."""
     values = json.loads(json.dumps(as_dict(dataclasses.replace(settings, earlier={}))))
     try:
-        return from_dict(merged(values, settings.earlier))
+        found = from_dict(merged(values, settings.earlier))
     except InputError as error:
         raise InputError(f"earlier: {error}") from error
+    generations = settings.training.generations - 1
+    return dataclasses.replace(
+        found, training=dataclasses.replace(found.training, generations=generations, teachers=())
+    )
 
 
 def merged(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:

@@ -22,10 +22,10 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings
 from data_modelling.training.contenders import training_cost
+from data_modelling.training.development import Development
 from data_modelling.training.pipeline import Examples, examples, predict_output
 from data_modelling.training.road import (
     Chosen,
-    Development,
     Sources,
     development_part,
     fitted,
@@ -107,7 +107,7 @@ def _ask(change: Change, development: Development, work: Path, told: Path, guess
     asked = examples(table, development.pixels, inside, settings.task)
     found = predict_output(network, asked, "logits", with_details=False)
     logits = pd.DataFrame(found, columns=list(codes(settings.task)))
-    facts = table.loc[inside, list(FACTS)].assign(own=np.flatnonzero(inside) < len(development.table))
+    facts = table.loc[inside, list(FACTS)].assign(own=development.own()[inside])
     with replaced_when_whole(told) as temporary:
         pd.concat([facts.reset_index(drop=True), logits], axis=1).to_csv(
             temporary, index=False, float_format="%.4f", lineterminator="\n"

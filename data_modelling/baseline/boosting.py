@@ -16,7 +16,8 @@ from data_modelling.evaluation.controls import LEAST
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings
-from data_modelling.training.road import Development, in_fold, stopping_rows
+from data_modelling.training.development import Development
+from data_modelling.training.road import in_fold, stopping_rows
 
 Floats = NDArray[np.float64]
 

@@ -22,6 +22,7 @@ from data_modelling.networks import fusion  # noqa: F401 - registers the layers 
 from data_modelling.rejection.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
 from data_modelling.training.checkpoint import NETWORK, SERVED
+from data_modelling.training.development import Development
 from data_modelling.training.pipeline import examples, predict_output
 
 REFUSED_SHARE = (
@@ -121,20 +122,13 @@ def looks_of(pixels: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64])
     return np.stack([looks(np.asarray(pixels[row])) for row in rows])
 
 
-def make_gate(
-    settings: Settings,
-    table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
-    work: Path,
-    more: pd.DataFrame | None = None,
-) -> tuple[GatePart, pd.DataFrame]:
+def make_gate(settings: Settings, development: Development, work: Path) -> tuple[GatePart, pd.DataFrame]:
     """The served network's gate, and how the folds' own gates judge the photos of their folds (COLUMNS).
 
-    work: the folder of a run's finished stages; the folds are those of settings.figure_folds. more: photos of other sets
-    that trained the networks too, which the gate then knows and judges none of; theirs are the pixels after the table's.
+    work: the folder of a run's finished stages; the folds are those of settings.figure_folds. The gate knows the other
+    sets' photos that trained the networks too, and judges none of them.
     """
-    whole = table if more is None else pd.concat([table, more], ignore_index=True)
-    own = np.arange(len(whole)) < len(table)
+    whole, own, pixels = development.learned_from(), development.own(), development.pixels
     scores = []
     for fold in settings.figure_folds:
         inside = (whole["part"] == str(fold)).to_numpy()

@@ -32,6 +32,7 @@ from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.rejection.severity import write_severity
 from data_modelling.settings import Settings
 from data_modelling.training.checkpoint import NETWORK
+from data_modelling.training.development import Development
 
 MEASURES = "measures.csv"
 PREDICTIONS = "predictions"  # the folder in a bundle
@@ -49,19 +50,13 @@ class Parts:
 
 
 def fit_parts(
-    settings: Settings,
-    table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
-    predictions: pd.DataFrame,
-    choices: Choices,
-    work: Path,
-    more: pd.DataFrame | None = None,
+    settings: Settings, development: Development, predictions: pd.DataFrame, choices: Choices, work: Path
 ) -> Parts:
     """Fit on the development part.
 
-    table, pixels: its rows and their decoded photos. predictions: out-of-fold, of settings.figure_folds. work: the
-    folder of the run, with its networks. more: as in rejection.gate.make_gate.
+    predictions: out-of-fold, of settings.figure_folds. work: the folder of the run, with its networks.
     """
+    table, pixels = development.table, development.pixels
     folds = _folds(settings)
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
     of_quality = _stage(
@@ -69,7 +64,7 @@ def fit_parts(
         folds | decision,
         lambda folder: _fit_quality(settings, table, pixels, choices, folder),
     )
-    of_gate = gate_stage(settings, table, pixels, work, more)
+    of_gate = gate_stage(settings, development, work)
     metadata = {
         "quality": json.loads((of_quality / "metadata.json").read_text()),
         "gate": json.loads((of_gate / "metadata.json").read_text()),
@@ -93,23 +88,12 @@ def fit_parts(
     return Parts(joined.drop(columns="distance"), metadata, files)
 
 
-def gate_stage(
-    settings: Settings,
-    table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
-    work: Path,
-    more: pd.DataFrame | None = None,
-) -> Path:
-    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos.
-
-    more: as in rejection.gate.make_gate.
-    """
+def gate_stage(settings: Settings, development: Development, work: Path) -> Path:
+    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos."""
+    more = development.more
     known = {} if more is None else {"more": sorted(more["source"].unique().tolist())}
-    return _stage(
-        work / "gate",
-        _folds(settings) | known,
-        lambda folder: _fit_gate(settings, table, pixels, more, folder),
-    )
+    made_for = _folds(settings) | known
+    return _stage(work / "gate", made_for, lambda folder: _fit_gate(settings, development, folder))
 
 
 def _folds(settings: Settings) -> dict[str, Any]:
@@ -138,14 +122,8 @@ def _fit_quality(
     part.unchanged.to_csv(folder / MEASURES, index=False, lineterminator="\n")
 
 
-def _fit_gate(
-    settings: Settings,
-    table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
-    more: pd.DataFrame | None,
-    folder: Path,
-) -> None:
-    part, scores = make_gate(settings, table, pixels, folder.parent, more)
+def _fit_gate(settings: Settings, development: Development, folder: Path) -> None:
+    part, scores = make_gate(settings, development, folder.parent)
     (folder / "metadata.json").write_text(json.dumps(part.metadata))
     write_gate(folder, part)
     (folder / PREDICTIONS).mkdir(exist_ok=True)

@@ -269,9 +269,7 @@ def _generation_before(
     settings: Settings, training: Examples, stopping: Examples, folder: Path, title: str
 ) -> keras.Model:
     """The teacher: trained on the very photos that its student is trained on, from other first weights."""
-    recipe = before_the_last(settings)
-    training_of_it = replace(recipe.training, generations=settings.training.generations - 1, teachers=())
-    earlier = replace(recipe, seed=settings.seed + SEEDS_APART, training=training_of_it)
+    earlier = replace(before_the_last(settings), seed=settings.seed + SEEDS_APART)
     inside = folder / EARLIER
     if not (inside / NETWORK).exists():
         inside.mkdir(parents=True, exist_ok=True)

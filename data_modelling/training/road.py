@@ -61,6 +61,7 @@ from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
 from data_modelling.training.checkpoint import NETWORK, SERVED
+from data_modelling.training.development import Development
 from data_modelling.training.distillation import known_to_teachers, recipes_of_teachers, work_of
 from data_modelling.training.fit import fit
 from data_modelling.training.outlines import outlines_of
@@ -80,24 +81,6 @@ class Sources:
     data_root: Path | None
     splits: Path
     strict: bool = False
-
-
-@dataclass(frozen=True)
-class Development:
-    """The development part: all rows but the locked test, with their decoded photos, row by row.
-
-    more: photos of other sets that train too, and of which nothing is judged; theirs are the pixels after the table's.
-    outlines: of the lesions, as many as there are pixels, where they are a second target.
-    """
-
-    table: pd.DataFrame
-    pixels: NDArray[np.uint8]
-    more: pd.DataFrame | None = None
-    outlines: NDArray[np.uint8] | None = None
-
-    def learned_from(self) -> pd.DataFrame:
-        """The table, and below it the photos of other sets."""
-        return self.table if self.more is None else pd.concat([self.table, self.more], ignore_index=True)
 
 
 @dataclass(frozen=True)
@@ -136,7 +119,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
     table = development.table
     choices = choices_on(settings, table, predictions)
-    parts = fit_parts(settings, table, development.pixels, predictions, choices, work, development.more)
+    parts = fit_parts(settings, development, predictions, choices, work)
     if development.more is not None:
         parts = _with_more(parts, settings, development.more, work)
     if unknown:
@@ -309,7 +292,7 @@ def _with_unknown(
         found, distance = answers.drop(columns="distance").to_numpy(), answers["distance"].to_numpy()
         rows.append(judged(judged_photos, found, distance, code, settings.task, temperature))
     part = fit_unknown(pd.concat(rows, ignore_index=True), settings.unknown_share, settings.task)
-    scores = read_scores(gate_stage(settings, development.table, development.pixels, work, development.more))
+    scores = read_scores(gate_stage(settings, development, work))
     distances = scores.set_index("image_id")["distance"]
     return completed(predictions, distances, part.weights, settings.task, temperature), part
 
@@ -408,7 +391,7 @@ def fitted(
     learning[: len(stopping)] &= ~stopping
     training = examples(table, development.pixels, learning, settings.task, development.outlines)
     if settings.training.teachers:
-        own = training.rows < len(development.table)
+        own = development.own()[training.rows]
         training = replace(
             training, known=known_to_teachers(settings, folder, table["source"].iloc[training.rows], own)
         )

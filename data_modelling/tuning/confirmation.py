@@ -18,8 +18,9 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.networks.cnn import multiply_adds
 from data_modelling.settings import Settings
+from data_modelling.training.development import Development
 from data_modelling.training.pipeline import Examples, examples, predict_logits
-from data_modelling.training.road import Development, fold_network, in_fold
+from data_modelling.training.road import fold_network, in_fold
 from data_modelling.training.shares import actual_shares
 
 FILE = "confirmation.json"

@@ -14,8 +14,9 @@ from data_modelling.datasets.splits import stopping_part
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
+from data_modelling.training.development import Development
 from data_modelling.training.pipeline import examples
-from data_modelling.training.road import Development, Sources, development_part, in_fold, opened, sources_of
+from data_modelling.training.road import Sources, development_part, in_fold, opened, sources_of
 from data_modelling.tuning.confirmation import FILE, confirm
 from data_modelling.tuning.hypermodel import CNNHyperModel, Parts
 from data_modelling.tuning.page import page

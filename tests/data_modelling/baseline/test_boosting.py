@@ -11,7 +11,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from data_modelling.baseline import boosting
 from data_modelling.baseline.boosting import baseline, fitted_answers
 from data_modelling.settings import read_settings
-from data_modelling.training.road import Development
+from data_modelling.training.development import Development
 from tests.conftest import PROJECT
 
 SMOKE = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")

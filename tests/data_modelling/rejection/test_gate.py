@@ -114,7 +114,7 @@ def test_a_run_makes_its_own_gate_from_its_own_photos(smoke_run, tmp_path):
     settings = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
     sources = Sources(work / "generated", work / "generated")
     development, _ = development_part(settings, sources, work)
-    part, scores = gate.make_gate(settings, development.table, development.pixels, work)
+    part, scores = gate.make_gate(settings, development, work)
     inside = development.table["part"].isin([str(fold) for fold in settings.figure_folds])
     assert set(scores["image_id"]) == set(development.table.loc[inside, "image_id"])
     gate.write_gate(tmp_path, part)

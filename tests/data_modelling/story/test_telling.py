@@ -18,7 +18,8 @@ from data_modelling.story.page import read_story
 from data_modelling.story.rows import read_matrix
 from data_modelling.story.steps import STEPS
 from data_modelling.story.telling import shown_prior
-from data_modelling.training.road import Development, Folds, Sources
+from data_modelling.training.development import Development
+from data_modelling.training.road import Folds, Sources
 from tests.conftest import PROJECT
 from tests.data_modelling.story.made import CODES
 

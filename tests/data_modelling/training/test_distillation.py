@@ -26,6 +26,14 @@ def settings() -> Settings:
     return read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
 
 
+@pytest.fixture
+def part(settings: Settings) -> Examples:
+    """35 photos of noise, five of each class."""
+    edge = settings.network.edge
+    pixels = np.random.default_rng(0).integers(0, 256, (35, edge, edge, 3), dtype=np.uint8)
+    return Examples(pixels, np.arange(35), np.arange(35) % CLASSES, np.zeros((35, WIDTH), np.float32))
+
+
 def run_of(folder: Path, settings: Settings, seed: int = 3) -> Path:
     """A work folder whose stage fold0 is finished, with a network that nobody trained."""
     keras.utils.set_random_seed(seed)
@@ -167,11 +175,8 @@ def test_a_student_of_the_teacher_alone_comes_to_answer_as_it_does(
 
 
 def test_a_generation_is_taught_by_the_one_before_and_goes_on_after_an_interruption(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, part: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edge = settings.network.edge
-    pixels = np.random.default_rng(0).integers(0, 256, (35, edge, edge, 3), dtype=np.uint8)
-    part = Examples(pixels, np.arange(35), np.arange(35) % CLASSES, np.zeros((35, WIDTH), np.float32))
     short = dataclasses.replace(settings.training, epochs=1, generations=3)
     seen: list[tuple[int, list[np.ndarray]]] = []  # of each training: seed, and the heads of its teachers
 
@@ -206,11 +211,8 @@ def test_a_generation_is_taught_by_the_one_before_and_goes_on_after_an_interrupt
 
 
 def test_an_earlier_generation_may_be_trained_otherwise(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, part: Examples, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    edge = settings.network.edge
-    pixels = np.random.default_rng(0).integers(0, 256, (35, edge, edge, 3), dtype=np.uint8)
-    part = Examples(pixels, np.arange(35), np.arange(35) % CLASSES, np.zeros((35, WIDTH), np.float32))
     work = run_of(tmp_path / "other", settings)
     known = (np.arange(35) < 20).astype(np.float32)[:, None]
     recipe = dataclasses.replace(

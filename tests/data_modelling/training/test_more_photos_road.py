@@ -139,7 +139,7 @@ def test_the_gate_knows_those_photos_and_judges_none_of_them(
     )
     table, more = development.table, development.more
     assert more is not None
-    _, scores = gate.make_gate(settings, table, development.pixels, road.work_folder(bundle), more)
+    _, scores = gate.make_gate(settings, development, road.work_folder(bundle))
     outside = (table["part"] != "0").to_numpy()
     expected = []
     for own, others in ((outside, (more["part"] != "0").sum()), (outside | True, len(more))):
