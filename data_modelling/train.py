@@ -26,15 +26,24 @@ def main(arguments: list[str] | None = None) -> int:
         "--folds", type=int, choices=MORE_FOLDS, help="how many folds (default: the recipe's)"
     )
     parser.add_argument("--fold", help="fold that gives the figures, or all (default: the recipe's)")
+    parser.add_argument(
+        "--only",
+        nargs="+",
+        metavar="NETWORK",
+        help="train these networks (fold0 ..., served) and no more, so that others may be trained beside them; "
+        "without it, the command goes on where they are",
+    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
         settings = with_folds(read_settings(options.config), options.folds, options.fold)
-        from data_modelling.training.road import Sources, train  # loads Keras: after the first check
+        from data_modelling.training import road  # loads Keras: after the first check
 
-        return train(
-            settings, Sources(options.data_root, options.splits, options.strict), options.out, options.resume
-        )
+        sources = road.Sources(options.data_root, options.splits, options.strict)
+        if options.only:
+            work = road.work_folder(options.out)
+            return road.train_networks(settings, sources, work, options.only, options.resume)
+        return road.train(settings, sources, options.out, options.resume)
 
     return run(command, stopped="Stopped; what is finished is kept: the same command with --resume goes on.")
 

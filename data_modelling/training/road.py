@@ -113,7 +113,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     folds = judge_folds(settings, sources, work, resume)
     _train_teachers(settings, sources, work.parent, [SERVED])
     sources, development = folds.sources, folds.development
-    fitted(settings, development, _everything, work / SERVED, "the served model")
+    served_network(settings, development, work)
     predictions, unknown = _with_unknown(settings, development, folds.predictions, work)
     predictions = as_written(predictions)
     shortcuts = _shortcuts(settings, sources, development, predictions, work)
@@ -139,7 +139,7 @@ def judge_folds(
     Raises InputError as `opened` does, and for whatever is wrong with data and split.
     """
     opened(work, settings, resume)
-    _train_teachers(settings, sources, work.parent, [f"fold{fold}" for fold in settings.figure_folds])
+    _train_teachers(settings, sources, work.parent, _folds(settings))
     photos = photos or work
     sources = sources_of(settings, sources, photos)
     development, left_out = development_part(settings, sources, photos)
@@ -151,16 +151,41 @@ def judge_folds(
     return Folds(sources, development, as_written(pd.concat(folds)), left_out)
 
 
-def _train_teachers(settings: Settings, sources: Sources, runs: Path, stages: Sequence[str]) -> None:
-    """Train what is not finished of these stages of the recipes among the teachers."""
+def train_networks(
+    settings: Settings, sources: Sources, work: Path, names: Sequence[str], resume: bool
+) -> list[str]:
+    """Train some of a run's networks (foldN, or SERVED), and before them their teachers'; what was left out, as text.
+
+    So that several processes, or machines with one disk, may each train others of the same run. Raises InputError for a
+    network that the run has not, as `opened` does, and for whatever is wrong with data and split.
+    """
+    known = [*_folds(settings), SERVED]
+    for name in names:
+        if name not in known:
+            raise InputError(f"This recipe trains no network {name!r}, but {', '.join(known)}.")
+    opened(work, settings, resume)
+    _train_teachers(settings, sources, work.parent, names)
+    sources = sources_of(settings, sources, work)
+    development, left_out = development_part(settings, sources, work)
+    _refuse_no_class(settings, development)
+    for name in names:
+        _network(settings, development, name, work)
+    return left_out
+
+
+def _folds(settings: Settings) -> list[str]:
+    """The names of the fold networks."""
+    return [f"fold{fold}" for fold in settings.figure_folds]
+
+
+def _train_teachers(settings: Settings, sources: Sources, runs: Path, names: Sequence[str]) -> None:
+    """Train what is not finished of these networks of the recipes among the teachers."""
     for recipe, theirs in recipes_of_teachers(settings).items():
         work = work_of(str(recipe), runs)
-        if all((work / stage / NETWORK).exists() for stage in stages):
-            continue
-        print(f"First the networks of its teacher {recipe}, in {work}:")
-        development = judge_folds(theirs, sources, work, resume=True).development
-        if SERVED in stages:
-            fitted(theirs, development, _everything, work / SERVED, "the teacher of the served model")
+        missing = [name for name in names if not (work / name / NETWORK).exists()]
+        if missing:
+            print(f"First the networks of its teacher {recipe}, in {work}:")
+            train_networks(theirs, sources, work, missing, resume=True)
 
 
 def _refuse_no_class(settings: Settings, development: Development) -> None:
@@ -259,6 +284,18 @@ def _predict_more(settings: Settings, development: Development, fold: int, work:
 def more_predictions(settings: Settings, work: Path) -> pd.DataFrame:
     """Predictions of the other sets' photos, each by a network that never saw its fold."""
     return pd.concat([read_predictions(work / f"fold{fold}" / MORE) for fold in settings.figure_folds])
+
+
+def _network(settings: Settings, development: Development, name: str, work: Path) -> keras.Model:
+    """The network of this name, foldN or SERVED."""
+    if name == SERVED:
+        return served_network(settings, development, work)
+    return fold_network(settings, development, int(name.removeprefix("fold")), work)
+
+
+def served_network(settings: Settings, development: Development, work: Path) -> keras.Model:
+    """The network that learns from all folds."""
+    return fitted(settings, development, _everything, work / SERVED, "the served model")
 
 
 def fold_network(settings: Settings, development: Development, fold: int, work: Path) -> keras.Model:

@@ -293,14 +293,20 @@ def taught(tmp_path: Path) -> Settings:
     return dataclasses.replace(settings, training=training)
 
 
-def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
-    taught: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    trained = []
+@pytest.fixture
+def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The networks that are trained, as RUN.work/NETWORK, one after another."""
+    names: list[str] = []
     real = road.fit
     monkeypatch.setattr(
-        road, "fit", lambda *given: trained.append(f"{given[3].parent.name}/{given[3].name}") or real(*given)
+        road, "fit", lambda *given: names.append(f"{given[3].parent.name}/{given[3].name}") or real(*given)
     )
+    return names
+
+
+def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
+    taught: Settings, tmp_path: Path, trained: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
     nowhere = road.Sources(tmp_path, tmp_path)
     road.train(taught, nowhere, tmp_path / "runs" / "pupil", resume=False)
     assert trained == ["tutor.work/fold0", "pupil.work/fold0", "tutor.work/served", "pupil.work/served"]
@@ -310,6 +316,35 @@ def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
     ]
     road.judge_folds(taught, nowhere, tmp_path / "runs" / "other.work", resume=False)
     assert trained[4:] == ["other.work/fold0"]
+
+
+def test_networks_trained_by_name_are_those_that_the_whole_run_goes_on_with(
+    taught: Settings, tmp_path: Path, trained: list[str]
+) -> None:
+    nowhere, out = road.Sources(tmp_path, tmp_path), tmp_path / "runs" / "pupil"
+    assert road.train_networks(taught, nowhere, work(out), ["served"], resume=False) == []
+    assert trained == ["tutor.work/served", "pupil.work/served"]
+    assert not out.exists()
+    served = (work(out) / "served" / "network.keras").read_bytes()
+    road.train(taught, nowhere, out, resume=True)
+    assert trained[2:] == ["tutor.work/fold0", "pupil.work/fold0"]
+    assert (work(out) / "served" / "network.keras").read_bytes() == served
+    load_bundle(out)
+
+
+def test_a_network_that_a_recipe_has_not_is_refused_by_name_before_anything_is_written(
+    tmp_path: Path,
+) -> None:
+    done = subprocess.run(
+        [*train_command(tmp_path / "out"), "--only", "fold0", "fold7"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "no network 'fold7', but fold0, served" in done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_teacher_of_another_split_is_refused_before_it_is_trained(taught: Settings, tmp_path: Path) -> None:
