@@ -21,8 +21,8 @@ lint: .venv/all ## check style (ruff), types (mypy) and for what is unsafe (band
 	@$(ALL) -m ruff check && $(ALL) -m ruff format --check
 	@$(ALL) -m mypy && $(ALL) -m bandit --quiet --recursive --configfile pyproject.toml app data_analysis data_modelling tools
 
-train: .venv/all ## train DATA/runs/ham10000 or go on with it; NAME=smoke takes data_modelling/configs/smoke.toml
-	@$(ALL) -m data_modelling.train --config data_modelling/configs/$(NAME).toml --out DATA/runs/$(NAME) --resume
+train: .venv/all ## train DATA/runs/ham10000 or go on with it; NAME=smoke takes that recipe, ONLY=fold0 that network
+	@$(ALL) -m data_modelling.train --config data_modelling/configs/$(NAME).toml --out DATA/runs/$(NAME) --resume $(if $(ONLY),--only $(ONLY))
 
 notebooks: .venv/all ## run the notebooks in data_analysis again, with their figures in DATA/plots
 	@$(ALL) -m data_analysis.run
