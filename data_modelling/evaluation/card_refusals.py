@@ -23,10 +23,18 @@ def _elsewhere(values: dict[str, Any]) -> list[str]:
         f"of {found['photos']:,}"
         for source, found in values["elsewhere"].items()
     ]
+    learned = [source for source, found in values["elsewhere"].items() if found.get("learned_from")]
+    known = (
+        f" The gate that refused here was fitted with the photos of {' and '.join(learned)}: of a clinic that it does not "
+        "know, it may refuse more."
+        if learned
+        else ""
+    )
     return [
         (
             f"Photos of true lesions that other sources lost to a refusal: {'; '.join(shares)}. The gate knows the "
             "training photos alone, and what is unlike them in colour and sharpness it takes for foreign more often."
+            f"{known}"
         )
     ]
 

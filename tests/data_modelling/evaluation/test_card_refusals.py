@@ -37,6 +37,14 @@ def test_every_measured_part_is_told_with_its_figures() -> None:
     assert "| dark |" not in text  # no step of it takes the accuracy that low
 
 
+def test_sources_that_the_gate_knows_are_named_beside_what_it_refused_of_them() -> None:
+    refused = {"photos": 40, "checks": {"refused": share(2, 40)}}
+    values = {"elsewhere": {"A": refused | {"learned_from": True}, "B": refused | {"learned_from": False}}}
+    assert "was fitted with the photos of A: of a clinic that it does not know" in "\n".join(
+        refusal_section({}, values)
+    )
+
+
 def test_the_detectors_figures_are_those_beside_their_arrays() -> None:
     judged = json.loads(FACTS.read_text())["trained_on_HAM10000"]
     text = "\n".join(refusal_section({}, origin_figures(["HAM10000"])))
