@@ -37,10 +37,11 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
     """Write predictions/elsewhere.csv of the bundle; returns what was left out, as text.
 
     The bundle's own sources are passed over, those that are not there are left out; InputError when none is. Photos of a
-    set that trained too are judged by the networks that saw none of their fold.
+    set that trained too are judged by the networks that saw none of their fold; what these said moves from MORE into the
+    file, for a committed bundle is to be small. InputError, and nothing written, where that would lose some of it.
     """
     predictor = Predictor(bundle)
-    tables, left_out = [], []
+    tables, left_out, absent = [], [], []
     for elsewhere in ELSEWHERE:
         if elsewhere.name in bundle.metadata["data"]["sources"]:
             continue
@@ -48,6 +49,7 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
             table, report = load(elsewhere, data_root, splits)
         except MissingDataError as error:
             left_out.append(str(error))
+            absent.append(elsewhere.name)
             continue
         found = served(predictor, table, elsewhere.name)
         kept = table[~table["image_id"].isin(list(found.broken))].reset_index(drop=True)
@@ -57,10 +59,19 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
         tables.append(predicted)
         left_out += [f"{elsewhere.name}: {report}"] if report else []
         left_out += [f"{image_id}: {message}" for image_id, message in found.broken.items()]
+    fresh, target = (bundle.folder / "predictions" / name for name in (MORE, NAME))
+    waiting = [name for name in absent if is_learned_from(name, bundle.metadata)]
+    if waiting and not fresh.exists():
+        raise InputError(
+            f"The photos of {' and '.join(waiting)} are not there, and what was said of them is in {target} alone: it is left as "
+            "it was."
+        )
     if not tables:
         raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
-    with replaced_when_whole(bundle.folder / "predictions" / NAME) as temporary:
+    with replaced_when_whole(target) as temporary:
         pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
+    if not waiting:
+        fresh.unlink(missing_ok=True)
     return left_out
 
 
@@ -100,11 +111,23 @@ def is_learned_from(source: str, metadata: dict[str, Any]) -> bool:
 
 def _by_others(predicted: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """The predictions with the logits of the networks that saw none of their fold; photos of no judged fold are dropped."""
-    others = read_predictions(bundle.folder / "predictions" / MORE).set_index("image_id")
+    others = _said_by_others(bundle).set_index("image_id")
     columns = [f"{mode}_{code}" for mode in MODES for code in codes(bundle.task)]
     kept = predicted[predicted["image_id"].isin(others.index)].copy()
     kept[columns] = others.loc[kept["image_id"], columns].to_numpy()
     return kept
+
+
+def _said_by_others(bundle: Bundle) -> pd.DataFrame:
+    """What the networks that saw none of their fold said of the other sets' photos; InputError when it is gone."""
+    fresh, moved = (bundle.folder / "predictions" / name for name in (MORE, NAME))
+    if fresh.exists():
+        return read_predictions(fresh)
+    if moved.exists():
+        return read_elsewhere(moved, bundle.task)
+    raise InputError(
+        f"{fresh} is missing, in which the run that made the bundle left it; copy it from there."
+    )
 
 
 def _prediction_table(table: pd.DataFrame, found: Served, task: str) -> pd.DataFrame:

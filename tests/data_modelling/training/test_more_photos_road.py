@@ -84,13 +84,27 @@ def test_bundle_and_card_tell_what_else_was_learned_from(bundle: Path, sources: 
     assert "Rotemberg et al. 2021" in card
 
 
-def test_elsewhere_those_photos_are_judged_out_of_fold(bundle: Path, sources: road.Sources) -> None:
+def test_elsewhere_those_photos_are_judged_out_of_fold(
+    bundle: Path, sources: road.Sources, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kept, moved = (bundle / "predictions" / name for name in ("more.csv", "elsewhere.csv"))
+    more = read_predictions(kept).set_index("image_id")
     places = ["--data-root", str(sources.data_root), "--splits", str(sources.splits)]
-    assert (
-        evaluate.main(["--bundle", str(bundle), *places, "--elsewhere"]) == 3
-    )  # the other sets are not there
-    elsewhere = pd.read_csv(bundle / "predictions" / "elsewhere.csv").set_index("image_id")
-    more = read_predictions(bundle / "predictions" / "more.csv").set_index("image_id")
+    command = ["--bundle", str(bundle), *places, "--elsewhere"]
+    assert evaluate.main(command) == 3  # the other sets are not there
+    elsewhere = pd.read_csv(moved).set_index("image_id")
+    assert not kept.exists()
+    written = moved.read_bytes()
+    assert evaluate.main(command) == 3  # again, from what the first wrote
+    assert moved.read_bytes() == written
+    images = sources.data_root / "ISIC_2020"
+    images.rename(images.with_name("away"))
+    try:
+        assert evaluate.main(command) == 2
+        assert "elsewhere.csv alone: it is left as it was" in capsys.readouterr().err
+    finally:
+        images.with_name("away").rename(images)
+    assert moved.read_bytes() == written
     assert set(elsewhere.index) <= set(more.index)
     columns = [f"{mode}_{code}" for mode in ("photo", "both") for code in codes(TASK)]
     np.testing.assert_allclose(elsewhere[columns], more.loc[elsewhere.index, columns], atol=0.006)
