@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from data_modelling.evaluation.markdown import figure, interval, percent, percent_interval, table
+from data_modelling.evaluation.markdown import figure, interval, listed, percent, percent_interval, table
+from data_modelling.evaluation.results import learned_sources
 from data_modelling.rejection.foreign_test import foreign_section
 
 
@@ -23,9 +24,9 @@ def _elsewhere(values: dict[str, Any]) -> list[str]:
         f"of {found['photos']:,}"
         for source, found in values["elsewhere"].items()
     ]
-    learned = [source for source, found in values["elsewhere"].items() if found.get("learned_from")]
+    learned = learned_sources(values)
     known = (
-        f" The gate that refused here was fitted with the photos of {' and '.join(learned)}: of a clinic that it does not "
+        f" The gate that refused here was fitted with the photos of {listed(learned)}: of a clinic that it does not "
         "know, it may refuse more."
         if learned
         else ""

@@ -11,6 +11,7 @@ from data_modelling.datasets.elsewhere import ELSEWHERE, class_of, flag, load
 from data_modelling.datasets.roots import MissingDataError
 from data_modelling.evaluation import intervals, metrics, reliability
 from data_modelling.evaluation.figures import decide
+from data_modelling.evaluation.markdown import listed
 from data_modelling.evaluation.predictions import MODES, MORE, logits, read_predictions
 from data_modelling.evaluation.questions import auc, cost, has_both, scores
 from data_modelling.evaluation.rounding import plain, rounded
@@ -63,7 +64,7 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
     waiting = [name for name in absent if is_learned_from(name, bundle.metadata)]
     if waiting and not fresh.exists():
         raise InputError(
-            f"The photos of {' and '.join(waiting)} are not there, and what was said of them is in {target} alone: it is left as "
+            f"The photos of {listed(waiting)} are not there, and what was said of them is in {target} alone: it is left as "
             "it was."
         )
     if not tables:

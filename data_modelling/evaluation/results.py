@@ -285,7 +285,7 @@ def elsewhere(values: dict[str, Any]) -> list[str]:
         for source, found in values["elsewhere"].items()
         for mode, mode_name in MODE_NAMES.items()
     ]
-    learned = [source for source, found in values["elsewhere"].items() if found.get("learned_from")]
+    learned = learned_sources(values)
     said = (
         f"Photos of {listed(learned)} trained the network too, each judged here by one that saw none of its fold; of "
         "other sources none is training data"
@@ -310,3 +310,8 @@ def _yes(value: bool | None) -> str:
 
 def _met(value: bool | None) -> str:
     return "not known before the locked test is opened" if value is None else "yes" if value else "**no**"
+
+
+def learned_sources(values: dict[str, Any]) -> list[str]:
+    """The other sources whose photos trained the network too."""
+    return [source for source, found in values["elsewhere"].items() if found.get("learned_from")]
