@@ -21,6 +21,7 @@ from data_modelling.datasets.companions import KNOWN
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings
+from data_modelling.training.checkpoint import fold_stage
 from data_modelling.training.contenders import training_cost
 from data_modelling.training.development import Development
 from data_modelling.training.pipeline import Examples, examples, predict_output
@@ -101,7 +102,9 @@ def _ask(change: Change, development: Development, work: Path, told: Path, guess
     """Train the change and write down what its network answers, and how well its embedding gives the source away."""
     settings = change.settings
     fold = settings.figure_folds[0]
-    network = fitted(settings, development, taught(settings, development), work / f"fold{fold}", change.name)
+    network = fitted(
+        settings, development, taught(settings, development), work / fold_stage(fold), change.name
+    )
     table = development.learned_from()
     inside = (table["part"] == str(fold)).to_numpy()
     asked = examples(table, development.pixels, inside, settings.task)

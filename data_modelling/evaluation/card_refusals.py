@@ -26,8 +26,8 @@ def _elsewhere(values: dict[str, Any]) -> list[str]:
     ]
     learned = learned_sources(values)
     known = (
-        f" The gate that refused here was fitted with the photos of {listed(learned)}: of a clinic that it does not "
-        "know, it may refuse more."
+        f" Photos of {listed(learned)} were refused by gates that saw none of their fold, but others of the same "
+        "clinics: of a clinic that it does not know, the gate may refuse more."
         if learned
         else ""
     )

@@ -17,7 +17,7 @@ from data_modelling.evaluation.questions import auc, cost, has_both, scores
 from data_modelling.evaluation.rounding import plain, rounded
 from data_modelling.evaluation.serving import Served, served
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.checks import PHOTO_FOREIGN
+from data_modelling.inference.checks import PHOTO_FOREIGN, refusals_of
 from data_modelling.inference.decision import probabilities
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
@@ -38,8 +38,8 @@ def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> l
     """Write predictions/elsewhere.csv of the bundle; returns what was left out, as text.
 
     The bundle's own sources are passed over, those that are not there are left out; InputError when none is. Photos of a
-    set that trained too are judged by the networks that saw none of their fold; what these said moves from MORE into the
-    file, for a committed bundle is to be small. InputError, and nothing written, where that would lose some of it.
+    set that trained too are judged by the networks that saw none of their fold, and by these networks' gates; what they
+    said moves from MORE into the file, for a committed bundle is to be small. InputError, and nothing written, where that would lose some of it.
     """
     predictor = Predictor(bundle)
     tables, left_out, absent = [], [], []
@@ -111,19 +111,36 @@ def is_learned_from(source: str, metadata: dict[str, Any]) -> bool:
 
 
 def _by_others(predicted: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """The predictions with the logits of the networks that saw none of their fold; photos of no judged fold are dropped."""
+    """The predictions with the logits of the networks that saw none of their fold, and with what their gates refuse.
+
+    Photos of no judged fold are dropped.
+    """
     others = _said_by_others(bundle).set_index("image_id")
     columns = [f"{mode}_{code}" for mode in MODES for code in codes(bundle.task)]
     kept = predicted[predicted["image_id"].isin(others.index)].copy()
-    kept[columns] = others.loc[kept["image_id"], columns].to_numpy()
+    found = others.loc[kept["image_id"]]
+    kept[columns] = found[columns].to_numpy()
+    kept["refusals"] = [
+        _with_gate_of_another(served, other)
+        for served, other in zip(kept["refusals"], found["refusals"].fillna(""), strict=True)
+    ]
     return kept
+
+
+def _with_gate_of_another(served: str, other: str) -> str:
+    """Refusals, joined by `;`: those by quality of the served model, that as foreign of another network's gate."""
+    by_quality = tuple(code for code in served.split(";") if code not in ("", PHOTO_FOREIGN))
+    return ";".join(refusals_of(by_quality, PHOTO_FOREIGN in other.split(";")))
 
 
 def _said_by_others(bundle: Bundle) -> pd.DataFrame:
     """What the networks that saw none of their fold said of the other sets' photos; InputError when it is gone."""
     fresh, moved = (bundle.folder / "predictions" / name for name in (MORE, NAME))
     if fresh.exists():
-        return read_predictions(fresh)
+        said = read_predictions(fresh)
+        if "refusals" not in said:
+            raise InputError(f"{fresh} lacks the column refusals; make the bundle's last stage again.")
+        return said
     if moved.exists():
         return read_elsewhere(moved, bundle.task)
     raise InputError(

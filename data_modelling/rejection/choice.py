@@ -25,7 +25,7 @@ from data_modelling.inference.gate import rooted
 from data_modelling.rejection.foreign import pictures_to_choose_with
 from data_modelling.rejection.gate import REFUSED_SHARE, Measured, fit_gate, looks_of, measure, sides
 from data_modelling.settings import read_settings
-from data_modelling.training.checkpoint import NETWORK
+from data_modelling.training.checkpoint import NETWORK, fold_stage
 from data_modelling.training.pipeline import Examples, examples, predict_logits, predict_output
 from data_modelling.training.road import Sources, development_part
 
@@ -90,7 +90,7 @@ def _compare(options: argparse.Namespace) -> list[str]:
         settings, Sources(options.data_root, options.splits), options.work
     )
     table, pixels = development.table, development.pixels
-    network = keras.saving.load_model(options.work / f"fold{options.fold}" / NETWORK, compile=False)
+    network = keras.saving.load_model(options.work / fold_stage(options.fold) / NETWORK, compile=False)
     fold = (table["part"] == str(options.fold)).to_numpy()
     training, stopping = sides(settings, table, ~fold)
     foreign = pictures_to_choose_with(options.pictures, settings.network.edge)

@@ -21,7 +21,7 @@ from data_modelling.inference.looks import looks
 from data_modelling.networks import fusion  # noqa: F401 - registers the layers of saved networks
 from data_modelling.rejection.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
-from data_modelling.training.checkpoint import NETWORK, SERVED
+from data_modelling.training.checkpoint import NETWORK, SERVED, fold_stage
 from data_modelling.training.development import Development
 from data_modelling.training.pipeline import examples, predict_output
 
@@ -123,19 +123,22 @@ def looks_of(pixels: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64])
 
 
 def make_gate(settings: Settings, development: Development, work: Path) -> tuple[GatePart, pd.DataFrame]:
-    """The served network's gate, and how the folds' own gates judge the photos of their folds (COLUMNS).
+    """The served network's gate, and how the folds' own gates judge the photos of their folds: COLUMNS, and `own`.
 
-    work: the folder of a run's finished stages; the folds are those of settings.figure_folds. The gate knows the other
-    sets' photos that trained the networks too, and judges none of them.
+    work: the folder of a run's finished stages; the folds are those of settings.figure_folds. A gate knows the other
+    sets' photos that trained its network too, and each fold's judges those of its fold: own is whether a photo is not of
+    these.
     """
     whole, own, pixels = development.learned_from(), development.own(), development.pixels
     scores = []
     for fold in settings.figure_folds:
         inside = (whole["part"] == str(fold)).to_numpy()
-        network = keras.saving.load_model(work / f"fold{fold}" / NETWORK, compile=False)
+        network = keras.saving.load_model(work / fold_stage(fold) / NETWORK, compile=False)
         part = part_of_network(settings, whole, pixels, ~inside, network, own)
-        held_out = measure(settings, whole, pixels, inside & own, network)
-        scores.append(gate_scores(part, whole.loc[inside & own, "image_id"], str(fold), held_out))
+        held_out = measure(settings, whole, pixels, inside, network)
+        scores.append(
+            gate_scores(part, whole.loc[inside, "image_id"], str(fold), held_out).assign(own=own[inside])
+        )
     network = keras.saving.load_model(work / SERVED / NETWORK, compile=False)
     everything = np.ones(len(whole), bool)
     served = part_of_network(settings, whole, pixels, everything, network, own)

@@ -14,9 +14,9 @@ COLUMNS = ("image_id", "fold", "distance", "refused")
 SCORE_DIGITS = 3  # of a distance there
 
 
-def write_scores(folder: Path, scores: pd.DataFrame) -> None:
-    """Write predictions/gate.csv of the bundle in `folder`, sorted by image_id."""
-    with replaced_when_whole(folder / "predictions" / SCORES) as temporary:
+def write_scores(folder: Path, scores: pd.DataFrame, name: str = SCORES) -> None:
+    """Write predictions/gate.csv of the bundle in `folder`, or a file of another name there, sorted by image_id."""
+    with replaced_when_whole(folder / "predictions" / name) as temporary:
         scores.sort_values("image_id").to_csv(
             temporary,
             columns=list(COLUMNS),
@@ -26,9 +26,9 @@ def write_scores(folder: Path, scores: pd.DataFrame) -> None:
         )
 
 
-def read_scores(folder: Path) -> pd.DataFrame:
-    """predictions/gate.csv as written; InputError when it is absent or lacks a column."""
-    path = folder / "predictions" / SCORES
+def read_scores(folder: Path, name: str = SCORES) -> pd.DataFrame:
+    """What `write_scores` wrote; InputError when it is absent or lacks a column."""
+    path = folder / "predictions" / name
     try:
         scores = pd.read_csv(path, dtype={"image_id": str, "fold": str})
     except FileNotFoundError as error:

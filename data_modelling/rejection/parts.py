@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.evaluation.calibration import Choices
-from data_modelling.evaluation.predictions import logits
+from data_modelling.evaluation.predictions import MORE, logits
 from data_modelling.inference import gate as gates
 from data_modelling.inference import quality
 from data_modelling.inference.checks import refusals_of
@@ -31,7 +31,7 @@ from data_modelling.rejection.reference import reference
 from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.rejection.severity import write_severity
 from data_modelling.settings import Settings
-from data_modelling.training.checkpoint import NETWORK
+from data_modelling.training.checkpoint import NETWORK, fold_stage
 from data_modelling.training.development import Development
 
 MEASURES = "measures.csv"
@@ -89,9 +89,12 @@ def fit_parts(
 
 
 def gate_stage(settings: Settings, development: Development, work: Path) -> Path:
-    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos."""
+    """The folder with the served network's gate and predictions/gate.csv, the distances of the out-of-fold photos.
+
+    Beside it predictions/more.csv, those of the other sets' photos that train too, if there are any.
+    """
     more = development.more
-    known = {} if more is None else {"more": sorted(more["source"].unique().tolist())}
+    known = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
     made_for = _folds(settings) | known
     return _stage(work / "gate", made_for, lambda folder: _fit_gate(settings, development, folder))
 
@@ -115,7 +118,7 @@ def _stage(folder: Path, made_for: dict[str, Any], make: Callable[[Path], None])
 def _fit_quality(
     settings: Settings, table: pd.DataFrame, pixels: NDArray[np.uint8], choices: Choices, folder: Path
 ) -> None:
-    networks = {fold: folder.parent / f"fold{fold}" / NETWORK for fold in settings.figure_folds}
+    networks = {fold: folder.parent / fold_stage(fold) / NETWORK for fold in settings.figure_folds}
     part = fit_quality(settings, table, pixels, networks, choices.temperature, choices.decision_prior)
     (folder / "metadata.json").write_text(json.dumps(part.metadata))
     write_severity(folder / SEVERITY, part.severity)
@@ -127,7 +130,9 @@ def _fit_gate(settings: Settings, development: Development, folder: Path) -> Non
     (folder / "metadata.json").write_text(json.dumps(part.metadata))
     write_gate(folder, part)
     (folder / PREDICTIONS).mkdir(exist_ok=True)
-    write_scores(folder, scores)
+    write_scores(folder, scores[scores["own"]])
+    if not scores["own"].all():
+        write_scores(folder, scores[~scores["own"]], MORE)
 
 
 def _checked(

@@ -19,7 +19,7 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import Settings
 from data_modelling.story.steps import Recipes, Step
 from data_modelling.training.assemble import choices_on, class_shares
-from data_modelling.training.checkpoint import NETWORK
+from data_modelling.training.checkpoint import NETWORK, fold_stage
 from data_modelling.training.contenders import refuse_unlike, training_cost
 from data_modelling.training.fit import prior_shift
 from data_modelling.training.road import (
@@ -131,7 +131,7 @@ def shown_prior(settings: Settings, folds: Folds) -> Floats:
 
 def _from_photo(trained: _Trained, _runs: Path, _resume: bool) -> tuple[Floats, Cost]:
     epochs, minutes = training_cost(trained.settings, trained.work)
-    stage = trained.work / f"fold{trained.settings.figure_folds[0]}"
+    stage = trained.work / fold_stage(trained.settings.figure_folds[0])
     network = keras.saving.load_model(stage / NETWORK, compile=False)
     return _of_network(trained, "photo"), Cost(network.count_params(), epochs, 60 * minutes)
 

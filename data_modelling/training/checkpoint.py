@@ -12,6 +12,12 @@ from data_modelling.inference.files import replaced_when_whole
 
 NETWORK = "network.keras"  # what a finished training leaves in its folder
 SERVED = "served"  # the folder of the network that learns from all folds
+FOLD = "fold"  # and of one that never saw a fold: this and the fold's number
+
+
+def fold_stage(fold: int | str) -> str:
+    """The folder, in a run's, of the network that never saw the fold."""
+    return f"{FOLD}{fold}"
 
 
 @dataclass

@@ -10,7 +10,7 @@ from data_modelling.evaluation.contest import Contender, Cost
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 from data_modelling.training.assemble import choices_on
-from data_modelling.training.checkpoint import cpu_seconds, load_progress
+from data_modelling.training.checkpoint import cpu_seconds, fold_stage, load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.operations import count_operations
 from data_modelling.training.road import Sources, judge_folds, work_folder
@@ -53,7 +53,7 @@ def refuse_unlike(recipes: Sequence[Settings]) -> None:
 
 
 def _cost(settings: Settings, work: Path) -> Cost:
-    stage = work / f"fold{settings.figure_folds[0]}"
+    stage = work / fold_stage(settings.figure_folds[0])
     saved, exported = (stage / f"network.{ending}" for ending in ("keras", "onnx"))
     if not exported.exists():
         export_onnx(saved, exported)
@@ -63,7 +63,7 @@ def _cost(settings: Settings, work: Path) -> Cost:
 
 def training_cost(settings: Settings, work: Path) -> tuple[float, float]:
     """Epochs of the mean of a run's fold networks, and minutes of processor time with what was trained for them first."""
-    stages = [work / f"fold{fold}" for fold in settings.figure_folds]
+    stages = [work / fold_stage(fold) for fold in settings.figure_folds]
     epochs = [len(load_progress(stage / "checkpoint.npz").history) for stage in stages]
     seconds = [cpu_seconds(stage) for stage in stages]
     return float(np.mean(epochs)), float(np.mean(seconds)) / 60

@@ -41,6 +41,7 @@ from data_modelling.evaluation.predictions import (
     read_predictions,
     write_predictions,
 )
+from data_modelling.inference.checks import refusals_of
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
@@ -60,7 +61,7 @@ from data_modelling.rejection.unknown import (
 from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.training.assemble import assemble, choices_on
 from data_modelling.training.cache import decoded
-from data_modelling.training.checkpoint import NETWORK, SERVED
+from data_modelling.training.checkpoint import FOLD, NETWORK, SERVED, fold_stage
 from data_modelling.training.development import Development
 from data_modelling.training.distillation import known_to_teachers, recipes_of_teachers, work_of
 from data_modelling.training.fit import fit
@@ -121,7 +122,7 @@ def train(settings: Settings, sources: Sources, out: Path, resume: bool) -> list
     choices = choices_on(settings, table, predictions)
     parts = fit_parts(settings, development, predictions, choices, work)
     if development.more is not None:
-        parts = _with_more(parts, settings, development.more, work)
+        parts = _with_more(parts, settings, development.more, gate_stage(settings, development, work), work)
     if unknown:
         parts = _with_unknown_part(parts, unknown, settings, work)
     split_used = split_file(sources.splits, settings.split)
@@ -175,7 +176,7 @@ def train_networks(
 
 def _folds(settings: Settings) -> list[str]:
     """The names of the fold networks."""
-    return [f"fold{fold}" for fold in settings.figure_folds]
+    return [fold_stage(fold) for fold in settings.figure_folds]
 
 
 def _train_teachers(settings: Settings, sources: Sources, runs: Path, names: Sequence[str]) -> None:
@@ -249,7 +250,7 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
 
     A file from before there were CONTROLS is made again, from the finished network.
     """
-    path = work / f"fold{fold}" / "predictions.csv"
+    path = work / fold_stage(fold) / "predictions.csv"
     if not (path.exists() and set(CONTROLS) <= set(modes_in(read_predictions(path), settings.task))):
         table, inside = development.table, in_fold(development, fold)
         network = fold_network(settings, development, fold, work)
@@ -267,7 +268,7 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
 
 def _predict_more(settings: Settings, development: Development, fold: int, work: Path) -> None:
     """Write what the network that never saw the fold says of the other sets' photos of it."""
-    path = work / f"fold{fold}" / MORE
+    path = work / fold_stage(fold) / MORE
     if path.exists():
         return
     table = development.learned_from()
@@ -283,14 +284,14 @@ def _predict_more(settings: Settings, development: Development, fold: int, work:
 
 def more_predictions(settings: Settings, work: Path) -> pd.DataFrame:
     """Predictions of the other sets' photos, each by a network that never saw its fold."""
-    return pd.concat([read_predictions(work / f"fold{fold}" / MORE) for fold in settings.figure_folds])
+    return pd.concat([read_predictions(work / fold_stage(fold) / MORE) for fold in settings.figure_folds])
 
 
 def _network(settings: Settings, development: Development, name: str, work: Path) -> keras.Model:
     """The network of this name, foldN or SERVED."""
     if name == SERVED:
         return served_network(settings, development, work)
-    return fold_network(settings, development, int(name.removeprefix("fold")), work)
+    return fold_network(settings, development, int(name.removeprefix(FOLD)), work)
 
 
 def served_network(settings: Settings, development: Development, work: Path) -> keras.Model:
@@ -304,7 +305,7 @@ def fold_network(settings: Settings, development: Development, fold: int, work: 
         settings,
         development,
         _without(fold),
-        work / f"fold{fold}",
+        work / fold_stage(fold),
         f"without fold {fold}",
     )
 
@@ -338,7 +339,7 @@ def _answers_without(
     settings: Settings, development: Development, code: str, fold: int, work: Path
 ) -> pd.DataFrame:
     """Logits, a column a class, and distance of the fold's photos by a network that saw neither fold nor class."""
-    folder = work / f"fold{fold}_without_{code}"
+    folder = work / f"{fold_stage(fold)}_without_{code}"
     path = folder / "answers.csv"
     if not path.exists():
         table, pixels, inside = development.table, development.pixels, in_fold(development, fold)
@@ -354,9 +355,15 @@ def _answers_without(
     return pd.read_csv(path)
 
 
-def _with_more(parts: Parts, settings: Settings, more: pd.DataFrame, work: Path) -> Parts:
-    """The parts with what was learned from other sets, and what was said of their photos by networks that saw others."""
-    write_predictions(work / MORE, more_predictions(settings, work))
+def _with_more(parts: Parts, settings: Settings, more: pd.DataFrame, of_gate: Path, work: Path) -> Parts:
+    """The parts with what was learned from other sets, and what was said of their photos by networks that saw others.
+
+    Among it whether the gate of such a network, of `of_gate`, refuses them.
+    """
+    foreign = read_scores(of_gate, MORE).set_index("image_id")["refused"].astype(bool)
+    said = more_predictions(settings, work)
+    refusals = [";".join(refusals_of((), foreign[image_id])) for image_id in said["image_id"]]
+    write_predictions(work / MORE, said.assign(refusals=refusals))
     counts = {
         str(source): {"photos": len(rows), "counts": rows["diagnosis"].value_counts().to_dict()}
         for source, rows in more.groupby("source")
@@ -395,7 +402,7 @@ def _shortcuts(
         development.table.iloc[rows],
         development.pixels[rows],
         outlines,
-        lambda part: work / f"fold{part}" / NETWORK,
+        lambda part: work / fold_stage(part) / NETWORK,
         choices_on(settings, development.table, predictions),
         settings.task,
         work / "shortcuts",

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import keras
@@ -110,7 +111,31 @@ def test_elsewhere_those_photos_are_judged_out_of_fold(
     np.testing.assert_allclose(elsewhere[columns], more.loc[elsewhere.index, columns], atol=0.006)
     values = json.loads((bundle / "metrics.json").read_text())
     assert values["elsewhere"]["ISIC_2020"]["learned_from"] is True
-    assert "Photos of ISIC_2020 trained the network too" in (bundle / "README.md").read_text()
+    card = (bundle / "README.md").read_text()
+    assert "Photos of ISIC_2020 trained the network too" in card
+    assert "Photos of ISIC_2020 were refused by gates that saw none of their fold" in card
+
+
+def test_elsewhere_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fold(
+    bundle: Path, sources: road.Sources, tmp_path: Path
+) -> None:
+    """What more.csv says of the gate is turned round, photo by photo; the quality checks' refusals stay."""
+    copy = tmp_path / "more"
+    shutil.copytree(bundle, copy)
+    command = ["--bundle", str(copy), "--data-root", str(sources.data_root), "--splits", str(sources.splits)]
+    kept, moved = (copy / "predictions" / name for name in ("more.csv", "elsewhere.csv"))
+    (
+        bundle_more := pd.read_csv(road.work_folder(bundle) / "more.csv", dtype=str, keep_default_na=False)
+    ).to_csv(kept, index=False)
+    evaluate.main([*command, "--elsewhere"])
+    before = pd.read_csv(moved, dtype=str, keep_default_na=False).set_index("image_id")["refusals"]
+    turned = bundle_more["refusals"].map({"": "photo_foreign", "photo_foreign": ""})
+    bundle_more.assign(refusals=turned).to_csv(kept, index=False)
+    evaluate.main([*command, "--elsewhere"])
+    after = pd.read_csv(moved, dtype=str, keep_default_na=False).set_index("image_id")["refusals"]
+    other = {"": "photo_foreign", "photo_foreign": ""}
+    assert after.to_dict() == {photo: other.get(codes, codes) for photo, codes in before.items()}
+    assert "photo_foreign" in {*before, *after}
 
 
 def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
@@ -137,10 +162,10 @@ def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
     )
 
 
-def test_the_gate_knows_those_photos_and_judges_none_of_them(
+def test_the_gate_knows_those_photos_and_judges_those_of_its_fold(
     settings: Settings, sources: road.Sources, bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """How many photos each gate is fitted on, and how many set its threshold, counted by the split."""
+    """How many photos each gate is fitted on, how many set its threshold, and which it judges, counted by the split."""
     development, _ = road.development_part(settings, sources, tmp_path)
     fitted = []
     real = gate.fit_gate
@@ -160,4 +185,6 @@ def test_the_gate_knows_those_photos_and_judges_none_of_them(
         stopping = road.stopping_rows(settings, development, own).sum()
         expected.append((own.sum() - stopping + others, stopping))
     assert fitted == expected
-    assert sorted(scores["image_id"]) == sorted(table.loc[~outside, "image_id"])
+    others_inside = more.loc[more["part"] == "0", "image_id"]
+    assert sorted(scores["image_id"]) == sorted([*table.loc[~outside, "image_id"], *others_inside])
+    assert set(scores.loc[~scores["own"], "image_id"]) == set(others_inside)
