@@ -24,7 +24,7 @@ import keras
 from tqdm import tqdm
 
 from data_modelling.datasets.roots import add_data_options
-from data_modelling.datasets.splits import stopping_part
+from data_modelling.datasets.splits import training_sides
 from data_modelling.evaluation.markdown import table as markdown_table
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details, encode
@@ -164,9 +164,7 @@ def photos_of(settings: Settings, development: Development) -> Iterator[Photos]:
     """The development part's photos without FOLD, less the stopping tenth, and FOLD to judge on."""
     table = development.table
     judged = in_fold(development, FOLD)
-    stopping = ~judged
-    stopping[~judged] = stopping_part(table[~judged], settings.seed)
-    learning = ~judged & ~stopping
+    learning, stopping = training_sides(table, ~judged, settings.seed)
     with tempfile.TemporaryDirectory() as place:
         for code in codes(settings.task):
             (Path(place) / code).mkdir()

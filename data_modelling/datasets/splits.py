@@ -163,6 +163,18 @@ def stopping_part(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
     return (parts == "stop").to_numpy(dtype=bool)
 
 
+def training_sides(
+    table: pd.DataFrame, part: NDArray[np.bool_], seed: int, own: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which rows of a part, (N,) of a table's, train a network, and which stop its training: (N,) each.
+
+    own: the rows of the judged data set, (N,), which alone stop; None is all.
+    """
+    stopping = part.copy() if own is None else part & own
+    stopping[stopping] = stopping_part(table[stopping], seed)
+    return part & ~stopping, stopping
+
+
 def _refuse_groups_on_two_sides(parts: pd.DataFrame, name: str) -> None:
     sides = parts.groupby("group_id")["part"].nunique()
     torn = sides.index[sides > 1]

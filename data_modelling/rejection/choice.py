@@ -19,11 +19,12 @@ from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 
 from data_modelling.datasets.roots import add_data_options
+from data_modelling.datasets.splits import training_sides
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.gate import rooted
 from data_modelling.rejection.foreign import pictures_to_choose_with
-from data_modelling.rejection.gate import REFUSED_SHARE, Measured, fit_gate, looks_of, measure, sides
+from data_modelling.rejection.gate import REFUSED_SHARE, Measured, fit_gate, looks_of, measure
 from data_modelling.settings import read_settings
 from data_modelling.training.checkpoint import NETWORK, fold_stage
 from data_modelling.training.pipeline import Examples, examples, predict_logits, predict_output
@@ -92,7 +93,7 @@ def _compare(options: argparse.Namespace) -> list[str]:
     table, pixels = development.table, development.pixels
     network = keras.saving.load_model(options.work / fold_stage(options.fold) / NETWORK, compile=False)
     fold = (table["part"] == str(options.fold)).to_numpy()
-    training, stopping = sides(settings, table, ~fold)
+    training, stopping = training_sides(table, ~fold, settings.seed)
     foreign = pictures_to_choose_with(options.pictures, settings.network.edge)
     count = len(foreign.pixels)
     unknown = np.tile(encode(Details()), (count, 1))

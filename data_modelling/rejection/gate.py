@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.splits import stopping_part
+from data_modelling.datasets.splits import training_sides
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.gate import FILE, METHOD, Gate, Whitened, rooted
 from data_modelling.inference.looks import looks
@@ -163,26 +163,11 @@ def part_of_network(
     network: keras.Model,
     own: NDArray[np.bool_] | None = None,
 ) -> GatePart:
-    """The gate of a network that was trained on `part`, (N,) of a table's rows, less its stopping tenth; own: see sides."""
-    training, stopping = sides(settings, table, part, own)
+    """The gate of a network that was trained on `part`, (N,) of a table's rows; own: see datasets.splits.training_sides."""
+    training, stopping = training_sides(table, part, settings.seed, own)
     labels = examples(table, pixels, training, settings.task).labels
     measured, judged = (measure(settings, table, pixels, rows, network) for rows in (training, stopping))
     return fit_gate(measured, labels, judged)
-
-
-def sides(
-    settings: Settings,
-    table: pd.DataFrame,
-    part: NDArray[np.bool_],
-    own: NDArray[np.bool_] | None = None,
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Which rows of `part` trained a network and which stopped its training (see training.road), (N,) each.
-
-    own: the rows of the judged data set, (N,), which alone stop; None is all.
-    """
-    stopping = part.copy() if own is None else part & own
-    stopping[stopping] = stopping_part(table[stopping], settings.seed)
-    return part & ~stopping, stopping
 
 
 def _whitened(values: Floats, labels: NDArray[np.int64], judged: Floats, name: str) -> Whitened:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data_modelling.baseline.boosting import baseline
+from data_modelling.datasets.splits import training_sides
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.calibration import best_decision_prior
 from data_modelling.evaluation.predictions import logits, truth
@@ -28,7 +29,6 @@ from data_modelling.training.road import (
     in_fold,
     judge_folds,
     opened,
-    stopping_rows,
     work_folder,
 )
 from data_modelling.training.shares import actual_shares, shown_shares
@@ -121,9 +121,9 @@ def _decided_as_trained(trained: _Trained) -> Labels:
 
 def shown_prior(settings: Settings, folds: Folds) -> Floats:
     """Actual over shown share of each class, (classes,): what `fit` put into the network's probabilities."""
-    inside = in_fold(folds.development, settings.figure_folds[0])
-    learning = ~inside & ~stopping_rows(settings, folds.development, ~inside)
-    labels = class_indices(folds.development.table["diagnosis"][learning], settings.task)
+    table = folds.development.table
+    learning, _ = training_sides(table, ~in_fold(folds.development, settings.figure_folds[0]), settings.seed)
+    labels = class_indices(table["diagnosis"][learning], settings.task)
     classes = len(codes(settings.task))
     shown = shown_shares(labels, classes, settings.training)
     return np.exp(prior_shift(shown, actual_shares(labels, classes)))

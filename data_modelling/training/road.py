@@ -26,7 +26,7 @@ from data_modelling.datasets.splits import (
     read_split,
     refined,
     split,
-    stopping_part,
+    training_sides,
     write_split,
 )
 from data_modelling.evaluation.calibration import fitted_temperature
@@ -429,25 +429,16 @@ def fitted(
     if saved.exists():
         return keras.saving.load_model(saved, compile=False)
     folder.mkdir(parents=True, exist_ok=True)
-    stopping = stopping_rows(settings, development, chosen(development.table))
     table = development.learned_from()
-    learning = chosen(table).copy()
-    learning[: len(stopping)] &= ~stopping
+    learning, stopping = training_sides(table, chosen(table), settings.seed, development.own())
     training = examples(table, development.pixels, learning, settings.task, development.outlines)
     if settings.training.teachers:
         own = development.own()[training.rows]
         training = replace(
             training, known=known_to_teachers(settings, folder, table["source"].iloc[training.rows], own)
         )
-    judged = examples(development.table, development.pixels, stopping, settings.task)
+    judged = examples(table, development.pixels, stopping, settings.task)
     return fit(settings, training, judged, folder, title)
-
-
-def stopping_rows(settings: Settings, development: Development, part: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Which rows of a part stop the training on it, (N,): a grouped tenth."""
-    stopping = part.copy()
-    stopping[part] = stopping_part(development.table[part], settings.seed)
-    return stopping
 
 
 def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:

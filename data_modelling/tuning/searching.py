@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 import tomli_w
 
-from data_modelling.datasets.splits import stopping_part
+from data_modelling.datasets.splits import training_sides
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
@@ -64,13 +64,12 @@ def page_of(folder: Path) -> str:
 def parts(base: Settings, development: Development, judged: int, unread: int) -> Parts:
     """What trials learn from, stop by and are judged on; nothing of the fold `unread`."""
     table = development.table
-    learning = ~(in_fold(development, judged) | in_fold(development, unread))
-    stopping = learning.copy()
-    stopping[learning] = stopping_part(table[learning], base.seed)
+    seen = ~(in_fold(development, judged) | in_fold(development, unread))
+    learning, stopping = training_sides(table, seen, base.seed)
     return Parts(
         *(
             examples(table, development.pixels, part, base.task)
-            for part in (learning & ~stopping, stopping, in_fold(development, judged))
+            for part in (learning, stopping, in_fold(development, judged))
         )
     )
 

@@ -15,6 +15,7 @@ from data_modelling.datasets.splits import (
     split,
     split_inheriting,
     stopping_part,
+    training_sides,
     write_split,
 )
 from data_modelling.inference.errors import InputError
@@ -174,6 +175,20 @@ def test_a_grouped_tenth_of_each_class_stops_the_training(table):
 def test_the_stopping_part_follows_its_seed(table):
     assert (stopping_part(table, 3) == stopping_part(table, 3)).all()
     assert (stopping_part(table, 3) != stopping_part(table, 4)).any()
+
+
+def test_of_a_part_the_own_rows_alone_stop_and_the_rest_trains(table):
+    part, own = np.arange(len(table)) % 5 != 0, np.arange(len(table)) < len(table) // 2
+    training, stopping = training_sides(table, part, 3, own)
+    assert stopping.sum() > 0
+    assert not (stopping & ~(part & own)).any()
+    assert ((training | stopping) == part).all()
+    assert not (training & stopping).any()
+    assert not set(table.loc[stopping, "group_id"]) & set(table.loc[part & own & ~stopping, "group_id"])
+    whole = training_sides(table, part, 3)[1]
+    assert set(table.loc[whole, "image_id"]) == set(
+        table[part].loc[stopping_part(table[part], 3), "image_id"]
+    )
 
 
 def test_ten_folds_are_halves_of_the_five(table):

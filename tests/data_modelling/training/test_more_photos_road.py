@@ -13,7 +13,7 @@ import pytest
 from data_modelling import evaluate
 from data_modelling.datasets.generated import write_generated
 from data_modelling.datasets.split_files import write_splits
-from data_modelling.datasets.splits import read_split
+from data_modelling.datasets.splits import read_split, training_sides
 from data_modelling.evaluation.predictions import read_predictions
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
@@ -182,7 +182,7 @@ def test_the_gate_knows_those_photos_and_judges_those_of_its_fold(
     outside = (table["part"] != "0").to_numpy()
     expected = []
     for own, others in ((outside, (more["part"] != "0").sum()), (outside | True, len(more))):
-        stopping = road.stopping_rows(settings, development, own).sum()
+        stopping = training_sides(table, own, settings.seed)[1].sum()
         expected.append((own.sum() - stopping + others, stopping))
     assert fitted == expected
     others_inside = more.loc[more["part"] == "0", "image_id"]
