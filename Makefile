@@ -19,7 +19,7 @@ test-all: lint ## run all tests, the slow ones too (on a second backend)
 
 lint: .venv/all ## check style (ruff), types (mypy) and for what is unsafe (bandit)
 	@$(ALL) -m ruff check && $(ALL) -m ruff format --check
-	@$(ALL) -m mypy && $(ALL) -m bandit --quiet --recursive --configfile pyproject.toml app data_analysis data_modelling tools
+	@$(ALL) -m mypy && $(ALL) -m bandit --quiet --recursive --configfile pyproject.toml app benchmarks data_analysis data_modelling tools
 
 train: .venv/all ## train DATA/runs/ham10000 or go on with it; NAME=smoke takes that recipe, ONLY=fold0 that network
 	@$(ALL) -m data_modelling.train --config data_modelling/configs/$(NAME).toml --out DATA/runs/$(NAME) --resume $(if $(ONLY),--only $(ONLY))

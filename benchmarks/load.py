@@ -87,7 +87,8 @@ class Client:
 
     def go_on(self) -> int | None:
         """Send or receive what can be; the status once the answer is whole, 0 if the connection broke."""
-        assert self._socket is not None
+        if self._socket is None:
+            return 0
         try:
             if self._left:
                 self._left = self._left[self._socket.send(self._left) :]
@@ -133,6 +134,13 @@ class Client:
             self._socket = None
 
 
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    if not parts.hostname or not parts.port:
+        raise ValueError(f"{url} names no host and port, such as http://127.0.0.1:8000.")
+    return parts.hostname, parts.port
+
+
 def load(
     url: str,
     requests: Sequence[bytes],
@@ -142,14 +150,13 @@ def load(
 ) -> Load:
     """Let so many clients send these requests, in turn, for so long or so many.
 
-    Who waits then is waited for, for PATIENCE: an answer that takes longer counts as none.
+    Who waits then is waited for, for PATIENCE: an answer that takes longer counts as none. Raises ValueError for a URL
+    without host and port.
     """
-    parts = urlsplit(url)
-    assert parts.hostname
-    assert parts.port
+    address = _address(url)
     found, turn = Load(), cycle(requests)
     with selectors.DefaultSelector() as selector:
-        everybody = [Client((parts.hostname, parts.port), selector) for _ in range(clients)]
+        everybody = [Client(address, selector) for _ in range(clients)]
         begun = time.perf_counter()
         sent = 0
         for client in everybody[: int(min(clients, count))]:

@@ -78,6 +78,11 @@ def test_a_server_that_is_not_there_is_an_error():
         load(f"http://127.0.0.1:{port}", [REQUEST], clients=1, count=1)
 
 
+def test_an_address_without_a_port_is_refused():
+    with pytest.raises(ValueError, match=r"http://127\.0\.0\.1 names no host and port"):
+        load("http://127.0.0.1", [b""], clients=1, count=1)
+
+
 def test_figures_by_hand():
     found = Load(milliseconds=[float(value) for value in range(100, 0, -1)], seconds=4)
     assert found.rate == 25
