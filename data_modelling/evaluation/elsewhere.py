@@ -121,15 +121,15 @@ def _by_others(predicted: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     found = others.loc[kept["image_id"]]
     kept[columns] = found[columns].to_numpy()
     kept["refusals"] = [
-        _with_gate_of_another(served, other)
-        for served, other in zip(kept["refusals"], found["refusals"].fillna(""), strict=True)
+        _with_gate_of_another(refusals, other)
+        for refusals, other in zip(kept["refusals"], found["refusals"].fillna(""), strict=True)
     ]
     return kept
 
 
-def _with_gate_of_another(served: str, other: str) -> str:
+def _with_gate_of_another(refusals: str, other: str) -> str:
     """Refusals, joined by `;`: those by quality of the served model, that as foreign of another network's gate."""
-    by_quality = tuple(code for code in served.split(";") if code not in ("", PHOTO_FOREIGN))
+    by_quality = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(refusals_of(by_quality, PHOTO_FOREIGN in other.split(";")))
 
 

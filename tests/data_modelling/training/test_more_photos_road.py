@@ -124,16 +124,14 @@ def test_elsewhere_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fol
     shutil.copytree(bundle, copy)
     command = ["--bundle", str(copy), "--data-root", str(sources.data_root), "--splits", str(sources.splits)]
     kept, moved = (copy / "predictions" / name for name in ("more.csv", "elsewhere.csv"))
-    (
-        bundle_more := pd.read_csv(road.work_folder(bundle) / "more.csv", dtype=str, keep_default_na=False)
-    ).to_csv(kept, index=False)
+    said = pd.read_csv(road.work_folder(bundle) / "more.csv", dtype=str, keep_default_na=False)
+    other = {"": "photo_foreign", "photo_foreign": ""}
+    said.to_csv(kept, index=False)
     evaluate.main([*command, "--elsewhere"])
     before = pd.read_csv(moved, dtype=str, keep_default_na=False).set_index("image_id")["refusals"]
-    turned = bundle_more["refusals"].map({"": "photo_foreign", "photo_foreign": ""})
-    bundle_more.assign(refusals=turned).to_csv(kept, index=False)
+    said.assign(refusals=said["refusals"].map(other)).to_csv(kept, index=False)
     evaluate.main([*command, "--elsewhere"])
     after = pd.read_csv(moved, dtype=str, keep_default_na=False).set_index("image_id")["refusals"]
-    other = {"": "photo_foreign", "photo_foreign": ""}
     assert after.to_dict() == {photo: other.get(codes, codes) for photo, codes in before.items()}
     assert "photo_foreign" in {*before, *after}
 
