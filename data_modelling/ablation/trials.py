@@ -18,6 +18,7 @@ from tqdm import tqdm
 
 from data_modelling.ablation.recipes import Change
 from data_modelling.datasets.companions import KNOWN
+from data_modelling.datasets.splits import in_fold
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings
@@ -84,8 +85,8 @@ def _development(
 def taught(settings: Settings, development: Development) -> Chosen:
     """Chooses what a change trains with: outside the fold, of the data set itself or of the sets that it names."""
     allowed = {*development.table["source"], *(KNOWN[name].name for name in settings.more_photos)}
-    fold = str(settings.figure_folds[0])
-    return lambda table: ((table["part"] != fold) & table["source"].isin(allowed)).to_numpy()
+    fold = settings.figure_folds[0]
+    return lambda table: ~in_fold(table, fold) & table["source"].isin(allowed).to_numpy()
 
 
 def _trial(change: Change, development: Development, work: Path) -> Trial:
@@ -106,7 +107,7 @@ def _ask(change: Change, development: Development, work: Path, told: Path, guess
         settings, development, taught(settings, development), work / fold_stage(fold), change.name
     )
     table = development.learned_from()
-    inside = (table["part"] == str(fold)).to_numpy()
+    inside = in_fold(table, fold)
     asked = examples(table, development.pixels, inside, settings.task)
     found = predict_output(network, asked, "logits", with_details=False)
     logits = pd.DataFrame(found, columns=list(codes(settings.task)))

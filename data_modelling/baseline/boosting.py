@@ -11,14 +11,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import log_loss
 
 from data_modelling.baseline.cache import cached_features
-from data_modelling.datasets.splits import training_sides
+from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.datasets.table import class_indices, encode_table
 from data_modelling.evaluation.controls import LEAST
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings
 from data_modelling.training.development import Development
-from data_modelling.training.road import in_fold
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +36,7 @@ def baseline(settings: Settings, development: Development, folder: Path) -> tupl
     path, noted = folder / ANSWERS, folder / NOTED
     if not (path.exists() and noted.exists()):
         measured, seconds = cached_features(development.pixels[: len(development.table)], folder)
-        inside = in_fold(development, settings.figure_folds[0])
+        inside = in_fold(development.table, settings.figure_folds[0])
         _, stopping = training_sides(development.table, ~inside, settings.seed)
         started = time.process_time()
         found, rounds = fitted_answers(

@@ -163,6 +163,11 @@ def stopping_part(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
     return (parts == "stop").to_numpy(dtype=bool)
 
 
+def in_fold(table: pd.DataFrame, fold: int | str) -> NDArray[np.bool_]:
+    """Which rows are of the fold, (N,). table: with the column `part`, as `attach_parts` gives it."""
+    return (table["part"] == str(fold)).to_numpy(np.bool_, copy=True)
+
+
 def training_sides(
     table: pd.DataFrame, part: NDArray[np.bool_], seed: int, own: NDArray[np.bool_] | None = None
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:

@@ -19,7 +19,7 @@ from scipy.special import logsumexp
 from sklearn.metrics import roc_auc_score
 
 from data_modelling.datasets.roots import add_data_options
-from data_modelling.datasets.splits import training_sides
+from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.gate import rooted
@@ -92,7 +92,7 @@ def _compare(options: argparse.Namespace) -> list[str]:
     )
     table, pixels = development.table, development.pixels
     network = keras.saving.load_model(options.work / fold_stage(options.fold) / NETWORK, compile=False)
-    fold = (table["part"] == str(options.fold)).to_numpy()
+    fold = in_fold(table, options.fold)
     training, stopping = training_sides(table, ~fold, settings.seed)
     foreign = pictures_to_choose_with(options.pictures, settings.network.edge)
     count = len(foreign.pixels)

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.splits import training_sides
+from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.gate import FILE, METHOD, Gate, Whitened, rooted
 from data_modelling.inference.looks import looks
@@ -132,7 +132,7 @@ def make_gate(settings: Settings, development: Development, work: Path) -> tuple
     whole, own, pixels = development.learned_from(), development.own(), development.pixels
     scores = []
     for fold in settings.figure_folds:
-        inside = (whole["part"] == str(fold)).to_numpy()
+        inside = in_fold(whole, fold)
         network = keras.saving.load_model(work / fold_stage(fold) / NETWORK, compile=False)
         part = part_of_network(settings, whole, pixels, ~inside, network, own)
         held_out = measure(settings, whole, pixels, inside, network)

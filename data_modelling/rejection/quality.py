@@ -27,6 +27,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_modelling.datasets import stored
+from data_modelling.datasets.splits import in_fold
 from data_modelling.datasets.table import class_indices
 from data_modelling.inference.decision import decisions, probabilities
 from data_modelling.inference.details import Details, encode
@@ -141,7 +142,7 @@ def _steps(
     with tqdm(total=len(photos), desc="make worse", unit=" photos") as bar, ThreadPoolExecutor() as pool:
         for fold, path in sorted(networks.items()):
             network = keras.saving.load_model(path, compile=False)
-            inside = np.flatnonzero((photos["part"] == str(fold)).to_numpy())
+            inside = np.flatnonzero(in_fold(photos, fold))
             for start in range(0, len(inside), BATCH):
                 few = inside[start : start + BATCH]
                 paths = photos["path"].iloc[few]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data_modelling.baseline.boosting import baseline
-from data_modelling.datasets.splits import training_sides
+from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.calibration import best_decision_prior
 from data_modelling.evaluation.predictions import logits, truth
@@ -26,7 +26,6 @@ from data_modelling.training.fit import prior_shift
 from data_modelling.training.road import (
     Folds,
     Sources,
-    in_fold,
     judge_folds,
     opened,
     work_folder,
@@ -122,7 +121,7 @@ def _decided_as_trained(trained: _Trained) -> Labels:
 def shown_prior(settings: Settings, folds: Folds) -> Floats:
     """Actual over shown share of each class, (classes,): what `fit` put into the network's probabilities."""
     table = folds.development.table
-    learning, _ = training_sides(table, ~in_fold(folds.development, settings.figure_folds[0]), settings.seed)
+    learning, _ = training_sides(table, ~in_fold(table, settings.figure_folds[0]), settings.seed)
     labels = class_indices(table["diagnosis"][learning], settings.task)
     classes = len(codes(settings.task))
     shown = shown_shares(labels, classes, settings.training)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from data_modelling.datasets.splits import in_fold
 from data_modelling.evaluation.melanoma import FILE, has_two_classes, log_odds, write_nine_class
 from data_modelling.evaluation.predictions import read_predictions
 from data_modelling.evaluation.report import OUT_OF_FOLD, write_report
@@ -13,7 +14,7 @@ from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 from data_modelling.training.pipeline import examples, predict_logits
-from data_modelling.training.road import Sources, development_part, fold_network, in_fold, opened
+from data_modelling.training.road import Sources, development_part, fold_network, opened
 
 
 def predict_nine_class(bundle: Bundle, settings: Settings, sources: Sources, work: Path) -> list[str]:
@@ -35,7 +36,7 @@ def predict_nine_class(bundle: Bundle, settings: Settings, sources: Sources, wor
     rows = []
     for fold in settings.figure_folds:
         network = fold_network(settings, development, fold, work)
-        chosen = in_fold(development, fold) & is_judged
+        chosen = in_fold(development.table, fold) & is_judged
         part = examples(development.table, development.pixels, chosen, settings.task)
         column = melanoma_column(settings.task)
         rows.append(

@@ -23,6 +23,7 @@ from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import (
     TEST,
     attach_parts,
+    in_fold,
     read_split,
     refined,
     split,
@@ -252,7 +253,7 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
     """
     path = work / fold_stage(fold) / "predictions.csv"
     if not (path.exists() and set(CONTROLS) <= set(modes_in(read_predictions(path), settings.task))):
-        table, inside = development.table, in_fold(development, fold)
+        table, inside = development.table, in_fold(development.table, fold)
         network = fold_network(settings, development, fold, work)
         held_out = examples(table, development.pixels, inside, settings.task)
         passed_on = replace(held_out, details=held_out.details[others(table["group_id"][inside])])
@@ -272,8 +273,7 @@ def _predict_more(settings: Settings, development: Development, fold: int, work:
     if path.exists():
         return
     table = development.learned_from()
-    inside = (table["part"] == str(fold)).to_numpy().copy()
-    inside[: len(development.table)] = False
+    inside = in_fold(table, fold) & ~development.own()
     network = fold_network(settings, development, fold, work)
     held_out = examples(table, development.pixels, inside, settings.task)
     logits = {
@@ -310,11 +310,6 @@ def fold_network(settings: Settings, development: Development, fold: int, work: 
     )
 
 
-def in_fold(development: Development, fold: int) -> NDArray[np.bool_]:
-    """Which rows of the development part are of the fold, (N,)."""
-    return (development.table["part"] == str(fold)).to_numpy()
-
-
 def _with_unknown(
     settings: Settings, development: Development, predictions: pd.DataFrame, work: Path
 ) -> tuple[pd.DataFrame, UnknownPart | None]:
@@ -323,7 +318,7 @@ def _with_unknown(
         return predictions, None
     temperature = fitted_temperature(predictions, settings.task)
     fold = settings.figure_folds[0]
-    judged_photos = development.table[in_fold(development, fold)]
+    judged_photos = development.table[in_fold(development.table, fold)]
     rows = []
     for code in settings.left_out:
         answers = _answers_without(settings, development, code, fold, work)
@@ -342,7 +337,8 @@ def _answers_without(
     folder = work / f"{fold_stage(fold)}_without_{code}"
     path = folder / "answers.csv"
     if not path.exists():
-        table, pixels, inside = development.table, development.pixels, in_fold(development, fold)
+        table, pixels = development.table, development.pixels
+        inside = in_fold(table, fold)
         without = _without(fold, code)
         network = fitted(settings, development, without, folder, f"without {code}")
         own = part_of_network(settings, table, pixels, without(table), network)
@@ -415,7 +411,7 @@ def _everything(table: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _without(fold: int, code: str = "") -> Chosen:
     """Chooses what is neither of a fold nor of a class."""
-    return lambda table: ((table["part"] != str(fold)) & (table["diagnosis"] != code)).to_numpy()
+    return lambda table: ~in_fold(table, fold) & (table["diagnosis"] != code).to_numpy()
 
 
 def fitted(

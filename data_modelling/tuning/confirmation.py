@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from data_modelling.datasets.splits import in_fold
 from data_modelling.evaluation import intervals
 from data_modelling.evaluation.comparison import differences
 from data_modelling.evaluation.rounding import plain
@@ -20,7 +21,7 @@ from data_modelling.networks.cnn import multiply_adds
 from data_modelling.settings import Settings
 from data_modelling.training.development import Development
 from data_modelling.training.pipeline import Examples, examples, predict_logits
-from data_modelling.training.road import fold_network, in_fold
+from data_modelling.training.road import fold_network
 from data_modelling.training.shares import actual_shares
 
 FILE = "confirmation.json"
@@ -45,7 +46,7 @@ def confirm(
         "tuner": tuner,
         "judged": start.figure_folds[0],
         "fold": fold,
-        "photos": int(in_fold(development, fold).sum()),
+        "photos": int(in_fold(development.table, fold).sum()),
         "epochs": best.training.epochs,
         **{name: _figures(judged) | _sizes(networks[name], recipes[name]) for name, judged in ways.items()},
         "best_less_start": {
@@ -59,7 +60,7 @@ def confirm(
 
 
 def _judged(network: keras.Model, task: str, development: Development, fold: int) -> intervals.Judged:
-    inside = in_fold(development, fold)
+    inside = in_fold(development.table, fold)
     held_out = examples(development.table, development.pixels, inside, task)
     probability = softmax(predict_logits(network, held_out, with_details=False).astype(float), axis=1)
     training = examples(development.table, development.pixels, ~inside, task)

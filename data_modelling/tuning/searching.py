@@ -10,13 +10,13 @@ from pathlib import Path
 import pandas as pd
 import tomli_w
 
-from data_modelling.datasets.splits import training_sides
+from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import Settings, as_dict
 from data_modelling.training.development import Development
 from data_modelling.training.pipeline import examples
-from data_modelling.training.road import Sources, development_part, in_fold, opened, sources_of
+from data_modelling.training.road import Sources, development_part, opened, sources_of
 from data_modelling.tuning.confirmation import FILE, confirm
 from data_modelling.tuning.hypermodel import CNNHyperModel, Parts
 from data_modelling.tuning.page import page
@@ -64,12 +64,12 @@ def page_of(folder: Path) -> str:
 def parts(base: Settings, development: Development, judged: int, unread: int) -> Parts:
     """What trials learn from, stop by and are judged on; nothing of the fold `unread`."""
     table = development.table
-    seen = ~(in_fold(development, judged) | in_fold(development, unread))
+    seen = ~(in_fold(table, judged) | in_fold(table, unread))
     learning, stopping = training_sides(table, seen, base.seed)
     return Parts(
         *(
             examples(table, development.pixels, part, base.task)
-            for part in (learning, stopping, in_fold(development, judged))
+            for part in (learning, stopping, in_fold(table, judged))
         )
     )
 

@@ -9,6 +9,7 @@ from data_modelling.datasets.splits import (
     TEST,
     attach_parts,
     deal,
+    in_fold,
     outside_test,
     read_split,
     refined,
@@ -117,6 +118,11 @@ def test_a_group_that_would_inherit_two_parts_is_refused():
     earlier = parts_frame(("a", "h1", "test"), ("b", "h2", "4"))
     with pytest.raises(InputError, match=r"1 groups on two sides \(g1\)"):
         split_inheriting(rows, rows["image_id"], earlier, EQUAL_FOLDS)
+
+
+def test_the_rows_of_a_fold_are_those_of_its_number():
+    rows = parts_frame(("a", "h1", "test"), ("b", "h2", "4"), ("c", "h3", "14"), ("d", "h2", "4"))
+    assert in_fold(rows, 4).tolist() == in_fold(rows, "4").tolist() == [False, True, False, True]
 
 
 def test_a_written_split_is_read_again(tmp_path, table):

@@ -117,9 +117,12 @@ def test_elsewhere_those_photos_are_judged_out_of_fold(
 
 
 def test_elsewhere_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fold(
-    bundle: Path, sources: road.Sources, tmp_path: Path
+    bundle: Path, sources: road.Sources, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What more.csv says of the gate is turned round, photo by photo; the quality checks' refusals stay."""
+    """What more.csv says of the gate is turned round, photo by photo; the quality checks' refusals stay.
+
+    One from before the folds' gates were asked is refused.
+    """
     copy = tmp_path / "more"
     shutil.copytree(bundle, copy)
     command = ["--bundle", str(copy), "--data-root", str(sources.data_root), "--splits", str(sources.splits)]
@@ -134,6 +137,11 @@ def test_elsewhere_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fol
     after = pd.read_csv(moved, dtype=str, keep_default_na=False).set_index("image_id")["refusals"]
     assert after.to_dict() == {photo: other.get(codes, codes) for photo, codes in before.items()}
     assert "photo_foreign" in {*before, *after}
+    said.drop(columns="refusals").to_csv(kept, index=False)
+    written = moved.read_bytes()
+    assert evaluate.main([*command, "--elsewhere"]) == 2
+    assert "more.csv lacks the column refusals" in capsys.readouterr().err
+    assert moved.read_bytes() == written
 
 
 def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(

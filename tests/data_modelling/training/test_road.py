@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_modelling.datasets.splits import read_split
+from data_modelling.datasets.splits import in_fold, read_split
 from data_modelling.datasets.table import encode_table
 from data_modelling.evaluation.controls import details_alone, others
 from data_modelling.inference.bundle import load_bundle
@@ -84,7 +84,7 @@ def test_shuffled_predictions_are_those_with_another_lesions_details(
     """Each photo asked by itself with the details of the row that `others` names."""
     folder, development = folds
     network = road.fold_network(read_settings(SMOKE), development, 0, folder)
-    inside = road.in_fold(development, 0)
+    inside = in_fold(development.table, 0)
     part, pixels = development.table[inside], development.pixels[inside]
     givers = others(part["group_id"])
     assert (part["group_id"].to_numpy()[givers] != part["group_id"].to_numpy()).all()
@@ -100,7 +100,7 @@ def test_shuffled_predictions_are_those_with_another_lesions_details(
 
 def test_the_details_alone_are_fitted_on_the_other_folds(folds: tuple[Path, road.Development]) -> None:
     folder, development = folds
-    inside = road.in_fold(development, 0)
+    inside = in_fold(development.table, 0)
     expected = details_alone(development.table[~inside], development.table[inside], "ham10000")
     predicted = pd.read_csv(folder / "fold0" / "predictions.csv").filter(like="details_")
     order = np.argsort(development.table["image_id"][inside].to_numpy())
