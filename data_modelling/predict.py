@@ -12,7 +12,14 @@ from pathlib import Path
 
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
-from data_modelling.inference.folder import LAYOUTS, PROJECT, photos_in, predict_folder, read_details
+from data_modelling.inference.folder import (
+    LAYOUTS,
+    PROJECT,
+    check_out,
+    photos_in,
+    predict_folder,
+    read_details,
+)
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.views import COUNTS, ONE
 
@@ -49,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
+        check_out(options.out, options.details)
         predictor = Predictor(load_bundle(options.bundle), options.views)
         photos = photos_in(options.images)
         details = read_details(options.details) if options.details else {}
@@ -57,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
                 f"warning: no photo for {len(unknown)} rows of the details: {_some(unknown)}", file=sys.stderr
             )
         if photos.other:
-            print(f"{len(photos.other)} other files left alone: {', '.join(photos.other)}", file=sys.stderr)
+            print(f"{len(photos.other)} other files left alone: {_some(list(photos.other))}", file=sys.stderr)
         part = photos.shard(*options.shard)
         failed = predict_folder(predictor, part, details, options.out, options.format)
         return [f"{stem}: {reason}" for stem, reason in failed]

@@ -76,7 +76,9 @@ def photos_in(folder: Path) -> Photos:
         with os.scandir(folder) as entries:
             for entry in entries:
                 # Without a regular file behind it (a broken link, a pipe) a name is no photo, whatever its ending.
-                if entry.is_file() and PurePath(entry.name).suffix.lower() in ENDINGS:
+                # Nor is a hidden file: macOS leaves `._` files beside photos.
+                is_hidden = entry.name.startswith(".")
+                if entry.is_file() and has_photo_ending(entry.name) and not is_hidden:
                     names.append(entry.name)
                 elif not entry.is_dir():
                     other.append(entry.name)
@@ -87,6 +89,11 @@ def photos_in(folder: Path) -> Photos:
     if not names:
         raise InputError(f"{folder} holds no photo ({' '.join(ENDINGS)}).")
     return Photos(Paths(folder, _endings(folder, names)), tuple(sorted(other)))
+
+
+def has_photo_ending(name: str) -> bool:
+    """Whether a file of this name should be a photo."""
+    return PurePath(name).suffix.lower() in ENDINGS
 
 
 def _endings(folder: Path, names: list[str]) -> dict[str, str]:
@@ -127,16 +134,29 @@ def read_details(path: Path) -> dict[str, Details]:
 def _details_by_image(path: Path, header: list[str], rows: Iterable[list[str]]) -> dict[str, Details]:
     found: dict[str, Details] = {}
     for number, row in enumerate(rows, start=2):
-        if not row:
+        if not any(cell.strip() for cell in row):  # spreadsheets write such
             continue
         values = dict.fromkeys(DETAIL_COLUMNS, "") | dict(zip(header, row, strict=False))
         details, errors = parse_details(values)
         if errors:
             raise InputError(f"{path}, row {number}: {errors[0]} It says {values[errors[0].field]!r}.")
+        if not values["image"].strip():
+            raise InputError(f"{path}, row {number}: the image is not named; fill it in, or remove the row.")
         if values["image"] in found:
             raise InputError(f"{path}, row {number}: {values['image']!r} stands there twice; keep one row.")
         found[values["image"]] = details
     return found
+
+
+def check_out(out: Path, details: Path | None) -> None:
+    """Raise InputError where the csv files of `predict_folder` have no name, or would replace photos or the details."""
+    if not out.name:
+        raise InputError("--out must name a csv file, as p.csv.")
+    if has_photo_ending(out.name):
+        raise InputError(f"--out must name a csv file, and {out} has a photo's ending.")
+    for path in _targets(out).values():
+        if details and path.exists() and path.samefile(details):
+            raise InputError(f"{path} holds the details, which would be lost; choose another --out.")
 
 
 def predict_folder(
@@ -152,9 +172,8 @@ def predict_folder(
     task = predictor.bundle.task
     codes = columns(task) if layout == PROJECT else (predictor.diagnoses[melanoma_column(task)].code,)
     header = ["image", *codes] if layout == PROJECT else KAGGLE_COLUMNS
-    targets = {"rows": out, "answers": beside(out, "answers"), "errors": beside(out, "errors")}
     headers = {"rows": header, "answers": ANSWER_COLUMNS, "errors": ["image", "reason"]}
-    with results(targets, headers, _identity(predictor, photos, details, layout)) as written:
+    with results(_targets(out), headers, _identity(predictor, photos, details, layout)) as written:
         shown = Progress(len(photos.paths), written.done)
         left = islice(photos.paths.items(), written.done, None)
         for stem, result in _answers(predictor, left, details):
@@ -191,6 +210,10 @@ def _cells(answer: Answer) -> list[str]:
     """An answer as ANSWER_COLUMNS have it; a refused photo's is for whoever compares, not for whoever asks."""
     sets = [";".join(answer.sets.by_level[level]) for level in LEVELS]
     return [answer.decision, answer.status, ";".join(answer.reasons), *sets, f"{answer.nearness:.{DIGITS}f}"]
+
+
+def _targets(out: Path) -> dict[str, Path]:
+    return {"rows": out, "answers": beside(out, "answers"), "errors": beside(out, "errors")}
 
 
 def beside(out: Path, kind: str) -> Path:

@@ -10,7 +10,6 @@ import csv
 import fcntl
 import json
 import os
-import shutil
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -114,10 +113,11 @@ def results(
     for path in targets.values():
         if path.is_dir():
             raise InputError(f"{path} cannot be written: it is a folder.")
-    work = first.with_name(f"{first.stem}.work")
+    work = work_beside(first)
     with ExitStack() as held:
         try:
             work.mkdir(parents=True, exist_ok=True)
+            _refuse_others(work, columns)
             held.enter_context(_alone(work / LOCK, first))
             found = Results(work, columns, identity)
             found.open()
@@ -129,7 +129,26 @@ def results(
             found.close()
         for kind, path in reversed(list(targets.items())):
             found.file(kind).replace(path)
-        shutil.rmtree(work)
+        for path in _own(work, columns):
+            path.unlink()
+        work.rmdir()
+
+
+def work_beside(first: Path) -> Path:
+    """The folder in which the files grow: `p.csv.work`, for `p.work` may be the work folder of a training run."""
+    return first.with_name(f"{first.name}.work")
+
+
+def _own(work: Path, columns: Mapping[str, Sequence[str]]) -> list[Path]:
+    """The files there that a run leaves, one that was killed while it noted something too."""
+    names = {NOTE, LOCK, *(f"{kind}.csv" for kind in columns)}
+    return [path for path in work.iterdir() if path.name in names or path.match(f".{NOTE}.*.tmp")]
+
+
+def _refuse_others(work: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    others = sorted({*work.iterdir()} - {*_own(work, columns)})
+    if others:
+        raise InputError(f"{others[0]} is in the way; move it elsewhere, or choose another --out.")
 
 
 @contextmanager

@@ -203,6 +203,45 @@ def test_what_cannot_start_is_one_sentence(root, capsys, harm, said):
     assert sorted(path.name for path in root.iterdir()) == before
 
 
+@pytest.mark.parametrize(
+    ("out", "said"),
+    [
+        ("/", "--out must name a csv file"),
+        ("", "--out must name a csv file"),
+        ("images/b.JPG", "b.JPG has a photo's ending"),
+        ("details.csv", "details.csv holds the details, which would be lost"),
+        ("d.answers.csv", "d.answers.csv holds the details, which would be lost"),
+    ],
+)
+def test_nothing_that_was_given_is_overwritten(root, capsys, out, said):
+    """Neither the details, under whatever of the three names, nor a photo."""
+    given = root / (out if out.endswith(".csv") else "details.csv")
+    given.write_text("image,age,sex,site\n")
+    before = {path: path.read_bytes() for path in root.rglob("*") if path.is_file()}
+    options = [*command(root, "--details", str(given)), "--out"]
+    target = str(root / out.replace(".answers", "")) if out.strip("/") else out
+    assert main([*options, target]) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 1
+    assert {path: path.read_bytes() for path in root.rglob("*") if path.is_file()} == before
+
+
+def test_a_training_runs_work_folder_of_the_same_name_is_left_alone(root, capsys):
+    """RUNS/p.work is where a training of RUNS/p keeps its networks; and what is in the way of our own is not ours."""
+    networks = [root / folder / "fold0" / "network.keras" for folder in ("p.work", "p.csv.work")]
+    networks[0].parent.mkdir(parents=True)
+    networks[0].write_text("hours of work")
+    assert main(command(root)) == 0
+    assert networks[0].read_text() == "hours of work"
+    assert not (root / "p.csv.work").exists()
+    networks[1].parent.mkdir(parents=True)
+    networks[1].write_text("hours of work")
+    assert main(command(root)) == 2
+    assert "p.csv.work/fold0 is in the way; move it elsewhere" in capsys.readouterr().err
+    assert networks[1].read_text() == "hours of work"
+
+
 def test_a_missing_option_is_two(capsys):
     with pytest.raises(SystemExit) as caught:
         main(["--bundle", "x"])
@@ -246,7 +285,7 @@ def test_a_stopped_run_leaves_no_half_written_file_and_goes_on(many, number, sta
     start = process(root, "-c", OFTEN)
     with subprocess.Popen(start, cwd=PROJECT, stderr=subprocess.PIPE, text=True) as running:
         while (
-            not (notes := root / "p.work" / "note.json").exists()
+            not (notes := root / "p.csv.work" / "note.json").exists()
             or json.loads(notes.read_text())["photos"] == 0
         ):
             assert running.poll() is None
@@ -256,7 +295,7 @@ def test_a_stopped_run_leaves_no_half_written_file_and_goes_on(many, number, sta
     assert running.returncode == status
     assert "Traceback" not in error
     assert ("goes on from here" in error) is (number == signal.SIGINT)
-    assert sorted(path.name for path in root.iterdir()) == sorted([*before, "p.work"])
+    assert sorted(path.name for path in root.iterdir()) == sorted([*before, "p.csv.work"])
     assert main(command(root)) == 0
     assert [(root / name).read_bytes() for name in NAMES] == expected
     assert sorted(path.name for path in root.iterdir()) == sorted([*before, *NAMES])
@@ -286,8 +325,8 @@ def test_a_shard_that_is_none(root, capsys, shard):
 
 
 def test_a_second_run_of_the_same_file_is_told_to_wait(root, capsys):
-    (root / "p.work").mkdir()
-    with (root / "p.work" / "lock").open("w") as file:
+    (root / "p.csv.work").mkdir()
+    with (root / "p.csv.work" / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert main(command(root)) == 2
     assert capsys.readouterr().err.startswith("Another run is writing ")

@@ -55,14 +55,15 @@ def test_photos_by_code_point_and_ending_in_any_case(images):
 
 
 def test_other_files_are_named_and_folders_left_alone(images):
-    root = images("a.jpg", "notes.txt", "a.csv", ".jpg", "jpg", "a.jpg.part")
+    root = images("a.jpg", "notes.txt", "a.csv", ".jpg", "._a.jpg", "jpg", "a.jpg.part")
     (root / "deeper.jpg").mkdir()
     (root / "deeper.jpg" / "b.jpg").write_bytes(b"")
     (root / "lost.jpg").symlink_to(root / "gone.jpg")
     os.mkfifo(root / "pipe.jpg")  # would be waited for without end
     found = photos_in(root)
     assert list(found.paths) == ["a"]
-    assert found.other == (".jpg", "a.csv", "a.jpg.part", "jpg", "lost.jpg", "notes.txt", "pipe.jpg")
+    others = ("._a.jpg", ".jpg", "a.csv", "a.jpg.part", "jpg", "lost.jpg", "notes.txt", "pipe.jpg")
+    assert found.other == others
 
 
 def test_a_link_to_a_photo_is_a_photo(images, tmp_path):
@@ -134,6 +135,7 @@ def test_details_by_image(details_csv, content):
         ("image,age,sex,site\na,1,,moon\n", ", row 2: Site must be .* It says 'moon'."),
         # As a spreadsheet counts them: empty rows too, and a row of two lines once.
         ('image,age,sex,site,x\n\na,1,,,"1\n2"\nb,-1,,\n', ", row 4: Age"),
+        ("image,age,sex,site\n,,,\n ,2,,\n", ", row 3: the image is not named"),
         ("image,age,sex,site\na,1,,\na,2,,\n", ", row 3: 'a' stands there twice; keep one row."),
         ('image,age,sex,site\na,1,,"back\nb,2,,\n', "is no csv in UTF-8: "),
         (b"image,age,sex,site\n\xe4,1,,\n", "is no csv in UTF-8: "),
@@ -168,7 +170,9 @@ def any_csv(tmp_path_factory):
 
 @BOUNDED
 @given(
-    rows=st.lists(st.tuples(text, age, sex, site), max_size=6, unique_by=lambda row: row[0]),
+    rows=st.lists(
+        st.tuples(text.filter(str.strip), age, sex, site), max_size=6, unique_by=lambda row: row[0]
+    ),
     order=st.permutations(["image", "age", "sex", "site", "note"]),
     written=st.sampled_from([("\n", csv.QUOTE_ALL), ("\r\n", csv.QUOTE_MINIMAL)]),
     note=text,
@@ -279,14 +283,14 @@ def test_nothing_appears_when_a_run_is_stopped_and_the_next_one_goes_on(
         stopped_at(predictor, patch, 40)
         with pytest.raises(KeyboardInterrupt):
             predict_folder(predictor, photos, {}, tmp_path / "p.csv")
-    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "p.work"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*before, "p.csv.work"])
     assert (tmp_path / "p.csv").read_text() == "of an earlier run"
     asked = stopped_at(predictor, monkeypatch, 51)
     assert predict_folder(predictor, photos, {}, tmp_path / "p.csv") == failed  # from before the stop
     assert 51 - 40 <= len(asked) < 51 - 20
     for ending in ("", ".answers", ".errors"):
         assert (tmp_path / f"p{ending}.csv").read_text() == (tmp_path / f"whole{ending}.csv").read_text()
-    assert not (tmp_path / "p.work").exists()
+    assert not (tmp_path / "p.csv.work").exists()
 
 
 @pytest.mark.parametrize("change", ["photo", "details", "more"])

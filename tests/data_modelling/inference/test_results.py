@@ -44,7 +44,7 @@ def test_files_appear_when_all_is_done(targets):
 
 def test_what_was_written_after_the_last_note_is_written_again(targets, tmp_path):
     stopped(targets)
-    with (tmp_path / "p.work" / "rows.csv").open("a") as file:
+    with (tmp_path / "p.csv.work" / "rows.csv").open("a") as file:
         file.write('z,1\n"half')  # as kill -9 leaves it
     with results(targets, COLUMNS, "a") as written:
         assert written.done == 2
@@ -65,7 +65,7 @@ def test_what_was_written_after_the_last_note_is_written_again(targets, tmp_path
 )
 def test_what_cannot_be_gone_on_with_is_begun_anew(targets, tmp_path, harm):
     stopped(targets)
-    harm(tmp_path / "p.work")
+    harm(tmp_path / "p.csv.work")
     with results(targets, COLUMNS, "a") as written:
         assert written.done == 0
         written.write({"rows": ["x", "3"]})
