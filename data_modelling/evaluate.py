@@ -13,8 +13,8 @@ from data_modelling.datasets.roots import REPOSITORY_DATA, add_data_options
 from data_modelling.evaluation.elsewhere import predict_elsewhere
 from data_modelling.evaluation.opening import open_test
 from data_modelling.evaluation.publish import publish
+from data_modelling.evaluation.renewal import renewed
 from data_modelling.evaluation.report import write_report
-from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.commands import run
 
 
@@ -40,18 +40,18 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        bundle = load_bundle(options.bundle)
         left_out: list[str] = []
-        if options.elsewhere:
-            left_out += predict_elsewhere(bundle, options.data_root, options.splits)
-        if options.open_test:
-            left_out += open_test(bundle, options.data_root, options.splits, options.reason)
-        values = write_report(options.bundle)
+        with renewed(options.bundle) as bundle:
+            if options.elsewhere:
+                left_out += predict_elsewhere(bundle, options.data_root, options.splits)
+            if options.open_test:
+                left_out += open_test(bundle, options.data_root, options.splits, options.reason)
+            values = write_report(bundle.folder)
         if options.publish:
             publish(options.bundle, bundle.metadata, values, REPOSITORY_DATA.parent)
         return left_out
 
-    return run(command)
+    return run(command, stopped="Stopped; the bundle is as it was.")
 
 
 if __name__ == "__main__":

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.odd_one_out import FILE, choose_ratio, draw_visits, judged, read_lesions
+from data_modelling.evaluation.renewal import renewed
 from data_modelling.evaluation.report import write_report
-from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.commands import run
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
@@ -24,24 +25,31 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle; it is renewed")
     add_data_options(parser)
     options = parser.parse_args(arguments)
-    return run(lambda: renew(options.bundle, options.data_root, options.splits))
+    return run(
+        lambda: renew(options.bundle, options.data_root, options.splits),
+        stopped="Stopped; the bundle is as it was.",
+    )
 
 
 def renew(folder: Path, data_root: Path | None, splits: Path) -> list[str]:
     """Draw visits with the bundle's model, choose the ratio on them, and write both into the bundle."""
-    bundle = load_bundle(folder)
+    with renewed(folder) as bundle:
+        _renew(bundle, data_root, splits)
+    return []
+
+
+def _renew(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
     sources = bundle.metadata.get("data", {}).get("sources", [])
     if any("2020" in str(source) for source in sources):
-        raise InputError(f"{folder} was trained on ISIC 2020: its patients cannot judge it.")
+        raise InputError(f"{bundle.folder} was trained on ISIC 2020: its patients cannot judge it.")
     lesions = read_lesions(data_root, splits)
     visits = draw_visits(lesions, *judged(Predictor(bundle), lesions))
-    with replaced_when_whole(folder / "predictions" / FILE) as temporary:
+    with replaced_when_whole(bundle.folder / "predictions" / FILE) as temporary:
         visits.to_csv(temporary, index=False, lineterminator="\n")
     chosen = {"ratio": choose_ratio(visits), "chosen_on": "visits drawn from ISIC 2020's patients"}
-    with replaced_when_whole(folder / "metadata.json") as temporary:
+    with replaced_when_whole(bundle.folder / "metadata.json") as temporary:
         temporary.write_text(json.dumps(bundle.metadata | {"odd_one_out": chosen}, indent=1) + "\n")
-    write_report(folder)
-    return []
+    write_report(bundle.folder)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.markdown import percent, percent_interval
-from data_modelling.inference.bundle import load_bundle, write_sums
+from data_modelling.evaluation.renewal import renewed
+from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
@@ -143,16 +144,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        predictor = Predictor(load_bundle(options.bundle))
-        table, missing = judged(predictor, options.pictures, options.data_root, options.splits)
-        write_table(options.bundle, table)
-        write_sums(options.bundle)
+        with renewed(options.bundle) as bundle:
+            table, missing = judged(Predictor(bundle), options.pictures, options.data_root, options.splits)
+            write_table(bundle.folder, table)
+            write_sums(bundle.folder)
         print(table.to_string(index=False))
         if overall := foreign_figures(table)["held_out"]:
             print(f"held-out: {overall['refused']} of {overall['photos']}, {_with_interval(overall)}")
         return missing
 
-    return run(command)
+    return run(command, stopped="Stopped; the bundle is as it was.")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import pandas as pd
 from data_modelling.datasets.splits import in_fold
 from data_modelling.evaluation.melanoma import FILE, has_two_classes, log_odds, write_nine_class
 from data_modelling.evaluation.predictions import read_predictions
+from data_modelling.evaluation.renewal import renewed
 from data_modelling.evaluation.report import OUT_OF_FOLD, write_report
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.decision import melanoma_column
@@ -48,6 +49,7 @@ def predict_nine_class(bundle: Bundle, settings: Settings, sources: Sources, wor
                 }
             )
         )
-    write_nine_class(bundle.folder / "predictions" / FILE, pd.concat(rows))
-    write_report(bundle.folder)
+    with renewed(bundle.folder) as fresh:
+        write_nine_class(fresh.folder / "predictions" / FILE, pd.concat(rows))
+        write_report(fresh.folder)
     return left_out
