@@ -12,6 +12,7 @@ from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.odd_one_out import FILE, choose_ratio, draw_visits, judged, read_lesions
 from data_modelling.evaluation.renewal import renewed
 from data_modelling.evaluation.report import write_report
+from data_modelling.evaluation.source_facts import learned_from
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.commands import run
 from data_modelling.inference.errors import InputError
@@ -39,8 +40,7 @@ def renew(folder: Path, data_root: Path | None, splits: Path) -> list[str]:
 
 
 def _renew(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
-    sources = bundle.metadata.get("data", {}).get("sources", [])
-    if any("2020" in str(source) for source in sources):
+    if any("2020" in source for source in learned_from(bundle.metadata)):
         raise InputError(f"{bundle.folder} was trained on ISIC 2020: its patients cannot judge it.")
     lesions = read_lesions(data_root, splits)
     visits = draw_visits(lesions, *judged(Predictor(bundle), lesions))

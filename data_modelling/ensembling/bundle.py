@@ -29,6 +29,7 @@ from data_modelling.evaluation.predictions import (
 )
 from data_modelling.evaluation.questions import auc, scores
 from data_modelling.evaluation.report import OUT_OF_FOLD, write_report
+from data_modelling.evaluation.source_facts import LEARNED_TOO, learned_from
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.decision import melanoma_column, probabilities
 from data_modelling.inference.diagnoses import codes, learned
@@ -182,7 +183,7 @@ def _metadata(
     shares = np.array([counts[code] for code in codes(task)], np.float64)
     choices = choose(predictions, task, shares / shares.sum(), first["settings"]["cancer_sensitivity"])
     alone = probabilities(logits(predictions, PHOTO, task), choices.temperature)
-    own = {key: value for key, value in first.items() if key not in ("head", "odd_one_out")}
+    own = {key: value for key, value in first.items() if key not in ("head", "odd_one_out", "more")}
     sources = sorted({str(source) for bundle in bundles for source in bundle.metadata["data"]["sources"]})
     return own | {
         "name": name,
@@ -191,6 +192,10 @@ def _metadata(
         "parameters": sum(int(bundle.metadata["parameters"]) for bundle in bundles),
         **chosen_numbers(choices, task),
         "data": first["data"] | {"sources": sources},
+        # Of the photos beside the members' own none has an answer by networks that never saw it.
+        LEARNED_TOO: sorted(
+            {name for bundle in bundles for name in learned_from(bundle.metadata)} - {*sources}
+        ),
         "prediction_sets": conformal.fit(predictions, task, choices.temperature),
         "operating_point": operating_point.fit(
             predictions, task, choices.temperature, choices.decision_prior

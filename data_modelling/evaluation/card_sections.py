@@ -12,7 +12,7 @@ from data_modelling.evaluation.figures import LESION
 from data_modelling.evaluation.intervals import RESAMPLES
 from data_modelling.evaluation.markdown import figure, interval, table, with_interval
 from data_modelling.evaluation.origin import FROM_SCRATCH, how_trained
-from data_modelling.evaluation.source_facts import sentences
+from data_modelling.evaluation.source_facts import LEARNED_TOO, sentences
 from data_modelling.inference.diagnoses import TASKS
 
 Values = dict[str, Any]
@@ -42,10 +42,17 @@ def model_details(metadata: Values, values: Values) -> list[str]:
             f"- Training: at most {training['epochs']} epochs, stopped by a tenth of the training "
             f"{results.group_noun(values)}s, drawn whole; all settings are in `metadata.json`, the layers in `plots/architecture.png`."
         ),
-        f"- Training data: {', '.join([*data['sources'], *metadata.get('more', {})])}. Licence of the weights: {metadata['licence']}. Code: MIT.",
+        f"- Training data: {', '.join([*data['sources'], *metadata.get('more', {})])}{_through(metadata)}. Licence of the weights: {metadata['licence']}. Code: MIT.",
         f"- Cite this project and {sentences(metadata, 'cite')}.",
         "- Questions and faults: the project's issues.",
     ]
+
+
+def _through(metadata: Values) -> str:
+    if not (names := metadata.get(LEARNED_TOO)):
+        return ""
+    by = "its members" if "ensemble" in metadata else "the weights that it started from"
+    return f", and through {by} {', '.join(names)}"
 
 
 def intended_use(metadata: Values, _: Values) -> list[str]:
@@ -336,7 +343,7 @@ def caveats(_: Values, values: Values) -> list[str]:
             "flatters these a little."
         ),
         (
-            "- The probabilities are calibrated for the class shares of the training data. Where cancers are rarer, they are "
+            "- The probabilities are calibrated for the class shares of the data set's own photos. Where cancers are rarer, they are "
             "too high."
         ),
     ]

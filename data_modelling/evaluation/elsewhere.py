@@ -16,6 +16,7 @@ from data_modelling.evaluation.predictions import MODES, MORE, logits, read_pred
 from data_modelling.evaluation.questions import auc, cost, has_both, scores
 from data_modelling.evaluation.rounding import plain, rounded
 from data_modelling.evaluation.serving import Served, served
+from data_modelling.evaluation.source_facts import LEARNED_TOO
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks import PHOTO_FOREIGN, refusals_of
 from data_modelling.inference.decision import probabilities
@@ -37,14 +38,14 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle; returns what was left out, as text.
 
-    The bundle's own sources are passed over, those that are not there are left out; InputError when none is. Photos of a
+    The bundle's own sources are passed over, and those of LEARNED_TOO, of which no network said anything unseen; those that are not there are left out; InputError when none is. Photos of a
     set that trained too are judged by the networks that saw none of their fold, and by these networks' gates; what they
     said moves from MORE into the file, for a committed bundle is to be small. InputError, and nothing written, where that would lose some of it.
     """
     predictor = Predictor(bundle)
     tables, left_out, absent = [], [], []
     for elsewhere in ELSEWHERE:
-        if elsewhere.name in bundle.metadata["data"]["sources"]:
+        if elsewhere.name in _not_judged(bundle.metadata):
             continue
         try:
             table, report = load(elsewhere, data_root, splits)
@@ -108,6 +109,10 @@ def figures_elsewhere(predictions: pd.DataFrame, metadata: dict[str, Any]) -> di
 def is_learned_from(source: str, metadata: dict[str, Any]) -> bool:
     """Whether photos of a source trained the bundle beside its own."""
     return source in metadata.get("more", {})
+
+
+def _not_judged(metadata: dict[str, Any]) -> set[str]:
+    return {*metadata["data"]["sources"], *metadata.get(LEARNED_TOO, [])}
 
 
 def _by_others(predicted: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+# Of metadata.json: sources whose photos taught the network, and of which nothing is said by networks that never saw them.
+LEARNED_TOO = "also_learned_from"
 NO_SKIN_TYPES = "no skin-type labels are in it, and none were guessed"
 
 
@@ -79,10 +81,15 @@ _UNKNOWN = SourceFacts(
 )
 
 
+def learned_from(metadata: dict[str, Any]) -> list[str]:
+    """All sources whose photos a bundle's networks learned from: the judged ones, those beside them, and LEARNED_TOO."""
+    known = [*metadata["data"]["sources"], *metadata.get("more", {}), *metadata.get(LEARNED_TOO, [])]
+    return list(dict.fromkeys(map(str, known)))
+
+
 def facts(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
     """Facts by source of a bundle's training data."""
-    names = [*metadata["data"]["sources"], *metadata.get("more", {})]
-    return {name: SOURCES.get(name, _UNKNOWN) for name in names}
+    return {name: SOURCES.get(name, _UNKNOWN) for name in learned_from(metadata)}
 
 
 def sentences(metadata: dict[str, Any], field: str) -> str:

@@ -21,12 +21,13 @@ from data_modelling.evaluation.figures import LESION, NO_LOCKED_TEST
 from data_modelling.evaluation.predictions import write_predictions
 from data_modelling.evaluation.report import write_report
 from data_modelling.evaluation.shortcuts import FILE
+from data_modelling.evaluation.source_facts import LEARNED_TOO, learned_from
 from data_modelling.inference.details import SITES, WIDTH
 from data_modelling.inference.diagnoses import codes, learned
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
 from data_modelling.rejection.parts import Parts
-from data_modelling.settings import Settings, as_dict
+from data_modelling.settings import IMAGENET, Settings, as_dict
 from data_modelling.training.checkpoint import NETWORK, SERVED, load_progress
 from data_modelling.training.export import export_onnx
 from data_modelling.training.shortcuts import PAGE
@@ -139,12 +140,22 @@ def _metadata(
             "locked_test": "never read in training" if has_test else NO_LOCKED_TEST,
             "grouped_by": GROUPED_BY.get(settings.dataset, LESION),
         },
+        LEARNED_TOO: learned_before(settings),
         "licence": "CC BY-NC 4.0 (because of the training data)",
         "parameters": network.count_params(),
         "layers": _layers(network),
         "settings": as_dict(settings),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
+
+
+def learned_before(settings: Settings) -> list[str]:
+    """The sources from which the weights that a training starts from had learned; none where no bundle is beside them."""
+    weights = settings.network.weights
+    if weights in ("", IMAGENET):
+        return []
+    beside = Path(weights).with_name("metadata.json")
+    return learned_from(json.loads(beside.read_text())) if beside.is_file() else []
 
 
 def _groups_by(table: pd.DataFrame, values: pd.Series, names: Sequence[str]) -> dict[str, int]:

@@ -52,10 +52,11 @@ class Run:
         self.settings, self.training, self.stopping = settings, training, stopping
         self.steps = steps_an_epoch(training, settings)
         classes = len(codes(settings.task))
-        # What the rest of the road corrects: the network learns the shares that it is shown. What is only known to
-        # be benign, the label after the last class, has no share of a class.
+        # What the rest of the road corrects: the network learns the shares that it is shown, of all sets' photos, and is
+        # to answer for those of the judged set. What is only known to be benign, the label after the last class, has no
+        # share of a class.
         self.shown = shown_shares(training.labels, classes + 1, settings.training)[:classes]
-        self.actual = actual_shares(training.labels, classes + 1)[:classes]
+        self.actual = actual_shares(training.own_labels(), classes + 1)[:classes]
         self.judged = np.flatnonzero(stopping.labels < classes)  # of the others no class can be judged
         several = bool((training.labels >= classes).any())
         self.loss = (
@@ -225,8 +226,8 @@ def fit(
 ) -> keras.Model:
     """Train until the schedule or patience ends; the network with the best averaged weights, in float32.
 
-    Its logits fit the actual shares of the classes in the training part: the shift of the balanced epochs
-    is undone in the head's bias.
+    Its logits fit the actual shares of the classes in the judged set's training part: the shift of the balanced epochs,
+    and that of other sets' photos, is undone in the head's bias.
 
     network: as for Run. folder: holds the checkpoint; a run found there goes on where it was. Saves after
     every epoch, and `network.keras` at the end. Teachers are the networks of the folder's stage in other runs, and,

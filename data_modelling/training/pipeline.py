@@ -29,7 +29,8 @@ class Examples:
     pixels: (all photos, edge, edge, 3) uint8, memory-mapped; rows: (N,) which of them; labels: (N,) class
     indices (see datasets.table.class_indices); details: (N, WIDTH) float32. outlines: (all photos, edge, edge), see
     training.outlines; None where they are no target. coarse: whether photos are seen at half the edge. known: (N, teachers),
-    see training.distillation; None where nobody teaches, or all teachers know all photos.
+    see training.distillation; None where nobody teaches, or all teachers know all photos. own: (N,), whether they are of the
+    judged data set; None where all are.
     """
 
     pixels: NDArray[np.uint8]
@@ -39,9 +40,14 @@ class Examples:
     outlines: NDArray[np.uint8] | None = None
     coarse: bool = False
     known: NDArray[np.float32] | None = None
+    own: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def own_labels(self) -> NDArray[np.int64]:
+        """The labels of those of the judged data set."""
+        return self.labels if self.own is None else self.labels[self.own]
 
     def photos(self, chosen: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         """The pixels (n, edge, edge, 3) of some of the N photos, as they are seen."""

@@ -428,8 +428,9 @@ def fitted(
     table = development.learned_from()
     learning, stopping = training_sides(table, chosen(table), settings.seed, development.own())
     training = examples(table, development.pixels, learning, settings.task, development.outlines)
+    own = development.own()[training.rows]
+    training = replace(training, own=own)
     if settings.training.teachers:
-        own = development.own()[training.rows]
         training = replace(
             training, known=known_to_teachers(settings, folder, table["source"].iloc[training.rows], own)
         )

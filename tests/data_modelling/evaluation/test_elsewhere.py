@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from data_modelling import evaluate
 from data_modelling.datasets import elsewhere as sources
 from data_modelling.datasets.splits import read_split
 from data_modelling.evaluation.elsewhere import FACTS, figures_elsewhere, read_elsewhere
-from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.bundle import load_bundle, write_sums
 from data_modelling.inference.errors import InputError
 from tests.conftest import PROJECT
 
@@ -109,6 +110,23 @@ def test_the_command_predicts_what_is_there_and_names_what_is_not(
     before = (smoke_bundle / "metrics.json").read_bytes()
     assert evaluate.main(["--bundle", str(smoke_bundle)]) == 0
     assert (smoke_bundle / "metrics.json").read_bytes() == before
+
+
+def test_photos_that_the_first_weights_learned_from_are_passed_over(
+    smoke_bundle: Path, places: tuple[Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is said of them that would be unseen; the card tells of them."""
+    metadata = json.loads((smoke_bundle / "metadata.json").read_text())
+    told = metadata | {"also_learned_from": ["PAD_UFES_20"]}
+    (smoke_bundle / "metadata.json").write_text(json.dumps(told))
+    write_sums(smoke_bundle)
+    root, splits = (str(place) for place in places)
+    command = ["--bundle", str(smoke_bundle), "--data-root", root, "--splits", splits]
+    assert evaluate.main([*command, "--elsewhere"]) == 2
+    assert "No source is there on which the bundle was not trained" in capsys.readouterr().err
+    assert evaluate.main(command) == 0
+    card = (smoke_bundle / "README.md").read_text()
+    assert "and through the weights that it started from PAD_UFES_20." in card
 
 
 def test_without_any_source_the_command_does_not_start(

@@ -60,6 +60,17 @@ def test_what_the_loss_adds_the_head_gets_back(settings: Settings, part: Example
     assert (Run(settings, part, part).network.adjustment == 0).all()
 
 
+def test_the_head_is_corrected_to_the_shares_of_the_judged_sets_photos(
+    settings: Settings, part: Examples
+) -> None:
+    """The first 14 photos, two a class, are the set's own; the other sets' give more of the first classes."""
+    mixed = dataclasses.replace(part, own=np.arange(40) < 14)
+    counts = np.array([6, 6, 6, 6, 6, 5, 5])
+    shown = counts**0.5 / (counts**0.5).sum()
+    np.testing.assert_allclose(Run(settings, mixed, part).prior_shift(), np.log(1 / 7 / shown))
+    np.testing.assert_allclose(Run(settings, part, part).prior_shift(), np.log(counts / 40 / shown))
+
+
 @pytest.mark.parametrize(
     ("done", "best", "over"),
     [

@@ -160,8 +160,16 @@ def test_log_odds_of_a_class_among_three() -> None:
 def test_the_mean_of_a_bundle_and_itself_is_the_bundle(
     copies: list[Path], answer: Callable[[Path], list[Answer]], tmp_path: Path
 ) -> None:
-    """But for the temperature, which is fitted again: the log odds keep their ratio."""
+    """But for the temperature, which is fitted again: the log odds keep their ratio.
+
+    What only one member learned from is the ensemble's too.
+    """
     out = tmp_path / "both"
+    second = json.loads((copies[1] / "metadata.json").read_text())
+    (copies[1] / "metadata.json").write_text(
+        json.dumps(second | {"more": {"ISIC_2017": {"photos": 1, "counts": {}}}})
+    )
+    write_sums(copies[1])
     assert ensemble.main(["--bundles", *map(str, copies), "--out", str(out)]) == 0
     temperature = json.loads((out / "metadata.json").read_text())["temperature"]
     for found, expected in zip(answer(out), answer(copies[0]), strict=True):
@@ -173,6 +181,8 @@ def test_the_mean_of_a_bundle_and_itself_is_the_bundle(
     metadata = json.loads((out / "metadata.json").read_text())
     assert metadata["ensemble"]["weights"] == [0.5, 0.5]
     assert [member["name"] for member in metadata["ensemble"]["members"]] == ["one", "two"]
+    assert (metadata["also_learned_from"], "more" in metadata) == (["ISIC_2017"], False)
+    assert "and through its members ISIC_2017." in (out / "README.md").read_text()
 
 
 def test_ranks_keep_the_order_of_the_photos(

@@ -156,6 +156,7 @@ def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
     learned = development.learned_from()
     assert (learned["part"][training.rows] != "2").all()
     assert stopping.rows.max() < own
+    np.testing.assert_array_equal(training.own, training.rows < own)
     ours = np.flatnonzero(development.table["part"] != "2")
     assert sorted([*training.rows[training.rows < own], *stopping.rows]) == ours.tolist()
     others_outside = np.flatnonzero(learned["part"] != "2")

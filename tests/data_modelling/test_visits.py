@@ -1,0 +1,29 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from data_modelling import visits
+from data_modelling.inference.bundle import write_sums
+from tests.app.tiny_bundle import make_tiny_bundle
+
+
+@pytest.mark.parametrize(
+    "learned",
+    [
+        {"data": {"sources": ["ISIC_2020"]}},
+        {"more": {"ISIC_2020": {"photos": 1, "counts": {"MEL": 1}}}},
+        {"also_learned_from": ["HAM10000", "ISIC_2020"]},
+    ],
+)
+def test_a_network_that_knows_the_patients_is_not_judged_on_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], learned: dict[str, Any]
+) -> None:
+    folder = make_tiny_bundle(tmp_path / "tiny")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    data = metadata["data"] | learned.get("data", {})
+    (folder / "metadata.json").write_text(json.dumps(metadata | learned | {"data": data}))
+    write_sums(folder)
+    assert visits.main(["--bundle", str(folder), "--data-root", str(tmp_path)]) == 2
+    assert f"{folder} was trained on ISIC 2020: its patients cannot judge it." in capsys.readouterr().err
