@@ -68,6 +68,7 @@ from data_modelling.training.distillation import known_to_teachers, recipes_of_t
 from data_modelling.training.fit import fit
 from data_modelling.training.outlines import outlines_of
 from data_modelling.training.pipeline import examples, predict_logits
+from data_modelling.training.same_photos import refuse_others
 from data_modelling.training.shortcuts import drawn, judge_shortcuts
 
 Chosen = Callable[[pd.DataFrame], NDArray[np.bool_]]  # which rows of a table, (N,)
@@ -249,11 +250,12 @@ def _parts(settings: Settings, sources: Sources) -> pd.DataFrame:
 def _fold_predictions(settings: Settings, development: Development, fold: int, work: Path) -> pd.DataFrame:
     """Predictions of a fold's photos by a model that never saw the fold.
 
-    A file from before there were CONTROLS is made again, from the finished network.
+    A file of other photos, or from before there were CONTROLS, is made again from the finished network.
     """
     path = work / fold_stage(fold) / "predictions.csv"
-    if not (path.exists() and set(CONTROLS) <= set(modes_in(read_predictions(path), settings.task))):
-        table, inside = development.table, in_fold(development.table, fold)
+    table, inside = development.table, in_fold(development.table, fold)
+    _sides(settings, development, _without(fold), path.parent)
+    if not _are_said(path, table["image_id"][inside], settings.task):
         network = fold_network(settings, development, fold, work)
         held_out = examples(table, development.pixels, inside, settings.task)
         passed_on = replace(held_out, details=held_out.details[others(table["group_id"][inside])])
@@ -265,6 +267,14 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
         }
         write_predictions(path, prediction_table(table[inside], logits, settings.task))
     return read_predictions(path)
+
+
+def _are_said(path: Path, photos: pd.Series, task: str) -> bool:
+    """Whether a file has the predictions of these photos, CONTROLS too."""
+    if not path.exists():
+        return False
+    said = read_predictions(path)
+    return set(CONTROLS) <= set(modes_in(said, task)) and set(said["image_id"]) == set(photos)
 
 
 def _predict_more(settings: Settings, development: Development, fold: int, work: Path) -> None:
@@ -419,14 +429,14 @@ def fitted(
 ) -> keras.Model:
     """A network fitted on the rows chosen of a table, less a grouped tenth of the judged set's, which stops the training.
 
-    A network whose training has ended is taken as it was saved: to save it again would change its file.
+    A network whose training has ended is taken as it was saved: to save it again would change its file. Raises InputError
+    for one that began with other photos.
     """
+    table = development.learned_from()
+    learning, stopping = _sides(settings, development, chosen, folder)
     saved = folder / NETWORK
     if saved.exists():
         return keras.saving.load_model(saved, compile=False)
-    folder.mkdir(parents=True, exist_ok=True)
-    table = development.learned_from()
-    learning, stopping = training_sides(table, chosen(table), settings.seed, development.own())
     training = examples(table, development.pixels, learning, settings.task, development.outlines)
     own = development.own()[training.rows]
     training = replace(training, own=own)
@@ -436,6 +446,17 @@ def fitted(
         )
     judged = examples(table, development.pixels, stopping, settings.task)
     return fit(settings, training, judged, folder, title)
+
+
+def _sides(
+    settings: Settings, development: Development, chosen: Chosen, folder: Path
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Which photos train the network in a folder and which stop it; InputError where it began with others."""
+    table = development.learned_from()
+    learning, stopping = training_sides(table, chosen(table), settings.seed, development.own())
+    parts = {"training photos": learning, "stopping photos": stopping}
+    refuse_others(folder, table, parts, settings.network.weights)
+    return learning, stopping
 
 
 def opened(work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = FREE) -> Path:

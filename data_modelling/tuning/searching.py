@@ -7,8 +7,10 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import tomli_w
+from numpy.typing import NDArray
 
 from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.inference.errors import InputError
@@ -17,6 +19,7 @@ from data_modelling.settings import Settings, as_dict
 from data_modelling.training.development import Development
 from data_modelling.training.pipeline import examples
 from data_modelling.training.road import Sources, development_part, opened, sources_of
+from data_modelling.training.same_photos import refuse_others
 from data_modelling.tuning.confirmation import FILE, confirm
 from data_modelling.tuning.hypermodel import CNNHyperModel, Parts
 from data_modelling.tuning.page import page
@@ -44,6 +47,7 @@ def search(
     base = replace(base, training=replace(base.training, epochs=epochs))
     opened(folder, base, resume, free=())
     development, left_out = development_part(base, sources_of(base, sources, folder), folder)
+    _refuse_other_photos(base, development, judged, unread, folder)
     tuner = search_of(
         kind, CNNHyperModel(base, parts(base, development, judged, unread)), folder, trials, epochs, base.seed
     )
@@ -64,14 +68,28 @@ def page_of(folder: Path) -> str:
 def parts(base: Settings, development: Development, judged: int, unread: int) -> Parts:
     """What trials learn from, stop by and are judged on; nothing of the fold `unread`."""
     table = development.table
+    rows = _rows_of_parts(base, table, judged, unread).values()
+    return Parts(*(examples(table, development.pixels, part, base.task) for part in rows))
+
+
+def _rows_of_parts(
+    base: Settings, table: pd.DataFrame, judged: int, unread: int
+) -> dict[str, NDArray[np.bool_]]:
     seen = ~(in_fold(table, judged) | in_fold(table, unread))
     learning, stopping = training_sides(table, seen, base.seed)
-    return Parts(
-        *(
-            examples(table, development.pixels, part, base.task)
-            for part in (learning, stopping, in_fold(table, judged))
-        )
-    )
+    return {
+        "training photos": learning,
+        "stopping photos": stopping,
+        "judging photos": in_fold(table, judged),
+    }
+
+
+def _refuse_other_photos(
+    base: Settings, development: Development, judged: int, unread: int, folder: Path
+) -> None:
+    """Raise InputError where the finished trials of a folder knew other photos."""
+    table = development.table
+    refuse_others(folder, table, _rows_of_parts(base, table, judged, unread), base.network.weights)
 
 
 def _written(tuner: Search, base: Settings, folder: Path) -> Settings:

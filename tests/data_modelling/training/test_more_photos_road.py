@@ -17,6 +17,7 @@ from data_modelling.datasets.splits import read_split, training_sides
 from data_modelling.evaluation.predictions import read_predictions
 from data_modelling.inference.details import Details, encode
 from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.errors import InputError
 from data_modelling.rejection import gate
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training import cache, road
@@ -70,6 +71,22 @@ def test_what_is_said_of_other_sets_photos_is_said_by_networks_that_saw_none_of_
     np.testing.assert_allclose(
         found.iloc[3][columns].astype(float), np.asarray(network(asked)["logits"])[0], atol=1e-3
     )
+
+
+def test_a_run_is_not_gone_on_with_on_another_split(
+    settings: Settings, sources: road.Sources, bundle: Path, tmp_path: Path
+) -> None:
+    """With one lesion of fold 1 moved to fold 0: fold 0's finished network has learned from it."""
+    work = tmp_path / "bundle.work"
+    shutil.copytree(road.work_folder(bundle), work)
+    road.judge_folds(settings, sources, work, resume=True)
+    splits = tmp_path / "splits"
+    shutil.copytree(sources.splits, splits)
+    parts = pd.read_csv(splits / f"{TASK}.csv", dtype=str)
+    moved = parts["group_id"] == parts.loc[parts["part"] == "1", "group_id"].iloc[0]
+    parts.assign(part=parts["part"].mask(moved, "0")).to_csv(splits / f"{TASK}.csv", index=False)
+    with pytest.raises(InputError, match=r"bundle\.work/fold0 began with other training photos"):
+        road.judge_folds(settings, dataclasses.replace(sources, splits=splits), work, resume=True)
 
 
 def test_bundle_and_card_tell_what_else_was_learned_from(bundle: Path, sources: road.Sources) -> None:
