@@ -113,7 +113,8 @@ def locked_test(values: dict[str, Any]) -> list[str]:
         return ["There is no locked test: its photos were too few to put any aside."]
     if "locked_test" not in values:
         return ["The locked test has not been opened for this bundle."]
-    return [_opened(values["openings"]), "", _all_contained(values["fit_to_served"]) + _why_not(values)]
+    bears_out = f"{_all_contained(values['fit_to_served'])} {_of_calibration(values)}"
+    return [_opened(values["openings"]), "", bears_out]
 
 
 def openings(values: dict[str, Any]) -> list[str]:
@@ -166,29 +167,15 @@ def _all_contained(fit: dict[str, Any]) -> str:
     return f"Its 95 % interval does not contain the out-of-fold value of {listed(outside)}; of the others it does."
 
 
-def _why_not(values: dict[str, Any]) -> str:
-    """What the locked test's fewer photos alone do to the ECE, where its interval misses the out-of-fold value."""
-    modes = [
-        mode
-        for mode in MODE_NAMES
-        if values["fit_to_served"][mode].get("expected_calibration_error", {}).get("contained") is False
-    ]
-    if not modes:
-        return ""
-    perfect = [
-        f"{figure(_perfect(values['locked_test'][mode]))} against {figure(_perfect(values['out_of_fold'][mode]))} with "
-        f"{MODE_NAMES[mode]}"
-        for mode in modes
+def _of_calibration(values: dict[str, Any]) -> str:
+    """Whether the locked test's calibration error is more than so few photos make of a perfect calibration."""
+    sentences = [
+        _chance(values["locked_test"][mode]["calibration"], name) for mode, name in MODE_NAMES.items()
     ]
     return (
-        " ECE is larger on fewer photos even where the calibration is the same: a perfectly calibrated model's would be "
-        f"{listed(perfect)} on average. What is beyond that is worse calibration."
+        "Of ECE it is not asked: on fewer photos it is larger whatever the calibration, and its resampled interval more so. "
+        + " ".join(sentences)
     )
-
-
-def _perfect(figures: dict[str, Any]) -> float:
-    """The mean ECE of a perfectly calibrated model on as many photos."""
-    return float(figures["calibration"]["equal_width_of_a_perfect_model"]["mean"])
 
 
 def fit_to_served(values: dict[str, Any]) -> list[str]:
@@ -221,7 +208,6 @@ def fit_to_served(values: dict[str, Any]) -> list[str]:
             f"use, it would be {temperature['refitted_in_hindsight']:.3f}."
         ),
         *(_threshold_fit(name, found) for name, found in fit["thresholds"].items()),
-        *(_chance(values["locked_test"][mode]["calibration"], name) for mode, name in MODE_NAMES.items()),
     ]
 
 

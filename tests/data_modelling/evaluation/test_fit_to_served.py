@@ -61,6 +61,9 @@ def test_figures_stand_beside_each_other_and_the_interval_decides() -> None:
     }
     assert found["photo"]["balanced_accuracy"]["contained"] is True
     assert found["both"]["melanoma_auc"]["out_of_fold"] == 0.92
+    assert (
+        found["photo"]["expected_calibration_error"]["contained"] is None
+    )  # a perfect model is asked instead
 
 
 def test_the_temperature_in_hindsight_is_the_one_that_the_test_was_made_with() -> None:

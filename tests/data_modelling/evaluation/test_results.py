@@ -49,9 +49,14 @@ def fit(contained: bool) -> dict:
     return {"photo": {"macro_auc": one}, "both": {"balanced_accuracy": one | {"contained": True}}}
 
 
+def calibration(error: float) -> dict:
+    """Of photos so few that a perfect calibration would show .022 on average, and more than .034 one time in twenty."""
+    return {"equal_width": error, "equal_width_of_a_perfect_model": {"mean": 0.022, "percentile_95": 0.034}}
+
+
 def said(rows: list[dict], *, contained: bool = True, as_opened: bool = True) -> str:
     values = {
-        "locked_test": {},
+        "locked_test": {mode: {"calibration": calibration(0.02)} for mode in ("photo", "both")},
         "openings": {"rows": rows, "as_opened": as_opened},
         "fit_to_served": fit(contained),
     }
@@ -76,22 +81,27 @@ def test_a_figure_outside_is_named_with_its_side() -> None:
     )
 
 
-def test_an_ece_outside_is_explained_by_what_fewer_photos_do_to_it() -> None:
+def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos() -> None:
+    """Its interval need not contain the out-of-fold value; .02 is within chance, .04 is not."""
     found = fit(contained=True)
     found["photo"]["expected_calibration_error"] = {
         "out_of_fold": 0.01,
-        "locked_test": 0.03,
-        "interval": [0.02, 0.05],
-        "contained": False,
+        "locked_test": 0.02,
+        "interval": [0.018, 0.05],
+        "contained": None,
     }
     values = {
-        part: {"photo": {"calibration": {"equal_width_of_a_perfect_model": {"mean": mean}}}}
-        for part, mean in (("locked_test", 0.022), ("out_of_fold", 0.008))
+        "locked_test": {
+            "photo": {"calibration": calibration(0.02)},
+            "both": {"calibration": calibration(0.04)},
+        },
+        "openings": {"rows": [ROW], "as_opened": True},
+        "fit_to_served": found,
     }
-    values |= {"openings": {"rows": [ROW], "as_opened": True}, "fit_to_served": found}
     text = "\n".join(results.locked_test(values))
-    assert "ECE with photo alone (.010 lies below [.020, .050])" in text
-    assert "a perfectly calibrated model's would be .022 against .008 with photo alone on average" in text
+    assert "Each of its 95 % intervals contains the out-of-fold value. Of ECE it is not asked:" in text
+    assert "ECE, photo alone, is .020, below .034, which a perfectly calibrated model would exceed" in text
+    assert "ECE, photo and details, is .040, not below .034," in text
 
 
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
