@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from data_modelling.datasets import elsewhere
+from data_modelling.datasets.roots import MissingDataError
 from data_modelling.datasets.split_files import split_file
 from data_modelling.datasets.splits import attach_parts, read_split, refined
-from data_modelling.datasets.table import BENIGN
+from data_modelling.datasets.table import BENIGN, Report
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
@@ -32,7 +33,7 @@ def companions(
     for name in settings.more_photos:
         if name not in KNOWN:
             raise InputError(f"more_photos may name {', '.join(KNOWN)}, not {name!r}.")
-        table, report = elsewhere.load(KNOWN[name], data_root, splits, to_train=True)
+        table, report = _loaded(name, data_root, splits)
         _refuse_in_both(name, table["group_id"], own["group_id"])
         left_out += [f"{name}: {report}"] if report else []
         table["diagnosis"] = _in_classes(table["diagnosis"], settings.task)
@@ -42,6 +43,16 @@ def companions(
         table = attach_parts(table[~strange], read_split(split_file(splits, name)))
         tables.append(refined(table.reset_index(drop=True), settings.folds))
     return pd.concat(tables, ignore_index=True), left_out
+
+
+def _loaded(name: str, data_root: Path | None, splits: Path) -> tuple[pd.DataFrame, Report]:
+    try:
+        return elsewhere.load(KNOWN[name], data_root, splits, to_train=True)
+    except MissingDataError as error:
+        raise MissingDataError(
+            f"{error} Its photos train beside the data set's own; a recipe without more_photos, such as ham10000_alone.toml, "
+            "does without."
+        ) from error
 
 
 def _in_classes(diagnoses: pd.Series, task: str) -> list[str | None]:

@@ -6,7 +6,7 @@ Diagnoses are named as ISIC 2019 names its classes, where actinic keratosis (AK)
 
 import hashlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -88,7 +88,8 @@ def load(
 ) -> tuple[pd.DataFrame, Report]:
     """The photos of a source that are not locked, as the one table (see datasets.table), and the report.
 
-    to_train: also those beyond benign_at_most, and diagnoses as fine as the source has them. Raises InputError (MissingDataError when the source is not there) as the loaders of the data sets do.
+    to_train: also those beyond benign_at_most, and diagnoses as fine as the source has them. Photos that the split does not know
+    are reported and left out. Raises InputError (MissingDataError when the source is not there) as the loaders of the data sets do.
     """
     source = elsewhere.source
     root = find_root(data_root, source.folder, *source.markers)
@@ -97,14 +98,21 @@ def load(
     rows["diagnosis"] = rows["diagnosis"].replace(dict(elsewhere.diagnoses))
     if to_train and elsewhere.finer:
         rows["diagnosis"] = elsewhere.finer(root)
-    rows = attach_parts(rows, read_split(split_file(splits, source.name)))
+    parts = read_split(split_file(splits, source.name))
     # Of a source whose photos are there in part, the rows without a photo are no finding.
-    rows = rows[(rows["part"] != TEST) & rows["image_id"].isin(list(photos))]
+    rows = rows[rows["image_id"].isin(list(photos))]
+    is_known = rows["image_id"].isin(parts["image_id"])
+    not_in_split = tuple(
+        rows.loc[~is_known, "image_id"]
+    )  # the committed splits know the photos that were used here
+    rows = attach_parts(rows[is_known], parts)
+    rows = rows[rows["part"] != TEST]
     rows = rows if to_train else _drawn(rows, elsewhere.benign_at_most)
     kept = {image_id: photos[image_id] for image_id in rows["image_id"]}
     rows = rows.merge(_details(elsewhere, root), on="image_id", how="left", validate="one_to_one")
     rows = rows.assign(source=elsewhere.name, confirmation="").fillna({"age": "", "sex": "", "site": ""})
-    return checked_table(rows, kept, (*FINE, BENIGN), twice)
+    table, report = checked_table(rows, kept, (*FINE, BENIGN), twice)
+    return table, replace(report, photos_not_in_split=not_in_split)
 
 
 def flag(diagnosis: str) -> Flag:

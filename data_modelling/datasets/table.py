@@ -41,6 +41,7 @@ class Report:
     unreadable_photos: tuple[str, ...] = ()
     duplicate_ids: tuple[str, ...] = ()
     values_not_accepted: tuple[str, ...] = ()
+    photos_not_in_split: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
         """True when anything was found."""

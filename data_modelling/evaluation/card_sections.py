@@ -98,7 +98,8 @@ def metric_choices(metadata: Values, values: Values) -> list[str]:
         f"- Thresholds for the cancer group and for melanoma: the highest with a sensitivity of {chosen} out-of-fold.",
         (
             f"- Intervals are 95 %, by {RESAMPLES:,} bootstrap resamples of whole {results.group_noun(values)}s within their class; comparisons "
-            "are paired. That of the ECE lies too high, since drawing again adds chance."
+            "are paired. That of the ECE lies too high, since drawing again adds chance. Those of shares of refused photos are "
+            "of photos one by one (Wilson), and so a little too narrow."
         ),
         (
             f"- On as few photos even a perfectly calibrated model shows an ECE of {figure(perfect['mean'])} on average, "

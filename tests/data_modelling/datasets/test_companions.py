@@ -65,7 +65,9 @@ def test_ten_folds_refine_theirs_too(places: tuple[Path, Path]) -> None:
 def test_a_set_that_is_not_known_and_one_that_is_not_there(places: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="more_photos may name isic2017"):
         asked(with_more("ham10000"), *places)
-    with pytest.raises(InputError, match="ISIC_2017 is not there"):
+    with pytest.raises(
+        InputError, match=r"ISIC_2017 is not there: .* such as ham10000_alone\.toml, does without"
+    ):
         asked(with_more("isic2017"), *places)
 
 

@@ -61,6 +61,19 @@ def test_locked_photos_are_not_among_them_and_details_are_read(places: tuple[Pat
     assert set(table["age"]) == {50.0}
 
 
+def test_photos_that_the_split_does_not_know_are_reported_and_left_out(places: tuple[Path, Path]) -> None:
+    """PAD-UFES-20 as its authors publish it has more photos than the committed split."""
+    root, splits = places
+    parts = read_split(splits / "pad_ufes_20.csv")
+    first = parts["group_id"].iloc[0]
+    parts[parts["group_id"] != first].to_csv(splits / "pad_ufes_20.csv", index=False)
+    table, report = sources.load(by_name("PAD_UFES_20"), root, splits)
+    assert report.photos_not_in_split == tuple(parts.loc[parts["group_id"] == first, "image_id"])
+    assert "photos not in split: 2 (" in str(report)
+    assert first not in set(table["group_id"])
+    assert len(table) == 2 * (PATIENTS - 3)
+
+
 @pytest.mark.parametrize(
     ("diagnosis", "index", "flag"),
     [("MEL", 0, "cancer"), ("SCC", 3, "cancer"), ("AK", 3, "may_become_cancer"), ("benign", -1, "benign")],
