@@ -1,19 +1,17 @@
 """Serve the page: `python -m app`, with settings from the environment."""
 
-import logging
 import os
 import sys
 
+from app import logs
 from app.keeper import keep
 from app.settings import from_environment
 from data_modelling.inference.errors import InputError
 
-LOG_FORMAT = "%(asctime)s %(levelname)s %(message)s"
-
 
 def main() -> int:
     """Serve until Ctrl-C (status 130) or SIGTERM (0). Status 2 when it cannot start, with one sentence on stderr."""
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logs.start()
     try:
         return keep(from_environment(os.environ))
     except InputError as error:

@@ -1,5 +1,6 @@
 """How many requests one address may make, of all processes of the server together."""
 
+import logging
 import math
 import time
 
@@ -57,6 +58,7 @@ def init_app(app: Flask, settings: Settings, shared: Shared) -> None:
         storage_options={"shared": shared},  # type: ignore[dict-item]  # declared for texts
         on_breach=_refuse,
     )
+    limiter.logger.setLevel(logging.WARNING)  # below, it names the address that has to wait
     limiter.exempt(app.view_functions["api.health"])
 
 

@@ -3,6 +3,8 @@
 import logging
 import secrets
 import time
+from http import HTTPMethod
+from typing import Any
 
 from flask import Flask, Response, g, request
 
@@ -10,9 +12,10 @@ log = logging.getLogger("app.requests")
 
 
 def init_app(app: Flask) -> None:
-    """Log every request when its answer is ready."""
+    """Log every request when its answer is ready, and what went wrong in it."""
     app.before_request(start)
     app.after_request(finish)
+    app.log_exception = fault  # type: ignore[method-assign]
 
 
 def start() -> None:
@@ -27,10 +30,20 @@ def finish(response: Response) -> Response:
     log.info(
         "%s %s %s %d %.0f ms",
         g.request_id,
-        request.method,
+        method(),
         request.endpoint,
         response.status_code,
         milliseconds,
     )
     response.headers["X-Request-Id"] = g.request_id
     return response
+
+
+def fault(error: Any) -> None:
+    """A fault of the app, in place of Flask's own line, which has the path."""
+    log.error("%s %s %s failed", g.request_id, method(), request.endpoint, exc_info=error)
+
+
+def method() -> str:
+    """That of the request, if it is one of HTTP's: any other word may hold anything."""
+    return request.method if request.method in HTTPMethod.__members__ else "-"

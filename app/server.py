@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 import time
+from collections.abc import MutableMapping
 from typing import Any
 
 from flask import Flask
@@ -12,6 +14,7 @@ from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser
 from waitress.server import TcpWSGIServer
+from waitress.utilities import logger
 
 from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
 from app.keeper import BACKLOG
@@ -35,6 +38,13 @@ STALLED_SECONDS = (
     5.0  # without a byte of a request or an answer, after which nobody waits for the rest of it then
 )
 LINGER_SECONDS = 0.5  # that a connection without a request is kept open then, for one may just be on its way
+
+
+class PathlessLog(logging.LoggerAdapter[logging.Logger]):
+    """waitress's log without the path of a request: it may hold anything, line breaks too."""
+
+    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
+        return str(msg).partition(" while serving ")[0], kwargs
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
@@ -66,6 +76,8 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection with that parser, which lets go of what it has received when it is closed."""
 
+    logger = PathlessLog(logger)
+
     def parser_class(self, adj: Any) -> Parser:
         return Parser(adj, self.server.budget, self.server.largest_visit)
 
@@ -74,6 +86,11 @@ class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
         if self.server.stopping and self.requests:
             self.requests[0].headers["CONNECTION"] = "close"
         super().service()
+
+    def handle_error(self) -> None:
+        """Close it after a fault, as waitress does, but without its address in the log."""
+        self.logger.exception("a connection is closed after a fault")  # noqa: LOG004 - called where one is handled
+        self.handle_close()
 
     def handle_close(self) -> None:
         if self.request is not None:

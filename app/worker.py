@@ -4,7 +4,6 @@ LISTENER, TELL, ALIVE and SHARED are open files; SHARED is -1 where nothing is s
 """
 
 import gc
-import logging
 import os
 import resource
 import signal
@@ -12,8 +11,7 @@ import socket
 import sys
 from threading import Thread
 
-from app import create_app
-from app.__main__ import LOG_FORMAT
+from app import create_app, logs
 from app.bundles import Bundles
 from app.keeper import READY, WITHOUT_MODEL
 from app.memory import return_large_blocks
@@ -27,7 +25,7 @@ OPEN_FILES = 4096  # that the process may have, if the system allows: some syste
 
 def main(arguments: list[str]) -> int:
     """Serve until SIGTERM, or until the keeper is gone; then finish what was begun. Status 2 when it cannot start."""
-    logging.basicConfig(level=logging.INFO, format=LOG_FORMAT)
+    logs.start()
     listener, tell, alive, shared, seat = map(int, arguments)
     try:
         server = prepared(socket.socket(fileno=listener), shared, seat)

@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 from flask.testing import FlaskClient
 
@@ -24,6 +26,13 @@ def test_an_address_that_asks_too_often_has_to_wait(bundles):
     assert (refused.status_code, refused.mimetype) == (429, "application/problem+json")
     assert 1 <= int(refused.headers["Retry-After"]) <= 61  # a minute, rounded up
     assert refused.json["errors"][0]["code"] == "rate_limited"
+
+
+def test_the_log_does_not_name_who_has_to_wait(bundles, caplog):
+    caplog.set_level(logging.INFO)
+    assert statuses(limited(bundles), "/")[-1] == 429
+    assert " GET pages.form 429 " in caplog.text
+    assert "10.0.0.1" not in caplog.text
 
 
 def test_other_addresses_do_not_wait(bundles):

@@ -1,6 +1,7 @@
 """The real server in a process of its own."""
 
 import http.client
+import logging
 import os
 import signal
 import socket
@@ -17,6 +18,7 @@ from app import __main__ as command
 from app import keeper
 from app.settings import MEGABYTE
 from tests.app.conftest import form, photo
+from tests.app.test_lanes import Application, running, until
 from tools.serving import ROOT, served
 
 TIMEOUT = 60  # seconds; far above what is ever needed
@@ -81,6 +83,53 @@ def assert_logged(server, words):
     while words not in server.log.read_text():
         assert time.monotonic() < until
         time.sleep(0.05)
+
+
+class Faulty(Application):
+    """Fails in a way that the app would have answered."""
+
+    def __call__(self, environ, start_response):
+        raise LookupError
+
+
+class Late(Application):
+    """Answers only when the client has gone."""
+
+    def __call__(self, environ, start_response):
+        until(environ["waitress.client_disconnected"])
+        return super().__call__(environ, start_response)
+
+
+FORGED = b"GET /IMG_secret%0A2026-01-01%20INFO%20forged?secret HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("application", "words"),
+    [(Faulty(), "Exception\nTraceback"), (Late(), "Client disconnected")],
+    ids=["fault", "disconnect"],
+)
+def test_the_servers_own_log_has_no_path(caplog, application, words):
+    caplog.set_level(logging.INFO)
+    with running(application) as server:
+        with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
+            client.sendall(FORGED)
+            client.shutdown(socket.SHUT_WR)
+        until(lambda: caplog.text)
+    assert words in caplog.text
+    assert "secret" not in caplog.text
+    assert "forged" not in caplog.text
+
+
+def test_a_connection_that_ends_in_a_fault_is_logged_without_its_address(caplog, monkeypatch):
+    monkeypatch.setattr("app.server.Parser.received", None)
+    with running(Application()) as server:
+        with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
+            client.sendall(FORGED)
+            address, port = client.getsockname()
+            assert client.recv(1) == b""
+        assert "closed after a fault" in caplog.text
+    assert address not in caplog.text
+    assert str(port) not in caplog.text
 
 
 @pytest.mark.parametrize("path", ["/", "/api/v1/predictions"])
