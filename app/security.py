@@ -53,9 +53,16 @@ def refuse_cross_site() -> None:
         allowed = fetch_site in ("same-origin", "none")
     else:
         origin = request.headers.get("Origin")
-        allowed = origin is None or urlsplit(origin).netloc == request.host
+        allowed = origin is None or _host_of(origin) == request.host
     if not allowed:
         raise problem("cross_site", _("The request comes from a page of another site and is not answered."))
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # nothing that a browser sends
+        return None
 
 
 def add_headers(response: Response) -> Response:

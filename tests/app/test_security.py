@@ -30,6 +30,8 @@ LAN = "http://192.168.1.20:8000"
         ({"Origin": "http://192.168.1.20:8000.evil.example"}, False),
         ({"Origin": "null"}, False),
         ({"Origin": ""}, False),
+        ({"Origin": "http://["}, False),  # no address at all
+        ({"Origin": "http://[::1"}, False),
     ],
 )
 @pytest.mark.parametrize("path", ["/", "/api/v1/predictions"])
