@@ -22,13 +22,19 @@ def selected() -> str:
     """The language of this request; English where there is none, as in a thread of its own."""
     if not has_request_context():
         return "en"
-    return chosen() or request.accept_languages.best_match(list(LANGUAGES), "en") or "en"
+    return chosen() or preferred() or "en"
 
 
 def chosen() -> str | None:
     """The language that the address asks for, if it is one of ours."""
     asked = request.args.get("lang", "")
     return asked if asked in LANGUAGES else None
+
+
+def preferred() -> str | None:
+    """The one of ours that the browser likes best: a regional one counts as its language."""
+    tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((tag for tag in tags if tag in LANGUAGES), None)
 
 
 def carry(endpoint: str, values: dict[str, Any]) -> None:
