@@ -45,9 +45,14 @@ class Submission:
 
 @dataclass(frozen=True)
 class VisitSubmission:
-    """Several photos of one patient. sites: one a photo, None is not known; the details' own site is not used."""
+    """Several photos of one patient.
+
+    rows: one a photo, from 1: the number that its row has in the form. sites: one a photo, None is not known; the
+    details' own site is not used.
+    """
 
     photos: tuple[bytes, ...]
+    rows: tuple[int, ...]
     sites: tuple[str | None, ...]
     details: Details
     dermatoscope: bool | None = None
@@ -99,8 +104,8 @@ def read_visit(request: Request) -> VisitSubmission:
     What is wrong with the content of one photo is found later, and told for that photo alone.
     """
     errors: list[FieldError] = []
-    pairs = _attempt(lambda: _photos_and_sites(request), errors) or []
-    sites = [_attempt(lambda text=text: parse_site(text), errors) for _, text in pairs]  # type: ignore[misc]
+    chosen = _attempt(lambda: _chosen_rows(request), errors) or []
+    sites = [_attempt(lambda text=text: parse_site(text), errors) for _, _, text in chosen]  # type: ignore[misc]
     dermatoscope = _attempt(lambda: _dermatoscope(request), errors)
     once = {field: request.form.get(field, "") for field in ("age", "sex")}
     details, details_errors = parse_details(once)
@@ -109,11 +114,12 @@ def read_visit(request: Request) -> VisitSubmission:
     if errors:
         raise Problem(from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
-    return VisitSubmission(tuple(data for data, _ in pairs), tuple(sites), details, dermatoscope, bundle)
+    photos, rows = tuple(data for _, data, _ in chosen), tuple(row for row, _, _ in chosen)
+    return VisitSubmission(photos, rows, tuple(sites), details, dermatoscope, bundle)
 
 
-def _photos_and_sites(request: Request) -> list[tuple[bytes, str]]:
-    """Each photo that was chosen with its site; a part without a photo is passed over together with its site."""
+def _chosen_rows(request: Request) -> list[tuple[int, bytes, str]]:
+    """The number, from 1, of each row with a photo, the photo and its site; a row without one is passed over whole."""
     parts = [(part.filename, content(part)) for part in request.files.getlist("photo")]
     sites = request.form.getlist("site") or [""] * len(parts)
     chosen = [index for index, (name, data) in enumerate(parts) if name or data]
@@ -128,8 +134,8 @@ def _photos_and_sites(request: Request) -> list[tuple[bytes, str]]:
     if len(sites) not in (len(parts), len(chosen)):
         raise FieldError("site", "sites_count", "Send one site for each photo, in the same order, or none.")
     if len(sites) == len(parts):
-        return [(parts[index][1], sites[index]) for index in chosen]
-    return [(parts[index][1], site) for index, site in zip(chosen, sites, strict=True)]
+        sites = [sites[index] for index in chosen]
+    return [(index + 1, parts[index][1], site) for index, site in zip(chosen, sites, strict=True)]
 
 
 def _attempt(read: Callable[[], Value], errors: list[FieldError]) -> Value | None:

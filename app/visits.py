@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,11 +39,13 @@ DIGITS = 6  # of an oddity
 class Spot:
     """One photo of a visit.
 
-    index: from 1, in the order in which they were sent. Either answer or problem is there. preview: a data: URL,
-    for pages. oddity: its distance to the patient's other spots over the median of theirs; None with fewer than three.
+    index: from 1, in the order in which they were sent. row: the number that its row has in the form, by which the
+    page names it. Either answer or problem is there. preview: a data: URL, for pages. oddity: its distance to the
+    patient's other spots over the median of theirs; None with fewer than three.
     """
 
     index: int
+    row: int
     site: str | None
     answer: Answer | None = None
     problem: Problem | None = None
@@ -53,14 +55,14 @@ class Spot:
 
 @dataclass(frozen=True)
 class Visit:
-    """ranked: the spots with an answer, the most concerning first. odd: index of the odd one out; None if none is.
+    """ranked: the spots with an answer, the most concerning first. odd: the odd one out; None if none is.
 
     can_compare: whether the bundle says from where on one is odd, and there were spots enough.
     """
 
     ranked: tuple[Spot, ...]
     failed: tuple[Spot, ...]
-    odd: int | None
+    odd: Spot | None
     can_compare: bool
     model: dict[str, str]
 
@@ -72,7 +74,7 @@ class Visit:
             "ranked_by": RANKED_BY,
             "note": NO_ALL_CLEAR,
             "ranking": [spot.index for spot in self.ranked],
-            "odd_one_out": self.odd,
+            "odd_one_out": self.odd.index if self.odd else None,
             "photos": [self._of_spot(spot, ranks.get(spot.index)) for spot in spots],
             "model": self.model,
         }
@@ -85,7 +87,7 @@ class Visit:
             "photo": spot.index,
             "rank": rank,
             "oddity": spot.oddity,
-            "stands_out": spot.index == self.odd if self.can_compare else None,
+            "stands_out": spot is self.odd if self.can_compare else None,
             "answer": spot.answer.as_json(),
         }
 
@@ -143,7 +145,8 @@ def _receive() -> None:
 def judged(predictor: Predictor, submission: VisitSubmission, with_previews: bool = False) -> Visit:
     """Every photo judged by itself, one after another, and then compared. The caller holds a slot."""
     spots: list[Spot] = []
-    for index, (data, site) in enumerate(zip(submission.photos, submission.sites, strict=True), 1):
+    rows = zip(submission.photos, submission.rows, submission.sites, strict=True)
+    for index, (data, row, site) in enumerate(rows, 1):
         stop_if_gone()
         try:
             _check_size(data)
@@ -153,11 +156,11 @@ def judged(predictor: Predictor, submission: VisitSubmission, with_previews: boo
             raise_if_refused(found)
             log_scores(found)
             preview = photo_as_url(data, PREVIEW_EDGE) if with_previews else None
-            spots.append(Spot(index, details.site, found, preview=preview))
+            spots.append(Spot(index, row, details.site, found, preview=preview))
         except (PhotoError, FieldError) as error:
-            spots.append(Spot(index, site, problem=from_input_error(error)))
+            spots.append(Spot(index, row, site, problem=from_input_error(error)))
         except Problem as error:
-            spots.append(Spot(index, site, problem=error))
+            spots.append(Spot(index, row, site, problem=error))
     return _compared(predictor, spots)
 
 
@@ -175,16 +178,11 @@ def _compared(predictor: Predictor, spots: list[Spot]) -> Visit:
     odd = None
     if can_compare:
         vectors = np.stack([spot.answer.embedding for spot in good if spot.answer])
-        measured = dict(zip((spot.index for spot in good), oddity(vectors), strict=True))
-        good = [
-            Spot(
-                one.index, one.site, one.answer, None, one.preview, round(float(measured[one.index]), DIGITS)
-            )
-            for one in good
-        ]
+        measured = zip(good, oddity(vectors), strict=True)
+        good = [replace(spot, oddity=round(float(value), DIGITS)) for spot, value in measured]
         assert ratio is not None  # nosec B101  # for the type checker
         found = odd_one_out(vectors, ratio)
-        odd = good[found].index if found is not None else None
+        odd = good[found] if found is not None else None
     ranked = sorted(good, key=lambda spot: -spot.answer.cancer_probability if spot.answer else 0)
     bundle = predictor.bundle
     return Visit(

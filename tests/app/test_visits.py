@@ -156,6 +156,31 @@ def test_rows_of_the_form_without_a_photo_are_passed_over_with_their_site(client
     assert re.findall(r"</strong> · ([^<]+)</p>", text) == ["arm or hand", "back"]
 
 
+ROWS = {1: photo("lime"), 3: photo("lime"), 4: b"no photo", 7: photo("red"), 12: photo("lime")}
+
+
+def in_rows():
+    """A form of twelve rows, of which five have a photo."""
+    return {"photo": [upload(ROWS[row]) if row in ROWS else upload(b"", "") for row in range(1, 13)]}
+
+
+def test_the_page_names_each_spot_by_its_row_of_the_form(comparing: FlaskClient):
+    text = ask(comparing, in_rows(), "/visit").text
+    titles = re.findall(r"<h2>(Rank .*)</h2>", text)
+    assert titles[0] == "Rank 1 of 4: spot 7"
+    assert sorted(title.split()[-1] for title in titles) == ["1", "12", "3", "7"]
+    assert "<strong>Spot 4:</strong>" in text  # the one that cannot be used
+    assert "Spot 7 is marked." in text
+    assert text.index('id="photo-7"') < text.index("Stands out:") < text.index("Rank 2 of 4")
+
+
+def test_the_api_numbers_the_photos_that_were_sent(comparing: FlaskClient):
+    visit = ask(comparing, in_rows()).json
+    assert [one["photo"] for one in visit["photos"]] == [1, 2, 3, 4, 5]
+    assert (visit["ranking"][0], visit["odd_one_out"]) == (4, 4)
+    assert [one.get("stands_out") for one in visit["photos"]] == [False, False, None, True, False]
+
+
 def test_page_and_json_show_the_same_numbers(comparing: FlaskClient):
     fields = lambda: several(*map(photo, GREENS), photo("red"), age="30")  # noqa: E731
     visit, text = ask(comparing, fields()).json, ask(comparing, fields(), "/visit").text
