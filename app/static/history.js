@@ -61,16 +61,16 @@ async function offerToKeep(box) {
     select.add(new Option(spotName(spot, last.site), String(spot)));
   }
   box.hidden = false;
-  box.querySelector("button").addEventListener("click", () => keep(box, select, known));
+  box.querySelector("button").addEventListener("click", () => keep(box, select));
 }
 
-async function keep(box, select, known) {
+async function keep(box, select) {
   const main = box.closest("main");
   const values = [...main.querySelectorAll(".classes [data-name]")];
   const entry = {
     id: box.dataset.id,
     date: box.dataset.date,
-    spot: Number(select.value) || Math.max(0, ...spots(known)) + 1,
+    spot: Number(select.value),
     site: box.dataset.site,
     status: main.querySelector("[data-status]").dataset.status,
     cancer: Number(main.querySelector("[data-name=cancer]").dataset.value),
@@ -80,12 +80,22 @@ async function keep(box, select, known) {
   };
   const words = box.querySelector("[role=status]");
   try {
-    await inStore("readwrite", (store) => store.put(entry));
-    box.querySelector("button").hidden = true;
+    await inStore("readwrite", (store) => put(store, entry));
     words.textContent = _("Kept in this browser as spot {spot}.", { spot: entry.spot });
+    words.focus();
+    box.querySelector("button").hidden = true;
   } catch {
     words.textContent = _("This browser could not keep it.");
   }
+}
+
+// The number of a new spot is found in the transaction that keeps it: another tab may have kept one meanwhile.
+function put(store, entry) {
+  const others = store.getAll();
+  others.addEventListener("success", () => {
+    entry.spot ||= Math.max(0, ...spots(others.result.filter((one) => one.id !== entry.id))) + 1;
+    store.put(entry);
+  });
 }
 
 // ---- the page of the history ----
@@ -101,9 +111,7 @@ async function showHistory(box) {
   }
   const list = box.querySelector("[data-list]");
   list.replaceChildren(...spots(all).map((spot) => section(spot, all.filter((one) => one.spot === spot))));
-  box.querySelector("[data-words]").textContent = all.length
-    ? _("{count} answers are kept in this browser.", { count: all.length })
-    : _("No answer is kept in this browser.");
+  box.querySelector("[data-words]").textContent = howMany(all.length);
   for (const button of box.querySelectorAll("[data-with-answers]")) button.hidden = !all.length;
   box.hidden = false;
 }
@@ -197,6 +205,12 @@ function exported(all) {
 
 function spotName(spot, site) {
   return site ? _("Spot {spot}: {site}", { spot, site }) : _("Spot {spot}", { spot });
+}
+
+function howMany(count) {
+  if (count === 0) return _("No answer is kept in this browser.");
+  if (count === 1) return _("One answer is kept in this browser.");
+  return _("{count} answers are kept in this browser.", { count });
 }
 
 function dateOf(one) {

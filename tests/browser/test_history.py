@@ -55,9 +55,17 @@ def stored(driver: Chrome) -> list[dict]:
     return driver.execute_async_script(STORED)
 
 
-def keep(driver: Chrome) -> None:
+def offered(driver: Chrome):
+    """The offer to keep the answer to a filled-in form."""
     fill_in(driver)
-    box = wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
+    return wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
+
+
+def keep(driver: Chrome) -> None:
+    press(driver, offered(driver))
+
+
+def press(driver: Chrome, box) -> None:
     box.find_element(By.TAG_NAME, "button").click()
     wait_for(
         driver, lambda _: "Kept in this browser" in box.find_element(By.CSS_SELECTOR, "[role=status]").text
@@ -83,6 +91,42 @@ def test_an_answer_is_kept_without_names_and_with_a_small_photo(empty):
     assert kept["photo"].startswith("data:image/jpeg;base64,")
     size = empty.execute_script("return document.querySelector('.analysed img').naturalWidth")
     assert size == 512
+
+
+def test_answers_kept_from_two_tabs_are_of_two_spots(empty, site):
+    """Both were offered while nothing was kept."""
+    first = empty.current_window_handle
+    box = offered(empty)
+    empty.switch_to.new_window("tab")
+    empty.get(site.url)
+    keep(empty)
+    empty.close()
+    empty.switch_to.window(first)
+    press(empty, box)
+    assert "as spot 2" in box.text
+    assert sorted(one["spot"] for one in stored(empty)) == [1, 2]
+
+
+def test_the_focus_moves_to_what_was_done(empty):
+    keep(empty)
+    focused = empty.switch_to.active_element
+    assert focused.text == "Kept in this browser as spot 1."
+    assert focused.get_attribute("role") == "status"
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("en", "One answer is kept in this browser."),
+        ("de", "Eine Antwort ist in diesem Browser aufbewahrt."),
+    ],
+)
+def test_one_answer_is_counted_in_words(empty, site, language, words):
+    keep(empty)
+    empty.get(f"{site.url}/history?lang={language}")
+    said = find(empty, "[data-history] [data-words]")
+    wait_for(empty, lambda _: said.text)
+    assert said.text == words
 
 
 def test_the_history_compares_two_dates_of_a_spot_and_forgets_after_twelve_months(empty, site):
@@ -116,9 +160,7 @@ def test_one_button_clears_it_and_one_exports_it(empty, site, tmp_path: Path):
 
 
 def test_it_says_who_sees_it(empty, site):
-    fill_in(empty)
-    wait_for(empty, lambda _: find(empty, "[data-keep]:not([hidden])"))
-    assert "Whoever uses this browser sees it" in find(empty, "[data-keep]").text
+    assert "Whoever uses this browser sees it" in offered(empty).text
     open_history(empty, site)
     assert "Whoever uses this browser sees them" in find(empty, "main").text
 
