@@ -1,7 +1,7 @@
 """The app put together from its parts."""
 
 from flask import Flask, Response, make_response, render_template, request
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, SecurityError
 
 from app import (
     analysis,
@@ -51,9 +51,9 @@ def create_app(settings: Settings | None = None, shared: Shared | None = None) -
     languages.init_app(app)
     requests_log.init_app(app)  # first, so that the time of a refused request is measured too
     counters.init_app(app, settings, shared)
+    limits.init_app(app, settings, shared)  # before all that refuses, so that those requests are counted too
     security.init_app(app, settings)
     bodies.init_app(app)
-    limits.init_app(app, settings, shared)
     assets.init_app(app)
     wording.init_app(app)
     history.init_app(app)
@@ -67,7 +67,7 @@ def show_problem(found: Problem) -> Response:
     """A problem as JSON under the API's addresses, else as a page."""
     for_programs = request.path.startswith("/api/") or request.path == "/healthz"
     # Under a host name that is not ours no address can be built, so there is no page to show.
-    if for_programs or found.faults[0].code == "host_unknown":
+    if for_programs or isinstance(request.routing_exception, SecurityError):
         return json_response(found)
     return make_response(render_template("problem.html", problem=found), found.status, found.headers)
 

@@ -4,11 +4,12 @@ import logging
 import math
 import time
 
-from flask import Flask, Response
+from flask import Flask, Response, request
 from flask_limiter import Limiter, RequestLimit
 from flask_limiter.util import get_remote_address
 from limits.storage import Storage
 
+from app.counters import NO_ENDPOINT
 from app.languages import say as _
 from app.problems import Fault, Problem
 from app.settings import Settings
@@ -48,7 +49,7 @@ class SharedStorage(Storage):
 
 
 def init_app(app: Flask, settings: Settings, shared: Shared) -> None:
-    """Limit all views together, but not static files (which Flask-Limiter leaves out) and /healthz."""
+    """Limit all requests together, but not static files (which Flask-Limiter leaves out) and /healthz."""
     limiter = Limiter(
         get_remote_address,
         app=app,
@@ -57,9 +58,15 @@ def init_app(app: Flask, settings: Settings, shared: Shared) -> None:
         storage_uri="shared://",
         storage_options={"shared": shared},  # type: ignore[dict-item]  # declared for texts
         on_breach=_refuse,
+        request_identifier=_kind,
     )
     limiter.logger.setLevel(logging.WARNING)  # below, it names the address that has to wait
     limiter.exempt(app.view_functions["api.health"])
+
+
+def _kind() -> str:
+    """Flask-Limiter does not count a request without a kind, such as one for an address where nothing is."""
+    return request.endpoint or NO_ENDPOINT
 
 
 def _refuse(limit: RequestLimit) -> Response:

@@ -28,6 +28,24 @@ def test_an_address_that_asks_too_often_has_to_wait(bundles):
     assert refused.json["errors"][0]["code"] == "rate_limited"
 
 
+def test_requests_that_are_refused_are_counted_and_limited_too(bundles):
+    client = limited(bundles, trusted_hosts=("localhost",))
+    address = {"REMOTE_ADDR": "10.0.0.1"}
+
+    def ask() -> list[int]:
+        """The status of an unknown address, of a wrong method, of another site's post, and under another name."""
+        return [
+            client.get("/nothing", environ_base=address).status_code,
+            client.delete("/limits", environ_base=address).status_code,
+            client.post("/", environ_base=address, headers={"Origin": "http://evil.example"}).status_code,
+            client.get("/", environ_base=address, base_url="http://evil.example").status_code,
+        ]
+
+    assert ask() == [404, 405, 400, 429]  # three a minute
+    assert ask() == [429] * 4
+    assert statuses(client, "/healthz") == [200] * 4
+
+
 def test_the_log_does_not_name_who_has_to_wait(bundles, caplog):
     caplog.set_level(logging.INFO)
     assert statuses(limited(bundles), "/")[-1] == 429

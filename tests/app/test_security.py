@@ -88,6 +88,8 @@ def test_only_trusted_hosts_are_answered(bundles):
     refused = client.get("/healthz", base_url="http://evil.example")
     assert (refused.status_code, refused.json["errors"][0]["code"]) == (400, "host_unknown")
     assert client.get("/", base_url="http://evil.example").status_code == 400
+    sent = client.post("/", base_url="http://evil.example", headers={"Sec-Fetch-Site": "cross-site"})
+    assert (sent.status_code, sent.json["errors"][0]["code"]) == (400, "cross_site")
 
 
 def test_static_files_are_kept_for_good_under_their_own_version_only(client: FlaskClient):
