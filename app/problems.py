@@ -61,21 +61,25 @@ CODES: dict[str, Code] = {
     "explain_unknown_value": Code(422, "explain has a word other than heatmap and details"),
     "explain_unavailable": Code(422, "the bundle does not say enough for a heat map"),
     "rate_limited": Code(429, "too many requests from one address; Retry-After says when to come back"),
+    "headers_too_large": Code(431, "the headers of the request have more than 256 kB"),
     "internal": Code(500, "a fault of the app"),
+    "transfer_encoding_unknown": Code(501, "the body is sent in a transfer encoding other than chunked"),
     "model_unavailable": Code(
         503, "the bundle is absent, incomplete or altered; nothing is answered without it"
     ),
     "busy": Code(503, "too many photos are being read; Retry-After says when to come back"),
 }
 
-# What werkzeug and Flask-Limiter raise, by status, in words for somebody who did not write the app.
+# What werkzeug, Flask-Limiter and waitress find, by status, in words for somebody who did not write the app.
 _HTTP_FAULTS = {
     400: ("bad_request", marked("The request could not be understood.")),
     404: ("not_found", marked("There is nothing at this address.")),
     405: ("method_not_allowed", marked("This address does not accept this kind of request.")),
     413: ("too_large", marked("The request is too large.")),
     429: ("rate_limited", marked("Too many requests came from your address. Wait a moment and try again.")),
+    431: ("headers_too_large", marked("The headers of the request are too large.")),
     500: ("internal", marked("Something went wrong on our side. Nothing was stored.")),
+    501: ("transfer_encoding_unknown", marked("The transfer encoding of the request is not supported.")),
 }
 # What a page says for the statuses of such problems; in JSON the title stays the standard's own.
 TITLES = (
@@ -171,10 +175,19 @@ def from_http_exception(error: HTTPException) -> Problem:
     """The Problem for what werkzeug, Flask or Flask-Limiter raised."""
     if isinstance(error, SecurityError):
         return problem("host_unknown", "This app is not served under the host name that was asked for.")
-    status = error.code if error.code in _HTTP_FAULTS else 400 if (error.code or 500) < 500 else 500
-    code, message = _HTTP_FAULTS[status]
+    code, message = _fault(error.code or 500)
     retry_after = 60 if isinstance(error, TooManyRequests) else None
-    return Problem([Fault(code, _(message), _field(error))], retry_after, _allow(error))
+    return Problem([Fault(code, message, _field(error))], retry_after, _allow(error))
+
+
+def from_status(status: int) -> Problem:
+    """The Problem for a status alone: that of a request that the server could not read."""
+    return problem(*_fault(status))
+
+
+def _fault(status: int) -> tuple[str, str]:
+    code, message = _HTTP_FAULTS.get(status) or _HTTP_FAULTS[400 if status < 500 else 500]
+    return code, _(message)
 
 
 def _field(error: HTTPException) -> str | None:

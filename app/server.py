@@ -12,13 +12,16 @@ from flask import Flask
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser
+from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask
 from waitress.utilities import logger
 
 from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
 from app.keeper import BACKLOG
 from app.lanes import SEVERAL_PHOTOS, Lanes
+from app.problems import from_status, json_response
+from app.security import add_headers
 from app.settings import MEGABYTE, Settings
 from app.shared import Shared
 
@@ -60,7 +63,10 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
         self._largest_visit = largest_visit
 
     def parse_header(self, header_plus: bytes) -> None:
-        super().parse_header(header_plus)
+        try:
+            super().parse_header(header_plus)
+        except ValueError as error:  # of an address or a length that is none; waitress would hang up
+            raise ParsingError("Bad request") from error
         if self.body_rcv is not None:
             several = self.path in SEVERAL_PHOTOS
             limit = self._largest_visit if several else self.adj.inbuf_overflow
@@ -73,10 +79,24 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
         return age > SLOW_SECONDS and received < age * SLOWEST
 
 
+class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
+    """The answer to a request that could not be read, in the form of the app's own; in English, as nothing is sure."""
+
+    def execute(self) -> None:
+        response = add_headers(json_response(from_status(self.request.error.code)))
+        body = response.get_data()
+        self.status = response.status
+        self.response_headers.extend(response.headers)
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
     """A connection with that parser, which lets go of what it has received when it is closed."""
 
     logger = PathlessLog(logger)
+    error_task_class = Refusal
 
     def parser_class(self, adj: Any) -> Parser:
         return Parser(adj, self.server.budget, self.server.largest_visit)

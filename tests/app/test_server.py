@@ -1,6 +1,7 @@
 """The real server in a process of its own."""
 
 import http.client
+import json
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ from werkzeug.test import encode_multipart
 
 from app import __main__ as command
 from app import keeper
+from app.security import HEADERS
 from app.settings import MEGABYTE
 from tests.app.conftest import form, photo
 from tests.app.test_lanes import Application, running, until
@@ -85,10 +87,58 @@ def assert_logged(server, words):
         time.sleep(0.05)
 
 
+def answer_to(address: tuple[str, int], sent: bytes) -> http.client.HTTPResponse:
+    """The answer, read whole, to bytes that need not be a request."""
+    with socket.create_connection(address, TIMEOUT) as client:
+        client.sendall(sent)
+        response = http.client.HTTPResponse(client)
+        response.begin()
+        response.json = json.loads(response.read())
+        return response
+
+
+HEAD = b"POST /api/v1/predictions HTTP/1.1\r\nHost: a\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status", "code"),
+    [
+        (b"nonsense\r\n\r\n", 400, "bad_request"),
+        (b"GET http://[ HTTP/1.1\r\n\r\n", 400, "bad_request"),
+        (HEAD + b"no header\r\n\r\n", 400, "bad_request"),
+        (HEAD + b"Content-Length: x\r\n\r\n", 400, "bad_request"),
+        (HEAD + b"Content-Length: %s\r\n\r\n" % (b"9" * 5000), 400, "bad_request"),
+        (HEAD + b"Transfer-Encoding: chunked\r\n\r\nzz\r\n", 400, "bad_request"),
+        (HEAD + b"Content-Length: 300000000\r\n\r\n", 413, "too_large"),
+        (HEAD.ljust(256 * 1024, b"x"), 431, "headers_too_large"),
+        (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", 501, "transfer_encoding_unknown"),
+    ],
+)
+def test_what_the_server_cannot_read_is_refused_in_the_form_of_the_app(server, sent, status, code):
+    address = urlsplit(server.url)
+    response = answer_to((address.hostname, address.port), sent)
+    assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
+    assert list(response.json) == ["type", "title", "status", "detail", "errors"]
+    assert response.json["status"] == status
+    (fault,) = response.json["errors"]
+    assert (fault["field"], fault["code"]) == (None, code)
+    assert response.json["detail"] == fault["message"]
+    assert {name: response.headers[name] for name in HEADERS} == HEADERS
+    assert (response.headers["Cache-Control"], response.headers["Connection"]) == ("no-store", "close")
+    assert "Server" not in response.headers
+
+
+def test_a_fault_of_the_app_is_answered_in_its_form_too():
+    with running(Faulty()) as server:
+        response = answer_to(("127.0.0.1", server.port), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    assert (response.status, response.json["errors"][0]["code"]) == (500, "internal")
+
+
 class Faulty(Application):
     """Fails in a way that the app would have answered."""
 
     def __call__(self, environ, start_response):
+        self.inside += 1
         raise LookupError
 
 
@@ -96,6 +146,7 @@ class Late(Application):
     """Answers only when the client has gone."""
 
     def __call__(self, environ, start_response):
+        self.inside += 1
         until(environ["waitress.client_disconnected"])
         return super().__call__(environ, start_response)
 
@@ -113,7 +164,7 @@ def test_the_servers_own_log_has_no_path(caplog, application, words):
     with running(application) as server:
         with socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as client:
             client.sendall(FORGED)
-            client.shutdown(socket.SHUT_WR)
+            until(lambda: application.inside)
         until(lambda: caplog.text)
     assert words in caplog.text
     assert "secret" not in caplog.text
