@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from app.languages import say as _
 from app.problems import Problem, from_field_error, problem, too_large
 from app.settings import FEWEST_PHOTOS, MEGABYTE, MOST_PHOTOS
-from app.uploads import content
+from app.uploads import MAX_PARTS, MAX_TEXT_BYTES, content
 from data_modelling.inference.details import Details, filled, parse_details, parse_site
 from data_modelling.inference.dicom import header_details
 from data_modelling.inference.errors import FieldError
@@ -70,7 +70,7 @@ def require_multipart(request: Request, max_bytes: int, what: str = "photo") -> 
             "malformed", _("The form is not well-formed: its parts cannot be told apart.")
         ) from error
     except RequestEntityTooLarge as error:
-        raise _too_large(max_bytes, what) from error
+        raise (_too_large(max_bytes, what) if _is_too_long(request) else _too_full()) from error
 
 
 def read_submission(request: Request, max_photo_bytes: int) -> Submission:
@@ -183,6 +183,21 @@ def _photo(request: Request) -> bytes:
     if not chosen[0]:
         raise FieldError("photo", "photo_empty", "The file is empty; choose another one.")
     return chosen[0]
+
+
+def _is_too_long(request: Request) -> bool:
+    """Whether the body exceeds its limit, and not the number of its parts or the text in them theirs."""
+    limit = request.max_content_length
+    return limit is not None and (request.content_length or 0) > limit
+
+
+def _too_full() -> Problem:
+    message = _(
+        "The form is too large: at most %(parts)s fields with %(limit)s kB of text are accepted.",
+        parts=MAX_PARTS,
+        limit=MAX_TEXT_BYTES // 1024,
+    )
+    return problem("too_large", message)
 
 
 def _too_large(max_bytes: int, what: str = "photo") -> Problem:

@@ -31,7 +31,9 @@ CODES: dict[str, Code] = {
     "not_found": Code(404, "there is nothing at this address"),
     "model_unknown": Code(404, "there is no valid bundle of this name"),
     "method_not_allowed": Code(405, "the address exists, but not for this method"),
-    "too_large": Code(413, "the photo has more than MAX_UPLOAD_MB, or the form too many parts"),
+    "too_large": Code(
+        413, "the photo has more than MAX_UPLOAD_MB, or the form too many parts or too much text"
+    ),
     "not_multipart": Code(415, "the content type is not multipart/form-data"),
     "photo_type": Code(415, "the file's content is no JPEG, PNG, WebP or DICOM photo"),
     "photo_missing": Code(422, "there is no file in the field photo"),

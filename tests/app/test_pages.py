@@ -283,6 +283,15 @@ def test_form_that_is_too_large_is_answered_on_the_page(client: FlaskClient):
     assert "at most 20 MB" in response.text
 
 
+@pytest.mark.parametrize("path", ["/", "/visit"])
+def test_a_small_photo_in_a_form_with_too_much_text_is_not_called_too_large(client: FlaskClient, path):
+    response = client.post(path, **encoded(form(age="1" * 400_000)))
+    assert response.status_code == 413
+    assert "The form is too large" in response.text
+    assert "at most 50 fields with 256 kB of text" in response.text
+    assert "too large: at most 20 MB" not in response.text
+
+
 def test_body_that_is_no_form(client: FlaskClient):
     assert client.post("/", data={"age": "40"}).status_code == 415
 

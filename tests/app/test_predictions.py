@@ -202,11 +202,20 @@ def test_photo_whose_bytes_look_like_the_beginning_of_a_boundary_is_read(post, e
     assert post(form(file.getvalue())).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "fields", [{f"field{i}": "x" for i in range(1001)}, {"age": "1" * 300_000}], ids=["parts", "text"]
-)
-def test_form_with_too_much_in_it(post, fields):
-    assert post(form(**fields)).status_code == 413
+def some(count: int) -> dict[str, str]:
+    return {f"field{number}": "x" for number in range(count)}
+
+
+@pytest.mark.parametrize("fields", [some(50), some(1001), {"age": "1" * 400_000}], ids=["51", "1002", "text"])
+@pytest.mark.parametrize("path", [URL, "/api/v1/visits"])
+def test_form_with_too_much_in_it(client: FlaskClient, path, fields):
+    response = client.post(path, **encoded(form(**fields)))
+    assert (response.status_code, codes(response)) == (413, [(None, "too_large")])
+    assert "at most 50 fields with 256 kB of text" in response.json["detail"]
+
+
+def test_form_of_fifty_parts_is_read(post):
+    assert post(form(**some(49))).status_code == 200
 
 
 def test_large_upload_stays_in_memory(post, monkeypatch):
