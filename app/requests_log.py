@@ -39,9 +39,9 @@ def finish(response: Response) -> Response:
     return response
 
 
-def fault(error: Any) -> None:
+def fault(exc_info: Any) -> None:
     """A fault of the app, in place of Flask's own line, which has the path."""
-    log.error("%s %s %s failed", g.request_id, method(), request.endpoint, exc_info=error)
+    log.error("%s %s %s failed", g.request_id, method(), request.endpoint, exc_info=exc_info)
 
 
 def method() -> str:
