@@ -1,5 +1,6 @@
 """Patient details: age, sex, anatomical site; each may be not known. One encoder for training and serving."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import FieldError
 
+DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 OLDEST = 120  # years
 SEXES = ("female", "male")
 SITES = (
@@ -60,9 +62,10 @@ class Details:
 def parse_age(text: str) -> float | None:
     """Age in years from a form, csv or header; None for "not known".
 
-    Raises FieldError unless the text is a plain decimal number from 0 to 120, with a point or a comma.
+    Raises FieldError unless the text is a plain decimal number from 0 to 120, with a point, or with a comma and one or two
+    digits after it: of three the comma may be a thousands separator.
     """
-    text = text.strip().replace(",", ".", 1)
+    text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
         return None
     # float() would also accept "nan", "1e1", "1_0" and digits of other scripts.

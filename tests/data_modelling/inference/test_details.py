@@ -76,7 +76,7 @@ def test_age_accepted(text, age):
         "45 years",
         "0x10",
     ]
-    + ["9" * 400, "4\x005", "None", "120,1", "1,2,3", "1.2,3", "1,2.3", ",", "4, 5"],
+    + ["9" * 400, "4\x005", "None", "120,1", "1,000", "1,2,3", "1.2,3", "1,2.3", ",", "4, 5"],
 )
 def test_age_refused(text):
     assert parsed(age=text) == (Details(), [("age", "age_range")])
