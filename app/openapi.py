@@ -195,7 +195,8 @@ def _dermatoscope() -> Schema:
     return {
         "type": "string",
         "enum": ["yes", "no", *OPEN],
-        "description": "Whether it was taken through a dermatoscope; no counts as a phone photo.",
+        "description": "Whether it was taken through a dermatoscope; no counts as a phone photo, and so does a photo "
+        "that looks like one, whatever is said.",
     }
 
 

@@ -62,7 +62,10 @@ CAUTIONS = {
 PHONE_AS_SEEN = {
     False: "The photo was not taken through a dermatoscope.",
     None: "The picture looks like one of a phone, not like one taken through a dermatoscope.",
-    True: "You said that the photo was taken through a dermatoscope, but it looks like one of a phone.",
+    True: (
+        "You said that the photo was taken through a dermatoscope, but it looks like one taken without. "
+        "To be safe it counts as a phone photo."
+    ),
 }
 DOUBTS = tuple(code for code in HINTS if not code.startswith("photo_"))
 # What was measured on photos of other places, by the caution that it belongs to: names of sources in metrics.json.
@@ -204,16 +207,22 @@ def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mappin
 
     edge: pixels of what the model looks at. metrics: of the bundle.
     """
-    found = []
-    for code, caution in CAUTIONS.items():
-        if code in answer.reasons:
-            seen = f"{_(PHONE_AS_SEEN[submission.dermatoscope])} " if code == "phone_photo" else ""
-            found.append(f"{seen}{_(caution)}{_measured(code, metrics)}")
+    found = [
+        caution_of(code, submission.dermatoscope) + _measured(code, metrics)
+        for code in CAUTIONS
+        if code in answer.reasons
+    ]
     if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
         found.append(_(DERMATOSCOPE_NOT_KNOWN))
     if answer.side < edge:
         found.append(_(FEW_PIXELS, side=answer.side, edge=edge))
     return found
+
+
+def caution_of(code: str, dermatoscope: bool | None) -> str:
+    """A caution in words; that of a phone photo begins with who takes it for one, the reader or the pixels."""
+    seen = f"{_(PHONE_AS_SEEN[dermatoscope])} " if code == "phone_photo" else ""
+    return seen + _(CAUTIONS[code])
 
 
 def _measured(code: str, metrics: Mapping[str, Any]) -> str:
@@ -305,7 +314,7 @@ def init_app(app: Flask) -> None:
     app.jinja_env.globals.update(
         statuses=STATUSES,
         cautions=CAUTIONS,
-        phone_as_seen=PHONE_AS_SEEN,
+        caution_of=caution_of,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
         refusals=REFUSALS,

@@ -1,6 +1,7 @@
 """The app with a tiny bundle, and photos made on the spot."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,14 @@ def app(bundles: Path) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def phones(bundles: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """An app that takes every photo for one of a phone."""
+    detector = replace(without_origin(), phone_threshold=0.0)
+    monkeypatch.setattr(checks, "load_detector", lambda: detector)
+    return create_app(Settings(bundles=bundles, rate_limit="off")).test_client()
 
 
 @pytest.fixture

@@ -196,6 +196,26 @@ def test_photo_without_dermatoscope_never_gets_the_all_clear(client: FlaskClient
     assert response.text.index("not taken through a dermatoscope") < response.text.index("<table")
 
 
+@pytest.mark.parametrize(
+    ("dermatoscope", "why"),
+    [
+        (
+            "yes",
+            "You said that the photo was taken through a dermatoscope, but it looks like one taken without.",
+        ),
+        ("unknown", "The picture looks like one of a phone"),
+        ("no", "The photo was not taken through a dermatoscope."),
+    ],
+)
+def test_what_looks_like_a_phone_photo_never_gets_the_all_clear_whatever_is_said(
+    phones: FlaskClient, dermatoscope, why
+):
+    response, page = submit(phones, form(photo("lime"), dermatoscope=dermatoscope))
+    assert page.ids["status"][1]["data-status"] == "uncertain"
+    assert STATUSES["no_cancer_class"] not in response.text
+    assert response.text.index("data-status") < response.text.index(why) < response.text.index('class="lead"')
+
+
 def test_preview_is_encoded_anew_without_metadata(client: FlaskClient):
     exif = Image.Exif()
     exif[0x010E] = "secret description"
