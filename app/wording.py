@@ -299,8 +299,10 @@ def map_in_words(heatmap: Heatmap, code: str) -> str:
             "; %(inside)s inside the darker area, which is %(area)s of the picture", inside=inside, area=area
         )
     amounts = {code: sum(map(sum, one.evidence)) for code, one in heatmap.classes.items()}
-    little = amounts[code] < LITTLE * max(amounts.values())
-    return f"{words}. {_('There is little that speaks for this class.')}" if little else f"{words}."
+    if amounts[code] >= LITTLE * max(amounts.values()):
+        return f"{words}."
+    little = _("There is little that speaks for this class.")
+    return f"{words}. {little}"
 
 
 def decided(answer: Answer) -> ClassProbability:

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 
 from app.forms import Submission
 from app.wording import NOT_MEASURED, limits_of, map_in_words
@@ -37,6 +38,11 @@ def test_a_map_in_words(centre, darker, words):
 
 def test_little_evidence_is_said():
     assert said(0.9, None, amount=0.05) == "Mostly the centre. There is little that speaks for this class."
+
+
+def test_little_evidence_is_said_in_german(app: Flask):
+    with app.test_request_context("/?lang=de"):
+        assert said(0.9, None, amount=0.05) == "Vor allem die Mitte. Für diese Klasse spricht wenig."
 
 
 def answer_with(*reasons):
