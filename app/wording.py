@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from app.forms import Submission
-from app.languages import counted
+from app.languages import counted, decimal
 from app.languages import say as _
 from app.record import Elsewhere, elsewhere
 from data_modelling.inference.details import Details
@@ -17,6 +17,7 @@ from data_modelling.inference.predictor import Answer, ClassProbability
 from data_modelling.inference.quality import HINTS
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
+MOST_DIGITS = 4  # decimals of per cent: what differs by less is the same for any reader
 MOSTLY = 2 / 3  # the share of a map's evidence from which it lies "mostly" somewhere
 LITTLE = 0.1  # of the evidence for the class that most speaks for, below which there is little for a class
 
@@ -158,13 +159,32 @@ REGIONS = {
 NOT_KNOWN = "not known"
 
 
-def percent(probability: float) -> str:
-    """Whole per cent; never 0 % or 100 %, which a model cannot know."""
-    if probability < 0.01:
-        return _("under %(share)s", share=f"1{NARROW_SPACE}%")
-    if probability > 0.99:
-        return _("over %(share)s", share=f"99{NARROW_SPACE}%")
-    return f"{100 * probability:.0f}{NARROW_SPACE}%"
+def percent(probability: float, digits: int = 0) -> str:
+    """Per cent with that many decimals; never 0 % or 100 %, which a model cannot know."""
+    least = _least(digits)
+    if probability < least:
+        return _("under %(share)s", share=_share(least, digits))
+    if probability > 1 - least:
+        return _("over %(share)s", share=_share(1 - least, digits))
+    return _share(probability, digits)
+
+
+def _least(digits: int) -> float:
+    """The smallest share that is not rounded away."""
+    return float(10 ** -(digits + 2))
+
+
+def _share(part: float, digits: int) -> str:
+    return f"{decimal(100 * part, digits)}{NARROW_SPACE}%"
+
+
+def digits_beside(threshold: float, probability: float) -> int:
+    """Decimals of per cent in which a threshold can be read, and another probability does not look the same."""
+    for digits in range(MOST_DIGITS):
+        looks_the_same = percent(probability, digits) == percent(threshold, digits)
+        if threshold >= _least(digits) and (probability == threshold or not looks_the_same):
+            return digits
+    return MOST_DIGITS
 
 
 def known(
@@ -178,7 +198,7 @@ def known(
     return {
         _("Taken through a dermatoscope"): through[dermatoscope],
         _("Age"): _told(
-            not_known if details.age is None else _("%(age)s years", age=f"{details.age:g}"),
+            not_known if details.age is None else years(details.age),
             by_file=from_header.age is not None,
         ),
         _("Sex"): _told(_(details.sex or NOT_KNOWN), by_file=from_header.sex is not None),
@@ -188,14 +208,20 @@ def known(
     }
 
 
+def years(age: float) -> str:
+    """An age in words."""
+    shown = counted(age)
+    return _("%(age)s year", age=shown) if shown == "1" else _("%(age)s years", age=shown)
+
+
 def _told(value: str, by_file: bool) -> str:
     return _("%(value)s (from the header of the file)", value=value) if by_file else value
 
 
 def points(probability: float, before: float) -> str:
-    """A change in percentage points, in words; of the rounded figures, so that it fits what stands beside it."""
+    """A change in percentage points, in words; of what `percent` shows, so that it fits the figures beside it."""
     change = round(100 * probability) - round(100 * before)
-    if change == 0:
+    if change == 0 or percent(probability) == percent(before):
         return _("no change") if probability == before else _("hardly any change")
     unit = _("point") if abs(change) == 1 else _("points")
     amount = f"{abs(change)}{NARROW_SPACE}{unit}"
@@ -312,11 +338,12 @@ def decided(answer: Answer) -> ClassProbability:
 
 def init_app(app: Flask) -> None:
     """Offer the words to the templates."""
-    app.jinja_env.filters.update(percent=percent, counted=counted, points=points)
+    app.jinja_env.filters.update(percent=percent, counted=counted, points=points, years=years)
     app.jinja_env.globals.update(
         statuses=STATUSES,
         cautions=CAUTIONS,
         caution_of=caution_of,
+        digits_beside=digits_beside,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
         refusals=REFUSALS,
