@@ -172,11 +172,11 @@ def _photo(description: str) -> Schema:
 
 
 def _details() -> Schema:
-    whole = rf"[0-9]|[1-9][0-9]|1[01][0-9]|{OLDEST}"
+    younger = r"([0-9]|[1-9][0-9]|1[01][0-9])(\.[0-9]+)?"
     return {
         "age": {
             "type": "string",
-            "pattern": rf"^({whole}|unknown)?$",
+            "pattern": rf"^({younger}|{OLDEST}(\.0+)?|unknown)?$",
             "description": f"Years from 0 to {OLDEST}; decimals are accepted.",
         },
         "sex": {"type": "string", "enum": [*SEXES, *OPEN], "description": "Empty is not known."},
