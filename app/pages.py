@@ -16,7 +16,7 @@ from app.forms import Submission, read_submission, require_multipart
 from app.languages import say as _
 from app.overlays import overlays
 from app.problems import Problem, problem
-from app.record import Cost, cost, track_record, training_data
+from app.record import Cost, cost, phone_photos, track_record, training_data
 from app.wording import (
     REFUSALS,
     REGIONS,
@@ -101,6 +101,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         model_folder=bundle.folder.name,
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
+        phones=phone_photos(bundle.metadata),
         example=example,
         kept_site=REGIONS.get(submission.details.site or ""),
     )

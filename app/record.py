@@ -8,6 +8,7 @@ from app.languages import counted
 from app.languages import say as _
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.origin import PHONE_SOURCES
 
 
 @dataclass(frozen=True)
@@ -104,9 +105,10 @@ def _with_bounds(found: dict[str, Any]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """How the model did on photos of a source that it was not trained on, photo alone.
+    """How the model did on photos of another source, none of which trained the network that judged it; photo alone.
 
     cancer_auc: cancers against benign spots, with its 95 % interval. mean_confidence: of the most probable class.
+    learned_from: whether photos of the source trained the model.
     """
 
     photos: int
@@ -114,6 +116,7 @@ class Elsewhere:
     low: float
     high: float
     mean_confidence: float
+    learned_from: bool
 
 
 def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
@@ -124,8 +127,35 @@ def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
         return None
     low, high = found["cancer_auc_interval"]
     return Elsewhere(
-        int(tested["photos"]), float(found["cancer_auc"]), low, high, float(found["mean_confidence"])
+        int(tested["photos"]),
+        float(found["cancer_auc"]),
+        low,
+        high,
+        float(found["mean_confidence"]),
+        bool(tested.get("learned_from")),
     )
+
+
+def confidence_at_home(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
+    """On photos like those of its training: the AUC of the cancer classes together, and how sure the model was."""
+    tested = metrics.get("out_of_fold", {})
+    auc = tested.get("operating_points", {}).get("cancer", {}).get("auc")
+    sure = tested.get("photo", {}).get("mean_confidence")
+    return None if auc is None or sure is None else (float(auc), float(sure))
+
+
+def photos_by_class(bundle: Bundle) -> dict[str, int]:
+    """How many photos of each class of its task the model learned from, those of other sets among them."""
+    learned = (bundle.metadata.get("data", {}), *bundle.metadata.get("more", {}).values())
+    return {
+        code: sum(int(part.get("counts", {}).get(code, 0)) for part in learned) for code in codes(bundle.task)
+    }
+
+
+def phone_photos(metadata: Mapping[str, Any]) -> int:
+    """How many phone photos the model learned from."""
+    more = metadata.get("more", {})
+    return sum(int(more[source]["photos"]) for source in PHONE_SOURCES if source in more)
 
 
 def training_data(metadata: dict[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from flask import Flask
 from app.forms import Submission
 from app.languages import counted, decimal
 from app.languages import say as _
-from app.record import Elsewhere, elsewhere
+from app.record import Elsewhere, confidence_at_home, elsewhere
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
@@ -53,7 +53,7 @@ CAUTIONS = {
     ),
     "unlike_training": (
         "The picture is unlike those by which the model's probabilities and thresholds were set, as photos of other "
-        "clinics and cameras often are. On such photos it is wrong more often, and just as sure."
+        "clinics and cameras often are. On such photos a model like this is wrong more often."
     ),
     "none_of_classes": (
         "The photo fits none of the classes that the model learned, so that their probabilities mean little."
@@ -234,7 +234,7 @@ def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mappin
     edge: pixels of what the model looks at. metrics: of the bundle.
     """
     found = [
-        caution_of(code, submission.dermatoscope) + _measured(code, metrics)
+        f"{caution_of(code, submission.dermatoscope)} {measured_on(code, metrics)}".rstrip()
         for code in CAUTIONS
         if code in answer.reasons
     ]
@@ -251,17 +251,29 @@ def caution_of(code: str, dermatoscope: bool | None) -> str:
     return seen + _(CAUTIONS[code])
 
 
-def _measured(code: str, metrics: Mapping[str, Any]) -> str:
+def measured_on(code: str, metrics: Mapping[str, Any]) -> str:
     """What the model did on photos of the kind that a caution speaks of; nothing for a caution of another kind."""
     if code not in MEASURED_ON:
         return ""
     tests = {name: elsewhere(metrics, source) for source, name in MEASURED_ON[code].items()}
     said = [_one_measured(name, test) for name, test in tests.items() if test]
-    return " " + (" ".join(said) or _(NOT_MEASURED))
+    if not said:
+        return _(NOT_MEASURED)
+    at_home = confidence_at_home(metrics)
+    if at_home:
+        auc, sure = map(percent, at_home)
+        said.append(
+            _(
+                "On photos like those of its training it was so in %(auc)s of the pairs, and it was %(sure)s sure.",
+                auc=auc,
+                sure=sure,
+            )
+        )
+    return " ".join(said)
 
 
 def _one_measured(name: str, test: Elsewhere) -> str:
-    return _(
+    said = _(
         "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
         "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
         photos=counted(test.photos),
@@ -271,6 +283,8 @@ def _one_measured(name: str, test: Elsewhere) -> str:
         high=percent(test.high),
         sure=percent(test.mean_confidence),
     )
+    learned = _("It had learned from other photos of this set.")
+    return f"{said} {learned}" if test.learned_from else said
 
 
 def doubts_of(answer: Answer) -> list[str]:

@@ -165,6 +165,21 @@ def test_a_bundle_that_says_little_is_shown_without_what_it_does_not_say(bundles
     assert client.post("/api/v1/predictions", **encoded(form(explain="details"))).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "It learned from dermoscopic photos of mostly light skin"),
+        ({"ISIC_2017": {"photos": 1828}}, "It learned from dermoscopic photos of mostly light skin"),
+        (
+            {"ISIC_2017": {"photos": 1828}, "PAD_UFES_20": {"photos": 1405}},
+            "It learned from dermoscopic photos and 1,405 phone photos of mostly light skin",
+        ),
+    ],
+)
+def test_phone_photos_that_it_learned_from_are_told(changed, more, words):
+    assert words in submit(changed({"more": more}), form())[0].text
+
+
 def test_sections_stand_in_the_order_that_the_reader_is_owed(client: FlaskClient):
     response, _ = submit(client, form(dermatoscope="yes", age="40"))
     headings = re.findall(r"<h[12][^>]*>([^<]+)<", response.text)

@@ -86,4 +86,5 @@ def test_a_rare_age_is_said_before_all_else():
     assert "people of this age" in first
     assert "unlike those by which the model's probabilities and thresholds were set" in second
     assert NOT_MEASURED in second  # phone photos are no other clinics'
+    assert "just as sure" not in second  # which was not measured
     assert third.startswith("Too many classes")

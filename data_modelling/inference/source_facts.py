@@ -1,15 +1,20 @@
-"""What the cards say of each source of training photos; a source without an entry is said to have none on record."""
+"""What cards and pages say of each source of photos; a source without an entry is said to have none on record."""
 
 from dataclasses import dataclass
 from typing import Any
 
+RESOLVERS = {
+    "doi:": "https://doi.org/",
+    "arXiv:": "https://arxiv.org/abs/",
+}  # by what an identifier begins with
 NO_SKIN_TYPES = "no skin-type labels are in it, and none were guessed"
 
 
 @dataclass(frozen=True)
 class SourceFacts:
     """origin: where the photos come from. labels: how the diagnoses were found. skin: what is known of the
-    patients' skin. ethics: consent and approval. cite: the publication.
+    patients' skin. ethics: consent and approval. cite: the publication, its identifier last. licence: of the photos.
+    has_skin_types: whether some of the photos have a label of the skin type.
     """
 
     origin: str
@@ -17,6 +22,17 @@ class SourceFacts:
     skin: str
     ethics: str
     cite: str
+    licence: str = ""
+    has_skin_types: bool = False
+
+    @property
+    def published(self) -> tuple[str, str, str] | None:
+        """Who and when, the identifier, and its address; None where there is no publication to be read."""
+        who, _, identifier = self.cite.rpartition(", ")
+        for prefix, place in RESOLVERS.items():
+            if identifier.startswith(prefix):
+                return who, identifier, place + identifier.removeprefix(prefix)
+        return None
 
 
 SOURCES = {
@@ -29,6 +45,7 @@ SOURCES = {
         ethics="published by its authors with approval of their ethics boards, without names; patients are not "
         "identified, and neither are lesions of one patient",
         cite="Tschandl, Rosendahl and Kittler 2018, doi:10.1038/sdata.2018.161",
+        licence="CC BY-NC 4.0",
     ),
     "ISIC_2017": SourceFacts(
         origin="dermoscopic photos of the ISIC Archive, most of them from clinics in the United States, Europe and "
@@ -38,6 +55,7 @@ SOURCES = {
         skin=NO_SKIN_TYPES,
         ethics="published by the ISIC Archive without names; patients are not identified",
         cite="Codella et al. 2018, arXiv:1710.05006",
+        licence="CC-0",
     ),
     "BCN_20000": SourceFacts(
         origin="dermoscopic photos from a hospital in Barcelona, Spain",
@@ -45,6 +63,7 @@ SOURCES = {
         skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics board, without names",
         cite="Combalia et al. 2019, arXiv:1908.02288",
+        licence="CC BY-NC 4.0",
     ),
     "ISIC_2020": SourceFacts(
         origin="dermoscopic photos of patients of clinics in the United States, Europe and Australia",
@@ -53,6 +72,7 @@ SOURCES = {
         skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics boards; patients have numbers, no names",
         cite="Rotemberg et al. 2021, doi:10.34970/2020-ds01",
+        licence="CC BY-NC 4.0",
     ),
     "PAD_UFES_20": SourceFacts(
         origin="phone photos of patients of a dermatological aid programme in the state of Espírito Santo, Brazil",
@@ -61,6 +81,8 @@ SOURCES = {
         ethics="published by its authors with approval of their ethics board and consent of the patients, who have "
         "numbers, no names",
         cite="Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221",
+        licence="CC BY 4.0",
+        has_skin_types=True,
     ),
     "generated lesions": SourceFacts(
         origin="drawings by a program, no photos",
@@ -81,7 +103,7 @@ _UNKNOWN = SourceFacts(
 
 def facts(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
     """Facts by source of a bundle's training data."""
-    names = [*metadata["data"]["sources"], *metadata.get("more", {})]
+    names = [*metadata.get("data", {}).get("sources", []), *metadata.get("more", {})]
     return {name: SOURCES.get(name, _UNKNOWN) for name in names}
 
 
