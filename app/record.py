@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.key_names import English
 from app.languages import counted
 from app.languages import say as _
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.origin import PHONE_SOURCES
+
+OUT_OF_FOLD = "out-of-fold photos of fold "  # how metadata.json says it
 
 
 @dataclass(frozen=True)
@@ -156,6 +159,15 @@ def phone_photos(metadata: Mapping[str, Any]) -> int:
     """How many phone photos the model learned from."""
     more = metadata.get("more", {})
     return sum(int(more[source]["photos"]) for source in PHONE_SOURCES if source in more)
+
+
+def chosen_on(metadata: Mapping[str, Any]) -> str | None:
+    """On which photos the thresholds were chosen, as metadata.json has it, if it does."""
+    said = metadata.get("chosen_on")
+    if said is None:
+        return None
+    folds = str(said).removeprefix(OUT_OF_FOLD)
+    return English(said) if folds == said else _("out-of-fold photos of fold %(folds)s", folds=folds)
 
 
 def training_data(metadata: dict[str, Any]) -> str | None:
