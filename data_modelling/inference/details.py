@@ -60,9 +60,9 @@ class Details:
 def parse_age(text: str) -> float | None:
     """Age in years from a form, csv or header; None for "not known".
 
-    Raises FieldError unless the text is a plain decimal number from 0 to 120.
+    Raises FieldError unless the text is a plain decimal number from 0 to 120, with a point or a comma.
     """
-    text = text.strip()
+    text = text.strip().replace(",", ".", 1)
     if text.lower() in NOT_KNOWN:
         return None
     # float() would also accept "nan", "1e1", "1_0" and digits of other scripts.

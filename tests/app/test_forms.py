@@ -49,8 +49,8 @@ typed = st.builds(dict.__or__, st.fixed_dictionaries({}, optional=details), crop
 
 
 def is_age(value: str) -> bool:
-    plain = re.fullmatch(r"[0-9]+\.?[0-9]*|\.[0-9]+", value)
-    return value.lower() in NOT_KNOWN or (plain is not None and Decimal(value) <= 120)
+    plain = re.fullmatch(r"[0-9]+[.,]?[0-9]*|[.,][0-9]+", value)
+    return value.lower() in NOT_KNOWN or (plain is not None and Decimal(value.replace(",", ".")) <= 120)
 
 
 def wrong_crop(values: list[str]) -> str | None:
@@ -98,6 +98,8 @@ def send_form(app: Flask, address: str, fields: dict[str, str]):
 @example({"age": " 45 ", "sex": "Female", "site": "BACK", "dermatoscope": "yes"})
 @example({"age": "120"})
 @example({"age": "120.01"})
+@example({"age": "45,5"})
+@example({"age": "4,5,5"})
 @example({"crop_x": "0.25", "crop_y": "0", "crop_size": "1"})
 @example({"crop_x": "0.375", "crop_y": "0", "crop_size": "1"})
 @example({"crop_x": "0", "crop_y": "0", "crop_size": "1e-7"})

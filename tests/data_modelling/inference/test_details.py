@@ -43,6 +43,9 @@ def test_names_of_one_region_are_one_site():
         (" 45 ", 45),
         ("0.5", 0.5),
         (".5", 0.5),
+        ("45,5", 45.5),
+        (" 0,25 ", 0.25),
+        (",5", 0.5),
         ("007", 7),
         ("", None),
         ("  ", None),
@@ -73,7 +76,7 @@ def test_age_accepted(text, age):
         "45 years",
         "0x10",
     ]
-    + ["9" * 400, "4\x005", "None", "1,5"],
+    + ["9" * 400, "4\x005", "None", "120,1", "1,2,3", "1.2,3", "1,2.3", ",", "4, 5"],
 )
 def test_age_refused(text):
     assert parsed(age=text) == (Details(), [("age", "age_range")])
