@@ -172,12 +172,12 @@ def _photo(description: str) -> Schema:
 
 
 def _details() -> Schema:
-    younger = r"([0-9]|[1-9][0-9]|1[01][0-9])(\.[0-9]+)?"
+    younger = r"([0-9]|[1-9][0-9]|1[01][0-9])([.,][0-9]+)?"
     return {
         "age": {
             "type": "string",
-            "pattern": rf"^({younger}|{OLDEST}(\.0+)?|unknown)?$",
-            "description": f"Years from 0 to {OLDEST}; decimals are accepted.",
+            "pattern": rf"^({younger}|{OLDEST}([.,]0+)?|unknown)?$",
+            "description": f"Years from 0 to {OLDEST}; decimals are accepted, after a point or a comma.",
         },
         "sex": {"type": "string", "enum": [*SEXES, *OPEN], "description": "Empty is not known."},
     }
