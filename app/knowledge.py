@@ -203,7 +203,7 @@ def limits() -> str:
         bundle=bundle,
         cost=bundle and cost(bundle.metrics, "cancer"),
         melanoma_cost=bundle and cost(bundle.metrics, "melanoma"),
-        on_phones=bundle and measured_on("phone_photo", bundle.metrics),
+        on_phones=bundle and measured_on("phone_photo", bundle.metrics, beside_own=True),
         training_data=bundle and training_data(bundle.metadata),
         with_skin_types=bundle and _with_skin_types(bundle),
         classes=len(TASKS[bundle.task]) if bundle else None,

@@ -111,7 +111,8 @@ class Elsewhere:
     """How the model did on photos of another source, none of which trained the network that judged it; photo alone.
 
     cancer_auc: cancers against benign spots, with its 95 % interval. mean_confidence: of the most probable class.
-    learned_from: whether photos of the source trained the model.
+    learned_from: whether photos of the source trained the model. right: share whose most probable class was the true
+    one; None where the source has not the diagnoses for it.
     """
 
     photos: int
@@ -120,6 +121,7 @@ class Elsewhere:
     high: float
     mean_confidence: float
     learned_from: bool
+    right: float | None = None
 
 
 def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
@@ -136,15 +138,27 @@ def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
         high,
         float(found["mean_confidence"]),
         bool(tested.get("learned_from")),
+        found.get("accuracy_most_probable"),
     )
 
 
-def confidence_at_home(metrics: Mapping[str, Any]) -> tuple[float, float] | None:
-    """On photos like those of its training: the AUC of the cancer classes together, and how sure the model was."""
+@dataclass(frozen=True)
+class AtHome:
+    """The same figures as of elsewhere, on photos like those of the training that the model had not seen."""
+
+    cancer_auc: float
+    mean_confidence: float
+    right: float
+
+
+def at_home(metrics: Mapping[str, Any]) -> AtHome | None:
+    """What metrics.json says of the out-of-fold photos, if it does."""
     tested = metrics.get("out_of_fold", {})
+    found = tested.get("photo", {})
     auc = tested.get("operating_points", {}).get("cancer", {}).get("auc")
-    sure = tested.get("photo", {}).get("mean_confidence")
-    return None if auc is None or sure is None else (float(auc), float(sure))
+    if auc is None or not {"mean_confidence", "accuracy_most_probable"} <= set(found):
+        return None
+    return AtHome(float(auc), float(found["mean_confidence"]), float(found["accuracy_most_probable"]))
 
 
 def photos_by_class(bundle: Bundle) -> dict[str, int]:

@@ -9,7 +9,7 @@ from flask import Flask
 from app.forms import Submission
 from app.languages import counted, decimal
 from app.languages import say as _
-from app.record import Elsewhere, confidence_at_home, elsewhere
+from app.record import Elsewhere, at_home, elsewhere
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
@@ -251,40 +251,47 @@ def caution_of(code: str, dermatoscope: bool | None) -> str:
     return seen + _(CAUTIONS[code])
 
 
-def measured_on(code: str, metrics: Mapping[str, Any]) -> str:
-    """What the model did on photos of the kind that a caution speaks of; nothing for a caution of another kind."""
+def measured_on(code: str, metrics: Mapping[str, Any], beside_own: bool = False) -> str:
+    """What the model did on photos of the kind that a caution speaks of; nothing for a caution of another kind.
+
+    beside_own: at more length, and with what it did on photos like those of its training.
+    """
     if code not in MEASURED_ON:
         return ""
     tests = {name: elsewhere(metrics, source) for source, name in MEASURED_ON[code].items()}
-    said = [_one_measured(name, test) for name, test in tests.items() if test]
-    if not said:
-        return _(NOT_MEASURED)
-    at_home = confidence_at_home(metrics)
-    if at_home:
-        auc, sure = map(percent, at_home)
+    said = [_one_measured(name, test, beside_own) for name, test in tests.items() if test]
+    own = at_home(metrics)
+    if said and beside_own and own:
         said.append(
             _(
-                "On photos like those of its training it was so in %(auc)s of the pairs, and it was %(sure)s sure.",
-                auc=auc,
-                sure=sure,
+                "On photos like those of its training it was so in %(auc)s of the pairs, it was %(sure)s sure, and its "
+                "most probable class was the right one for %(right)s.",
+                auc=percent(own.cancer_auc),
+                sure=percent(own.mean_confidence),
+                right=percent(own.right),
             )
         )
+    return " ".join(said) or _(NOT_MEASURED)
+
+
+def _one_measured(name: str, test: Elsewhere, at_length: bool) -> str:
+    said = [
+        _(
+            "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
+            "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
+            photos=counted(test.photos),
+            name=_(name),
+            auc=percent(test.cancer_auc),
+            low=percent(test.low),
+            high=percent(test.high),
+            sure=percent(test.mean_confidence),
+        )
+    ]
+    if at_length and test.right is not None:
+        said.append(_("Its most probable class was the right one for %(right)s.", right=percent(test.right)))
+    if test.learned_from:
+        said.append(_("It had learned from other photos of this set."))
     return " ".join(said)
-
-
-def _one_measured(name: str, test: Elsewhere) -> str:
-    said = _(
-        "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
-        "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
-        photos=counted(test.photos),
-        name=_(name),
-        auc=percent(test.cancer_auc),
-        low=percent(test.low),
-        high=percent(test.high),
-        sure=percent(test.mean_confidence),
-    )
-    learned = _("It had learned from other photos of this set.")
-    return f"{said} {learned}" if test.learned_from else said
 
 
 def doubts_of(answer: Answer) -> list[str]:

@@ -66,9 +66,17 @@ def test_photos_of_its_own_set_alone_are_counted_too(client: FlaskClient):
 PHONES = {
     "photos": 405,
     "learned_from": True,
-    "photo": {"cancer_auc": 0.891, "cancer_auc_interval": [0.846, 0.932], "mean_confidence": 0.639},
+    "photo": {
+        "cancer_auc": 0.891,
+        "cancer_auc_interval": [0.846, 0.932],
+        "mean_confidence": 0.639,
+        "accuracy_most_probable": 0.598,
+    },
 }
-AT_HOME = {"operating_points": {"cancer": {"auc": 0.903}}, "photo": {"mean_confidence": 0.788}}
+AT_HOME = {
+    "operating_points": {"cancer": {"auc": 0.903}},
+    "photo": {"mean_confidence": 0.788, "accuracy_most_probable": 0.791},
+}
 
 
 def test_what_is_said_of_phone_photos_is_what_was_measured_on_them(changed):
@@ -77,8 +85,9 @@ def test_what_is_said_of_phone_photos_is_what_was_measured_on_them(changed):
     assert (
         "On phone photos its numbers are not reliable. On 405 phone photos (PAD-UFES-20) a cancer got a higher "
         "cancer probability than a benign spot in 89 % of all pairs (85 % to 93 %; by chance it would be half), "
-        "while it was 64 % sure on average. It had learned from other photos of this set. On photos like those of "
-        "its training it was so in 90 % of the pairs, and it was 79 % sure."
+        "while it was 64 % sure on average. Its most probable class was the right one for 60 %. It had learned from "
+        "other photos of this set. On photos like those of its training it was so in 90 % of the pairs, it was 79 % "
+        "sure, and its most probable class was the right one for 79 %."
     ) in text
     assert "just as sure" not in text
 
