@@ -10,6 +10,7 @@ from app.forms import Submission
 from app.languages import marked
 from data_modelling.inference.details import Details
 
+TAKEN_FROM = "ISIC_2017"
 FOLDER = Path(__file__).parent / "static" / "examples"
 
 

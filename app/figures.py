@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from app.key_names import English, plain_name
 from app.languages import counted
 from app.languages import say as _
 from data_modelling.inference.bundle import Bundle
@@ -81,7 +82,7 @@ def part_name(key: str) -> str:
         "out_of_fold": _("Photos of the training data that the network had not seen (out-of-fold)"),
         "locked_test": _("Locked test"),
     }
-    return names.get(key, key.replace("_", " ").capitalize())
+    return names.get(key) or plain_name(key)
 
 
 def figure_name(key: str) -> str:
@@ -98,7 +99,7 @@ def figure_name(key: str) -> str:
         "negative_predictive_value": _("Right when decided otherwise"),
         "average_precision": _("Average precision"),
     }
-    return names.get(key, key.replace("_", " ").capitalize())
+    return names.get(key) or plain_name(key)
 
 
 def _about(key: str, figures: dict[str, Any]) -> str:
@@ -217,7 +218,11 @@ def _operating_points(key: str, figures: dict[str, Any]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for question, found in figures.get("operating_points", {}).items():
         for rate, cost in found.get("at_sensitivity", {}).items():
-            title = _("%(question)s, found: %(share)s", question=names.get(question, question), share=rate)
+            title = _(
+                "%(question)s, found: %(share)s",
+                question=names.get(question, question),
+                share=counted(float(rate)),
+            )
             path = f"{key}/operating_points/{question}/at_sensitivity/{rate}"
             rows.append((title, *(Value(f"{path}/{name}", cost.get(name)) for name in columns)))
     titles = (
@@ -233,7 +238,7 @@ def _operating_points(key: str, figures: dict[str, Any]) -> Table:
 
 def confusion(bundle: Bundle, key: str, figures: dict[str, Any]) -> Table:
     """True diagnosis by decision, photo alone, in photos."""
-    codes = [diagnosis.code for diagnosis in TASKS[bundle.task]]
+    codes = [English(diagnosis.code) for diagnosis in TASKS[bundle.task]]  # one is a word: benign
     matrix = figures["photo"].get("confusion", [])
     rows: tuple[tuple[Cell, ...], ...] = tuple(
         (

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from flask import Blueprint, current_app, render_template
 
 from app.bundles import current_bundles
+from app.examples import TAKEN_FROM
 from app.languages import marked
-from app.record import cost, training_data
+from app.record import cost, photos_by_class, training_data
+from app.wording import measured_on
+from data_modelling.inference import source_facts
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.diagnoses import TASKS, Diagnosis
+from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.source_facts import SourceFacts
 
 blueprint = Blueprint("knowledge", __name__)
 
@@ -179,9 +183,10 @@ def diagnoses() -> str:
     """Each class in plain words, with sources, and the flags."""
     bundle = _default_bundle()
     task = bundle.task if bundle else "ham10000"
+    photos = photos_by_class(bundle) if bundle else {}
     return render_template(
         "diagnoses.html",
-        diagnoses=[(one, KNOWLEDGE[one.code], _photos(bundle, one)) for one in TASKS[task]],
+        diagnoses=[(one, KNOWLEDGE[one.code], photos.get(one.code)) for one in TASKS[task]],
         levels=LEVELS,
         classes_of={flag: [one for one in TASKS[task] if one.flag == flag] for flag, _name, _words in LEVELS},
     )
@@ -191,14 +196,16 @@ def diagnoses() -> str:
 def limits() -> str:
     """What it cannot do."""
     bundle = _default_bundle()
-    counts = {code: count for code, count in _counts(bundle).items() if count}
+    counts = {code: count for code, count in photos_by_class(bundle).items() if count} if bundle else {}
     rarest = min(counts, key=lambda code: counts[code]) if counts else None
     return render_template(
         "limits.html",
         bundle=bundle,
         cost=bundle and cost(bundle.metrics, "cancer"),
         melanoma_cost=bundle and cost(bundle.metrics, "melanoma"),
+        on_phones=bundle and measured_on("phone_photo", bundle.metrics, beside_own=True),
         training_data=bundle and training_data(bundle.metadata),
+        with_skin_types=bundle and _with_skin_types(bundle),
         classes=len(TASKS[bundle.task]) if bundle else None,
         rarest=next((one for one in TASKS[bundle.task] if one.code == rarest), None) if bundle else None,
         rarest_photos=counts.get(rarest or "", 0),
@@ -216,7 +223,10 @@ def about() -> str:
     """Who made it of what, and how to cite it."""
     bundle = _default_bundle()
     return render_template(
-        "about.html", bundle=bundle, training_data=bundle and training_data(bundle.metadata)
+        "about.html",
+        bundle=bundle,
+        training_data=bundle and training_data(bundle.metadata),
+        cited=_cited(current_bundles().valid.values()),
     )
 
 
@@ -225,11 +235,16 @@ def _default_bundle() -> Bundle | None:
     return bundles.valid.get(bundles.default)
 
 
-def _counts(bundle: Bundle | None) -> dict[str, int]:
-    """Training photos by class code, as metadata.json has them."""
-    found: dict[str, Any] = bundle.metadata.get("data", {}).get("counts", {}) if bundle else {}
-    return {code: int(count) for code, count in found.items()}
+def _with_skin_types(bundle: Bundle) -> str:
+    """The sources of its photos of which some have a label of the skin type, by name."""
+    return ", ".join(
+        name for name, found in source_facts.facts(bundle.metadata).items() if found.has_skin_types
+    )
 
 
-def _photos(bundle: Bundle | None, diagnosis: Diagnosis) -> int | None:
-    return _counts(bundle).get(diagnosis.code)
+def _cited(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
+    """The data sets that the bundles learned from or were tried with, and that of the examples, if they are published."""
+    used = {TAKEN_FROM}
+    for bundle in bundles:
+        used |= {*source_facts.facts(bundle.metadata), *bundle.metrics.get("elsewhere", {})}
+    return {name: found for name, found in source_facts.SOURCES.items() if name in used and found.published}

@@ -60,8 +60,8 @@ def marked(message: str) -> str:
     return message
 
 
-def counted(number: int) -> str:
-    """A count with the language's separator for thousands."""
+def counted(number: float) -> str:
+    """A number with the language's separator for thousands, and only the decimals that it has, three at most."""
     return str(format_decimal(number))
 
 

@@ -8,14 +8,16 @@ from werkzeug.wrappers import Response as AnyResponse
 from app.assets import ASK_AGAIN, FOR_GOOD
 from app.bundles import current_bundles
 from app.figures import Part, parts
+from app.key_names import in_its_language
 from app.languages import say as _
 from app.plots import FOLDER, plots
 from app.problems import problem
-from app.record import cost, track_record, training_data
+from app.record import chosen_on, cost, track_record, training_data
 from app.targets import melanoma, unknown
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)
+blueprint.add_app_template_filter(in_its_language)
 
 
 @blueprint.get("/model")
@@ -74,6 +76,7 @@ def _page(name: str | None) -> str:
         tested=bundle and track_record(bundle, with_details=False),
         cost=bundle and cost(bundle.metrics, "cancer"),
         training_data=bundle and training_data(bundle.metadata),
+        chosen_on=bundle and chosen_on(bundle.metadata),
         others=[other for other in bundles.valid if other != name],
         default_name=bundles.default,
         invalid=bundles.invalid,

@@ -172,12 +172,12 @@ def _photo(description: str) -> Schema:
 
 
 def _details() -> Schema:
-    whole = rf"[0-9]|[1-9][0-9]|1[01][0-9]|{OLDEST}"
+    younger = r"([0-9]|[1-9][0-9]|1[01][0-9])([.,][0-9]+)?"
     return {
         "age": {
             "type": "string",
-            "pattern": rf"^({whole}|unknown)?$",
-            "description": f"Years from 0 to {OLDEST}; decimals are accepted.",
+            "pattern": rf"^({younger}|{OLDEST}([.,]0+)?|unknown)?$",
+            "description": f"Years from 0 to {OLDEST}; decimals are accepted, after a point or a comma.",
         },
         "sex": {"type": "string", "enum": [*SEXES, *OPEN], "description": "Empty is not known."},
     }
@@ -195,7 +195,8 @@ def _dermatoscope() -> Schema:
     return {
         "type": "string",
         "enum": ["yes", "no", *OPEN],
-        "description": "Whether it was taken through a dermatoscope; no counts as a phone photo.",
+        "description": "Whether it was taken through a dermatoscope; no counts as a phone photo, and so does a photo "
+        "that looks like one, whatever is said.",
     }
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from app.figures import OUT_OF_FOLD, QUESTIONS, Cell, Table, Value, bounds_of, figure_name
+from app.key_names import figure_path_name, step_name
 from app.languages import decimal
 from app.languages import say as _
 from app.out_of_fold import scores_of, share
@@ -113,7 +114,7 @@ def _locked_test(bundle: Bundle) -> Words:
     if not rows:
         return title, "", None
     said = _(
-        "Each line is the 95 %% interval of a figure in the locked test, the cross what the out-of-fold photos let "
+        "Each line is the 95 % interval of a figure in the locked test, the cross what the out-of-fold photos let "
         "expect. Where a line does not hold its cross, the expectation was off."
     )
     columns = (_("Figure"), _("Expected"), _("Locked test"))
@@ -216,7 +217,7 @@ def _severity(bundle: Bundle) -> Words:
             path = f"severity/kinds/{kind}/steps/{at}"
             rows.append(
                 (
-                    f"{kind.replace('_', ' ')}: {step.get('severity')} ({found.get('unit', '')})",
+                    step_name(kind, step["severity"], found.get("unit", "")),
                     Value(
                         f"{path}/balanced_accuracy",
                         step.get("balanced_accuracy"),
@@ -236,16 +237,16 @@ def _severity(bundle: Bundle) -> Words:
     return title, said, Table("severity", title, columns, tuple(rows))
 
 
-def _flat(values: dict[str, Any], path: str, named: str = "") -> Iterator[tuple[Cell, ...]]:
+def _flat(values: dict[str, Any], path: str, keys: tuple[str, ...] = ()) -> Iterator[tuple[Cell, ...]]:
     """A row for each figure below, named by its keys; an interval stands beside the figure that it belongs to."""
     for key, value in values.items():
-        name = f"{named} {key.replace('_', ' ')}".strip()
+        below = (*keys, key)
         if isinstance(value, dict) and key != "intervals":
-            yield from _flat(value, f"{path}/{key}", name)
+            yield from _flat(value, f"{path}/{key}", below)
         elif isinstance(value, (int, float)) and not isinstance(value, bool):
             beside = values.get(f"{key}_interval") or values.get("intervals", {}).get(key)
             beside = beside or (values.get("interval") if key in ("mean", "difference") else None)
-            yield name, Value(f"{path}/{key}", value, bounds_of(beside))
+            yield figure_path_name(below), Value(f"{path}/{key}", value, bounds_of(beside))
 
 
 OTHERS: dict[str, Callable[[Bundle], Words]] = {

@@ -16,11 +16,24 @@ from app.forms import Submission, read_submission, require_multipart
 from app.languages import say as _
 from app.overlays import overlays
 from app.problems import Problem, problem
-from app.record import cost, track_record, training_data
-from app.wording import REFUSALS, REGIONS, decided, doubts_of, known, limits_of, map_in_words, sets_of
+from app.record import Cost, cost, phone_photos, track_record, training_data
+from app.wording import (
+    REFUSALS,
+    REGIONS,
+    decided,
+    digits_beside,
+    doubts_of,
+    known,
+    limits_of,
+    map_in_words,
+    sets_of,
+)
+from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details
+from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.explanation import DETAILS, HEATMAP
 from data_modelling.inference.heatmap import Heatmap
+from data_modelling.inference.predictor import Answer
 
 blueprint = Blueprint("pages", __name__)
 
@@ -69,6 +82,7 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
     given = analyse(replace(submission, explain=frozenset(explain)))
     assert given.explanation is not None  # nosec B101  # for the type checker
     bundle = predictor.bundle
+    melanoma_cost = cost(bundle.metrics, "melanoma")
     return render_template(
         "answer.html",
         answer=given,
@@ -81,14 +95,25 @@ def _answer_page(submission: Submission, example: Example | None) -> str:
         effect=given.explanation.details,
         known=known(submission.details, submission.dermatoscope, submission.from_header),
         cost=cost(bundle.metrics, "cancer"),
-        melanoma_cost=cost(bundle.metrics, "melanoma"),
+        melanoma_cost=melanoma_cost,
+        digits=_digits(given, bundle.task, melanoma_cost),
         record=track_record(bundle, submission.details != Details(), given.decision),
         model_folder=bundle.folder.name,
         date=bundle.metadata.get("date"),
         training_data=training_data(bundle.metadata),
+        phones=phone_photos(bundle.metadata),
         example=example,
         kept_site=REGIONS.get(submission.details.site or ""),
     )
+
+
+def _digits(given: Answer, task: str, melanoma_cost: Cost | None) -> int:
+    """Decimals of the answer's per cent, enough for its thresholds."""
+    digits = digits_beside(given.cancer_threshold, given.cancer_probability)
+    if melanoma_cost is None:
+        return digits
+    melanoma = given.probabilities[codes(task)[melanoma_column(task)]]
+    return max(digits, digits_beside(melanoma_cost.threshold, melanoma))
 
 
 def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.figures import OUT_OF_FOLD, Cell, Table, confusion, subgroup_name, subgroups
+from app.key_names import English, plain_name
 from app.languages import counted, decimal
 from app.languages import say as _
 from app.other_plots import OTHERS
@@ -50,11 +51,16 @@ def _words(bundle: Bundle, name: str) -> tuple[str, str, Table | None]:
     if name in KNOWN:
         return KNOWN[name](bundle)
     described = bundle.metrics.get("plots", {}).get(name.removesuffix(".png"), {})
-    title = described.get("title") or name.removesuffix(".png").replace("_", " ").capitalize()
-    rows = tuple(tuple(str(cell) for cell in row) for row in described.get("rows", []))
-    columns = tuple(str(column) for column in described.get("columns", []))
+    title = English(described.get("title", "")) or _untold(name.removesuffix(".png"))
+    rows = tuple(tuple(English(cell) for cell in row) for row in described.get("rows", []))
+    columns = tuple(English(column) for column in described.get("columns", []))
     table = Table(name, title, columns, rows) if rows else None
-    return title, described.get("text", ""), table
+    return title, English(described.get("text", "")), table
+
+
+def _untold(name: str) -> str:
+    """The title of a picture that has no table."""
+    return _("Examples of the shortcut tests") if name == "shortcut_examples" else plain_name(name)
 
 
 def _confusion(bundle: Bundle) -> tuple[str, str, Table | None]:

@@ -4,10 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.key_names import English
 from app.languages import counted
 from app.languages import say as _
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.origin import PHONE_SOURCES
+
+OUT_OF_FOLD = "out-of-fold photos of fold "  # how metadata.json says it
 
 
 @dataclass(frozen=True)
@@ -104,9 +108,11 @@ def _with_bounds(found: dict[str, Any]) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """How the model did on photos of a source that it was not trained on, photo alone.
+    """How the model did on photos of another source, none of which trained the network that judged it; photo alone.
 
     cancer_auc: cancers against benign spots, with its 95 % interval. mean_confidence: of the most probable class.
+    learned_from: whether photos of the source trained the model. right: share whose most probable class was the true
+    one; None where the source has not the diagnoses for it.
     """
 
     photos: int
@@ -114,6 +120,8 @@ class Elsewhere:
     low: float
     high: float
     mean_confidence: float
+    learned_from: bool
+    right: float | None = None
 
 
 def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
@@ -124,8 +132,56 @@ def elsewhere(metrics: Mapping[str, Any], source: str) -> Elsewhere | None:
         return None
     low, high = found["cancer_auc_interval"]
     return Elsewhere(
-        int(tested["photos"]), float(found["cancer_auc"]), low, high, float(found["mean_confidence"])
+        int(tested["photos"]),
+        float(found["cancer_auc"]),
+        low,
+        high,
+        float(found["mean_confidence"]),
+        bool(tested.get("learned_from")),
+        found.get("accuracy_most_probable"),
     )
+
+
+@dataclass(frozen=True)
+class AtHome:
+    """The same figures as of elsewhere, on photos like those of the training that the model had not seen."""
+
+    cancer_auc: float
+    mean_confidence: float
+    right: float
+
+
+def at_home(metrics: Mapping[str, Any]) -> AtHome | None:
+    """What metrics.json says of the out-of-fold photos, if it does."""
+    tested = metrics.get("out_of_fold", {})
+    found = tested.get("photo", {})
+    auc = tested.get("operating_points", {}).get("cancer", {}).get("auc")
+    if auc is None or not {"mean_confidence", "accuracy_most_probable"} <= set(found):
+        return None
+    return AtHome(float(auc), float(found["mean_confidence"]), float(found["accuracy_most_probable"]))
+
+
+def photos_by_class(bundle: Bundle) -> dict[str, int]:
+    """How many photos of each class of its task the model learned from, those of other sets among them."""
+    learned = (bundle.metadata.get("data", {}), *bundle.metadata.get("more", {}).values())
+    return {
+        code: sum(int(part.get("counts", {}).get(code, 0)) for part in learned) for code in codes(bundle.task)
+    }
+
+
+def phone_photos(metadata: Mapping[str, Any]) -> int:
+    """How many phone photos the model learned from."""
+    more = metadata.get("more", {})
+    return sum(int(more[source]["photos"]) for source in PHONE_SOURCES if source in more)
+
+
+def chosen_on(metadata: Mapping[str, Any]) -> str | None:
+    """On which photos the thresholds were chosen, as metadata.json has it, if it does."""
+    said = metadata.get("chosen_on")
+    if said is None:
+        return None
+    folds = str(said).removeprefix(OUT_OF_FOLD)
+    return English(said) if folds == said else _("out-of-fold photos of fold %(folds)s", folds=folds)
 
 
 def training_data(metadata: dict[str, Any]) -> str | None:

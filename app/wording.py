@@ -7,9 +7,9 @@ from typing import Any
 from flask import Flask
 
 from app.forms import Submission
-from app.languages import counted
+from app.languages import counted, decimal
 from app.languages import say as _
-from app.record import Elsewhere, elsewhere
+from app.record import Elsewhere, at_home, elsewhere
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.heatmap import Heatmap
@@ -17,6 +17,7 @@ from data_modelling.inference.predictor import Answer, ClassProbability
 from data_modelling.inference.quality import HINTS
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
+MOST_DIGITS = 4  # decimals of per cent: what differs by less is the same for any reader
 MOSTLY = 2 / 3  # the share of a map's evidence from which it lies "mostly" somewhere
 LITTLE = 0.1  # of the evidence for the class that most speaks for, below which there is little for a class
 
@@ -52,7 +53,7 @@ CAUTIONS = {
     ),
     "unlike_training": (
         "The picture is unlike those by which the model's probabilities and thresholds were set, as photos of other "
-        "clinics and cameras often are. On such photos it is wrong more often, and just as sure."
+        "clinics and cameras often are. On such photos a model like this is wrong more often."
     ),
     "none_of_classes": (
         "The photo fits none of the classes that the model learned, so that their probabilities mean little."
@@ -62,7 +63,10 @@ CAUTIONS = {
 PHONE_AS_SEEN = {
     False: "The photo was not taken through a dermatoscope.",
     None: "The picture looks like one of a phone, not like one taken through a dermatoscope.",
-    True: "You said that the photo was taken through a dermatoscope, but it looks like one of a phone.",
+    True: (
+        "You said that the photo was taken through a dermatoscope, but it looks like one taken without. "
+        "To be safe it counts as a phone photo."
+    ),
 }
 DOUBTS = tuple(code for code in HINTS if not code.startswith("photo_"))
 # What was measured on photos of other places, by the caution that it belongs to: names of sources in metrics.json.
@@ -155,13 +159,32 @@ REGIONS = {
 NOT_KNOWN = "not known"
 
 
-def percent(probability: float) -> str:
-    """Whole per cent; never 0 % or 100 %, which a model cannot know."""
-    if probability < 0.01:
-        return _("under %(share)s", share=f"1{NARROW_SPACE}%")
-    if probability > 0.99:
-        return _("over %(share)s", share=f"99{NARROW_SPACE}%")
-    return f"{100 * probability:.0f}{NARROW_SPACE}%"
+def percent(probability: float, digits: int = 0) -> str:
+    """Per cent with that many decimals; never 0 % or 100 %, which a model cannot know."""
+    least = _least(digits)
+    if probability < least:
+        return _("under %(share)s", share=_share(least, digits))
+    if probability > 1 - least:
+        return _("over %(share)s", share=_share(1 - least, digits))
+    return _share(probability, digits)
+
+
+def _least(digits: int) -> float:
+    """The smallest share that is not rounded away."""
+    return float(10 ** -(digits + 2))
+
+
+def _share(part: float, digits: int) -> str:
+    return f"{decimal(100 * part, digits)}{NARROW_SPACE}%"
+
+
+def digits_beside(threshold: float, probability: float) -> int:
+    """Decimals of per cent in which a threshold can be read, and another probability does not look the same."""
+    for digits in range(MOST_DIGITS):
+        looks_the_same = percent(probability, digits) == percent(threshold, digits)
+        if threshold >= _least(digits) and (probability == threshold or not looks_the_same):
+            return digits
+    return MOST_DIGITS
 
 
 def known(
@@ -175,7 +198,7 @@ def known(
     return {
         _("Taken through a dermatoscope"): through[dermatoscope],
         _("Age"): _told(
-            not_known if details.age is None else _("%(age)s years", age=f"{details.age:g}"),
+            not_known if details.age is None else years(details.age),
             by_file=from_header.age is not None,
         ),
         _("Sex"): _told(_(details.sex or NOT_KNOWN), by_file=from_header.sex is not None),
@@ -185,14 +208,20 @@ def known(
     }
 
 
+def years(age: float) -> str:
+    """An age in words."""
+    shown = counted(age)
+    return _("%(age)s year", age=shown) if shown == "1" else _("%(age)s years", age=shown)
+
+
 def _told(value: str, by_file: bool) -> str:
     return _("%(value)s (from the header of the file)", value=value) if by_file else value
 
 
 def points(probability: float, before: float) -> str:
-    """A change in percentage points, in words; of the rounded figures, so that it fits what stands beside it."""
+    """A change in percentage points, in words; of what `percent` shows, so that it fits the figures beside it."""
     change = round(100 * probability) - round(100 * before)
-    if change == 0:
+    if change == 0 or percent(probability) == percent(before):
         return _("no change") if probability == before else _("hardly any change")
     unit = _("point") if abs(change) == 1 else _("points")
     amount = f"{abs(change)}{NARROW_SPACE}{unit}"
@@ -204,11 +233,11 @@ def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mappin
 
     edge: pixels of what the model looks at. metrics: of the bundle.
     """
-    found = []
-    for code, caution in CAUTIONS.items():
-        if code in answer.reasons:
-            seen = f"{_(PHONE_AS_SEEN[submission.dermatoscope])} " if code == "phone_photo" else ""
-            found.append(f"{seen}{_(caution)}{_measured(code, metrics)}")
+    found = [
+        f"{caution_of(code, submission.dermatoscope)} {measured_on(code, metrics)}".rstrip()
+        for code in CAUTIONS
+        if code in answer.reasons
+    ]
     if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
         found.append(_(DERMATOSCOPE_NOT_KNOWN))
     if answer.side < edge:
@@ -216,26 +245,53 @@ def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mappin
     return found
 
 
-def _measured(code: str, metrics: Mapping[str, Any]) -> str:
-    """What the model did on photos of the kind that a caution speaks of; nothing for a caution of another kind."""
+def caution_of(code: str, dermatoscope: bool | None) -> str:
+    """A caution in words; that of a phone photo begins with who takes it for one, the reader or the pixels."""
+    seen = f"{_(PHONE_AS_SEEN[dermatoscope])} " if code == "phone_photo" else ""
+    return seen + _(CAUTIONS[code])
+
+
+def measured_on(code: str, metrics: Mapping[str, Any], beside_own: bool = False) -> str:
+    """What the model did on photos of the kind that a caution speaks of; nothing for a caution of another kind.
+
+    beside_own: at more length, and with what it did on photos like those of its training.
+    """
     if code not in MEASURED_ON:
         return ""
     tests = {name: elsewhere(metrics, source) for source, name in MEASURED_ON[code].items()}
-    said = [_one_measured(name, test) for name, test in tests.items() if test]
-    return " " + (" ".join(said) or _(NOT_MEASURED))
+    said = [_one_measured(name, test, beside_own) for name, test in tests.items() if test]
+    own = at_home(metrics)
+    if said and beside_own and own:
+        said.append(
+            _(
+                "On photos like those of its training it was so in %(auc)s of the pairs, it was %(sure)s sure, and its "
+                "most probable class was the right one for %(right)s.",
+                auc=percent(own.cancer_auc),
+                sure=percent(own.mean_confidence),
+                right=percent(own.right),
+            )
+        )
+    return " ".join(said) or _(NOT_MEASURED)
 
 
-def _one_measured(name: str, test: Elsewhere) -> str:
-    return _(
-        "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
-        "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
-        photos=counted(test.photos),
-        name=_(name),
-        auc=percent(test.cancer_auc),
-        low=percent(test.low),
-        high=percent(test.high),
-        sure=percent(test.mean_confidence),
-    )
+def _one_measured(name: str, test: Elsewhere, at_length: bool) -> str:
+    said = [
+        _(
+            "On %(photos)s %(name)s a cancer got a higher cancer probability than a benign spot in %(auc)s of all pairs "
+            "(%(low)s to %(high)s; by chance it would be half), while it was %(sure)s sure on average.",
+            photos=counted(test.photos),
+            name=_(name),
+            auc=percent(test.cancer_auc),
+            low=percent(test.low),
+            high=percent(test.high),
+            sure=percent(test.mean_confidence),
+        )
+    ]
+    if at_length and test.right is not None:
+        said.append(_("Its most probable class was the right one for %(right)s.", right=percent(test.right)))
+    if test.learned_from:
+        said.append(_("It had learned from other photos of this set."))
+    return " ".join(said)
 
 
 def doubts_of(answer: Answer) -> list[str]:
@@ -290,8 +346,10 @@ def map_in_words(heatmap: Heatmap, code: str) -> str:
             "; %(inside)s inside the darker area, which is %(area)s of the picture", inside=inside, area=area
         )
     amounts = {code: sum(map(sum, one.evidence)) for code, one in heatmap.classes.items()}
-    little = amounts[code] < LITTLE * max(amounts.values())
-    return f"{words}. {_('There is little that speaks for this class.')}" if little else f"{words}."
+    if amounts[code] >= LITTLE * max(amounts.values()):
+        return f"{words}."
+    little = _("There is little that speaks for this class.")
+    return f"{words}. {little}"
 
 
 def decided(answer: Answer) -> ClassProbability:
@@ -301,11 +359,12 @@ def decided(answer: Answer) -> ClassProbability:
 
 def init_app(app: Flask) -> None:
     """Offer the words to the templates."""
-    app.jinja_env.filters.update(percent=percent, counted=counted, points=points)
+    app.jinja_env.filters.update(percent=percent, counted=counted, points=points, years=years)
     app.jinja_env.globals.update(
         statuses=STATUSES,
         cautions=CAUTIONS,
-        phone_as_seen=PHONE_AS_SEEN,
+        caution_of=caution_of,
+        digits_beside=digits_beside,
         status_meanings=STATUS_MEANINGS,
         reasons=REASONS,
         refusals=REFUSALS,

@@ -12,12 +12,12 @@ from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.odd_one_out import FILE, choose_ratio, draw_visits, judged, read_lesions
 from data_modelling.evaluation.renewal import renewed
 from data_modelling.evaluation.report import write_report
-from data_modelling.evaluation.source_facts import learned_from
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.commands import run
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.source_facts import learned_from
 
 
 def main(arguments: list[str] | None = None) -> int:

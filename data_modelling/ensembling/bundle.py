@@ -29,7 +29,6 @@ from data_modelling.evaluation.predictions import (
 )
 from data_modelling.evaluation.questions import auc, scores
 from data_modelling.evaluation.report import OUT_OF_FOLD, write_report
-from data_modelling.evaluation.source_facts import LEARNED_TOO, learned_from
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.decision import melanoma_column, probabilities
 from data_modelling.inference.diagnoses import codes, learned
@@ -37,6 +36,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.gate import FILE as GATE
 from data_modelling.inference.sets import PHOTO
+from data_modelling.inference.source_facts import LEARNED_TOO, learned_from
 from data_modelling.networks.combined import MeanOfProbabilities, MeanOfRanks, combine
 from data_modelling.rejection import conformal, operating_point
 from data_modelling.rejection.gate_scores import SCORES

@@ -12,8 +12,8 @@ from data_modelling.evaluation.figures import LESION
 from data_modelling.evaluation.intervals import RESAMPLES
 from data_modelling.evaluation.markdown import figure, interval, table, with_interval
 from data_modelling.evaluation.origin import FROM_SCRATCH, how_trained
-from data_modelling.evaluation.source_facts import LEARNED_TOO, sentences
 from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.source_facts import LEARNED_TOO, sentences
 
 Values = dict[str, Any]
 Section = Callable[[Values, Values], list[str]]

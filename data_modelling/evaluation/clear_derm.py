@@ -11,8 +11,8 @@ from typing import Any
 from data_modelling.evaluation.figures import LESION
 from data_modelling.evaluation.markdown import table
 from data_modelling.evaluation.results import effect_of_details, group_noun
-from data_modelling.evaluation.source_facts import sentences
 from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.source_facts import sentences
 
 Values = dict[str, Any]
 

@@ -16,7 +16,6 @@ from data_modelling.evaluation.predictions import MODES, MORE, logits, read_pred
 from data_modelling.evaluation.questions import auc, cost, has_both, scores
 from data_modelling.evaluation.rounding import plain, rounded
 from data_modelling.evaluation.serving import Served, served
-from data_modelling.evaluation.source_facts import LEARNED_TOO
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks import PHOTO_FOREIGN, refusals_of
 from data_modelling.inference.decision import probabilities
@@ -24,6 +23,7 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.source_facts import LEARNED_TOO
 from data_modelling.rejection.counts import share
 
 Labels = NDArray[np.int64]

@@ -133,8 +133,9 @@ class Predictor:
         """Read and judge one photo.
 
         data: the file's bytes. crop: default the centre square. dermatoscope: whether the photo was taken
-        through one; False counts as a phone photo. explain: any of explanation.EXPLANATIONS; a heat map that
-        the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
+        through one; False counts as a phone photo, and so does whatever looks like one. explain: any of
+        explanation.EXPLANATIONS; a heat map that the bundle cannot give is left out. Raises PhotoError and
+        FieldError as read_photo does.
         """
         photo, side = read_square(data, self.edge, crop)
         head = self._head if HEATMAP in explain else None
@@ -274,11 +275,10 @@ class Predictor:
             if holds
         ]
         reasons = (*concern, *doubts, *self._rarity.reasons(details), *findings.warnings)
-        # The reader, who held the dermatoscope, knows better than the pixels; what they say stays a reason.
-        counts_as_phone = PHONE_PHOTO in doubts and dermatoscope is not True
         if concern:
             return HIGHER_CONCERN, reasons
-        says_nothing = counts_as_phone or WIDE_SET in doubts or NONE_OF_CLASSES in doubts
+        # One of reader and pixels is enough for a phone photo: a wrong "no result" does less harm than a wrong all-clear.
+        says_nothing = not {PHONE_PHOTO, WIDE_SET, NONE_OF_CLASSES}.isdisjoint(doubts)
         return (UNCERTAIN if says_nothing else NO_CANCER_CLASS), reasons
 
     def _check_session(self) -> None:

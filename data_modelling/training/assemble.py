@@ -21,11 +21,11 @@ from data_modelling.evaluation.figures import LESION, NO_LOCKED_TEST
 from data_modelling.evaluation.predictions import write_predictions
 from data_modelling.evaluation.report import write_report
 from data_modelling.evaluation.shortcuts import FILE
-from data_modelling.evaluation.source_facts import LEARNED_TOO, learned_from
 from data_modelling.inference.details import SITES, WIDTH
 from data_modelling.inference.diagnoses import codes, learned
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.inference.rarity import AGES, BANDS, BELOW, PLACES, band_of, rare_below
+from data_modelling.inference.source_facts import LEARNED_TOO, learned_from
 from data_modelling.rejection.parts import Parts
 from data_modelling.settings import IMAGENET, Settings, as_dict
 from data_modelling.training.checkpoint import NETWORK, SERVED, load_progress

@@ -1,6 +1,9 @@
 """The app with a tiny bundle, and photos made on the spot."""
 
+import json
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ from werkzeug.test import encode_multipart
 from app import create_app
 from app.settings import Settings
 from data_modelling.inference import checks
+from data_modelling.inference.bundle import write_sums
 from tests.app.tiny_bundle import make_tiny_bundle, without_origin
 
 
@@ -45,6 +49,29 @@ def app(bundles: Path) -> Flask:
 @pytest.fixture
 def client(app: Flask) -> FlaskClient:
     return app.test_client()
+
+
+@pytest.fixture
+def changed(bundles: Path, tmp_path: Path) -> Callable[..., FlaskClient]:
+    """Makes an app whose only bundle has other values under some keys of metadata.json and metrics.json."""
+
+    def make(metadata: dict[str, Any] | None = None, metrics: dict[str, Any] | None = None) -> FlaskClient:
+        folder = Path(shutil.copytree(bundles / "ham10000", tmp_path / "changed" / "ham10000"))
+        for name, values in (("metadata.json", metadata), ("metrics.json", metrics)):
+            whole = json.loads((folder / name).read_text())
+            (folder / name).write_text(json.dumps(whole | (values or {})))
+        write_sums(folder)
+        return create_app(Settings(bundles=folder.parent, rate_limit="off")).test_client()
+
+    return make
+
+
+@pytest.fixture
+def phones(bundles: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """An app that takes every photo for one of a phone."""
+    detector = replace(without_origin(), phone_threshold=0.0)
+    monkeypatch.setattr(checks, "load_detector", lambda: detector)
+    return create_app(Settings(bundles=bundles, rate_limit="off")).test_client()
 
 
 @pytest.fixture

@@ -44,6 +44,93 @@ def test_limits_quote_the_cost_of_metrics_json(client: FlaskClient):
     assert "of 820, 82 stayed below" in text
 
 
+MORE = {
+    "ISIC_2017": {"photos": 1828, "counts": {"MEL": 344, "benign": 7}},
+    "PAD_UFES_20": {"photos": 405, "counts": {"MEL": 16, "VASC": 3}},
+}
+
+
+def test_a_class_is_learned_from_the_photos_of_all_sets(changed):
+    """Of the tiny bundle's own photos 100 are of each class, 90 of the last, VASC."""
+    client = changed({"more": MORE})
+    sections = client.get("/diagnoses").text.split("<section")[1:]
+    learned = [re.search(r"learned it from ([\d,]+) photos", section) for section in sections]
+    assert [found[1] for found in learned if found] == ["460", "100", "100", "100", "100", "100", "93"]
+    assert "The rarest of them, Vascular lesion, had 93 training photos" in client.get("/limits").text
+
+
+def test_photos_of_its_own_set_alone_are_counted_too(client: FlaskClient):
+    assert "The model learned it from 90 photos." in client.get("/diagnoses").text
+
+
+PHONES = {
+    "photos": 405,
+    "learned_from": True,
+    "photo": {
+        "cancer_auc": 0.891,
+        "cancer_auc_interval": [0.846, 0.932],
+        "mean_confidence": 0.639,
+        "accuracy_most_probable": 0.598,
+    },
+}
+AT_HOME = {
+    "operating_points": {"cancer": {"auc": 0.903}},
+    "photo": {"mean_confidence": 0.788, "accuracy_most_probable": 0.791},
+}
+
+
+def test_what_is_said_of_phone_photos_is_what_was_measured_on_them(changed):
+    text = changed(metrics={"elsewhere": {"PAD_UFES_20": PHONES}, "out_of_fold": AT_HOME}).get("/limits").text
+    text = text.replace("\N{NO-BREAK SPACE}", " ")
+    assert (
+        "On phone photos its numbers are not reliable. On 405 phone photos (PAD-UFES-20) a cancer got a higher "
+        "cancer probability than a benign spot in 89 % of all pairs (85 % to 93 %; by chance it would be half), "
+        "while it was 64 % sure on average. Its most probable class was the right one for 60 %. It had learned from "
+        "other photos of this set. On photos like those of its training it was so in 90 % of the pairs, it was 79 % "
+        "sure, and its most probable class was the right one for 79 %."
+    ) in text
+    assert "just as sure" not in text
+
+
+def test_what_was_not_measured_on_phone_photos_is_not_claimed(client: FlaskClient):
+    assert (
+        "not reliable. How good it is on them was not measured for this model." in client.get("/limits").text
+    )
+
+
+def test_labels_of_skin_types_are_told_where_a_source_has_some(changed, client: FlaskClient):
+    some = "Only some of them, from PAD_UFES_20, have a label of the skin type"
+    none = "There are no labels of skin types"
+    text = changed({"more": MORE}).get("/limits").text
+    assert some in text
+    assert none not in text
+    text = client.get("/limits").text
+    assert none in text
+    assert some not in text
+
+
+def cited(client: FlaskClient) -> list[str]:
+    (found,) = re.findall(r'<ul lang="en">(.*?)</ul>', client.get("/about").text, re.DOTALL)
+    return [
+        re.sub(r"<[^>]+>", "", entry).strip() for entry in re.findall(r"<li>(.*?)</li>", found, re.DOTALL)
+    ]
+
+
+def test_every_set_that_was_learned_from_or_tried_is_cited(changed):
+    client = changed({"more": MORE}, {"elsewhere": {"ISIC_2020": {}, "a clinic": {}}})
+    assert cited(client) == [
+        "HAM10000: Tschandl, Rosendahl and Kittler 2018. doi:10.1038/sdata.2018.161, CC BY-NC 4.0",
+        "ISIC_2017: Codella et al. 2018. arXiv:1710.05006, CC-0",
+        "ISIC_2020: Rotemberg et al. 2021. doi:10.34970/2020-ds01, CC BY-NC 4.0",
+        "PAD_UFES_20: Pacheco et al. 2020. doi:10.1016/j.dib.2020.106221, CC BY 4.0",
+    ]
+    assert 'href="https://doi.org/10.1016/j.dib.2020.106221"' in client.get("/about").text
+
+
+def test_the_examples_are_cited_where_no_bundle_is(orphan: FlaskClient):
+    assert [entry.split(":")[0] for entry in cited(orphan)] == ["ISIC_2017"]
+
+
 def test_outside_links_are_only_links(client: FlaskClient):
     """Nothing is fetched from elsewhere: other origins stand in href alone."""
     for path in PAGES:

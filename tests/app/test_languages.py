@@ -1,5 +1,6 @@
 """English and German: which is chosen, that it is carried on, and that no message is left untranslated."""
 
+import ast
 import gettext
 import json
 import re
@@ -44,6 +45,29 @@ def test_what_is_compiled_is_what_was_translated(messages, language):
     assert words == {message: written[message].string for message in catalogues.messages()[1]}
 
 
+def in_f_strings(code: str) -> list[str]:
+    """The messages that are said inside an f-string, where the extraction does not find them."""
+    inside = (ast.walk(one) for one in ast.walk(ast.parse(code)) if isinstance(one, ast.JoinedStr))
+    calls = (one for nodes in inside for one in nodes if isinstance(one, ast.Call) and one.args)
+    said = (
+        one.args[0] for one in calls if isinstance(one.func, ast.Name) and one.func.id in catalogues.KEYWORDS
+    )
+    return [one.value for one in said if isinstance(one, ast.Constant)]
+
+
+def test_a_message_inside_an_f_string_is_found():
+    assert in_f_strings("f'{words}. {_(\"Lost.\") if little else 1}'; _('Found.'); f'{_(word)}'") == ["Lost."]
+
+
+@pytest.mark.parametrize(
+    "folder", [folder for folder, _ in catalogues.PLACES], ids=lambda folder: folder.name
+)
+def test_no_message_is_said_inside_an_f_string(folder):
+    files = sorted(folder.rglob("*.py"))
+    assert files
+    assert {file.name: found for file in files if (found := in_f_strings(file.read_text()))} == {}
+
+
 VALUES = re.compile(r"%\(\w+\)s|%%|\{\w+\}|<\w+>|</\w+>")
 
 
@@ -52,6 +76,12 @@ def test_a_translation_has_the_values_and_tags_of_its_message(messages, language
     used = read(language)
     for message in messages:
         assert sorted(VALUES.findall(used.gettext(message))) == sorted(VALUES.findall(message))
+
+
+def test_a_heat_map_is_no_thermal_image_in_german(messages):
+    used = read("de")
+    assert used.gettext("Heat map for %(name)s") == "Heatmap für %(name)s"
+    assert [message for message in messages if "wärmebild" in used.gettext(message).lower()] == []
 
 
 @pytest.mark.parametrize(

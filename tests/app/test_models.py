@@ -212,6 +212,52 @@ def test_other_sets_that_it_learned_from_are_told(bundles: Path, tmp_path: Path,
     assert told in client.get(f"/about?lang={language}").text
 
 
+# Of a German page what is said in English: marked so, or numbers and names of layers and bundles, which are no words.
+MARKED = re.compile(r"<(script|style|data)\b.*?</\1>|<[^>]*lang=\"en\".*?</[^>]+>|<[^>]+>", re.DOTALL)
+WORDS = re.compile(r"\b[a-z]{3,}\b.*\s|\s.*\b[a-z]{3,}\b")
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in COMMITTED.iterdir()))
+def test_what_a_german_page_leaves_english_is_marked_as_that(committed: FlaskClient, name: str):
+    english, german = (
+        {
+            line.strip()
+            for line in MARKED.sub(
+                "\n", committed.get(f"/model/{name}?lang={language}", follow_redirects=True).text
+            ).splitlines()
+        }
+        for language in ("en", "de")
+    )
+    assert len(german) > 200
+    assert [line for line in english & german if WORDS.search(line)] == []
+    assert {"melanoma", "benign"} & german == set()
+
+
+def test_where_the_thresholds_were_chosen_is_said_in_german(changed):
+    text = changed({"chosen_on": "out-of-fold photos of fold 0, 3"}).get("/model?lang=de").text
+    assert "<dd>Out-of-fold-Fotos von Teil 0, 3</dd>" in text
+
+
+def test_words_of_a_bundle_that_have_no_message_are_marked_as_english(changed):
+    text = (
+        changed(
+            {"chosen_on": "a hunch", "licence": "none"},
+            {"other_clinic": {"photos": 7, "photo": {"balanced_accuracy": 0.5}}},
+        )
+        .get("/model?lang=de")
+        .text
+    )
+    assert '<dd><span lang="en">a hunch</span></dd>' in text
+    assert '<dd lang="en">none</dd>' in text
+    assert '<span lang="en">Other clinic</span></h2>' in text
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in COMMITTED.iterdir()))
+def test_no_per_cent_sign_is_shown_twice(committed: FlaskClient, name: str):
+    for language in ("en", "de"):
+        assert "%%" not in committed.get(f"/model/{name}?lang={language}", follow_redirects=True).text
+
+
 def test_sensitivity_at_a_specificity():
     """Of four benign photos one may be flagged: those above 0.3 are, two of the three cancers."""
     score = np.array([0.1, 0.2, 0.3, 0.9, 0.3, 0.5, 0.95])

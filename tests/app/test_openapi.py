@@ -1,6 +1,7 @@
 """The OpenAPI document against the running app: what it says is what happens."""
 
 import json
+import re
 
 import pytest
 import schemathesis
@@ -15,6 +16,7 @@ from app import create_app
 from app.openapi import openapi
 from app.problems import CODES
 from app.settings import Settings
+from data_modelling.inference.details import parse_age
 from tests.app.conftest import photo
 from tests.app.tiny_bundle import make_tiny_bundle
 
@@ -69,6 +71,28 @@ def say_what_a_schema_cannot(case) -> None:
         body |= {"crop_x": "0", "crop_y": "0", "crop_size": "1"}
     body.pop("bundle", None)  # any text may be the name of a bundle; this app has one
     case.body = body
+
+
+@pytest.mark.parametrize(
+    "age", ["", "unknown", "0", "9", "45", "45.5", "45,5", "0.25", "119.99", "120", "120,0"]
+)
+def test_an_age_that_is_accepted_is_one_of_the_document(age):
+    parse_age(age)
+    assert re.search(age_pattern(), age)
+
+
+@pytest.mark.parametrize(
+    "age", ["-1", "120.5", "120,5", "121", "1200", "45.", "4.5.6", "4,5,6", "1e1", "old"]
+)
+def test_an_age_that_the_document_does_not_have(age):
+    assert not re.search(age_pattern(), age)
+
+
+def age_pattern() -> str:
+    form = openapi(20)["paths"]["/api/v1/predictions"]["post"]["requestBody"]["content"][
+        "multipart/form-data"
+    ]
+    return form["schema"]["properties"]["age"]["pattern"]
 
 
 def test_every_address_of_the_api_is_in_the_document_and_no_other(app):

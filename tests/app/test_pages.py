@@ -11,11 +11,11 @@ from PIL import Image
 
 from app import create_app
 from app.settings import Settings
-from app.wording import ADVICE, REFUSALS, SITE_GROUPS, STATUSES, percent, points
+from app.wording import ADVICE, REFUSALS, SITE_GROUPS, STATUSES, digits_beside, percent, points
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.details import SITE_NAMES, SITES
 from data_modelling.inference.diagnoses import codes
-from tests.app.conftest import encoded, form, photo
+from tests.app.conftest import encoded, form, photo, upload
 from tests.app.parsed import Page
 
 CODES = codes("ham10000")
@@ -61,6 +61,59 @@ def test_every_place_on_the_body_is_one_the_reader_knows(client: FlaskClient):
 )
 def test_percent(probability, text):
     assert percent(probability) == f"{text}\N{NO-BREAK SPACE}%"
+
+
+@pytest.mark.parametrize(
+    ("probability", "digits", "text"),
+    [
+        (0.0009, 1, "under 0.1"),
+        (0.004516, 1, "0.5"),
+        (0.004516, 2, "0.45"),
+        (0.3, 1, "30.0"),
+        (0.9995, 1, "over 99.9"),
+    ],
+)
+def test_percent_with_decimals(probability, digits, text):
+    assert percent(probability, digits) == f"{text}\N{NO-BREAK SPACE}%"
+
+
+@pytest.mark.parametrize(
+    ("threshold", "probability", "digits"),
+    [
+        (0.15, 0.3, 0),
+        (0.15, 0.001, 0),  # under 1 % beside 15 %
+        (0.147791, 0.1465, 1),  # both 15 %; 14.8 % and 14.7 %
+        (0.147791, 0.147791, 0),  # the same
+        (0.004516, 0.3, 1),  # 0.5 %, which whole per cent cannot tell
+        (0.004516, 0.00713, 1),  # 0.5 % and 0.7 %
+        (0.004516, 0.0048, 2),  # both 0.5 %; 0.45 % and 0.48 %
+        (0.0004, 0.3, 2),  # 0.04 %
+        (0.2, 0.2 + 1e-9, 4),  # as good as the same
+    ],
+)
+def test_a_probability_beside_a_threshold_has_decimals_enough(threshold, probability, digits):
+    assert digits_beside(threshold, probability) == digits
+
+
+@pytest.mark.parametrize(
+    ("threshold", "language", "cancer", "shown", "melanoma"),
+    [
+        (0.25, "en", "2", "25", "under 1"),
+        (0.004516, "en", "1.9", "0.5", "0.6"),
+        (0.004516, "de", "1,9", "0,5", "0,6"),
+        (0.0192, "en", "1.94", "1.92", "0.65"),
+    ],
+)
+def test_what_stands_beside_a_threshold_shows_on_which_side_it_is(
+    changed, threshold, language, cancer, shown, melanoma
+):
+    """Of a green photo melanoma has 1 / (e^5 + 6) = .006476, all three cancer classes .019429."""
+    client = changed({"thresholds": {"cancer": threshold, "melanoma": 0.15}})
+    page = Page(client.post(f"/?lang={language}", **encoded(form(photo("lime", kind="PNG")))).text)
+    texts = {
+        name: page.texts[name].removesuffix("\N{NO-BREAK SPACE}%") for name in ("cancer", "threshold", "MEL")
+    }
+    assert texts == {"cancer": cancer, "threshold": shown, "MEL": melanoma}
 
 
 def test_classes_are_shown_in_the_order_of_the_answer(client: FlaskClient, post):
@@ -110,6 +163,21 @@ def test_a_bundle_that_says_little_is_shown_without_what_it_does_not_say(bundles
     found = client.post("/api/v1/predictions", **encoded(form(explain="heatmap")))
     assert (found.status_code, found.json["errors"][0]["code"]) == (422, "explain_unavailable")
     assert client.post("/api/v1/predictions", **encoded(form(explain="details"))).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({}, "It learned from dermoscopic photos of mostly light skin"),
+        ({"ISIC_2017": {"photos": 1828}}, "It learned from dermoscopic photos of mostly light skin"),
+        (
+            {"ISIC_2017": {"photos": 1828}, "PAD_UFES_20": {"photos": 1405}},
+            "It learned from dermoscopic photos and 1,405 phone photos of mostly light skin",
+        ),
+    ],
+)
+def test_phone_photos_that_it_learned_from_are_told(changed, more, words):
+    assert words in submit(changed({"more": more}), form())[0].text
 
 
 def test_sections_stand_in_the_order_that_the_reader_is_owed(client: FlaskClient):
@@ -183,6 +251,10 @@ def test_without_details_nothing_is_said_to_have_changed(client: FlaskClient):
         (0.21, 0.2, "1 point more"),
         (0.384, 0.206, "17 points more"),  # 38 % against 21 %
         (0.074, 0.2, "13 points less"),
+        (0.0009, 0.0085, "hardly any change"),  # under 1 % on both sides
+        (0.9985, 0.9912, "hardly any change"),  # over 99 %
+        (0.0101, 0.0099, "hardly any change"),  # 1 % and under 1 %
+        (0.0149, 0.0042, "1 point more"),  # 1 % and under 1 %
     ],
 )
 def test_points(probability, before, text):
@@ -194,6 +266,26 @@ def test_photo_without_dermatoscope_never_gets_the_all_clear(client: FlaskClient
     assert page.ids["status"][1]["data-status"] == "uncertain"
     assert STATUSES["no_cancer_class"] not in response.text
     assert response.text.index("not taken through a dermatoscope") < response.text.index("<table")
+
+
+@pytest.mark.parametrize(
+    ("dermatoscope", "why"),
+    [
+        (
+            "yes",
+            "You said that the photo was taken through a dermatoscope, but it looks like one taken without.",
+        ),
+        ("unknown", "The picture looks like one of a phone"),
+        ("no", "The photo was not taken through a dermatoscope."),
+    ],
+)
+def test_what_looks_like_a_phone_photo_never_gets_the_all_clear_whatever_is_said(
+    phones: FlaskClient, dermatoscope, why
+):
+    response, page = submit(phones, form(photo("lime"), dermatoscope=dermatoscope))
+    assert page.ids["status"][1]["data-status"] == "uncertain"
+    assert STATUSES["no_cancer_class"] not in response.text
+    assert response.text.index("data-status") < response.text.index(why) < response.text.index('class="lead"')
 
 
 def test_preview_is_encoded_anew_without_metadata(client: FlaskClient):
@@ -209,6 +301,26 @@ def test_preview_is_encoded_anew_without_metadata(client: FlaskClient):
     assert b"secret" not in data
     with Image.open(BytesIO(data)) as shown:
         assert (shown.size, dict(shown.getexif())) == ((512, 512), {})
+
+
+@pytest.mark.parametrize(
+    ("age", "language", "words"),
+    [
+        ("1", "en", "1 year"),
+        ("1", "de", "1 Jahr"),
+        ("0", "en", "0 years"),
+        ("45.5", "en", "45.5 years"),
+        ("45.5", "de", "45,5 Jahre"),
+        ("1.5", "de", "1,5 Jahre"),
+    ],
+)
+def test_an_age_is_said_as_the_language_says_it(client: FlaskClient, age, language, words):
+    text = client.post(f"/?lang={language}", **encoded(form(age=age))).text
+    assert f"<dd>{words}</dd>" in text
+    visit = {"photo": [upload(photo("red")), upload(photo("lime"))], "age": age}
+    text = client.post(f"/visit?lang={language}", **encoded(visit)).text
+    assert f"<dd>{words}</dd>" in text
+    assert f": {words}. " in text
 
 
 def test_details_are_shown_as_they_were_understood(client: FlaskClient):

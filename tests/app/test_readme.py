@@ -15,6 +15,7 @@ from app.settings import Settings
 from data_modelling.inference.checks import PHOTO_FOREIGN
 from data_modelling.inference.quality import HINTS
 from data_modelling.inference.reasons import MEANINGS
+from data_modelling.inference.source_facts import facts
 from tests.conftest import skip_unless_ci
 from tools.serving import served
 
@@ -86,6 +87,15 @@ def test_the_curl_line_gives_seven_probabilities_that_sum_to_one(tmp_path):
     answer = json.loads(done.stdout)
     assert len(answer["probabilities"]) == 7
     assert sum(answer["probabilities"].values()) == pytest.approx(1, abs=1e-6)
+
+
+@pytest.mark.parametrize("file", ["README.md", "CITATION.cff"])
+def test_the_data_that_the_committed_models_learned_from_is_cited(file):
+    text = (ROOT / file).read_text()
+    for path in sorted(ROOT.glob("DATA/models/*/metadata.json")):
+        for name, found in facts(json.loads(path.read_text())).items():
+            assert found.published is not None, name
+            assert found.published[1].partition(":")[2] in text, name
 
 
 def test_every_file_that_the_readme_links_to_is_there():

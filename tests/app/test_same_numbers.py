@@ -10,7 +10,7 @@ from PIL import Image
 
 from app import create_app
 from app.settings import Settings
-from app.wording import STATUSES, percent
+from app.wording import STATUSES, digits_beside, percent
 from data_modelling.datasets import ham10000
 from data_modelling.datasets.roots import find_root
 from data_modelling.datasets.splits import TEST, read_split
@@ -55,13 +55,24 @@ def assert_same_numbers(client, data, given):
         for name, change in {**effect["classes"], "cancer": effect["cancer"]}.items():
             expected |= {f"with-{name}": change["with"], f"without-{name}": change["without"]}
     assert page.values == expected
-    assert page.texts == {name: percent(value) for name, value in expected.items()}
+    beside = {*answer["probabilities"], "cancer", "threshold"}  # the thresholds
+    digits = digits_of(client, answer)
+    assert page.texts == {
+        name: percent(value, digits if name in beside else 0) for name, value in expected.items()
+    }
     assert page.ids["status"][1]["data-status"] == answer["status"]
     assert page.ids["status"][1]["data-reasons"] == ";".join(answer["reasons"])
     assert page.title.startswith(STATUSES[answer["status"]])
     for code, one in answer["explanation"]["heatmap"]["classes"].items():
         assert page.maps[code]["data-centre"] == str(one["centre"])
         assert page.maps[code]["data-darker"] == str(one["darker"])
+
+
+def digits_of(client, answer) -> int:
+    """The decimals that the two thresholds ask for."""
+    thresholds = client.get("/api/v1/models/ham10000").json["metadata"]["thresholds"]
+    melanoma = digits_beside(thresholds["melanoma"], answer["probabilities"]["MEL"])
+    return max(melanoma, digits_beside(thresholds["cancer"], answer["cancer"]["probability"]))
 
 
 @pytest.mark.parametrize("index", range(PHOTOS))

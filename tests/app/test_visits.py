@@ -214,6 +214,12 @@ def test_a_phone_photo_is_never_told_that_nothing_stands_out(client: FlaskClient
     assert "not taken through a dermatoscope" in text
 
 
+def test_each_photo_of_a_visit_that_looks_like_a_phones_says_why_it_has_no_result(phones: FlaskClient):
+    text = ask(phones, several(photo("lime"), photo("#00f000"), dermatoscope="yes"), "/visit").text
+    assert "No cancer class stands out" not in text
+    assert text.count("You said that the photo was taken through a dermatoscope, but") == 2
+
+
 def test_errors_keep_what_was_typed(client: FlaskClient):
     response = ask(client, several(photo(), age="350", site=["back"]), "/visit")
     page = Page(response.text)

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import pytest
+from flask import Flask
 
 from app.forms import Submission
 from app.wording import NOT_MEASURED, limits_of, map_in_words
@@ -39,6 +40,11 @@ def test_little_evidence_is_said():
     assert said(0.9, None, amount=0.05) == "Mostly the centre. There is little that speaks for this class."
 
 
+def test_little_evidence_is_said_in_german(app: Flask):
+    with app.test_request_context("/?lang=de"):
+        assert said(0.9, None, amount=0.05) == "Vor allem die Mitte. Für diese Klasse spricht wenig."
+
+
 def answer_with(*reasons):
     return SimpleNamespace(reasons=reasons, side=500)
 
@@ -68,8 +74,16 @@ def test_a_phone_photo_is_answered_with_what_was_measured_on_phone_photos(dermat
     assert "On 476 phone photos (PAD-UFES-20)" in said
     assert f"in 71{SPACE}% of all pairs (66{SPACE}% to 76{SPACE}%;" in said
     assert f"80{SPACE}% sure on average" in said
+    assert said.endswith("sure on average.")  # more is on the page of limits
     (said,) = limits_of(submission, answer_with("phone_photo"), 112, {})
     assert said.endswith(NOT_MEASURED)
+
+
+def test_that_the_model_learned_from_a_set_is_said_where_it_was_tried_on_it():
+    learned = {"elsewhere": {"PAD_UFES_20": ELSEWHERE["elsewhere"]["PAD_UFES_20"] | {"learned_from": True}}}
+    submission = Submission(b"", Details(), dermatoscope=False)
+    (said,) = limits_of(submission, answer_with("phone_photo"), 112, learned)
+    assert said.endswith("sure on average. It had learned from other photos of this set.")
 
 
 def test_a_rare_age_is_said_before_all_else():
@@ -80,4 +94,5 @@ def test_a_rare_age_is_said_before_all_else():
     assert "people of this age" in first
     assert "unlike those by which the model's probabilities and thresholds were set" in second
     assert NOT_MEASURED in second  # phone photos are no other clinics'
+    assert "just as sure" not in second  # which was not measured
     assert third.startswith("Too many classes")

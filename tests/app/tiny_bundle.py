@@ -91,7 +91,7 @@ METRICS = {
 
 
 def _metadata(name: str, version: str, task: str) -> dict[str, object]:
-    names, known = codes(task), len(learned(task))
+    names, known = codes(task), learned(task)
     return {
         "name": name,
         "version": version,
@@ -107,6 +107,7 @@ def _metadata(name: str, version: str, task: str) -> dict[str, object]:
             "sources": ["HAM10000"],
             "photos": 8513,
             "groups": 6332,
+            "counts": dict.fromkeys(known, 100) | {known[-1]: 90},
             "groups_by_age": dict.fromkeys(BANDS, 500) | {"0-9": 43, "110-120": 0},
             "groups_by_site": dict.fromkeys(SITES, 700) | {"palms/soles": 3},
             "rare_below": 64,
@@ -116,7 +117,7 @@ def _metadata(name: str, version: str, task: str) -> dict[str, object]:
         "prediction_sets": {given: thresholds(task) for given in INPUTS},
         "operating_point": {"wide": {"classes": None, "cancer_classes": None}},
         "reference": {},
-        "head": {"kernel": _colours(task)[:, :known].tolist(), "bias": [0.0] * known},
+        "head": {"kernel": _colours(task)[:, : len(known)].tolist(), "bias": [0.0] * len(known)},
         # Whatever the photo, none of the classes has the probability 1 / (1 + e).
         "unknown": {"weights": {"bias": -1.0, "distance": 0.0, "entropy": 0.0}},
     }

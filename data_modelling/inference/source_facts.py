@@ -1,17 +1,22 @@
-"""What the cards say of each source of training photos; a source without an entry is said to have none on record."""
+"""What cards and pages say of each source of photos; a source without an entry is said to have none on record."""
 
 from dataclasses import dataclass
 from typing import Any
 
 # Of metadata.json: sources whose photos taught the network, and of which nothing is said by networks that never saw them.
 LEARNED_TOO = "also_learned_from"
+RESOLVERS = {
+    "doi:": "https://doi.org/",
+    "arXiv:": "https://arxiv.org/abs/",
+}  # by what an identifier begins with
 NO_SKIN_TYPES = "no skin-type labels are in it, and none were guessed"
 
 
 @dataclass(frozen=True)
 class SourceFacts:
     """origin: where the photos come from. labels: how the diagnoses were found. skin: what is known of the
-    patients' skin. ethics: consent and approval. cite: the publication.
+    patients' skin. ethics: consent and approval. cite: the publication, its identifier last. licence: of the photos.
+    has_skin_types: whether some of the photos have a label of the skin type.
     """
 
     origin: str
@@ -19,6 +24,17 @@ class SourceFacts:
     skin: str
     ethics: str
     cite: str
+    licence: str = ""
+    has_skin_types: bool = False
+
+    @property
+    def published(self) -> tuple[str, str, str] | None:
+        """Who and when, the identifier, and its address; None where there is no publication to be read."""
+        who, _, identifier = self.cite.rpartition(", ")
+        for prefix, place in RESOLVERS.items():
+            if identifier.startswith(prefix):
+                return who, identifier, place + identifier.removeprefix(prefix)
+        return None
 
 
 SOURCES = {
@@ -31,6 +47,7 @@ SOURCES = {
         ethics="published by its authors with approval of their ethics boards, without names; patients are not "
         "identified, and neither are lesions of one patient",
         cite="Tschandl, Rosendahl and Kittler 2018, doi:10.1038/sdata.2018.161",
+        licence="CC BY-NC 4.0",
     ),
     "ISIC_2017": SourceFacts(
         origin="dermoscopic photos of the ISIC Archive, most of them from clinics in the United States, Europe and "
@@ -40,6 +57,7 @@ SOURCES = {
         skin=NO_SKIN_TYPES,
         ethics="published by the ISIC Archive without names; patients are not identified",
         cite="Codella et al. 2018, arXiv:1710.05006",
+        licence="CC-0",
     ),
     "BCN_20000": SourceFacts(
         origin="dermoscopic photos from a hospital in Barcelona, Spain",
@@ -47,6 +65,7 @@ SOURCES = {
         skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics board, without names",
         cite="Combalia et al. 2019, arXiv:1908.02288",
+        licence="CC BY-NC 4.0",
     ),
     "ISIC_2020": SourceFacts(
         origin="dermoscopic photos of patients of clinics in the United States, Europe and Australia",
@@ -55,6 +74,7 @@ SOURCES = {
         skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics boards; patients have numbers, no names",
         cite="Rotemberg et al. 2021, doi:10.34970/2020-ds01",
+        licence="CC BY-NC 4.0",
     ),
     "PAD_UFES_20": SourceFacts(
         origin="phone photos of patients of a dermatological aid programme in the state of Espírito Santo, Brazil",
@@ -63,6 +83,8 @@ SOURCES = {
         ethics="published by its authors with approval of their ethics board and consent of the patients, who have "
         "numbers, no names",
         cite="Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221",
+        licence="CC BY 4.0",
+        has_skin_types=True,
     ),
     "generated lesions": SourceFacts(
         origin="drawings by a program, no photos",
@@ -83,7 +105,8 @@ _UNKNOWN = SourceFacts(
 
 def learned_from(metadata: dict[str, Any]) -> list[str]:
     """All sources whose photos a bundle's networks learned from: the judged ones, those beside them, and LEARNED_TOO."""
-    known = [*metadata["data"]["sources"], *metadata.get("more", {}), *metadata.get(LEARNED_TOO, [])]
+    judged = metadata.get("data", {}).get("sources", [])
+    known = [*judged, *metadata.get("more", {}), *metadata.get(LEARNED_TOO, [])]
     return list(dict.fromkeys(map(str, known)))
 
 
