@@ -64,7 +64,7 @@ def test_of_the_real_files_it_makes_the_file_that_was_used_here(data_root: Path,
     folder = tmp_path / isic2019.FOLDER
     folder.mkdir()
     for name in (isic2019.TRUTH, isic2019.METADATA):
-        (folder / name).symlink_to(find_root(data_root, isic2019.FOLDER, isic2019.TRUTH) / name)
+        (folder / name).symlink_to((find_root(data_root, isic2019.FOLDER, isic2019.TRUTH) / name).resolve())
     assert made(tmp_path, PROJECT / "DATA" / "splits") == 0
     ours, theirs = (
         read_csv(find_root(root, isic2017.FOLDER, isic2017.LABELS) / isic2017.LABELS, COLUMNS)
