@@ -4,6 +4,7 @@ Quality thresholds and a gate for each network; then, with what these say of eve
 sets and the operating point. What takes long keeps its files in the run's work folder and is not made again.
 """
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -31,7 +32,7 @@ from data_modelling.rejection.reference import reference
 from data_modelling.rejection.severity import FILE as SEVERITY
 from data_modelling.rejection.severity import write_severity
 from data_modelling.settings import Settings
-from data_modelling.training.checkpoint import NETWORK, fold_stage
+from data_modelling.training.checkpoint import NETWORK, SERVED, fold_stage
 from data_modelling.training.development import Development
 
 MEASURES = "measures.csv"
@@ -57,11 +58,10 @@ def fit_parts(
     predictions: out-of-fold, of settings.figure_folds. work: the folder of the run, with its networks.
     """
     table, pixels = development.table, development.pixels
-    folds = _folds(settings)
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
     of_quality = _stage(
         work / "quality",
-        folds | decision,
+        _made_of(settings, table, work) | decision,
         lambda folder: _fit_quality(settings, table, pixels, choices, folder),
     )
     of_gate = gate_stage(settings, development, work)
@@ -95,12 +95,20 @@ def gate_stage(settings: Settings, development: Development, work: Path) -> Path
     """
     more = development.more
     known = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
-    made_for = _folds(settings) | known
+    made_for = _made_of(settings, development.learned_from(), work, SERVED) | known
     return _stage(work / "gate", made_for, lambda folder: _fit_gate(settings, development, folder))
 
 
-def _folds(settings: Settings) -> dict[str, Any]:
-    return {"folds": list(settings.figure_folds)}
+def _made_of(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
+    """What a stage depends on: the folds, the table's photos, and the very networks of the folds, and of `more`."""
+    names = [*map(fold_stage, settings.figure_folds), *more]
+    return {
+        "folds": list(settings.figure_folds),
+        "photos": hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest(),
+        "networks": {
+            name: hashlib.sha256((work / name / NETWORK).read_bytes()).hexdigest() for name in names
+        },
+    }
 
 
 def _stage(folder: Path, made_for: dict[str, Any], make: Callable[[Path], None]) -> Path:

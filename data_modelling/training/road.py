@@ -255,7 +255,7 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
     path = work / fold_stage(fold) / "predictions.csv"
     table, inside = development.table, in_fold(development.table, fold)
     _sides(settings, development, _without(fold), path.parent)
-    if not _are_said(path, table["image_id"][inside], settings.task):
+    if not _are_said(path, table["image_id"][inside], settings.task, CONTROLS):
         network = fold_network(settings, development, fold, work)
         held_out = examples(table, development.pixels, inside, settings.task)
         passed_on = replace(held_out, details=held_out.details[others(table["group_id"][inside])])
@@ -269,21 +269,20 @@ def _fold_predictions(settings: Settings, development: Development, fold: int, w
     return read_predictions(path)
 
 
-def _are_said(path: Path, photos: pd.Series, task: str) -> bool:
-    """Whether a file has the predictions of these photos, CONTROLS too."""
+def _are_said(path: Path, photos: pd.Series, task: str, modes: tuple[str, ...]) -> bool:
+    """Whether a file has the predictions of these photos, in these modes."""
     if not path.exists():
         return False
     said = read_predictions(path)
-    return set(CONTROLS) <= set(modes_in(said, task)) and set(said["image_id"]) == set(photos)
+    return set(modes) <= set(modes_in(said, task)) and set(said["image_id"]) == set(photos)
 
 
 def _predict_more(settings: Settings, development: Development, fold: int, work: Path) -> None:
     """Write what the network that never saw the fold says of the other sets' photos of it."""
-    path = work / fold_stage(fold) / MORE
-    if path.exists():
-        return
-    table = development.learned_from()
+    path, table = work / fold_stage(fold) / MORE, development.learned_from()
     inside = in_fold(table, fold) & ~development.own()
+    if _are_said(path, table["image_id"][inside], settings.task, MODES):
+        return
     network = fold_network(settings, development, fold, work)
     held_out = examples(table, development.pixels, inside, settings.task)
     logits = {
@@ -345,20 +344,24 @@ def _answers_without(
 ) -> pd.DataFrame:
     """Logits, a column a class, and distance of the fold's photos by a network that saw neither fold nor class."""
     folder = work / f"{fold_stage(fold)}_without_{code}"
-    path = folder / "answers.csv"
-    if not path.exists():
-        table, pixels = development.table, development.pixels
-        inside = in_fold(table, fold)
-        without = _without(fold, code)
+    path, without = folder / "answers.csv", _without(fold, code)
+    table, pixels, inside = development.table, development.pixels, in_fold(development.table, fold)
+    photos = table["image_id"][inside]
+    _sides(settings, development, without, folder)
+    if not (
+        path.exists()
+        and pd.read_csv(path, dtype={"image_id": str}).get("image_id", photos[:0]).tolist() == photos.tolist()
+    ):
         network = fitted(settings, development, without, folder, f"without {code}")
         own = part_of_network(settings, table, pixels, without(table), network)
         distances = distances_of(own.gate(), measure(settings, table, pixels, inside, network))
         found = predict_logits(network, examples(table, pixels, inside, settings.task), with_details=False)
         with replaced_when_whole(path) as temporary:
-            pd.DataFrame(found, columns=list(codes(settings.task))).assign(distance=distances).to_csv(
+            answers = pd.DataFrame(found, columns=list(codes(settings.task))).assign(distance=distances)
+            answers.assign(image_id=photos.to_numpy()).to_csv(
                 temporary, index=False, float_format="%.6f", lineterminator="\n"
             )
-    return pd.read_csv(path)
+    return pd.read_csv(path).drop(columns="image_id")
 
 
 def _with_more(parts: Parts, settings: Settings, more: pd.DataFrame, of_gate: Path, work: Path) -> Parts:

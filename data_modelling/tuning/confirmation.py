@@ -1,6 +1,7 @@
 """Does what a search found hold on photos that it never read? Start and best, trained alike, judged on another fold."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from data_modelling.inference.decision import decisions
 from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.networks.cnn import multiply_adds
-from data_modelling.settings import Settings
+from data_modelling.settings import Settings, as_dict
 from data_modelling.training.development import Development
 from data_modelling.training.pipeline import Examples, examples, predict_logits
 from data_modelling.training.road import fold_network
@@ -39,7 +40,8 @@ def confirm(
     """
     recipes = {"start": start, "best": best}
     networks = {
-        name: fold_network(settings, development, fold, folder / name) for name, settings in recipes.items()
+        name: fold_network(settings, development, fold, _begun(folder / name, settings))
+        for name, settings in recipes.items()
     }
     ways = {name: _judged(network, best.task, development, fold) for name, network in networks.items()}
     found = {
@@ -57,6 +59,16 @@ def confirm(
     with replaced_when_whole(folder / FILE) as temporary:
         temporary.write_text(json.dumps(found, indent=1) + "\n")
     return found
+
+
+def _begun(work: Path, settings: Settings) -> Path:
+    """The folder of a training with these settings; one with others, of a search that found something else, is gone."""
+    noted, told = work / "settings.json", json.dumps(as_dict(settings), indent=1)
+    if work.exists() and not (noted.exists() and noted.read_text() == told):
+        shutil.rmtree(work)
+    with replaced_when_whole(noted) as temporary:
+        temporary.write_text(told)
+    return work
 
 
 def _judged(network: keras.Model, task: str, development: Development, fold: int) -> intervals.Judged:
