@@ -24,6 +24,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow greets on 
 
 FOLDER = "tfrecord"
 ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
+NO_NAMES = ("", ".", "..")  # ids that no file can be called by
+SEPARATORS = frozenset("/\\\0")  # what no file's name can have in it, on one system or another
 HEAD = 12  # bytes before a record's data: its length and the length's checksum
 FOOT = 4  # bytes after it: its checksum
 
@@ -54,7 +56,8 @@ def load(
 def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
     """For each record its values as text, by the one table's column names, and the path of its photo.
 
-    Raises InputError when the shard is damaged (checksums are checked), or a record lacks the image or its id.
+    Raises InputError when the shard is damaged (checksums are checked), a record lacks the image or its id, or the
+    id is no name of a file.
     """
     # Here: it takes seconds, and most runs read no shard.
     import tensorflow as tf
@@ -74,10 +77,9 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                     "their names in [prepared.features]."
                 )
             start = offset + HEAD + data.find(image)
-            yield (
-                {name: _text(value) for name, value in values.items()},
-                shard_path(shard, start, len(image), settings.channels),
-            )
+            texts = {name: _text(value) for name, value in values.items()}
+            _refuse_no_name(texts["image_id"], f"{shard}, record {number}")
+            yield texts, shard_path(shard, start, len(image), settings.channels)
             offset += HEAD + len(data) + FOOT
     except (tf.errors.DataLossError, DecodeError) as error:
         raise InputError(f"{shard} is damaged or no uncompressed TFRecord file; get it again.") from error
@@ -111,6 +113,12 @@ def _shards(data_root: Path | None) -> list[Path]:
         f"Neither {base} nor {base / FOLDER} has a shard ({', '.join(ENDINGS)}); make them with "
         "`python -m data_modelling.prepare --to tfrecord`."
     )
+
+
+def _refuse_no_name(image_id: str, where: str) -> None:
+    """Class folders name a photo's file by its id, which must not lead out of them."""
+    if image_id in NO_NAMES or not SEPARATORS.isdisjoint(image_id):
+        raise InputError(f"{where}: the image id {image_id!r} is no name of a file; give the photo another.")
 
 
 def _values(features: "dict[str, object]", names: FeatureNames) -> dict[str, object]:

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import numpy as np
@@ -63,6 +64,27 @@ def test_a_feature_that_is_not_there_is_told_with_those_that_are(generated, tmp_
     other = settings_for("tfrecord", features=FeatureNames(image="picture"))
     with pytest.raises(InputError, match=r"record 0: no feature picture or image_id; it has age, confirm"):
         tfrecord.load(other, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "image_id", ["../outside", "a/b", "/outside", "a\\b", "a\0b", ".", "..", ""], ids=repr
+)
+def test_an_id_that_is_no_name_of_a_file_is_refused(tmp_path, image_id):
+    """Such a photo would be written outside the class folders."""
+    shard = tmp_path / "others.tfrecord"
+    rows = [{"image_id": name, "diagnosis": "NV"} for name in ("ISIC_1", image_id)]
+    tfrecord.write_shard(shard, rows, [b"photo"] * 2, FeatureNames())
+    told = re.escape(f"{shard}, record 1: the image id {image_id!r} is no name of a file")
+    with pytest.raises(InputError, match=told):
+        tfrecord.load(SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize("image_id", ["a b", "...", "..a", "ISIC_1.2"])
+def test_an_id_with_dots_or_spaces_is_a_name(tmp_path, image_id):
+    shard = tmp_path / "others.tfrecord"
+    tfrecord.write_shard(shard, [{"image_id": image_id}], [b"photo"], FeatureNames())
+    [(values, _)] = tfrecord.read_shard(shard, PreparedSettings())
+    assert values == {"image_id": image_id}
 
 
 def test_no_shard_is_told(tmp_path):
