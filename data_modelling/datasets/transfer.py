@@ -69,7 +69,7 @@ class _Downloader:
         with tqdm(
             total=self.file.size, desc=self.file.name, unit="B", unit_scale=True, unit_divisor=1000
         ) as bar:
-            while self._arrived() < self.file.size:
+            while self._arrived() != self.file.size:
                 before = self._arrived()
                 try:
                     self._go_on(url, bar)
@@ -112,17 +112,25 @@ class _Downloader:
                     target.write(piece)
                     target.flush()  # a killed process keeps what arrived
                     bar.update(len(piece))
+                    if target.tell() > self.file.size:
+                        break  # an answer without a Content-Length may never end
+        if self._arrived() > self.file.size:
+            raise self._other_size(url, "more")
         if self._arrived() < self.file.size:
             raise _CutOffError("the connection was closed")
 
     def _refuse_other_size(self, url: str, response: requests.Response, start: int) -> None:
         length = response.headers.get("Content-Length")
         if length is not None and start + int(length) != self.file.size:
-            self.part.unlink(missing_ok=True)
-            raise InputError(
-                f"{urlsplit(url).netloc} offers {self.file.name} with {start + int(length):,} bytes where "
-                f"{self.file.size:,} are published; it is another file: name another --mirror."
-            )
+            raise self._other_size(url, f"{start + int(length):,}")
+
+    def _other_size(self, url: str, offered: str) -> InputError:
+        """What tells of another size than the published one; the part is removed."""
+        self.part.unlink(missing_ok=True)
+        return InputError(
+            f"{urlsplit(url).netloc} offers {self.file.name} with {offered} bytes where "
+            f"{self.file.size:,} are published; it is another file: name another --mirror."
+        )
 
 
 def _unreachable(url: str, error: Exception) -> InputError:

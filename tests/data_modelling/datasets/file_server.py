@@ -15,8 +15,8 @@ class Sent:
     """What the server has and how it behaves.
 
     files: content by path. cut_after: bytes after which an answer is broken off, for the first `cuts`
-    answers. pause: seconds between two pieces. ranges: whether it knows them. asked: path and Range of each
-    request.
+    answers. pause: seconds between two pieces. ranges: whether it knows them. length: whether it says how long an
+    answer is. asked: path and Range of each request.
     """
 
     files: dict[str, bytes]
@@ -24,6 +24,7 @@ class Sent:
     cuts: int = 0
     pause: float = 0.0
     ranges: bool = True
+    length: bool = True
     asked: list[tuple[str, str | None]] = field(default_factory=list)
     address: str = ""
 
@@ -64,7 +65,8 @@ def answer(handler: BaseHTTPRequestHandler, sent: Sent) -> None:
         handler.send_error(416)
         return
     handler.send_response(206 if start else 200)
-    handler.send_header("Content-Length", str(len(content) - start))
+    if sent.length:
+        handler.send_header("Content-Length", str(len(content) - start))
     handler.end_headers()
     end = len(content)
     if sent.cuts:

@@ -94,6 +94,37 @@ def test_another_size_is_told_before_anything_is_downloaded(server, tmp_path, ot
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("begun", [0, 60_000])
+def test_a_longer_file_of_a_server_that_tells_no_size_is_stopped_and_nothing_of_it_kept(
+    server, tmp_path, begun
+):
+    """Without a checksum its size is all that tells it from the published file."""
+    server.length, server.files["/photos.zip"] = False, CONTENT + bytes(10_000_000)
+    (tmp_path / "photos.zip.part").write_bytes(CONTENT[:begun])
+    with pytest.raises(InputError, match="with more bytes where 100,000 are published"):
+        fetched(server, tmp_path, checksum=None)
+    assert list(tmp_path.iterdir()) == []
+    assert len(server.asked) == 1
+
+
+def test_one_byte_more_is_another_file(server, tmp_path):
+    server.length, server.files["/photos.zip"] = False, CONTENT + b"x"
+    with pytest.raises(InputError, match="with more bytes where 100,000 are published"):
+        fetched(server, tmp_path, checksum=None)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_part_that_is_longer_than_the_file_is_not_taken_for_it(server, tmp_path):
+    (tmp_path / "photos.zip.part").write_bytes(CONTENT + b"x")
+    assert fetched(server, tmp_path, checksum=None).read_bytes() == CONTENT
+    assert server.asked == [("/photos.zip", "bytes=100001-"), ("/photos.zip", None)]
+
+
+def test_a_server_that_tells_no_size_may_send_the_file(server, tmp_path):
+    server.length = False
+    assert fetched(server, tmp_path, checksum=None).read_bytes() == CONTENT
+
+
 def test_a_server_that_always_breaks_off_is_given_up_and_the_part_kept(server, tmp_path):
     server.cut_after, server.cuts = 0, 100
     (tmp_path / "photos.zip.part").write_bytes(CONTENT[:10])
