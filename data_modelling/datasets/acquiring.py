@@ -44,23 +44,27 @@ def acquire(facts: Facts, root: Path, mirror: str, agree: Agree) -> None:
     folder = root / facts.folder
     photos = folder / facts.photos_folder
     tables = [file for file in facts.tables if not _in_place(file, folder)]
-    archives = [] if photos.is_dir() else [file for file in facts.archives if not _extracted(folder, file)]
+    arriving = folder / ARRIVING
+    extracting = arriving / facts.photos_folder
+    extracted = _extracted(folder) if extracting.is_dir() else set()
+    archives = [] if photos.is_dir() else [file for file in facts.archives if file.name not in extracted]
     if not tables and photos.is_dir():
         print(f"{facts.title} is in {folder} already.")
         return
     _ask_for_space(facts, tables, archives, folder, agree)
-    arriving = folder / ARRIVING
     arriving.mkdir(parents=True, exist_ok=True)
+    if not extracting.is_dir():
+        _forget_extracted(folder)
     for file in tables:
         _fetched(file, folder, facts, mirror).replace(folder / file.name)
     for file in archives:
         archive = _fetched(file, folder, facts, mirror)
-        extract_photos(archive, arriving / facts.photos_folder)
+        extract_photos(archive, extracting)
         _note(folder, file.name, {EXTRACTED: True})
         archive.unlink()
     if not photos.is_dir():
-        _refuse_missing_photos(facts, arriving / facts.photos_folder)
-        (arriving / facts.photos_folder).rename(photos)
+        _refuse_missing_photos(facts, extracting)
+        extracting.rename(photos)
     shutil.rmtree(arriving)
     print(f"{facts.title} is in {folder}.\nLicence: {facts.licence}. Please cite: {facts.citation}.")
 
@@ -118,8 +122,15 @@ def _fetched(file: RemoteFile, folder: Path, facts: Facts, mirror: str) -> Path:
     return path
 
 
-def _extracted(folder: Path, file: RemoteFile) -> bool:
-    return bool(_record(folder).get(file.name, {}).get(EXTRACTED)) and (folder / ARRIVING).is_dir()
+def _extracted(folder: Path) -> set[str]:
+    """Names of the archives whose photos are out."""
+    return {name for name, noted in _record(folder).items() if noted.get(EXTRACTED)}
+
+
+def _forget_extracted(folder: Path) -> None:
+    """The record outlives the photos: those of an earlier download may have been removed since."""
+    for name in _extracted(folder):
+        _note(folder, name, {EXTRACTED: False})
 
 
 def _record(folder: Path) -> dict[str, dict[str, Any]]:

@@ -201,6 +201,30 @@ def test_without_a_published_checksum_the_first_download_is_told_and_held_agains
         acquire(facts, tmp_path, "", yes)
 
 
+def test_photos_that_were_removed_are_downloaded_again_also_when_that_is_stopped(server, tmp_path):
+    """The record says of every archive that it was extracted once."""
+    acquire(made_facts(server.address), tmp_path, "", yes)
+    shutil.rmtree(tmp_path / "HAM10000" / ham10000.PHOTOS)
+    del server.files["/part_2.zip"]
+    with pytest.raises(InputError, match="404"):
+        acquire(made_facts(server.address), tmp_path, "", yes)
+    server.files["/part_2.zip"] = CONTENTS["part_2.zip"]
+    server.asked.clear()
+    acquire(made_facts(server.address), tmp_path, "", yes)
+    assert server.asked == [("/part_2.zip", None)]  # the first archive's photos are out
+    assert len(ham10000.load(tmp_path, strict=True)[0]) == 3
+
+
+def test_photos_that_were_removed_are_downloaded_again_beside_what_an_early_stop_left(server, tmp_path):
+    acquire(made_facts(server.address), tmp_path, "", yes)
+    shutil.rmtree(tmp_path / "HAM10000" / ham10000.PHOTOS)
+    (tmp_path / "HAM10000" / ".download").mkdir()
+    server.asked.clear()
+    acquire(made_facts(server.address), tmp_path, "", yes)
+    assert [path for path, _ in server.asked] == ["/part_1.zip", "/part_2.zip"]
+    assert len(ham10000.load(tmp_path, strict=True)[0]) == 3
+
+
 def test_missing_photos_are_counted(server, tmp_path):
     with pytest.raises(InputError, match="held 3 photos where 4 are published"):
         acquire(replace(made_facts(server.address), photos=4), tmp_path, "", yes)
