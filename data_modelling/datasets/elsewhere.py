@@ -16,7 +16,7 @@ from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.photo_files import photos_in
 from data_modelling.datasets.roots import find_root
 from data_modelling.datasets.split_files import split_file
-from data_modelling.datasets.splits import TEST, attach_parts, read_split
+from data_modelling.datasets.splits import TEST, attach_known_parts, read_split
 from data_modelling.datasets.table import BENIGN, Report, checked_table
 from data_modelling.inference.diagnoses import TASKS, Flag, codes
 
@@ -101,11 +101,7 @@ def load(
     parts = read_split(split_file(splits, source.name))
     # Of a source whose photos are there in part, the rows without a photo are no finding.
     rows = rows[rows["image_id"].isin(list(photos))]
-    is_known = rows["image_id"].isin(parts["image_id"])
-    not_in_split = tuple(
-        rows.loc[~is_known, "image_id"]
-    )  # the committed splits know the photos that were used here
-    rows = attach_parts(rows[is_known], parts)
+    rows, not_in_split = attach_known_parts(rows, parts)
     rows = rows[rows["part"] != TEST]
     rows = rows if to_train else _drawn(rows, elsewhere.benign_at_most)
     kept = {image_id: photos[image_id] for image_id in rows["image_id"]}

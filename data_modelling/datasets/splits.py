@@ -134,6 +134,16 @@ def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
     return attached
 
 
+def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """The photos that the split knows, as attach_parts gives them, and the ids of the others.
+
+    For sets of which the committed split has only the photos that were used here. Raises InputError when a group
+    stands on two sides.
+    """
+    known = table["image_id"].isin(parts["image_id"])
+    return attach_parts(table[known], parts), tuple(table.loc[~known, "image_id"])
+
+
 def refined(table: pd.DataFrame, folds: int) -> pd.DataFrame:
     """The table with another number of folds, a multiple of five; a locked test stays.
 

@@ -20,6 +20,21 @@ def test_photos_are_those_at_hand_outside_the_locked_test(split):
     assert clinics.photos("isic2020", split.root).empty  # its csv is there, its photos are not
 
 
+def test_photos_that_the_split_does_not_know_are_told_where_a_notebook_may_speak(
+    split, tmp_path, monkeypatch, capsys
+):
+    """On standard error the notebook would count as failed."""
+    kept = (split.splits / "ham10000.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "ham10000.csv").write_text("".join(kept[:-2]))
+    monkeypatch.setenv(places.SPLITS, str(tmp_path))
+    assert (
+        len(clinics.all_photos("ham10000", split.root)) == len(kept) - 1 - 2
+    )  # the first line is the header
+    told = capsys.readouterr()
+    assert told.out == "HAM10000: 2 photos are left out, which its split does not know.\n"
+    assert told.err == ""
+
+
 def test_isic_2019_shows_the_photos_of_ham10000_but_not_of_its_test(split):
     table = pd.DataFrame(clinics.all_photos("ham10000", split.root)).drop(columns="path")
     strangers = table.iloc[:1].assign(image_id="ISIC_6000000")
