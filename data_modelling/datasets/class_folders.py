@@ -13,7 +13,7 @@ import pandas as pd
 from data_modelling.datasets.csv_files import read_csv
 from data_modelling.datasets.photo_files import photos_in
 from data_modelling.datasets.roots import MissingDataError, base_folder, first_place
-from data_modelling.datasets.rows import TEXT_COLUMNS
+from data_modelling.datasets.rows import NOTED, TEXT_COLUMNS
 from data_modelling.datasets.table import Report, checked_table
 from data_modelling.inference import diagnoses
 from data_modelling.inference.errors import InputError
@@ -28,8 +28,9 @@ def load(
 ) -> tuple[pd.DataFrame, Report]:
     """The class folders of the settings' task as the one table, and the report.
 
-    They lie in the data root or in its subfolder `class_folders`. Raises InputError when there is none,
-    when a photo stands in another folder than its row says, and as checked_table does.
+    They lie in the data root or in its subfolder `class_folders`. Raises InputError when there is none, when
+    `data_modelling.prepare` has not finished them, when a photo stands in another folder than its row says, and as
+    checked_table does.
     """
     codes = diagnoses.codes(settings.task)
     root = _root(data_root, codes)
@@ -62,6 +63,11 @@ def _rows(root: Path, classes: dict[str, str]) -> pd.DataFrame:
         rows = read_csv(root / PHOTOS, TEXT_COLUMNS)
         _refuse_other_folders(root, rows, classes)
         return rows
+    if (root / NOTED).is_file():
+        raise InputError(
+            f"{root} is not finished: it has {NOTED}, but not {PHOTOS}, which is written last; go on with "
+            "`python -m data_modelling.prepare --resume`."
+        )
     print(
         f"warning: {root} has no {PHOTOS}: which photos show one lesion or patient is not known, nor age, sex "
         "and site; a split by photo flatters the figures.",

@@ -1,7 +1,8 @@
 """From any data set that is loaded to class folders or TFRecord shards, in parallel, to be gone on with.
 
 A photo or a shard is written whole or not at all and not written again; `prepared.json` in the folder says what it
-is made from, so that two different preparations are never mixed. What was made reads back as the same table.
+is made from, so that two different preparations are never mixed. What was made reads back as the same table, and what
+was not finished is refused: class folders have their csv last, shards tell in their names how many they are.
 
 The photos of a locked test are converted like all others, so that `evaluate --open-test` finds them in any format:
 with an edge they are decoded to be encoded again, and nothing is measured or chosen on them. The warning of swapped
@@ -23,13 +24,12 @@ import pandas as pd
 from tqdm import tqdm
 
 from data_modelling.datasets import class_folders, stored, tfrecord
-from data_modelling.datasets.rows import TEXT_COLUMNS, as_text
+from data_modelling.datasets.rows import NOTED, TEXT_COLUMNS, as_text
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.settings import PreparedSettings
 
 FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
-NOTED = "prepared.json"
 BROKEN = "broken.json"  # photos that finished shards lack, and why; only where there are any
 CHUNK = 32  # photos that a process is handed at once
 

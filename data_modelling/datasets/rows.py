@@ -4,6 +4,7 @@ import pandas as pd
 
 from data_modelling.datasets.table import COLUMNS
 
+NOTED = "prepared.json"  # what a prepared data set is made from; written first, so that it may be unfinished
 TEXT_COLUMNS = tuple(column for column in COLUMNS if column != "path")
 
 

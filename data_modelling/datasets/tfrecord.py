@@ -6,6 +6,8 @@ point into the shards: nothing is unpacked. Compressed shards are not read.
 """
 
 import os
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -24,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow greets on 
 
 FOLDER = "tfrecord"
 ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
+NUMBERED = re.compile(r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL)  # one of several, without ending
 NO_NAMES = ("", ".", "..")  # ids that no file can be called by
 SEPARATORS = frozenset("/\\\0")  # what no file's name can have in it, on one system or another
 HEAD = 12  # bytes before a record's data: its length and the length's checksum
@@ -37,7 +40,8 @@ def load(
 
     They lie in the data root or in its subfolder `tfrecord`. No photo is decoded here (see datasets.colours).
 
-    Raises InputError when there is no shard, one is damaged or lacks a feature, and as checked_table does.
+    Raises InputError when there is no shard, one of those that the names count is missing, one is damaged or lacks a
+    feature, and as checked_table does.
     """
     codes = diagnoses.codes(settings.task)
     rows: list[dict[str, str]] = []
@@ -108,6 +112,7 @@ def _shards(data_root: Path | None) -> list[Path]:
     for place in (base, base / FOLDER):
         found = sorted(path for path in place.glob("*") if path.suffix in ENDINGS) if place.is_dir() else []
         if found:
+            _refuse_missing_shards(place, found)
             return found
     raise MissingDataError(
         f"Neither {base} nor {base / FOLDER} has a shard ({', '.join(ENDINGS)}); make them with "
@@ -119,6 +124,17 @@ def _refuse_no_name(image_id: str, where: str) -> None:
     """Class folders name a photo's file by its id, which must not lead out of them."""
     if image_id in NO_NAMES or not SEPARATORS.isdisjoint(image_id):
         raise InputError(f"{where}: the image id {image_id!r} is no name of a file; give the photo another.")
+
+
+def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
+    """A preparation that was stopped, or a copy that lacks a file, has fewer than `-of-` in their names says."""
+    names = [name for shard in shards if (name := NUMBERED.fullmatch(shard.stem))]
+    for (name, count), found in Counter((each["name"], int(each["count"])) for each in names).items():
+        if found < count:
+            raise InputError(
+                f"{folder} has {found} of the {count} shards {name}-*-of-*; get the others, or go on with "
+                "`python -m data_modelling.prepare --resume` where it was stopped."
+            )
 
 
 def _values(features: "dict[str, object]", names: FeatureNames) -> dict[str, object]:

@@ -30,6 +30,14 @@ def test_folders_without_a_csv_are_diagnoses_with_a_warning_about_groups(tmp_pat
     assert "has no photos.csv" in capsys.readouterr().err
 
 
+def test_folders_that_were_not_finished_are_refused(tmp_path):
+    """The csv is written when every photo is there; without it half a data set would be read, each photo a group."""
+    write_photo(tmp_path / "NV" / "a.jpg")
+    (tmp_path / "prepared.json").write_text("{}")
+    with pytest.raises(InputError, match=r"is not finished: it has prepared\.json, but not photos\.csv"):
+        class_folders.load(SETTINGS, tmp_path)
+
+
 def test_a_photo_in_two_folders_is_reported(tmp_path):
     write_photo(tmp_path / "NV" / "a.jpg")
     write_photo(tmp_path / "MEL" / "a.jpg")

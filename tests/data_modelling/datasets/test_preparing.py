@@ -104,6 +104,8 @@ def test_interrupted_and_resumed_it_ends_as_unbroken_and_writes_nothing_twice(
     first = {path: path.stat().st_ino for path in (tmp_path / "out").rglob("*.*") if path.name[0] != "p"}
     assert not (tmp_path / "out" / class_folders.PHOTOS).exists()
     assert not list((tmp_path / "out").rglob("*.tmp"))
+    with pytest.raises(InputError, match="go on with `python -m data_modelling.prepare --resume`"):
+        load_table(settings_for(kind), tmp_path / "out")
     with pytest.raises(InputError, match="add --resume"):
         write_prepared(generated, kind, tmp_path / "out", **options)
     write_prepared(generated, kind, tmp_path / "out", resume=True, **options)

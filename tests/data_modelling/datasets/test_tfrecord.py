@@ -87,6 +87,29 @@ def test_an_id_with_dots_or_spaces_is_a_name(tmp_path, image_id):
     assert values == {"image_id": image_id}
 
 
+def write_empty(folder, *names):
+    for name in names:
+        (folder / name).touch()
+
+
+def test_fewer_shards_than_their_names_count_are_refused(tmp_path):
+    write_empty(tmp_path, "a-00000-of-00002.tfrec", "a-00001-of-00002.tfrec", "b-00002-of-00003.tfrec")
+    with pytest.raises(InputError, match=r"has 1 of the 3 shards b-\*-of-\*; get the others"):
+        tfrecord.load(SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a-00001-of-00002.tfrec", "a-00002-of-00002.tfrec", "b-0-of-1.tfrecord"],  # some count from 1
+        ["sample.tfrec", "train00-2071.tfrec"],
+    ],
+)
+def test_all_shards_of_several_and_shards_without_a_count_are_found(tmp_path, names):
+    write_empty(tmp_path, *names)
+    assert [shard.name for shard in tfrecord._shards(tmp_path)] == names
+
+
 def test_no_shard_is_told(tmp_path):
     with pytest.raises(InputError, match="has a shard"):
         tfrecord.load(SETTINGS, tmp_path)
