@@ -14,11 +14,18 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m data_modelling.split", description=__doc__)
     parser.add_argument("--data-root", type=Path, help="default: DATA_ROOT, else DATA")
     parser.add_argument("--out", type=Path, default=REPOSITORY_DATA / "splits", help="default: %(default)s")
+    parser.add_argument(
+        "--only",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a data set to split, such as ham10000; may be repeated (default: all that are there)",
+    )
     parser.add_argument("--force", action="store_true", help="replace split files that are there")
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        files, left_out = write_splits(options.data_root, options.out, options.force)
+        files, left_out = write_splits(options.data_root, options.out, options.force, options.only)
         print("written:", *files, sep="\n")
         return [f"left out: {reason}" for reason in left_out]
 

@@ -1,5 +1,6 @@
 """The split files of all data sets at hand: what `python -m data_modelling.split` writes."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -23,15 +24,19 @@ def split_file(folder: Path, name: str) -> Path:
     return folder / f"{name}.csv"
 
 
-def write_splits(data_root: Path | None, out: Path, force: bool = False) -> tuple[list[Path], list[str]]:
+def write_splits(
+    data_root: Path | None, out: Path, force: bool = False, only: Sequence[str] = ()
+) -> tuple[list[Path], list[str]]:
     """Write the split of every data set that is there; returns the files and why others were left out.
 
-    Raises InputError when no data set is there, when one of their csv files is wrong, and, without `force`,
-    when a file that would be written is there already; nothing is written then.
+    only: names of data sets, which alone are looked for; empty is all.
+
+    Raises InputError when no data set is there or `only` has an unknown name, when one of their csv files is wrong,
+    and, without `force`, when a file that would be written is there already; nothing is written then.
     """
     found: list[tuple[Source, Path]] = []
     left_out: list[str] = []
-    for source in SOURCES:
+    for source in _chosen(only):
         try:
             found.append((source, find_root(data_root, source.folder, *source.markers)))
         except MissingDataError as error:
@@ -47,12 +52,20 @@ def write_splits(data_root: Path | None, out: Path, force: bool = False) -> tupl
     return [split_file(out, name) for name in made], left_out
 
 
+def _chosen(only: Sequence[str]) -> list[Source]:
+    names = [source.name for source in SOURCES]
+    if unknown := [name for name in only if name not in names]:
+        raise InputError(f"There is no data set {', '.join(unknown)} to split; there are {', '.join(names)}.")
+    return [source for source in SOURCES if not only or source.name in only]
+
+
 def _refuse_existing(files: list[Path], force: bool) -> None:
     existing = [str(file) for file in files if file.exists()]
     if existing and not force:
         raise InputError(
             f"{', '.join(existing)} would be replaced, and a model trained on the old split be judged on "
-            "photos that it knows; add --force to do so, or give another folder with --out."
+            "photos that it knows; name the sets to split with --only, give another folder with --out, or add --force "
+            "to replace them."
         )
 
 

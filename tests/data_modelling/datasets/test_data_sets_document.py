@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_modelling.datasets import DATASETS
-from data_modelling.datasets.split_files import split_file
-from data_modelling.datasets.splits import split, write_split
+from data_modelling import split
+from data_modelling.datasets import DATASETS, sources, split_files
 from data_modelling.inference.diagnoses import codes
 from data_modelling.settings import read_settings
 from data_modelling.training.pipeline import examples
@@ -29,11 +28,14 @@ def block(name: str) -> str:
 
 @pytest.fixture
 def moles(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module of the document, in its register."""
+    """The module of the document, in its two registers."""
     module = ModuleType("data_modelling.datasets.moles")
     exec(compile(block("module"), "docs/data-sets.md", "exec"), module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
     monkeypatch.setitem(DATASETS, "moles", module.load)
+    line = re.search(r"`(Source\(.*\))`", DOCUMENT)[1]
+    source = eval(line, vars(sources) | {"moles": module})
+    monkeypatch.setattr(split_files, "SOURCES", (*sources.SOURCES, source))
     return module
 
 
@@ -58,7 +60,8 @@ def test_the_example_is_read_split_and_ready_for_training(moles: ModuleType, roo
     assert report.rows_without_photo == ("0",)
     assert table["diagnosis"].value_counts().to_dict() == {"NV": 39, "MEL": 40, "BKL": 40}
     assert table["site"].unique().tolist() == ["posterior torso"]
-    write_split(split_file(tmp_path / "splits", "moles"), split(moles.read_rows(root / "moles")))
+    arguments = re.search(r"`python -m data_modelling\.split (.*?)`", DOCUMENT)[1].split()
+    assert split.main([*arguments, "--data-root", str(root), "--out", str(tmp_path / "splits")]) == 0
     recipe = tmp_path / "moles.toml"
     recipe.write_text(block("recipe"))
     settings = read_settings(recipe)

@@ -51,6 +51,57 @@ def test_a_split_file_is_replaced_only_by_force(generated, tmp_path, capsys):
     assert len(read_split(file)) > 60
 
 
+@pytest.fixture
+def two_sets(generated, tmp_path):
+    """A data root with generated lesions and six photos of PAD-UFES-20; HAM10000's split is there already, in `out`."""
+    (tmp_path / "HAM10000").symlink_to(generated)
+    (tmp_path / "PAD_UFES_20").mkdir()
+    rows = [f"{name}.png,P_{name},NEV" for name in "abcdef"]
+    (tmp_path / "PAD_UFES_20" / "metadata.csv").write_text(
+        "\n".join(["img_id,patient_id,diagnostic", *rows]) + "\n"
+    )
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "ham10000.csv").write_text("old")
+    return tmp_path
+
+
+def test_only_the_named_set_is_split_beside_a_split_that_is_there(two_sets, capsys):
+    arguments = ["--data-root", str(two_sets), "--out", str(two_sets / "out")]
+    assert command.main(arguments) == 2
+    assert "name the sets to split with --only" in capsys.readouterr().err
+    assert command.main([*arguments, "--only", "pad_ufes_20"]) == 0
+    assert capsys.readouterr().err == ""  # the sets that were not named are not missed
+    assert (two_sets / "out" / "ham10000.csv").read_text() == "old"
+    assert read_split(two_sets / "out" / "pad_ufes_20.csv")["image_id"].tolist() == list("abcdef")
+
+
+def test_only_may_be_repeated_and_replaces_nothing_without_force(two_sets, capsys):
+    out = two_sets / "out"
+    arguments = [
+        "--data-root",
+        str(two_sets),
+        "--out",
+        str(out),
+        "--only",
+        "pad_ufes_20",
+        "--only",
+        "ham10000",
+    ]
+    assert command.main(arguments) == 2
+    assert [file.name for file in out.iterdir()] == ["ham10000.csv"]
+    assert command.main([*arguments, "--force"]) == 0
+    assert sorted(file.name for file in out.iterdir()) == ["ham10000.csv", "pad_ufes_20.csv"]
+    assert len(read_split(out / "ham10000.csv")) > 60
+
+
+def test_a_name_of_no_set_is_told_with_those_that_are(two_sets, capsys):
+    arguments = ["--data-root", str(two_sets), "--out", str(two_sets / "out"), "--only", "moles"]
+    assert command.main(arguments) == 2
+    assert capsys.readouterr().err == (
+        "There is no data set moles to split; there are ham10000, isic2017, isic2019, isic2020, pad_ufes_20.\n"
+    )
+
+
 def test_no_data_at_all_is_one_sentence(tmp_path, capsys):
     assert command.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
     errors = capsys.readouterr().err
