@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from benchmarks.contenders import FIELD
 from benchmarks.load import load
 from benchmarks.photos import LARGE, SMALL, made
-from benchmarks.processes import PROC, Running, status_megabytes
+from benchmarks.processes import PROC, Running, status_megabytes, until_answered
 from benchmarks.rows import USUAL
 
 HELD = 60  # connections of each kind that only hold up
@@ -86,23 +86,32 @@ def _burst(server: Running, request: bytes) -> Figures:
 
 
 def _killed(server: Running, request: bytes) -> Figures:
-    """Milliseconds from kill -9 of all processes that answer to the next answer."""
+    """Milliseconds from kill -9 of all processes that answer to the next answer, and connections lost before it."""
     for worker in server.workers:
         os.kill(worker, signal.SIGKILL)
     begun = time.perf_counter()
-    seen = load(server.url, [request], 1, count=1)
-    return {"restart": 1000 * (time.perf_counter() - begun), "restart_lost": 1 - seen.statuses[200]}
+    lost = until_answered(server.url, request)
+    return {"restart": 1000 * (time.perf_counter() - begun), "restart_lost": lost}
 
 
 def _replaced(server: Running, small: list[bytes], seconds: float) -> Figures:
-    """Requests that are lost while a new server takes over."""
+    """Requests that are lost while a new server takes over, and processes of the old one that are still there then.
+
+    Without the latter, a server that takes no notice of SIGHUP would lose nothing either.
+    """
+    before = server.workers
     with ThreadPoolExecutor(1) as pool:
         loading = pool.submit(load, server.url, small, USUAL, seconds + 3)
         time.sleep(0.5)
         server.process.send_signal(signal.SIGHUP)
         seen = loading.result()
     count = sum(seen.statuses.values())
-    return {"replaced_requests": count, "replaced_lost": count - seen.statuses[200]}
+    return {
+        "replaced_requests": count,
+        "replaced_lost": count - seen.statuses[200],
+        "replaced_workers": len(before),
+        "replaced_stayed": len(set(before) & set(server.workers)),
+    }
 
 
 def long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, dict[str, float]]:

@@ -1,10 +1,13 @@
 """The document, from figures that are easy to reckon with."""
 
+import json
+
 import pytest
 
 from benchmarks.contenders import EMPTY, OURS, PREDICT
 from benchmarks.report import goals, least_costs, limit_of, markdown, plot, ratios, spread
 from benchmarks.rows import CLIENTS, FULL, PAGE, PROBABILITIES
+from tests.conftest import PROJECT
 
 
 def cell(contender, rate, cpu, clients=8, answer=PROBABILITIES, photo="600x450 JPEG", others=0):
@@ -59,6 +62,7 @@ def found():
         },
         "trouble": {
             "restart": 600.0,
+            "restart_lost": 0,
             "burst_clients": 200,
             "burst_answered": 160,
             "burst_refused": 40,
@@ -72,6 +76,8 @@ def found():
             "held_lost": 0,
             "replaced_lost": 0,
             "replaced_requests": 500,
+            "replaced_workers": 2,
+            "replaced_stayed": 0,
             "large_cpu": 26.0,
             "large_memory": 12.0,
         },
@@ -122,6 +128,24 @@ def test_goals_by_hand(found):
     ]
 
 
+KILLED, REPLACED = "kill -9 to the next answer, ms", "requests lost while a bundle is replaced"
+
+
+@pytest.mark.parametrize(
+    ("name", "measured", "judged"),
+    [
+        (KILLED, {"restart": 1999.0}, ("1,999", True)),
+        (KILLED, {"restart": 2001.0}, ("2,001", False)),
+        (KILLED, {"restart_lost": 1}, ("600, 1 lost", False)),
+        (REPLACED, {"replaced_lost": 1}, ("1", False)),
+        (REPLACED, {"replaced_stayed": 2}, ("0, 2 stay", False)),
+    ],
+)
+def test_a_goal_is_missed_where_connections_are_lost_or_nobody_took_over(found, name, measured, judged):
+    found["trouble"] |= measured
+    assert [(value, ok) for what, _, value, ok in goals(found) if what == name] == [judged]
+
+
 def test_ratios_are_of_the_same_round(found):
     ours, theirs = [{"rate": 10.0}, {"rate": 30.0}], [{"rate": 5.0}, {"rate": 10.0}]
     assert ratios(ours, theirs, "rate") == [2, 3]
@@ -141,9 +165,27 @@ def test_the_document_says_all_of_it(found, tmp_path):
         "- 200 clients at once: 160 are answered and 40 told to come back, after 40 ms (median), 101 ms"
         in text
     )
+    assert "answers again after 600 ms; connections lost before that: 0.\n" in text
+    assert "0 of 500 requests are lost; of 2 old processes 0 are there after that.\n" in text
     assert "nan" not in text
     plot(found, tmp_path / "benchmarks.png")
     assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_lost_connections_are_told(found):
+    found["trouble"]["restart_lost"] = 3
+    assert "after 600 ms; connections lost before that: 3.\n" in markdown(found)
+
+
+def test_the_committed_figures_are_read_and_what_they_did_not_note_is_told():
+    committed = json.loads((PROJECT / "docs" / "benchmarks.json").read_text())
+    for name in ("replaced_workers", "replaced_stayed"):  # the first measurements have none of them
+        committed["trouble"].pop(name, None)
+    text = markdown(committed)
+    assert "requests are lost; whether the old processes had gone was not looked at.\n" in text
+    judged = {name: (value, ok) for name, _, value, ok in goals(committed)}
+    assert judged[REPLACED] == ("not measured", False)
+    assert judged[KILLED][0].startswith(f"{committed['trouble']['restart']:,.0f}")
 
 
 def test_what_was_left_out_is_not_measured(found):
