@@ -24,6 +24,7 @@ from benchmarks.processes import NotMeasured
 from benchmarks.report import markdown, plot
 from benchmarks.rows import EVERYBODY, measure
 from benchmarks.trouble import long_run, trouble
+from data_modelling.inference.bundle import load_bundle
 from tools.serving import ROOT
 
 PACKAGES = ("flask", "waitress", "onnxruntime", "pillow", "numpy", "keras", "tensorflow-cpu")
@@ -78,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
 def measured(plan: Plan) -> dict[str, Any]:
     """All that the document says."""
     begun = time.monotonic()
-    facts = machine()
+    facts, bundle = machine(), bundle_facts(BUNDLE)
     rounds, run, end = (begun + 60 * minutes for minutes in plan.minutes)
     everybody = [one for one in EVERYBODY if one.name not in plan.left_out]
     with tempfile.TemporaryDirectory() as name:
@@ -93,7 +94,7 @@ def measured(plan: Plan) -> dict[str, Any]:
             "training": training_speed(plan.turns, folder),
         }
     facts["minutes"] = (time.monotonic() - begun) / 60
-    return {"machine": facts, "versions": versions(everybody), **found}
+    return {"machine": facts, "bundle": bundle, "versions": versions(everybody), **found}
 
 
 def training_speed(turns: int, folder: Path) -> dict[str, Any]:
@@ -129,6 +130,12 @@ def machine() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.release()}",
         "load": os.getloadavg()[0],
     }
+
+
+def bundle_facts(folder: Path) -> dict[str, Any]:
+    """Which bundle was measured; edge: pixels of the square photo that its network sees."""
+    bundle = load_bundle(folder)
+    return {"name": bundle.name, "version": bundle.version, "edge": bundle.metadata["edge"]}
 
 
 def versions(everybody: list[Contender]) -> dict[str, str]:

@@ -61,8 +61,16 @@ def _machine(found: Found) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in found["versions"].items())
     return (
         f"{facts['date']}, {facts['processor']}, {facts['cores']} cores, {facts['memory_gb']:.0f} GB, {facts['system']}; "
-        f"load of others before the start: {facts['load']:.1f}. {found['rounds']} rounds, {facts['minutes']:.0f} minutes "
-        f"in all.\n\n{versions}.\n"
+        f"load of others before the start: {facts['load']:.1f}; {_bundle(found)}. {found['rounds']} rounds, "
+        f"{facts['minutes']:.0f} minutes in all.\n\n{versions}.\n"
+    )
+
+
+def _bundle(found: Found) -> str:
+    """Which network answered; the first measurements did not note it."""
+    one = found.get("bundle")
+    return (
+        f"bundle {one['name']} {one['version']}, {one['edge']} pixels" if one else "the bundle was not noted"
     )
 
 

@@ -12,7 +12,9 @@ class Scripted:
         self.listener = listen("127.0.0.1", 0)
         self.requests = []
         self._answers = answers
-        self._thread = Thread(target=self._run, daemon=True)  # a client that does not come back holds nothing up
+        self._thread = Thread(
+            target=self._run, daemon=True
+        )  # a client that does not come back holds nothing up
 
     def _run(self):
         for answer in self._answers:

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
-from benchmarks.contenders import EMPTY, FIELD, OTHER_SERVERS, OURS
+from benchmarks.contenders import BUNDLE, EMPTY, FIELD, OTHER_SERVERS, OURS
 from benchmarks.rows import FULL, PAGE
+from tests.app.tiny_bundle import make_tiny_bundle
 
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/smaps_rollup").exists(), reason="needs Linux, which tells what processes hold"
@@ -26,6 +27,7 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
     assert all(one["rate"] > 0 and one["cpu"] >= 0 and one["p50"] <= one["p99"] for one in ours)
     assert {one["contender"] for one in found["cells"]} == {OURS, EMPTY.name}
     assert found["absent"] == {}
+    assert found["bundle"] == command.bundle_facts(BUNDLE)
     assert found["trouble"]["restart_lost"] == found["trouble"]["replaced_lost"] == 0
     assert (
         found["trouble"]["burst_answered"] + found["trouble"]["burst_refused"]
@@ -36,6 +38,11 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
     assert found["long_run"]["5"]["memory"] > 10
     assert "| requests/s over the limit" in (tmp_path / "benchmarks.md").read_text()
     assert (tmp_path / "benchmarks.png").exists()
+
+
+def test_the_bundle_is_named_as_its_metadata_says(tmp_path):
+    folder = make_tiny_bundle(tmp_path / "of_a_test", version="3.4")
+    assert command.bundle_facts(folder) == {"name": "of_a_test", "version": "3.4", "edge": 16}
 
 
 def test_a_contender_that_cannot_start_is_told(tmp_path):

@@ -44,6 +44,7 @@ def found():
             "load": 0.1,
             "minutes": 19.0,
         },
+        "bundle": {"name": "of_a_test", "version": "3.4.5", "edge": 80},
         "versions": {"Python": "3.11"},
         "rounds": 2,
         "cells": cells,
@@ -165,6 +166,7 @@ def test_the_document_says_all_of_it(found, tmp_path):
         "- 200 clients at once: 160 are answered and 40 told to come back, after 40 ms (median), 101 ms"
         in text
     )
+    assert "load of others before the start: 0.1; bundle of_a_test 3.4.5, 80 pixels. 2 rounds" in text
     assert "answers again after 600 ms; connections lost before that: 0.\n" in text
     assert "0 of 500 requests are lost; of 2 old processes 0 are there after that.\n" in text
     assert "nan" not in text
@@ -181,7 +183,9 @@ def test_the_committed_figures_are_read_and_what_they_did_not_note_is_told():
     committed = json.loads((PROJECT / "docs" / "benchmarks.json").read_text())
     for name in ("replaced_workers", "replaced_stayed"):  # the first measurements have none of them
         committed["trouble"].pop(name, None)
+    committed.pop("bundle", None)
     text = markdown(committed)
+    assert "; the bundle was not noted. " in text
     assert "requests are lost; whether the old processes had gone was not looked at.\n" in text
     judged = {name: (value, ok) for name, _, value, ok in goals(committed)}
     assert judged[REPLACED] == ("not measured", False)
