@@ -81,17 +81,20 @@ def refuse_other_photos(named: Sequence[tuple[str, pd.DataFrame]]) -> None:
 
 def _set_apart(recipes: Sequence[Settings]) -> list[str]:
     """What each recipe sets otherwise than another: `network.name cnn, training.epochs 20`."""
-    flat = [dict(_flat(as_dict(settings))) for settings in recipes]
+    values = [dict(flat(as_dict(settings))) for settings in recipes]
     names = [
-        name for name in flat[0] if name not in LABELS and any(one[name] != flat[0][name] for one in flat)
+        name
+        for name in values[0]
+        if name not in LABELS and any(one[name] != values[0][name] for one in values)
     ]
-    return [", ".join(f"{name} {one[name]}" for name in names) or "nothing" for one in flat]
+    return [", ".join(f"{name} {one[name]}" for name in names) or "nothing" for one in values]
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+def flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Settings in tables as one list, each with its whole name, such as `network.edge`."""
     for name, value in values.items():
         if isinstance(value, dict):
-            yield from _flat(value, f"{prefix}{name}.")
+            yield from flat(value, f"{prefix}{name}.")
         else:
             yield prefix + name, value
 

@@ -1,5 +1,6 @@
 """The story as a page, made of its table alone: figures, differences, and a paragraph a step in plain counts."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,21 @@ from data_modelling.story.steps import FINAL, MELANOMA, MOLE, STEPS, TUNED, Step
 PLOTS = "../DATA/plots"  # from the page
 SAID = ("balanced_accuracy", "macro_auc")  # the figures of a step's paragraph
 ARCHITECTURE = "CNN_final_model_architecture.png"
+# What a recipe has whose setting is not 0 or empty.
+HAS = {
+    "more_photos": "other sets' photos",
+    "network.colour_constancy": "colour constancy",
+    "network.squeeze": "squeeze-and-excite",
+    "augmentation.recompress": "recompressed photos",
+    "augmentation.mixup": "blended photos",
+    "augmentation.cutmix": "photos with a rectangle of another",
+    "training.coarse_share": "first epochs at half the edge",
+    "training.class_weights": "class weights",
+    "training.logit_adjustment": "logit adjustment",
+    "training.pretraining_epochs": "learning without labels first",
+    "training.outlines": "lesion outlines as a second target",
+    "training.teachers": "teachers",
+}
 Row = dict[str, Any]
 
 
@@ -180,7 +196,38 @@ def _full_size(row: Row) -> str:
         if f"full_{name}" in row
     ]
     return (
-        f"At full size the same recipe is the bundle {row['full_bundle']} ({row['full_edge']:.0f} pixels, at most "
+        f"At full size{_recipe(row.get('full_differs'))} the bundle {row['full_bundle']} ({row['full_edge']:.0f} pixels, at most "
         f"{row['full_epochs']:.0f} epochs), whose {row['full_photos']:,.0f} out-of-fold photos in {row['full_folds']:.0f} folds "
         f"have, by the photo alone: {listed(said)}."
     )
+
+
+def _recipe(differs: object) -> str:
+    """Whether the bundle's recipe is the story's, and what it has beside; the first tables did not compare them."""
+    if not isinstance(differs, str):
+        return " the recipe (the settings were not compared) is"
+    found = json.loads(differs)
+    return f", {said_apart(found)}, the recipe is" if found else " the same recipe is"
+
+
+def said_apart(differs: dict[str, list[Any]]) -> str:
+    """What sets a recipe apart from another in words: `with teachers, without class weights and with ...`.
+
+    differs: by name of the setting, the other's value and its own.
+    """
+    beside, lacking, other = [], [], []
+    for name, (before, after) in differs.items():
+        if name in HAS and not before:
+            beside.append(HAS[name])
+        elif name in HAS and not after:
+            lacking.append(HAS[name])
+        else:
+            other.append(f"`{name}` {_value(after)} instead of {_value(before)}")
+    groups = (("with", beside), ("without", lacking), ("with", other))
+    return listed([f"{word} {listed(names)}" for word, names in groups if names])
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return listed([str(one) for one in value]) if value else "none"
+    return "none" if value in (None, "") else str(value)

@@ -1,6 +1,7 @@
 """The story as a table: a row a step, all that its page, its plots and the app say of it."""
 
 import dataclasses
+import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,8 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.evaluation.contest import (
+    LABELS,
     difference_columns,
     figure_columns,
+    flat,
     judged_answers,
     refuse_other_photos,
 )
@@ -20,6 +23,7 @@ from data_modelling.evaluation.predictions import truth
 from data_modelling.evaluation.results import named
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import codes
+from data_modelling.settings import Settings, as_dict, from_dict
 from data_modelling.story.steps import FINAL, MELANOMA, TUNED, compared_with
 from data_modelling.story.telling import Told
 
@@ -30,6 +34,15 @@ FIGURES = named("balanced_accuracy", "macro_auc", "melanoma_auc") | {
     BY_PRIOR: "balanced accuracy by decision prior",
 }
 LESS = "less"
+# Settings by which a recipe of full size is other than a small one: what it is called, size, length and folds.
+OF_SIZE = (
+    *LABELS,
+    "folds",
+    "figure_folds",
+    "network.edge",
+    "training.epochs",
+    "training.warmup_epochs",
+)
 
 
 def rows(told: Sequence[Told], search_folds: Sequence[int], bundle: Bundle) -> pd.DataFrame:
@@ -54,7 +67,7 @@ def rows(told: Sequence[Told], search_folds: Sequence[int], bundle: Bundle) -> p
         if one.step.name == TUNED:
             row["search_folds"] = " ".join(map(str, search_folds))
         if one.step.name == FINAL:
-            row |= full_size(bundle)
+            row |= full_size(bundle, one.settings)
         table.append(row)
     return pd.DataFrame(table)
 
@@ -110,8 +123,11 @@ def read_matrix(text: str) -> NDArray[np.int64]:
     return np.array([[int(count) for count in row.split()] for row in text.split(";")], np.int64)
 
 
-def full_size(bundle: Bundle) -> dict[str, Any]:
-    """What the bundle of the final recipe says of itself, at its own size and length, out of fold and photo alone."""
+def full_size(bundle: Bundle, recipe: Settings) -> dict[str, Any]:
+    """What the bundle of the final recipe says of itself, at its own size and length, out of fold and photo alone.
+
+    full_differs: what else is other than in the story's own final recipe, as JSON; see `differing`.
+    """
     values, settings = bundle.metrics["out_of_fold"], bundle.metadata["settings"]
     photo = values["photo"]
     melanoma = photo["classes"][MELANOMA]
@@ -127,7 +143,18 @@ def full_size(bundle: Bundle) -> dict[str, Any]:
         "full_epochs": settings["training"]["epochs"],
         "full_folds": len(settings["figure_folds"]),
         "full_photos": values["photos"],
+        "full_differs": json.dumps(differing(recipe, from_dict(settings))),
     }
     for name, (value, (low, high)) in found.items():
         facts |= {f"full_{name}": value, f"full_{name}_low": low, f"full_{name}_high": high}
     return facts
+
+
+def differing(small: Settings, full: Settings) -> dict[str, tuple[Any, Any]]:
+    """The settings, all but OF_SIZE, that two recipes have otherwise: the value in each; None where one has none."""
+    ours, theirs = (dict(flat(as_dict(settings))) for settings in (small, full))
+    return {
+        name: (ours.get(name), theirs.get(name))
+        for name in ours | theirs
+        if name.removeprefix("earlier.") not in OF_SIZE and ours.get(name) != theirs.get(name)
+    }

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from data_modelling.evaluation.markdown import figure
-from data_modelling.story.page import in_counts, page, read_story, write_story
+from data_modelling.story.page import in_counts, page, read_story, said_apart, write_story
 from data_modelling.story.rows import rows
 from data_modelling.story.steps import STEPS
 from data_modelling.story.telling import Cost
@@ -87,6 +87,44 @@ def test_it_says_where_the_search_looked_and_what_the_bundle_reaches(written: Pa
     macro_auc = bundle().metrics["out_of_fold"]["photo"]["macro_auc"]
     assert f"macro AUC {figure(macro_auc)} [" in part(written, 5).split("At full size")[1]
     assert "At full size" not in part(written, 6)
+
+
+@pytest.mark.parametrize(
+    ("differs", "said"),
+    [
+        ("{}", "At full size the same recipe is the bundle "),
+        (
+            '{"more_photos": [[], ["isic2017"]], "training.teachers": [[], ["a.toml"]]}',
+            "At full size, with other sets' photos and teachers, the recipe is the bundle ",
+        ),
+        (
+            None,
+            "At full size the recipe (the settings were not compared) is the bundle ",
+        ),
+    ],
+)
+def test_the_recipe_is_called_the_same_only_where_nothing_differs(
+    written: Path, differs: str | None, said: str, tmp_path: Path
+) -> None:
+    table = read_story(written.with_suffix(".csv")).drop(columns="full_differs")
+    if differs is not None:  # None: a table as the first ones
+        table["full_differs"] = [differs if name == "final" else None for name in table["name"]]
+    write_story(tmp_path / "story.md", table)
+    assert said in part(tmp_path / "story.md", 5)
+
+
+def test_what_sets_a_recipe_apart_in_words() -> None:
+    differs = {
+        "augmentation.mixup": [0.0, 0.3],
+        "training.class_weights": [1.0, 0.0],
+        "training.batch": [32, 64],
+        "more_photos": [["isic2017"], ["isic2017", "pad_ufes_20"]],
+        "earlier.training.balance": [None, 1.0],
+    }
+    assert said_apart(differs) == (
+        "with blended photos, without class weights and with `training.batch` 64 instead of 32, `more_photos` isic2017 and "
+        "pad_ufes_20 instead of isic2017 and `earlier.training.balance` 1.0 instead of none"
+    )
 
 
 @pytest.mark.parametrize(

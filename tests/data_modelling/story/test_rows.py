@@ -1,10 +1,12 @@
 import dataclasses
+import json
 
 import numpy as np
 import pytest
 
 from data_modelling.inference.errors import InputError
-from data_modelling.story.rows import FIGURES, read_matrix, rows, written
+from data_modelling.settings import Settings, as_dict
+from data_modelling.story.rows import FIGURES, differing, read_matrix, rows, written
 from data_modelling.story.telling import Told
 from tests.data_modelling.story.made import MEL, PHOTOS, bundle, told
 
@@ -51,6 +53,45 @@ def test_the_bundles_figures_stand_with_the_final_recipe_alone(story: list[Told]
     ends = [final[f"full_melanoma_sensitivity_{end}"] for end in ("low", "high")]
     assert ends == photo["classes"]["MEL"]["sensitivity_interval"]
     assert final["full_bundle"] == f"ham10000 {bundle().version}"
+
+
+def larger(recipe: Settings) -> Settings:
+    """The recipe under another name, larger, longer and of all folds, and nothing else."""
+    network = dataclasses.replace(recipe.network, edge=96)
+    training = dataclasses.replace(recipe.training, epochs=80, warmup_epochs=3.5)
+    return dataclasses.replace(
+        recipe,
+        name="full",
+        version="7.0",
+        folds=10,
+        figure_folds=tuple(range(10)),
+        network=network,
+        training=training,
+    )
+
+
+def test_a_recipe_at_full_size_differs_by_what_is_neither_size_nor_length(story: list[Told]) -> None:
+    small = dataclasses.replace(story[2].settings, more_photos=(), earlier={})
+    full = larger(small)
+    assert differing(small, full) == {}
+    training = dataclasses.replace(full.training, generations=2)
+    earlier = {"training": {"epochs": 100, "balance": 1.0}}
+    other = dataclasses.replace(full, more_photos=("isic2017",), training=training, earlier=earlier)
+    assert differing(small, other) == {
+        "more_photos": ((), ("isic2017",)),
+        "training.generations": (small.training.generations, 2),
+        "earlier.training.balance": (None, 1.0),
+    }
+
+
+def test_the_final_row_holds_how_its_recipe_differs_from_the_bundles(story: list[Told]) -> None:
+    small = story[2].settings
+    full = dataclasses.replace(larger(small), seed=small.seed + 1)
+    metadata = bundle().metadata | {"settings": as_dict(full)}
+    metadata["settings"] = json.loads(json.dumps(metadata["settings"]))  # as a bundle's file holds it
+    table = rows(story, (), dataclasses.replace(bundle(), metadata=metadata)).set_index("name")
+    assert json.loads(table.loc["final", "full_differs"]) == {"seed": [small.seed, small.seed + 1]}
+    assert table["full_differs"].isna().tolist() == [True, True, False]
 
 
 def test_steps_of_other_photos_are_refused(story: list[Told]) -> None:
