@@ -13,7 +13,7 @@ from data_modelling.datasets.roots import REPOSITORY_DATA, add_data_options
 from data_modelling.evaluation.elsewhere import predict_elsewhere
 from data_modelling.evaluation.opening import open_test
 from data_modelling.evaluation.publish import publish
-from data_modelling.evaluation.renewal import renewed
+from data_modelling.evaluation.renewal import STOPPED, renewed
 from data_modelling.evaluation.report import write_report
 from data_modelling.inference.commands import run
 
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
             publish(options.bundle, bundle.metadata, values, REPOSITORY_DATA.parent)
         return left_out
 
-    return run(command, stopped="Stopped; the bundle is as it was.")
+    return run(command, stopped=STOPPED)
 
 
 if __name__ == "__main__":

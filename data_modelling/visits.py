@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.odd_one_out import FILE, choose_ratio, draw_visits, judged, read_lesions
-from data_modelling.evaluation.renewal import renewed
+from data_modelling.evaluation.renewal import STOPPED, renewed
 from data_modelling.evaluation.report import write_report
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.commands import run
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     return run(
         lambda: renew(options.bundle, options.data_root, options.splits),
-        stopped="Stopped; the bundle is as it was.",
+        stopped=STOPPED,
     )
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import InputError
 
+STOPPED = "Stopped; the bundle is as it was."  # what a command says that was stopped in `renewed`
+
 
 @contextmanager
 def renewed(folder: Path) -> Iterator[Bundle]:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.roots import add_data_options
 from data_modelling.evaluation.markdown import percent, percent_interval
-from data_modelling.evaluation.renewal import renewed
+from data_modelling.evaluation.renewal import STOPPED, renewed
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details
@@ -153,7 +153,7 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"held-out: {overall['refused']} of {overall['photos']}, {_with_interval(overall)}")
         return missing
 
-    return run(command, stopped="Stopped; the bundle is as it was.")
+    return run(command, stopped=STOPPED)
 
 
 if __name__ == "__main__":
