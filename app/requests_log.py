@@ -20,7 +20,7 @@ def init_app(app: Flask) -> None:
 
 def start() -> None:
     """Give the request an id and start its clock."""
-    g.request_id = secrets.token_hex(4)
+    g.request_id = _number()
     g.started = time.perf_counter()
 
 
@@ -39,6 +39,14 @@ def finish(response: Response) -> Response:
     return response
 
 
+def outside(response: Response) -> Response:
+    """Log what the server answers without the app, mostly to requests that cannot be read."""
+    number = _number()
+    log.info("%s - server %d", number, response.status_code)
+    response.headers["X-Request-Id"] = number
+    return response
+
+
 def fault(exc_info: Any) -> None:
     """A fault of the app, in place of Flask's own line, which has the path."""
     log.error("%s %s %s failed", g.request_id, method(), request.endpoint, exc_info=exc_info)
@@ -47,3 +55,7 @@ def fault(exc_info: Any) -> None:
 def method() -> str:
     """That of the request, if it is one of HTTP's: any other word may hold anything."""
     return request.method if request.method in HTTPMethod.__members__ else "-"
+
+
+def _number() -> str:
+    return secrets.token_hex(4)

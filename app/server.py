@@ -21,6 +21,7 @@ from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
 from app.keeper import BACKLOG
 from app.lanes import SEVERAL_PHOTOS, Lanes
 from app.problems import from_status, json_response
+from app.requests_log import outside
 from app.security import add_headers
 from app.settings import MEGABYTE, Settings
 from app.shared import Shared
@@ -83,7 +84,7 @@ class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
     """The answer to a request that could not be read, in the form of the app's own; in English, as nothing is sure."""
 
     def execute(self) -> None:
-        response = add_headers(json_response(from_status(self.request.error.code)))
+        response = outside(add_headers(json_response(from_status(self.request.error.code))))
         body = response.get_data()
         self.status = response.status
         self.response_headers.extend(response.headers)

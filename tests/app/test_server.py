@@ -114,7 +114,7 @@ HEAD = b"POST /api/v1/predictions HTTP/1.1\r\nHost: a\r\n"
         (HEAD + b"Transfer-Encoding: gzip\r\n\r\n", 501, "transfer_encoding_unknown"),
     ],
 )
-def test_what_the_server_cannot_read_is_refused_in_the_form_of_the_app(server, sent, status, code):
+def test_what_the_server_cannot_read_is_refused_in_the_form_of_the_app_and_logged(server, sent, status, code):
     address = urlsplit(server.url)
     response = answer_to((address.hostname, address.port), sent)
     assert (response.status, response.headers["Content-Type"]) == (status, "application/problem+json")
@@ -126,6 +126,7 @@ def test_what_the_server_cannot_read_is_refused_in_the_form_of_the_app(server, s
     assert {name: response.headers[name] for name in HEADERS} == HEADERS
     assert (response.headers["Cache-Control"], response.headers["Connection"]) == ("no-store", "close")
     assert "Server" not in response.headers
+    assert_logged(server, f"{response.headers['X-Request-Id']} - server {status}\n")
 
 
 def test_a_fault_of_the_app_is_answered_in_its_form_too():
