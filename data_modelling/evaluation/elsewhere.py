@@ -38,9 +38,10 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_elsewhere(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle; returns what was left out, as text.
 
-    The bundle's own sources are passed over, and those of LEARNED_TOO, of which no network said anything unseen; those that are not there are left out; InputError when none is. Photos of a
-    set that trained too are judged by the networks that saw none of their fold, and by these networks' gates; what they
-    said moves from MORE into the file, for a committed bundle is to be small. InputError, and nothing written, where that would lose some of it.
+    The bundle's own sources are passed over, and those of LEARNED_TOO, of which no network said anything unseen; those
+    that are not there are left out; InputError when none is. Photos of a set that trained too are judged by the networks
+    that saw none of their fold, and by these networks' gates; what they said moves from MORE into the file, for a
+    committed bundle is to be small. InputError, and nothing written, where that would lose some of it.
     """
     predictor = Predictor(bundle)
     tables, left_out, absent = [], [], []
