@@ -210,7 +210,7 @@ def written(found: dict[str, Any]) -> str:
 
 
 def compared(settings: Settings) -> Settings:
-    """The recipe's network at EDGE, trained once, on labels alone and all pixels: what the textbook's way does too."""
+    """The recipe's network at EDGE, trained once, on labels alone, all pixels, photos unmixed: what the textbook's way does too."""
     training = replace(
         settings.training,
         coarse_share=0.0,
@@ -220,7 +220,10 @@ def compared(settings: Settings) -> Settings:
         teachers=(),
     )
     network = replace(settings.network, edge=EDGE)
-    return replace(settings, network=network, training=training, more_photos=(), earlier={})
+    changes = replace(settings.augmentation, mixup=0.0, cutmix=0.0)
+    return replace(
+        settings, network=network, augmentation=changes, training=training, more_photos=(), earlier={}
+    )
 
 
 def measure(data_root: Path | None, splits: Path, turns: int, steps: int, quality: bool) -> dict[str, Any]:

@@ -35,10 +35,13 @@ def test_what_the_textbook_does_not_do_is_left_out_of_the_recipe() -> None:
     training = replace(training, teachers=("other.toml",))
     network = replace(settings.network, edge=128)
     earlier = {"training": {"epochs": 100}}
-    recipe = replace(settings, more_photos=("isic2017",), network=network, training=training, earlier=earlier)
+    changes = replace(settings.augmentation, mixup=0.5, cutmix=0.5)
+    recipe = replace(settings, network=network, augmentation=changes, training=training, earlier=earlier)
+    recipe = replace(recipe, more_photos=("isic2017",))
     plain = compared(recipe)
     assert (plain.earlier, plain.training.teachers) == ({}, ())
     assert (plain.more_photos, plain.network.edge) == ((), 64)
+    assert (plain.augmentation.mixup, plain.augmentation.cutmix) == (0, 0)
     kept = plain.training
     assert (kept.outlines, kept.coarse_share, kept.generations, kept.pretraining_epochs) == (0, 0, 1, 0)
     assert plain.network.widths == settings.network.widths
