@@ -69,9 +69,9 @@ STEPS = (
     Step(
         FINAL,
         "The final recipe, photo only",
-        "The served model's recipe at this story's size and length: residual blocks, random changes of the photos, "
-        "classes drawn by the root of their counts, and a decision that divides the probabilities by the decision "
-        "prior.",
+        "The served model's recipe at this story's size and length, and so without what takes long training (teachers, "
+        "blended photos): residual blocks, random changes of the photos, classes drawn by the root of their counts, and "
+        "a decision that divides the probabilities by the decision prior.",
         "confusion_matrix_balanced_dataset_final_model.png",
         FINAL,
         decided="decision prior",

@@ -124,7 +124,9 @@ def test_each_step_is_compared_with_the_one_before_that_is_told() -> None:
     assert compared_with(told[3], told[:3]) is told[2]
 
 
-def test_the_final_recipe_is_the_bundles_but_for_size_length_and_other_sets_photos() -> None:
+def test_the_final_recipe_is_the_bundles_but_for_what_other_photos_other_networks_and_long_training_give() -> (
+    None
+):
     """The steps are told apart by what is done with one set's photos; so the last has no more of them than the others."""
     final, full = (read_settings(CONFIGS / f"{name}.toml") for name in ("story_final", "ham10000"))
     same = dataclasses.replace(
@@ -134,7 +136,10 @@ def test_the_final_recipe_is_the_bundles_but_for_size_length_and_other_sets_phot
         figure_folds=(0,),
         more_photos=(),
         network=dataclasses.replace(full.network, edge=64),
-        training=dataclasses.replace(full.training, epochs=12, warmup_epochs=1.0, coarse_share=0.0),
+        augmentation=dataclasses.replace(full.augmentation, mixup=0.0),
+        training=dataclasses.replace(
+            full.training, epochs=12, warmup_epochs=1.0, coarse_share=0.0, teachers=(), distillation=0.5
+        ),
     )
     assert as_dict(final) == as_dict(same)
 
