@@ -62,7 +62,8 @@ def draw_precision_recall(
     for axes, title in ((left, "Dotted: flagging everyone"), (right, "Each class against the rest")):
         axes.set(title=title, xlabel="Sensitivity (recall)", ylabel="Right among flagged (precision)")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
-        _legend(axes, loc="best")
+    _legend(left, loc="best")
+    _legend(right, loc="upper left", bbox_to_anchor=(1, 1))  # no corner of the panel is free of every class
 
 
 def draw_decision_curve(
@@ -145,6 +146,6 @@ def _precision_recall(axes: Axes, score: Floats, positive: Truth, **look: Any) -
     axes.plot(recall, precision, drawstyle="steps-post", **look)
 
 
-def _legend(axes: Axes, loc: str) -> None:
+def _legend(axes: Axes, **place: Any) -> None:
     if axes.get_legend_handles_labels()[0]:
-        axes.legend(frameon=False, loc=loc, fontsize=9)
+        axes.legend(frameon=False, fontsize=9, **place)

@@ -56,7 +56,7 @@ def draw_all(
         draw_confusion(figure, classes, np.array(out_of_fold["photo"]["confusion"]))
     with saved("roc", 10, 5) as figure:
         draw_roc(figure, labels, probability, groups, metadata)
-    with saved("precision_recall", 10, 5) as figure:
+    with saved("precision_recall", 10.8, 5) as figure:
         draw_precision_recall(figure, labels, probability, metadata)
     with saved("reliability", 10, 4.8) as figure:
         draw_reliability(figure, labels, scores, metadata["temperature"])
