@@ -30,7 +30,7 @@ notebooks: .venv/all ## run the notebooks in data_analysis again, with their fig
 screenshots: .venv/all ## make the pictures in docs/screenshots again
 	@$(ALL) -m tools.screenshots docs/screenshots
 
-bench: .venv/all ## measure speed, memory and staying up beside others, into docs/benchmarks.md (25 minutes)
+bench: .venv/all ## measure speed, memory and staying up beside others, into docs/benchmarks.md (30 minutes)
 	@$(ALL) -m benchmarks
 
 update: ## lock the newest packages within the bounds (KEEP=1: what must change), list their licences

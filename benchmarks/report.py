@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 INTRODUCTION = """# Benchmarks
 
-Written by `make bench`, which takes 25 minutes; `python -m benchmarks --quick` is a short look that writes to `.cache`. Clients and server share the
+Written by `make bench`, which takes at most 30 minutes; `python -m benchmarks --quick` is a short look that writes to `.cache`. Clients and server share the
 machine. All contenders are measured in turn, and all again, so that ratios hold where the machine is not quiet: each
 figure is the median of the rounds, in brackets the least and the most. Only requests answered 200 count. "CPU" is the
 processor time of all processes of the server.

@@ -24,7 +24,7 @@ import keras
 from tqdm import tqdm
 
 from data_modelling.datasets.roots import add_data_options
-from data_modelling.datasets.splits import training_sides
+from data_modelling.datasets.splits import in_fold, training_sides
 from data_modelling.evaluation.markdown import table as markdown_table
 from data_modelling.inference.commands import run
 from data_modelling.inference.details import Details, encode
@@ -32,10 +32,11 @@ from data_modelling.inference.diagnoses import codes
 from data_modelling.inference.files import replaced_when_whole
 from data_modelling.networks.fusion import build_network
 from data_modelling.settings import Settings, read_settings
+from data_modelling.training.development import Development
 from data_modelling.training.fit import Run, optimizer_of, photo_macro_auc
 from data_modelling.training.pipeline import Examples, examples, training_batches
 from data_modelling.training.precision import training_dtype
-from data_modelling.training.road import Development, Sources, development_part, in_fold
+from data_modelling.training.road import Sources, development_part
 
 CONFIG = Path(__file__).resolve().parents[1] / "data_modelling" / "configs" / "ham10000.toml"
 EDGE = 64  # pixels
@@ -105,11 +106,14 @@ class Textbook:
 
     def steps(self, count: int) -> None:
         """Train so many batches."""
-        self.model.fit(self.batches.take(count).prefetch(2), verbose=0)
+        # Shuffled where the files are listed; Keras warns where it is asked to once more.
+        self.model.fit(self.batches.take(count).prefetch(2), shuffle=False, verbose=0)
 
     def auc(self) -> float:
         """Train the whole schedule; macro AUC of the judged photos."""
-        self.model.fit(self.batches.prefetch(2), epochs=self.settings.training.epochs, verbose=2)
+        self.model.fit(
+            self.batches.prefetch(2), shuffle=False, epochs=self.settings.training.epochs, verbose=2
+        )
         return photo_macro_auc(self.network, self.photos.judged)
 
 
@@ -163,7 +167,7 @@ def qualities(settings: Settings, photos: Photos) -> dict[str, list[float]]:
 def photos_of(settings: Settings, development: Development) -> Iterator[Photos]:
     """The development part's photos without FOLD, less the stopping tenth, and FOLD to judge on."""
     table = development.table
-    judged = in_fold(development, FOLD)
+    judged = in_fold(table, FOLD)
     learning, stopping = training_sides(table, ~judged, settings.seed)
     with tempfile.TemporaryDirectory() as place:
         for code in codes(settings.task):
