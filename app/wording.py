@@ -74,7 +74,7 @@ MEASURED_ON = {
     "phone_photo": {"PAD_UFES_20": "phone photos (PAD-UFES-20)"},
     "unlike_training": {"ISIC_2017": "photos of ISIC 2017", "ISIC_2020": "photos of ISIC 2020"},
 }
-NOT_MEASURED = "How good it is on them was not measured for this model."
+NOT_MEASURED = "How good it is on such photos was not measured for this model."
 # Limits that the page itself sees in what was sent; they are no codes of the answer.
 DERMATOSCOPE_NOT_KNOWN = (
     "It is not known whether the photo was taken through a dermatoscope. "
@@ -228,20 +228,28 @@ def points(probability: float, before: float) -> str:
     return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
 
 
-def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mapping[str, Any]) -> list[str]:
+@dataclass(frozen=True)
+class Limit:
+    """What limits an answer. said: before all else. measured: how the model did on such photos; below, for it is longer."""
+
+    said: str
+    measured: str = ""
+
+
+def limits_of(submission: Submission, answer: Answer, edge: int, metrics: Mapping[str, Any]) -> list[Limit]:
     """What limits this very answer, in the order in which it is said.
 
     edge: pixels of what the model looks at. metrics: of the bundle.
     """
     found = [
-        f"{caution_of(code, submission.dermatoscope)} {measured_on(code, metrics)}".rstrip()
+        Limit(caution_of(code, submission.dermatoscope), measured_on(code, metrics))
         for code in CAUTIONS
         if code in answer.reasons
     ]
     if submission.dermatoscope is None and "phone_photo" not in answer.reasons:
-        found.append(_(DERMATOSCOPE_NOT_KNOWN))
+        found.append(Limit(_(DERMATOSCOPE_NOT_KNOWN)))
     if answer.side < edge:
-        found.append(_(FEW_PIXELS, side=answer.side, edge=edge))
+        found.append(Limit(_(FEW_PIXELS, side=answer.side, edge=edge)))
     return found
 
 

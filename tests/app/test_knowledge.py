@@ -94,7 +94,8 @@ def test_what_is_said_of_phone_photos_is_what_was_measured_on_them(changed):
 
 def test_what_was_not_measured_on_phone_photos_is_not_claimed(client: FlaskClient):
     assert (
-        "not reliable. How good it is on them was not measured for this model." in client.get("/limits").text
+        "not reliable. How good it is on such photos was not measured for this model."
+        in client.get("/limits").text
     )
 
 

@@ -11,7 +11,16 @@ from PIL import Image
 
 from app import create_app
 from app.settings import Settings
-from app.wording import ADVICE, REFUSALS, SITE_GROUPS, STATUSES, digits_beside, percent, points
+from app.wording import (
+    ADVICE,
+    NOT_MEASURED,
+    REFUSALS,
+    SITE_GROUPS,
+    STATUSES,
+    digits_beside,
+    percent,
+    points,
+)
 from data_modelling.inference.bundle import write_sums
 from data_modelling.inference.details import SITE_NAMES, SITES
 from data_modelling.inference.diagnoses import codes
@@ -217,6 +226,15 @@ def test_limits_of_this_very_photo_are_said_first(client: FlaskClient, fields, w
     status = response.text.index("data-status")
     assert status < response.text.index(words) < response.text.index('class="lead"')
     assert "Reasons for doubt in this photo" in response.text
+
+
+def test_what_was_measured_on_such_photos_follows_the_answer_in_words(client: FlaskClient):
+    text = submit(client, form(dermatoscope="no"))[0].text
+    said, answer, measured, cancer = (
+        text.index(words)
+        for words in ("not taken through a dermatoscope", 'class="lead"', NOT_MEASURED, 'class="cancer"')
+    )
+    assert said < answer < measured < cancer
 
 
 def test_a_good_photo_has_no_limits_of_its_own(client: FlaskClient):

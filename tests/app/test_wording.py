@@ -69,21 +69,21 @@ ELSEWHERE = {
 )
 def test_a_phone_photo_is_answered_with_what_was_measured_on_phone_photos(dermatoscope, begins):
     submission = Submission(b"", Details(), dermatoscope=dermatoscope)
-    (said,) = limits_of(submission, answer_with("phone_photo"), 112, ELSEWHERE)
-    assert said.startswith(begins)
-    assert "On 476 phone photos (PAD-UFES-20)" in said
-    assert f"in 71{SPACE}% of all pairs (66{SPACE}% to 76{SPACE}%;" in said
-    assert f"80{SPACE}% sure on average" in said
-    assert said.endswith("sure on average.")  # more is on the page of limits
-    (said,) = limits_of(submission, answer_with("phone_photo"), 112, {})
-    assert said.endswith(NOT_MEASURED)
+    (limit,) = limits_of(submission, answer_with("phone_photo"), 112, ELSEWHERE)
+    assert limit.said.startswith(begins)
+    assert limit.measured.startswith("On 476 phone photos (PAD-UFES-20)")
+    assert f"in 71{SPACE}% of all pairs (66{SPACE}% to 76{SPACE}%;" in limit.measured
+    assert f"80{SPACE}% sure on average" in limit.measured
+    assert limit.measured.endswith("sure on average.")  # more is on the page of limits
+    (limit,) = limits_of(submission, answer_with("phone_photo"), 112, {})
+    assert limit.measured == NOT_MEASURED
 
 
 def test_that_the_model_learned_from_a_set_is_said_where_it_was_tried_on_it():
     learned = {"elsewhere": {"PAD_UFES_20": ELSEWHERE["elsewhere"]["PAD_UFES_20"] | {"learned_from": True}}}
     submission = Submission(b"", Details(), dermatoscope=False)
-    (said,) = limits_of(submission, answer_with("phone_photo"), 112, learned)
-    assert said.endswith("sure on average. It had learned from other photos of this set.")
+    (limit,) = limits_of(submission, answer_with("phone_photo"), 112, learned)
+    assert limit.measured.endswith("sure on average. It had learned from other photos of this set.")
 
 
 def test_a_rare_age_is_said_before_all_else():
@@ -91,8 +91,8 @@ def test_a_rare_age_is_said_before_all_else():
     first, second, third = limits_of(
         submission, answer_with("wide_set", "unlike_training", "age_rare", "hair"), 112, ELSEWHERE
     )
-    assert "people of this age" in first
-    assert "unlike those by which the model's probabilities and thresholds were set" in second
-    assert NOT_MEASURED in second  # phone photos are no other clinics'
-    assert "just as sure" not in second  # which was not measured
-    assert third.startswith("Too many classes")
+    assert "people of this age" in first.said
+    assert "unlike those by which the model's probabilities and thresholds were set" in second.said
+    assert second.measured == NOT_MEASURED  # phone photos are no other clinics'
+    assert third.said.startswith("Too many classes")
+    assert (first.measured, third.measured) == ("", "")
