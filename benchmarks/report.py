@@ -419,7 +419,7 @@ def plot(found: Found, path: Path) -> None:
     left.set_yticks(RATES)
     left.minorticks_off()
     left.yaxis.set_major_formatter("{x:,.0f}")
-    left.legend(fontsize=7)
+    figure.legend(fontsize=8, ncols=5, loc="outside lower center", frameon=False)
     costs = [median(row["cpu"] for row in _usual(found, name)) for name in names]
     right.barh(names[::-1], costs[::-1], color=["C0" if name == OURS else "0.6" for name in names[::-1]])
     right.margins(x=0.15)  # for the figures beside the bars
