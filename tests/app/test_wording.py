@@ -94,5 +94,6 @@ def test_a_rare_age_is_said_before_all_else():
     assert "people of this age" in first.said
     assert "unlike those by which the model's probabilities and thresholds were set" in second.said
     assert second.measured == NOT_MEASURED  # phone photos are no other clinics'
+    assert "just as sure" not in second.said  # which was not measured
     assert third.said.startswith("Too many classes")
     assert (first.measured, third.measured) == ("", "")
