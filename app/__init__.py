@@ -1,4 +1,4 @@
-"""The web app: a page and an API in front of the bundles. Photos stay in memory; nothing is kept."""
+"""The web app: pages and an API that answer photos with the bundles, in memory and without storing anything."""
 
 from __future__ import annotations
 
@@ -8,16 +8,61 @@ if TYPE_CHECKING:
     from flask import Flask
 
     from app.settings import Settings
-    from app.shared import Shared
 
 
-def create_app(settings: Settings | None = None, shared: Shared | None = None) -> Flask:
-    """An app with its bundles checked and its default bundle loaded; `settings` default to their own defaults.
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the app with its bundles checked and its default bundle loaded.
 
-    shared: what it shares with the server's other processes, if there are any.
+    settings: without them, every setting has its default.
 
-    Its parts are imported here, so that the process that only keeps the server alive needs none of them.
+    The parts are imported here, so that the process that only supervises the server does not load them.
     """
-    from app import factory
+    from flask import Flask
 
-    return factory.create_app(settings, shared)
+    from app import bundles
+    from app.analysis import api, form_page, gallery, openapi, score_log, visit
+    from app.answer import neighbour_texts, wording
+    from app.http import (
+        assets,
+        compression,
+        content_negotiation,
+        languages,
+        metrics_endpoint,
+        photo_slots,
+        problems,
+        rate_limit,
+        request_bodies,
+        request_log,
+        security,
+    )
+    from app.http.uploads import MemoryRequest
+    from app.information import history, pages
+    from app.model_page import page as model_page
+    from app.settings import Settings
+
+    settings = settings or Settings()
+    app = Flask(__package__)
+    app.request_class = MemoryRequest
+    app.config.update(settings.for_flask())
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # classes stay in the order of the task
+
+    for module in (form_page, visit, model_page, pages, history, openapi, gallery, api):
+        app.register_blueprint(module.blueprint)
+
+    problems.init_app(app)
+    languages.init_app(app)
+    request_log.init_app(app)  # first: it measures the time of refused requests too
+    metrics_endpoint.init_app(app, settings)
+    rate_limit.init_app(app, settings)  # before all that refuse: refused requests count too
+    security.init_app(app, settings)
+    content_negotiation.init_app(app)
+    photo_slots.init_app(app, settings)
+    request_bodies.init_app(app, settings)
+    assets.init_app(app)
+    compression.init_app(app)
+    wording.init_app(app)
+    neighbour_texts.init_app(app)
+    history.init_app(app)
+    bundles.init_app(app, settings)
+    score_log.init_app(app, settings)
+    return app

@@ -1,23 +1,27 @@
-"""Serve the page: `python -m app`, with settings from the environment."""
+"""The command `python -m app`, which serves the app with settings from the environment."""
 
 import os
 import sys
 
-from app import logs
-from app.keeper import keep
-from app.settings import from_environment
+from app.http import log_format
+from app.server import serve
+from app.settings import read_settings
 from data_modelling.inference.errors import InputError
 
 
 def main() -> int:
-    """Serve until Ctrl-C (status 130) or SIGTERM (0). Status 2 when it cannot start, with one sentence on stderr."""
-    logs.start()
+    """Serve the app and return the exit status: 130 after Ctrl-C, 0 after SIGTERM.
+
+    It is 2 when the app cannot start; then standard error has one sentence.
+    """
     try:
-        return keep(from_environment(os.environ))
+        settings = read_settings(os.environ)
+        log_format.start_logging(settings.log_format)
+        return serve(settings)
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before anything was started
+    except KeyboardInterrupt:  # before the server was started
         return 130
 
 

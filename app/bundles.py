@@ -1,4 +1,4 @@
-"""The bundles that the app answers with: found and checked at start, opened when first needed."""
+"""The bundles that the app answers with: they are checked at start and loaded when first needed."""
 
 from __future__ import annotations
 
@@ -10,51 +10,53 @@ from typing import cast
 
 from flask import Flask, current_app
 
-from app.languages import say as _
-from app.problems import problem
+from app.http.languages import translate as _
+from app.http.problems import problem
 from app.settings import Settings
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import BundleError
+from data_modelling.inference.photo.orientations import ONE_VIEW
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.views import ONE
 
-MODEL = "model.onnx"
+MODEL_FILE = "model.onnx"
 RETRY_AFTER = 60  # seconds after which somebody may have put a bundle back
 
 log = logging.getLogger(__name__)
 
 
 class Bundles:
-    """The valid bundles of a folder, by name; an invalid one is left out and named in the log.
+    """Hold the valid bundles of a folder by name; an invalid one is left out, and the log names it.
 
-    At most two predictors are kept: the default one, and the last other one that was asked for.
+    At most two predictors are kept in memory: the default one and the last other one that was used.
     """
 
-    def __init__(self, folder: Path, default: str, views: int = ONE) -> None:
+    def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
         self.default = default
         self._views = views
         self._folder = folder
         self._invalid: dict[str, str] = {}
-        self._valid = {path.name: bundle for path in _subfolders(folder) if (bundle := self._checked(path))}
-        self._default_predictor = self._opened(self._valid.get(default))
+        self._valid = {
+            path.name: bundle for path in _subfolders(folder) if (bundle := self._load_or_note_error(path))
+        }
+        self._default_predictor = self._load_predictor(self._valid.get(default))
         self._other: Predictor | None = None
         self._lock = Lock()
         if self._default_predictor is None:
             if self._valid.pop(default, None):
-                self._invalid[default] = f"{MODEL} cannot be used."
+                self._invalid[default] = f"{MODEL_FILE} cannot be used."
             log.error("the default bundle %s is not a valid one in %s: no photo is answered", default, folder)
 
     @property
     def valid(self) -> dict[str, Bundle]:
-        """The valid bundles by folder name, in alphabetical order."""
+        """Return the valid bundles by folder name, in alphabetical order."""
         return dict(self._valid)
 
     @property
     def invalid(self) -> dict[str, str]:
-        """The folders that hold no valid bundle, and why, without the paths that only the log may show."""
+        """Return the reason for each folder without a valid bundle, without the paths that only the log may show."""
         return dict(self._invalid)
 
-    def _checked(self, path: Path) -> Bundle | None:
+    def _load_or_note_error(self, path: Path) -> Bundle | None:
         try:
             return load_bundle(path)
         except BundleError as error:
@@ -64,31 +66,31 @@ class Bundles:
 
     @property
     def is_ready(self) -> bool:
-        """Whether the default bundle can answer."""
+        """Return whether the default bundle can answer."""
         return self._default_predictor is not None
 
     def predictor(self, name: str | None = None) -> Predictor:
-        """The predictor of a bundle (None: the default one).
+        """Return the predictor of a bundle; without a name, that of the default one.
 
-        Raises Problem: bundle_unknown, or model_unavailable when the default is invalid or this bundle
-        was altered since the start.
+        Raises Problem: bundle_unknown, or model_unavailable when the default bundle is invalid or this bundle was
+        altered since the start.
         """
         if name is None or name == self.default:
             return self._require(self._default_predictor)
         if name not in self._valid:
-            known = ", ".join(self._valid) or "none"
+            names = ", ".join(self._valid) or "none"
             raise problem(
                 "bundle_unknown",
-                _("There is no such bundle; the valid ones are: %(known)s.", known=known),
+                _("There is no such bundle; the valid ones are: %(known)s.", known=names),
                 "bundle",
             )
         with self._lock:
             if self._other is None or self._other.bundle.folder.name != name:
-                self._other = None  # lets go of the old one before the new one is read
-                self._other = self._require(self._opened(_verified(self._folder / name)))
+                self._other = None  # frees the memory of the old one before the new one is loaded
+                self._other = self._require(self._load_predictor(_load_if_valid(self._folder / name)))
             return self._other
 
-    def _opened(self, bundle: Bundle | None) -> Predictor | None:
+    def _load_predictor(self, bundle: Bundle | None) -> Predictor | None:
         try:
             return Predictor(bundle, self._views) if bundle else None
         except BundleError as error:
@@ -112,7 +114,7 @@ def _subfolders(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-def _verified(folder: Path) -> Bundle | None:
+def _load_if_valid(folder: Path) -> Bundle | None:
     try:
         return load_bundle(folder)
     except BundleError as error:
@@ -121,10 +123,10 @@ def _verified(folder: Path) -> Bundle | None:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Check the bundles of the app and load its default one."""
+    """Check the bundles of the app and load the default one."""
     app.extensions["bundles"] = Bundles(settings.bundles, settings.bundle, settings.views)
 
 
 def current_bundles() -> Bundles:
-    """The bundles of the app that answers the current request."""
+    """Return the bundles of the app that answers the current request."""
     return cast("Bundles", current_app.extensions["bundles"])

@@ -1,246 +1,267 @@
-"""waitress, set up so that no body and no answer ever touches the disk, and that it finishes what it has begun."""
+"""The HTTP server: gunicorn with a process for each core, or waitress in one process where the system is not POSIX.
+
+A gunicorn process has many threads, since one waits with each client that is slow to send. Only as many as there are
+photo slots compute at a time (app/http/photo_slots.py).
+"""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import gc
 import logging
+import os
+import shutil
+import signal
 import socket
-import time
-from collections.abc import MutableMapping
-from typing import Any
+import struct
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
-from flask import Flask
-from waitress import wasyncore
-from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
-from waitress.parser import HTTPRequestParser, ParsingError
-from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask
-from waitress.utilities import logger
+from app import create_app
+from app.http.log_format import log_formatter
+from app.http.metrics_endpoint import METRICS_FOLDER
+from app.settings import Settings
+from data_modelling.inference.errors import InputError
 
-from app.bodies import IN_FLIGHT, BoundedBuffer, Budget
-from app.keeper import BACKLOG
-from app.lanes import SEVERAL_PHOTOS, Lanes
-from app.problems import from_status, json_response
-from app.requests_log import outside
-from app.security import add_headers
-from app.settings import MEGABYTE, Settings
-from app.shared import Shared
+try:
+    import resource
+except ModuleNotFoundError:  # on Windows, where a process may have thousands of open files anyway
+    resource = None  # type: ignore[assignment]
 
-CONNECTIONS = 700  # beyond, the one that has kept us waiting longest is closed for each that comes
-RECEIVED_AT_ONCE = 256 * 1024  # bytes; most photos in one piece
-IDLE_SECONDS = 60  # after which a connection that sends nothing is closed
-SLOW_SECONDS = 60  # after which a request has to have arrived, or at least
-SLOWEST = 1024  # bytes a second of it
-LARGEST_SWALLOWED = 256 * MEGABYTE  # a body above the app's limit is read and forgotten up to here
-ACCEPTED_AT_ONCE = 64  # connections, between two looks at those that are there
-YIELD_SECONDS = 0.0003  # in which a process with fewer connections takes one that comes
-LARGEST_ANSWER = 16 * MEGABYTE  # far above any; from here on waitress would write an answer to disk
-STOP_SECONDS = (
-    20  # that requests which are on their way when the server is to stop have to arrive and be answered
+if TYPE_CHECKING:
+    from flask import Flask
+
+    AppMaker = Callable[[Settings], Flask]
+
+THREADS = (
+    256  # of a process; with as many slow clients it answers nobody, so that a proxy must stand in front
 )
-STALLED_SECONDS = (
-    5.0  # without a byte of a request or an answer, after which nobody waits for the rest of it then
-)
-LINGER_SECONDS = 0.5  # that a connection without a request is kept open then, for one may just be on its way
+ONE_PROCESS_THREADS = 8  # of waitress, which receives bodies before a thread works on them
+BACKLOG = 1024  # connections that wait while no process accepts them; the system may allow fewer
+SILENT_SECONDS = 60  # after which a client that sends nothing is closed
+KEPT_SECONDS = 10  # that a connection is kept open after an answer
+FINISH_SECONDS = 30  # that a process has to finish what it has begun
+OPEN_FILES = 4096  # that a process may have, if the system allows: some systems begin with 256
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # Linux's folder in memory, for files that must not reach the disk
+ARENA_MAX, MMAP_THRESHOLD = -8, -3  # names of options in glibc
+LARGE_BLOCK_BYTES = 1024 * 1024
+PARTS = "app.analysis.visit"  # which imports nearly all that answers photos
+CANNOT_LOAD = 4  # gunicorn's exit status of a process without an app, after which it starts no other
+
+log = logging.getLogger("app.server")
 
 
-class PathlessLog(logging.LoggerAdapter[logging.Logger]):
-    """waitress's log without the path of a request: it may hold anything, line breaks too."""
-
-    def process(self, msg: Any, kwargs: MutableMapping[str, Any]) -> tuple[str, MutableMapping[str, Any]]:
-        return str(msg).partition(" while serving ")[0], kwargs
+class ListenError(InputError):
+    """Say that the address and port cannot be listened on."""
 
 
-class Parser(HTTPRequestParser):  # type: ignore[misc]  # waitress has no types
-    """Receives a body into memory, and one that is too large to its end, so that the app can answer it.
+def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
+    """Listen and answer until a signal comes; the exit status: 130 after SIGINT, 0 after SIGTERM. Raises InputError."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: requests side by side use the cores
+    with open_listener(settings.host, settings.port) as listener:
+        if settings.is_public:
+            log.warning(
+                "HOST %s can be reached from other machines, and without TLS in front photos travel unencrypted.",
+                settings.host,
+            )
+        if find_spec("fcntl") is None:
+            return _serve_in_one_process(settings, listener, make_app)
+        with _metrics_folder(settings):
+            return _serve_in_processes(settings, listener, make_app)
 
-    waitress would put it into a temporary file, and break off a large one with a plain text of its own.
+
+def open_listener(host: str, port: int) -> socket.socket:
+    """Return a socket on the address. Raises ListenError when that is not possible."""
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = str(error.strerror or error).partition(" (")[0]  # Python adds the address in brackets
+        raise ListenError(
+            f"Cannot listen on {host} port {port} ({reason}); set HOST or PORT to another."
+        ) from error
+
+
+def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: AppMaker) -> int:
+    from gunicorn.app.base import BaseApplication
+    from gunicorn.arbiter import Arbiter
+
+    options = _gunicorn_options(settings, listener)
+    asked: list[int] = []
+
+    class Supervisor(Arbiter):  # type: ignore[misc]  # gunicorn has no types
+        def handle_int(self) -> None:
+            asked.append(signal.SIGINT)
+            super().handle_int()
+
+    class Server(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+        def load_config(self) -> None:
+            for name, value in options.items():
+                self.cfg.set(name, value)
+
+        def load(self) -> Flask:
+            try:
+                return _load_app(settings, make_app)
+            except InputError as error:
+                print(error, file=sys.stderr)
+                sys.exit(CANNOT_LOAD)
+
+    server, supervisor = Server(), os.getpid()
+    _load_parts()
+    listener.detach()  # gunicorn takes it over
+    try:
+        Supervisor(server).run()
+    except SystemExit as stopped:
+        if os.getpid() != supervisor:
+            raise  # one of its processes has ended
+        return 130 if asked else 2 if stopped.code == CANNOT_LOAD else int(stopped.code or 0)
+    return 0
+
+
+def _load_parts() -> None:
+    """Import the app before the processes are forked, so that they share its memory and start quickly."""
+    if sys.platform == "linux":  # macOS's numpy does not survive a fork
+        import_module(PARTS)
+        gc.freeze()
+
+
+def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, Any]:
+    from gunicorn.glogging import Logger
+
+    class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
+        """Write gunicorn's messages in the form of the app's, without addresses of clients and of pages."""
+
+        def setup(self, cfg: Any) -> None:
+            super().setup(cfg)
+            self.error_log.addFilter(_hide_request)
+            for handler in self.error_log.handlers:
+                handler.setFormatter(log_formatter(settings.log_format))
+
+    address = _url(settings.host, listener)
+
+    def tell_where(worker: Any) -> None:
+        log.info("the server runs as process %s", worker.pid)
+        if worker.age == 1:  # the first one
+            _say_where(address)
+
+    return {
+        "bind": f"fd://{listener.fileno()}",
+        "workers": settings.process_count,
+        "worker_class": "gthread",
+        "threads": THREADS,
+        "keepalive": KEPT_SECONDS,
+        "graceful_timeout": FINISH_SECONDS,
+        "forwarded_allow_ips": "",  # the app reads these headers itself, from trusted proxies alone
+        "logger_class": Log,
+        "loglevel": "warning",
+        "control_socket_disable": True,
+        # gunicorn looks at the time of an empty file there to know that a process lives.
+        "worker_tmp_dir": str(MEMORY_FOLDER) if MEMORY_FOLDER.is_dir() else None,
+        "when_ready": _close_silent_clients,
+        "post_worker_init": tell_where,
+    }
+
+
+def _hide_request(record: logging.LogRecord) -> bool:
+    """Cut the address of a client and of a page out of gunicorn's two messages that have one."""
+    for text in ("Invalid request", "Error handling request"):
+        if str(record.msg).startswith(text):
+            record.msg, record.args = text, ()
+    return True
+
+
+def _close_silent_clients(arbiter: Any) -> None:
+    """Set a deadline on the listening sockets, which accepted connections inherit on Linux; gunicorn has none."""
+    for listener in arbiter.LISTENERS:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", SILENT_SECONDS, 0))
+
+
+def _load_app(settings: Settings, make_app: AppMaker) -> Flask:
+    """Return the app, in the process that answers. Raises InputError."""
+    _allow_open_files()
+    _return_memory()
+    app = make_app(settings)
+    gc.collect()
+    gc.freeze()  # what the app consists of is not looked through again and again
+    return app
+
+
+def _say_where(address: str) -> None:
+    with contextlib.suppress(OSError):  # a full disk behind standard output is no reason not to serve
+        print(f"Serving on {address} (Ctrl-C stops)", flush=True)
+
+
+def _url(host: str, listener: socket.socket) -> str:
+    name = f"[{host}]" if ":" in host else host
+    return f"http://{name}:{listener.getsockname()[1]}"
+
+
+@contextlib.contextmanager
+def _metrics_folder(settings: Settings) -> Iterator[None]:
+    """Name a folder in which the processes count requests together, in memory where the system is Linux."""
+    if settings.metrics == "off":
+        yield
+        return
+    folder = tempfile.mkdtemp(prefix="skin-metrics-", dir=MEMORY_FOLDER if MEMORY_FOLDER.is_dir() else None)
+    os.environ[METRICS_FOLDER] = folder
+    supervisor = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() == supervisor:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _allow_open_files() -> None:
+    if resource is None:
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if most == resource.RLIM_INFINITY else min(OPEN_FILES, most)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
+
+
+def _return_memory() -> None:
+    """Tell glibc to give memory that large photos needed back as soon as it is free.
+
+    By default each of many threads has a heap of its own, and a block as large as a photo stays in it for good.
     """
-
-    def __init__(self, adj: Any, budget: Budget, largest_visit: int) -> None:
-        super().__init__(adj)
-        self.begun = time.time()
-        self._budget = budget
-        self._largest_visit = largest_visit
-
-    def parse_header(self, header_plus: bytes) -> None:
-        try:
-            super().parse_header(header_plus)
-        except ValueError as error:  # of an address or a length that is none; waitress would hang up
-            raise ParsingError("Bad request") from error
-        if self.body_rcv is not None:
-            several = self.path in SEVERAL_PHOTOS
-            limit = self._largest_visit if several else self.adj.inbuf_overflow
-            self.body_rcv.buf = BoundedBuffer(limit, self._budget)
-
-    def is_too_slow(self, now: float) -> bool:
-        """Whether it has been arriving for long, and slower than any network in use."""
-        age = now - self.begun
-        received = self.header_bytes_received + self.body_bytes_received
-        return age > SLOW_SECONDS and received < age * SLOWEST
+    if sys.platform == "linux":
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
+        if mallopt is not None:
+            mallopt(MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
+            mallopt(ARENA_MAX, 2)
 
 
-class Refusal(ErrorTask):  # type: ignore[misc]  # waitress has no types
-    """The answer to a request that could not be read, in the form of the app's own; in English, as nothing is sure."""
+def _serve_in_one_process(settings: Settings, listener: socket.socket, make_app: AppMaker) -> int:
+    from waitress.server import create_server
 
-    def execute(self) -> None:
-        response = outside(add_headers(json_response(from_status(self.request.error.code))))
-        body = response.get_data()
-        self.status = response.status
-        self.response_headers.extend(response.headers)
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+    stopped_by: list[int] = []
 
+    def stop(number: int, _frame: FrameType | None) -> None:
+        stopped_by.append(number)
+        raise SystemExit  # after which waitress finishes what it has begun
 
-class Channel(HTTPChannel):  # type: ignore[misc]  # waitress has no types
-    """A connection with that parser, which lets go of what it has received when it is closed."""
-
-    logger = PathlessLog(logger)
-    error_task_class = Refusal
-
-    def parser_class(self, adj: Any) -> Parser:
-        return Parser(adj, self.server.budget, self.server.largest_visit)
-
-    def service(self) -> None:
-        """Answer one request; the last one of this connection when the server is to stop."""
-        if self.server.stopping and self.requests:
-            self.requests[0].headers["CONNECTION"] = "close"
-        super().service()
-
-    def handle_error(self) -> None:
-        """Close it after a fault, as waitress does, but without its address in the log."""
-        self.logger.exception("a connection is closed after a fault")  # noqa: LOG004 - called where one is handled
-        self.handle_close()
-
-    def handle_close(self) -> None:
-        if self.request is not None:
-            self.request.close()
-        super().handle_close()
-
-    @property
-    def waiting_since(self) -> float:
-        """Since when it has kept us waiting for a whole request."""
-        return self.request.begun if self.request is not None else float(self.last_activity)
-
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing of a request or an answer is under way."""
-        return not (self.requests or self.request or self.total_outbufs_len or self.close_when_flushed)
-
-
-class Server(TcpWSGIServer):  # type: ignore[misc]  # waitress has no types
-    """Answers on a socket that listens already, until it is told to stop."""
-
-    channel_class = Channel
-
-    def __init__(
-        self,
-        app: Flask,
-        settings: Settings,
-        listener: socket.socket,
-        shared: Shared | None = None,
-        seat: int = 0,
-    ) -> None:
-        """shared: with the other processes that answer on the socket, None where there is none. seat: its own there."""
-        adjustments = Adjustments(
-            sockets=[listener],
-            backlog=BACKLOG,
-            connection_limit=CONNECTIONS + 200,  # all of them with requests that wait to be answered: never
-            channel_timeout=IDLE_SECONDS,
-            channel_request_lookahead=1,  # else a client that has gone is noticed only when it is answered
-            recv_bytes=RECEIVED_AT_ONCE,
-            max_request_body_size=LARGEST_SWALLOWED,
-            inbuf_overflow=settings.max_body_bytes,
-            outbuf_overflow=LARGEST_ANSWER,
-            # waitress takes X-Forwarded-* away unless told otherwise; with proxies, the app reads them itself.
-            clear_untrusted_proxy_headers=settings.trusted_proxies == 0,
-            ident=None,
-            asyncore_use_poll=True,  # select knows no more than 1024 files
-        )
-        self.app = app
-        processes = settings.process_count if shared else 1
-        self.budget = Budget(max(IN_FLIGHT // processes, settings.max_visit_body_bytes))
-        self.largest_visit = settings.max_visit_body_bytes
-        self.stopping = False
-        self._shared, self._seat = shared, seat
-        self._serves_itself = False
-        super().__init__(
-            app,
-            _sock=listener,
-            dispatcher=Lanes(processes),
-            adj=adjustments,
-            sockinfo=(listener.family, listener.type, listener.proto, listener.getsockname()),
-            bind_socket=False,
-        )
-
-    def stop(self) -> None:
-        """Make run() return once what was begun is answered; may be called by a signal handler or another thread."""
-        if not self.stopping:
-            self.stopping = True
-            super().pull_trigger()
-
-    def pull_trigger(self) -> None:
-        """Wake the thread that receives, unless it is this one."""
-        if not self._serves_itself:
-            super().pull_trigger()
-
-    def run(self) -> None:
-        """Serve until stop(), and then what has begun to arrive."""
-        while not self.stopping:
-            if self._shared:
-                self._shared.sit(self._seat, len(self.active_channels))
-            self._turn()
-        if self._shared:
-            self._shared.leave(self._seat)
-        wasyncore.dispatcher.close(
-            self
-        )  # the socket alone; whoever connects now is answered by the next server
-        until = time.time() + STOP_SECONDS
-        while self.active_channels and time.time() < until:
-            self._close_silent()
-            self._turn(LINGER_SECONDS / 5)
-        self.task_dispatcher.shutdown()
-        wasyncore.close_all(self._map, ignore_all=True)
-
-    def _turn(self, timeout: float = 1.0) -> None:
-        """Receive and send what can be, and answer at most one of the photos that are quickly answered."""
-        quick = self.task_dispatcher.quick
-        wasyncore.loop(0.0 if quick else timeout, use_poll=True, map=self._map, count=1)
-        self._serves_itself = True
-        try:
-            quick.serve_next()
-        finally:
-            self._serves_itself = False
-
-    def _close_silent(self) -> None:
-        now = time.time()
-        for channel in list(self.active_channels.values()):
-            silent = now - channel.last_activity
-            if silent > (LINGER_SECONDS if channel.is_idle else STALLED_SECONDS) and not channel.requests:
-                channel.handle_close()
-
-    def handle_accept(self) -> None:
-        """Accept who waits; where another process has fewer connections, one, and only if that one does not come."""
-        if len(self.active_channels) >= CONNECTIONS:
-            self._make_room()
-        for _ in range(ACCEPTED_AT_ONCE):
-            before = len(self.active_channels)
-            is_ahead = self._shared is not None and not self._shared.has_fewest(self._seat, before)
-            if is_ahead:
-                time.sleep(YIELD_SECONDS)
-            super().handle_accept()
-            if is_ahead or not before < len(self.active_channels) < CONNECTIONS:
-                break
-
-    def _make_room(self) -> None:
-        """Close the connection that has kept us waiting for a request for the longest time."""
-        waiting = [one for one in self.active_channels.values() if not one.requests]
-        if waiting:
-            min(waiting, key=lambda one: one.waiting_since).handle_close()
-
-    def maintenance(self, now: float) -> None:
-        super().maintenance(now)
-        for channel in self.active_channels.values():
-            if not channel.requests and channel.request is not None and channel.request.is_too_slow(now):
-                channel.will_close = True
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, stop)
+    size = settings.max_visit_body_bytes
+    server = create_server(
+        _load_app(settings, make_app),
+        sockets=[listener],
+        threads=ONE_PROCESS_THREADS,
+        inbuf_overflow=size,  # above this size, waitress would write a body to disk
+        outbuf_overflow=size,
+        max_request_body_size=size,
+        ident=None,
+        clear_untrusted_proxy_headers=False,  # the app reads them itself, from trusted proxies alone
+    )
+    log.info("the server runs as process %s", os.getpid())
+    _say_where(_url(settings.host, listener))
+    server.run()
+    return 130 if signal.SIGINT in stopped_by else 0

@@ -7,78 +7,99 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
+from urllib.parse import urlsplit
 
+from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
 MEGABYTE = 1024 * 1024
-LARGEST_VISIT_MB = 60  # all photos of a visit together, in MB of 1024 x 1024 bytes
-FEWEST_PHOTOS, MOST_PHOTOS = 2, 12  # of a visit
-# Photos read at once, one a core: one may take 40 MB on its way out of the form and 150 MB decoded.
-SLOTS = min(max(os.cpu_count() or 1, 2), 8)
+LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
+MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
+# Photos read at once, one per core that may be used: one may take 40 MB while it is read from the form, and 150 MB decoded.
+PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
-FORM_OVERHEAD = 64 * 1024  # bytes of a form beside its photo: names, boundaries, the other fields
+MIN_TOKEN_LENGTH = 16  # of METRICS
+IN_MEMORY = "memory"  # where each process counts the requests of an address alone
+FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
 
 
 class SettingError(InputError):
-    """An environment variable with a value that is not accepted."""
+    """Say that an environment variable has a value that is not accepted."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Each field is set by the environment variable of its name in capitals."""
+    """Hold the settings; the environment variable with the name in capitals sets each field."""
 
     host: str = "127.0.0.1"  # address to listen on; 0.0.0.0 is every network of the machine
     port: int = 8000  # TCP port; 0 takes any free one
-    bundles: Path = Path("DATA/models")  # folder with one bundle a subfolder
+    bundles: Path = Path("DATA/models")  # folder that has a subfolder for each bundle
     bundle: str = "ham10000"  # name of the default bundle
-    rate_limit: str = (
-        "120/minute"  # requests an address may make, e.g. "5/second;120/minute"; "off" is no limit
+    # requests that an address may make, e.g. "5/second;120/minute"; "off" is no limit
+    rate_limit: str = "120/minute"
+    rate_limit_storage: str = (
+        IN_MEMORY  # where those requests are counted, or the address of a Redis or Valkey
     )
-    trusted_proxies: int = 0  # reverse proxies in front whose X-Forwarded-* headers are believed, a count
-    trusted_hosts: tuple[str, ...] = ()  # host names that are answered, separated by commas; empty is any
-    max_upload_mb: int = 20  # largest photo, in MB of 1024 x 1024 bytes
-    metrics: bool = False  # whether /metrics shows counts of requests to this machine; "on" or "off"
-    views: int = 1  # positions in which the network sees each photo: 1, or 8, which cost eight times as much
-    processes: int = 0  # that answer; 0 is one a core, at most 8 (Linux alone has more than one)
-    score_log: str = (
-        "off"  # csv file that each answer's day, probabilities and nearness are added to, or "off"
-    )
+    trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are believed
+    trusted_hosts: tuple[str, ...] = ()  # host names that are served, separated by commas; empty is any
+    max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
+    # who sees the counts of requests at /metrics: nobody ("off"), this machine ("on"), or who sends this token
+    metrics: str = "off"
+    views: int = 1  # positions in which the network sees each photo: 1, or 8 at eight times the cost
+    processes: int = 0  # number that answer; 0 is one per core that may be used, at most 8 (1 on Windows)
+    # csv file to which each answer's day, probabilities and nearness are appended, or "off"
+    score_log: str = "off"
+    log_format: str = "text"  # of the lines on standard error: "text" or "json"
 
     @property
     def max_photo_bytes(self) -> int:
-        """Largest photo file that is accepted."""
+        """Return the size limit of a photo file, in bytes."""
         return self.max_upload_mb * MEGABYTE
 
     @property
     def max_body_bytes(self) -> int:
-        """Largest body of a request that is read."""
+        """Return the size limit of a request's body, in bytes."""
         return self.max_photo_bytes + FORM_OVERHEAD
 
     @property
     def max_visit_body_bytes(self) -> int:
-        """Largest body that is read where several photos may be sent."""
+        """Return the size limit of the body of a request with several photos, in bytes."""
         return max(self.max_photo_bytes, LARGEST_VISIT_MB * MEGABYTE) + FORM_OVERHEAD
+
+    def for_flask(self) -> dict[str, int]:
+        """Return the keys of Flask's configuration for these settings: sizes in bytes, and MAX_UPLOAD_MB."""
+        return {
+            "MAX_CONTENT_LENGTH": self.max_body_bytes,
+            "MAX_VISIT_BYTES": self.max_visit_body_bytes,
+            "MAX_PHOTO_BYTES": self.max_photo_bytes,
+            "MAX_UPLOAD_MB": self.max_upload_mb,
+        }
 
     @property
     def process_count(self) -> int:
-        """Processes that answer."""
-        if not hasattr(os, "memfd_create"):  # in which they share what they know
+        """Return the number of processes that answer."""
+        if not hasattr(os, "fork"):
             return 1
-        return self.processes or min(os.cpu_count() or 1, 8)
+        return self.processes or min(usable_cores(), 8)
+
+    @property
+    def photo_slots(self) -> int:
+        """Return the number of photos that each process works on at a time."""
+        return 1 if self.process_count > 1 else PHOTO_SLOTS
 
     @property
     def is_public(self) -> bool:
-        """Whether other machines can reach the app."""
+        """Return whether other machines can reach the app."""
         if self.host == "localhost":
             return False
         try:
             return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:  # a name: it may well be that of this machine in its network
+        except ValueError:  # a host name may be that of this machine in its network
             return True
 
 
-def from_environment(environ: Mapping[str, str]) -> Settings:
-    """Settings with what the environment names; an empty variable counts as absent. Raises SettingError."""
+def read_settings(environ: Mapping[str, str]) -> Settings:
+    """Return the settings of the environment; an empty variable counts as absent. Raises SettingError."""
     values = {}
     for field in fields(Settings):
         text = environ.get(field.name.upper(), "").strip()
@@ -87,21 +108,13 @@ def from_environment(environ: Mapping[str, str]) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]  # each reader gives its field's type
 
 
-def _text(_name: str, text: str) -> str:
-    return text
-
-
-def _folder(_name: str, text: str) -> Path:
-    return Path(text).expanduser()
-
-
 def _bundle(name: str, text: str) -> str:
     if text == ".." or Path(text).name != text:
         raise SettingError(f"{name} must be the name of a folder in BUNDLES, not {text!r}.")
     return text
 
 
-def _whole(smallest: int, largest: int) -> Callable[[str, str], int]:
+def _integer_reader(smallest: int, largest: int) -> Callable[[str, str], int]:
     def read(name: str, text: str) -> int:
         if not (text.isascii() and text.isdigit() and smallest <= int(text) <= largest):
             raise SettingError(f"{name} must be a whole number from {smallest} to {largest}, not {text!r}.")
@@ -113,7 +126,7 @@ def _whole(smallest: int, largest: int) -> Callable[[str, str], int]:
 def _rate(name: str, text: str) -> str:
     if text.lower() == "off":
         return "off"
-    from limits import parse_many  # here, since the process that keeps the server alive has to stay small
+    from limits import parse_many  # here, since the process that supervises the server has to stay small
 
     try:
         parse_many(text)
@@ -122,10 +135,27 @@ def _rate(name: str, text: str) -> str:
     return text
 
 
-def _switch(name: str, text: str) -> bool:
-    if text.lower() not in ("on", "off"):
-        raise SettingError(f'{name} must be "on" or "off", not {text!r}.')
-    return text.lower() == "on"
+def _storage(name: str, text: str) -> str:
+    if text.lower() == IN_MEMORY:
+        return IN_MEMORY
+    try:
+        address = urlsplit(text)
+        is_complete = address.scheme in ("redis", "rediss") and bool(address.hostname) and address.port != 0
+    except ValueError:  # of a port that is no number
+        is_complete = False
+    if not is_complete:  # without the value, which may have a password
+        raise SettingError(f'{name} must be "{IN_MEMORY}" or an address like "redis://127.0.0.1:6379/0".')
+    return text
+
+
+def _metrics(name: str, text: str) -> str:
+    if text.lower() in ("on", "off"):
+        return text.lower()
+    if len(text) < MIN_TOKEN_LENGTH or not (text.isascii() and text.isprintable()) or " " in text:
+        raise SettingError(  # without the value, which is meant to be secret
+            f'{name} must be "on", "off" or a token of at least {MIN_TOKEN_LENGTH} letters, digits and signs.'
+        )
+    return text
 
 
 def _file(name: str, text: str) -> str:
@@ -137,30 +167,30 @@ def _file(name: str, text: str) -> str:
     return str(path)
 
 
-def _hosts(_name: str, text: str) -> tuple[str, ...]:
-    return tuple(host for host in (part.strip() for part in text.split(",")) if host)
+def _choice_reader(*choices: str | int) -> Callable[[str, str], object]:
+    words = {str(choice): choice for choice in choices}
 
-
-def _one_of(*numbers: int) -> Callable[[str, str], object]:
-    def read(name: str, text: str) -> int:
-        if text not in map(str, numbers):
-            raise SettingError(f"{name} must be {' or '.join(map(str, numbers))}, not {text!r}.")
-        return int(text)
+    def read(name: str, text: str) -> str | int:
+        if text.lower() not in words:
+            raise SettingError(f"{name} must be {' or '.join(words)}, not {text!r}.")
+        return words[text.lower()]
 
     return read
 
 
 _READERS: dict[str, Callable[[str, str], object]] = {
-    "host": _text,
-    "port": _whole(0, 65535),
-    "bundles": _folder,
+    "host": lambda _name, text: text,
+    "port": _integer_reader(0, 65535),
+    "bundles": lambda _name, text: Path(text).expanduser(),
     "bundle": _bundle,
     "rate_limit": _rate,
-    "trusted_proxies": _whole(0, 10),
-    "trusted_hosts": _hosts,
-    "max_upload_mb": _whole(1, 200),
-    "metrics": _switch,
-    "views": _one_of(1, 8),
-    "processes": _whole(0, MOST_PROCESSES),
+    "rate_limit_storage": _storage,
+    "trusted_proxies": _integer_reader(0, 10),
+    "trusted_hosts": lambda _name, text: tuple(filter(None, map(str.strip, text.split(",")))),
+    "max_upload_mb": _integer_reader(1, 200),
+    "metrics": _metrics,
+    "views": _choice_reader(1, 8),
+    "processes": _integer_reader(0, MOST_PROCESSES),
     "score_log": _file,
+    "log_format": _choice_reader("text", "json"),
 }

@@ -1,4 +1,4 @@
-"""The photos that are sent: an example photo enlarged, with the grain of a sensor, so that they weigh what real ones do."""
+"""Make the photos that are sent: example photos enlarged, with the grain of a sensor, so that their files are as large as real ones."""
 
 from dataclasses import dataclass
 from io import BytesIO
@@ -6,15 +6,18 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from app.examples import EXAMPLES, FOLDER
+from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 
 GRAIN = 6.0  # standard deviation, grey levels
 SEED = 11
 
 
 @dataclass(frozen=True)
-class Kind:
-    """size: width and height in pixels. form: of the file. quality: of a JPEG."""
+class PhotoKind:
+    """Describe a kind of photo.
+
+    size: width and height in pixels. form: of the file. quality: of a JPEG.
+    """
 
     name: str
     size: tuple[int, int]
@@ -26,22 +29,22 @@ class Kind:
         return f"image/{self.form.lower()}"
 
 
-SMALL = Kind("600x450 JPEG", (600, 450), "JPEG")
-LARGE = Kind("4000x3000 JPEG", (4000, 3000), "JPEG", 85)
-PNG = Kind("600x450 PNG", (600, 450), "PNG")
+SMALL = PhotoKind("600x450 JPEG", (600, 450), "JPEG")
+LARGE = PhotoKind("4000x3000 JPEG", (4000, 3000), "JPEG", 85)
+PNG = PhotoKind("600x450 PNG", (600, 450), "PNG")
 KINDS = (SMALL, LARGE, PNG)
 
 
-def made(kind: Kind, count: int = 1) -> list[bytes]:
-    """So many different photos of a kind, in turn of a melanoma and of a mole."""
+def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
+    """Return so many different photos of a kind, a melanoma and a mole in turn."""
     rng = np.random.default_rng(SEED)
-    sources = [Image.open(FOLDER / example.file).convert("RGB") for example in EXAMPLES.values()]
-    found = []
+    sources = [Image.open(EXAMPLES_FOLDER / example.file).convert("RGB") for example in EXAMPLES.values()]
+    photos = []
     for number in range(count):
         enlarged = sources[number % len(sources)].resize(kind.size, Image.Resampling.BICUBIC)
         grain = rng.normal(0, GRAIN, (*kind.size[::-1], 3))
         pixels = np.clip(np.asarray(enlarged) + grain, 0, 255).astype(np.uint8)
         file = BytesIO()
         Image.fromarray(pixels).save(file, kind.form, quality=kind.quality)
-        found.append(file.getvalue())
-    return found
+        photos.append(file.getvalue())
+    return photos

@@ -1,30 +1,35 @@
-"""A server under measurement: its processes, what they cost and hold."""
+"""Run a server and measure its processes: what they cost and hold."""
 
 import os
 import re
 import signal
 import socket
-import subprocess  # nosec B404  # to start what is measured
+import subprocess  # nosec B404  # starts what is measured
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.load import load
+import psutil
+
+from benchmarks.load_generator import run_load
 from tools.serving import ROOT
 
 START_SECONDS = 120
 PROC = Path("/proc")
 
 
-class NotMeasured(Exception):
-    """A contender that cannot be measured; the text says why."""
+class MeasurementError(Exception):
+    """Report a contender that cannot be measured; the text says why."""
 
 
 @dataclass(frozen=True)
-class Running:
-    """url: without a slash at the end. process: the first of its processes. started: milliseconds to the first answer."""
+class MeasuredServer:
+    """Hold a running server.
+
+    url: without a slash at the end. process: the first of its processes. started: milliseconds to the first answer.
+    """
 
     url: str
     process: subprocess.Popen[bytes]
@@ -32,36 +37,36 @@ class Running:
 
     @property
     def processes(self) -> list[int]:
-        """The ids of all its processes."""
-        return family(self.process.pid)
+        """Return the ids of all its processes."""
+        return process_tree(self.process.pid)
 
     @property
     def workers(self) -> list[int]:
-        """Those of our own server that answer: all but the one that keeps them."""
+        """Return the processes of our own server that answer: all but the one that supervises them."""
         return self.processes[1:]
 
     def cpu(self) -> float:
-        """Seconds of processor time that they have used."""
-        return sum(cpu_seconds(one) for one in self.processes)
+        """Return the seconds of processor time that its processes have used."""
+        return sum(cpu_seconds(process) for process in self.processes)
 
     def memory(self) -> float:
-        """Megabytes that they hold: private ones, and their part of shared ones (PSS)."""
-        return sum(pss(one) for one in self.processes)
+        """Return the megabytes that its processes hold: private memory, and their part of shared memory (PSS)."""
+        return sum(pss_megabytes(process) for process in self.processes)
 
 
 def free_port() -> int:
-    """A port that nobody listens on just now."""
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])
+    """Return a port on which no process listens at the moment."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
 
 
 @contextmanager
-def running(
+def run_server(
     command: Sequence[str], port: int, environment: Mapping[str, str], request: bytes, log: Path
-) -> Iterator[Running]:
-    """A server, from its start to its first answer to `request`; stopped at the end of the block."""
+) -> Iterator[MeasuredServer]:
+    """Run a server from its start to its first answer to `request`; stop it at the end of the block."""
     with log.open("wb") as out:
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         process = subprocess.Popen(  # nosec B603  # our own list of contenders
             command,
             cwd=ROOT,
@@ -71,50 +76,50 @@ def running(
             process_group=0,
         )
         try:
-            _wait(port, process, log)
+            _wait_for_port(port, process, log)
             url = f"http://127.0.0.1:{port}"
             try:
-                until_answered(url, request)
-            except NotMeasured as error:
-                raise NotMeasured(f"{error}: {_last_line(log)}") from None
-            started = 1000 * (time.perf_counter() - begun)
-            yield Running(url, process, started)
+                wait_for_answer(url, request)
+            except MeasurementError as error:
+                raise MeasurementError(f"{error}: {_last_line(log)}") from None
+            started = 1000 * (time.perf_counter() - started_at)
+            yield MeasuredServer(url, process, started)
         finally:
             _stop(process)
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Until somebody listens."""
+def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Wait until a process listens on the port."""
     until = time.monotonic() + START_SECONDS
     while True:
         try:
             socket.create_connection(("127.0.0.1", port)).close()
         except OSError:
             if process.poll() is not None or time.monotonic() > until:
-                raise NotMeasured(f"it did not start: {_last_line(log)}") from None
+                raise MeasurementError(f"it did not start: {_last_line(log)}") from None
             time.sleep(0.005)
         else:
             return
 
 
-def until_answered(url: str, request: bytes) -> int:
-    """Ask, each time on a new connection, until the answer is 200; how many connections got none before it.
+def wait_for_answer(url: str, request: bytes) -> int:
+    """Send the request on new connections until the answer is 200; return how many connections got none before it.
 
-    Raises NotMeasured when START_SECONDS were not enough.
+    Raises MeasurementError after START_SECONDS.
     """
     until = time.monotonic() + START_SECONDS
     lost = 0
-    while not _answers(url, request):
+    while not _is_answered(url, request):
         if time.monotonic() > until:
-            raise NotMeasured(f"it did not answer within {START_SECONDS} s")
+            raise MeasurementError(f"it did not answer within {START_SECONDS} s")
         lost += 1
         time.sleep(0.005)
     return lost
 
 
-def _answers(url: str, request: bytes) -> bool:
+def _is_answered(url: str, request: bytes) -> bool:
     try:
-        return load(url, [request], 1, START_SECONDS, count=1).statuses[200] == 1
+        return run_load(url, [request], 1, START_SECONDS, count=1).statuses[200] == 1
     except ConnectionError:  # refused
         return False
 
@@ -133,41 +138,32 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def family(process: int) -> list[int]:
-    """A process and all that it started and that still run."""
-    found = [process]
-    for one in found:
-        for task in (PROC / str(one) / "task").glob("*/children"):
-            try:
-                found += [int(child) for child in task.read_text().split()]
-            except OSError:  # it has just ended
-                continue
-    return found
+def process_tree(process: int) -> list[int]:
+    """Return a process and all running processes that it started."""
+    return [process, *(child.pid for child in psutil.Process(process).children(recursive=True))]
 
 
 def cpu_seconds(process: int) -> float:
-    """Processor time of one process, in user and system mode, with children that have ended."""
+    """Return the processor time of one process, in user and system mode, with children that have ended."""
     try:
-        fields = (PROC / str(process) / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
+        return sum(psutil.Process(process).cpu_times()[:4])
+    except psutil.Error:
         return 0.0
-    return sum(int(field) for field in fields[11:15]) / os.sysconf("SC_CLK_TCK")
 
 
-def pss(process: int) -> float:
-    """Megabytes of one process, what it shares counted in parts."""
+def pss_megabytes(process: int) -> float:
+    """Return the megabytes of one process; shared memory is divided among its users."""
     try:
-        lines = (PROC / str(process) / "smaps_rollup").read_text().splitlines()
-    except OSError:
+        return float(psutil.Process(process).memory_full_info().pss) / 2**20
+    except psutil.Error:
         return 0.0
-    return sum(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
 
 
 def status_megabytes(process: int, name: str) -> float:
-    """A size in a process's status, as VmRSS, in megabytes; 0 where it has ended."""
+    """Return a size in a process's status, such as VmRSS, in megabytes; 0 if it has ended."""
     try:
         text = (PROC / str(process) / "status").read_text()
     except OSError:
         return 0.0
-    found = re.search(rf"{name}:\s+(\d+) kB", text)
-    return int(found[1]) / 1024 if found else 0.0
+    match = re.search(rf"{name}:\s+(\d+) kB", text)
+    return int(match[1]) / 1024 if match else 0.0

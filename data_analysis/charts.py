@@ -1,4 +1,4 @@
-"""The notebooks' figures: one style, colours that everybody can tell apart, and the data behind each."""
+"""Draw the notebooks' figures in one style, with colours that everybody can tell apart, and keep the data of each."""
 
 import functools
 import textwrap
@@ -14,13 +14,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from data_modelling.evaluation.style import BLUE, FILE_FACTS, GREEN, GREY, ORANGE, STYLE
 from data_modelling.inference.diagnoses import TASKS
+from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE, PNG_METADATA, STYLE
 
-WIDTH = 10.0  # inches of every figure
-ROW = 0.52  # inches of a bar or a row of a heat map
+WIDTH = 10.0  # inches, of every figure
+ROW = 0.52  # inches, of a bar or a row of a heat map
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", GREY)  # Okabe and Ito's
-MARKERS = ("o", "s", "^", "D", "v")  # beside the colours, so that none is needed to tell series apart
+MARKERS = ("o", "s", "^", "D", "v")  # so that series differ without colours too
 FLAGS = {d.code: d.flag for task in TASKS.values() for d in task} | {
     "malignant": "cancer",
     "benign": "benign",
@@ -28,81 +28,84 @@ FLAGS = {d.code: d.flag for task in TASKS.values() for d in task} | {
 CANCERS = {code for code, flag in FLAGS.items() if flag == "cancer"}
 FLAG_COLOURS = {"cancer": ORANGE, "may_become_cancer": "#CC79A7", "benign": BLUE}
 FLAG_TITLES = {"cancer": "cancer class", "may_become_cancer": "may become cancer", "benign": "benign"}
-NAMES = {d.code: f"{d.name} ({d.code})" for task in TASKS.values() for d in task} | {
+DIAGNOSIS_NAMES = {d.code: f"{d.name} ({d.code})" for task in TASKS.values() for d in task} | {
     "malignant": "Melanoma (malignant)",  # as ISIC 2020's csv has it
     "AKIEC": "Actinic keratosis or\nintraepithelial carcinoma (AKIEC)",
 }
-HEAT = mpl.colormaps["Blues"]
-DARK = 0.18  # luminance below which white text stands out better than black
-DIGITS = 6  # significant digits of the data behind a figure
+HEAT_COLOURS = mpl.colormaps["Blues"]
+DARK = 0.18  # luminance below which white text is easier to read than black
+DIGITS = 6  # significant digits of a figure's data
 
 
 @dataclass(frozen=True)
 class Chart:
-    """A drawn figure. png: its file. data: what it shows, as plain values."""
+    """Hold a drawn figure.
+
+    png: its file. data: what it shows, as plain values.
+    """
 
     png: bytes
     data: Any
 
 
-def name(code: str) -> str:
-    """A diagnosis's name and code, as it stands on an axis."""
-    return NAMES.get(code, code)
+def diagnosis_name(code: str) -> str:
+    """Return a diagnosis's name and code, as on an axis."""
+    return DIAGNOSIS_NAMES.get(code, code)
 
 
 def class_colour(code: str) -> str:
-    """By the diagnosis's flag; grey for what is no diagnosis, such as a row of all photos."""
+    """Return the colour of the diagnosis's flag; grey for other rows, such as all photos."""
     return FLAG_COLOURS.get(FLAGS.get(code, ""), GREY)
 
 
-def chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart]:
-    """Make a function that returns a figure and its data into one that returns a Chart in the one style."""
+def styled_chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart]:
+    """Make a function that returns a figure and its data into one that returns a Chart in the common style."""
 
     @functools.wraps(draw)
     def drawn(*arguments: Any, **options: Any) -> Chart:
         with mpl.rc_context(STYLE):
             figure, data = draw(*arguments, **options)
             file = BytesIO()
-            figure.savefig(file, format="png", metadata=FILE_FACTS)
-        return Chart(file.getvalue(), plain(data))
+            figure.savefig(file, format="png", metadata=PNG_METADATA)
+        return Chart(file.getvalue(), plain_data(data))
 
     return drawn
 
 
-def plain(data: Any) -> Any:
-    """Tables, arrays and mappings as JSON has them, floats to DIGITS significant digits, NaN as None."""
+def plain_data(data: Any) -> Any:
+    """Return tables, arrays and mappings as JSON values, floats to DIGITS significant digits, NaN as None."""
     if isinstance(data, pd.DataFrame):
-        return {str(column): plain(data[column]) for column in data}
+        return {str(column): plain_data(data[column]) for column in data}
     if isinstance(data, pd.Series):
         keys = [" / ".join(map(str, key)) if isinstance(key, tuple) else str(key) for key in data.index]
-        return dict(zip(keys, plain(list(data)), strict=True))
+        return dict(zip(keys, plain_data(list(data)), strict=True))
     if isinstance(data, Mapping):
-        return {str(key): plain(value) for key, value in data.items()}
+        return {str(key): plain_data(value) for key, value in data.items()}
     if isinstance(data, list | tuple | np.ndarray):
-        return [plain(value) for value in data]
+        return [plain_data(value) for value in data]
     if isinstance(data, float | np.floating):
         return None if np.isnan(data) else float(f"{data:.{DIGITS}g}")
     return int(data) if isinstance(data, int | np.integer) else str(data)
 
 
-def page(rows: float, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """A figure high enough for so many bars, and its axes."""
+def create_figure(rows: float, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
+    """Return a figure high enough for so many bars, and its axes."""
     figure = Figure((WIDTH, 1.1 + ROW * rows), layout="constrained")
     return figure, figure.subplots(1, columns, **options)
 
 
-@chart
+@styled_chart
 def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[Figure, Any]:
-    """Photos a class (see profiles.class_counts), labelled with their groups and share; cancer in orange."""
-    figure, axes = page(len(counts))
-    places = range(len(counts))
-    axes.barh(places, counts["photos"], color=[class_colour(code) for code in counts.index])
-    for place, row in zip(places, counts.itertuples(), strict=True):
+    """Draw the photos of each class (see profiles.class_counts) with their groups and share; cancer in orange."""
+    figure, axes = create_figure(len(counts))
+    positions = range(len(counts))
+    axes.barh(positions, counts["photos"], color=[class_colour(code) for code in counts.index])
+    for position, row in zip(positions, counts.itertuples(), strict=True):
         text = f" {row.photos:,} photos of {row.groups:,} {of}, {row.share:.1%}"
-        axes.text(row.photos, place, text, va="center")
+        axes.text(row.photos, position, text, va="center")
     axes.set(title=title, xlabel="Photos", xlim=(0, counts["photos"].max() * 1.7))
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    _rows(axes, [name(code) for code in counts.index])
+    _rows(axes, [diagnosis_name(code) for code in counts.index])
     flags = {FLAGS[code] for code in counts.index}
     colours = {title: FLAG_COLOURS[flag] for flag, title in FLAG_TITLES.items() if flag in flags}
     handles = [Patch(color=colour, label=title) for title, colour in colours.items()]
@@ -110,8 +113,8 @@ def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[F
     return figure, counts
 
 
-@chart
-def heat(
+@styled_chart
+def heat_map(
     shares: pd.DataFrame,
     texts: pd.DataFrame,
     title: str,
@@ -119,29 +122,33 @@ def heat(
     ylabel: str = "",
     top: float | None = None,
 ) -> tuple[Figure, Any]:
-    """Shares as a heat map, each cell with its text; `top` is the share of the darkest blue."""
-    figure, axes = page(len(shares) + 0.6)
-    top = top or max(float(np.nanmax(shares.to_numpy())), 1e-9)
-    axes.imshow(shares.to_numpy(float), cmap=HEAT, vmin=0, vmax=top, aspect="auto")
+    """Draw shares as a heat map, each cell with its text.
+
+    top: the share of the darkest blue.
+    """
+    figure, axes = create_figure(len(shares) + 0.6)
+    values = shares.to_numpy(float)
+    top = top or max(float(np.nanmax(values)), 1e-9)
+    axes.imshow(values, cmap=HEAT_COLOURS, vmin=0, vmax=top, aspect="auto")
     for row, column in np.ndindex(*shares.shape):
-        ink = _ink(shares.iloc[row, column] / top)
-        axes.text(column, row, str(texts.iloc[row, column]), ha="center", va="center", color=ink)
-    axes.set_xticks(range(shares.shape[1]), [_wrapped(str(text)) for text in shares.columns])
+        text_colour = _text_colour(float(values[row, column]) / top)
+        axes.text(column, row, str(texts.iloc[row, column]), ha="center", va="center", color=text_colour)
+    axes.set_xticks(range(shares.shape[1]), [_wrap_text(str(text)) for text in shares.columns])
     axes.tick_params(length=0)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axes.spines[:].set_visible(False)
-    _rows(axes, [name(str(code)) for code in shares.index])
+    _rows(axes, [diagnosis_name(str(code)) for code in shares.index])
     return figure, {"shares": shares, "texts": texts}
 
 
-@chart
+@styled_chart
 def ages_and_sexes(ages: pd.DataFrame, men: pd.DataFrame, title: str) -> tuple[Figure, Any]:
-    """Left: age by diagnosis (see profiles.quantiles). Right: the share of men with its 95% interval."""
+    """Draw age by diagnosis on the left (see profiles.quantile_table), and the share of men with its 95% interval on the right."""
     order = ages.sort_values("median").index
-    figure, (left, right) = page(len(order), 2, sharey=True, width_ratios=(3, 2))
+    figure, (left, right) = create_figure(len(order), 2, sharey=True, width_ratios=(3, 2))
     _boxes(left, ages.loc[order], [class_colour(code) for code in order])
     left.set(title=title, xlabel="Age in years (box: middle half; whiskers: 5 to 95%)")
-    _rows(left, [name(code) for code in order])
+    _rows(left, [diagnosis_name(code) for code in order])
     _dots(right, men.loc[order], [class_colour(code) for code in order])
     right.axvline(0.5, color=GREY, lw=1, ls=":")
     right.set(title="Share of men", xlabel="of lesions whose sex is known")
@@ -154,40 +161,42 @@ def _boxes(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
         {"whislo": row.low, "q1": row.q1, "med": row.median, "q3": row.q3, "whishi": row.high}
         for row in rows.itertuples()
     ]
-    drawn = axes.bxp(
+    plot = axes.bxp(
         boxes, positions=range(len(rows)), widths=0.6, showfliers=False, orientation="horizontal",
         patch_artist=True, medianprops={"color": "black", "lw": 2},
     )  # fmt: skip
-    for box, colour in zip(drawn["boxes"], colours, strict=True):
+    for box, colour in zip(plot["boxes"], colours, strict=True):
         box.set(facecolor=colour, alpha=0.75)
 
 
 def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
-    for place, (row, colour) in enumerate(zip(rows.itertuples(), colours, strict=True)):
-        axes.plot([row.low, row.high], [place, place], color=colour, lw=3, alpha=0.6, solid_capstyle="butt")
-        axes.plot(row.share, place, "o", color=colour, ms=9)
+    for position, (low, high, share, colour) in enumerate(
+        zip(rows["low"], rows["high"], rows["share"], colours, strict=True)
+    ):
+        axes.plot([low, high], [position, position], color=colour, lw=3, alpha=0.6, solid_capstyle="butt")
+        axes.plot(share, position, "o", color=colour, ms=9)
 
 
-@chart
+@styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """The leak of random splits by class (see leaks.random_split_leak) against that of our own split."""
-    figure, axes = page(len(leak))
+    """Draw the leak of random splits by class (see leaks.random_split_leak) against that of our own split."""
+    figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
-    for place, row in enumerate(leak.itertuples()):
-        axes.text(min(row.high, 1) + 0.012, place, f"{row.share:.1%}", va="center")
+    for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):
+        axes.text(min(high, 1) + 0.012, position, f"{share:.1%}", va="center")
     axes.axvline(ours, color=GREEN, lw=3)
     axes.text(ours + 0.012, len(leak) - 0.62, f"our split: {ours:.0%}", color=GREEN, weight="bold")
     axes.set(title=title, xlabel=f"Test photos with a photo of the same {of} in training", xlim=(-0.02, 1.1))
     axes.set_ylim(len(leak) - 0.5, -0.5)
     axes.xaxis.set_major_formatter("{x:.0%}")
-    _rows(axes, [name(str(code)) for code in leak.index])
+    _rows(axes, [diagnosis_name(str(code)) for code in leak.index])
     return figure, {"random": leak, "ours": ours}
 
 
-@chart
+@styled_chart
 def group_bars(counts: pd.DataFrame, title: str, xlabel: str, ylabel: str) -> tuple[Figure, Any]:
-    """How many groups have so many photos (see profiles.photos_a_group)."""
-    figure, axes = page(6)
+    """Draw how many groups have so many photos (see profiles.group_sizes)."""
+    figure, axes = create_figure(6)
     bars = axes.bar(counts.index, counts["groups"], color=BLUE)
     axes.bar_label(bars, [f"{groups:,}" for groups in counts["groups"]], padding=2)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
@@ -196,10 +205,10 @@ def group_bars(counts: pd.DataFrame, title: str, xlabel: str, ylabel: str) -> tu
     return figure, counts
 
 
-@chart
-def stacked(counts: pd.DataFrame, title: str, xlabel: str = "Photos") -> tuple[Figure, Any]:
-    """Counts of each row, one bar, a colour and a hatch a column."""
-    figure, axes = page(len(counts))
+@styled_chart
+def stacked_bars(counts: pd.DataFrame, title: str, xlabel: str = "Photos") -> tuple[Figure, Any]:
+    """Draw the counts of each row as one bar, with a colour and a hatch for each column."""
+    figure, axes = create_figure(len(counts))
     start = np.zeros(len(counts))
     hatches = ("", "//", "..", "xx", "")
     for column, colour, hatch in zip(counts, COLOURS, hatches, strict=False):
@@ -213,27 +222,29 @@ def stacked(counts: pd.DataFrame, title: str, xlabel: str = "Photos") -> tuple[F
             label=column,
         )
         start += counts[column].to_numpy()
-    for place, total in enumerate(start):
-        axes.text(total, place, f" {total:,.0f}", va="center")
+    for position, total in enumerate(start):
+        axes.text(total, position, f" {total:,.0f}", va="center")
     axes.set(title=title, xlabel=xlabel, xlim=(0, start.max() * 1.1))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False, loc="lower right")
-    _rows(axes, [name(str(code)) for code in counts.index])
+    _rows(axes, [diagnosis_name(str(code)) for code in counts.index])
     return figure, counts
 
 
-@chart
+@styled_chart
 def share_lines(
     lines: Mapping[str, pd.DataFrame], title: str, xlabel: str, ylabel: str
 ) -> tuple[Figure, Any]:
-    """A line with its 95% intervals for each entry (see profiles.share_with_interval)."""
-    figure, axes = page(7)
+    """Draw a line with its 95% intervals for each entry (see profiles.share_with_interval)."""
+    figure, axes = create_figure(7)
     for series, (label, rows) in enumerate(lines.items()):
-        places = np.arange(len(rows)) + (series - (len(lines) - 1) / 2) * 0.12
+        positions = np.arange(len(rows)) + (series - (len(lines) - 1) / 2) * 0.12
         colour = COLOURS[series]
-        axes.vlines(places, rows["low"], rows["high"], color=colour, lw=3, alpha=0.5)
-        axes.plot(places, rows["share"], color=colour, marker=MARKERS[series], ms=9, label=label)
-        axes.text(places[-1] + 0.12, rows["share"].iloc[-1], label, color=colour, va="center", weight="bold")
+        axes.vlines(positions, rows["low"], rows["high"], color=colour, lw=3, alpha=0.5)
+        axes.plot(positions, rows["share"], color=colour, marker=MARKERS[series], ms=9, label=label)
+        axes.text(
+            positions[-1] + 0.12, rows["share"].iloc[-1], label, color=colour, va="center", weight="bold"
+        )
     ticks = next(iter(lines.values()))
     axes.set_xticks(range(len(ticks)), [str(text) for text in ticks.index])
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel, xlim=(-0.4, len(ticks) - 0.3))
@@ -242,22 +253,25 @@ def share_lines(
     return figure, dict(lines)
 
 
-@chart
+@styled_chart
 def share_dots(rows: pd.DataFrame, title: str, xlabel: str) -> tuple[Figure, Any]:
-    """A share with its 95% interval and its counts in each row (see profiles.share_with_interval)."""
-    figure, axes = page(len(rows))
+    """Draw a share with its 95% interval and its counts in each row (see profiles.share_with_interval)."""
+    figure, axes = create_figure(len(rows))
     _dots(axes, rows, [BLUE] * len(rows))
-    for place, row in enumerate(rows.itertuples()):
-        axes.text(row.high, place, f"  {row.hits:,} of {row.count:,}", va="center")
+    for position, row in enumerate(rows.itertuples()):
+        axes.text(row.high, position, f"  {row.hits:,} of {row.count:,}", va="center")
     axes.set(title=title, xlabel=xlabel, xlim=(0, rows["high"].max() * 1.25))
     axes.xaxis.set_major_formatter("{x:.0%}")
     _rows(axes, [str(text) for text in rows.index])
     return figure, rows
 
 
-@chart
+@styled_chart
 def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> tuple[Figure, Any]:
-    """A panel a measure: its spread in each source (see profiles.quantiles); labels: the axis's words."""
+    """Draw a panel for each measure: its spread in each source (see profiles.quantile_table).
+
+    labels: the texts of the axes.
+    """
     figure = Figure((WIDTH, 7.2), layout="constrained")
     grid = figure.subplots(2, 2, sharey=True).ravel()
     for axes, (measure, rows) in zip(grid, panels.items(), strict=True):
@@ -268,17 +282,17 @@ def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) 
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Labels of rows from top to bottom."""
+    """Label rows from top to bottom."""
     axes.set_yticks(range(len(labels)), labels)
     axes.set_ylim(len(labels) - 0.5, -0.5)
 
 
-def _ink(value: float) -> str:
-    """Black or white, whichever stands out on the heat map's colour of a value from 0 to 1."""
-    channels = np.array(HEAT(0.0 if np.isnan(value) else value)[:3])
+def _text_colour(value: float) -> str:
+    """Return black or white, whichever is easier to read on the heat map's colour of a value from 0 to 1."""
+    channels = np.array(HEAT_COLOURS(0.0 if np.isnan(value) else value)[:3])
     linear = np.where(channels <= 0.04045, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
     return "white" if linear @ (0.2126, 0.7152, 0.0722) < DARK else "black"
 
 
-def _wrapped(text: str) -> str:
+def _wrap_text(text: str) -> str:
     return textwrap.fill(text.replace("/", "/ "), 12).replace("/ ", "/")

@@ -31,18 +31,18 @@ from pathlib import Path
 
 sys.path.insert(0, "..")  # the project's folder
 
-from data_analysis import changes, charts, clinics, leaks, profiles, thumbnails
+from data_analysis import charts, leaks, photo_sources, profiles, thumbnails
+from data_analysis.notebook_display import show_figure, show_findings, show_table, show_text
 from data_analysis.profiles import percent
-from data_analysis.telling import findings, show, table, tell
 from data_modelling.datasets import ham10000
 from data_modelling.inference import diagnoses
 from data_modelling.settings import read_settings
-from data_modelling.training.shares import shown_shares
+from data_modelling.training.class_balance import training_prior
 
 settings = read_settings(Path("../data_modelling/configs/ham10000.toml"))
-photos = profiles.read("ham10000")
-lesions = profiles.one_a_group(photos)
-tell(
+photos = profiles.read_metadata("ham10000")
+lesions = profiles.first_of_each_group(photos)
+show_text(
     f"The table has **{len(photos):,} photos** under **{photos['stated'].nunique():,} lesion ids**; "
     f"{photos['group_id'].nunique():,} lesions once those that carry two ids are joined (see *Duplicates*)."
 )
@@ -53,11 +53,11 @@ tell(
 # %%
 counts = profiles.class_counts(photos)
 common, rare = counts.index[0], counts.index[-1]
-show(
+show_figure(
     charts.class_bars(counts, "Photos of each diagnosis in HAM10000"),
     "ham10000_classes",
-    f"{charts.NAMES[common]} has {counts['share'].iloc[0]:.0%} of all photos; the rarest class, "
-    f"{charts.NAMES[rare]}, has {counts['photos'].iloc[-1]:,}, one for every "
+    f"{charts.DIAGNOSIS_NAMES[common]} has {counts['share'].iloc[0]:.0%} of all photos; the rarest class, "
+    f"{charts.DIAGNOSIS_NAMES[rare]}, has {counts['photos'].iloc[-1]:,}, one for every "
     f"{counts['photos'].iloc[0] / counts['photos'].iloc[-1]:.0f} of {common}. A model that always said {common} "
     f"would be right in {percent(counts['share'].iloc[0])} of the photos and find no cancer at all.",
 )
@@ -73,12 +73,12 @@ show(
 # experts, and follow-up, which is a mole that did not change over time.
 
 # %%
-confirmed, share = profiles.shares(photos["diagnosis"], photos["confirmation"])
+confirmed, share = profiles.counts_and_shares(photos["diagnosis"], photos["confirmation"])
 order = counts.index
 cancers = photos["diagnosis"].isin(charts.CANCERS)
 followed = photos["confirmation"] == "follow_up"
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         share.loc[order],
         confirmed.loc[order].map(lambda count: f"{count:,}" if count else "0"),
         "How the diagnosis was confirmed (colour: share of the diagnosis)",
@@ -105,23 +105,23 @@ show(
 # %%
 known_sex = lesions.dropna(subset="sex")
 men = profiles.share_with_interval(known_sex["sex"] == "male", [known_sex["diagnosis"]])
-ages = profiles.quantiles(lesions["age"], lesions["diagnosis"])
+ages = profiles.quantile_table(lesions["age"], lesions["diagnosis"])
 eldest, youngest = ages["median"].idxmax(), ages["median"].idxmin()
-show(
+show_figure(
     charts.ages_and_sexes(ages, men, "Age by diagnosis"),
     "ham10000_age_sex",
     f"Patients with {youngest} are the youngest (median {ages['median'].min():.0f} years), those with {eldest} "
     f"among the oldest ({ages['median'].max():.0f}); men have "
-    f"{percent(men.loc['MEL', 'share'])} of the melanomas but {percent(men.loc['NV', 'share'])} of the moles. "
+    f"{percent(men['share']['MEL'])} of the melanomas but {percent(men['share']['NV'])} of the moles. "
     "The bars on the right are 95% intervals.",
 )
 
 # %%
 sites = lesions.dropna(subset="site")
-on_site, share = profiles.shares(sites["diagnosis"], sites["site"])
+on_site, share = profiles.counts_and_shares(sites["diagnosis"], sites["site"])
 face = share["head/neck"] if "head/neck" in share else share.iloc[:, 0]
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         share.loc[order],
         share.loc[order].map("{:.0%}".format),
         "Where on the body: share of each diagnosis's lesions",
@@ -145,8 +145,8 @@ worst = rates["share"].idxmax()
 grid = rates["share"].unstack("band").reindex(columns=list(profiles.BANDS))
 grid = grid.loc[grid.max(axis=1).sort_values(ascending=False).index]
 text = rates.apply(lambda row: f"{row['share']:.0%} of {row['count']:.0f}", axis=1)
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         grid,
         text.unstack("band").reindex(index=grid.index, columns=grid.columns).astype(object).fillna(""),
         "Share of lesions in a cancer class, by region and age (cells of ten lesions or more)",
@@ -171,20 +171,20 @@ show(
 # which newborns do not have, so that zero stands for "not recorded".
 
 # %%
-gaps = profiles.missing(photos)
+gaps = profiles.missing_counts(photos)
 share = gaps.div(counts["photos"], axis=0)
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         share.loc[order],
         gaps.loc[order].astype(str) + share.loc[order].map(" ({:.1%})".format),
         "Photos without a detail: count and share of the diagnosis",
         "Missing",
     ),
     "ham10000_missing",
-    f"Of {gaps['age written as 0'].sum()} ages of zero {gaps.loc['NV', 'age written as 0']} belong to moles; without "
+    f"Of {gaps['age written as 0'].sum()} ages of zero {gaps['age written as 0']['NV']} belong to moles; without "
     f"any age are {gaps.loc['MEL', ['age empty', 'age written as 0']].sum()} photos of melanomas among "
     f"{gaps[['age empty', 'age written as 0']].sum().sum()}, where chance would leave "
-    f"{gaps[['age empty', 'age written as 0']].sum().sum() * counts.loc['MEL', 'share']:.0f}.",
+    f"{gaps[['age empty', 'age written as 0']].sum().sum() * counts['share']['MEL']:.0f}.",
 )
 
 # %% [markdown]
@@ -197,20 +197,20 @@ show(
 
 # %%
 sizes = photos.groupby("stated")["image_id"].size()
-per_lesion = profiles.photos_a_group(photos["stated"], (1, 2, 3, 4, 5, 6))
-many = photos["stated"].map(sizes) > 1
-by_class = many.groupby(photos["diagnosis"]).mean()
-show(
+per_lesion = profiles.group_sizes(photos["stated"], (1, 2, 3, 4, 5, 6))
+has_several = photos["stated"].map(sizes) > 1
+by_class = has_several.groupby(photos["diagnosis"]).mean()
+show_figure(
     charts.group_bars(per_lesion, "Photos of one lesion", "Photos of the lesion", "Lesions"),
     "ham10000_photos_a_lesion",
-    f"{(sizes > 1).sum():,} of {len(sizes):,} lesions have more than one photo, and {many.mean():.0%} of all photos "
+    f"{(sizes > 1).sum():,} of {len(sizes):,} lesions have more than one photo, and {has_several.mean():.0%} of all photos "
     f"belong to them: {by_class['MEL']:.0%} of the melanoma photos, {by_class['NV']:.0%} of the mole photos, and "
-    f"{many[followed].sum()} of the {followed.sum():,} follow-up photos.",
+    f"{has_several[followed].sum()} of the {followed.sum():,} follow-up photos.",
 )
 
 # %%
 differing = profiles.contradictions(photos)
-tell(
+show_text(
     "Photos of one lesion agree in age, sex and site in all but "
     f"{differing.sum()} lesions (site: {differing['site']}, age: {differing['age']}, sex: {differing['sex']})."
 )
@@ -230,22 +230,22 @@ tell(
 # %%
 leak = leaks.random_split_leak(photos, "stated")
 ours = leaks.leak_of_split(photos["group_id"], photos["part"])
-show(
+show_figure(
     charts.leak_dots(leak, ours, "What a random 80/20 split by photo leaks"),
     "ham10000_leak",
-    f"In {leak.loc[leaks.ALL, 'share']:.2%} of the test photos the lesion is known from training, and in "
-    f"{leak.loc['MEL', 'share']:.2%} of the melanomas; single splits lie between "
-    f"{leak.loc[leaks.ALL, 'low']:.1%} and {leak.loc[leaks.ALL, 'high']:.1%}. In our split it is {percent(ours)}.",
+    f"In {leak['share'][leaks.ALL]:.2%} of the test photos the lesion is known from training, and in "
+    f"{leak['share']['MEL']:.2%} of the melanomas; single splits lie between "
+    f"{leak['low'][leaks.ALL]:.1%} and {leak['high'][leaks.ALL]:.1%}. In our split it is {percent(ours)}.",
 )
 
 # %%
 joined = leaks.random_split_leak(photos, "group_id")
-everything, melanomas = leak.loc[leaks.ALL, "share"], leak.loc["MEL", "share"]
-tell(
+everything, melanomas = leak["share"][leaks.ALL], leak["share"]["MEL"]
+show_text(
     f"Cut after the decimal, not rounded, these are the {int(everything * 1000) / 10} % and "
     f"{int(melanomas * 100)} % that the project's documents name; rounded they are {everything:.1%} and "
     f"{melanomas:.1%}. With the undeclared duplicates of the next section joined, the leak is "
-    f"{joined.loc[leaks.ALL, 'share']:.2%}."
+    f"{joined['share'][leaks.ALL]:.2%}."
 )
 
 # %% [markdown]
@@ -261,11 +261,12 @@ tell(
 # doi:10.1038/s41597-025-04382-5), and photos that are equal in every pixel, found here by comparing them.
 
 # %%
-at_hand = clinics.all_photos("ham10000").set_index("image_id")["path"].to_dict()
+all_photos = photo_sources.read_all_photos("ham10000")
+paths = dict(zip(all_photos["image_id"], all_photos["path"], strict=True))
 undeclared = leaks.describe_pairs(ham10000.undeclared_duplicates(), photos)
-identical = leaks.describe_pairs(leaks.identical_photos(at_hand), photos)
-table(identical)
-tell(
+identical = leaks.describe_pairs(leaks.identical_photos(paths), photos)
+show_table(identical)
+show_text(
     f"{len(identical)} pairs are equal in every pixel, {identical['same id'].sum()} of them within one lesion id. "
     f"{len(undeclared)} more pairs show one lesion under two ids, {undeclared['same diagnosis'].sum()} of them with "
     f"the same diagnosis; our split joins them: {undeclared['same part'].sum()} stand in the same part."
@@ -275,17 +276,20 @@ tell(
 # ## What each class looks like
 
 # %%
-known_photos = clinics.photos("ham10000")
-picked = {
-    code: clinics.chosen(known_photos[known_photos["diagnosis"] == code], 8)
-    for code in diagnoses.codes("ham10000")
+known_photos = photo_sources.read_photos("ham10000")
+samples = {
+    code: photo_sources.sample_photos(known_photos[known_photos["diagnosis"] == code], 8)
+    for code in diagnoses.class_codes("ham10000")
 }
-show(
-    thumbnails.sheet(
-        {charts.name(code): thumbnails.thumbnails(rows["path"]) for code, rows in picked.items()},
+show_figure(
+    thumbnails.thumbnail_sheet(
+        {
+            charts.diagnosis_name(code): thumbnails.read_thumbnails(rows["path"])
+            for code, rows in samples.items()
+        },
         "Eight lesions of each class, drawn at random from the folds",
-        [clinics.CREDITS["ham10000"]],
-        {code: list(rows["image_id"]) for code, rows in picked.items()},
+        [photo_sources.CREDITS["ham10000"]],
+        {code: list(rows["image_id"]) for code, rows in samples.items()},
     ),
     "ham10000_thumbnails",
     "Most vascular lesions are red or purple and stand out; melanoma, mole and benign keratosis share their browns, "
@@ -304,11 +308,11 @@ show(
 # smartphones, without a dermatoscope. All photos are measured as the network sees them, in a small square.
 
 # %%
-sources = clinics.clinics_at_hand()
-measured = clinics.measured(sources)
+sources = photo_sources.read_nevus_photos()
+measured = photo_sources.measure_photos(sources)
 by_source = measured.groupby("source", sort=False)
-table(
-    by_source[["width", "height", "bytes", "red", "green", "blue", *clinics.MEASURES]]
+show_table(
+    by_source[["width", "height", "bytes", "red", "green", "blue", *photo_sources.MEASURE_NAMES]]
     .median()
     .round(2)
     .assign(photos=by_source.size())
@@ -321,9 +325,9 @@ labels = {
     "sharpness": "spread of the Laplacian, grey levels",
     "squeeze": "left-right over top-bottom detail",
 }
-panels = {name: profiles.quantiles(measured[name], measured["source"]) for name in labels}
+panels = {name: profiles.quantile_table(measured[name], measured["source"]) for name in labels}
 squeeze = panels["squeeze"]["median"]
-show(
+show_figure(
     charts.source_boxes(panels, labels),
     "ham10000_clinics",
     "The same diagnosis differs from source to source in colour and sharpness. Squeeze shows how the square was "
@@ -337,21 +341,21 @@ show(
 # all scaled; a user's own download of HAM10000 is larger, and the loader takes its centre square.
 
 # %%
-guessed = clinics.source_guessed(measured)
-tell(
+accuracy = photo_sources.source_accuracy(measured)
+show_text(
     f"How much is that? From the four measures alone, without looking at a lesion, the nearest mean names the right "
-    f"source for **{guessed:.0%}** of the photos, the same number from each, where chance would be right for "
+    f"source for **{accuracy:.0%}** of the photos, the same number from each, where chance would be right for "
     f"{1 / len(sources):.0%}."
 )
 
 # %%
-beside = {clinic: clinics.chosen(moles, 8, seed=9) for clinic, moles in sources.items()}
-show(
-    thumbnails.sheet(
-        {clinic.title: thumbnails.thumbnails(rows["path"]) for clinic, rows in beside.items()},
+moles_of_source = {source: photo_sources.sample_photos(moles, 8, seed=9) for source, moles in sources.items()}
+show_figure(
+    thumbnails.thumbnail_sheet(
+        {source.title: thumbnails.read_thumbnails(rows["path"]) for source, rows in moles_of_source.items()},
         "Moles (ISIC 2020: benign lesions) from different sources",
-        [clinic.credit for clinic in sources],
-        {clinic.title: list(rows["image_id"]) for clinic, rows in beside.items()},
+        [source.credit for source in sources],
+        {source.title: list(rows["image_id"]) for source, rows in moles_of_source.items()},
     ),
     "ham10000_clinics_thumbnails",
     "The rows differ in tint, distance and frame (dark corners, a ring of ink); one can often tell them apart "
@@ -364,42 +368,12 @@ show(
 # these change, the diagnosis does not, and the network is wrong without noticing.
 
 # %% [markdown]
-# ## The random changes of the training, in a picture
-#
-# The cheapest remedy is to contradict: every time a photo is shown in training, it is turned, mirrored, zoomed,
-# stretched, shifted, and its brightness, contrast and tint are changed at random.
-
-# %%
-originals = [
-    clinics.chosen(known_photos[known_photos["diagnosis"] == code], 1, seed=5)
-    for code in ("NV", "MEL", "BCC")
-]
-rows = {}
-for row in originals:
-    photo = thumbnails.thumbnails(row["path"])[0]
-    rows[charts.name(row["diagnosis"].iloc[0])] = [
-        photo,
-        *changes.changed_photos(photo, 7, settings.augmentation),
-    ]
-show(
-    thumbnails.sheet(
-        rows,
-        "Left: the photo. Right of it: as the network may see it in training",
-        [clinics.CREDITS["ham10000"]],
-        [list(row["image_id"]) for row in originals] + [vars(settings.augmentation)],
-    ),
-    "ham10000_augmentations",
-    f"The lesion stays what it is, while direction, width (up to {settings.augmentation.stretch - 1:.0%} either way) "
-    f"and tint (up to {settings.augmentation.colour - 1:.0%} a colour) change, as they do from clinic to clinic.",
-)
-
-# %% [markdown]
 # ## What this means for the model
 
 # %%
-codes = list(diagnoses.codes("ham10000"))
-labels = photos.loc[photos["part"] != "test", "diagnosis"].map(codes.index).to_numpy()
-epoch = dict(zip(codes, shown_shares(labels, len(codes), settings.training), strict=True))
+codes = list(diagnoses.class_codes("ham10000"))
+class_indices = photos.loc[photos["part"] != "test", "diagnosis"].map(codes.index).to_numpy()
+epoch = dict(zip(codes, training_prior(class_indices, len(codes), settings.training), strict=True))
 hidden = settings.augmentation
 rare_answer = (
     f"An epoch shows {rare} as {percent(epoch[rare])} of its photos and {common} as {percent(epoch[common])}. "
@@ -421,7 +395,7 @@ bias_answer = (
 # %%
 share_rare, share_common = percent(counts["share"].iloc[-1]), percent(counts["share"].iloc[0])
 gap_share = gaps.loc["NV"].sum() / gaps.sum().sum()
-findings(
+show_findings(
     [
         (
             f"**Rare:** {rare} is {share_rare} of the photos, {common} {share_common}.",

@@ -30,33 +30,35 @@ sys.path.insert(0, "..")  # the project's folder
 
 import pandas as pd
 
-from data_analysis import charts, clinics, leaks, profiles, thumbnails
+from data_analysis import charts, leaks, photo_sources, profiles, thumbnails
+from data_analysis.notebook_display import show_figure, show_findings, show_table, show_text
 from data_analysis.profiles import percent
-from data_analysis.telling import findings, show, table, tell
 from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference import diagnoses
 
-photos = profiles.read("isic2019")
-lesions = profiles.one_a_group(photos)
-earlier = profiles.tables_at_hand(("ham10000", "isic2020"))
-tell(f"The table has **{len(photos):,} photos**; for {(photos['stated'] == '').sum():,} no lesion is stated.")
+photos = profiles.read_metadata("isic2019")
+lesions = profiles.first_of_each_group(photos)
+earlier = profiles.available_tables(("ham10000", "isic2020"))
+show_text(
+    f"The table has **{len(photos):,} photos**; for {(photos['stated'] == '').sum():,} no lesion is stated."
+)
 
 # %% [markdown]
 # ## Which diagnosis is rare, and where do the photos come from?
 
 # %%
 counts = profiles.class_counts(photos)
-codes = diagnoses.codes("isic2019")
+codes = diagnoses.class_codes("isic2019")
 absent = [code for code in codes if code not in counts.index]
 common, rare = counts.index[0], counts.index[-1]
-show(
+show_figure(
     charts.class_bars(
         counts,
         "Photos of each diagnosis in ISIC 2019 (no lesion id: a lesion each)",
         "lesions",
     ),
     "isic2019_classes",
-    f"{charts.NAMES[common]} still has {percent(counts['share'].iloc[0])} of the photos; the rarest class, {rare}, has "
+    f"{charts.DIAGNOSIS_NAMES[common]} still has {percent(counts['share'].iloc[0])} of the photos; the rarest class, {rare}, has "
     f"{counts['photos'].iloc[-1]:,}. No photo at all has the challenge's further class {', '.join(absent)}.",
 )
 
@@ -68,8 +70,8 @@ show(
 origin = profiles.origin_of_isic2019(photos, earlier.get("ham10000"))
 by_origin = pd.crosstab(photos["diagnosis"], origin).loc[counts.index]
 biggest = origin.value_counts().index[0]
-show(
-    charts.stacked(by_origin, "Where each diagnosis comes from"),
+show_figure(
+    charts.stacked_bars(by_origin, "Where each diagnosis comes from"),
     "isic2019_origin",
     f"{biggest} brought most of the photos ({percent((origin == biggest).mean())}); "
     f"{percent((origin[photos['diagnosis'] == 'BCC'] == biggest).mean())} of the basal cell carcinomas are from there, "
@@ -94,8 +96,8 @@ if "ham10000" in earlier:
     )
     pairs = pairs.dropna()
     renamed = pairs[pairs["HAM10000"] != pairs["ISIC 2019"]]
-    table(renamed.value_counts().rename("photos").reset_index())
-    tell(
+    show_table(renamed.value_counts().rename("photos").reset_index())
+    show_text(
         f"Of {len(pairs):,} photos of HAM10000 {len(renamed):,} changed their name: all were AKIEC, and "
         f"{percent((renamed['ISIC 2019'] == 'SCC').mean())} of them are SCC now."
     )
@@ -110,22 +112,22 @@ if "ham10000" in earlier:
 # %%
 known_sex = lesions.dropna(subset="sex")
 men = profiles.share_with_interval(known_sex["sex"] == "male", [known_sex["diagnosis"]])
-ages = profiles.quantiles(lesions["age"], lesions["diagnosis"])
+ages = profiles.quantile_table(lesions["age"], lesions["diagnosis"])
 oldest = ages.index[ages["median"] == ages["median"].max()]
-show(
+show_figure(
     charts.ages_and_sexes(ages, men, "Age by diagnosis"),
     "isic2019_age_sex",
-    f"The order is HAM10000's: moles youngest (median {ages.loc['NV', 'median']:.0f} years), {', '.join(oldest)} oldest "
-    f"({ages['median'].max():.0f}), melanoma in between ({ages.loc['MEL', 'median']:.0f}); squamous cell carcinoma is "
-    f"a man's disease here ({percent(men.loc['SCC', 'share'])}).",
+    f"The order is HAM10000's: moles youngest (median {ages['median']['NV']:.0f} years), {', '.join(oldest)} oldest "
+    f"({ages['median'].max():.0f}), melanoma in between ({ages['median']['MEL']:.0f}); squamous cell carcinoma is "
+    f"a man's disease here ({percent(men['share']['SCC'])}).",
 )
 
 # %%
 sites = lesions.dropna(subset="site")
-share = profiles.shares(sites["diagnosis"], sites["site"])[1].loc[counts.index]
+share = profiles.counts_and_shares(sites["diagnosis"], sites["site"])[1].loc[counts.index]
 palms = share["palms/soles"] if "palms/soles" in share else share.iloc[:, 0]
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         share,
         share.map("{:.0%}".format),
         "Where on the body: share of each diagnosis's lesions",
@@ -143,13 +145,15 @@ show(
 # reads every name as one of its own regions, so that one form and one model serve all.
 
 # %%
-named = profiles.vocabulary({"isic2019": photos, **earlier})
-table(named)
+site_names = profiles.vocabulary({"isic2019": photos, **earlier})
+show_table(site_names)
 vocabularies = {
-    name: sum(name_ != "(empty)" for name_ in named.index[named[name] > 0].get_level_values(1))
-    for name in named
+    name: sum(
+        site_name != "(empty)" for site_name in site_names.index[site_names[name] > 0].get_level_values(1)
+    )
+    for name in site_names
 }
-tell(
+show_text(
     "Names in use: "
     + ", ".join(f"{name} {number}" for name, number in vocabularies.items())
     + ". The side of the torso is stated in ISIC 2019, mostly in HAM10000, never in ISIC 2020."
@@ -159,10 +163,10 @@ tell(
 # ## What is missing?
 
 # %%
-gaps = profiles.missing(photos.assign(origin=origin), "origin")
+gaps = profiles.missing_counts(photos.assign(origin=origin), "origin")
 share = gaps.div(origin.value_counts(), axis=0).loc[gaps.index]
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         share,
         gaps.map("{:,}".format) + share.map(" ({:.1%})".format),
         "Photos without a detail, by where they come from",
@@ -177,19 +181,19 @@ show(
 if "ham10000" in earlier:
     their_names = original_ids(photos["image_id"]).map(earlier["ham10000"].set_index("image_id")["site_text"])
     lost = their_names[photos["site"].isna()].value_counts()
-    tell(
+    show_text(
         "Many of HAM10000's gaps were made by the join. In its own csv, its photos without a site here are: "
-        + ", ".join(f"{number:,} *{name_}*" for name_, number in lost.items())
+        + ", ".join(f"{number:,} *{site_name}*" for site_name, number in lost.items())
         + ". A name that the challenge's vocabulary lacks was dropped, not translated; HAM10000's csv still has it."
     )
 
 # %%
-by_class = profiles.missing(photos)
+by_class = profiles.missing_counts(photos)
 by_share = by_class.div(counts["photos"], axis=0).loc[counts.index]
-table(by_class.loc[counts.index].astype(str) + by_share.map(" ({:.1%})".format))
-tell(
-    f"Again a gap says mole: {percent(by_share.loc['NV', 'site'])} of the moles have no site, but "
-    f"{percent(by_share.loc['SCC', 'site'])} of the squamous cell carcinomas. The csv has no column on how a diagnosis "
+show_table(by_class.loc[counts.index].astype(str) + by_share.map(" ({:.1%})".format))
+show_text(
+    f"Again a gap says mole: {percent(by_share['site']['NV'])} of the moles have no site, but "
+    f"{percent(by_share['site']['SCC'])} of the squamous cell carcinomas. The csv has no column on how a diagnosis "
     "was confirmed, so the question of HAM10000's notebook cannot be asked here."
 )
 
@@ -198,9 +202,9 @@ tell(
 
 # %%
 stated = photos[photos["stated"] != ""]
-per_lesion = profiles.photos_a_group(stated["stated"], (1, 2, 3, 4, 5, 6, 11, 21))
+per_lesion = profiles.group_sizes(stated["stated"], (1, 2, 3, 4, 5, 6, 11, 21))
 most = stated["stated"].value_counts().max()
-show(
+show_figure(
     charts.group_bars(
         per_lesion, "Photos of one lesion, where it is stated", "Photos of the lesion", "Lesions"
     ),
@@ -212,10 +216,10 @@ show(
 # %%
 leak = leaks.random_split_leak(photos, "stated")
 ours = leaks.leak_of_split(photos["group_id"], photos["part"])
-show(
+show_figure(
     charts.leak_dots(leak, ours, "What a random 80/20 split by photo leaks, at least"),
     "isic2019_leak",
-    f"At least {leak.loc[leaks.ALL, 'share']:.1%} of the test photos and {leak.loc['MEL', 'share']:.1%} of the melanomas "
+    f"At least {leak['share'][leaks.ALL]:.1%} of the test photos and {leak['share']['MEL']:.1%} of the melanomas "
     f"show a lesion known from training; more cannot be known, as {percent((photos['stated'] == '').mean())} of the "
     f"photos state no lesion. In our split it is {percent(ours)}.",
 )
@@ -229,11 +233,11 @@ show(
 
 # %%
 if "ham10000" in earlier:
-    both = leaks.parts_of_both(earlier["ham10000"], photos)
-    moved = both.to_numpy().sum() - sum(both.loc[part, part] for part in both.index if part in both)
+    shared = leaks.shared_photo_counts(earlier["ham10000"], photos)
+    moved = shared.to_numpy().sum() - sum(shared.loc[part, part] for part in shared.index if part in shared)
     apart = 1 - (photos["part"] == "test").mean()
-    tell(
-        f"Of {both.to_numpy().sum():,} photos in both sets **{moved:,}** stand in another part in one than in the "
+    show_text(
+        f"Of {shared.to_numpy().sum():,} photos in both sets **{moved:,}** stand in another part in one than in the "
         f"other. Had ISIC 2019 been split on its own, about {apart:.0%} of HAM10000's locked test would be in its folds."
     )
 
@@ -243,18 +247,19 @@ if "ham10000" in earlier:
 # The photos of Barcelona are not at hand; those below are ISIC 2019's by way of HAM10000 and ISIC 2017.
 
 # %%
-at_hand = clinics.photos_of_isic2019(photos)
-picked = {
-    code: clinics.chosen(at_hand[at_hand["diagnosis"] == code], 8) for code in ("AK", "SCC", "BKL", "MEL")
+known_photos = photo_sources.read_isic2019_photos(photos)
+samples = {
+    code: photo_sources.sample_photos(known_photos[known_photos["diagnosis"] == code], 8)
+    for code in ("AK", "SCC", "BKL", "MEL")
 }
-picked = {charts.name(code): rows for code, rows in picked.items() if len(rows)}
-if picked:
-    show(
-        thumbnails.sheet(
-            {label: thumbnails.thumbnails(rows["path"]) for label, rows in picked.items()},
+samples = {charts.diagnosis_name(code): rows for code, rows in samples.items() if len(rows)}
+if samples:
+    show_figure(
+        thumbnails.thumbnail_sheet(
+            {label: thumbnails.read_thumbnails(rows["path"]) for label, rows in samples.items()},
             "Eight lesions of each class, drawn at random from the folds",
-            [clinics.CREDITS["ham10000"], clinics.CREDITS["isic2017"]],
-            {label: list(rows["image_id"]) for label, rows in picked.items()},
+            [photo_sources.CREDITS["ham10000"], photo_sources.CREDITS["isic2017"]],
+            {label: list(rows["image_id"]) for label, rows in samples.items()},
         ),
         "isic2019_thumbnails",
         "Actinic keratosis and squamous cell carcinoma, one class in HAM10000, are hard to tell apart by eye: many of both are "
@@ -265,8 +270,8 @@ if picked:
 # ## What this means for the model
 
 # %%
-gap = percent(by_share.loc["NV", "site"])
-findings(
+gap = percent(by_share["site"]["NV"])
+show_findings(
     [
         (
             f"**Rare:** {rare} is {percent(counts['share'].iloc[-1])} of the photos; {', '.join(absent)} has none.",
@@ -274,7 +279,7 @@ findings(
             "Classes are balanced in training by drawing rows; balanced accuracy judges, a class at a time.",
         ),
         (
-            f"**Leaks:** at least {leak.loc[leaks.ALL, 'share']:.1%} of a random test; HAM10000 is inside.",
+            f"**Leaks:** at least {leak['share'][leaks.ALL]:.1%} of a random test; HAM10000 is inside.",
             "A model of one set is judged on photos that it knows from the other.",
             f"A lesion stands on one side ({percent(ours)} leaks), and every photo where HAM10000 and ISIC 2017 have it.",
         ),

@@ -28,14 +28,14 @@ sys.path.insert(0, "..")  # the project's folder
 
 import pandas as pd
 
-from data_analysis import charts, clinics, leaks, profiles, thumbnails
+from data_analysis import charts, leaks, photo_sources, profiles, thumbnails
+from data_analysis.notebook_display import show_figure, show_findings, show_table, show_text
 from data_analysis.profiles import percent
-from data_analysis.telling import findings, show, table, tell
 
-photos = profiles.read("isic2020")
+photos = profiles.read_metadata("isic2020")
 malignant = photos["diagnosis"] == "malignant"
 patients = photos["stated"].nunique()
-tell(
+show_text(
     f"The table has **{len(photos):,} photos** of **{patients:,} patients**, **{malignant.sum():,}** of melanomas."
 )
 
@@ -45,7 +45,7 @@ tell(
 # %%
 counts = profiles.class_counts(photos)
 with_melanoma = malignant.groupby(photos["stated"]).any()
-show(
+show_figure(
     charts.class_bars(counts, "Photos in ISIC 2020", "patients"),
     "isic2020_classes",
     f"{percent(malignant.mean())} of the photos are of a melanoma, one in {1 / malignant.mean():.0f}; "
@@ -63,8 +63,8 @@ show(
 words = pd.crosstab(photos["confirmation"], photos["diagnosis"])
 words = words.sort_values(list(words.columns), ascending=False)
 unknown = photos["confirmation"] == "unknown"
-table(words.rename_axis("diagnosis in words"))
-tell(
+show_table(words.rename_axis("diagnosis in words"))
+show_text(
     f"{percent(unknown.mean())} of the photos have the diagnosis *unknown*, and {malignant[unknown].sum()} of these are "
     "malignant. Where the answer was unknown, the label is benign."
 )
@@ -81,10 +81,10 @@ sexes = {"women": "female", "men": "male"}
 bands = profiles.age_bands(photos["age"])
 lines = {}
 for label, sex in sexes.items():
-    chosen = (photos["sex"] == sex) & bands.notna()
-    lines[label] = profiles.share_with_interval(malignant[chosen], [bands[chosen]])
+    has_sex_and_age = (photos["sex"] == sex) & bands.notna()
+    lines[label] = profiles.share_with_interval(malignant[has_sex_and_age], [bands[has_sex_and_age]])
 low, high = lines["men"]["share"].iloc[0], lines["men"]["share"].iloc[-1]
-show(
+show_figure(
     charts.share_lines(
         lines, "Share of photos that show a melanoma", "Age in years", "Share, with its 95% interval"
     ),
@@ -97,7 +97,7 @@ show(
 # %%
 known = photos["site"].notna()
 by_site = profiles.share_with_interval(malignant[known], [photos.loc[known, "site"]]).sort_values("share")
-show(
+show_figure(
     charts.share_dots(
         by_site, "Share of photos that show a melanoma, by region of the body", "Share, with its 95% interval"
     ),
@@ -110,10 +110,10 @@ show(
 # ## What is missing?
 
 # %%
-gaps = profiles.missing(photos)
+gaps = profiles.missing_counts(photos)
 share = gaps.div(counts["photos"], axis=0).loc[counts.index]
-show(
-    charts.heat(
+show_figure(
+    charts.heat_map(
         share,
         gaps.loc[counts.index].map("{:,}".format) + share.map(" ({:.2%})".format),
         "Photos without a detail: count and share",
@@ -131,10 +131,10 @@ show(
 # ## Photos of one patient
 
 # %%
-per_patient = profiles.photos_a_group(photos["stated"], (1, 6, 11, 21, 51))
+per_patient = profiles.group_sizes(photos["stated"], (1, 6, 11, 21, 51))
 sizes = photos["stated"].value_counts()
 several = (malignant.groupby(photos["stated"]).sum() > 1).sum()
-show(
+show_figure(
     charts.group_bars(per_patient, "Photos of one patient", "Photos of the patient", "Patients"),
     "isic2020_photos_a_patient",
     f"Half of the patients have {sizes.median():.0f} photos or more, one has {sizes.max()}; nobody has fewer than "
@@ -144,10 +144,10 @@ show(
 # %%
 leak = leaks.random_split_leak(photos, "stated")
 ours = leaks.leak_of_split(photos["group_id"], photos["part"])
-show(
+show_figure(
     charts.leak_dots(leak, ours, "What a random 80/20 split by photo leaks", "patient"),
     "isic2020_leak",
-    f"Split by photo, {leak.loc[leaks.ALL, 'share']:.1%} of the test photos are of a patient known from training; "
+    f"Split by photo, {leak['share'][leaks.ALL]:.1%} of the test photos are of a patient known from training; "
     f"split by patient, as here, {percent(ours)}.",
 )
 
@@ -160,33 +160,35 @@ show(
 
 # %%
 declared = leaks.describe_pairs(profiles.isic2020_duplicates(), photos)
-paths = clinics.all_photos("isic2020").set_index("image_id")["path"].to_dict()
+all_photos = photo_sources.read_all_photos("isic2020")
+paths = dict(zip(all_photos["image_id"], all_photos["path"], strict=True))
 identical = leaks.describe_pairs(leaks.identical_photos(paths), photos)
-table(identical)
-tell(
+show_table(identical)
+show_text(
     f"The organisers declare {len(declared)} pairs, {declared['same id'].sum()} of them within one patient; in our split "
     f"{declared['same part'].sum()} stand in the same part. Among the {len(paths):,} photos at hand we found "
     f"{len(identical)} pair that is equal in every pixel; it is "
-    f"{'declared' if leaks.named(identical, declared) else 'not declared'}."
+    f"{'declared' if leaks.count_known_pairs(identical, declared) else 'not declared'}."
 )
 
 # %% [markdown]
 # ## What the photos look like
 
 # %%
-at_hand = clinics.photos("isic2020")
-picked = {
-    label: clinics.chosen(at_hand[at_hand["diagnosis"] == label], 8) for label in ("malignant", "benign")
+known_photos = photo_sources.read_photos("isic2020")
+samples = {
+    label: photo_sources.sample_photos(known_photos[known_photos["diagnosis"] == label], 8)
+    for label in ("malignant", "benign")
 }
-picked = {label: rows for label, rows in picked.items() if len(rows)}
-sheet = {label: thumbnails.thumbnails(rows["path"]) for label, rows in picked.items()}
+samples = {label: rows for label, rows in samples.items() if len(rows)}
+sheet = {label: thumbnails.read_thumbnails(rows["path"]) for label, rows in samples.items()}
 if sheet:
-    show(
-        thumbnails.sheet(
+    show_figure(
+        thumbnails.thumbnail_sheet(
             sheet,
             "Eight patients of each kind, drawn at random",
-            [clinics.CREDITS["isic2020"]],
-            {label: list(rows["image_id"]) for label, rows in picked.items()},
+            [photo_sources.CREDITS["isic2020"]],
+            {label: list(rows["image_id"]) for label, rows in samples.items()},
         ),
         "isic2020_thumbnails",
         "Many of the melanomas are darker and fill more of the photo, but neither row is of one kind.",
@@ -197,14 +199,14 @@ if sheet:
 # melanoma first.
 
 # %%
-rows = clinics.one_patient(at_hand, 16)
+rows = photo_sources.sample_patient(known_photos, 16)
 if len(rows):
-    tiles = thumbnails.thumbnails(rows["path"])
-    show(
-        thumbnails.sheet(
+    tiles = thumbnails.read_thumbnails(rows["path"])
+    show_figure(
+        thumbnails.thumbnail_sheet(
             {"one patient;\nthe melanoma is the first": tiles[:8], "": tiles[8:]},
             "Spots of one patient with a melanoma",
-            [clinics.CREDITS["isic2020"]],
+            [photo_sources.CREDITS["isic2020"]],
             list(rows["image_id"]),
         ),
         "isic2020_patient",
@@ -215,7 +217,7 @@ if len(rows):
 # ## What this means for the model
 
 # %%
-findings(
+show_findings(
     [
         (
             f"**Rare:** melanoma is {percent(malignant.mean())} of the photos.",
@@ -224,7 +226,7 @@ findings(
         ),
         (
             (
-                f"**Leaks:** a random split knows {leak.loc[leaks.ALL, 'share']:.1%} of its test photos' patients; the word "
+                f"**Leaks:** a random split knows {leak['share'][leaks.ALL]:.1%} of its test photos' patients; the word "
                 "*unknown* means benign."
             ),
             "It is praised for knowing the patient.",

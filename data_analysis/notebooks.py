@@ -1,4 +1,4 @@
-"""The notebooks as files: made from their `.py`, executed from top to bottom, and compared with what is committed."""
+"""Make notebooks from their `.py`, execute them from top to bottom, and compare them with the committed ones."""
 
 import asyncio
 import copy
@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import jupytext
+import jupytext  # type: ignore[import-untyped]  # without type information
 import nbformat
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
@@ -19,13 +19,15 @@ from nbclient.exceptions import CellExecutionError
 from nbformat import NotebookNode
 
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files import replaced_when_whole
+from data_modelling.inference.files.atomic_files import atomic_write
 
-HERE = Path(__file__).resolve().parent
-NAMES = ("ham10000", "isic2019", "isic2020")
+NOTEBOOK_FOLDER = Path(__file__).resolve().parent
+NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # those that profile a data set, by its name
+OWN_PHOTOS = "own_photos"  # needs no data set
+ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
 CELL_SECONDS = 600
-TOLERANCE = 1e-4  # relative: of numbers behind a figure, which another machine may round another way
-# Kept of a notebook's metadata: what pairs the two files and names the language, no version of anything.
+TOLERANCE = 1e-4  # relative, of a figure's numbers, which another machine may round differently
+# The metadata that a notebook keeps: what pairs the two files and names the language, without versions.
 METADATA = {
     "jupytext": {"formats": "ipynb,py:percent", "main_language": "python"},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -33,14 +35,14 @@ METADATA = {
 }
 
 
-def script(name: str) -> Path:
-    """The notebook's text, which is edited by hand."""
-    return HERE / f"{name}.py"
+def script_path(name: str) -> Path:
+    """Return the path of the notebook's text, which is edited by hand."""
+    return NOTEBOOK_FOLDER / f"{name}.py"
 
 
 def read_script(name: str) -> NotebookNode:
-    """The notebook without outputs; the same text gives the same notebook."""
-    notebook = jupytext.read(script(name), fmt="py:percent")
+    """Return the notebook without outputs; the same text gives the same notebook."""
+    notebook = jupytext.read(script_path(name), fmt="py:percent")
     notebook.metadata = nbformat.from_dict(copy.deepcopy(METADATA))
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for number, cell in enumerate(notebook.cells, 1):
@@ -49,14 +51,14 @@ def read_script(name: str) -> NotebookNode:
     return notebook
 
 
-def executed(name: str, environment: Mapping[str, str]) -> NotebookNode:
-    """The notebook with its outputs, run in a kernel of its own with these environment variables added.
+def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
+    """Return the notebook with its outputs, run in a kernel of its own with these environment variables added.
 
     Raises InputError when a cell fails or writes to standard error, where warnings go.
     """
     notebook = read_script(name)
     with tempfile.TemporaryDirectory() as folder:
-        # The kernel is talked to through files that only this user may open, not through ports.
+        # The kernel communicates through files that only this user may open, not through ports.
         kernel = AsyncKernelManager(
             kernel_name="python3", transport="ipc", connection_file=str(Path(folder, "kernel.json"))
         )
@@ -65,7 +67,7 @@ def executed(name: str, environment: Mapping[str, str]) -> NotebookNode:
             km=kernel,
             timeout=CELL_SECONDS,
             record_timing=False,
-            resources={"metadata": {"path": str(HERE)}},
+            resources={"metadata": {"path": str(NOTEBOOK_FOLDER)}},
         )
         try:
             _run_to_the_end(client, kernel, os.environ | environment)
@@ -78,14 +80,18 @@ def executed(name: str, environment: Mapping[str, str]) -> NotebookNode:
 
 
 def _run_to_the_end(client: NotebookClient, kernel: AsyncKernelManager, environment: dict[str, str]) -> None:
-    """Execute in a thread: in the main one nbclient would take Ctrl-C for itself and end in a traceback."""
+    """Execute in a thread: in the main thread, nbclient would handle Ctrl-C itself and end in a traceback."""
     with ThreadPoolExecutor(1) as pool:
-        done = pool.submit(client.execute, env=environment, cleanup_kc=True)
+        execution = pool.submit(client.execute, env=environment, cleanup_kc=True)
         try:
-            done.result()
+            execution.result()
         except KeyboardInterrupt:
-            asyncio.run(kernel.signal_kernel(signal.SIGKILL))
+            asyncio.run(_kill(kernel))
             raise
+
+
+async def _kill(kernel: AsyncKernelManager) -> None:
+    await kernel.signal_kernel(signal.SIGKILL)
 
 
 def _one_line(text: str) -> str:
@@ -93,7 +99,7 @@ def _one_line(text: str) -> str:
 
 
 def warnings_in(notebook: NotebookNode) -> list[str]:
-    """What the cells wrote to standard error."""
+    """Return what the cells wrote to standard error."""
     return [output.text for output in _outputs(notebook) if output.get("name") == "stderr"]
 
 
@@ -101,54 +107,56 @@ def _outputs(notebook: NotebookNode) -> list[NotebookNode]:
     return [output for cell in notebook.cells for output in cell.get("outputs", [])]
 
 
-def write(notebook: NotebookNode, path: Path) -> None:
-    """Write a notebook; a file that is there is replaced."""
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
+    """Write a notebook; replace an existing file."""
     nbformat.validate(notebook)
-    with replaced_when_whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
 
 
-def read(path: Path) -> NotebookNode:
-    """A notebook as committed.
+def read_notebook(path: Path) -> NotebookNode:
+    """Return a committed notebook.
 
-    Raises InputError when it is not there.
+    Raises InputError when it is missing.
     """
     if not path.is_file():
         raise InputError(f"{path.name} is not there; `make notebooks` makes it.")
     return nbformat.read(path, as_version=4)
 
 
-def differences(old: NotebookNode, new: NotebookNode) -> list[str]:
-    """Where two notebooks differ in source, text, tables or the data behind a figure; pixels do not count."""
+def notebook_differences(old: NotebookNode, new: NotebookNode) -> list[str]:
+    """Return where two notebooks differ in source, text, tables or the data of a figure; pixels do not count."""
     if len(old.cells) != len(new.cells):
         return [f"{len(old.cells)} cells instead of {len(new.cells)}"]
-    found = []
-    for number, (one, other) in enumerate(zip(old.cells, new.cells, strict=True), 1):
-        if (one.cell_type, one.source) != (other.cell_type, other.source):
-            found.append(f"cell {number}: the source")
-        elif not _alike(contents(one), contents(other)):
-            found.append(f"cell {number}: the output")
-    return found
+    differences = []
+    for number, (old_cell, new_cell) in enumerate(zip(old.cells, new.cells, strict=True), 1):
+        if (old_cell.cell_type, old_cell.source) != (new_cell.cell_type, new_cell.source):
+            differences.append(f"cell {number}: the source")
+        elif not _are_equal(comparable_outputs(old_cell), comparable_outputs(new_cell)):
+            differences.append(f"cell {number}: the output")
+    return differences
 
 
-def contents(cell: NotebookNode) -> list[Any]:
-    """A cell's outputs without pictures and without what may change from run to run."""
-    kept = []
+def comparable_outputs(cell: NotebookNode) -> list[Any]:
+    """Return a cell's outputs without pictures and without what may change from run to run."""
+    outputs: list[Any] = []
     for output in cell.get("outputs", []):
         if "data" in output:
-            kept.append({kind: value for kind, value in output.data.items() if not kind.startswith("image/")})
+            outputs.append(
+                {kind: value for kind, value in output.data.items() if not kind.startswith("image/")}
+            )
         else:
-            kept.append([output.output_type, output.get("name"), output.get("text"), output.get("evalue")])
-    return kept
+            outputs.append([output.output_type, output.get("name"), output.get("text"), output.get("evalue")])
+    return outputs
 
 
-def _alike(one: Any, other: Any) -> bool:
-    """Equal, numbers up to TOLERANCE."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_alike(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(_alike(*pair) for pair in zip(one, other, strict=True))
-    if isinstance(one, float) or isinstance(other, float):
-        numbers = isinstance(one, int | float) and isinstance(other, int | float)
-        return numbers and math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
-    return bool(one == other)
+def _are_equal(old: Any, new: Any) -> bool:
+    """Return whether two values are equal, numbers up to TOLERANCE."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(_are_equal(old[key], new[key]) for key in old)
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(_are_equal(*pair) for pair in zip(old, new, strict=True))
+    if isinstance(old, float) or isinstance(new, float):
+        numbers = isinstance(old, int | float) and isinstance(new, int | float)
+        return numbers and math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    return bool(old == new)

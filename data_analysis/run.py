@@ -13,75 +13,93 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_analysis import notebooks
-from data_analysis.places import PLOTS, SPLITS, plots_folder, splits_folder
-from data_analysis.profiles import SOURCES
-from data_modelling.datasets.roots import REPOSITORY_DATA, MissingDataError, find_root
-from data_modelling.inference.commands import run
+from data_analysis.notebook_folders import (
+    PLOTS_VARIABLE,
+    SPLITS_VARIABLE,
+    plots_folder,
+    splits_folder,
+)
+from data_modelling.datasets.data_location import (
+    REPOSITORY_DATA,
+    MissingDataError,
+    find_dataset_folder,
+)
+from data_modelling.datasets.registry import data_set
+from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the command line and run the notebooks; returns the exit status."""
+    """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_analysis.run", description=__doc__)
     parser.add_argument("--data-root", type=Path, help="default: DATA_ROOT, else DATA")
     parser.add_argument("--splits", type=Path, default=splits_folder(), help="default: %(default)s")
     parser.add_argument(
-        "--out", type=Path, default=notebooks.HERE, help="of the .ipynb; default: %(default)s"
+        "--out", type=Path, default=notebooks.NOTEBOOK_FOLDER, help="of the .ipynb; default: %(default)s"
     )
     parser.add_argument("--plots", type=Path, default=plots_folder(), help="default: %(default)s")
-    parser.add_argument("--only", choices=notebooks.NAMES, help="default: all notebooks")
+    parser.add_argument("--only", choices=notebooks.ALL_NAMES, help="default: all notebooks")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args(arguments)
-    # A notebook runs in its own folder: the places must not depend on that of the command.
+    # A notebook runs in its own folder, so the paths must be absolute.
     data_root = (options.data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)).resolve()
-    places = {"DATA_ROOT": str(data_root), SPLITS: str(options.splits.resolve())}
-    names = [options.only] if options.only else list(notebooks.NAMES)
+    environment = {"DATA_ROOT": str(data_root), SPLITS_VARIABLE: str(options.splits.resolve())}
+    names = [options.only] if options.only else list(notebooks.ALL_NAMES)
     if options.check:
-        return run(lambda: check(names, places, options.out))
-    return run(lambda: make(names, places | {PLOTS: str(options.plots.resolve())}, options.out))
+        return run_with_exit_status(lambda: check_notebooks(names, environment, options.out))
+    return run_with_exit_status(
+        lambda: make_notebooks(
+            names, environment | {PLOTS_VARIABLE: str(options.plots.resolve())}, options.out
+        )
+    )
 
 
-def make(names: list[str], places: dict[str, str], out: Path) -> list[str]:
-    """Run the notebooks whose data is there and write them to `out`; why others were left out."""
-    there, left_out = at_hand(names, Path(places["DATA_ROOT"]))
-    for name in tqdm(there, desc="notebooks", disable=None):
-        notebooks.write(notebooks.executed(name, places), out / f"{name}.ipynb")
+def make_notebooks(names: list[str], environment: dict[str, str], out: Path) -> list[str]:
+    """Run the notebooks whose data is there and write them to `out`; return why others were left out."""
+    available, left_out = available_notebooks(names, Path(environment["DATA_ROOT"]))
+    for name in tqdm(available, desc="notebooks", disable=None):
+        notebooks.write_notebook(notebooks.execute_notebook(name, environment), out / f"{name}.ipynb")
     return left_out
 
 
-def check(names: list[str], places: dict[str, str], out: Path) -> list[str]:
-    """Run the notebooks whose data is there and compare them with those in `out`; why others were left out.
+def check_notebooks(names: list[str], environment: dict[str, str], out: Path) -> list[str]:
+    """Run the notebooks whose data is there and compare them with those in `out`; return why others were left out.
 
-    Raises InputError that names every place where they differ.
+    Raises InputError that names every difference.
     """
-    there, left_out = at_hand(names, Path(places["DATA_ROOT"]))
+    available, left_out = available_notebooks(names, Path(environment["DATA_ROOT"]))
     stale = []
     with tempfile.TemporaryDirectory() as plots:
-        for name in tqdm(there, desc="notebooks", disable=None):
-            committed = notebooks.read(out / f"{name}.ipynb")
-            found = notebooks.differences(committed, notebooks.executed(name, places | {PLOTS: plots}))
-            stale += [f"{name}.ipynb, {difference}" for difference in found]
+        for name in tqdm(available, desc="notebooks", disable=None):
+            committed = notebooks.read_notebook(out / f"{name}.ipynb")
+            differences = notebooks.notebook_differences(
+                committed, notebooks.execute_notebook(name, environment | {PLOTS_VARIABLE: plots})
+            )
+            stale += [f"{name}.ipynb, {difference}" for difference in differences]
     if stale:
         raise InputError(f"Stale, make them anew with `make notebooks`: {'; '.join(stale)}.")
     return left_out
 
 
-def at_hand(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:
-    """The notebooks whose data set is there, and a line for each other one.
+def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:
+    """Return the notebooks whose data set is there, and a line for each other one.
 
     Raises MissingDataError when there is none.
     """
-    there, left_out = [], []
+    available, left_out = [], []
     for name in names:
-        source = SOURCES[name]
+        if name == notebooks.OWN_PHOTOS:
+            available.append(name)
+            continue
+        source = data_set(name)
         try:
-            find_root(data_root, source.folder, *source.markers)
-            there.append(name)
+            find_dataset_folder(data_root, source.folder, *source.markers)
+            available.append(name)
         except MissingDataError as error:
             left_out.append(f"left out {name}: {error}")
-    if not there:
+    if left_out and set(available) <= {notebooks.OWN_PHOTOS}:
         raise MissingDataError(left_out[0])
-    return there, left_out
+    return available, left_out
 
 
 if __name__ == "__main__":

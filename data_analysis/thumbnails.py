@@ -1,34 +1,40 @@
-"""Sheets of thumbnails: each photo at most 96 pixels wide, drawn pixel by pixel, the credit below."""
+"""Draw sheets of thumbnails: each photo at most 96 pixels wide, pixel by pixel, with the credit below."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from data_analysis.charts import Chart, plain
-from data_modelling.evaluation.style import FILE_FACTS
-from data_modelling.inference.photos import read_photo
+from data_analysis.charts import Chart, plain_data
+from data_modelling.inference.photo.reader import read_photo
+from data_modelling.plots.style import PNG_METADATA
 
-LARGEST = 96  # pixels: more may not be committed (see DATA/README.md)
-# Pixels between photos, for the label of a row, for the title, for a line of credit.
+LARGEST = 96  # pixels; larger ones may not be committed (see DATA/README.md)
+# Pixels between photos, of a row's label, of the title, of a line of credit.
 GAP, LABEL, HEAD, FOOT = 6, 240, 34, 20
 DPI = 100
 
 Pixels = NDArray[np.uint8]
 
 
-def thumbnails(paths: Sequence[str], edge: int = LARGEST) -> list[Pixels]:
-    """The photos as the network's own reader sees them, `edge` pixels wide."""
+def read_thumbnails(paths: Iterable[str], edge: int = LARGEST) -> list[Pixels]:
+    """Return the photos as the network's own reader sees them, `edge` pixels wide."""
     if edge > LARGEST:
         raise ValueError(f"a thumbnail may have at most {LARGEST} pixels, not {edge}")
     return [read_photo(Path(path).read_bytes(), edge) for path in paths]
 
 
-def sheet(rows: Mapping[str, Sequence[Pixels]], title: str, credit: Sequence[str], shown: object) -> Chart:
-    """Rows of square photos of one size, with a label each. credit: lines. shown: what the photos are."""
+def thumbnail_sheet(
+    rows: Mapping[str, Sequence[Pixels]], title: str, credit: Sequence[str], contents: object
+) -> Chart:
+    """Draw rows of square photos of one size, each with a label.
+
+    credit: lines. contents: what the photos are.
+    """
     photos = [photo for row in rows.values() for photo in row]
     edge = max(len(photo) for photo in photos)
     if edge > LARGEST:
@@ -38,8 +44,8 @@ def sheet(rows: Mapping[str, Sequence[Pixels]], title: str, credit: Sequence[str
     width = LABEL + max(len(row) for row in rows.values()) * (edge + GAP)
     height = HEAD + len(rows) * (edge + GAP) + FOOT * len(credit) + GAP
     page = np.full((height, width, 3), 255, np.uint8)
-    for place, row in enumerate(rows.values()):
-        top = HEAD + place * (edge + GAP)
+    for number, row in enumerate(rows.values()):
+        top = HEAD + number * (edge + GAP)
         for column, photo in enumerate(row):
             left = LABEL + column * (edge + GAP)
             page[top : top + edge, left : left + edge] = photo
@@ -47,19 +53,19 @@ def sheet(rows: Mapping[str, Sequence[Pixels]], title: str, credit: Sequence[str
     figure.figimage(page)
     _texts(figure, list(rows), edge, title, credit)
     file = BytesIO()
-    figure.savefig(file, format="png", dpi=DPI, metadata=FILE_FACTS)
-    return Chart(file.getvalue(), plain(shown))
+    figure.savefig(file, format="png", dpi=DPI, metadata=PNG_METADATA)
+    return Chart(file.getvalue(), plain_data(contents))
 
 
 def _texts(figure: Figure, labels: list[str], edge: int, title: str, credit: Sequence[str]) -> None:
     width, height = figure.get_size_inches() * DPI
 
-    def write(text: str, left: float, top: float, **options: object) -> None:
+    def write(text: str, left: float, top: float, **options: Any) -> None:
         figure.text(left / width, 1 - top / height, text, **options)
 
     write(title, 4, 4, va="top", fontsize=12)
-    for place, label in enumerate(labels):
-        write(label, 4, HEAD + place * (edge + GAP) + edge / 2, va="center", fontsize=10)
+    for number, label in enumerate(labels):
+        write(label, 4, HEAD + number * (edge + GAP) + edge / 2, va="center", fontsize=10)
     for line, text in enumerate(credit):
         write(
             text, 4, height - (len(credit) - line - 0.5) * FOOT - 2, va="center", fontsize=8, color="#404040"

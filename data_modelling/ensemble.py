@@ -1,27 +1,21 @@
-"""Several bundles of one task as one, which the app serves.
+"""Combine several bundles of one task into one bundle, which the app serves.
 
-python -m data_modelling.ensemble --bundles DATA/runs/a DATA/runs/b --way weights --out DATA/models/ensemble
+python -m data_modelling.ensemble --bundles DATA/runs/a DATA/runs/b --out DATA/models/ensemble
 """
 
 import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.ensembling.ways import MEAN, WAYS
 from data_modelling.inference.bundle import load_bundle
-from data_modelling.inference.commands import run
+from data_modelling.inference.command_line import run_with_exit_status
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
+    """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_modelling.ensemble", description="Bundles as one.")
     parser.add_argument("--bundles", type=Path, nargs="+", required=True, help="folders of the bundles")
-    parser.add_argument(
-        "--way",
-        choices=WAYS,
-        default=MEAN,
-        help="mean of the probabilities (default), with weights fitted out-of-fold, or mean of ranks (two classes)",
-    )
+    parser.add_argument("--way", choices=("mean",), default="mean", help="mean of the probabilities")
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the new bundle, whose name it gets"
     )
@@ -30,14 +24,12 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> list[str]:
         bundles = [load_bundle(folder) for folder in options.bundles]
-        from data_modelling.ensembling.bundle import judge_ways, make_ensemble, members_of  # loads Keras
+        from data_modelling.studies.ensembling.bundle import make_ensemble  # loads Keras
 
-        for name, found in judge_ways(members_of(bundles), bundles).items():
-            print(f"{name}: macro AUC {found['macro_auc']:.4f}, melanoma AUC {found['melanoma_auc']:.4f}")
-        make_ensemble(bundles, options.way, options.out.name, options.version, options.out)
+        make_ensemble(bundles, options.out.name, options.version, options.out)
         return []
 
-    return run(command)
+    return run_with_exit_status(command)
 
 
 if __name__ == "__main__":

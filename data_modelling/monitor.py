@@ -1,4 +1,4 @@
-"""Photos, or the app's score log, against what the model was made with; runs with the app's requirements alone.
+"""Compare photos, or the app's score log, with what the model was made from; it needs only the app's requirements.
 
 python -m data_modelling.monitor --bundle DATA/models/ham10000 (--images DIR | --scores CSV) --out page.html
 """
@@ -7,20 +7,23 @@ import argparse
 import sys
 from pathlib import Path
 
+from data_modelling.inference.batch.photo_folder import scan_photo_folder
 from data_modelling.inference.bundle import load_bundle
-from data_modelling.inference.commands import run
-from data_modelling.inference.drift import compare, reference_of
-from data_modelling.inference.drift_page import page
-from data_modelling.inference.files import replaced_when_whole
-from data_modelling.inference.folder import photos_in
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.drift.comparison import compare_with_reference, reference_quantiles
+from data_modelling.inference.drift.page import drift_page
+from data_modelling.inference.drift.samples import sample_from_photos, sample_from_score_log
+from data_modelling.inference.drift.score_log import read_score_log
+from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.samples import of_photos, of_scores
-from data_modelling.inference.score_log import read_scores
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m data_modelling.monitor", description="What has moved.")
+    """Run the command and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_modelling.monitor",
+        description="Say whether photos differ from the training photos.",
+    )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
     inputs = parser.add_mutually_exclusive_group(required=True)
     inputs.add_argument("--images", type=Path, help="folder of photos (not recursive)")
@@ -30,19 +33,19 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> list[str]:
         bundle = load_bundle(options.bundle)
-        reference = reference_of(bundle.metadata)
+        reference = reference_quantiles(bundle.metadata)
         if options.images:
-            sample = of_photos(Predictor(bundle), photos_in(options.images))
+            sample = sample_from_photos(Predictor(bundle), scan_photo_folder(options.images))
         else:
-            sample = of_scores(read_scores(options.scores, bundle.metadata["classes"]), bundle)
-        found = compare(reference, sample.values)
-        with replaced_when_whole(options.out) as temporary:
+            sample = sample_from_score_log(read_score_log(options.scores, bundle.metadata["classes"]), bundle)
+        comparison = compare_with_reference(reference, sample.values)
+        with atomic_write(options.out) as temporary:
             temporary.write_text(
-                page(f"What moved: {bundle.name}", sample.title, found, sample.left_out), "utf-8"
+                drift_page(f"What moved: {bundle.name}", sample.title, comparison, sample.left_out), "utf-8"
             )
         return list(sample.left_out)
 
-    return run(command)
+    return run_with_exit_status(command)
 
 
 if __name__ == "__main__":

@@ -3,74 +3,120 @@
 python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
 
 A run that was stopped is picked up by the same command. `--shard 1/2 --out p1.csv` and `--shard 2/2 --out p2.csv`, on
-two machines, give the halves of p.csv.
+two machines, give the halves of p.csv. `--engine ray` works on all cores of a Ray cluster, see docs/scale.md.
 """
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
-from data_modelling.inference.bundle import load_bundle
-from data_modelling.inference.commands import run
-from data_modelling.inference.folder import (
+from data_modelling.inference.batch.cluster_predictions import ClusterRows
+from data_modelling.inference.batch.photo_bucket import is_bucket, scan_photo_bucket
+from data_modelling.inference.batch.photo_folder import (
     LAYOUTS,
-    PROJECT,
-    check_out,
-    photos_in,
+    PROJECT_LAYOUT,
+    DetailsTable,
+    check_output_paths,
+    match_details,
     predict_folder,
     read_details,
+    scan_photo_folder,
 )
+from data_modelling.inference.batch.ray_cluster import RAY, add_engine_options, connect_to_ray
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import shortened_list
+from data_modelling.inference.photo.orientations import ONE_VIEW, VIEW_COUNTS
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.views import COUNTS, ONE
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse and call; the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_modelling.predict", description="Judge a folder of photos."
+        prog="python -m data_modelling.predict", description="Write the answers for a folder of photos."
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
-    parser.add_argument("--images", type=Path, required=True, help="folder of photos (not recursive)")
-    parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site")
+    parser.add_argument(
+        "--images", required=True, help="folder of photos (not recursive), or s3://BUCKET/FOLDER"
+    )
+    parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site, changing")
+    parser.add_argument(
+        "--dermatoscope",
+        choices=("yes", "no"),
+        default="yes",
+        help="whether the photos were taken through a dermatoscope (default: %(default)s)",
+    )
     parser.add_argument("--out", type=Path, required=True, help="csv to write")
     parser.add_argument(
         "--format",
         choices=LAYOUTS,
-        default=PROJECT,
-        help="kaggle: image_name and target, the probability of melanoma (default: a column a class)",
+        default=PROJECT_LAYOUT,
+        help="kaggle: image_name and target, the melanoma probability (default: a column for each class)",
     )
     parser.add_argument(
         "--shard",
         type=_shard,
         default=(1, 1),
         metavar="K/N",
-        help="only the Kth of N parts of the photos, in a row",
+        help="only the Kth of N consecutive parts of the photos",
     )
     parser.add_argument(
         "--views",
         type=int,
-        choices=COUNTS,
-        default=ONE,
+        choices=VIEW_COUNTS,
+        default=ONE_VIEW,
         help="positions in which the network sees each photo (default: %(default)s)",
     )
+    parser.add_argument(
+        "--strict", action="store_true", help="repeated or contradictory rows of the details are an error"
+    )
+    add_engine_options(parser)
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        check_out(options.out, options.details)
+        check_output_paths(options.out, options.details)
         predictor = Predictor(load_bundle(options.bundle), options.views)
-        photos = photos_in(options.images)
-        details = read_details(options.details) if options.details else {}
-        if unknown := sorted(set(details) - set(photos.paths)):
+        photos = (
+            scan_photo_bucket(options.images)
+            if is_bucket(options.images)
+            else scan_photo_folder(Path(options.images))
+        )
+        table = read_details(options.details) if options.details else DetailsTable({})
+        if options.strict and table.findings:
+            raise InputError(" ".join((*table.findings, "Mend the csv, or leave out --strict.")))
+        details, unknown = match_details(table.by_image, photos.paths)
+        for note in table.notes:
+            print(f"warning: {note}", file=sys.stderr)
+        if unknown:
             print(
-                f"warning: no photo for {len(unknown)} rows of the details: {_some(unknown)}", file=sys.stderr
+                f"warning: no photo for {len(unknown)} rows of the details: {shortened_list(unknown)}",
+                file=sys.stderr,
             )
         if photos.other:
-            print(f"{len(photos.other)} other files left alone: {_some(list(photos.other))}", file=sys.stderr)
+            print(
+                f"{len(photos.other)} other files left alone: {shortened_list(photos.other)}",
+                file=sys.stderr,
+            )
+        if photos.below:
+            print(
+                f"warning: photos in folders below are not read: {shortened_list(photos.below)}; name one of them with "
+                "--images",
+                file=sys.stderr,
+            )
         part = photos.shard(*options.shard)
-        failed = predict_folder(predictor, part, details, options.out, options.format)
-        return [f"{stem}: {reason}" for stem, reason in failed]
+        dermatoscope = options.dermatoscope == "yes"
+        with ExitStack() as stack:
+            rows = (
+                ClusterRows(stack.enter_context(connect_to_ray(options.address)))
+                if options.engine == RAY
+                else None
+            )
+            failed = predict_folder(predictor, part, details, options.out, options.format, dermatoscope, rows)
+        return [*table.findings, *(f"{stem}: {reason}" for stem, reason in failed)]
 
-    return run(command, stopped="Stopped; the same command goes on from here.")
+    return run_with_exit_status(command, stopped="Stopped; the same command goes on from here.")
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -78,10 +124,6 @@ def _shard(text: str) -> tuple[int, int]:
     if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
         raise argparse.ArgumentTypeError(f"must be K/N with K from 1 to N, as 1/2, not {text!r}")
     return int(number), int(count)
-
-
-def _some(names: list[str], shown: int = 10) -> str:
-    return ", ".join(names[:shown]) + (", ..." if len(names) > shown else "")
 
 
 if __name__ == "__main__":

@@ -1,24 +1,26 @@
-"""A data set as class folders or TFRecord shards, resized or as it is; both train as the original does.
+"""Write a data set as class folders or TFRecord shards, resized or unchanged; both train as the original does.
 
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to class_folders --out DATA/class_folders
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to tfrecord --edge 112 --out DATA/tfrecord
 """
 
 import argparse
-import dataclasses
-import os
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import REPOSITORY_DATA
-from data_modelling.inference.commands import run
+from msgspec import structs
+
+from data_modelling.datasets.data_location import REPOSITORY_DATA
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.settings import read_settings
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
+    """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_modelling.prepare", description=__doc__.split("\n")[0]
+        prog="python -m data_modelling.prepare",
+        description="Write a data set as class folders or TFRecord shards, resized or unchanged; recipes train on both.",
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe that names the data set")
     parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
@@ -27,38 +29,42 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--edge",
         type=int,
-        help="pixels of the square kept, 0: the files (default: the recipe's)",
+        help="pixels of the square that is kept; 0: the files as they are (default: the recipe's)",
     )
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="default: %(default)s processes"
+        "--workers", type=int, default=usable_cores(), help="number of processes (default: %(default)s)"
     )
     parser.add_argument(
         "--splits",
         type=Path,
         default=REPOSITORY_DATA / "splits",
-        help="folder of the split files: no colours are judged on the locked test, which is converted like the rest",
+        help="folder of the split files; the locked test is converted, but its colours are not looked at",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with what was begun in OUT")
-    parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
+    parser.add_argument("--resume", action="store_true", help="resume the unfinished work in OUT")
+    parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
         settings = read_settings(options.config)
-        from data_modelling.datasets import load_table
-        from data_modelling.datasets.colours import warn_of_blue
-        from data_modelling.datasets.preparing import Plan, prepare
-        from data_modelling.datasets.split_files import split_file
-        from data_modelling.datasets.splits import outside_test
+        from data_modelling.datasets.formats.channel_order import warn_of_swapped_channels
+        from data_modelling.datasets.formats.preparation import PreparationPlan, prepare_dataset
+        from data_modelling.datasets.registry import load_table
+        from data_modelling.datasets.splits.assignment import drop_locked_test
+        from data_modelling.datasets.splits.files import split_file
 
         table, report = load_table(settings, options.data_root, options.strict)
-        warn_of_blue(outside_test(table, split_file(options.splits, settings.split))["path"])
+        warn_of_swapped_channels(drop_locked_test(table, split_file(options.splits, settings.split))["path"])
         prepared = settings.prepared
         if options.edge is not None:
-            prepared = dataclasses.replace(prepared, edge=options.edge)
-        broken = prepare(table, Plan(options.to, options.out, prepared, options.workers), options.resume)
+            prepared = structs.replace(prepared, edge=options.edge)
+        broken = prepare_dataset(
+            table, PreparationPlan(options.to, options.out, prepared, options.workers), options.resume
+        )
         return ([str(report)] if report else []) + broken
 
-    return run(command, stopped="Stopped; what is written is kept: the same command with --resume goes on.")
+    return run_with_exit_status(
+        command, stopped="Stopped; what is written is kept. The same command with --resume continues."
+    )
 
 
 if __name__ == "__main__":

@@ -5,38 +5,65 @@ python -m data_modelling.search --config data_modelling/configs/search.toml --da
 
 import argparse
 import sys
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
-from data_modelling.datasets.roots import add_data_options
-from data_modelling.inference.commands import run
+from data_modelling.datasets.data_location import add_data_options
+from data_modelling.inference.batch.ray_cluster import RAY, add_engine_options, connect_to_ray
+from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.settings import read_settings
 
 KINDS = ("hyperband", "random", "bayesian")
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m data_modelling.search", description="Search a recipe.")
+    """Run the command and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_modelling.search", description="Search a better recipe."
+    )
     parser.add_argument("--config", type=Path, required=True, help="recipe that the search starts from")
     add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of trials and results")
     parser.add_argument("--tuner", choices=KINDS, default=KINDS[0], help="how trials are chosen")
-    parser.add_argument("--trials", type=int, default=20, help="networks to try (hyperband: by its brackets)")
+    parser.add_argument(
+        "--trials", type=int, default=20, help="number of networks to try (hyperband: for its brackets)"
+    )
     parser.add_argument("--epochs", type=int, default=18, help="epochs of the longest training")
-    parser.add_argument("--resume", action="store_true", help="go on with the unfinished search in OUT")
+    parser.add_argument("--resume", action="store_true", help="resume the unfinished search in OUT")
+    add_engine_options(parser)
+    parser.add_argument(
+        "--workers", type=int, default=2, help="trials at once with --engine ray (default: %(default)s)"
+    )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
         settings = read_settings(options.config)
-        from data_modelling.training.road import Sources  # these load Keras: after the first check
-        from data_modelling.tuning.searching import search
+        # These imports load Keras, so they come after the first check.
+        from data_modelling.pipeline.run_data import DataFolders
+        from data_modelling.studies.tuning.cluster_search import search_on_cluster
+        from data_modelling.studies.tuning.search import run_search, run_trials_here
 
-        sources = Sources(options.data_root, options.splits)
-        return search(
-            settings, sources, options.out, options.tuner, options.trials, options.epochs, options.resume
-        )
+        sources = DataFolders(options.data_root, options.splits)
+        with ExitStack() as stack:
+            run_trials = run_trials_here
+            if options.engine == RAY:
+                ray = stack.enter_context(connect_to_ray(options.address))
+                run_trials = partial(search_on_cluster, ray=ray, workers=options.workers)
+            return run_search(
+                settings,
+                sources,
+                options.out,
+                options.tuner,
+                options.trials,
+                options.epochs,
+                options.resume,
+                run_trials,
+            )
 
-    return run(command, stopped="Stopped; finished trials are kept: the same command with --resume goes on.")
+    return run_with_exit_status(
+        command, stopped="Stopped; finished trials are kept. The same command with --resume continues."
+    )
 
 
 if __name__ == "__main__":

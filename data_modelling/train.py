@@ -1,4 +1,4 @@
-"""Photos to bundle.
+"""Train a model from photos and write its bundle.
 
 python -m data_modelling.train --config data_modelling/configs/ham10000.toml --data-root DATA --out DATA/runs/ham10000
 """
@@ -7,45 +7,66 @@ import argparse
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import add_data_options
-from data_modelling.inference.commands import run
-from data_modelling.settings import MORE_FOLDS, read_settings, with_folds
+from data_modelling.datasets.data_location import add_data_options
+from data_modelling.inference.batch.ray_cluster import RAY, add_engine_options, connect_to_ray
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.settings import FOLD_COUNTS, read_settings, settings_with_folds
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m data_modelling.train", description="Photos to bundle.")
+    """Run the command and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_modelling.train", description="Make a bundle from photos."
+    )
     parser.add_argument("--config", type=Path, required=True, help="recipe, a TOML of data_modelling/configs")
     add_data_options(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps the stages"
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the unfinished run in OUT.work")
-    parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
+    parser.add_argument("--resume", action="store_true", help="resume the unfinished run in OUT.work")
+    parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
     parser.add_argument(
-        "--folds", type=int, choices=MORE_FOLDS, help="how many folds (default: the recipe's)"
+        "--folds", type=int, choices=FOLD_COUNTS, help="how many folds (default: the recipe's)"
     )
-    parser.add_argument("--fold", help="fold that gives the figures, or all (default: the recipe's)")
+    parser.add_argument("--fold", help="fold that gives the metrics, or all (default: the recipe's)")
     parser.add_argument(
         "--only",
         nargs="+",
         metavar="NETWORK",
-        help="train these networks (fold0 ..., served) and no more, so that others may be trained beside them; "
-        "without it, the command goes on where they are",
+        help="train only these networks (fold0 ..., served), so that another command can train others; "
+        "without it, the command uses them and resumes the run",
     )
+    add_engine_options(parser)
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        settings = with_folds(read_settings(options.config), options.folds, options.fold)
-        from data_modelling.training import road  # loads Keras: after the first check
+        settings = settings_with_folds(read_settings(options.config), options.folds, options.fold)
+        from data_modelling.pipeline.work_folder import check_bundle_is_new, check_run, work_folder
 
-        sources = road.Sources(options.data_root, options.splits, options.strict)
+        if options.engine == RAY:
+            check_bundle_is_new(options.out)
+        check_run(settings, options.data_root, options.out, options.only or (), options.resume)
+        # These imports load Keras, so they come after all that can be refused without it.
+        from data_modelling.pipeline.run_data import DataFolders
+        from data_modelling.pipeline.run_networks import train_networks
+        from data_modelling.pipeline.training_run import train_bundle
+
+        folders = DataFolders(options.data_root, options.splits, options.strict)
+        if options.engine == RAY:
+            from data_modelling.pipeline.cluster_networks import train_networks_on_cluster
+
+            with connect_to_ray(options.address) as ray:
+                left_out = train_networks_on_cluster(
+                    ray, settings, folders, work_folder(options.out), options.only, options.resume
+                )
+            return left_out if options.only else train_bundle(settings, folders, options.out, resume=True)
         if options.only:
-            work = road.work_folder(options.out)
-            return road.train_networks(settings, sources, work, options.only, options.resume)
-        return road.train(settings, sources, options.out, options.resume)
+            return train_networks(settings, folders, work_folder(options.out), options.only, options.resume)
+        return train_bundle(settings, folders, options.out, options.resume)
 
-    return run(command, stopped="Stopped; what is finished is kept: the same command with --resume goes on.")
+    return run_with_exit_status(
+        command, stopped="Stopped; what is finished is kept. The same command with --resume continues."
+    )
 
 
 if __name__ == "__main__":

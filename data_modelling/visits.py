@@ -1,4 +1,4 @@
-"""How well the odd one out of a patient's spots is the melanoma, into a bundle: its ratio, visits and figures.
+"""Measure how well the most unusual spot of a patient is the melanoma; write ratio, visits and metrics into a bundle.
 
 python -m data_modelling.visits --bundle DATA/models/ham10000 --data-root DATA
 """
@@ -8,48 +8,49 @@ import json
 import sys
 from pathlib import Path
 
-from data_modelling.datasets.roots import add_data_options
-from data_modelling.evaluation.odd_one_out import FILE, choose_ratio, draw_visits, judged, read_lesions
-from data_modelling.evaluation.renewal import STOPPED, renewed
-from data_modelling.evaluation.report import write_report
-from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.commands import run
+from data_modelling.datasets.data_location import add_data_options
+from data_modelling.evaluation.ugly_duckling import (
+    VISITS_FILE,
+    choose_ratio,
+    draw_visits,
+    predict_lesions,
+    read_lesions,
+)
+from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files import replaced_when_whole
+from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.source_facts import learned_from
+from data_modelling.inference.source_facts import training_sources
+from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, update_bundle
+from data_modelling.pipeline.report import write_report
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
+    """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m data_modelling.visits", description="The odd one out.")
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle; it is renewed")
     add_data_options(parser)
     options = parser.parse_args(arguments)
-    return run(
-        lambda: renew(options.bundle, options.data_root, options.splits),
-        stopped=STOPPED,
+    return run_with_exit_status(
+        lambda: write_visit_metrics(options.bundle, options.data_root, options.splits),
+        stopped=STOPPED_MESSAGE,
     )
 
 
-def renew(folder: Path, data_root: Path | None, splits: Path) -> list[str]:
+def write_visit_metrics(folder: Path, data_root: Path | None, splits: Path) -> list[str]:
     """Draw visits with the bundle's model, choose the ratio on them, and write both into the bundle."""
-    with renewed(folder) as bundle:
-        _renew(bundle, data_root, splits)
+    with update_bundle(folder) as bundle:
+        if any("2020" in source for source in training_sources(bundle.metadata)):
+            raise InputError(f"{bundle.folder} was trained on ISIC 2020: its patients cannot judge it.")
+        lesions = read_lesions(data_root, splits)
+        visits = draw_visits(lesions, *predict_lesions(Predictor(bundle), lesions))
+        with atomic_write(bundle.folder / "predictions" / VISITS_FILE) as temporary:
+            visits.to_csv(temporary, index=False, lineterminator="\n")
+        ratio_choice = {"ratio": choose_ratio(visits), "chosen_on": "visits drawn from ISIC 2020's patients"}
+        with atomic_write(bundle.folder / "metadata.json") as temporary:
+            temporary.write_text(json.dumps(bundle.metadata | {"odd_one_out": ratio_choice}, indent=1) + "\n")
+        write_report(bundle.folder)
     return []
-
-
-def _renew(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
-    if any("2020" in source for source in learned_from(bundle.metadata)):
-        raise InputError(f"{bundle.folder} was trained on ISIC 2020: its patients cannot judge it.")
-    lesions = read_lesions(data_root, splits)
-    visits = draw_visits(lesions, *judged(Predictor(bundle), lesions))
-    with replaced_when_whole(bundle.folder / "predictions" / FILE) as temporary:
-        visits.to_csv(temporary, index=False, lineterminator="\n")
-    chosen = {"ratio": choose_ratio(visits), "chosen_on": "visits drawn from ISIC 2020's patients"}
-    with replaced_when_whole(bundle.folder / "metadata.json") as temporary:
-        temporary.write_text(json.dumps(bundle.metadata | {"odd_one_out": chosen}, indent=1) + "\n")
-    write_report(bundle.folder)
 
 
 if __name__ == "__main__":

@@ -7,9 +7,10 @@ import numpy as np
 from PIL import Image
 
 JPEG_BASELINE, EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
+BIG_ENDIAN, JPEG_2000 = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.4.90"
 DEFLATED, RLE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5"
 UNDEFINED = 0xFFFFFFFF
-NUMBERS = {0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100}
+NUMBERS = {0x00280002, 0x00280006, 0x00280010, 0x00280011, 0x00280100, 0x00280101, 0x00280103}
 VRS = {
     0x00080060: b"CS",
     0x00100010: b"PN",
@@ -18,17 +19,18 @@ VRS = {
     0x00180015: b"CS",
     0x00280004: b"CS",
     0x00280008: b"IS",
+    **dict.fromkeys((0x00281050, 0x00281051, 0x00281052, 0x00281053), b"DS"),
 }
 
 
-def element(tag: int, vr: bytes, value: bytes, implicit: bool = False) -> bytes:
-    value += (b"\0" if vr in (b"UI", b"OB") else b" ") * (len(value) % 2)
-    head = struct.pack("<HH", tag >> 16, tag & 0xFFFF)
+def element(tag: int, vr: bytes, value: bytes, implicit: bool = False, order: str = "<") -> bytes:
+    value += (b"\0" if vr in (b"UI", b"OB", b"OW") else b" ") * (len(value) % 2)
+    head = struct.pack(f"{order}HH", tag >> 16, tag & 0xFFFF)
     if implicit:
         return head + struct.pack("<I", len(value)) + value
-    if vr in (b"OB", b"UN", b"SQ"):
-        return head + vr + struct.pack("<HI", 0, len(value)) + value
-    return head + vr + struct.pack("<H", len(value)) + value
+    if vr in (b"OB", b"OW", b"UN", b"SQ"):
+        return head + vr + struct.pack(f"{order}HI", 0, len(value)) + value
+    return head + vr + struct.pack(f"{order}H", len(value)) + value
 
 
 def encapsulated(*fragments: bytes) -> bytes:
@@ -70,14 +72,16 @@ def dicom(
         0x00280011: pixels.shape[1],
         0x00280100: 8,
     } | (changes or {})
+    order = ">" if syntax == BIG_ENDIAN else "<"
     body = b""
     for tag, value in sorted(values.items()):
         if value is not None:
-            data = struct.pack("<H", value) if tag in NUMBERS else str(value).encode()
-            body += element(tag, b"US" if tag in NUMBERS else VRS[tag], data, syntax == IMPLICIT)
-    if syntax in (EXPLICIT, IMPLICIT):
+            data = struct.pack(f"{order}H", value) if tag in NUMBERS else str(value).encode()
+            body += element(tag, b"US" if tag in NUMBERS else VRS[tag], data, syntax == IMPLICIT, order)
+    if syntax in (EXPLICIT, IMPLICIT, BIG_ENDIAN):
         data = pixels.tobytes() if samples is None else samples
-        picture = element(0x7FE00010, b"OB", data, syntax == IMPLICIT)
+        kind = b"OB" if values.get(0x00280100) == 8 else b"OW"
+        picture = element(0x7FE00010, kind, data, syntax == IMPLICIT, order)
     else:
         picture = encapsulated(jpeg if jpeg is not None else jpeg_of(pixels))
     meta = element(0x00020010, b"UI", syntax.encode())

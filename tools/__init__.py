@@ -1,1 +1,1 @@
-"""What the Makefile calls: environments, screenshots."""
+"""Hold what the Makefile calls: environments, screenshots."""

@@ -1,4 +1,4 @@
-"""The system's Chromium, headless, driven by selenium, for browser tests and screenshots."""
+"""Drive the system's headless Chromium with selenium, for browser tests and screenshots."""
 
 import shutil
 from collections.abc import Iterator
@@ -10,8 +10,8 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-# A browser that calls nobody by itself, keeps nothing, and runs in a container too.
-FLAGS = (
+# The browser connects to no server by itself, keeps nothing, and runs in a container too.
+BROWSER_OPTIONS = (
     "--headless=new",
     "--no-sandbox",
     "--disable-gpu",
@@ -25,26 +25,26 @@ FLAGS = (
     "--force-device-scale-factor=1",
 )
 WAIT_SECONDS = 30
-# Each page has a main part of its own, whether the browser loaded it or a script put it in place.
-MARK = "document.querySelector('main').isOld = true"
+# Each page has its own main part, whether the browser loaded it or a script replaced it.
+MARK_PAGE = "document.querySelector('main').isOld = true"
 IS_NEW = "return document.readyState === 'complete' && !document.querySelector('main')?.isOld"
 
 
-def missing() -> str:
-    """Which program is absent, in words; empty when both are there."""
-    absent = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
+def missing_program() -> str:
+    """Return which program is missing, in words; empty if both are there."""
+    missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     return (
-        f"{' and '.join(absent)} not found: install the Debian packages chromium and chromium-driver"
-        if absent
+        f"{' and '.join(missing)} not found: install the Debian packages chromium and chromium-driver"
+        if missing
         else ""
     )
 
 
 @contextmanager
-def chromium(
+def open_browser(
     width: int = 1280, height: int = 900, dark: bool = False, javascript: bool = True
 ) -> Iterator[Chrome]:
-    """A fresh browser with a window of that many CSS pixels inside."""
+    """Open a fresh browser with a window of that many CSS pixels inside."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         driver = Chrome(_options(profile, javascript), ChromeService(shutil.which("chromedriver")))
         try:
@@ -59,7 +59,7 @@ def chromium(
 def _options(profile: str, javascript: bool) -> ChromeOptions:
     options = ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
-    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*BROWSER_OPTIONS, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     if not javascript:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
@@ -68,37 +68,43 @@ def _options(profile: str, javascript: bool) -> ChromeOptions:
 
 
 def resize(driver: Chrome, width: int, height: int) -> None:
-    """The size of the page's viewport, which a window of a desktop cannot make as small as a phone's."""
+    """Set the size of the page's viewport, which a desktop window cannot make as small as a phone's."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def set_colours(driver: Chrome, dark: bool) -> None:
-    """Prefer dark or light."""
+    """Prefer dark or light colours."""
     feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
-def follow(driver: Chrome, element: WebElement) -> None:
-    """Click what leads to another page, and wait until that page is there."""
-    with new_page(driver):
+def prefer_language(driver: Chrome, language: str) -> None:
+    """Prefer a language, as a reader's browser does."""
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
+
+
+def follow_link(driver: Chrome, element: WebElement) -> None:
+    """Click a link to another page, and wait until that page is there."""
+    with wait_for_new_page(driver):
         element.click()
 
 
 @contextmanager
-def new_page(driver: Chrome) -> Iterator[None]:
-    """After the block, wait until the page that it led to is there.
+def wait_for_new_page(driver: Chrome) -> Iterator[None]:
+    """Wait after the block until the page that it led to is there.
 
-    Told apart by a mark on the old one: to ask whether an element of the old page is stale is a race that
-    chromedriver now and then loses with an error of its own.
+    A mark on the old page tells the two apart. To ask whether an element of the old page is stale is a race, which
+    chromedriver sometimes loses with an error of its own.
     """
-    driver.execute_script(MARK)
+    driver.execute_script(MARK_PAGE)
     yield
     WebDriverWait(driver, WAIT_SECONDS).until(lambda _: driver.execute_script(IS_NEW))
 
 
 def save_page(driver: Chrome, path: Path) -> None:
-    """A picture of the whole page, however long."""
+    """Save a picture of the whole page, whatever its length."""
     height = driver.execute_script("return document.documentElement.scrollHeight")
     width = driver.execute_script("return innerWidth")
     resize(driver, width, height)

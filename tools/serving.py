@@ -1,8 +1,8 @@
-"""The real app in processes of its own, on a free port of this machine, for tests, benchmarks and screenshots."""
+"""Run the real app in processes of its own, on a free port of this machine, for tests, benchmarks and screenshots."""
 
 import os
 import re
-import subprocess  # nosec B404  # to start the app
+import subprocess  # nosec B404  # starts the app
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,8 +18,11 @@ SERVER = re.compile(r"the server runs as process (\d+)")
 
 
 @dataclass(frozen=True)
-class Served:
-    """url: without a slash at the end. log: what the app writes, whole once it has stopped. process: the keeper's."""
+class AppServer:
+    """Hold a running app.
+
+    url: without a slash at the end. log: what the app writes, complete once it has stopped. process: the supervisor's.
+    """
 
     url: str
     log: Path
@@ -27,45 +30,45 @@ class Served:
 
     @property
     def server(self) -> int:
-        """The id of a process that answers now, or did until just now, as the log tells."""
+        """Return the id of a process that answers now, or did until a moment ago, from the log."""
         until = time.monotonic() + STOP_SECONDS
-        while not (found := SERVER.findall(self.log.read_text())):
+        while not (process_ids := SERVER.findall(self.log.read_text())):
             if time.monotonic() > until:
                 raise RuntimeError(f"the app does not tell its process: {self.log.read_text()}")
             time.sleep(0.02)
-        return int(found[-1])
+        return int(process_ids[-1])
 
 
 @contextmanager
-def served(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[Served]:
-    """`python -m app` with its default settings but for `environment`; stopped at the end of the block.
+def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
+    """Run `python -m app` with its default settings except for `environment`; stop it at the end of the block.
 
     prefix: a command to run it under. Raises RuntimeError with the server's own words when it does not start.
     """
-    own = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
+    settings = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
     process = subprocess.Popen(  # nosec B603  # a list of arguments, no shell
         [*prefix, sys.executable, "-m", "app"],
         cwd=ROOT,
-        env={**os.environ, **own, **environment},
+        env={**os.environ, **settings, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout is not None  # nosec B101  # for the type checker
     assert process.stderr is not None  # nosec B101  # for the type checker
-    # Written here, not by the server, so that it can run under a limit on what it may write.
-    copying = Thread(target=_copy, args=(process.stderr, log), daemon=True)
-    copying.start()
+    # This process writes the log, so that the server can run under a limit on what it may write.
+    log_copy = Thread(target=_copy, args=(process.stderr, log), daemon=True)
+    log_copy.start()
     try:
-        first = process.stdout.readline()  # ends with the process at the latest
-        if "http://" not in first:
-            copying.join(STOP_SECONDS)
+        first_line = process.stdout.readline()  # ends with the process at the latest
+        if "http://" not in first_line:
+            log_copy.join(STOP_SECONDS)
             raise RuntimeError(f"the app did not start: {log.read_text()}")
-        yield Served(first.split()[2], log, process)
+        yield AppServer(first_line.split()[2], log, process)
     finally:
         process.terminate()
         process.wait(STOP_SECONDS)
-        copying.join(STOP_SECONDS)
+        log_copy.join(STOP_SECONDS)
         process.stdout.close()
         process.stderr.close()
 

@@ -1,5 +1,7 @@
-// The chosen photo with a square frame: moved and sized by mouse, touch, buttons and keys. The form sends the
-// original file and the square (fractions of the upright photo); an untouched frame is the middle square.
+// The chosen photo with a square frame: moved and sized by mouse, touch, buttons and keys. Its place is in three fields
+// (fractions of the upright photo); an untouched frame is the middle square. The server draws a photo that the browser
+// cannot show, as that of a DICOM file.
+import { tooLarge } from "./shrink.js";
 import { _ } from "./words.js";
 
 const SMALLEST = 0.1; // of the photo's shorter side
@@ -31,12 +33,13 @@ class Frame {
     for (const kind of ["pointerup", "pointercancel"]) {
       this.frame.addEventListener(kind, (event) => this.letGo(event));
     }
-    form.querySelector("[data-with-frame]").hidden = false;
   }
 
   open({ file, crop }) {
     if (this.address) URL.revokeObjectURL(this.address);
     this.address = file ? URL.createObjectURL(file) : null;
+    this.file = file;
+    delete this.picture.dataset.fromServer;
     this.crop = crop;
     this.box.hidden = true;
     for (const field of this.fields) field.value = "";
@@ -58,12 +61,30 @@ class Frame {
     }
   }
 
-  cannotShow() {
+  async cannotShow() {
     this.box.hidden = true;
+    const file = this.file;
+    if (!file) return;
     const words = this.form.querySelector("[data-photo-words]");
-    if (this.address && !words.textContent) {
+    words.textContent = tooLarge(file, Number(this.form.dataset.maxMb)) ?? "";
+    if (words.textContent) return;
+    if (this.picture.dataset.fromServer || !(await this.draw(file))) {
       words.textContent = _("This browser cannot show the file. It may not be a photo that can be analysed.");
     }
+  }
+
+  // Let the server draw the photo; whether it could.
+  async draw(file) {
+    const body = new FormData();
+    body.set("photo", file);
+    const answer = await fetch(this.form.dataset.draw, { method: "POST", body }).catch(() => null);
+    if (!answer?.ok || file !== this.file) return Boolean(answer?.ok);
+    const jpeg = await answer.blob();
+    URL.revokeObjectURL(this.address);
+    this.address = URL.createObjectURL(jpeg);
+    this.picture.dataset.fromServer = "yes";
+    this.picture.src = this.address;
+    return true;
   }
 
   // Corner and edge of the square in pixels of the upright photo; kept inside it.

@@ -118,6 +118,16 @@ async function showHistory(box) {
 
 function wire(box) {
   box.querySelector("[data-export]").addEventListener("click", async () => exported(await answers()));
+  box.querySelector("[data-import]").addEventListener("change", async (event) => {
+    try {
+      await imported(event.target.files[0]);
+      await showHistory(box);
+    } catch {
+      box.querySelector("[data-words]").textContent = _("This file is no export of this page.");
+    }
+    event.target.value = "";
+    box.querySelector("[data-words]").focus();
+  });
   box.querySelector("[data-clear]").addEventListener("click", async () => {
     await inStore("readwrite", (store) => store.clear());
     await showHistory(box);
@@ -172,9 +182,12 @@ function card(one) {
   const picture = Object.assign(document.createElement("img"), {
     src: one.photo, width: 512, height: 512, alt: _("Photo of {date}", { date: dateOf(one) }),
   });
-  const caption = Object.assign(document.createElement("figcaption"), {
+  const time = Object.assign(document.createElement("time"), {
+    dateTime: one.date,
     textContent: _("{date}: cancer classes together {share}", { date: dateOf(one), share: percent(one.cancer) }),
   });
+  const caption = document.createElement("figcaption");
+  caption.append(time);
   figure.append(picture, caption);
   return figure;
 }
@@ -214,10 +227,30 @@ function howMany(count) {
 }
 
 function dateOf(one) {
-  return one.date.slice(0, 16).replace("T", " ");
+  return localTime(one.date);
+}
+
+// A time in the zone and the words of the reader.
+function localTime(date) {
+  return new Date(date).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
+}
+
+// Answers of an earlier export, which may come from another browser; one that is there already is replaced.
+async function imported(file) {
+  const { format, answers: entries } = JSON.parse(await file.text());
+  if (format !== FORMAT || !Array.isArray(entries) || !entries.every(isAnswer)) throw new Error("no export");
+  await inStore("readwrite", (store) => entries.forEach((one) => store.put(one)));
+}
+
+function isAnswer(one) {
+  return typeof one?.id === "string" && Number.isInteger(one.spot) && !Number.isNaN(Date.parse(one.date))
+    && typeof one.photo === "string" && one.photo.startsWith("data:image/jpeg;base64,")
+    && typeof one.cancer === "number" && typeof one.status === "string" && typeof one.model === "string"
+    && typeof one.site === "string" && typeof one.probabilities === "object";
 }
 
 function enhance(root) {
+  for (const time of root.querySelectorAll("[data-local]")) time.textContent = localTime(time.dateTime);
   for (const box of root.querySelectorAll("[data-keep]")) offerToKeep(box);
   for (const box of root.querySelectorAll("[data-history]")) {
     wire(box);
@@ -229,5 +262,9 @@ function enhance(root) {
   }
 }
 
+// On paper everything is unfolded.
+addEventListener("beforeprint", () => {
+  for (const part of document.querySelectorAll("main details")) part.open = true;
+});
 enhance(document);
 document.addEventListener("fresh", (event) => enhance(event.target));

@@ -1,8 +1,5 @@
-// Ways to give a photo beside the file field: drop it, paste it, take it. Says at once when it is too large.
+// Ways to give a photo beside the file field: drop it, paste it, take it.
 // Tells the rest of the page with the event "chosen" (detail: {file, crop}; file is null when there is none).
-import { _ } from "./words.js";
-
-const MEGABYTE = 1024 * 1024;
 
 function enhance(root) {
   for (const input of root.querySelectorAll("#photo")) wire(input.form, input);
@@ -48,13 +45,8 @@ function take(input, files) {
 }
 
 function announce(form, input) {
-  const file = input.files[0] ?? null;
-  const limit = Number(form.querySelector("#photo").dataset.maxMb);
-  const words = form.querySelector("[data-photo-words]");
-  words.textContent = file && file.size > limit * MEGABYTE
-    ? _("This file has {size} MB; at most {limit} MB are accepted.", { size: Math.ceil(file.size / MEGABYTE), limit })
-    : "";
-  form.dispatchEvent(new CustomEvent("chosen", { detail: { file, crop: null } }));
+  form.querySelector("[data-photo-words]").textContent = "";
+  form.dispatchEvent(new CustomEvent("chosen", { detail: { file: input.files[0] ?? null, crop: null } }));
 }
 
 document.addEventListener("paste", (event) => {

@@ -1,5 +1,6 @@
 // Sends a form without leaving the page: upload progress, one sending at a time, a time-out, and a photo that is
 // still there after an error or on the way back from the answer. Without it the browser sends the form by itself.
+import { fileNames, formBody, tooLarge } from "./shrink.js";
 import { _ } from "./words.js";
 
 const PATIENCE = 60; // seconds without any progress of the upload, or until the answer; data-patience overrides it
@@ -21,7 +22,7 @@ function enhance(root) {
   }
 }
 
-function send(form) {
+async function send(form) {
   const request = new XMLHttpRequest();
   let timer = 0;
   const ends = (then) => () => {
@@ -38,6 +39,16 @@ function send(form) {
     timer = setTimeout(giveUp, 1000 * Number(form.dataset.patience ?? PATIENCE));
   };
   busy(form);
+  const cancel = form.querySelector("[data-cancel]");
+  if (cancel) cancel.onclick = ends(() => request.abort());
+  const body = await formBody(form);
+  if (!form.dataset.sent) return; // cancelled meanwhile
+  const limit = Number(form.dataset.maxMb);
+  const large = body.getAll("photo").map((file) => tooLarge(file, limit)).find(Boolean);
+  if (large) {
+    ends(() => complain(large))();
+    return;
+  }
   request.upload.addEventListener("progress", (event) => {
     wait();
     progress(form, event);
@@ -49,7 +60,7 @@ function send(form) {
   request.addEventListener("load", ends(() => receive(form, request)));
   request.addEventListener("error", ends(() => complain(_("The photo could not be sent: there is no connection. Try again."))));
   request.open("POST", form.action);
-  request.send(new FormData(form));
+  request.send(body);
   wait();
 }
 
@@ -57,6 +68,8 @@ function busy(form) {
   form.dataset.sent = "yes";
   form.querySelector("button[type=submit]").setAttribute("aria-disabled", "true");
   const several = form.dataset.analyse === "visit";
+  const box = form.querySelector("[data-sending]");
+  if (box) box.hidden = false;
   say(form, several ? _("Uploading the photos…") : form.querySelector("[type=file]") ? _("Uploading the photo…") : ANALYSING);
 }
 
@@ -75,7 +88,6 @@ function say(form, words) {
 function progress(form, event) {
   const box = form.querySelector("[data-sending]");
   if (!box || !event.lengthComputable) return;
-  box.hidden = false;
   box.querySelector("progress").value = (100 * event.loaded) / event.total;
 }
 
@@ -83,12 +95,17 @@ function receive(form, request) {
   const page = new DOMParser().parseFromString(request.responseText, "text/html");
   const main = page.querySelector("main");
   if (!main) complain(_("The answer could not be read. Try again."));
-  else if (main.querySelector("[data-status]")) showAnswer(page.title, main);
+  else if (main.querySelector("[data-status]")) showAnswer(form, page.title, main);
   else if (main.querySelector("form[data-analyse]")) showErrors(form, page.title, main);
   else complain(main.querySelector(".lead").textContent);
 }
 
-function showAnswer(title, main) {
+function showAnswer(form, title, main) {
+  const names = fileNames(form); // they never leave the browser
+  for (const spot of main.querySelectorAll("[data-photo]")) {
+    const name = names[spot.dataset.photo - 1];
+    if (name) spot.querySelector("[data-label]").textContent = name;
+  }
   pages[current] = { title: document.title, main: document.querySelector("main") };
   current += 1;
   history.pushState({ page: current }, "");

@@ -5,6 +5,29 @@ const drawn = new WeakMap(); // the address of the picture of each field
 
 function enhance(root) {
   for (const form of root.querySelectorAll("form[data-analyse=visit]")) wire(form);
+  for (const button of root.querySelectorAll("[data-csv]")) {
+    button.hidden = false;
+    button.addEventListener("click", saveCsv);
+  }
+}
+
+// The sheet as a csv: the names of the files never leave the browser.
+function saveCsv() {
+  const columns = ["photo", "rank", "status", "cancer_probability", "reasons"];
+  const rows = [...document.querySelectorAll("[data-photo]")].map((spot) => [
+    spot.querySelector("[data-label]").textContent,
+    spot.dataset.rank ?? "",
+    spot.dataset.spotStatus,
+    spot.querySelector("[data-name^=cancer]")?.dataset.value ?? "",
+    spot.dataset.reasons ?? "",
+  ]);
+  const cell = (text) => (/[",\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
+  const text = [columns, ...rows].map((row) => `${row.map(cell).join(",")}\n`).join("");
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type: "text/csv" }));
+  link.download = "spots.csv";
+  link.click();
+  URL.revokeObjectURL(link.href);
 }
 
 function wire(form) {

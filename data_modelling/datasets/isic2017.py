@@ -1,33 +1,48 @@
-"""ISIC 2017 challenge, training and validation part: 2,150 dermoscopic photos.
+"""Reads ISIC 2017, training and validation part: 2,150 dermoscopic photos.
 
 Codella et al. 2018, arXiv:1710.05006; CC-0. ISIC_2017_labels.csv joins the challenge's labels with the classes and
-lesion ids of ISIC 2019. A lesion is known of 669 photos; each of the others is a group by itself.
+lesion ids of ISIC 2019. The lesion of 669 photos is known; each other photo is a group by itself.
 """
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from data_modelling.datasets.csv_files import read_csv, read_pairs
-from data_modelling.datasets.groups import joined_groups
+from data_modelling.datasets.csv_reader import read_csv, read_pairs
+from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "ISIC_2017"
 LABELS = "ISIC_2017_labels.csv"
-PHOTOS = "images"
-# Pairs that show one lesion though their lesion ids differ or are empty, most of them one photo published
-# twice with other colours: found by correlating grey thumbnails and their gradients, each then looked at.
+PHOTO_FOLDER = "images"
+# Pairs that show one lesion although their lesion ids differ or are empty. Most are one photo that was published
+# twice with other colours. They were found by correlating grey thumbnails and gradients, then checked by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 
 
-def read_rows(root: Path) -> pd.DataFrame:
-    """image_id, group_id and diagnosis, as ISIC 2019 names it, of every row of the csv."""
-    labels = read_csv(root / LABELS, ("image", "isic2019_class", "lesion_id"))
-    groups = joined_groups(labels["image"], labels["lesion_id"], undeclared_duplicates())
+def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+    """Return image_id, group_id and diagnosis (a class of ISIC 2019) of every row of the csv.
+
+    findings: see csv_reader.read_csv.
+    """
+    labels = read_csv(root / LABELS, ("image", "isic2019_class", "lesion_id"), "image", findings)
+    groups = join_groups(labels["image"], labels["lesion_id"], undeclared_duplicates())
     return pd.DataFrame(
         {"image_id": labels["image"], "group_id": groups, "diagnosis": labels["isic2019_class"]}
     )
 
 
+def read_confirmations(root: Path) -> pd.Series:
+    """Return how the diagnosis of each photo was confirmed, by image_id (Codella et al. 2018, section 2.1).
+
+    All melanomas were confirmed by histopathology; for the other photos it is not on record.
+    """
+    rows = read_rows(root)
+    is_melanoma = (rows["diagnosis"] == "MEL").to_numpy()
+    return pd.Series(np.where(is_melanoma, "histopathology", "not_on_record"), rows["image_id"])
+
+
 def undeclared_duplicates() -> list[tuple[str, str]]:
-    """The pairs of image ids that show one lesion though their lesion ids do not say so."""
+    """Return the pairs of image ids that show one lesion although their lesion ids do not say so."""
     return read_pairs(UNDECLARED_DUPLICATES)

@@ -1,16 +1,15 @@
-"""ISIC 2019 challenge, training part: 25,331 dermoscopic photos of HAM10000, BCN20000 and ISIC 2017 in eight classes.
+"""Reads ISIC 2019, training part: 25,331 dermoscopic photos of HAM10000, BCN20000 and ISIC 2017 in eight classes.
 
 Tschandl et al. 2018, Sci Data 5:180161; Codella et al. 2018, arXiv:1710.05006; Combalia et al. 2019,
 arXiv:1908.02288; CC BY-NC 4.0.
 
 How its values are read:
-- A photo is found by its id wherever it lies: in ISIC 2019's own folder, in HAM10000's and in ISIC 2017's, under
-  the id that it was published under before as well, which has no `_downsampled` at its end. Rows without a photo
-  are counted and left out.
+- A photo is found by its id in ISIC 2019's own folder, in HAM10000's, in ISIC 2017's and in ISIC_2019_84px. It may also have the id of
+  its first publication, which does not end in `_downsampled`. Rows without a photo are counted and left out.
 - Age 0 is missing, as in HAM10000, from which these rows come.
-- UNK has no photo: nobody can learn it from examples (see inference.unknown).
-- `source` is the set in which a photo was published first, as its lesion id tells; a lesion id that is empty or
-  `MSK...` is of the photos of ISIC 2017.
+- UNK has no photo: no network can learn it from examples (see inference.checks.rejection_score).
+- `source` is the data set in which a photo was first published; its lesion id tells which. A lesion id that is empty or
+  begins with `MSK` means ISIC 2017, or ISIC_MSK_UDA for a photo that ISIC 2017's csv does not have.
 """
 
 import contextlib
@@ -18,99 +17,138 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets import ham10000, isic2017
-from data_modelling.datasets.csv_files import read_csv
-from data_modelling.datasets.groups import joined_groups
-from data_modelling.datasets.photo_files import photos_in
-from data_modelling.datasets.roots import MissingDataError, find_root
-from data_modelling.datasets.table import Report, checked_table
+from data_modelling.datasets import ham10000, isic2017, isic_msk_uda, stored_photos
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder, find_subfolders
+from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX, join_groups
+from data_modelling.datasets.table import DatasetReport, checked_table, findings_report
 from data_modelling.inference import diagnoses
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "ISIC_2019"
-TRUTH = "ISIC_2019_Training_GroundTruth.csv"
+GROUND_TRUTH_FILE = "ISIC_2019_Training_GroundTruth.csv"
 METADATA = "ISIC_2019_Training_Metadata.csv"
-DETAILS = ("lesion_id", "age_approx", "sex", "anatom_site_general")
-PHOTOS = ("ISIC_2019_Training_Input", "images")  # as the challenge's archive has it, or by hand
-DOWNSAMPLED = "_downsampled"  # suffix of a photo that was published larger before
-SOURCES = {"HAM": ham10000.FOLDER, "BCN": "BCN_20000"}  # by the beginning of a lesion id
+DETAIL_COLUMNS = ("lesion_id", "age_approx", "sex", "anatom_site_general")
+PHOTO_FOLDERS = ("ISIC_2019_Training_Input", "images")  # as in the challenge's archive, or made by hand
+BCN = "BCN_20000"
+SOURCE_BY_LESION_PREFIX = {"HAM": ham10000.FOLDER, "BCN": BCN}  # by the beginning of a lesion id
 
 
-def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, Report]:
-    """ISIC 2019 as the one table (see datasets.table), in the order of its csv, and the report.
+def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return ISIC 2019 as the one table (see datasets.table), in the order of its csv, and the report.
 
-    Raises InputError when the csv files are not there or wrong, no photo can be used, or, with `strict`, when
-    there is anything to report.
+    Raises InputError when a csv file is absent or wrong, when no photo can be used, and with `strict` when there is
+    anything to report.
     """
-    root = find_root(data_root, FOLDER, TRUTH)
-    rows = read_rows(root)
+    root = find_dataset_folder(data_root, FOLDER, GROUND_TRUTH_FILE)
+    findings = RowFindings()
+    rows = read_rows(root, findings)
     photos, twice = _photos(root, data_root, rows["image_id"])
-    return checked_table(rows, photos, diagnoses.learned("isic2019"), twice, strict)
+    rows["source"] = _sources(rows, data_root)
+    codes = diagnoses.learned_class_codes("isic2019")
+    return checked_table(rows, photos, codes, twice, strict, findings_report(findings))
 
 
-def read_rows(root: Path) -> pd.DataFrame:
-    """The rows of the two csv files under the names of the one table, as text; the photos are not looked at.
+def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+    """Return the rows of the two csv files under the names of the one table, as text; the photos are not read.
 
-    Groups by lesion; undeclared duplicates are joined as in the sets from which the photos come.
+    A group is a lesion; undeclared duplicates are joined as in the data sets from which the photos come. A photo with
+    contradictory rows in one of the files is left out. A photo without details is a group by itself, and is reported.
+    findings: see csv_reader.read_csv.
     """
-    truth = _truth(root / TRUTH)
-    details = read_csv(root / METADATA, ("image", *DETAILS)).drop_duplicates("image").set_index("image")
-    lesions, age, sex, site = (truth["image"].map(details[name]).fillna("") for name in DETAILS)
+    truth = _truth(root / GROUND_TRUTH_FILE, findings)
+    details, contradictory = _details(root / METADATA, findings)
+    if not truth["image"].isin(details.index).any():
+        raise InputError(
+            f"No image of {root / GROUND_TRUTH_FILE} is in {root / METADATA}; get both files again."
+        )
+    truth = truth[~truth["image"].isin(contradictory)].reset_index(drop=True)
+    if findings is not None:
+        findings.without_details += truth["image"][~truth["image"].isin(details.index)].tolist()
+    lesions, age, sex, site = (truth["image"].map(details[name]).fillna("") for name in DETAIL_COLUMNS)
     pairs = ham10000.undeclared_duplicates() + isic2017.undeclared_duplicates()
     return pd.DataFrame(
         {
             "image_id": truth["image"],
             "diagnosis": truth["diagnosis"],
-            "group_id": joined_groups(original_ids(truth["image"]), lesions, pairs),
+            "group_id": join_groups(original_ids(truth["image"]), lesions, pairs),
             "age": age.mask(age.isin(ham10000.AGE_NOT_RECORDED), ""),
             "sex": sex,
             "site": site,
-            "source": lesions.str[:3].map(SOURCES).fillna(isic2017.FOLDER),
+            "source": lesions.str[:3].map(SOURCE_BY_LESION_PREFIX).fillna(isic2017.FOLDER),
             "confirmation": "",
         }
     )
 
 
-def outlines(data_root: Path | None = None) -> dict[str, str]:
-    """Paths of the outlines of HAM10000's lesions, whose photos have the same ids here; none when it is not there."""
+def _sources(rows: pd.DataFrame, data_root: Path | None) -> pd.Series:
+    """Return the source of each row; photos that ISIC 2017's csv does not have are those of ISIC_MSK_UDA."""
     try:
-        return ham10000.outlines(data_root)
+        root = find_dataset_folder(data_root, isic2017.FOLDER, isic2017.LABELS)
+    except MissingDataError:
+        return rows["source"]
+    in_isic2017 = original_ids(rows["image_id"]).isin(
+        read_csv(root / isic2017.LABELS, ("image",), ids=("image",))["image"]
+    )
+    return rows["source"].mask(rows["source"].eq(isic2017.FOLDER) & ~in_isic2017, isic_msk_uda.FOLDER)
+
+
+def outline_paths(data_root: Path | None = None) -> dict[str, str]:
+    """Return the paths of the outlines of HAM10000's lesions by image id; empty when HAM10000 is absent."""
+    try:
+        return ham10000.outline_paths(data_root)
     except MissingDataError:
         return {}
 
 
 def original_ids(image_ids: pd.Series) -> pd.Series:
-    """The ids under which the photos were published before."""
-    return image_ids.str.removesuffix(DOWNSAMPLED)
+    """Return the ids under which the photos were first published."""
+    return image_ids.str.removesuffix(DOWNSAMPLED_SUFFIX)
 
 
-def _truth(path: Path) -> pd.DataFrame:
-    """Image and diagnosis of every row."""
-    codes = list(diagnoses.codes("isic2019"))
-    truth = read_csv(path, ("image", *codes))
+def _details(path: Path, findings: RowFindings | None) -> tuple[pd.DataFrame, set[str]]:
+    """Return DETAIL_COLUMNS by image id, and the image ids whose rows contradict each other."""
+    columns = ("image", *DETAIL_COLUMNS)
+    details = read_csv(path, columns, "image", findings, numbers=("age_approx",)).set_index("image")
+    every_image = read_csv(path, ("image",), ids=("image",))["image"]
+    return details, set(every_image) - set(details.index)
+
+
+def _truth(path: Path, findings: RowFindings | None) -> pd.DataFrame:
+    """Return the image id and the diagnosis of every row."""
+    codes = list(diagnoses.class_codes("isic2019"))
+    truth = read_csv(path, ("image", *codes), "image", findings, numbers=codes)
     one_hot = truth[codes].apply(pd.to_numeric, errors="coerce")
-    if not (one_hot.isin([0, 1]).to_numpy().all() and (one_hot.sum(axis=1) == 1).all()):
-        raise InputError(f"{path} has a row whose classes are not one 1 and else 0; get the file again.")
+    is_right = one_hot.isin([0, 1]).all(axis=1) & (one_hot.sum(axis=1) == 1)
+    if not is_right.all():
+        raise InputError(
+            f"{path} has a row whose classes are not one 1 and else 0 ({truth['image'][~is_right].iloc[0]}); get the "
+            "file again."
+        )
     return pd.DataFrame({"image": truth["image"], "diagnosis": one_hot.idxmax(axis=1)})
 
 
 def _photos(root: Path, data_root: Path | None, image_ids: pd.Series) -> tuple[dict[str, str], list[str]]:
-    """Path of each photo by its id here, and the ids that ISIC 2019's own folders have twice.
+    """Return the path of each photo by its id in ISIC 2019, and the ids that its own folders have twice.
 
-    A photo that several data sets have is taken from the first: they are copies of one.
+    ISIC 2019's own file is used where several data sets have copies of a photo.
     """
-    own, twice = photos_in([root / name for name in PHOTOS if (root / name).is_dir()])
-    others, _ = photos_in(_folders_of_others(data_root))
-    by_original = {stem.removesuffix(DOWNSAMPLED): path for stem, path in (others | own).items()}
-    named = dict(zip(original_ids(image_ids), image_ids, strict=True))
-    return {named.get(original, original): path for original, path in by_original.items()}, twice
+    own, twice = find_photos(find_subfolders(root, PHOTO_FOLDERS))
+    copies = stored_photos.copies(data_root, stored_photos.ISIC_2019_84PX)
+    copies |= find_photos(_other_photo_folders(data_root))[0]  # they are larger
+    by_original = {stem.removesuffix(DOWNSAMPLED_SUFFIX): path for stem, path in (copies | own).items()}
+    id_by_original = dict(zip(original_ids(image_ids), image_ids, strict=True))
+    return {id_by_original.get(original, original): path for original, path in by_original.items()}, twice
 
 
-def _folders_of_others(data_root: Path | None) -> list[Path]:
-    """The folders of HAM10000's and ISIC 2017's photos that are there."""
+def _other_photo_folders(data_root: Path | None) -> list[Path]:
+    """Return those folders of HAM10000's and ISIC 2017's photos that exist."""
     folders = []
     with contextlib.suppress(MissingDataError):
-        folders += ham10000.photo_folders(find_root(data_root, ham10000.FOLDER, *ham10000.METADATA))
+        folders += ham10000.photo_folders(find_dataset_folder(data_root, ham10000.FOLDER, *ham10000.METADATA))
     with contextlib.suppress(MissingDataError):
-        folders.append(find_root(data_root, isic2017.FOLDER, isic2017.LABELS) / isic2017.PHOTOS)
-    return [folder for folder in folders if folder.is_dir()]
+        root = find_dataset_folder(data_root, isic2017.FOLDER, isic2017.LABELS)
+        folders += find_subfolders(root, (isic2017.PHOTO_FOLDER,))
+    return folders

@@ -1,4 +1,4 @@
-"""ISIC 2020 challenge (SIIM), training part: 33,126 dermoscopic photos of 2,056 patients, 584 of them melanomas.
+"""Reads ISIC 2020 (SIIM), training part: 33,126 dermoscopic photos of 2,056 patients; 584 show melanomas.
 
 Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. The csv is read as the challenge or Kaggle gives it.
 
@@ -10,18 +10,20 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_files import read_csv, read_pairs
-from data_modelling.datasets.groups import joined_groups
+from data_modelling.datasets import stored_photos
+from data_modelling.datasets.csv_reader import read_csv, read_pairs
+from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
+from data_modelling.datasets.formats.photo_files import find_photos
 from data_modelling.datasets.ham10000 import AGE_NOT_RECORDED
-from data_modelling.datasets.photo_files import photos_in
-from data_modelling.datasets.roots import find_root
-from data_modelling.datasets.table import BENIGN, Report, checked_table
+from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.datasets.table import BENIGN, DatasetReport, checked_table, findings_report
 from data_modelling.inference import diagnoses
+from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "ISIC_2020"
-TRUTH = ("ISIC_2020_Training_GroundTruth.csv", "train.csv")  # the second is Kaggle's name
+GROUND_TRUTH_FILES = ("ISIC_2020_Training_GroundTruth.csv", "train.csv")  # the second is Kaggle's name
 DUPLICATES = "ISIC_2020_Training_Duplicates.csv"
-COLUMNS = (
+GROUND_TRUTH_COLUMNS = (
     "image_name",
     "patient_id",
     "sex",
@@ -30,11 +32,15 @@ COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-PHOTOS = ("images", "jpeg/train", "train")  # by hand; Kaggle's, of which `train` holds DICOM files
-CLASSES = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
+PHOTO_FOLDERS = (
+    "images",
+    "jpeg/train",
+    "train",
+)  # made by hand; Kaggle's two, of which `train` holds DICOM files
+CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
-# ISIC 2020's words for the classes of ISIC 2019; the rest are benign lesions of no class or of an unknown one.
-CLASSES_OF_2019 = {
+# ISIC 2020's words for the classes of ISIC 2019; all other words mean a benign lesion of no class or of an unknown one.
+ISIC2019_CLASS_BY_DIAGNOSIS = {
     "melanoma": "MEL",
     "nevus": "NV",
     "seborrheic keratosis": "BKL",
@@ -44,30 +50,33 @@ CLASSES_OF_2019 = {
 }
 
 
-def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, Report]:
-    """ISIC 2020 as the one table (see datasets.table) with the classes melanoma and benign, and the report.
+def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return ISIC 2020 as the one table (see datasets.table) with the classes melanoma and benign, and the report.
 
     Raises InputError as the loaders of the other data sets do.
     """
-    root = find_root(data_root, FOLDER, *TRUTH)
-    rows = read_rows(root)
-    rows["diagnosis"] = rows["diagnosis"].map(CLASSES).fillna(rows["diagnosis"])
-    return checked_table(rows, photos(root), diagnoses.codes("isic2020"), (), strict)
+    root = find_dataset_folder(data_root, FOLDER, *GROUND_TRUTH_FILES)
+    findings = RowFindings()
+    rows = read_rows(root, findings)
+    rows["diagnosis"] = rows["diagnosis"].map(CLASS_BY_LABEL).fillna(rows["diagnosis"])
+    codes = diagnoses.class_codes("isic2020")
+    return checked_table(rows, photo_paths(root, data_root), codes, (), strict, findings_report(findings))
 
 
-def read_rows(root: Path) -> pd.DataFrame:
-    """The csv's rows under the names of the one table, as text; the photos are not looked at.
+def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+    """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    Groups by patient, the duplicate pairs joined. The diagnosis is `benign` or `malignant`; what the csv says more
-    of a benign lesion is in `named`: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`.
+    A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. `named` has the csv's
+    finer diagnosis of a benign lesion: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
+    csv_reader.read_csv.
     """
-    truth = read_csv(truth_file(root), COLUMNS)
+    truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
     pairs = read_pairs(root / DUPLICATES, ("image_name_1", "image_name_2"))
     return pd.DataFrame(
         {
             "image_id": truth["image_name"],
             "diagnosis": truth["benign_malignant"],
-            "group_id": joined_groups(truth["image_name"], truth["patient_id"], pairs),
+            "group_id": join_groups(truth["image_name"], truth["patient_id"], pairs),
             "age": truth["age_approx"].mask(truth["age_approx"].isin(AGE_NOT_RECORDED), ""),
             "sex": truth["sex"],
             "site": truth["anatom_site_general_challenge"],
@@ -78,20 +87,22 @@ def read_rows(root: Path) -> pd.DataFrame:
     )
 
 
-def in_classes_of_2019(named: pd.Series) -> pd.Series:
-    """The csv's diagnoses as classes of ISIC 2019; `benign` for lesions of none of them or of which no more is known."""
-    return named.map(CLASSES_OF_2019).where(named.isin(list(CLASSES_OF_2019)), BENIGN)
+def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
+    """Return the csv's diagnoses as classes of ISIC 2019; `benign` where a lesion has none of them or no more is known."""
+    return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 
-def photos(root: Path) -> dict[str, str]:
-    """Path of each photo at hand by its id; of one that is there as JPEG and as DICOM, the JPEG."""
-    found: dict[str, str] = {}
-    for name in PHOTOS:
-        if (root / name).is_dir():
-            found = photos_in([root / name])[0] | found
-    return found
+def photo_paths(root: Path, data_root: Path | None = None) -> dict[str, str]:
+    """Return the path of each photo at hand by its id; the JPEG where a photo is there as JPEG and as DICOM.
+
+    The photos of ISIC_2020_extra are found too, if that folder is in the data root.
+    """
+    paths: dict[str, str] = {}
+    for folder in find_subfolders(root, PHOTO_FOLDERS):
+        paths = find_photos([folder])[0] | paths
+    return stored_photos.copies(data_root, stored_photos.ISIC_2020_EXTRA) | paths
 
 
 def truth_file(root: Path) -> Path:
-    """The csv under the name that it has there."""
-    return next(root / name for name in TRUTH if (root / name).is_file())
+    """Return the path of the ground truth under the name that it has in `root`."""
+    return next(root / name for name in GROUND_TRUTH_FILES if (root / name).is_file())

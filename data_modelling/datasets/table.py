@@ -1,22 +1,23 @@
-"""The one table that every data set becomes, and the report of what was wrong with the files."""
+"""Defines the one table that every data set becomes, and the report of what was wrong with the files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.photo_files import opens
+from data_modelling.datasets.formats.photo_files import is_readable_photo
 from data_modelling.inference import diagnoses
-from data_modelling.inference.details import PARSERS, Details, encode
+from data_modelling.inference.details import DETAIL_PARSERS, Details, encode_details
 from data_modelling.inference.errors import FieldError, InputError
+from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 
 # image_id: file name without ending. path: of the photo. diagnosis: a class code of the task.
-# group_id: photos that share it must not stand on two sides of a split. age: years, NaN where missing.
+# group_id: photos that share it must be in the same part of a split. age: years, NaN where missing.
 # sex, site: as in inference.details, None where missing. source: name of the data set.
-# confirmation: how the diagnosis was found; never a model's input, since follow-up means nevus.
-COLUMNS = (
+# confirmation: how the diagnosis was established; never a model's input, since follow-up means nevus.
+TABLE_COLUMNS = (
     "image_id",
     "path",
     "diagnosis",
@@ -27,13 +28,12 @@ COLUMNS = (
     "source",
     "confirmation",
 )
-BENIGN = "benign"  # a diagnosis where no more is known
-NAMED = 10  # how many of each finding a report names
+BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was found wrong; each entry is an image id, with the value where there is one."""
+class DatasetReport:
+    """Lists what is wrong with the files; each entry is an image id, with the value where there is one."""
 
     rows_without_photo: tuple[str, ...] = ()
     photos_without_row: tuple[str, ...] = ()
@@ -42,22 +42,51 @@ class Report:
     duplicate_ids: tuple[str, ...] = ()
     values_not_accepted: tuple[str, ...] = ()
     photos_not_in_split: tuple[str, ...] = ()
+    repeated_rows: tuple[str, ...] = ()  # equal to an earlier row of the id, which counts
+    contradictory_rows: tuple[str, ...] = ()  # they differ from another row of the id; none of them is used
+    unused_folders: tuple[str, ...] = ()  # of no class, with the number of their photos
+    nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
+    class_folders_without_photos: tuple[str, ...] = ()
+    pictures_of_other_formats: tuple[str, ...] = ()  # in class folders; they are not read
+    rows_without_details: tuple[
+        str, ...
+    ] = ()  # their details should be in a second csv file, which lacks them
+    split_photos_gone: tuple[str, ...] = ()  # in the split, but no photo is there any more
 
     def __bool__(self) -> bool:
-        """True when anything was found."""
+        """Return whether there is anything to report."""
         return any(getattr(self, field.name) for field in fields(self))
 
     def __str__(self) -> str:
-        """A line for each kind of finding that occurs: its count and its first ten entries."""
-        lines = []
-        for field in fields(self):
-            entries = getattr(self, field.name)
-            if entries:
-                more = ", ..." if len(entries) > NAMED else ""
-                lines.append(
-                    f"{field.name.replace('_', ' ')}: {len(entries)} ({', '.join(entries[:NAMED])}{more})"
-                )
-        return "\n".join(lines)
+        """Return one line for each kind of finding that occurs: its count and its first ten entries."""
+        named = {field.name.replace("_", " "): getattr(self, field.name) for field in fields(self)}
+        return "\n".join(
+            f"{kind}: {len(entries)} ({shortened_list(entries)})"
+            for kind, entries in named.items()
+            if entries
+        )
+
+
+def merge_reports(first: DatasetReport, second: DatasetReport) -> DatasetReport:
+    """Return one report with the entries of both."""
+    return DatasetReport(
+        *(getattr(first, field.name) + getattr(second, field.name) for field in fields(DatasetReport))
+    )
+
+
+def findings_report(findings: RowFindings) -> DatasetReport:
+    """Return what was found in the rows of csv files as a report."""
+    return DatasetReport(
+        repeated_rows=tuple(findings.repeated),
+        contradictory_rows=tuple(findings.contradictory),
+        rows_without_details=tuple(findings.without_details),
+    )
+
+
+def raise_if_strict(report: DatasetReport, strict: bool) -> None:
+    """Raise InputError with the report where it is not empty and `strict` is set."""
+    if strict and report:
+        raise InputError(f"The data set is not as it should be; mend it or leave out --strict:\n{report}")
 
 
 def checked_table(
@@ -66,79 +95,104 @@ def checked_table(
     codes: Sequence[str],
     photos_twice: Sequence[str] = (),
     strict: bool = False,
-) -> tuple[pd.DataFrame, Report]:
-    """The table of those rows that can be used, and the report on the others.
+    earlier: DatasetReport | None = None,
+) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return the table of the rows that can be used, and the report on the others.
 
-    rows: COLUMNS without `path`, as text; a diagnosis that is not one of `codes` is reported and left out,
-    as are a second row of an id, rows without a photo and photos that do not open. An age, sex or site that
-    is not accepted is reported and read as missing. photos: path by image id. photos_twice: ids with a
-    second photo.
+    rows: TABLE_COLUMNS without `path`, as text; a diagnosis that is not one of `codes` is reported and left out, as are
+    rows without a photo and photos that do not open. Repeated rows of an id count once, and contradictory ones are left
+    out; both are reported. An age, sex or site that is not accepted is reported and read as missing. photos: path by image
+    id. photos_twice: ids with a second photo. earlier: what was found before, such as in the csv file.
 
     Raises InputError when no row is left, and with `strict` when there is anything to report.
     """
-    twice = rows["image_id"].duplicated()
-    unknown = ~rows["diagnosis"].isin(codes)
+    rows, findings = _distinct_rows(rows)
     absent = ~rows["image_id"].isin(list(photos))
-    usable = rows[~(twice | unknown | absent)]
+    unknown = ~rows["diagnosis"].isin(codes) & ~(absent & (rows["diagnosis"] == ""))
+    usable = rows[~(unknown | absent)]
     paths = usable["image_id"].map(photos)
-    closed = pd.Series([not opens(path) for path in paths], index=usable.index, dtype=bool)
-    usable = usable.assign(path=paths)[~closed].reset_index(drop=True)
-    usable, not_accepted = _with_details(usable)
-    report = Report(
+    unreadable = pd.Series([not is_readable_photo(path) for path in paths], index=usable.index, dtype=bool)
+    usable = usable.assign(path=paths)[~unreadable].reset_index(drop=True)
+    usable, not_accepted = _parse_details(usable)
+    report = DatasetReport(
         rows_without_photo=tuple(rows.loc[absent, "image_id"]),
         photos_without_row=tuple(sorted(set(photos) - set(rows["image_id"]))),
-        unknown_diagnoses=tuple(_valued(rows[unknown], "diagnosis")),
-        unreadable_photos=tuple(rows.loc[closed.index[closed], "image_id"]),
-        duplicate_ids=(*rows.loc[twice, "image_id"], *photos_twice),
+        unknown_diagnoses=tuple(_entries(rows[unknown], "diagnosis")),
+        unreadable_photos=tuple(rows.loc[unreadable.index[unreadable], "image_id"]),
+        duplicate_ids=tuple(photos_twice),
         values_not_accepted=not_accepted,
     )
-    if strict and report:
-        raise InputError(f"The data set is not as it should be; mend it or leave out --strict:\n{report}")
+    report = merge_reports(merge_reports(earlier or DatasetReport(), findings), report)
+    if len(rows) and len(photos) and absent.all():
+        raise InputError(
+            f"No id of the csv is that of a photo: the csv has {_first_names(rows['image_id'])}, and the photos are named "
+            f"{_first_names(sorted(photos))}."
+        )
+    raise_if_strict(report, strict)
     if usable.empty:
-        raise InputError(f"No photo of the data set can be used:\n{report}")
-    return usable[list(COLUMNS)], report
+        raise InputError(f"No photo of the data set can be used:\n{report or 'there is none.'}")
+    return usable[list(TABLE_COLUMNS)], report
+
+
+def _distinct_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return the rows that count (see inference.files.csv_table.distinct_rows) and the report on the others."""
+    has_others = rows["image_id"].duplicated(keep=False)
+    if not has_others.any():
+        return rows, DatasetReport()
+    is_repeat = rows.duplicated() & has_others
+    contradictory = rows["image_id"].isin(rows.loc[~is_repeat & rows["image_id"].duplicated(), "image_id"])
+    repeated = is_repeat & ~contradictory
+    report = DatasetReport(
+        repeated_rows=tuple(rows.loc[repeated, "image_id"]),
+        contradictory_rows=tuple(rows.loc[contradictory, "image_id"]),
+    )
+    return rows[~(repeated | contradictory)], report
+
+
+def _first_names(names: Iterable[str]) -> str:
+    return shortened_list((repr(name) for name in names), shown=3)
 
 
 def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:
-    """A column of class codes as the indices (N,) that they have in the task's logits.
+    """Return the indices (N,) that a column of class codes has in the task's logits.
 
-    What is only known to be benign, where that is no class of the task, has the index after the last one.
+    A lesion that is only known to be benign has the index after the last class, where `benign` is no class of the task.
     """
-    codes = diagnoses.codes(task)
-    places = {BENIGN: len(codes)} | {code: index for index, code in enumerate(codes)}
-    return column.map(places).to_numpy(np.int64)
+    codes = diagnoses.class_codes(task)
+    indices = {BENIGN: len(codes)} | {code: index for index, code in enumerate(codes)}
+    return np.asarray(column.map(indices), np.int64)
 
 
-def details_of(table: pd.DataFrame) -> list[Details]:
-    """The patient details of each row of a table, None where missing."""
-    columns = table[list(PARSERS)].astype(object)
+def details_per_row(table: pd.DataFrame) -> list[Details]:
+    """Return the patient details of each row of a table, None where missing."""
+    columns = table[list(DETAIL_PARSERS)].astype(object)
     known = columns.where(columns.notna(), None)
     return [Details(*row) for row in known.itertuples(index=False)]
 
 
 def encode_table(table: pd.DataFrame) -> NDArray[np.float32]:
-    """Encoded details (N, WIDTH) of a table's rows; see inference.details."""
-    return np.stack([encode(details) for details in details_of(table)])
+    """Return the encoded details (N, DETAILS_WIDTH) of a table's rows; see inference.details."""
+    return np.stack([encode_details(details) for details in details_per_row(table)])
 
 
-def _with_details(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """The rows with parsed age, sex and site; and the values that were not accepted, as text."""
+def _parse_details(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the rows with parsed age, sex and site, and the values that were not accepted, as text."""
     rows = rows.copy()
     refused: list[str] = []
-    for field, parse in PARSERS.items():
-        # Few different values stand in many rows: each is parsed once.
-        known: dict[str, float | str | None] = {}
+    for field, parse in DETAIL_PARSERS.items():
+        # Many rows share few values: each value is parsed once.
+        parsed: dict[str, float | str | None] = {}
         for text in rows[field].unique():
             try:
-                known[text] = parse(text)
+                parsed[text] = parse(text)
             except FieldError:
-                known[text] = None
-                refused += _valued(rows[rows[field] == text], field)
-        values = [known[text] for text in rows[field]]
+                parsed[text] = None
+                refused += _entries(rows[rows[field] == text], field)
+        values = [parsed[text] for text in rows[field]]
         rows[field] = np.array(values, np.float64) if field == "age" else pd.Series(values, rows.index, "str")
     return rows, tuple(refused)
 
 
-def _valued(rows: pd.DataFrame, column: str) -> list[str]:
-    """Entries such as `ISIC_0024306 age "abc"`."""
+def _entries(rows: pd.DataFrame, column: str) -> list[str]:
+    """Return a report's entries, such as `ISIC_0024306 age "abc"`."""
     return [f'{row.image_id} {column} "{getattr(row, column)}"' for row in rows.itertuples()]

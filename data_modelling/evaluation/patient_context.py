@@ -1,8 +1,8 @@
-"""A lesion's score against those of the same patient's other lesions: what that changes, out-of-fold.
+"""Compare a lesion's score with those of the patient's other lesions, and measure the effect, out-of-fold.
 
-A patient's moles look alike, and a melanoma unlike them: what a network finds suspicious in all of them says less than
-what it finds in one. The score in context is the log odds of melanoma less a share of their mean over the patient's
-other lesions at hand. The share is chosen for the best AUC on the other folds' patients.
+A patient's moles look alike, and a melanoma looks different. A high score in all of them says less than a
+high score in one. The contextual score is the log odds of melanoma minus a share of their mean over the
+patient's other lesions. The share has the best AUC on the patients of the other folds.
 """
 
 from typing import Any
@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modelling.evaluation.questions import auc
-from data_modelling.evaluation.rare_class import Judged, difference, judge
+from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.rare_class import metric_differences, metrics_as_json, rare_class_metrics
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Truth = NDArray[np.bool_]
 
-SHARES = tuple(round(0.1 * step, 1) for step in range(11))  # of the mean that are tried
+CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
 
 
-def of_others(log_odds: Floats, patients: Labels) -> Floats:
-    """The mean (N,) over the patient's other lesions; for a lesion without others the mean over all patients' lesions.
+def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
+    """Return the mean (N,) over the patient's other lesions, or over all lesions if there are none.
 
     log_odds: (N,). patients: (N,) indices from 0.
     """
@@ -30,41 +30,46 @@ def of_others(log_odds: Floats, patients: Labels) -> Floats:
     return np.where(count > 1, others / np.maximum(count - 1, 1), log_odds.mean())
 
 
-def in_context(log_odds: Floats, patients: Labels, share: float) -> Floats:
-    """The score (N,) in context."""
-    return log_odds - share * of_others(log_odds, patients)
+def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Floats:
+    """Return the contextual score (N,)."""
+    return log_odds - share * mean_of_other_lesions(log_odds, patients)
 
 
-def best_share(log_odds: Floats, positive: Truth, patients: Labels) -> float:
-    """The share with the best AUC, the smallest of equals."""
-    return max(SHARES, key=lambda share: (auc(in_context(log_odds, patients, share), positive), -share))
+def best_context_weight(log_odds: Floats, positive: Truth, patients: Labels) -> float:
+    """Return the share with the best AUC; of equally good ones, the smallest."""
+    return max(
+        CONTEXT_WEIGHTS,
+        key=lambda share: (binary_auc(contextual_log_odds(log_odds, patients, share), positive), -share),
+    )
 
 
-def context_figures(
+def context_metrics(
     log_odds: Floats, positive: Truth, patients: Labels, parts: NDArray[np.str_]
 ) -> dict[str, Any]:
-    """Figures without and with the patient's other lesions, their difference, and the share of each fold.
+    """Return the metrics without and with the patient's other lesions, and the share of each fold.
 
-    parts: (N,), the fold of each photo; a patient's photos are of one fold.
+    parts: (N,), the fold of each photo; all photos of a patient are in one fold.
     """
     score = np.empty(len(log_odds))
     shares: dict[str, float] = {}
     for part in np.unique(parts):
-        inside = parts == part
-        rest = inside if inside.all() else ~inside
-        shares[str(part)] = best_share(log_odds[rest], positive[rest], _numbered(patients[rest]))
-        score[inside] = in_context(log_odds[inside], _numbered(patients[inside]), shares[str(part)])
-    alone: Judged = judge(log_odds, positive, patients)
-    together = judge(score, positive, patients)
+        mask = parts == part
+        fitting_rows = mask if mask.all() else ~mask
+        shares[str(part)] = best_context_weight(
+            log_odds[fitting_rows], positive[fitting_rows], _numbered(patients[fitting_rows])
+        )
+        score[mask] = contextual_log_odds(log_odds[mask], _numbered(patients[mask]), shares[str(part)])
+    without_context = rare_class_metrics(log_odds, positive, patients)
+    with_context = rare_class_metrics(score, positive, patients)
     return {
-        "without": alone.as_json(),
-        "with": together.as_json(),
-        "difference": difference(alone, together),
+        "without": metrics_as_json(without_context),
+        "with": metrics_as_json(with_context),
+        "difference": metric_differences(without_context, with_context),
         "shares": shares,
         "patients": int(patients.max()) + 1,
     }
 
 
 def _numbered(groups: Labels) -> Labels:
-    """Group indices of a part, from 0 again."""
+    """Return the group indices of a subset, counted from 0 again."""
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)

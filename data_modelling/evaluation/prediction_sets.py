@@ -1,8 +1,8 @@
-"""How often the prediction sets hold the true class, and how large they are; one photo a group.
+"""Compute how often the prediction sets contain the true class, and how large they are; one photo per group.
 
-A group counts once: with the share of its photos whose set holds the true class, which is what one photo drawn
-from it holds on average. Out-of-fold photos are judged with thresholds from the other parts alone, the locked test
-with those that are served.
+A group counts once. Its value is the share of its photos whose set contains the true class, the expected
+value of one random photo of the group. Thresholds for out-of-fold photos come from the other parts alone. The
+locked test uses the served thresholds.
 """
 
 from collections.abc import Mapping
@@ -12,45 +12,48 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.splits import TEST
-from data_modelling.evaluation.intervals import group_indices, wilson
-from data_modelling.evaluation.predictions import truth
+from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.evaluation.subgroups import FEWEST_GROUPS, attributes
-from data_modelling.inference.sets import INPUTS, LEVELS
-from data_modelling.rejection.conformal import crossed, group_weights, parts_of, with_served_thresholds
+from data_modelling.inference.modes import MODES
+from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
+from data_modelling.metrics.bootstrap import group_indices, wilson_interval
+from data_modelling.metrics.predictions import true_classes
+from data_modelling.safety.conformal import calibration_folds, cross_fitted_sets, group_weights, served_sets
 
 Floats = NDArray[np.float64]
 
-DIGITS = 6  # of every figure
-WITHIN = ("sex", "age")  # the subgroups that are judged
+DIGITS = 6  # decimals of every metric
+SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
 
 
-def figures(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Coverage (pooled, a class, a subgroup) and size of the sets, for each input and level."""
+def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return coverage (of all, by class, by subgroup) and size of the sets, for each mode and level."""
     is_test = set(predictions["part"]) == {TEST}
-    found: dict[str, Any] = {
+    metrics: dict[str, Any] = {
         "thresholds_from": "the bundle"
         if is_test
-        else f"the other {len(set(parts_of(predictions))) - 1} parts"
+        else f"the other {len(set(calibration_folds(predictions))) - 1} parts"
     }
-    for given in INPUTS:
-        inside = (
-            with_served_thresholds(predictions, given, metadata)
+    for mode in MODES:
+        sets = (
+            served_sets(predictions, mode, metadata)
             if is_test
-            else crossed(predictions, given, metadata["task"], metadata["temperature"])
+            else cross_fitted_sets(predictions, mode, metadata["task"], metadata["temperature"])
         )
-        found[given] = {level: _of_level(predictions, inside[level], metadata) for level in LEVELS}
-    return found
+        metrics[mode] = {
+            level: _level_metrics(predictions, sets[level], metadata) for level in COVERAGE_LEVELS
+        }
+    return metrics
 
 
-def _of_level(
-    predictions: pd.DataFrame, inside: NDArray[np.bool_], metadata: Mapping[str, Any]
+def _level_metrics(
+    predictions: pd.DataFrame, sets: NDArray[np.bool_], metadata: Mapping[str, Any]
 ) -> dict[str, Any]:
-    labels = truth(predictions, metadata["task"])
+    labels = true_classes(predictions, metadata["task"])
     weights = group_weights(labels, group_indices(predictions["group_id"]))
-    covered = inside[np.arange(len(labels)), labels]
-    size = inside.sum(axis=1)
-    by_size = np.bincount(size, weights, minlength=inside.shape[1] + 1) / weights.sum()
+    covered = sets[np.arange(len(labels)), labels]
+    size = sets.sum(axis=1)
+    by_size = np.bincount(size, weights, minlength=sets.shape[1] + 1) / weights.sum()
     return {
         **_coverage(covered, weights),
         "mean_size": round(float(np.average(size, weights=weights)), DIGITS),
@@ -64,18 +67,18 @@ def _of_level(
         "subgroups": [
             {"attribute": attribute, "value": value, **_coverage(covered[rows], weights[rows])}
             for attribute, value, rows in attributes(predictions)
-            if attribute in WITHIN and weights[rows].sum() >= FEWEST_GROUPS
+            if attribute in SUBGROUP_ATTRIBUTES and weights[rows].sum() >= FEWEST_GROUPS
         ],
     }
 
 
 def _coverage(covered: NDArray[np.bool_], weights: Floats) -> dict[str, Any]:
-    """Groups, coverage and its 95 % interval; None where there is no group."""
+    """Return groups, coverage and its 95 % interval; None where there is no group."""
     groups = weights.sum()
     if not groups:
         return {"groups": 0, "coverage": None, "interval": None}
     hits = float(weights[covered].sum())
-    low, high = wilson(np.array(hits), np.array(groups))
+    low, high = wilson_interval(np.array(hits), np.array(groups))
     return {
         "groups": round(float(groups)),
         "coverage": round(hits / float(groups), DIGITS),

@@ -1,73 +1,88 @@
-"""The figures within sex, age, site, confirmation and source: where the model is worse, and where nobody can say."""
+"""Compute the metrics within sex, age, site, confirmation and source, where enough lesions are known, and by skin type.
+
+Skin types are Fitzpatrick's I to VI; only some photos of PAD-UFES-20 have one.
+"""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.evaluation import intervals, metrics
+from data_modelling.datasets import pad_ufes_20
+from data_modelling.datasets.data_location import find_dataset_folder
+from data_modelling.datasets.registry import data_set
+from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import SEXES
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics import bootstrap
+from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.predictions import mode_logits
+from data_modelling.metrics.rounding import round_metric
+from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
-NOT_KNOWN = "not known"
-FEWEST_OF_CLASS = (
-    10  # lesions below which a class does not count: a single one would move its figure by tenths
-)
-FEWEST_GROUPS = 50  # lesions below which no figure is given: its interval would be wider than any difference
+UNKNOWN_VALUE = "not known"
+FEWEST_OF_CLASS = 10  # lesions; in a smaller class, a single lesion changes the sensitivity by tenths
+FEWEST_GROUPS = 50  # lesions; in a smaller subgroup, the interval is wider than any difference
+
+SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type
+FEWEST_PATIENTS = 10  # with and without cancer; with fewer, an interval says nothing
+MAY_BECOME_CANCER = "may_become_cancer"
+
+SubgroupMasks = Iterator[tuple[str, str, NDArray[np.bool_]]]  # attribute, value and rows (N,)
 
 
-Members = Iterator[tuple[str, str, NDArray[np.bool_]]]  # attribute, value and rows (N,) of each subgroup
-
-
-def attributes(predictions: pd.DataFrame) -> Members:
-    """The subgroups by one attribute: age, sex, site, confirmation, source."""
+def attributes(predictions: pd.DataFrame) -> SubgroupMasks:
+    """Yield the subgroups by one attribute: age, sex, site, confirmation, source."""
     age = predictions["age"].to_numpy(np.float64)
     for low, high in AGE_BANDS:
         yield "age", f"{low}-{high - 1}", (age >= low) & (age < high)
-    yield "age", NOT_KNOWN, np.isnan(age)
+    yield "age", UNKNOWN_VALUE, np.isnan(age)
     for attribute in ("sex", "site", "confirmation", "source"):
-        values = predictions[attribute].fillna(NOT_KNOWN)
+        values = predictions[attribute].fillna(UNKNOWN_VALUE)
         for value in sorted(values.unique()):
             yield attribute, value, (values == value).to_numpy()
 
 
-def intersections(predictions: pd.DataFrame) -> Members:
-    """The subgroups by sex and age together, where both are known."""
+def intersections(predictions: pd.DataFrame) -> SubgroupMasks:
+    """Yield the subgroups by sex and age together, where both are known."""
     age = predictions["age"].to_numpy(np.float64)
     for sex in SEXES:
         for low, high in AGE_BANDS:
-            inside = (predictions["sex"] == sex).to_numpy() & (age >= low) & (age < high)
-            yield "sex and age", f"{sex}, {low}-{high - 1}", inside
+            mask = (predictions["sex"] == sex).to_numpy() & (age >= low) & (age < high)
+            yield "sex and age", f"{sex}, {low}-{high - 1}", mask
 
 
-def subgroups(
+def subgroup_rows(
     predictions: pd.DataFrame,
     labels: NDArray[np.int64],
     probability: NDArray[np.float64],
-    decided: NDArray[np.int64],
-    members: Callable[[pd.DataFrame], Members] = attributes,
+    decisions: NDArray[np.int64],
+    subgroups: Callable[[pd.DataFrame], SubgroupMasks] = attributes,
     noun: str = "lesion",
 ) -> list[dict[str, Any]]:
-    """A row for each subgroup: attribute, value, photos, groups, and figures with intervals, or why there are none.
+    """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
 
-    members: which subgroups there are. predictions: the committed ones, whose rows the other arrays follow. Balanced accuracy and macro AUC are
-    over the classes of which the subgroup has enough lesions; how many these are is told, since subgroups
-    differ in them. noun: what the photos of a group share.
+    A subgroup with too few lesions has the reason instead of metrics. predictions: the committed ones; the
+    other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: what the photos
+    of a group share. Balanced accuracy and macro AUC average over the classes with enough lesions. The row
+    has their number, because it differs between subgroups.
     """
-    groups = intervals.group_indices(predictions["group_id"])
+    groups = bootstrap.group_indices(predictions["group_id"])
     return [
         {"attribute": attribute, "value": value}
-        | _figures(labels[inside], probability[inside], decided[inside], _numbered(groups[inside]), noun)
-        for attribute, value, inside in members(predictions)
+        | _subgroup_metrics(labels[mask], probability[mask], decisions[mask], _numbered(groups[mask]), noun)
+        for attribute, value, mask in subgroups(predictions)
     ]
 
 
-def _figures(
+def _subgroup_metrics(
     labels: NDArray[np.int64],
     probability: NDArray[np.float64],
-    decided: NDArray[np.int64],
+    decisions: NDArray[np.int64],
     groups: NDArray[np.int64],
     noun: str,
 ) -> dict[str, Any]:
@@ -76,30 +91,96 @@ def _figures(
     if count < FEWEST_GROUPS:
         return row | {"said": f"{count} {noun}{' is' if count == 1 else 's are'} too few to say anything."}
     classes = probability.shape[1]
-    counted = _groups_of_classes(labels, groups, classes) >= FEWEST_OF_CLASS
-    if counted.sum() < 2:
+    class_mask = _groups_of_classes(labels, groups, classes) >= FEWEST_OF_CLASS
+    if class_mask.sum() < 2:
         return row | {
             "said": f"Fewer than two classes have {FEWEST_OF_CLASS} {noun}s: nothing to tell apart."
         }
-    between = intervals.figures(labels, probability, decided, groups, counted)
-    aucs = metrics.class_aucs(labels, probability)
-    sensitivities = metrics.sensitivities(metrics.confusion(labels, decided, classes))
+    metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups, class_mask)
+    intervals = metrics.intervals()
     return row | {
-        "classes": int(counted.sum()),
-        "balanced_accuracy": float(sensitivities[counted].mean()),
-        "balanced_accuracy_interval": between["balanced_accuracy"],
-        "macro_auc": float(np.mean([aucs[index] for index in np.flatnonzero(counted)])),
-        "macro_auc_interval": between["macro_auc"],
+        "classes": int(class_mask.sum()),
+        "balanced_accuracy": float(metrics.whole["balanced_accuracy"]),
+        "balanced_accuracy_interval": intervals["balanced_accuracy"],
+        "macro_auc": float(metrics.whole["macro_auc"]),
+        "macro_auc_interval": intervals["macro_auc"],
     }
 
 
 def _groups_of_classes(
     labels: NDArray[np.int64], groups: NDArray[np.int64], classes: int
 ) -> NDArray[np.int64]:
-    """Lesions of each class, (classes,)."""
+    """Return the number of lesions of each class, (classes,)."""
     return np.array([len(np.unique(groups[labels == label])) for label in range(classes)])
 
 
 def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Group indices of a part, from 0 again."""
+    """Return the group indices of a subset, counted from 0 again."""
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
+
+
+def write_skin_types(folder: Path, data_root: Path | None) -> None:
+    """Write SKIN_TYPES_FILE into the bundle in `folder`. Raises MissingDataError where PAD-UFES-20 is absent."""
+    record = data_set("pad_ufes_20")
+    types = pad_ufes_20.read_skin_types(find_dataset_folder(data_root, record.folder, *record.markers))
+    known = types[types != ""].rename_axis("image_id").rename("skin_type").sort_index()
+    with atomic_write(folder / "predictions" / SKIN_TYPES_FILE) as temporary:
+        known.to_csv(temporary, lineterminator="\n")
+
+
+def skin_type_metrics(
+    types: pd.DataFrame, predictions: pd.DataFrame, metadata: dict[str, Any]
+) -> dict[str, dict[str, Any]]:
+    """Return counts and metrics by skin type, for the photo alone.
+
+    types: as in SKIN_TYPES_FILE. predictions: of PAD-UFES-20's photos among others, with `flag`. Actinic keratosis, which
+    may become cancer, is left out. A type with fewer than FEWEST_PATIENTS patients with or without cancer has counts only.
+    """
+    rows = predictions.merge(types, on="image_id", validate="one_to_one")
+    rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)
+    logits = mode_logits(rows, "photo", metadata["task"])
+    probability = calibrated_probabilities(logits, metadata["temperature"])
+    scores = question_scores(probability, metadata["task"])["cancer"]
+    is_cancer = (rows["flag"] == "cancer").to_numpy()
+    return {
+        skin_type: _skin_type_row(
+            rows, scores, is_cancer, (rows["skin_type"] == skin_type).to_numpy(), metadata
+        )
+        for skin_type in pad_ufes_20.SKIN_TYPES
+    }
+
+
+def _skin_type_row(
+    rows: pd.DataFrame,
+    scores: NDArray[np.float64],
+    is_cancer: NDArray[np.bool_],
+    mask: NDArray[np.bool_],
+    metadata: dict[str, Any],
+) -> dict[str, Any]:
+    patients = rows["group_id"].to_numpy()
+    counts = {
+        "photos": int(mask.sum()),
+        "patients": len(np.unique(patients[mask])),
+        "cancers": int((mask & is_cancer).sum()),
+    }
+    if min(len(np.unique(patients[mask & kind])) for kind in (is_cancer, ~is_cancer)) < FEWEST_PATIENTS:
+        return counts
+    groups = bootstrap.group_indices(rows.loc[mask, "group_id"])
+    score, positive = scores[mask], is_cancer[mask]
+    flagged = score >= metadata["thresholds"]["cancer"]
+    return {
+        **counts,
+        "cancer_auc": _with_interval(
+            float(binary_auc(score, positive)), bootstrap.auc_interval(score, positive, groups)
+        ),
+        "sensitivity": _share(flagged, positive, groups),
+        "specificity": _share(~flagged, ~positive, groups),
+    }
+
+
+def _share(chosen: NDArray[np.bool_], subset: NDArray[np.bool_], groups: NDArray[np.int64]) -> dict[str, Any]:
+    return _with_interval(float(chosen[subset].mean()), bootstrap.share_interval(chosen, subset, groups))
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))

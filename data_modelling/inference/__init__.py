@@ -1,1 +1,1 @@
-"""All that the app and `predict` run: no TensorFlow, no pandas, nothing of the rest of data_modelling."""
+"""Everything that the app and `predict` run; it imports neither TensorFlow nor pandas nor other folders of data_modelling."""

@@ -1,32 +1,33 @@
-"""A trained model as a folder: its files, their hashes, and what metadata.json must say."""
+"""Reads and checks a bundle, the folder of one trained model."""
 
 import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from data_modelling.inference.details import WIDTH
-from data_modelling.inference.diagnoses import TASKS, codes
+from data_modelling.inference.details import DETAILS_WIDTH
+from data_modelling.inference.diagnoses import TASKS, class_codes
 from data_modelling.inference.errors import BundleError
 
 SUMS = "SHA256SUMS"
 SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # as `sha256sum` writes them
 LARGEST_EDGE = 1024  # pixels
-REQUIRED = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
-# Keys of metadata.json by which an answer knows its limits: without them the app would answer for everything.
-PARTS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
+REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
+# Keys of metadata.json that limit what is answered. Without them the app would answer for any photo.
+FORMAT = 2  # of metadata.json and the files beside it; a bundle of another format is refused
+SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 
 @dataclass(frozen=True)
 class Bundle:
-    """A verified bundle.
+    """A bundle whose checksums and metadata were checked.
 
-    sha256 is that of model.onnx; metadata and metrics are the JSON files' values. sums: the SHA-256 of each of
-    its files, by name.
+    metadata, metrics: the values of the JSON files. sha256: the hash of model.onnx. sums: the SHA-256 of each file,
+    by file name.
     """
 
     folder: Path
@@ -49,11 +50,11 @@ class Bundle:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read and verify a bundle; BundleError when it is absent, incomplete, altered or inconsistent."""
+    """Return a checked bundle; raise BundleError when it is absent, incomplete, altered or inconsistent."""
     if not folder.is_dir():
         raise BundleError(f"There is no bundle {folder}; train one or restore the folder.")
-    sums = _read_sums(folder)
-    missing = [name for name in REQUIRED if name not in sums]
+    sums = _read_checksums(folder)
+    missing = [name for name in REQUIRED_FILES if name not in sums]
     if missing:
         raise BundleError(f"{folder / SUMS} does not list {missing[0]}; restore the bundle.")
     for name, expected in sums.items():
@@ -63,20 +64,20 @@ def load_bundle(folder: Path) -> Bundle:
             )
     metadata, metrics = (_read_json(folder / name) for name in ("metadata.json", "metrics.json"))
     _check_metadata(folder / "metadata.json", metadata)
-    if not _finite(metrics):
+    if not _all_finite(metrics):
         raise BundleError(f"{folder / 'metrics.json'} has a figure that is no number; restore the bundle.")
     return Bundle(folder, metadata, metrics, sums["model.onnx"], sums)
 
 
-def write_sums(folder: Path) -> None:
-    """Write SHA256SUMS over all files of a bundle, in the form that `sha256sum -c` reads."""
+def write_checksums(folder: Path) -> None:
+    """Write SHA256SUMS for all files of a bundle, in the format of `sha256sum -c`."""
     names = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     lines = [f"{_sha256(folder / name)}  {name}\n" for name in names if name != SUMS]
     (folder / SUMS).write_text("".join(lines), encoding="utf-8")
 
 
-def _read_sums(folder: Path) -> dict[str, str]:
-    """Hash by file name."""
+def _read_checksums(folder: Path) -> dict[str, str]:
+    """Return the hash of each file by its name."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -93,7 +94,7 @@ def _read_sums(folder: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    """Hex digest; empty for a file that cannot be read, which equals no digest."""
+    """Return the hex digest of a file, or an empty text when it cannot be read: no digest equals that."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -112,65 +113,73 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
-    """What the predictor relies on is there, of the right kind, and fits this program's task and encoder."""
+    """Raise BundleError when a key that the predictor needs is absent, of a wrong type, or of another program version."""
+
+    def require(holds: bool, sentence: str) -> None:
+        if not holds:
+            raise BundleError(f"{path}: {sentence}")
+
+    require(
+        metadata.get("format") == FORMAT,
+        f"the bundle has format {metadata.get('format', 1)}, but this program reads format {FORMAT}; train it again, or "
+        "use the program that made it.",
+    )
     task = metadata.get("task")
-    if not isinstance(task, str) or task not in TASKS or metadata.get("classes") != list(codes(task)):
-        raise BundleError(f"{path}: task and classes are not those of this program; update it or the bundle.")
-    if metadata.get("details_width") != WIDTH:
-        raise BundleError(f"{path}: details_width is not {WIDTH}; retrain the bundle for this program.")
+    classes = class_codes(task) if isinstance(task, str) and task in TASKS else ()
+    require(
+        bool(classes) and metadata.get("classes") == list(classes),
+        "task and classes are not those of this program; update it or the bundle.",
+    )
+    require(
+        metadata.get("details_width") == DETAILS_WIDTH,
+        f"details_width is not {DETAILS_WIDTH}; retrain the bundle for this program.",
+    )
     for name in ("name", "version"):
-        if not (isinstance(metadata.get(name), str) and metadata[name]):
-            raise BundleError(f"{path}: {name} must be a text; restore the bundle.")
+        is_text = isinstance(metadata.get(name), str) and bool(metadata[name])
+        require(is_text, f"{name} must be a text; restore the bundle.")
     edge = metadata.get("edge")
-    if not (isinstance(edge, int) and _is_number(edge) and 1 <= edge <= LARGEST_EDGE):
-        raise BundleError(
-            f"{path}: edge must be a whole number of pixels from 1 to {LARGEST_EDGE}; restore the bundle."
+    require(
+        isinstance(edge, int) and _is_number(edge, 1, LARGEST_EDGE),
+        f"edge must be a whole number of pixels from 1 to {LARGEST_EDGE}; restore the bundle.",
+    )
+    for part in SAFETY_KEYS:  # the predictor checks their values
+        require(
+            isinstance(metadata.get(part), dict),
+            f"{part} is missing; train the bundle anew with this program.",
         )
-    _check_parts(path, metadata)
-    _check_numbers(path, metadata, codes(task))
-
-
-def _check_parts(path: Path, metadata: dict[str, Any]) -> None:
-    """The parts are there at all; what is in them is checked where it is read, when the predictor is made."""
-    for part in PARTS:
-        if not isinstance(metadata.get(part), dict):
-            raise BundleError(f"{path}: {part} is missing; train the bundle anew with this program.")
-    if not _is_list_of_texts(_inner(metadata, "data", "sources")):
-        raise BundleError(
-            f"{path}: data.sources must name what the model was trained on; restore the bundle."
-        )
-
-
-def _check_numbers(path: Path, metadata: dict[str, Any], classes: Iterable[str]) -> None:
-    divisors = {
-        "temperature": metadata.get("temperature"),
-        **{f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes},
-    }
+    require(
+        _is_list_of_texts(_inner(metadata, "data", "sources")),
+        "data.sources must name what the model was trained on; restore the bundle.",
+    )
+    divisors = {"temperature": metadata.get("temperature")}
+    divisors |= {f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes}
     for name, value in divisors.items():
-        if not (_is_number(value) and value > 0):
-            raise BundleError(f"{path}: {name} must be a number above 0; restore the bundle.")
-    for group in ("cancer", "melanoma"):
+        require(_is_number(value) and value != 0, f"{name} must be a number above 0; restore the bundle.")
+    for group in ("cancer", "melanoma", "clear"):
         value = _inner(metadata, "thresholds", group)
-        if not (_is_number(value) and 0 <= value <= 1):
-            raise BundleError(f"{path}: thresholds.{group} must be a number from 0 to 1; restore the bundle.")
+        is_absent = group == "clear" and value is None  # no such threshold was earned
+        require(
+            is_absent or _is_number(value, 0, 1),
+            f"thresholds.{group} must be a number from 0 to 1; restore the bundle.",
+        )
 
 
-def _is_number(value: Any) -> bool:
-    """Whether a JSON value is a finite number; to Python, true and false are numbers as well."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf
+def _is_number(value: Any, low: float = 0, high: float = sys.float_info.max) -> bool:
+    """Return whether a JSON value is a number in a range. Python counts true and false as numbers; this does not."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
 
 
-def _finite(value: Any) -> bool:
-    """Whether no number anywhere in a JSON value is NaN or infinite, which pages and the API could not pass on."""
+def _all_finite(value: Any) -> bool:
+    """Return whether a JSON value holds no NaN and no infinity, which pages and the API could not show."""
     if isinstance(value, dict):
-        return all(_finite(one) for one in value.values())
+        return all(_all_finite(item) for item in value.values())
     if isinstance(value, list):
-        return all(_finite(one) for one in value)
+        return all(_all_finite(item) for item in value)
     return not isinstance(value, float) or math.isfinite(value)
 
 
 def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(one, str) for one in value)
+    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _inner(metadata: dict[str, Any], key: str, inner: str) -> Any:

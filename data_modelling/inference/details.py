@@ -1,8 +1,8 @@
-"""Patient details: age, sex, anatomical site; each may be not known. One encoder for training and serving."""
+"""Parses and encodes patient details (age, sex, anatomical site), the same way in training and in the app."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import FieldError
 
+# An age string of DICOM (AS of PS3.5, section 6.2) such as `045Y`, and how many of its unit make a year.
+AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
+UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
+YOUNGEST = 0.01  # years; a day-old child is not "age not known"
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
-OLDEST = 120  # years
+MAX_AGE = 120  # years
 SEXES = ("female", "male")
 SITES = (
     "head/neck",
@@ -23,9 +27,9 @@ SITES = (
     "palms/soles",
     "oral/genital",
 )
-# The vocabularies differ between data sets (HAM10000 has 15 values, ISIC 2019 and 2020 have 8 and 6);
-# each of their names is read as one region. "torso" is a torso whose side is not stated; "lateral torso"
-# (54 rows of ISIC 2019, none of HAM10000) is read as that, since no region of its own could be learned.
+# Data sets use different names (HAM10000 has 15, ISIC 2019 and 2020 have 8 and 6). Each name is read as one region.
+# "torso" is a torso without front or back. "lateral torso" (54 rows of ISIC 2019, none of HAM10000) is read as
+# "torso", because too few rows have it to learn a region of its own.
 SITE_NAMES: dict[str, str] = {site: site for site in SITES} | {
     "lateral torso": "torso",
     "trunk": "torso",
@@ -42,43 +46,63 @@ SITE_NAMES: dict[str, str] = {site: site for site in SITES} | {
     "genital": "oral/genital",
 }
 NOT_KNOWN = ("", "unknown")
+YES_OR_NO: dict[str, bool | None] = {"yes": True, "no": False, **dict.fromkeys(NOT_KNOWN)}
 
-AGE_CENTRE, AGE_SCALE = 50.0, 25.0  # years; brings most ages into -2..2
-_SEX, _SITE = 2, 2 + len(SEXES) + 1  # where the one-hot columns begin
-WIDTH = _SITE + len(SITES) + 1
-# The columns of each encoded detail; see encode.
-COLUMNS = {"age": slice(0, _SEX), "sex": slice(_SEX, _SITE), "site": slice(_SITE, WIDTH)}
+AGE_CENTRE, AGE_SCALE = 50.0, 25.0  # years; scaled ages are mostly between -2 and 2
+_SEX, _SITE = 2, 2 + len(SEXES) + 1  # the first one-hot columns
+DETAILS_WIDTH = _SITE + len(SITES) + 1
+# The columns of each encoded detail; see encode_details.
+ENCODED_COLUMNS = {"age": slice(0, _SEX), "sex": slice(_SEX, _SITE), "site": slice(_SITE, DETAILS_WIDTH)}
 
 
 @dataclass(frozen=True)
 class Details:
-    """age in years, sex (one of SEXES), site (one of SITES); None is "not known"."""
+    """The details of one patient: age in years, sex (one of SEXES), site (one of SITES); None is "not known".
+
+    stated_unknown: the fields that the sender gave as not known; fill_in_details leaves them so. unread: the fields that
+    a file's header gives in words that are not read. changing: whether the spot is new, changing, itching or bleeding.
+    These three change no probability, so comparisons ignore them.
+    """
 
     age: float | None = None
     sex: str | None = None
     site: str | None = None
+    stated_unknown: tuple[str, ...] = field(default=(), compare=False)
+    unread: tuple[str, ...] = field(default=(), compare=False)
+    changing: bool | None = field(default=None, compare=False)
 
 
 def parse_age(text: str) -> float | None:
-    """Age in years from a form, csv or header; None for "not known".
+    """Return the age in years from a form, csv or header; None for "not known".
 
-    Raises FieldError unless the text is a plain decimal number from 0 to 120, with a point, or with a comma and one or two
-    digits after it: of three the comma may be a thousands separator.
+    Age 0 is "not known" too: data sets and DICOM files write it where no age was recorded.
+
+    Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may have a point, or a comma with one or
+    two digits after it; before three digits, a comma may be a thousands separator.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
         return None
+    age_string = AGE_STRING.fullmatch(text)
+    if age_string:
+        text = f"{age_in_years(float(age_string[1]), age_string[2].lower()):.2f}"
     # float() would also accept "nan", "1e1", "1_0" and digits of other scripts.
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
-    if not plain or float(text) > OLDEST:
+    if not plain or float(text) > MAX_AGE:
         raise FieldError(
-            "age", "age_range", "Age must be a number from 0 to %(oldest)s, or left empty.", oldest=OLDEST
+            "age", "age_range", "Age must be a number from 0 to %(oldest)s, or left empty.", oldest=MAX_AGE
         )
-    return float(text)
+    return float(text) or None
+
+
+def age_in_years(count: float, unit: str) -> float:
+    """Return an age of so many units (`d`, `w`, `m` or `y`) in years; only an age of 0 is 0."""
+    years = count / UNITS_PER_YEAR[unit]
+    return max(years, YOUNGEST) if years else 0.0
 
 
 def parse_sex(text: str) -> str | None:
-    """`female`, `male` or None for "not known"; raises FieldError for anything else."""
+    """Return `female`, `male` or None for "not known"; raise FieldError for anything else."""
     text = text.strip().lower()
     if text in NOT_KNOWN:
         return None
@@ -88,7 +112,7 @@ def parse_sex(text: str) -> str | None:
 
 
 def parse_site(text: str) -> str | None:
-    """One of SITES, from any name of HAM10000 or ISIC; None for "not known"; else FieldError."""
+    """Return one of SITES for any name of HAM10000 or ISIC, None for "not known"; raise FieldError for anything else."""
     text = text.strip().lower()
     if text in NOT_KNOWN:
         return None
@@ -102,36 +126,55 @@ def parse_site(text: str) -> str | None:
     return SITE_NAMES[text]
 
 
-PARSERS = {"age": parse_age, "sex": parse_sex, "site": parse_site}
+def parse_changing(text: str) -> bool | None:
+    """Return whether the spot is new, changing, itching or bleeding, None for "not known"; raise FieldError otherwise."""
+    text = text.strip().lower()
+    if text not in YES_OR_NO:
+        raise FieldError("changing", "changing_unknown_value", "Changing must be yes or no, or left empty.")
+    return YES_OR_NO[text]
+
+
+# The details that the network sees.
+DETAIL_PARSERS = {"age": parse_age, "sex": parse_sex, "site": parse_site}
 
 
 def parse_details(fields: Mapping[str, str]) -> tuple[Details, list[FieldError]]:
-    """Details from text fields, and every field that was not accepted (read as not known there)."""
+    """Return the details from text fields, and an error for each refused field, which counts as not known."""
     values: dict[str, Any] = {}
     errors = []
-    for field, parse in PARSERS.items():
+    for name, parse in {**DETAIL_PARSERS, "changing": parse_changing}.items():
         try:
-            values[field] = parse(fields.get(field, ""))
+            values[name] = parse(fields.get(name, ""))
         except FieldError as error:
             errors.append(error)
-    return Details(**values), errors
+    stated = tuple(
+        name
+        for name in DETAIL_PARSERS
+        if name in values and values[name] is None and fields.get(name, "").strip()
+    )
+    return Details(**values, stated_unknown=stated), errors
 
 
-def filled(details: Details, other: Details) -> Details:
-    """The details, and where they say nothing, what the other ones say."""
-    return Details(
-        other.age if details.age is None else details.age,
-        details.sex or other.sex,
-        details.site or other.site,
+def fill_in_details(details: Details, fallback: Details) -> Details:
+    """Return the details, with those of `fallback` where they are empty, which "stated unknown" is not."""
+    empty = [
+        name
+        for name in DETAIL_PARSERS
+        if getattr(details, name) is None and name not in details.stated_unknown
+    ]
+    return replace(
+        details,
+        **{name: getattr(fallback, name) for name in empty},
+        unread=tuple(name for name in empty if name in fallback.unread),
     )
 
 
-def encode(details: Details) -> NDArray[np.float32]:
-    """Details as (WIDTH,) float32: scaled age, age missing, sex one-hot, site one-hot.
+def encode_details(details: Details) -> NDArray[np.float32]:
+    """Return details as (DETAILS_WIDTH,) float32: scaled age, age missing, sex one-hot, site one-hot.
 
-    Sex and site have "not known" as their last column; a missing age is 0 with its flag set.
+    The last column of sex and of site means "not known". A missing age is 0, and its flag is 1.
     """
-    vector = np.zeros(WIDTH, np.float32)
+    vector = np.zeros(DETAILS_WIDTH, np.float32)
     vector[0] = 0.0 if details.age is None else (details.age - AGE_CENTRE) / AGE_SCALE
     vector[1] = details.age is None
     vector[_SEX + (len(SEXES) if details.sex is None else SEXES.index(details.sex))] = 1

@@ -1,4 +1,4 @@
-"""The one list of diagnoses: codes, names, plain words, flags, and the classes of each task."""
+"""Lists all diagnoses with their texts and flags, and the classes of each task."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -15,10 +15,10 @@ FLAG_TEXTS: dict[Flag, str] = {
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """One class of a task.
+    """Hold one class of a task.
 
-    code: column name in predict's csv. name: the medical name. plain: a short plain-words
-    explanation. flag_text: the flag in words where FLAG_TEXTS does not say enough.
+    code: the column name in predict's csv. name: the medical name. plain: a short explanation in plain words.
+    flag_text: the flag in words.
     """
 
     code: str
@@ -93,17 +93,17 @@ TASKS: dict[str, tuple[Diagnosis, ...]] = {
 }
 
 
-def codes(task: str) -> tuple[str, ...]:
-    """The class codes of a task, in the order of the logits."""
+def class_codes(task: str) -> tuple[str, ...]:
+    """Return the class codes of a task, in the order of the logits."""
     return tuple(diagnosis.code for diagnosis in TASKS[task])
 
 
-def learned(task: str) -> tuple[str, ...]:
-    """The codes of the classes that have photos to learn from; they come first in the order of the logits."""
+def learned_class_codes(task: str) -> tuple[str, ...]:
+    """Return the codes of the classes that training photos have; they come first in the order of the logits."""
     return tuple(diagnosis.code for diagnosis in TASKS[task] if diagnosis is not UNKNOWN)
 
 
-def columns(task: str) -> tuple[str, ...]:
-    """The columns of predict's csv: the codes; of two classes the first alone, since the other is what is left."""
-    found = codes(task)
-    return found if len(found) > 2 else found[:1]
+def prediction_columns(task: str) -> tuple[str, ...]:
+    """Return the class columns of predict's csv: all codes, or only the first of two."""
+    codes = class_codes(task)
+    return codes if len(codes) > 2 else codes[:1]

@@ -1,10 +1,11 @@
-"""Bad input that its giver can mend, apart from faults of our own."""
+"""Defines the errors of bad input, which a user can fix, as opposed to faults of the program."""
 
 import struct
 import zlib
+from collections.abc import Sequence
 
-# What Pillow and pydicom raise for a damaged file (Pillow's own broken test images and fuzzed ones raise these).
-BROKEN = (
+# Pillow and pydicom raise these for damaged files (seen with Pillow's broken test images and with fuzzed files).
+DAMAGED_FILE_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -21,17 +22,22 @@ BROKEN = (
 )
 
 
+def join_names(names: Sequence[str]) -> str:
+    """Return names as `a`, `a and b` or `a, b and c`."""
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+
+
 class InputError(Exception):
-    """The input is wrong; the text is one sentence that names it and says what to do.
+    """An error in the input; the text is one sentence that names the input and says what to do.
 
     Commands print the text and exit with status 2; the app answers with a problem.
     """
 
 
 class PhotoError(InputError):
-    """A photo that cannot be read; `code` is one of the codes in the README.
+    """A photo that cannot be read; `code` is one of the codes in docs/api.md.
 
-    message: may name values as %(name)s, so that it can be said in other languages too.
+    message: may have values as %(name)s, so that it can be translated.
     """
 
     def __init__(self, code: str, message: str, **values: object) -> None:
@@ -42,7 +48,7 @@ class PhotoError(InputError):
 
 
 class FieldError(InputError):
-    """One form field, csv cell or request parameter with a value that is not accepted; message as for PhotoError."""
+    """A form field, csv cell or request parameter whose value is not accepted; message as for PhotoError."""
 
     def __init__(self, field: str, code: str, message: str, **values: object) -> None:
         super().__init__(message % values if values else message)

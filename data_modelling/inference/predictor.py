@@ -1,36 +1,57 @@
-"""The predictor: photo bytes and patient details in, a calibrated answer out."""
+"""Turns the bytes of a photo and the patient details into an answer."""
+
+from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.checks import PHONE_PHOTO, UNLIKE_TRAINING, Checks, Findings
-from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
-from data_modelling.inference.details import Details, encode
-from data_modelling.inference.diagnoses import TASKS, Flag, learned
-from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation import DETAILS, HEATMAP, DetailsEffect, Explanation
-from data_modelling.inference.heatmap import Head, make_heatmap
-from data_modelling.inference.photos import Crop, read_square
-from data_modelling.inference.rarity import Rarity
-from data_modelling.inference.runtime import onnxruntime
-from data_modelling.inference.sets import WIDE_SET, PredictionSets, Sets
-from data_modelling.inference.unknown import NONE_OF_CLASSES, Unknown
-from data_modelling.inference.views import ONE, laid_back, positioned
-
-DIGITS = 12  # decimals of every probability that leaves the predictor, so that all ways out agree exactly
-HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
-NO_EMBEDDING = np.zeros(0, np.float32)
-REFUSED = "refused"  # the photo cannot be used: page and API answer 422, without probabilities
-# Reasons for a status; those for doubt are in checks, sets and rarity.
-CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
-HEAD_TOLERANCE = (
-    1e-3  # of a logit, by which the head's sum may differ from the model's: float32 and its order
+from data_modelling.inference.checks.photo_checks import Findings, PhotoChecks
+from data_modelling.inference.checks.rare_details import RareDetails
+from data_modelling.inference.checks.rejection_score import RejectionScore
+from data_modelling.inference.decision import (
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
 )
+from data_modelling.inference.details import Details, encode_details
+from data_modelling.inference.diagnoses import TASKS, Flag, learned_class_codes
+from data_modelling.inference.errors import BundleError
+from data_modelling.inference.explanation.details_effect import (
+    DETAILS,
+    HEATMAP,
+    NEIGHBOURS,
+    DetailsEffect,
+    Explanation,
+    ProbabilityChange,
+)
+from data_modelling.inference.explanation.heat_map import Head, make_heatmap
+from data_modelling.inference.explanation.neighbours import NeighbourIndex
+from data_modelling.inference.onnx_runtime import one_line, open_session
+from data_modelling.inference.photo.orientations import ONE_VIEW, orient_photo, undo_orientation
+from data_modelling.inference.photo.reader import Crop, read_corner_frames, read_photo_and_edge
+from data_modelling.inference.prediction_sets import PhotoPredictionSets, PredictionSets
+from data_modelling.inference.status import (
+    FRAME_SENSITIVE,
+    NO_CANCER_CLASS,
+    NOT_CLEAR,
+    PHOTO_ALONE,
+    REFUSED,
+    VETOES,
+    StatusThresholds,
+    decide_status,
+    find_doubts,
+)
+
+PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly
+NO_EMBEDDING = np.zeros(0, np.float32)
+HEAD_TOLERANCE = 1e-3  # of a logit: the head's sum and the model's differ by float32 and its order
 
 
 @dataclass(frozen=True)
@@ -47,14 +68,13 @@ class ClassProbability:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the model says of one photo.
+    """Hold the answer for one photo.
 
-    status: higher_concern, no_cancer_class, uncertain, or refused: then nothing but the reasons is for readers.
-    decision: the code of the decided class. reasons: codes that explain the status, or refuse the photo.
-    classes: all classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to
-    those that the model learned from (see gate). explanation: what was asked for of it; None when nothing was.
-    side: of the square that was judged, in pixels of the photo. embedding: the network's, (C,), for comparing photos
-    of one patient.
+    status: higher_concern, no_cancer_class, uncertain or refused. Of a refused photo, readers see only the reasons.
+    decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
+    classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
+    photos (see gate). explanation: None when none was requested. side: the edge of the square that was read, in
+    pixels of the photo. embedding: (C,), from the network, to compare photos of one patient.
     """
 
     status: str
@@ -65,62 +85,91 @@ class Answer:
     cancer_probability: float
     cancer_threshold: float
     model: dict[str, str]
-    sets: Sets
+    sets: PhotoPredictionSets
     nearness: float
     explanation: Explanation | None = None
     side: int = 0
     embedding: NDArray[np.float32] = field(default_factory=lambda: NO_EMBEDDING, compare=False, repr=False)
 
     def as_json(self) -> dict[str, Any]:
-        """The API's answer."""
-        shown = ("code", "name", "flag", "probability")
-        explained = {"explanation": self.explanation.as_json()} if self.explanation else {}
+        """Return the answer as in the API."""
+        class_keys = ("code", "name", "flag", "probability")
+        explanation = {"explanation": self.explanation.as_json()} if self.explanation else {}
         return {
             "status": self.status,
             "class": self.decision,
             "reasons": list(self.reasons),
             "probabilities": self.probabilities,
-            "classes": [{key: getattr(one, key) for key in shown} for one in self.classes],
+            "classes": [{key: getattr(item, key) for key in class_keys} for item in self.classes],
             "cancer": {"probability": self.cancer_probability, "threshold": self.cancer_threshold},
             "model": self.model,
             "prediction_sets": self.sets.as_json(),
             "nearness": self.nearness,
-            **explained,
+            **explanation,
         }
 
 
-class Predictor:
-    """A bundle made ready to answer; safe to use from several threads.
+@dataclass
+class _Drafts:
+    """The answers for one photo before its status is known. The one for the photo alone is computed when it is needed."""
 
-    views: in how many positions the network sees each photo, one of views.COUNTS; what it says is their mean. The
-    checks see the photo as it is.
+    predictor: Predictor
+    photo: NDArray[np.uint8]
+    details: Details
+    findings: Findings
+    logits: NDArray[np.float32]
+
+    @cached_property
+    def with_details(self) -> Answer:
+        logits = self.predictor.completed(self.logits, self.findings.distance)
+        return self.predictor.draft_answer(logits, self.details)
+
+    @cached_property
+    def alone(self) -> Answer:
+        if self.details == Details():
+            return self.with_details
+        logits = self.predictor.logits(self.photo, Details())
+        return self.predictor.draft_answer(
+            self.predictor.completed(logits, self.findings.distance), Details()
+        )
+
+
+class Predictor:
+    """A loaded bundle that answers photos; safe to use from several threads.
+
+    views: the number of orientations of each photo that the network sees, one of VIEW_COUNTS; its outputs are averaged.
+    The checks see the photo in its own orientation.
     """
 
-    def __init__(self, bundle: Bundle, views: int = ONE) -> None:
-        """Raises BundleError when model.onnx cannot be run or does not fit its metadata."""
+    def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
+        """Load the model; raise BundleError when model.onnx cannot be run or does not fit its metadata."""
         self.bundle, self.views = bundle, views
         self.edge = int(bundle.metadata["edge"])
         self.diagnoses = TASKS[bundle.task]
         self._temperature = float(bundle.metadata["temperature"])
         self._decision_prior = np.array([bundle.metadata["decision_prior"][d.code] for d in self.diagnoses])
-        self._cancer_threshold = float(bundle.metadata["thresholds"]["cancer"])
-        self._melanoma_threshold = float(bundle.metadata["thresholds"]["melanoma"])
+        self.thresholds = StatusThresholds.from_metadata(bundle.metadata)
         self._cancer = cancer_columns(bundle.task)
         self._melanoma = melanoma_column(bundle.task)
         self._sets = PredictionSets.from_metadata(bundle.metadata, bundle.task)
-        self._rarity = Rarity.from_metadata(bundle.metadata)
-        self._unknown = Unknown.from_metadata(bundle.metadata, bundle.task)
-        self._learned = learned(bundle.task)
-        self._checks = Checks(bundle)
-        self._session = _session(bundle)
+        self._rarity = RareDetails.from_metadata(bundle.metadata)
+        self._unknown = RejectionScore.from_metadata(bundle.metadata, bundle.task)
+        self._learned = learned_class_codes(bundle.task)
+        self._checks = PhotoChecks(bundle)
+        self._session = open_session(bundle.folder / "model.onnx")
         self._check_session()
         self._head = Head.from_metadata(bundle.metadata, len(self._learned))
         self._check_head()
+        self._neighbours = NeighbourIndex.load(bundle.folder)
+        blank = np.zeros((self.edge, self.edge, 3), np.uint8)
+        if self._neighbours and len(self.embedding(blank, Details())) != self._neighbours.embedding_width:
+            raise BundleError(f"{bundle.folder}: the known photos are not of model.onnx.")
 
     @property
-    def has_heatmap(self) -> bool:
-        """Whether the bundle says enough for a heat map."""
-        return self._head is not None
+    def explanations(self) -> frozenset[str]:
+        """Return which of EXPLANATIONS the bundle can give: a heat map needs the head, neighbours need the index."""
+        parts = {HEATMAP: self._head is not None, NEIGHBOURS: self._neighbours is not None, DETAILS: True}
+        return frozenset(name for name, is_there in parts.items() if is_there)
 
     def answer(
         self,
@@ -130,106 +179,159 @@ class Predictor:
         dermatoscope: bool | None = None,
         explain: Collection[str] = (),
     ) -> Answer:
-        """Read and judge one photo.
+        """Return the answer for one photo.
 
-        data: the file's bytes. crop: default the centre square. dermatoscope: whether the photo was taken
-        through one; False counts as a phone photo, and so does whatever looks like one. explain: any of
-        explanation.EXPLANATIONS; a heat map that the bundle cannot give is left out. Raises PhotoError and
-        FieldError as read_photo does.
+        data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
+        through one. False makes it a phone photo; a photo that looks like one counts as one too. explain: any of
+        EXPLANATIONS; what the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
         """
-        photo, side = read_square(data, self.edge, crop)
+        photo, side = read_photo_and_edge(data, self.edge, crop)
         head = self._head if HEATMAP in explain else None
-        outputs = (
-            "logits",
-            "embedding",
-            *(("feature_map",) if head else ()),
-        )  # of one run, whatever is asked for
+        outputs = ("logits", "embedding", *(("feature_map",) if head else ()))
         logits, embedding, *feature_map = self._run(outputs, photo, details)
         findings = self._checks.of(photo, side, embedding[0])
-        judged = self._judge(self.completed(logits, findings), details)
-        status, reasons = self._status(judged, findings, details, dermatoscope)
+        drafts = _Drafts(self, photo, details, findings, logits)
+        status, reasons = self._status(drafts, dermatoscope, (data, crop))
         answer = replace(
-            judged,
+            drafts.with_details,
             status=status,
             reasons=reasons,
-            nearness=round(findings.nearness, DIGITS),
+            nearness=round(findings.nearness, PROBABILITY_DIGITS),
             side=side,
             embedding=embedding[0],
         )
         if not explain or status == REFUSED:
             return answer
         heatmap = make_heatmap(head, self._learned, feature_map[0][0], photo) if head else None
-        effect = self._effect(photo, details, findings, answer) if DETAILS in explain else None
-        return replace(answer, explanation=Explanation(heatmap, effect))
+        effect = None
+        if DETAILS in explain:
+            effect = _details_effect(answer, drafts.alone, given=details != Details())
+        neighbours = None
+        if NEIGHBOURS in explain and self._neighbours:
+            neighbours = self._neighbours.nearest(embedding[0], data)
+        return replace(answer, explanation=Explanation(heatmap, effect, neighbours))
 
     @property
     def odd_ratio(self) -> float | None:
-        """The oddity from which on a spot is marked as unlike the patient's others, if the bundle says it."""
+        """Return the outlier score from which a spot counts as unlike the patient's others.
+
+        None if the bundle has none, or if it found the melanoma no more often than chance (see data_modelling.visits).
+        """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
-        return None if ratio is None else float(ratio)
+        visits = self.bundle.metrics.get("visits", {})
+        if ratio is None or not {"by_oddity", "by_chance"} <= set(visits):
+            return None
+        is_proven = visits["by_oddity"]["interval"][0] > visits["by_chance"]["value"]
+        return float(ratio) if is_proven else None
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """The network's logits (1, classes) of one photo (edge, edge, 3); see `completed`.
+        """Return the network's logits (1, classes) of one photo (edge, edge, 3); see `completed`.
 
-        One photo at a time everywhere: a batch's sums could differ in the last digit from a single photo's.
+        All code runs one photo at a time: the sums of a batch could differ in the last digit.
         """
         return self._run(("logits",), photo, details)[0]
 
-    def completed(self, logits: NDArray[np.float32], findings: Findings) -> NDArray[np.floating]:
-        """Logits (1, classes) as they are answered: where the task has a class that no photo could teach, with its own."""
+    def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
+        """Return logits (1, classes) with that of the class UNK, which no photo can teach, where the task has it.
+
+        distance: of the photo, from the gate.
+        """
         if self._unknown is None:
             return logits
-        return self._unknown.completed(logits, np.array([findings.distance]), self._temperature)
+        return self._unknown.completed(logits, np.array([distance]), self._temperature)
 
     def embedding(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """The network's embedding (C,) of one photo (edge, edge, 3)."""
+        """Return the network's embedding (C,) of one photo (edge, edge, 3)."""
         return np.asarray(self._run(("embedding",), photo, details)[0][0])
 
     def findings(self, photo: NDArray[np.uint8], source_edge: float) -> Findings:
-        """What the checks say of one photo (edge, edge, 3). source_edge: see Checks.of."""
+        """Return the findings of the checks for one photo (edge, edge, 3). source_edge: see PhotoChecks.of."""
         return self._checks.of(photo, source_edge, self.embedding(photo, Details()))
 
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        """The network's outputs for one photo; of several views the mean, but the embedding, which the checks know.
+        """Return the network's outputs for one photo: the mean of its views, but the embedding of the first view.
 
-        The head is linear, so that a map of the mean feature map explains the mean logits as exactly as one view's.
+        The checks were fitted on the first view. The head is linear, so the map of the mean feature map explains the
+        mean logits exactly.
         """
-        found = [self._run_view(outputs, photo, details, position) for position in range(self.views)]
-        if self.views == ONE:
-            return found[0]
-        means = [np.asarray(np.mean(each, axis=0), np.float32) for each in zip(*found, strict=True)]
+        by_view = [self._run_view(outputs, photo, details, position) for position in range(self.views)]
+        if self.views == ONE_VIEW:
+            return by_view[0]
+        means = [np.asarray(np.mean(arrays, axis=0), np.float32) for arrays in zip(*by_view, strict=True)]
         if "embedding" in outputs:
-            place = outputs.index("embedding")
-            means[place] = found[0][place]
+            index = outputs.index("embedding")
+            means[index] = by_view[0][index]
         return means
 
     def _run_view(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details, position: int
     ) -> list[NDArray[np.float32]]:
-        seen = positioned(photo, position)[None].astype(np.float32)
-        found = self._session.run(outputs, {"photo": seen, "details": encode(details)[None]})
-        arrays = [np.asarray(output) for output in found]
+        batch = orient_photo(photo, position)[None].astype(np.float32)
+        results = self._session.run(outputs, {"photo": batch, "details": encode_details(details)[None]})
+        arrays = [np.asarray(result) for result in results]
         if position and "feature_map" in outputs:
-            place = outputs.index("feature_map")
-            arrays[place] = laid_back(arrays[place][0], position)[None]
+            index = outputs.index("feature_map")
+            arrays[index] = undo_orientation(arrays[index][0], position)[None]
         return arrays
 
-    def _effect(
-        self, photo: NDArray[np.uint8], details: Details, findings: Findings, answer: Answer
-    ) -> DetailsEffect:
-        """What the details changed: the network runs once more without them, if there were any."""
-        if details == Details():
-            return DetailsEffect.between(answer, answer, given=False)
-        without = self._judge(self.completed(self.logits(photo, Details()), findings), Details())
-        return DetailsEffect.between(answer, without, given=True)
+    def _status(
+        self, drafts: _Drafts, dermatoscope: bool | None, source: tuple[bytes, Crop | None]
+    ) -> tuple[str, tuple[str, ...]]:
+        """Return the status and its reasons. source: the file and the crop, for the frames at its corners."""
+        if drafts.findings.refusals:
+            return REFUSED, drafts.findings.refusals
+        answer, details = drafts.with_details, drafts.details
+        rare = self._rarity.reasons(details)
+        concern = self._thresholds_reached(answer)
+        if rare and not concern and self._thresholds_reached(drafts.alone):
+            # The model learned too little about rare details to let them take a concern away.
+            concern = (PHOTO_ALONE,)
+        fits_none = answer.decision not in self._learned
+        doubts = find_doubts(drafts.findings, details, rare, dermatoscope, answer.sets.is_wide, fits_none)
+        vetoed = not VETOES.isdisjoint(doubts)
+        if concern or vetoed:
+            status = decide_status(np.nan, self.thresholds.clear, concern=bool(concern), vetoed=vetoed)
+            return status, (*concern, *doubts)
+        status, undecided = self._clear(drafts, source)
+        return status, (*doubts, *undecided)
 
-    def _judge(self, logits: NDArray[np.floating], details: Details) -> Answer:
-        """What the logits (1, classes) say; status, reasons and nearness are still to be filled in."""
-        exact = probabilities(logits, self._temperature)
-        decided = self.diagnoses[int(decisions(exact, self._decision_prior)[0])]
-        values = [round(float(value), DIGITS) for value in exact[0]]
+    def _clear(self, drafts: _Drafts, source: tuple[bytes, Crop | None]) -> tuple[str, tuple[str, ...]]:
+        """Return the status of a photo without concern and veto, and its reasons if it is not clear.
+
+        The four frames at the corners are computed only where the frame itself is clear.
+        """
+        clear = self.thresholds.clear
+        highest = max(drafts.with_details.cancer_probability, drafts.alone.cancer_probability)
+        status = decide_status(highest, clear)
+        if status != NO_CANCER_CLASS:
+            return status, (NOT_CLEAR,)
+        data, crop = source
+        for frame in read_corner_frames(data, self.edge, crop):
+            highest = max(highest, self._highest_cancer_probability(frame, drafts.details))
+        status = decide_status(highest, clear)
+        return status, () if status == NO_CANCER_CLASS else (NOT_CLEAR, FRAME_SENSITIVE)
+
+    def _highest_cancer_probability(self, frame: NDArray[np.uint8], details: Details) -> float:
+        """Return the higher of the cancer probabilities of a frame with the details and without them."""
+        logits, embedding = self._run(("logits", "embedding"), frame, details)
+        distance = self._checks.distance(frame, embedding[0]) if self._unknown else np.nan
+        every = [logits] if details == Details() else [logits, self.logits(frame, Details())]
+        completed = np.concatenate([self.completed(item, distance) for item in every])
+        exact = calibrated_probabilities(completed, self._temperature)
+        return round(float(exact[:, self._cancer].sum(axis=1).max()), PROBABILITY_DIGITS)
+
+    def _thresholds_reached(self, draft: Answer) -> tuple[str, ...]:
+        """Return the codes of the thresholds that the probabilities reach."""
+        melanoma = draft.probabilities[self.diagnoses[self._melanoma].code]
+        return self.thresholds.reached(draft.cancer_probability, melanoma)
+
+    def draft_answer(self, logits: NDArray[np.floating], details: Details) -> Answer:
+        """Return the answer of logits (1, classes), without status, reasons and nearness."""
+        exact = calibrated_probabilities(logits, self._temperature)
+        decided = self.diagnoses[int(predicted_classes(exact, self._decision_prior)[0])]
+        values = [round(float(value), PROBABILITY_DIGITS) for value in exact[0]]
         classes = [
             ClassProbability(d.code, d.name, d.plain, d.flag, d.flag_text, value)
             for d, value in zip(self.diagnoses, values, strict=True)
@@ -238,64 +340,30 @@ class Predictor:
             status="",
             decision=decided.code,
             reasons=(),
-            probabilities={one.code: one.probability for one in classes},
-            classes=tuple(sorted(classes, key=lambda one: -one.probability)),
-            cancer_probability=round(float(exact[0, self._cancer].sum()), DIGITS),
-            cancer_threshold=self._cancer_threshold,
+            probabilities={item.code: item.probability for item in classes},
+            classes=tuple(sorted(classes, key=lambda item: -item.probability)),
+            cancer_probability=round(float(exact[0, self._cancer].sum()), PROBABILITY_DIGITS),
+            cancer_threshold=self.thresholds.cancer,
             model={"name": self.bundle.name, "version": self.bundle.version, "sha256": self.bundle.sha256},
             sets=self._sets.of(np.array(values), with_details=details != Details()),
             nearness=float("nan"),
         )
 
-    def _status(
-        self, judged: Answer, findings: Findings, details: Details, dermatoscope: bool | None
-    ) -> tuple[str, tuple[str, ...]]:
-        """The status and why. A photo that cannot be used has no other; concern comes next, so that no doubt
-        about a photo hides it.
-        """
-        if findings.refusals:
-            return REFUSED, findings.refusals
-        melanoma = judged.probabilities[self.diagnoses[self._melanoma].code]
-        concern = [
-            code
-            for code, holds in (
-                (CANCER_THRESHOLD, judged.cancer_probability >= self._cancer_threshold),
-                (MELANOMA_THRESHOLD, melanoma >= self._melanoma_threshold),
-            )
-            if holds
-        ]
-        doubts = [
-            code
-            for code, holds in (
-                (PHONE_PHOTO, findings.is_phone or dermatoscope is False),
-                (UNLIKE_TRAINING, findings.is_unlike),
-                (WIDE_SET, judged.sets.is_wide),
-                (NONE_OF_CLASSES, judged.decision not in self._learned),
-            )
-            if holds
-        ]
-        reasons = (*concern, *doubts, *self._rarity.reasons(details), *findings.warnings)
-        if concern:
-            return HIGHER_CONCERN, reasons
-        # One of reader and pixels is enough for a phone photo: a wrong "no result" does less harm than a wrong all-clear.
-        says_nothing = not {PHONE_PHOTO, WIDE_SET, NONE_OF_CLASSES}.isdisjoint(doubts)
-        return (UNCERTAIN if says_nothing else NO_CANCER_CLASS), reasons
-
     def _check_session(self) -> None:
-        """One run on an empty photo, so that a model of another shape is found at start."""
+        """Run the model once on a black photo, so that a wrong shape is found at the start."""
         model = self.bundle.folder / "model.onnx"
         blank = np.zeros((self.edge, self.edge, 3), np.uint8)
         try:
             logits = self.logits(blank, Details())
-        except Exception as error:  # onnxruntime's exceptions share no base class of its own
-            raise BundleError(f"{model} does not take what metadata.json says: {_one_line(error)}") from error
+        except Exception as error:  # onnxruntime's exceptions share no base class
+            raise BundleError(f"{model} does not take what metadata.json says: {one_line(error)}") from error
         if logits.shape != (1, len(self.diagnoses)):
             raise BundleError(f"{model} does not give one logit a class; restore the bundle.")
         if not np.isfinite(logits).all():
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
 
     def _check_head(self) -> None:
-        """The head in the metadata is the model's own: what it leaves of the logits is the same for any photo."""
+        """Raise BundleError unless the head in the metadata is that of the model: the rest of the logits is the same for any photo."""
         if self._head is None:
             return
         rests = []
@@ -310,17 +378,10 @@ class Predictor:
             raise BundleError(f"{self.bundle.folder}: head in metadata.json is not that of model.onnx.")
 
 
-def _session(bundle: Bundle) -> onnxruntime.InferenceSession:
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # best for single photos; the cores are used by requests side by side
-    options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # what goes wrong is raised as well
-    model = bundle.folder / "model.onnx"
-    try:
-        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's exceptions share no base class of its own
-        raise BundleError(f"{model} cannot be loaded: {_one_line(error)}") from error
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+def _details_effect(answer: Answer, alone: Answer, given: bool) -> DetailsEffect:
+    """Return the change from the answer for the photo alone to the answer for photo and details."""
+    pairs = zip(answer.probabilities.items(), alone.probabilities.values(), strict=True)
+    classes = {code: ProbabilityChange(probability, without) for (code, probability), without in pairs}
+    return DetailsEffect(
+        given, classes, ProbabilityChange(answer.cancer_probability, alone.cancer_probability)
+    )

@@ -1,22 +1,23 @@
-"""What cards and pages say of each source of photos; a source without an entry is said to have none on record."""
+"""Holds the facts about each source of photos that cards and pages show."""
 
 from dataclasses import dataclass
 from typing import Any
 
-# Of metadata.json: sources whose photos taught the network, and of which nothing is said by networks that never saw them.
-LEARNED_TOO = "also_learned_from"
-RESOLVERS = {
-    "doi:": "https://doi.org/",
-    "arXiv:": "https://arxiv.org/abs/",
-}  # by what an identifier begins with
+# Key of metadata.json: further sources that the networks learned from, on which no network was tested that never saw them.
+ALSO_LEARNED_FROM = "also_learned_from"
+OWN_FACTS = "source_facts"  # in `data` of metadata.json: facts of sources that SOURCE_FACTS lacks
+# The address of a publication, by the prefix of its identifier.
+RESOLVERS = {"doi:": "https://doi.org/", "arXiv:": "https://arxiv.org/abs/"}
 NO_SKIN_TYPES = "no skin-type labels are in it, and none were guessed"
 
 
 @dataclass(frozen=True)
 class SourceFacts:
-    """origin: where the photos come from. labels: how the diagnoses were found. skin: what is known of the
-    patients' skin. ethics: consent and approval. cite: the publication, its identifier last. licence: of the photos.
-    has_skin_types: whether some of the photos have a label of the skin type.
+    """Hold the facts about one source.
+
+    origin: where the photos come from. labels: how the diagnoses were found. skin: what is known about the patients'
+    skin. ethics: consent and approval. cite: the publication, with its identifier last. licence: of the photos.
+    has_skin_types: whether some photos have a label of the skin type.
     """
 
     origin: str
@@ -29,15 +30,15 @@ class SourceFacts:
 
     @property
     def published(self) -> tuple[str, str, str] | None:
-        """Who and when, the identifier, and its address; None where there is no publication to be read."""
-        who, _, identifier = self.cite.rpartition(", ")
-        for prefix, place in RESOLVERS.items():
+        """Return authors and year, the identifier and its address; None where there is no publication."""
+        authors, _, identifier = self.cite.rpartition(", ")
+        for prefix, resolver in RESOLVERS.items():
             if identifier.startswith(prefix):
-                return who, identifier, place + identifier.removeprefix(prefix)
+                return authors, identifier, resolver + identifier.removeprefix(prefix)
         return None
 
 
-SOURCES = {
+SOURCE_FACTS = {
     "HAM10000": SourceFacts(
         origin="dermoscopic photos from a university clinic in Vienna, Austria, and a skin cancer practice in "
         "Queensland, Australia, taken with several devices, some scanned from slides; which is not on record for a photo",
@@ -91,10 +92,10 @@ SOURCES = {
         labels="by the program that drew them",
         skin="drawings of nobody's skin",
         ethics="no patient is in them",
-        cite="the module data_modelling/datasets/generated.py",
+        cite="the module data_modelling/datasets/formats/synthetic_lesions.py",
     ),
 }
-_UNKNOWN = SourceFacts(
+_NO_FACTS = SourceFacts(
     origin="nothing is on record here",
     labels="nothing is on record here",
     skin="nothing is on record here",
@@ -103,18 +104,16 @@ _UNKNOWN = SourceFacts(
 )
 
 
-def learned_from(metadata: dict[str, Any]) -> list[str]:
-    """All sources whose photos a bundle's networks learned from: the judged ones, those beside them, and LEARNED_TOO."""
-    judged = metadata.get("data", {}).get("sources", [])
-    known = [*judged, *metadata.get("more", {}), *metadata.get(LEARNED_TOO, [])]
-    return list(dict.fromkeys(map(str, known)))
+def training_sources(metadata: dict[str, Any]) -> list[str]:
+    """Return all sources that a bundle's networks learned from: its own data set, added ones, and ALSO_LEARNED_FROM."""
+    own = metadata.get("data", {}).get("sources", [])
+    sources = [*own, *metadata.get("more", {}), *metadata.get(ALSO_LEARNED_FROM, [])]
+    return list(dict.fromkeys(map(str, sources)))
 
 
-def facts(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
-    """Facts by source of a bundle's training data."""
-    return {name: SOURCES.get(name, _UNKNOWN) for name in learned_from(metadata)}
-
-
-def sentences(metadata: dict[str, Any], field: str) -> str:
-    """One of the fields for all sources: `HAM10000: ...; other: ...`."""
-    return "; ".join(f"{name}: {getattr(found, field)}" for name, found in facts(metadata).items())
+def facts_by_source(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
+    """Return the facts of a bundle's training sources by name: from its metadata where it has them, else from SOURCE_FACTS."""
+    own = {
+        name: SourceFacts(**values) for name, values in metadata.get("data", {}).get(OWN_FACTS, {}).items()
+    }
+    return {name: own.get(name) or SOURCE_FACTS.get(name, _NO_FACTS) for name in training_sources(metadata)}

@@ -1,8 +1,9 @@
-"""Image branches by name: the custom CNN, ResNet34, ResNeXt50 and the EfficientNets, all with one interface.
+"""Image branches by name: the custom CNN, ResNet34 and the EfficientNets, all with one interface.
 
-Each takes photos (N, edge, edge, 3) of 0-255 as the photo reader gives them (scaling is inside, as each was
-designed) and gives a feature map; networks.fusion puts the same details branch and head on all of them. There is
-neither augmentation nor stochastic depth inside: an epoch depends on its batches and the head's dropout alone.
+Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
+map. Each scales its input itself, as it was designed to. networks.model puts the same details branch and head on all
+of them. No branch holds augmentation or stochastic depth, so an epoch depends on its batches and the head's dropout
+alone.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,32 +20,36 @@ from data_modelling.networks import cnn, resnet
 from data_modelling.networks.cnn import BRANCH
 from data_modelling.settings import CNN, EFFICIENTNETS, IMAGENET, NetworkSettings
 
-OWN: dict[str, Callable[[NetworkSettings, str], keras.Sequential]] = {
+BRANCH_BUILDERS: dict[str, Callable[[NetworkSettings, str, int | None], keras.Sequential]] = {
     CNN: cnn.image_branch,
     "resnet34": resnet.resnet34,
-    "resnext50": resnet.resnext50,
 }
-# Of photos of 0-1, by channel: what the EfficientNets' own scaling is made of.
+# Mean and standard deviation of ImageNet by channel, for photos with values 0-1; the EfficientNets scale by them.
 MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
-NO_NETWORK = "URL fetch failure"  # how the plain Exception begins that Keras raises then
+DOWNLOAD_FAILURE = "URL fetch failure"  # start of the message when Keras cannot download a file
 
 
-def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:
-    """The image branch that the settings name, with new weights."""
-    if settings.name in OWN:
-        return OWN[settings.name](settings, dtype)
+def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
+    """Return the image branch that the settings name, with new weights.
+
+    edge: of the photos that it takes, in pixels; None is any.
+    """
+    if settings.name in BRANCH_BUILDERS:
+        return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
     with _policy(dtype):
-        network = keras.models.clone_model(_application(settings, weights=None), clone_function=_plain)
-        return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), network], name=BRANCH)
+        network = keras.models.clone_model(
+            _keras_application(settings, edge, weights=None), clone_function=_rebuild_layer
+        )
+        return keras.Sequential([keras.Input((edge, edge, 3)), network], name=BRANCH)
 
 
 def load_weights(network: keras.Model, settings: NetworkSettings) -> None:
-    """Give a network's image branch the weights that the settings name; nothing where they name none.
+    """Load the weights that the settings name into a network's image branch; do nothing if they name none.
 
-    `imagenet` downloads them once into Keras's own cache. A file is a network of this project (.keras), whose
-    image branch is taken, or the branch's weights alone (.weights.h5).
+    `imagenet` downloads the weights once into Keras's own cache. A `.keras` file is a whole network of this project, of
+    which the image branch is taken; a `.weights.h5` file holds the weights of the branch alone.
 
-    Raises InputError when there is no network or no such file, or the file is of another network.
+    Raises InputError if there is no network connection or no such file, or if the file belongs to another network.
     """
     branch = network.get_layer(BRANCH)
     if settings.weights == IMAGENET:
@@ -53,58 +58,60 @@ def load_weights(network: keras.Model, settings: NetworkSettings) -> None:
         _load_file(branch, Path(settings.weights))
 
 
-def _application(settings: NetworkSettings, weights: str | None) -> keras.Model:
+def _keras_application(settings: NetworkSettings, edge: int | None, weights: str | None) -> keras.Model:
     build = getattr(keras.applications, EFFICIENTNETS[settings.name])
-    return build(include_top=False, weights=weights, input_shape=(settings.edge, settings.edge, 3))
+    return build(include_top=False, weights=weights, input_shape=(edge, edge, 3))
 
 
-def _plain(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """The layer anew: without stochastic depth, and with constants for the normalisation of the input.
+def _rebuild_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
+    """Return a new layer without stochastic depth, and with constants in place of a Normalization layer.
 
-    Keras's Normalization keeps a copy of its weights, which set_weights leaves behind and the converter to
-    ONNX takes for inputs of the network.
+    Keras's Normalization keeps a copy of its weights. `set_weights` does not update this copy, and the ONNX converter
+    takes it for an input of the network.
     """
     if isinstance(layer, keras.layers.Normalization):
         scale, offset = (1 / DEVIATION).tolist(), (-MEAN / DEVIATION).tolist()
         return keras.layers.Rescaling(scale, offset, name=layer.name, dtype=layer.dtype_policy)
-    changes = {"rate": 0.0} if isinstance(layer, keras.layers.Dropout) else {}
-    return type(layer).from_config(layer.get_config() | changes)
+    overrides = {"rate": 0.0} if isinstance(layer, keras.layers.Dropout) else {}
+    return type(layer).from_config(layer.get_config() | overrides)
 
 
 def _load_imagenet(branch: keras.Sequential, settings: NetworkSettings) -> None:
     try:
-        known = _application(settings, weights=IMAGENET)
+        pretrained = _keras_application(settings, settings.edge, weights=IMAGENET)
     except Exception as error:
-        if NO_NETWORK not in str(error):
+        if DOWNLOAD_FAILURE not in str(error):
             raise
         raise InputError(
             f"The ImageNet weights of {settings.name} cannot be downloaded ({error}); check the network, or leave "
             "out network.weights, or name a file."
         ) from error
     [network] = branch.layers
-    inside = [layer for layer in known.layers if not isinstance(layer, keras.layers.Normalization)]
-    network.set_weights([weight for layer in inside for weight in layer.get_weights()])
+    pretrained_layers = [
+        layer for layer in pretrained.layers if not isinstance(layer, keras.layers.Normalization)
+    ]
+    network.set_weights([weight for layer in pretrained_layers for weight in layer.get_weights()])
     stem = network.get_layer("stem_conv")
-    stem.kernel.assign(stem.kernel * _input_scale(known).astype("float32")[None, None, :, None])
+    stem.kernel.assign(stem.kernel * _input_scale(pretrained).astype("float32")[None, None, :, None])
 
 
-def _input_scale(known: keras.Model) -> NDArray[np.float64]:
-    """By what a network of keras.applications scales each channel on top of our constants, (3,).
+def _input_scale(pretrained: keras.Model) -> NDArray[np.float64]:
+    """Return by how much a network of keras.applications scales each channel on top of our constants, (3,).
 
-    EfficientNetB0-B7 bring a variance with their ImageNet weights, and a second scaling behind it. Both may as
-    well be in the first kernel, since what it is padded with is zero in either.
+    EfficientNetB0-B7 have a variance with their ImageNet weights, and a second scaling behind it. Both can be moved into
+    the first kernel, because its padding is zero with or without them.
     """
     scale = np.ones(3)
-    for at, layer in enumerate(known.layers):
+    for index, layer in enumerate(pretrained.layers):
         if isinstance(layer, keras.layers.Normalization):
             if not np.allclose(np.ravel(layer.mean), MEAN, atol=1e-3):
                 raise ValueError(
-                    f"{known.name} subtracts {np.ravel(layer.mean)} and not the mean of ImageNet"
+                    f"{pretrained.name} subtracts {np.ravel(layer.mean)} and not the mean of ImageNet"
                 )
             scale = DEVIATION / np.sqrt(np.ravel(layer.variance).astype(float))
-            behind = known.layers[at + 1]
-            if isinstance(behind, keras.layers.Rescaling):
-                scale = scale * np.asarray(behind.scale)
+            next_layer = pretrained.layers[index + 1]
+            if isinstance(next_layer, keras.layers.Rescaling):
+                scale = scale * np.asarray(next_layer.scale)
     return scale
 
 
@@ -126,10 +133,13 @@ def _load_file(branch: keras.Sequential, path: Path) -> None:
 
 @contextmanager
 def _policy(dtype: str) -> Iterator[None]:
-    """Layers made in this block get this dtype policy: keras.applications cannot be told one."""
-    before: Any = keras.config.dtype_policy()
+    """Set the dtype policy of the layers that are made in this block.
+
+    keras.applications takes no dtype policy as an argument.
+    """
+    previous_policy: Any = keras.config.dtype_policy()
     keras.config.set_dtype_policy(dtype)
     try:
         yield
     finally:
-        keras.config.set_dtype_policy(before)
+        keras.config.set_dtype_policy(previous_policy)

@@ -1,10 +1,9 @@
-"""The custom CNN's image branch: a Sequential of a stem and blocks, photo in, feature map out."""
+"""The image branch of the custom CNN: a Sequential of a stem and blocks that turns a photo into a feature map."""
 
 from typing import Any
 
 import keras
 
-from data_modelling.networks.colour_constancy import ShadesOfGrey
 from data_modelling.networks.normalisation import BatchNormalization
 from data_modelling.settings import NetworkSettings
 
@@ -12,51 +11,15 @@ BRANCH = "image_branch"  # the name of the image branch in every network
 
 
 @keras.saving.register_keras_serializable("data_modelling")
-class SqueezeExcite(keras.layers.Layer):
-    """A factor a channel from the means of all channels (Hu et al. 2018, arXiv:1709.01507).
-
-    (N, H, W, C) to the same shape; `ratio` divides C for the layer between.
-    """
-
-    def __init__(self, channels: int, ratio: int, **options: Any) -> None:
-        super().__init__(**options)
-        self.channels, self.ratio = channels, ratio
-        inner = max(1, channels // ratio)
-        self.mean = keras.layers.GlobalAveragePooling2D(keepdims=True, dtype=self.dtype_policy)
-        self.down = keras.layers.Conv2D(inner, 1, activation="relu", dtype=self.dtype_policy)
-        self.up = keras.layers.Conv2D(channels, 1, activation="sigmoid", dtype=self.dtype_policy)
-
-    def build(self, shape: tuple[int | None, ...]) -> None:
-        self.down.build((shape[0], 1, 1, self.channels))
-        self.up.build((shape[0], 1, 1, self.down.filters))
-        self.built = True
-
-    def call(self, x: Any) -> Any:
-        return x * self.up(self.down(self.mean(x)))
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return shape
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"channels": self.channels, "ratio": self.ratio}
-
-
-@keras.saving.register_keras_serializable("data_modelling")
 class PlainBlock(keras.layers.Layer):
-    """Two convolutions with batch normalisation, and squeeze-and-excite behind them where `squeeze` is not 0.
+    """Two convolutions with batch normalisation: (N, H, W, C) to (N, H/stride, W/stride, width)."""
 
-    (N, H, W, C) to (N, H/stride, W/stride, width).
-    """
-
-    def __init__(
-        self, width: int, stride: int = 1, kernel: int = 3, squeeze: int = 0, **options: Any
-    ) -> None:
+    def __init__(self, width: int, stride: int = 1, kernel: int = 3, **options: Any) -> None:
         super().__init__(**options)
-        self.width, self.stride, self.kernel, self.squeeze = width, stride, kernel, squeeze
+        self.width, self.stride, self.kernel = width, stride, kernel
         self.first, self.first_norm = convolution(width, kernel, stride, self.dtype_policy)
         self.second, self.second_norm = convolution(width, kernel, 1, self.dtype_policy)
         self.relu = keras.layers.ReLU(dtype=self.dtype_policy)
-        self.excite = SqueezeExcite(width, squeeze, dtype=self.dtype_policy) if squeeze else None
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         shape = tuple(shape)  # Keras gives a list when it loads a saved network
@@ -65,17 +28,14 @@ class PlainBlock(keras.layers.Layer):
         self.second.build(inner)
         for norm in (self.first_norm, self.second_norm):
             norm.build(inner)
-        if self.excite is not None:
-            self.excite.build(inner)
         self.built = True
 
     def call(self, x: Any, training: bool = False) -> Any:
-        return self.relu(self._convolved(x, training))
+        return self.relu(self._residual(x, training))
 
-    def _convolved(self, x: Any, training: bool) -> Any:
+    def _residual(self, x: Any, training: bool) -> Any:
         y = self.relu(self.first_norm(self.first(x), training=training))
-        y = self.second_norm(self.second(y), training=training)
-        return y if self.excite is None else self.excite(y)
+        return self.second_norm(self.second(y), training=training)
 
     def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return (shape[0], *((n // self.stride if n else None) for n in shape[1:3]), self.width)
@@ -85,16 +45,20 @@ class PlainBlock(keras.layers.Layer):
             "width": self.width,
             "stride": self.stride,
             "kernel": self.kernel,
-            "squeeze": self.squeeze,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "PlainBlock":
+        """Return the block of a saved network; those of before name `squeeze`, an option that was removed."""
+        return cls(**{key: value for key, value in config.items() if key != "squeeze"})
 
 
 @keras.saving.register_keras_serializable("data_modelling")
 class ResidualBlock(PlainBlock):
     """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
 
-    Where the shape changes, the shortcut is an average pooling and a 1x1 convolution (ResNet-D, He et al.
-    2019, arXiv:1812.01187), or, not `pooled`, a 1x1 convolution of the stride (the first paper's).
+    Where the shape changes, the shortcut is an average pooling and a 1x1 convolution (ResNet-D, He et al. 2019,
+    arXiv:1812.01187). If `pooled` is false, it is a 1x1 convolution with the block's stride, as in the first paper.
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:
@@ -102,7 +66,7 @@ class ResidualBlock(PlainBlock):
         self.pooled = pooled
         pools = stride > 1 and pooled
         self.pool = keras.layers.AveragePooling2D(stride, dtype=self.dtype_policy) if pools else None
-        self.shortcut: keras.layers.Layer | None = None  # known once the input's channels are
+        self.shortcut: keras.layers.Layer | None = None  # made in `build`
 
     def build(self, shape: tuple[int | None, ...]) -> None:
         super().build(shape)
@@ -115,7 +79,7 @@ class ResidualBlock(PlainBlock):
             self.shortcut_norm.build(inner)
 
     def call(self, x: Any, training: bool = False) -> Any:
-        y = self._convolved(x, training)
+        y = self._residual(x, training)
         if self.pool is not None:
             x = self.pool(x)
         if self.shortcut is not None:
@@ -126,45 +90,47 @@ class ResidualBlock(PlainBlock):
         return super().get_config() | {"pooled": self.pooled}
 
 
-BLOCKS = {"residual": ResidualBlock, "plain": PlainBlock}
+BLOCK_CLASSES = {"residual": ResidualBlock, "plain": PlainBlock}
 
 
 def convolution(
     width: int, kernel: int, stride: int, dtype: Any
 ) -> tuple[keras.layers.Layer, keras.layers.Layer]:
-    """A convolution without bias, and the batch normalisation that goes behind it."""
-    convolution = keras.layers.Conv2D(
+    """Return a convolution without bias, and the batch normalisation that follows it."""
+    layer = keras.layers.Conv2D(
         width, kernel, stride, padding="same", use_bias=False, kernel_initializer="he_normal", dtype=dtype
     )
-    return convolution, BatchNormalization(momentum=0.99, dtype=dtype)
+    return layer, BatchNormalization(momentum=0.99, dtype=dtype)
 
 
-def image_branch(settings: NetworkSettings, dtype: str) -> keras.Sequential:
-    """(N, edge, edge, 3) with values 0-255 to the feature map (N, edge/2^k, edge/2^k, last width)."""
+def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
+    """Return the CNN's image branch.
+
+    It takes photos (N, edge, edge, 3) with values 0-255 and returns the feature map (N, edge/2^k, edge/2^k, last width).
+    """
     stem, norm = convolution(settings.stem, 3, 2, dtype)
-    branch = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]
-    if settings.colour_constancy:
-        branch.insert(0, ShadesOfGrey(settings.colour_constancy, name="shades_of_grey", dtype="float32"))
+    layers = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]
     for stage, (width, blocks) in enumerate(zip(settings.widths, settings.blocks, strict=True), 1):
         for block in range(blocks):
             name = f"stage{stage}_block{block + 1}"
-            options = {"kernel": settings.kernel, "squeeze": settings.squeeze, "name": name, "dtype": dtype}
-            branch.append(BLOCKS[settings.block](width, 2 if block == 0 else 1, **options))
-    return keras.Sequential([keras.Input((settings.edge, settings.edge, 3)), *branch], name=BRANCH)
+            options = {"kernel": settings.kernel, "name": name, "dtype": dtype}
+            layers.append(BLOCK_CLASSES[settings.block](width, 2 if block == 0 else 1, **options))
+    return keras.Sequential([keras.Input((edge, edge, 3)), *layers], name=BRANCH)
 
 
 def multiply_adds(settings: NetworkSettings) -> int:
-    """Of the image branch's convolutions for one photo; a FLOP count is twice that."""
+    """Return the number of multiply-adds of the image branch's convolutions for one photo.
+
+    A count of FLOPs is twice this number.
+    """
     edge = settings.edge // 2
     total = edge**2 * 9 * 3 * settings.stem
-    before = settings.stem
+    input_width = settings.stem
     for width, blocks in zip(settings.widths, settings.blocks, strict=True):
         edge //= 2
         for block in range(blocks):
-            total += edge**2 * settings.kernel**2 * (before + width) * width
-            if settings.block == "residual" and (block == 0 or before != width):
-                total += edge**2 * before * width
-            if settings.squeeze:
-                total += 2 * width * max(1, width // settings.squeeze)
-            before = width
+            total += edge**2 * settings.kernel**2 * (input_width + width) * width
+            if settings.block == "residual" and (block == 0 or input_width != width):
+                total += edge**2 * input_width * width
+            input_width = width
     return total

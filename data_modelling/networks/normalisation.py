@@ -7,10 +7,11 @@ import keras
 
 @keras.saving.register_keras_serializable("data_modelling")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's own (Ioffe and Szegedy 2015, arXiv:1502.03167); training in bfloat16 on TensorFlow it is one fused kernel.
+    """Keras's batch normalisation, computed by one fused kernel when it trains in bfloat16 on TensorFlow.
 
-    Keras casts a bfloat16 map to float32, passes over it several times and casts it back: a quarter of a training
-    step. The kernel reads and writes bfloat16 and keeps mean and variance in float32. (N, H, W, C) to the same shape.
+    Ioffe and Szegedy 2015, arXiv:1502.03167. (N, H, W, C) to the same shape. Keras casts a bfloat16 map to float32, passes
+    over it several times and casts it back, which takes a quarter of a training step. The fused kernel reads and writes
+    bfloat16 and keeps mean and variance in float32.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -23,24 +24,24 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return keras.backend.backend() == "tensorflow" and in_bfloat16 and len(inputs.shape) == 4
 
     def _fused(self, inputs: Any) -> Any:
-        import tensorflow as tf  # only where it is the backend
+        import tensorflow as tf  # only needed where it is the backend
 
         inputs = tf.convert_to_tensor(inputs)
-        moving = [tf.convert_to_tensor(value) for value in (self.moving_mean, self.moving_variance)]
-        outputs, mean, unbiased, *_ = tf.raw_ops.FusedBatchNormV3(
+        moving_values = [tf.convert_to_tensor(value) for value in (self.moving_mean, self.moving_variance)]
+        outputs, mean, unbiased_variance, *_ = tf.raw_ops.FusedBatchNormV3(
             x=inputs,
             scale=tf.convert_to_tensor(self.gamma),
             offset=tf.convert_to_tensor(self.beta),
-            mean=moving[0],
-            variance=moving[1],
+            mean=moving_values[0],
+            variance=moving_values[1],
             epsilon=self.epsilon,
             exponential_avg_factor=1.0,
             is_training=True,
         )
-        values = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        variance = unbiased * (values - 1) / values  # as Keras keeps it
-        for held, before, now in zip(
-            (self.moving_mean, self.moving_variance), moving, (mean, variance), strict=True
+        count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
+        variance = unbiased_variance * (count - 1) / count  # as Keras keeps it
+        for variable, previous, batch_value in zip(
+            (self.moving_mean, self.moving_variance), moving_values, (mean, variance), strict=True
         ):
-            held.assign(before * self.momentum + now * (1 - self.momentum))
+            variable.assign(previous * self.momentum + batch_value * (1 - self.momentum))
         return outputs

@@ -1,30 +1,41 @@
-"""One file that holds all a training run needs to go on: written whole or not at all."""
+"""Checkpoints: one file with all that a training needs to be resumed, written whole or not at all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from data_modelling.inference.files import replaced_when_whole
+from data_modelling.inference.files.atomic_files import atomic_write
 
-NETWORK = "network.keras"  # what a finished training leaves in its folder
-SERVED = "served"  # the folder of the network that learns from all folds
-FOLD = "fold"  # and of one that never saw a fold: this and the fold's number
+CHECKPOINT_FILE = "checkpoint.npz"  # all that a training needs to be resumed
+NETWORK_FILE = "network.keras"  # the network of a finished training, in its folder
+SERVED_STAGE = "served"  # the folder of the network that is trained on all folds
+FOLD_PREFIX = "fold"  # the folder of a fold's network: this and the fold's number
+
+LEFT_OUT_PREFIX = (
+    "without_"  # the folder of a network that never saw a clinic group: this and the group's name
+)
 
 
 def fold_stage(fold: int | str) -> str:
-    """The folder, in a run's, of the network that never saw the fold."""
-    return f"{FOLD}{fold}"
+    """Return the name of the folder, in a run's, of the network that was trained without the fold."""
+    return f"{FOLD_PREFIX}{fold}"
+
+
+def left_out_stage(clinic: str) -> str:
+    """Return the name of the folder, in a run's, of the network that was trained without the clinic group."""
+    return f"{LEFT_OUT_PREFIX}{clinic}"
 
 
 @dataclass
 class Progress:
-    """What is known after `len(history)` epochs; `best` is the index of the best averaged epoch.
+    """The progress of a training after `len(history)` epochs.
 
-    cpu_seconds: what they took of the processor, all threads together, which another program's load hardly changes.
+    history: one row of numbers per epoch. best: index of the epoch with the best averaged weights; -1 before the first.
+    cpu_seconds: processor time of all threads together, which hardly depends on the load by other programs.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)
@@ -32,30 +43,30 @@ class Progress:
     cpu_seconds: float = 0.0
 
 
-def save(path: Path, progress: Progress, groups: dict[str, Sequence[Any]]) -> None:
-    """Write progress and groups of Keras variables (or arrays) to an .npz file."""
-    arrays = {
+def save_checkpoint(path: Path, progress: Progress, groups: Mapping[str, Sequence[Any]]) -> None:
+    """Write the progress and groups of Keras variables (or arrays) to an .npz file."""
+    arrays: dict[str, Any] = {
         f"{name}/{index}": np.asarray(value)
         for name, values in groups.items()
         for index, value in enumerate(values)
     }
-    with replaced_when_whole(path) as temporary, temporary.open("wb") as file:
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, progress=json.dumps(vars(progress)), **arrays)
 
 
 def load_progress(path: Path) -> Progress:
-    """The progress alone."""
+    """Return only the progress of a checkpoint."""
     with np.load(path) as saved:
         return Progress(**json.loads(str(saved["progress"])))
 
 
-def cpu_seconds(folder: Path) -> float:
-    """Of all trainings that are kept in a folder: pre-training and earlier generations, too."""
+def total_cpu_seconds(folder: Path) -> float:
+    """Return the processor time of all trainings in a folder."""
     return sum(load_progress(path).cpu_seconds for path in folder.rglob("*.npz"))
 
 
-def load(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
-    """Progress and the groups of arrays, in the order in which they were saved."""
+def load_checkpoint(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
+    """Return the progress and the groups of arrays of a checkpoint, in the order in which they were saved."""
     groups: dict[str, list[np.ndarray]] = {}
     with np.load(path) as saved:
         for key in saved.files:
@@ -64,7 +75,7 @@ def load(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
     return load_progress(path), groups
 
 
-def assign(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    """Give Keras variables the values of arrays or of other variables."""
+def assign_variables(variables: Sequence[Any], values: Sequence[Any]) -> None:
+    """Assign the values of arrays, or of other variables, to Keras variables."""
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)

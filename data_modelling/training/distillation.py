@@ -1,148 +1,163 @@
-"""Teachers, and what a student learns from them: knowledge distillation (Hinton et al. 2015, arXiv:1503.02531).
+"""Knowledge distillation: a student learns from the answers of its teachers (Hinton et al. 2015, arXiv:1503.02531).
 
-The teachers answer for the very photo that the student is shown, changed and mixed (Beyer et al. 2022, arXiv:2106.05237).
-A student that is judged on a fold learns from networks of the same stage, which never saw the fold: see `teachers_of`.
-A teacher answers only for photos of the data sets that it learned from itself: see `known_to_teachers`.
+The teachers get the same augmented and mixed photo as the student (Beyer et al. 2022, arXiv:2106.05237). A student that
+is evaluated on a fold has only teachers that were trained without this fold; see `load_teachers`. A teacher's answer
+counts only for photos of the data sets that it was trained on; see `teacher_mask`.
 """
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
+from msgspec import structs
 from numpy.typing import NDArray
 
-from data_modelling.datasets.companions import KNOWN
+from data_modelling.datasets.registry import data_set
 from data_modelling.inference.errors import InputError
-from data_modelling.networks.fusion import build_network
-from data_modelling.settings import Settings, from_dict, read_settings
-from data_modelling.training.checkpoint import NETWORK
-from data_modelling.training.precision import training_dtype
+from data_modelling.networks.float_precision import training_dtype
+from data_modelling.networks.model import build_network
+from data_modelling.settings import Settings, read_settings, settings_from_dict
+from data_modelling.training.checkpoint import NETWORK_FILE
 
-RECIPE = ".toml"
-LEAST_KNOWN = 1e-6  # of the weights of a photo together; less is none
-# Two runs whose stages of one name left out the same photos agree in these.
-SAME = ("task", "split", "folds", "generated_lesions")
+RECIPE_SUFFIX = ".toml"
+SMALLEST_WEIGHT_SUM = 1e-6  # a photo whose teacher weights sum to less has no teacher
+# Two runs that agree in these settings leave out the same photos in stages of the same name.
+SHARED_SETTINGS = ("task", "split", "folds", "generated_lesions")
 
 
-def teachers_of(settings: Settings, folder: Path) -> list[keras.Model]:
-    """The networks that teach a training in `folder`, such as RUNS/ham10000.work/fold0; frozen.
+def load_teachers(settings: Settings, folder: Path) -> list[keras.Model]:
+    """Return the frozen networks that teach a training in `folder`, such as RUNS/ham10000.work/fold0.
 
-    They are those of the same stage in the runs that settings.training.teachers names. Raises InputError for a run that
-    is not there, has not finished the stage, or was judged on another split.
+    They are the networks of the same stage in the runs that settings.training.teachers names. Raises InputError for a run
+    that does not exist, has not finished the stage, or has another split.
     """
-    works = [work_of(named, folder.parent.parent) for named in settings.training.teachers]
-    return [_teacher(settings, work, folder.name) for work in works]
+    work_folders = [teacher_work_folder(name, folder.parent.parent) for name in settings.training.teachers]
+    return [_load_teacher(settings, work, folder.name) for work in work_folders]
 
 
-def known_to_teachers(
-    settings: Settings, folder: Path, sources: Sequence[str], own: NDArray[np.bool_]
+def teacher_mask(
+    settings: Settings, folder: Path, sources: NDArray[np.str_], is_own: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """1 where a photo is of a set that the teacher learned from, else 0: (photos, teachers of `teachers_of`).
+    """Return 1 where a teacher was trained on the photo's data set, else 0: (photos, teachers).
 
-    sources: of the photos, as datasets.companions names them. own: whether they are of the recipe's own data set, (photos,),
-    which every teacher learned from.
+    The teachers are in the order of `load_teachers`. sources: the photos' sources, as datasets.extra_sets names them.
+    is_own: whether a photo is of the recipe's own data set, (photos,), which every teacher was trained on.
     """
     columns = []
-    for named in settings.training.teachers:
-        theirs = _settings_of(work_of(named, folder.parent.parent))
-        learned = [KNOWN[name].name for name in theirs.more_photos]
-        columns.append(own | np.isin(np.asarray(sources, str), learned))
+    for teacher in settings.training.teachers:
+        teacher_settings = _read_run_settings(teacher_work_folder(teacher, folder.parent.parent))
+        extra_sources = [data_set(name).folder for name in teacher_settings.more_photos]
+        columns.append(is_own | np.isin(sources, extra_sources))
     return np.stack(columns, axis=1).astype(np.float32)
 
 
-def work_of(named: str, runs: Path) -> Path:
-    """The work folder of a teacher: that of a recipe (.toml) is in `runs`, under the name of its file."""
-    path = Path(named)
-    return runs / f"{path.stem}.work" if path.suffix == RECIPE else path
+def teacher_work_folder(teacher: str, runs: Path) -> Path:
+    """Return the work folder of a teacher; that of a recipe (.toml) is in `runs`, under the recipe's name."""
+    path = Path(teacher)
+    return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
 
-def recipes_of_teachers(settings: Settings) -> dict[Path, Settings]:
-    """The recipes among the teachers, by file, for the same folds. InputError for one that may see what is judged."""
-    files = [Path(named) for named in settings.training.teachers if named.endswith(RECIPE)]
-    found = {
-        file: replace(read_settings(file), folds=settings.folds, figure_folds=settings.figure_folds)
+def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
+    """Return the settings of the recipes among the teachers, by file, with the folds of `settings`.
+
+    Raises InputError for a recipe that may train on photos on which the student is evaluated.
+    """
+    files = [Path(teacher) for teacher in settings.training.teachers if teacher.endswith(RECIPE_SUFFIX)]
+    recipes = {
+        file: structs.replace(read_settings(file), folds=settings.folds, figure_folds=settings.figure_folds)
         for file in files
     }
-    for file, theirs in found.items():
-        _refuse_other_folds(settings, theirs, file)
-    return found
+    for file, recipe in recipes.items():
+        _refuse_other_folds(settings, recipe, file)
+    return recipes
 
 
-def teacher(settings: Settings, saved: Path) -> keras.Model:
-    """A saved network of these settings as it teaches: frozen, in the dtype of the training."""
+def frozen_teacher(settings: Settings, saved: Path) -> keras.Model:
+    """Return a saved network of these settings, frozen and in the dtype of the training."""
     network = build_network(settings, training_dtype(settings.training.bfloat16))
     network.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
     network.trainable = False
     return network
 
 
-def _teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
-    saved, theirs = work / stage / NETWORK, _settings_of(work)
+def _load_teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
+    saved, teacher_settings = work / stage / NETWORK_FILE, _read_run_settings(work)
     if not saved.exists():
         raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
-    _refuse_other_folds(settings, theirs, work)
-    same_dtype = replace(theirs, training=replace(theirs.training, bfloat16=settings.training.bfloat16))
-    network = teacher(same_dtype, saved)
-    return network if network.input["photo"].shape[1] == settings.network.edge else _seeing(network, settings)
+    _refuse_other_folds(settings, teacher_settings, work)
+    settings_in_dtype = structs.replace(
+        teacher_settings,
+        training=structs.replace(teacher_settings.training, bfloat16=settings.training.bfloat16),
+    )
+    network = frozen_teacher(settings_in_dtype, saved)
+    return (
+        network
+        if network.input["photo"].shape[1] == settings.network.edge
+        else _with_resized_input(network, settings)
+    )
 
 
-def _settings_of(work: Path) -> Settings:
-    noted = work / "settings.json"
-    if not noted.exists():
+def _read_run_settings(work: Path) -> Settings:
+    settings_file = work / "settings.json"
+    if not settings_file.exists():
         raise InputError(f"training.teachers: {work} is no work folder of a run; train it first.")
-    return from_dict(json.loads(noted.read_text()))
+    return settings_from_dict(json.loads(settings_file.read_text()))
 
 
-def _refuse_other_folds(settings: Settings, theirs: Settings, named: Path) -> None:
-    for key in SAME:
-        if getattr(theirs, key) != getattr(settings, key):
+def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher: Path) -> None:
+    for key in SHARED_SETTINGS:
+        if getattr(teacher_settings, key) != getattr(settings, key):
             raise InputError(
-                f"training.teachers: {named} has another {key}, so that its networks may have seen what this one is "
+                f"training.teachers: {teacher} has another {key}, so that its networks may have seen what this one is "
                 "judged on."
             )
 
 
-def _seeing(network: keras.Model, settings: Settings) -> keras.Model:
-    """The network, asked for photos of the settings' edge: they are made as large or small as it knows them."""
-    edge, own = settings.network.edge, network.input["photo"].shape[1]
+def _with_resized_input(network: keras.Model, settings: Settings) -> keras.Model:
+    """Return the network with an input of the settings' edge, which is resized to the network's own edge."""
+    edge, network_edge = settings.network.edge, network.input["photo"].shape[1]
     photo = keras.Input((edge, edge, 3), name="photo")
     details = keras.Input(network.input["details"].shape[1:], name="details")
-    sized = keras.layers.Resizing(own, own, antialias=True, dtype="float32")(photo)
-    asked = keras.Model(
-        {"photo": photo, "details": details}, network({"photo": sized, "details": details}, training=False)
+    resized = keras.layers.Resizing(network_edge, network_edge, antialias=True, dtype="float32")(photo)
+    resizing_network = keras.Model(
+        {"photo": photo, "details": details}, network({"photo": resized, "details": details}, training=False)
     )
-    asked.trainable = False
-    return asked
+    resizing_network.trainable = False
+    return resizing_network
 
 
-class Teaching:
-    """What a student learns from its teachers: `share` of its loss.
+class DistillationLoss:
+    """The share of a student's loss that compares it with its teachers.
 
-    shift: what fits a network of the class shares that the student is shown to the actual ones, (classes,); the
-    teachers' heads have it already.
+    shift: the shift from the student's training prior to the true prior, (classes,), which the teachers' heads already
+    contain. share: the weight of this loss.
     """
 
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:
         self.teachers, self.shift, self.share = teachers, np.asarray(shift, np.float32), share
 
-    def loss(self, inputs: dict[str, Any], logits: Any, known: Any = None) -> Any:
-        """`share` times the mean cross entropy of the student's logits (N, classes) with the teachers' answers."""
-        cross_entropy = -ops.sum(self.answers(inputs, known) * ops.log_softmax(logits, axis=-1), axis=-1)
+    def loss(self, inputs: dict[str, Any], logits: Any, teacher_weights: Any = None) -> Any:
+        """Return `share` times the mean cross entropy between the student's logits (N, classes) and the teachers' answers."""
+        cross_entropy = -ops.sum(
+            self.teacher_probabilities(inputs, teacher_weights) * ops.log_softmax(logits, axis=-1), axis=-1
+        )
         return self.share * ops.mean(cross_entropy)
 
-    def answers(self, inputs: dict[str, Any], known: Any = None) -> Any:
-        """The teachers' mean probabilities (N, classes), for the class shares that the student is shown.
+    def teacher_probabilities(self, inputs: dict[str, Any], teacher_weights: Any = None) -> Any:
+        """Return the teachers' mean probabilities (N, classes), for the class prior of the student's training.
 
-        known: what each teacher's answer weighs, (N, teachers); None: all the same. Zeros where no teacher knows the photo.
+        teacher_weights: the weight of each teacher's answer, (N, teachers); None if all are equal. The probabilities are zero
+        for a photo that no teacher knows.
         """
-        found = [teacher(inputs, training=False)["logits"] - self.shift for teacher in self.teachers]
-        answers = ops.stack([ops.softmax(logits, axis=-1) for logits in found], axis=1)
-        if known is None:
-            return ops.mean(answers, axis=1)
-        weights = known / ops.maximum(ops.sum(known, axis=1, keepdims=True), LEAST_KNOWN)
-        return ops.sum(weights[..., None] * answers, axis=1)
+        teacher_logits = [teacher(inputs, training=False)["logits"] - self.shift for teacher in self.teachers]
+        probabilities = ops.stack([ops.softmax(logits, axis=-1) for logits in teacher_logits], axis=1)
+        if teacher_weights is None:
+            return ops.mean(probabilities, axis=1)
+        weights = teacher_weights / ops.maximum(
+            ops.sum(teacher_weights, axis=1, keepdims=True), SMALLEST_WEIGHT_SUM
+        )
+        return ops.sum(weights[..., None] * probabilities, axis=1)

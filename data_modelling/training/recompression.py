@@ -1,4 +1,4 @@
-"""Photos of all sources made alike in what gives a source away: compression and sharpness."""
+"""Recompression, which makes the photos of all sources alike in compression and sharpness."""
 
 import io
 
@@ -8,25 +8,48 @@ from PIL import Image
 
 from data_modelling.settings import AugmentationSettings
 
-Photos = NDArray[np.uint8]
+PhotoArray = NDArray[np.uint8]
 
-QUALITIES = (40, 95)  # of JPEG, drawn evenly
-COARSEST = 2.0  # largest factor by which a photo is made smaller before it is made as large again
+QUALITIES = (40, 95)  # lowest and highest quality of JPEG, drawn uniformly
+VIGNETTE_RADII = (0.45, 0.6)  # of the edge; the corners of a photo are at 0.71
+CENTRE_DEVIATION = 0.03  # standard deviation of a vignette's centre, as a share of the edge
+RIM = 0.04  # width of the change from photo to border, as a share of the edge
+DARKEST_RIM = 30  # the border's grey level is drawn from 0 to this
 
 
-def recompress(rng: np.random.Generator, photos: Photos, settings: AugmentationSettings) -> Photos:
-    """Photos (N, edge, edge, 3) of which a share, settings.recompress, went through a smaller size and JPEG."""
-    changed = photos.copy()
+def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
+    """Return photos (N, edge, edge, 3) of which a share, settings.recompress, was made smaller and saved as JPEG."""
+    recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
-        factor, quality = rng.uniform(1, COARSEST), int(rng.integers(*QUALITIES, endpoint=True))
-        changed[row] = _through_jpeg(photos[row], factor, quality)
-    return changed
+        smallest, largest = settings.reduced_edges
+        edge = min(int(rng.integers(smallest, largest, endpoint=True)), photos.shape[1])
+        recompressed[row] = _jpeg_round_trip(photos[row], edge, int(rng.integers(*QUALITIES, endpoint=True)))
+    return recompressed
 
 
-def _through_jpeg(photo: Photos, factor: float, quality: int) -> Photos:
+def add_vignettes(rng: np.random.Generator, photos: PhotoArray, share: float) -> PhotoArray:
+    """Return photos (N, edge, edge, 3) of which a share got a round dark border.
+
+    Its radius is VIGNETTE_RADII times the edge, and it is as dark as the rim of a dermatoscope. Which photos get one does
+    not depend on their class: otherwise a network could learn the dermatoscope instead of the lesion.
+    """
+    rows = np.flatnonzero(rng.random(len(photos)) < share)
+    edge = photos.shape[1]
+    radius = rng.uniform(*VIGNETTE_RADII, (len(rows), 1, 1)) * edge
+    centre = rng.normal((edge - 1) / 2, CENTRE_DEVIATION * edge, (2, len(rows), 1, 1))
+    y, x = np.ogrid[:edge, :edge]
+    distance = np.hypot(y - centre[0], x - centre[1])
+    inside = np.clip((radius - distance) / (RIM * edge) + 0.5, 0, 1)[..., None]
+    rim = rng.uniform(0, DARKEST_RIM, (len(rows), 1, 1, 1))
+    bordered = photos.copy()
+    bordered[rows] = inside * photos[rows] + (1 - inside) * rim
+    return bordered
+
+
+def _jpeg_round_trip(photo: PhotoArray, small_edge: int, quality: int) -> PhotoArray:
     edge = photo.shape[0]
-    small = Image.fromarray(photo).resize((round(edge / factor),) * 2, Image.Resampling.BILINEAR)
+    small = Image.fromarray(photo).resize((small_edge, small_edge), Image.Resampling.BILINEAR)
     file = io.BytesIO()
     small.save(file, "JPEG", quality=quality)
-    with Image.open(file, formats=["JPEG"]) as again:
-        return np.asarray(again.resize((edge, edge), Image.Resampling.BILINEAR))
+    with Image.open(file, formats=["JPEG"]) as jpeg:
+        return np.asarray(jpeg.resize((edge, edge), Image.Resampling.BILINEAR))

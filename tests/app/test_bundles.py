@@ -3,31 +3,31 @@ import logging
 import pytest
 
 from app.bundles import Bundles
-from app.problems import Problem
-from data_modelling.inference.bundle import write_sums
+from app.http.problems import Problem
+from data_modelling.inference.bundle import write_checksums
 from tests.app.tiny_bundle import make_tiny_bundle
 
 
 def test_valid_bundles_are_found_and_an_invalid_one_is_left_out_and_named(bundles, caplog):
     with caplog.at_level(logging.WARNING):
-        found = Bundles(bundles, "ham10000")
-    assert list(found.valid) == ["ham10000", "other", "third"]
+        loaded = Bundles(bundles, "ham10000")
+    assert list(loaded.valid) == ["ham10000", "other", "third"]
     assert "bundle altered is left out" in caplog.text
     assert "metrics.json" in caplog.text
 
 
 def test_default_is_open_at_start(bundles):
-    found = Bundles(bundles, "ham10000")
-    assert found.is_ready
-    assert found.predictor() is found.predictor("ham10000")
+    loaded = Bundles(bundles, "ham10000")
+    assert loaded.is_ready
+    assert loaded.predictor() is loaded.predictor("ham10000")
 
 
 def test_at_most_one_other_bundle_is_kept(bundles):
-    found = Bundles(bundles, "ham10000")
-    other = found.predictor("other")
-    assert found.predictor("other") is other
-    assert found.predictor("third").bundle.name == "third"
-    assert found.predictor("other") is not other
+    loaded = Bundles(bundles, "ham10000")
+    other = loaded.predictor("other")
+    assert loaded.predictor("other") is other
+    assert loaded.predictor("third").bundle.name == "third"
+    assert loaded.predictor("other") is not other
 
 
 @pytest.mark.parametrize("name", ["nope", "altered", "../models/other", "", "."])
@@ -40,22 +40,22 @@ def test_unknown_bundle(bundles, name):
 def test_altered_default_answers_nothing(tmp_path, caplog, file):
     folder = make_tiny_bundle(tmp_path / "ham10000")
     (folder / file).write_bytes(b"altered")
-    found = Bundles(tmp_path, "ham10000")
-    assert not found.is_ready
+    loaded = Bundles(tmp_path, "ham10000")
+    assert not loaded.is_ready
     assert "no photo is answered" in caplog.text
     with pytest.raises(Problem, match="model_unavailable") as refused:
-        found.predictor()
+        loaded.predictor()
     assert refused.value.status == 503
 
 
 def test_bundle_altered_after_the_start_is_not_opened(tmp_path):
     for name in ("ham10000", "other"):
         make_tiny_bundle(tmp_path / name)
-    found = Bundles(tmp_path, "ham10000")
+    loaded = Bundles(tmp_path, "ham10000")
     (tmp_path / "other" / "model.onnx").write_bytes(b"altered")
     with pytest.raises(Problem, match="model_unavailable"):
-        found.predictor("other")
-    assert found.predictor().bundle.name == "ham10000"
+        loaded.predictor("other")
+    assert loaded.predictor().bundle.name == "ham10000"
 
 
 def test_folder_that_does_not_exist(tmp_path):
@@ -94,8 +94,8 @@ def test_model_that_does_not_exist(client, name):
 def test_bundle_whose_model_cannot_be_run_is_left_out(tmp_path, caplog):
     folder = make_tiny_bundle(tmp_path / "ham10000")
     (folder / "model.onnx").write_bytes(b"no model")
-    write_sums(folder)
-    found = Bundles(tmp_path, "ham10000")
-    assert not found.is_ready
-    assert found.valid == {}
+    write_checksums(folder)
+    loaded = Bundles(tmp_path, "ham10000")
+    assert not loaded.is_ready
+    assert loaded.valid == {}
     assert "bundle ham10000 cannot be used" in caplog.text

@@ -1,4 +1,4 @@
-"""The app runs with its own requirements alone."""
+"""Test that the app runs with only its own requirements."""
 
 import subprocess
 import sys

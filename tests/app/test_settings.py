@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import MEGABYTE, SettingError, Settings, from_environment
+from app.settings import MEGABYTE, PHOTO_SLOTS, SettingError, Settings, read_settings
 
 
 def test_an_empty_environment_gives_the_defaults():
-    assert from_environment({}) == from_environment({"PORT": " ", "HOST": ""}) == Settings()
+    assert read_settings({}) == read_settings({"PORT": " ", "HOST": ""}) == Settings()
 
 
 def test_every_setting_is_read():
@@ -17,28 +17,32 @@ def test_every_setting_is_read():
         "BUNDLES": "/models",
         "BUNDLE": "isic2019",
         "RATE_LIMIT": "5/second;100/hour",
+        "RATE_LIMIT_STORAGE": "redis://:secret@valkey.example:6380/1",
         "TRUSTED_PROXIES": "2",
         "TRUSTED_HOSTS": "a.example, b.example:8000,",
         "MAX_UPLOAD_MB": "5",
-        "METRICS": "on",
+        "METRICS": "0123456789abcdef",
         "PROCESSES": "3",
         "VIEWS": "8",
         "SCORE_LOG": "/tmp/scores.csv",
+        "LOG_FORMAT": "json",
     }
     assert set(environ) == {field.name.upper() for field in fields(Settings)}
-    assert from_environment(environ) == Settings(
+    assert read_settings(environ) == Settings(
         host="0.0.0.0",
         port=9000,
         bundles=Path("/models"),
         bundle="isic2019",
         rate_limit="5/second;100/hour",
+        rate_limit_storage="redis://:secret@valkey.example:6380/1",
         trusted_proxies=2,
         trusted_hosts=("a.example", "b.example:8000"),
         max_upload_mb=5,
-        metrics=True,
+        metrics="0123456789abcdef",
         processes=3,
         views=8,
         score_log="/tmp/scores.csv",
+        log_format="json",
     )
 
 
@@ -56,20 +60,36 @@ def test_every_setting_is_read():
         ("TRUSTED_PROXIES", "one"),
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
-        ("METRICS", "yes"),
         ("PROCESSES", "-1"),
         ("PROCESSES", "33"),
+        ("LOG_FORMAT", "xml"),
         ("SCORE_LOG", "/tmp"),
         ("SCORE_LOG", "/no/such/folder/scores.csv"),
     ],
 )
 def test_a_bad_value_is_one_sentence_with_its_name(name, value):
     with pytest.raises(SettingError) as error:
-        from_environment({name: value})
+        read_settings({name: value})
     text = str(error.value)
     assert text.startswith(f"{name} must ")
     assert value in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("value", ["secret", "secret of many words", "secretsecretsécret"])
+def test_a_bad_token_is_not_repeated(value):
+    with pytest.raises(SettingError, match="^METRICS must be") as error:
+        read_settings({"METRICS": value})
+    assert "secret" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["valkey.example:6379", "http://:secret@host", "redis://", "redis://:secret@host:port"]
+)
+def test_a_bad_address_of_a_storage_is_not_repeated_as_it_may_have_a_password(value):
+    with pytest.raises(SettingError, match="^RATE_LIMIT_STORAGE must be") as error:
+        read_settings({"RATE_LIMIT_STORAGE": value})
+    assert "secret" not in str(error.value)
 
 
 @pytest.mark.parametrize(
@@ -99,10 +119,16 @@ def test_settings_do_not_change():
         Settings().port = 1  # type: ignore[misc]
 
 
-def test_a_process_a_core_up_to_eight_where_none_is_named(monkeypatch):
-    for cores, processes in ((1, 1), (2, 2), (64, 8), (None, 1)):
-        monkeypatch.setattr("os.cpu_count", lambda cores=cores: cores)
+def test_a_process_a_usable_core_up_to_eight_where_none_is_named(monkeypatch):
+    for cores, processes in ((1, 1), (2, 2), (64, 8)):
+        monkeypatch.setattr("app.settings.usable_cores", lambda cores=cores: cores)
         assert Settings().process_count == processes
     assert Settings(processes=3).process_count == 3
-    monkeypatch.delattr("os.memfd_create")
+    monkeypatch.delattr("os.fork")
     assert Settings(processes=3).process_count == 1
+
+
+def test_a_photo_a_core_at_a_time(monkeypatch):
+    monkeypatch.setattr("app.settings.usable_cores", lambda: 2)
+    assert Settings().photo_slots == 1
+    assert Settings(processes=1).photo_slots == PHOTO_SLOTS

@@ -1,4 +1,4 @@
-"""Bundles of every task are served by choice: pages, page of the answer, API."""
+"""Test that a bundle of every task can be chosen: pages, answer page, API."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ from flask.testing import FlaskClient
 
 from app import create_app
 from app.settings import Settings
-from data_modelling.inference.diagnoses import TASKS, codes
+from data_modelling.inference.diagnoses import TASKS, class_codes
 from tests.app.conftest import encoded, form, photo
 from tests.app.tiny_bundle import make_tiny_bundle
 
@@ -27,11 +27,11 @@ def test_page_and_api_answer_with_the_bundle_that_was_chosen(client: FlaskClient
         "/api/v1/predictions", **encoded(form(photo(colour), explain="heatmap,details", **fields))
     )
     assert answer.status_code == 200
-    assert tuple(answer.json["probabilities"]) == codes(task)
+    assert tuple(answer.json["probabilities"]) == class_codes(task)
     assert answer.json["model"]["name"] == task
     page = client.post("/", **encoded(form(photo(colour), **fields)))
     assert page.status_code == 200
-    for code in codes(task):
+    for code in class_codes(task):
         assert f'id="map-{code}"' in page.text or code == "UNK"
 
 
@@ -42,9 +42,9 @@ def test_the_pages_of_a_bundle(client: FlaskClient, task: str):
 
 
 def test_red_is_melanoma_and_green_is_not(client: FlaskClient):
-    found = {
+    answers = {
         colour: client.post("/api/v1/predictions", **encoded(form(photo(colour), bundle="isic2020"))).json
         for colour in ("red", "lime")
     }
-    assert (found["red"]["class"], found["lime"]["class"]) == ("melanoma", "benign")
-    assert found["red"]["status"] == "higher_concern"
+    assert (answers["red"]["class"], answers["lime"]["class"]) == ("melanoma", "benign")
+    assert answers["red"]["status"] == "higher_concern"

@@ -1,45 +1,50 @@
 """A valid bundle of a few kB whose answer follows from the photo's mean colour: no training needed."""
 
 import json
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
 
-from data_modelling.inference.bundle import write_sums
-from data_modelling.inference.details import SITES, WIDTH
-from data_modelling.inference.diagnoses import codes, learned
-from data_modelling.inference.looks import COUNT
-from data_modelling.inference.origin import OriginDetector
-from data_modelling.inference.quality import CHECKS
-from data_modelling.inference.rarity import BANDS
-from data_modelling.inference.sets import INPUTS
-from data_modelling.rejection.gate import GatePart, Measured, fit_gate, looks_of, write_gate
+from data_modelling.inference.bundle import FORMAT, write_checksums
+from data_modelling.inference.checks.image_features import FEATURE_COUNT
+from data_modelling.inference.checks.image_quality import QUALITY_CHECKS
+from data_modelling.inference.checks.origin import OriginDetector
+from data_modelling.inference.checks.rare_details import TEN_YEAR_BANDS
+from data_modelling.inference.details import DETAILS_WIDTH, SITES
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.explanation.neighbours import write_index
+from data_modelling.inference.modes import MODES
+from data_modelling.safety.gate import FittedGate, GateInputs, fit_gate, image_features_of_rows, write_gate
 
 EDGE = 16  # pixels
 # Photos of one colour, as the tests make them, are blank and foreign by any threshold found on real ones.
-NEVER_REFUSED = {check.measure: {"refuse": None, "warn": None} for check in CHECKS}
-CODES = codes("ham10000")
+NEVER_REFUSED = {check.measure: {"refuse": None, "warn": None} for check in QUALITY_CHECKS}
+CODES = class_codes("ham10000")
 
 
-def _gate() -> GatePart:
-    """The gate that the fitting code makes of noise of every colour."""
+def _gate() -> FittedGate:
+    """Return a gate that is fitted to noise of every colour."""
     rng = np.random.default_rng(0)
     pixels = (rng.integers(0, 256, (60, 1, 1, 3)) + rng.integers(-9, 10, (60, EDGE, EDGE, 3))).clip(0, 255)
     photos = pixels.astype(np.uint8)
-    seen = Measured(photos.mean(axis=(1, 2)).astype(np.float32), looks_of(photos, range(len(photos))))
-    return fit_gate(seen, rng.integers(0, 3, len(photos)), seen)
+    inputs = GateInputs(
+        photos.mean(axis=(1, 2)).astype(np.float32), image_features_of_rows(photos, range(len(photos)))
+    )
+    return fit_gate(inputs, rng.integers(0, 3, len(photos)), inputs)
 
 
 GATE = _gate()
 
 
 def without_origin() -> OriginDetector:
-    """A detector that says nothing of any photo: real ones take a photo of one colour for anything."""
+    """Return a detector without any finding: a real one may find anything in a photo of one colour."""
     sources = ("HAM10000", "PAD_UFES_20")
-    empty = np.zeros((COUNT + 1, 1), np.float32), np.zeros((2, len(sources)), np.float32)
+    empty = np.zeros((FEATURE_COUNT + 1, 1), np.float32), np.zeros((2, len(sources)), np.float32)
     return OriginDetector(sources, *empty, phone_threshold=2.0, unlike_thresholds={"HAM10000": 2.0})
 
 
@@ -55,8 +60,43 @@ def make_tiny_bundle(folder: Path, version: str = "1.0", task: str = "ham10000")
     (folder / "metadata.json").write_text(json.dumps(_metadata(folder.name, version, task)))
     (folder / "metrics.json").write_text(json.dumps(METRICS if task == "ham10000" else {}))
     write_gate(folder, GATE)
-    write_sums(folder)
+    write_tiny_index(folder)
+    write_checksums(folder)
     return folder
+
+
+# The colours of the known photos and their diagnoses.
+KNOWN_COLOURS = {
+    (255, 120, 60): "MEL",
+    (255, 60, 120): "BCC",
+    (200, 90, 90): "SCC",
+    (90, 200, 90): "NV",
+    (60, 255, 120): "NV",
+    (120, 255, 60): "BKL",
+    (90, 90, 200): "AK",
+}
+
+
+def write_tiny_index(folder: Path) -> None:
+    """Write an index of known photos of one colour, two of them of one lesion, the second without a thumbnail."""
+    colours = [*KNOWN_COLOURS, (255, 119, 60)]
+    count = len(colours)
+    arrays = {
+        "embedding": np.array(colours, np.float32),
+        "image_id": np.array([f"KNOWN_{number}" for number in range(count)]),
+        "source": np.array(["ISIC_2017", "PAD_UFES_20"] * (count // 2)),
+        "diagnosis": np.array([*KNOWN_COLOURS.values(), "MEL"]),
+        "confirmation": np.array(["histopathology", "consensus"] * (count // 2)),
+        "group": np.array([*range(count - 1), 0], np.int32),
+        "file_hash": np.arange(count, dtype=np.uint64),
+        "terciles": np.array([0.1, 0.3], np.float32),
+    }
+    thumbnails = []
+    for colour in KNOWN_COLOURS:
+        file = BytesIO()
+        Image.new("RGB", (32, 32), colour).save(file, "JPEG")
+        thumbnails.append(file.getvalue())
+    write_index(folder, arrays, [*thumbnails, b""])
 
 
 METRICS = {
@@ -91,30 +131,31 @@ METRICS = {
 
 
 def _metadata(name: str, version: str, task: str) -> dict[str, object]:
-    names, known = codes(task), learned(task)
+    names, known = class_codes(task), learned_class_codes(task)
     return {
         "name": name,
         "version": version,
         "date": "2026-01-31",
         "task": task,
         "classes": list(names),
-        "details_width": WIDTH,
+        "format": FORMAT,
+        "details_width": DETAILS_WIDTH,
         "edge": EDGE,
         "temperature": 1.0,
         "decision_prior": dict.fromkeys(names, 1 / len(names)),
-        "thresholds": {"cancer": 0.25, "melanoma": 0.15},
+        "thresholds": {"cancer": 0.25, "melanoma": 0.15, "clear": 0.1},
         "data": {
             "sources": ["HAM10000"],
             "photos": 8513,
             "groups": 6332,
             "counts": dict.fromkeys(known, 100) | {known[-1]: 90},
-            "groups_by_age": dict.fromkeys(BANDS, 500) | {"0-9": 43, "110-120": 0},
+            "groups_by_age": dict.fromkeys(TEN_YEAR_BANDS, 500) | {"0-9": 43, "110-120": 0},
             "groups_by_site": dict.fromkeys(SITES, 700) | {"palms/soles": 3},
             "rare_below": 64,
         },
         "quality": NEVER_REFUSED,
         "gate": GATE.metadata | {"threshold": 1e9},
-        "prediction_sets": {given: thresholds(task) for given in INPUTS},
+        "prediction_sets": {kind: thresholds(task) for kind in MODES},
         "operating_point": {"wide": {"classes": None, "cancer_classes": None}},
         "reference": {},
         "head": {"kernel": _colours(task)[:, : len(known)].tolist(), "bias": [0.0] * len(known)},
@@ -124,13 +165,13 @@ def _metadata(name: str, version: str, task: str) -> dict[str, object]:
 
 
 def thresholds(task: str = "ham10000") -> dict[str, dict[str, float]]:
-    """Of the prediction sets: more than a tenth at 90 %, more than a fiftieth at 95 %."""
-    return {level: dict.fromkeys(codes(task), value) for level, value in (("90", 0.1), ("95", 0.02))}
+    """Return the thresholds of the prediction sets: 0.1 at 90 %, 0.02 at 95 %."""
+    return {level: dict.fromkeys(class_codes(task), value) for level, value in (("90", 0.1), ("95", 0.02))}
 
 
 def _colours(task: str) -> NDArray[np.float32]:
-    """From the mean of red, green, blue (0-255) to logits, (3, classes)."""
-    names = codes(task)
+    """Return the weights from mean red, green, blue (0-255) to logits, (3, classes)."""
+    names = class_codes(task)
     colours = np.zeros((3, len(names)), np.float32)
     of_channel = ("melanoma", "benign") if task == "isic2020" else ("MEL", "NV", "VASC")
     for channel, code in enumerate(of_channel):
@@ -139,8 +180,8 @@ def _colours(task: str) -> NDArray[np.float32]:
 
 
 def _model(task: str) -> onnx.ModelProto:
-    classes = len(codes(task))
-    details = np.zeros((WIDTH, classes), np.float32)
+    classes = len(class_codes(task))
+    details = np.zeros((DETAILS_WIDTH, classes), np.float32)
     details[0, 0] = 0.5  # melanoma
     nodes = [
         helper.make_node("Transpose", ["photo"], ["channels_first"], perm=[0, 3, 1, 2]),
@@ -154,7 +195,7 @@ def _model(task: str) -> onnx.ModelProto:
     graph = helper.make_graph(
         nodes,
         "tiny",
-        [_tensor("photo", "N", EDGE, EDGE, 3), _tensor("details", "N", WIDTH)],
+        [_tensor("photo", "N", EDGE, EDGE, 3), _tensor("details", "N", DETAILS_WIDTH)],
         [
             _tensor("logits", "N", classes),
             _tensor("feature_map", "N", EDGE, EDGE, 3),

@@ -1,4 +1,4 @@
-"""Forty and more uploads that go wrong, or look as if they would: made on the spot, each with a name."""
+"""More than forty generated uploads that fail or look as if they would, each with a name."""
 
 import struct
 import zlib
@@ -15,14 +15,11 @@ BOUNDARY = "bound"
 CONTENT_TYPE = f"multipart/form-data; boundary={BOUNDARY}"
 
 
-def part(name: str, content: bytes, filename: str | None = None) -> bytes:
-    """One part of a form, its file name as it is."""
+def part(name: str, content: bytes, filename: str | None = None, charset: str = "utf-8") -> bytes:
+    """Return one part of a form, with its file name unchanged. charset: that of the header."""
     file = f'; filename="{filename}"' if filename is not None else ""
-    return (
-        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'.encode()
-        + content
-        + b"\r\n"
-    )
+    header = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{file}\r\n\r\n'
+    return header.encode(charset) + content + b"\r\n"
 
 
 def body(*parts: bytes) -> bytes:
@@ -36,7 +33,7 @@ def saved(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 
 def picture(mode: str = "RGB", size: tuple[int, int] = (320, 240)) -> Image.Image:
-    """A soft spot on skin."""
+    """Return a soft spot on skin."""
     width, height = size
     y, x = np.mgrid[:height, :width]
     spot = np.exp(-(((x / width - 0.5) ** 2 + (y / height - 0.5) ** 2) * 20))
@@ -49,21 +46,21 @@ def chunk(kind: bytes, data: bytes) -> bytes:
 
 
 def png_bomb(width: int, height: int, rows: int) -> bytes:
-    """A grey PNG of that size with so many rows of zeros: a few kB for as many megapixels."""
+    """Return a grey PNG of that size with that many rows of zeros: a few kB for many megapixels."""
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     pixels = zlib.compress(bytes(width + 1) * rows, 9)
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 def text_bomb() -> bytes:
-    """A small PNG with a text chunk of 100 MB when unpacked."""
+    """Return a small PNG with a text chunk that has 100 MB when it is unpacked."""
     png = saved(picture(), "PNG")
     text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(100_000_000), 9))
     return png[:33] + text + png[33:]
 
 
 def scans(count: int) -> bytes:
-    """A progressive JPEG whose last scan is repeated."""
+    """Return a progressive JPEG with a repeated last scan."""
     jpeg = saved(picture(), progressive=True)
     last = jpeg[jpeg.rindex(b"\xff\xda") : -2]
     return jpeg[:-2] + last * count + jpeg[-2:]
@@ -83,7 +80,7 @@ def with_exif(orientation: int | None = None, size: int = 0) -> bytes:
 
 
 def segments(count: int) -> bytes:
-    """A JPEG with many full segments of other people's metadata in front."""
+    """Return a JPEG that begins with many full segments of unknown metadata."""
     jpeg = saved(picture())
     return jpeg[:2] + (b"\xff\xed\xff\xff" + bytes(65533)) * count + jpeg[2:]
 
@@ -199,6 +196,10 @@ BODIES: dict[str, tuple[int, bytes, str]] = {
     "two files": (WRONG, body(FILE, FILE), CONTENT_TYPE),
     "no file": (WRONG, body(part("age", b"40")), CONTENT_TYPE),
     "photo as text": (WRONG, body(part("photo", b"photo.jpg")), CONTENT_TYPE),
+    "large photo as text": (WRONG, body(part("photo", bytes(300_000))), CONTENT_TYPE),
+    "file name in cp1252": (OK, body(part("photo", GOOD, "Läsion.jpg", "cp1252")), CONTENT_TYPE),
+    "file name in Shift JIS": (OK, body(part("photo", GOOD, "写真.jpg", "shift_jis")), CONTENT_TYPE),
+    "field name in cp1252": (OK, body(FILE, part("größe", b"3 mm", charset="cp1252")), CONTENT_TYPE),
     "age twice": (WRONG, body(FILE, part("age", b"40"), part("age", b"41")), CONTENT_TYPE),
     "age as file": (OK, body(FILE, part("age", b"40", "age.txt")), CONTENT_TYPE),
     "age in no encoding": (WRONG, body(FILE, part("age", b"\xff\xfe\x00")), CONTENT_TYPE),
@@ -226,7 +227,7 @@ BODIES: dict[str, tuple[int, bytes, str]] = {
 
 
 def made_uploads() -> Iterator[tuple[str, int, bytes, str]]:
-    """Name, expected status, body and content type of each upload."""
+    """Yield the name, expected status, body and content type of each upload."""
     for name, (status, photo) in PHOTOS.items():
         yield name, status, body(part("photo", photo(), "photo.jpg")), CONTENT_TYPE
     for filename in FILE_NAMES:

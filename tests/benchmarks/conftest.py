@@ -1,4 +1,4 @@
-"""The app with a tiny bundle."""
+"""Shares the fixtures of the app with the tests of the benchmarks."""
 
 from tests.app.conftest import _colours_have_no_origin, app, bundles, client
 

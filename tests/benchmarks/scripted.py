@@ -2,14 +2,14 @@
 
 from threading import Thread
 
-from app.keeper import listen
+from app.server import open_listener
 
 
 class Scripted:
     """A server that gives each connection the next of these answers, in pieces, and closes it."""
 
     def __init__(self, *answers):
-        self.listener = listen("127.0.0.1", 0)
+        self.listener = open_listener("127.0.0.1", 0)
         self.requests = []
         self._answers = answers
         self._thread = Thread(

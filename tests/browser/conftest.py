@@ -1,4 +1,4 @@
-"""A served app and a real browser; where Chromium is absent these tests are skipped by name."""
+"""Fixtures: a served app and a real browser. Without Chromium these tests are skipped by name."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,35 +8,35 @@ from selenium.webdriver import Chrome
 
 from tests.app.tiny_bundle import make_tiny_bundle
 from tests.conftest import skip_unless_ci
-from tools.chromium import chromium, missing, resize, set_colours
-from tools.serving import Served, served
+from tools.chromium import missing_program, open_browser, resize, set_colours
+from tools.serving import AppServer, run_app
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """The real server with two tiny bundles."""
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    """Return the real server with two tiny bundles."""
     folder = tmp_path_factory.mktemp("site")
     for task in ("ham10000", "isic2020"):
         make_tiny_bundle(folder / "models" / task, task=task)
-    with served(folder / "log", {"BUNDLES": str(folder / "models")}) as running:
+    with run_app(folder / "log", {"BUNDLES": str(folder / "models")}) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def chromium_is_there() -> None:
-    if missing():
-        skip_unless_ci(missing())
+    if missing_program():
+        skip_unless_ci(missing_program())
 
 
 @pytest.fixture(scope="module")
 def shared_browser(chromium_is_there: None) -> Iterator[Chrome]:
-    with chromium() as driver:
+    with open_browser() as driver:
         yield driver
 
 
 @pytest.fixture
-def browser(shared_browser: Chrome, site: Served) -> Chrome:
-    """A browser at the empty form, with nothing in its logs."""
+def browser(shared_browser: Chrome, site: AppServer) -> Chrome:
+    """Return a browser at the empty form, with empty logs."""
     resize(shared_browser, 1280, 900)
     set_colours(shared_browser, dark=False)
     shared_browser.get(site.url)
@@ -46,8 +46,8 @@ def browser(shared_browser: Chrome, site: Served) -> Chrome:
 
 
 @pytest.fixture
-def browser_without_javascript(chromium_is_there: None, site: Served) -> Iterator[Chrome]:
-    with chromium(javascript=False) as driver:
+def browser_without_javascript(chromium_is_there: None, site: AppServer) -> Iterator[Chrome]:
+    with open_browser(javascript=False) as driver:
         driver.get("data:text/html,<title>off</title><script>document.title = 'on'</script>")
         assert driver.title == "off"
         driver.get(site.url)

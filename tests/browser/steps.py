@@ -1,4 +1,4 @@
-"""What somebody does on the page, for all browser tests."""
+"""The steps of a reader on the page, for all browser tests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,10 +9,10 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
-from tools.chromium import WAIT_SECONDS, follow
+from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
+from tools.chromium import WAIT_SECONDS, follow_link
 
 PHOTO = str(Path(__file__).parents[2] / "app" / "static" / "examples" / "ISIC_0009882.jpg")
-WIDTHS = (320, 768, 1440)
 
 
 def by_id(driver: Chrome, name: str):
@@ -28,7 +28,7 @@ def wait_for(driver: Chrome, condition: Callable[[Chrome], Any]) -> Any:
 
 
 def submit(driver: Chrome) -> None:
-    follow(driver, find(driver, "form[data-analyse] button[type=submit]"))
+    follow_link(driver, find(driver, "form[data-analyse] button[type=submit]"))
 
 
 def status(driver: Chrome) -> str | None:
@@ -57,14 +57,19 @@ def fill_in(driver: Chrome, dermatoscope: str = "dermatoscope") -> None:
     submit(driver)
 
 
+def unfold(driver: Chrome) -> None:
+    """Open all that is folded."""
+    driver.execute_script("document.querySelectorAll('main details').forEach((one) => { one.open = true; })")
+
+
 def crop(driver: Chrome) -> list[float]:
-    """The three crop fields; empty for the middle square."""
+    """Return the three crop fields; they are empty for the middle square."""
     values = [find(driver, f"[name=crop_{name}]").get_attribute("value") for name in ("x", "y", "size")]
     return [float(value) for value in values if value]
 
 
 def complain(driver: Chrome) -> None:
-    """A sending that is never answered."""
+    """Send the form and get no answer."""
     driver.execute_script(
         "XMLHttpRequest.prototype.send = () => {};"
         "document.querySelector('form[data-analyse]').dataset.patience = '0.2';"
@@ -74,20 +79,27 @@ def complain(driver: Chrome) -> None:
     wait_for(driver, lambda _: driver.find_elements(By.CLASS_NAME, "errors"))
 
 
+def answer_of(driver: Chrome, example: str, dermatoscope: str = "dermatoscope") -> None:
+    """Send the photo of an example without details."""
+    by_id(driver, "photo").send_keys(str(EXAMPLES_FOLDER / EXAMPLES[example].file))
+    by_id(driver, dermatoscope).click()
+    submit(driver)
+
+
 def refuse(driver: Chrome) -> None:
-    """A file that is no photo: this one."""
+    """Send a file that is no photo: this one."""
     by_id(driver, "photo").send_keys(__file__)
     submit(driver)
 
 
 def open_all(driver: Chrome, path: str) -> None:
-    """A page with all that can be opened in it open."""
+    """Open all that can be opened on a page."""
     driver.get(driver.current_url + path)
-    driver.execute_script("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    unfold(driver)
 
 
 def compare(driver: Chrome, photos: int) -> None:
-    """A visit with so many photos."""
+    """Send a visit with that many photos."""
     driver.get(driver.current_url + "visit")
     for number in range(1, photos + 1):
         by_id(driver, f"photo-{number}").send_keys(PHOTO)
@@ -95,11 +107,12 @@ def compare(driver: Chrome, photos: int) -> None:
 
 
 def keep_two(driver: Chrome) -> None:
-    """The history with two answers of one spot."""
+    """Open the history with two answers of one spot."""
     start = driver.current_url
     for chosen in range(2):
         driver.get(start)
         fill_in(driver)
+        unfold(driver)
         wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
         Select(by_id(driver, "keep-spot")).select_by_index(chosen)
         find(driver, "[data-keep] button").click()
@@ -108,12 +121,27 @@ def keep_two(driver: Chrome) -> None:
     wait_for(driver, lambda _: find(driver, "[data-history]").is_displayed())
 
 
+def snippet(driver: Chrome, name: str) -> str:
+    """Return the text of a snippet of the page for programs."""
+    return find(driver, f"[data-snippet={name}]").get_attribute("textContent") or ""
+
+
+def run_javascript_snippet(driver: Chrome) -> str:
+    """Run the JavaScript of the page for programs on that page; return what it logs."""
+    script = f"const console = {{log: done}}; {snippet(driver, 'javascript')}"
+    return driver.execute_async_script(
+        f"const done = arguments[0]; (async () => {{ {script} }})().catch((error) => done(String(error)));"
+    )
+
+
 STATES: dict[str, Callable[[Chrome], None]] = {
     "form": lambda _driver: None,
     "photo chosen": choose,
     "errors": submit,
     "refusal": refuse,
     "answer": fill_in,
+    "answer unfolded": lambda driver: (fill_in(driver), unfold(driver)),
+    "all-clear": lambda driver: answer_of(driver, "nevus"),
     "uncertain answer": lambda driver: fill_in(driver, "dermatoscope-no"),
     "no connection": complain,
     "not found": lambda driver: driver.get(driver.current_url + "nothing"),
@@ -122,10 +150,22 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "visit answer": lambda driver: compare(driver, 3),
     "history": keep_two,
     "api": lambda driver: driver.get(driver.current_url + "api"),
+    "examples": lambda driver: driver.get(driver.current_url + "examples"),
     "model": lambda driver: open_all(driver, "model"),
     "diagnoses": lambda driver: driver.get(driver.current_url + "diagnoses"),
     "limits": lambda driver: driver.get(driver.current_url + "limits"),
     "privacy": lambda driver: driver.get(driver.current_url + "privacy"),
     "about": lambda driver: driver.get(driver.current_url + "about"),
 }
-WITHOUT_JAVASCRIPT = ("form", "errors", "refusal", "answer", "visit", "visit errors", "visit answer", "model")
+WITHOUT_JAVASCRIPT = (
+    "form",
+    "errors",
+    "refusal",
+    "answer",
+    "visit",
+    "visit errors",
+    "visit answer",
+    "model",
+    "api",
+    "examples",
+)

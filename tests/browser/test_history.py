@@ -1,4 +1,4 @@
-"""Answers that the reader keeps in their own browser."""
+"""Test the answers that readers keep in their own browser."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 
-from tests.browser.steps import by_id, fill_in, find, probabilities, wait_for
+from tests.browser.steps import by_id, fill_in, find, probabilities, unfold, wait_for
 
 pytestmark = pytest.mark.browser
 
@@ -41,7 +41,7 @@ AGE = """
 
 @pytest.fixture
 def empty(browser: Chrome) -> Chrome:
-    """A browser that keeps nothing yet."""
+    """Return a browser without kept answers."""
     browser.execute_async_script("""
         const [done] = arguments;
         const request = indexedDB.deleteDatabase("skin-lesion-classifier");
@@ -56,8 +56,9 @@ def stored(driver: Chrome) -> list[dict]:
 
 
 def offered(driver: Chrome):
-    """The offer to keep the answer to a filled-in form."""
+    """Return the offer to keep the answer to a complete form."""
     fill_in(driver)
+    unfold(driver)
     return wait_for(driver, lambda _: find(driver, "[data-keep]:not([hidden])"))
 
 
@@ -94,7 +95,7 @@ def test_an_answer_is_kept_without_names_and_with_a_small_photo(empty):
 
 
 def test_answers_kept_from_two_tabs_are_of_two_spots(empty, site):
-    """Both were offered while nothing was kept."""
+    """Both tabs were opened before an answer was kept."""
     first = empty.current_window_handle
     box = offered(empty)
     empty.switch_to.new_window("tab")
@@ -104,7 +105,7 @@ def test_answers_kept_from_two_tabs_are_of_two_spots(empty, site):
     empty.switch_to.window(first)
     press(empty, box)
     assert "as spot 2" in box.text
-    assert sorted(one["spot"] for one in stored(empty)) == [1, 2]
+    assert sorted(entry["spot"] for entry in stored(empty)) == [1, 2]
 
 
 def test_the_focus_moves_to_what_was_done(empty):
@@ -124,9 +125,9 @@ def test_the_focus_moves_to_what_was_done(empty):
 def test_one_answer_is_counted_in_words(empty, site, language, words):
     keep(empty)
     empty.get(f"{site.url}/history?lang={language}")
-    said = find(empty, "[data-history] [data-words]")
-    wait_for(empty, lambda _: said.text)
-    assert said.text == words
+    status = find(empty, "[data-history] [data-words]")
+    wait_for(empty, lambda _: status.text)
+    assert status.text == words
 
 
 def test_the_history_compares_two_dates_of_a_spot_and_forgets_after_twelve_months(empty, site):
@@ -137,9 +138,10 @@ def test_the_history_compares_two_dates_of_a_spot_and_forgets_after_twelve_month
     assert "2 answers" in find(empty, "[data-words]").text
     pair = empty.find_elements(By.CSS_SELECTOR, ".pair figcaption")
     assert len(pair) == 2
-    assert pair[0].text < pair[1].text  # the earlier date first
-    assert {one["id"] for one in stored(empty)} >= {"older-3"}
-    assert "older-13" not in {one["id"] for one in stored(empty)}
+    times = [entry.find_element(By.TAG_NAME, "time").get_attribute("datetime") for entry in pair]
+    assert times[0] < times[1]  # the earlier date first
+    assert {entry["id"] for entry in stored(empty)} >= {"older-3"}
+    assert "older-13" not in {entry["id"] for entry in stored(empty)}
     Select(by_id(empty, "later-1")).select_by_index(1)
     pair = empty.find_elements(By.CSS_SELECTOR, ".pair figcaption")
     assert pair[0].text == pair[1].text
@@ -157,6 +159,37 @@ def test_one_button_clears_it_and_one_exports_it(empty, site, tmp_path: Path):
     wait_for(empty, lambda _: "No answer" in find(empty, "[data-words]").text)
     assert stored(empty) == []
     assert not find(empty, "[data-clear]").is_displayed()
+
+
+def test_an_export_is_read_again_and_nothing_else(empty, site, tmp_path: Path):
+    keep(empty)
+    (kept,) = stored(empty)
+    export, other = tmp_path / "skin-spots.json", tmp_path / "other.json"
+    export.write_text(json.dumps({"format": 1, "answers": [kept, kept | {"id": "second", "spot": 2}]}))
+    other.write_text(
+        json.dumps({"format": 1, "answers": [kept | {"photo": "https://elsewhere.example/a.jpg"}]})
+    )
+    open_history(empty, site)
+    by_id(empty, "import").send_keys(str(other))
+    wait_for(empty, lambda _: "no export of this page" in find(empty, "[data-words]").text)
+    assert stored(empty) == [kept]
+    by_id(empty, "import").send_keys(str(export))
+    wait_for(empty, lambda _: "2 answers" in find(empty, "[data-words]").text)
+    assert sorted(entry["id"] for entry in stored(empty)) == sorted([kept["id"], "second"])
+    assert len(empty.find_elements(By.CSS_SELECTOR, ".kept img")) == 2
+
+
+def test_times_are_those_of_the_reader(empty, site):
+    """Three hours behind UTC."""
+    empty.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "America/Bahia"})
+    try:
+        keep(empty)
+        open_history(empty, site)
+        time = find(empty, ".kept time")
+        hour = (int(time.get_attribute("datetime")[11:13]) - 3) % 12 or 12
+        assert f" {hour}:" in time.text
+    finally:
+        empty.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": ""})
 
 
 def test_it_says_who_sees_it(empty, site):

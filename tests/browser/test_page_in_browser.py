@@ -1,10 +1,11 @@
-"""The page as somebody meets it: by mouse, by keyboard, without JavaScript, large and small, light and dark."""
+"""Test the page in a browser: by mouse, by keyboard, without JavaScript, large and small, light and dark."""
 
 import json
-import re
+import os
+import time
 from pathlib import Path
-from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from selenium.webdriver import ActionChains, Chrome, Keys
@@ -13,8 +14,6 @@ from selenium.webdriver.support.select import Select
 
 from tests.browser.steps import (
     PHOTO,
-    STATES,
-    WIDTHS,
     by_id,
     choose,
     complain,
@@ -23,11 +22,15 @@ from tests.browser.steps import (
     find,
     probabilities,
     refuse,
+    run_javascript_snippet,
+    snippet,
     status,
     submit,
+    unfold,
     wait_for,
 )
-from tools.chromium import follow, new_page, resize, set_colours
+from tests.dicom_files import dicom
+from tools.chromium import follow_link, resize, set_colours, wait_for_new_page
 
 pytestmark = pytest.mark.browser
 
@@ -37,6 +40,7 @@ def assert_answered(driver: Chrome) -> None:
     assert driver.title.startswith("Higher concern")
     assert len(probabilities(driver)) == 7
     assert sum(probabilities(driver)) == pytest.approx(1, abs=1e-6)
+    unfold(driver)
     values = [value.text for value in driver.find_elements(By.CSS_SELECTOR, ".given dd")]
     assert values[:4] == ["yes", "50 years", "female", "arm or hand"]
     assert_maps_can_be_chosen(driver)
@@ -45,14 +49,16 @@ def assert_answered(driver: Chrome) -> None:
 def assert_maps_can_be_chosen(driver: Chrome) -> None:
     for code in ("NV", "MEL"):
         find(driver, f"label[for=map-{code}]").click()
-        shown = [one for one in driver.find_elements(By.CLASS_NAME, "map") if one.is_displayed()]
-        assert [one.find_element(By.TAG_NAME, "figcaption").get_attribute("data-map") for one in shown] == [
-            code
+        visible_maps = [
+            element for element in driver.find_elements(By.CLASS_NAME, "map") if element.is_displayed()
         ]
+        assert [
+            element.find_element(By.TAG_NAME, "figcaption").get_attribute("data-map")
+            for element in visible_maps
+        ] == [code]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "dark"), [(320, True), (1440, False)])
 def test_form_to_answer_by_mouse(browser, width, dark):
     resize(browser, width, 900)
     set_colours(browser, dark)
@@ -60,8 +66,7 @@ def test_form_to_answer_by_mouse(browser, width, dark):
     assert_answered(browser)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "dark"), [(320, True), (1440, False)])
 def test_form_to_answer_without_javascript(browser_without_javascript, width, dark):
     resize(browser_without_javascript, width, 900)
     set_colours(browser_without_javascript, dark)
@@ -69,15 +74,13 @@ def test_form_to_answer_without_javascript(browser_without_javascript, width, da
     assert_answered(browser_without_javascript)
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize(("width", "dark"), [(320, True), (1440, False)])
 def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     resize(browser, width, 900)
     set_colours(browser, dark)
     # A file dialog is not part of the page: the photo is given to the field, all else is typed.
     choose(browser)
-    press(browser, Keys.TAB, Keys.TAB)  # skip link, site
-    press(browser, Keys.TAB, Keys.TAB, Keys.TAB)  # how well it works, limits, privacy
+    press(browser, *[Keys.TAB] * 6)  # skip link, site, how well it works, limits, privacy, language
     press(browser, Keys.TAB)  # photo
     press(browser, Keys.TAB)
     assert focused(browser).get_attribute("class") == "frame"
@@ -87,25 +90,20 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     assert crop(browser) == []
     press(browser, *[Keys.TAB] * 7)  # the buttons of the frame
     press(browser, Keys.TAB, Keys.ARROW_DOWN)  # dermatoscope: from "not known" round to "yes"
+    press(browser, Keys.TAB, Keys.ARROW_UP)  # changing: from "not known" to "no"
     press(browser, Keys.TAB, "50")
     press(browser, Keys.TAB, Keys.ARROW_DOWN)  # sex: round to "female"
     press(browser, Keys.TAB, "arm")
-    press(browser, Keys.TAB)  # which model: the first one
-    press(browser, Keys.TAB, Keys.TAB)  # how well each of the two works
+    press(browser, Keys.TAB, Keys.TAB)  # the body and the choice of a model stay folded
     press(browser, Keys.TAB)
-    with new_page(browser):
+    with wait_for_new_page(browser):
         press(browser, Keys.ENTER)
     assert focused(browser).get_attribute("id") == "status"  # the status is what a screen reader says first
+    assert focused(browser).get_attribute("aria-describedby") == "caution"  # and with it what limits it
     press(browser, Keys.TAB)
-    assert focused(browser).get_attribute("id") == "map-MEL"
-    press(browser, Keys.ARROW_DOWN)
-    assert focused(browser).get_attribute("id") != "map-MEL"
-    press(browser, Keys.TAB, Keys.ARROW_LEFT)
-    assert find(browser, "#strength").get_attribute("value") == "75"
-    press(browser, Keys.TAB, Keys.TAB)  # the model's page, and on
-    assert focused(browser).text == "Print"
-    press(browser, *[Keys.TAB] * 4)  # what is kept, which spot it is, keep it, and on
-    assert focused(browser).text == "Analyse another photo"
+    assert focused(browser).tag_name == "summary"
+    press(browser, Keys.ENTER)
+    assert "Whom to see" in find(browser, ".step").text
     assert_answered(browser)
 
 
@@ -130,8 +128,8 @@ FOCUS_IS_SEEN = """
 
 @pytest.mark.parametrize(("name", "label"), [("melanoma", "a melanoma"), ("nevus", "a mole")])
 def test_example_is_tried_with_one_click(browser, name, label):
-    follow(browser, find(browser, f'.example input[value="{name}"] ~ button'))
-    assert label in browser.find_element(By.TAG_NAME, "figcaption").text
+    follow_link(browser, find(browser, f'.example input[value="{name}"] ~ button'))
+    assert label in find(browser, ".analysed figcaption").text
     assert len(probabilities(browser)) == 7
 
 
@@ -143,6 +141,7 @@ def test_photo_in_the_answer_is_shown(browser):
 
 def test_opacity_of_the_map_follows_the_slider(browser):
     fill_in(browser)
+    unfold(browser)
     heat = find(browser, "#map-MEL + label + .map .heat img")
     assert heat.value_of_css_property("opacity") == "0.8"
     by_id(browser, "strength").send_keys(Keys.HOME)
@@ -190,11 +189,12 @@ def test_without_javascript_the_page_says_to_choose_the_photo_again(browser_with
 
 def test_without_javascript_nothing_is_shown_that_needs_it(browser_without_javascript):
     driver = browser_without_javascript
-    hidden = "[data-preview], [data-figures], [data-with-drop], [data-with-frame], [data-sending], .camera"
-    assert not any(one.is_displayed() for one in driver.find_elements(By.CSS_SELECTOR, hidden))
+    hidden = "[data-preview], [data-figures], [data-with-drop], [data-sending], .camera"
+    assert not any(element.is_displayed() for element in driver.find_elements(By.CSS_SELECTOR, hidden))
     fill_in(driver)
     assert not any(
-        one.is_displayed() for one in driver.find_elements(By.CSS_SELECTOR, "[data-strength], [data-back]")
+        element.is_displayed()
+        for element in driver.find_elements(By.CSS_SELECTOR, "[data-strength], [data-back]")
     )
 
 
@@ -246,7 +246,7 @@ def test_frame_is_moved_and_zoomed_by_touch(browser):
 
 
 def touch(driver: Chrome, moves: list[list[dict[str, float]]]) -> None:
-    """Fingers put down, moved and lifted."""
+    """Put fingers down, move them and lift them."""
     for kind, points in zip(["touchStart", *["touchMove"] * (len(moves) - 1)], moves, strict=True):
         driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     driver.execute_cdp_cmd("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
@@ -293,8 +293,9 @@ def test_the_square_of_a_photo_that_lies_on_its_side_is_that_of_the_upright_one(
         find(browser, f"[data-move={way}]").click()
     assert crop(browser) == pytest.approx([0, 0 if way == "up" else 0.5, 1])
     submit(browser)
-    first = find(browser, ".classes [data-value]").get_attribute("data-name")
-    assert first == {"red": "MEL", "green": "NV"}[colour]
+    cells = browser.find_elements(By.CSS_SELECTOR, ".classes [data-value]")
+    likeliest = max(cells, key=lambda cell: float(cell.get_attribute("data-value")))
+    assert likeliest.get_attribute("data-name") == {"red": "MEL", "green": "NV"}[colour]
 
 
 GIVE = """
@@ -338,43 +339,95 @@ def test_the_camera_is_offered_where_there_is_no_mouse(browser):
 
 
 def test_the_body_sets_the_select_and_shows_what_is_selected(browser):
-    hand = find(browser, '[data-site="hand"]')
-    hand.click()
+    unfold(browser)
+    find(browser, '[data-site="hand"]').click()
     assert by_id(browser, "site").get_attribute("value") == "hand"
     Select(by_id(browser, "site")).select_by_value("back")
     marked = browser.find_elements(By.CSS_SELECTOR, ".part.chosen")
-    assert {one.get_attribute("data-site") for one in marked} == {"back"}
+    assert {element.get_attribute("data-site") for element in marked} == {"back"}
 
 
 def test_every_place_on_the_body_is_in_the_select(browser):
     offered = {option.get_attribute("value") for option in Select(by_id(browser, "site")).options}
-    drawn = {one.get_attribute("data-site") for one in browser.find_elements(By.CSS_SELECTOR, "[data-site]")}
+    drawn = {
+        element.get_attribute("data-site")
+        for element in browser.find_elements(By.CSS_SELECTOR, "[data-site]")
+    }
     assert drawn <= offered
 
 
-def test_a_file_that_is_too_large_is_said_before_it_is_sent(browser, tmp_path):
+def test_a_file_that_is_too_large_is_never_sent(browser, tmp_path):
     large = tmp_path / "large.jpg"
     large.write_bytes(bytes(21 * 1024 * 1024))
     by_id(browser, "photo").send_keys(str(large))
-    assert "at most 20 MB" in find(browser, "[data-photo-words]").text
+    wait_for(browser, lambda _: "at most 20 MB" in find(browser, "[data-photo-words]").text)
+    browser.execute_script(COUNT_SENT)
+    find(browser, "form[data-analyse] button[type=submit]").click()
+    wait_for(browser, lambda _: browser.find_elements(By.CLASS_NAME, "errors"))
+    assert "at most 20 MB" in find(browser, ".errors").text
+    assert browser.execute_script("return window.sent") == 0
 
 
-def test_a_form_is_sent_once(browser):
-    sent = browser.execute_script("""
-        let sent = 0;
-        XMLHttpRequest.prototype.send = () => { sent += 1; };
+COUNT_SENT = "window.sent = 0; XMLHttpRequest.prototype.send = () => { window.sent += 1; };"
+
+
+def test_a_form_is_sent_once_and_can_be_cancelled(browser):
+    choose(browser)
+    browser.execute_script(COUNT_SENT)
+    browser.execute_script("""
         const form = document.querySelector("form[data-analyse]");
         form.requestSubmit();
         form.requestSubmit();
-        return [sent, form.querySelector("[data-progress]").textContent];
     """)
-    assert sent == [1, "Uploading the photo…"]
+    wait_for(browser, lambda _: browser.execute_script("return window.sent"))
+    assert browser.execute_script("return window.sent") == 1
+    assert find(browser, "[data-progress]").text == "Uploading the photo…"
+    find(browser, "[data-cancel]").click()
+    assert find(browser, "[data-progress]").text == ""
+    assert not find(browser, "[data-cancel]").is_displayed()
+    find(browser, "form[data-analyse] button[type=submit]").click()
+    wait_for(browser, lambda _: browser.execute_script("return window.sent") == 2)
 
 
-def test_upload_shows_its_progress_and_then_that_the_photo_is_analysed(browser, tmp_path):
-    large = tmp_path / "large.jpg"
-    large.write_bytes(Path(PHOTO).read_bytes() + bytes(3_000_000))
-    choose(browser, str(large))
+ANSWER_SECONDS = (
+    3 if (os.cpu_count() or 1) > 2 or os.getloadavg()[0] < 2 else 30
+)  # on a busy machine the CPU decides
+FORM_BYTES = 2_000  # of the other fields and the boundaries
+
+
+def twelve_megapixels(folder: Path) -> str:
+    """Write a photo of 4000 x 3000 pixels, the example enlarged, with the noise of a camera."""
+    photo = Image.open(PHOTO).convert("RGB").resize((4000, 3000))
+    noise = Image.effect_noise((4000, 3000), 12).convert("RGB")
+    Image.blend(photo, noise, 0.1).save(folder / "camera.jpg", quality=92)
+    return str(folder / "camera.jpg")
+
+
+def sent_bytes(driver: Chrome) -> list[int]:
+    """Return the lengths of the bodies that the page posted, as their headers say."""
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    headers = [
+        message["params"]["headers"]
+        for message in messages
+        if message["method"] == "Network.requestWillBeSentExtraInfo"
+    ]
+    return [int(fields["Content-Length"]) for fields in headers if "Content-Length" in fields]
+
+
+def test_a_dicom_file_is_drawn_by_the_server(browser, tmp_path):
+    pixels = np.zeros((60, 90, 3), np.uint8)
+    pixels[:, :45, 0] = 255
+    (tmp_path / "spot.dcm").write_bytes(dicom(pixels))
+    choose(browser, str(tmp_path / "spot.dcm"))
+    assert browser.execute_script("return document.querySelector('[data-picture]').naturalWidth") == 90
+    find(browser, "[data-move=left]").click()
+    assert crop(browser) == pytest.approx([0.133333, 0, 1], abs=0.001)
+    submit(browser)
+    assert status(browser) == "higher_concern"
+
+
+def test_a_slow_upload_of_a_large_photo_shows_its_progress_and_is_answered_in_time(browser, tmp_path):
+    choose(browser, twelve_megapixels(tmp_path))
     browser.execute_script("""
         window.seen = [];
         const note = () => window.seen.push([
@@ -383,13 +436,16 @@ def test_upload_shows_its_progress_and_then_that_the_photo_is_analysed(browser, 
         ]);
         new MutationObserver(note).observe(document.body, {subtree: true, childList: true, attributes: true});
     """)
-    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 3_000_000}
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 1_500_000 / 8}
     browser.execute_cdp_cmd("Network.enable", {})
     browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    started = time.monotonic()
     try:
         submit(browser)
     finally:
         browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow | {"uploadThroughput": -1})
+    assert time.monotonic() - started < ANSWER_SECONDS
+    assert max(sent_bytes(browser)) < 200_000 + FORM_BYTES
     seen = browser.execute_script("return window.seen")
     words = [word for word, _ in seen if word]
     assert list(dict.fromkeys(words)) == ["Uploading the photo…", "Analysing the photo…"]
@@ -418,24 +474,6 @@ def test_no_connection_is_said(browser):
     assert "there is no connection" in find(browser, ".errors").text
 
 
-@pytest.mark.parametrize("state", [state for state in STATES if state != "not found"])
-def test_nothing_is_fetched_from_elsewhere_and_the_console_stays_empty(browser, site, state):
-    browser.get(site.url)
-    STATES[state](browser)
-    messages = [entry["message"] for entry in browser.get_log("browser")]
-    # The browser itself notes every answer of 4xx, which a refused photo has to have.
-    assert [message for message in messages if not re.search("status of (415|422) ", message)] == []
-    assert {urlsplit(url).netloc for url in requested(browser)} == {urlsplit(site.url).netloc}
-    assert browser.get_cookies() == []
-    assert browser.execute_script("return localStorage.length + sessionStorage.length") == 0
-
-
-def requested(driver: Chrome) -> list[str]:
-    """Every address that the pages asked for; data: and blob: are no requests."""
-    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    urls = [
-        message["params"]["request"]["url"]
-        for message in messages
-        if message["method"] == "Network.requestWillBeSent"
-    ]
-    return [url for url in urls if not url.startswith(("data:", "blob:"))]
+def test_the_javascript_of_the_api_page_gives_the_answer_beside_it(browser):
+    browser.get(f"{browser.current_url}api")
+    assert json.loads(run_javascript_snippet(browser)) == json.loads(snippet(browser, "answer"))

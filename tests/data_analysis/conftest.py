@@ -9,9 +9,9 @@ from typing import NamedTuple
 import pandas as pd
 import pytest
 
-from data_modelling.datasets.generated import write_generated
-from data_modelling.datasets.split_files import write_splits
-from tests.conftest import PROJECT
+from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
+from data_modelling.datasets.splits.files import write_splits
+from tests.conftest import PROJECT, made_once
 
 CODES_2019 = ("MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK")
 OF_HAM10000 = {"AKIEC": "AK"} | {code: code for code in CODES_2019}
@@ -26,15 +26,19 @@ class Made(NamedTuple):
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory) -> Made:
-    root = tmp_path_factory.mktemp("made")
-    write_generated(root / "HAM10000", lesions=70, seed=1)
+    folder = made_once(tmp_path_factory, "made_tables", make_tables)
+    return Made(folder / "data", folder / "splits")
+
+
+def make_tables(folder: Path) -> None:
+    root = folder / "data"
+    write_synthetic_lesions(root / "HAM10000", lesions=70, seed=1)
     ham = pd.read_csv(root / "HAM10000" / "HAM10000_metadata.csv", dtype=str, keep_default_na=False)
     isic2017(root / "ISIC_2017")
     isic2019(root / "ISIC_2019", ham)
     isic2020(root / "ISIC_2020")
-    splits = tmp_path_factory.mktemp("splits")
-    write_splits(root, splits)
-    return Made(root, splits)
+    (folder / "splits").mkdir()
+    write_splits(root, folder / "splits")
 
 
 def isic2017(folder: Path) -> None:
@@ -92,9 +96,11 @@ def run_notebooks(*options: str | Path) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="session")
 def made_run(made, tmp_path_factory) -> Path:
     """The folder of the notebooks run on the made tables; their figures lie in `plots` in it."""
-    out = tmp_path_factory.mktemp("notebooks")
+    return made_once(tmp_path_factory, "notebooks", make_notebooks, made)
+
+
+def make_notebooks(out: Path, made: Made) -> None:
     done = run_notebooks(
         "--data-root", made.root, "--splits", made.splits, "--out", out, "--plots", out / "plots"
     )
     assert (done.returncode, done.stderr) == (0, "")
-    return out

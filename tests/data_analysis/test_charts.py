@@ -37,14 +37,14 @@ def test_cancer_is_orange_and_everything_else_is_not():
 
 def test_every_class_of_every_task_has_a_name_and_a_colour():
     codes = {diagnosis.code for task in TASKS.values() for diagnosis in task}
-    assert codes <= set(charts.NAMES)
+    assert codes <= set(charts.DIAGNOSIS_NAMES)
     assert charts.class_colour("AK") != charts.class_colour("SCC") == charts.class_colour("AKIEC")
     assert charts.class_colour("all photos") == charts.GREY
 
 
 def test_data_is_made_plain():
     table = pd.DataFrame({"a": [1.23456789, np.nan]}, index=pd.MultiIndex.from_tuples([("x", 1), ("y", 2)]))
-    found = charts.plain({"t": table, "n": np.int64(3), "l": (np.float32(0.5), "s")})
+    found = charts.plain_data({"t": table, "n": np.int64(3), "l": (np.float32(0.5), "s")})
     assert found == {"t": {"a": {"x / 1": 1.23457, "y / 2": None}}, "n": 3, "l": [0.5, "s"]}
 
 
@@ -55,8 +55,8 @@ def luminance(rgb: tuple[float, ...]) -> float:
 
 def test_text_on_a_heat_map_can_be_read_everywhere():
     for value in np.linspace(0, 1, 50):
-        cell = luminance(charts.HEAT(value)[:3])
-        ink = 1.0 if charts._ink(value) == "white" else 0.0
+        cell = luminance(charts.HEAT_COLOURS(value)[:3])
+        ink = 1.0 if charts._text_colour(value) == "white" else 0.0
         contrast = (max(cell, ink) + 0.05) / (min(cell, ink) + 0.05)
         assert contrast >= 4.5  # WCAG 2.2, 1.4.3
 
@@ -94,7 +94,7 @@ PHOTO = np.full((96, 96, 3), (10, 200, 30), np.uint8)
 
 
 def test_a_sheet_shows_each_photo_pixel_by_pixel():
-    chart = thumbnails.sheet(
+    chart = thumbnails.thumbnail_sheet(
         {"one": [PHOTO, PHOTO], "two": [PHOTO]}, "Title", ["Credit"], {"one": ["a", "b"]}
     )
     assert (pixels(chart) == PHOTO[0, 0]).all(axis=2).sum() == 3 * 96 * 96
@@ -103,7 +103,7 @@ def test_a_sheet_shows_each_photo_pixel_by_pixel():
 
 def test_the_credit_stands_below_the_photos():
     with_credit, other = (
-        pixels(thumbnails.sheet({"": [PHOTO]}, "", [text], None))
+        pixels(thumbnails.thumbnail_sheet({"": [PHOTO]}, "", [text], None))
         for text in ("by somebody", "by nobody else")
     )
     last_photo_row = np.flatnonzero((with_credit == PHOTO[0, 0]).all(axis=2).any(axis=1)).max()
@@ -113,8 +113,8 @@ def test_the_credit_stands_below_the_photos():
 
 def test_photos_too_large_or_without_credit_are_refused():
     with pytest.raises(ValueError, match="at most 96"):
-        thumbnails.sheet({"": [np.zeros((97, 97, 3), np.uint8)]}, "", ["Credit"], None)
+        thumbnails.thumbnail_sheet({"": [np.zeros((97, 97, 3), np.uint8)]}, "", ["Credit"], None)
     with pytest.raises(ValueError, match="at most 96"):
-        thumbnails.thumbnails([], 97)
+        thumbnails.read_thumbnails([], 97)
     with pytest.raises(ValueError, match="credit"):
-        thumbnails.sheet({"": [PHOTO]}, "", [], None)
+        thumbnails.thumbnail_sheet({"": [PHOTO]}, "", [], None)

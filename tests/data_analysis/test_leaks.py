@@ -43,7 +43,7 @@ def test_the_leak_of_a_given_split_by_hand():
 def test_photos_of_two_sets_are_matched_by_their_original_id():
     one = pd.DataFrame({"image_id": ["a", "b", "c"], "part": ["test", "0", "1"]})
     other = pd.DataFrame({"image_id": ["a_downsampled", "b", "d"], "part": ["test", "2", "1"]})
-    found = leaks.parts_of_both(one, other)
+    found = leaks.shared_photo_counts(one, other)
     assert found.to_dict() == {"2": {"0": 1, "test": 0}, "test": {"0": 0, "test": 1}}
 
 
@@ -74,8 +74,8 @@ def test_pairs_are_described_and_found_among_others():
     assert found["same id"].tolist() == [True, False]
     assert found["same diagnosis"].tolist() == [True, False]
     assert found["same part"].tolist() == [True, True]
-    assert leaks.named(leaks.describe_pairs([("b", "a")], table), found) == 1
-    assert leaks.named(leaks.describe_pairs([("b", "c")], table), found) == 0
+    assert leaks.count_known_pairs(leaks.describe_pairs([("b", "a")], table), found) == 1
+    assert leaks.count_known_pairs(leaks.describe_pairs([("b", "c")], table), found) == 0
 
 
 def test_no_pair_makes_an_empty_table():
@@ -87,7 +87,7 @@ def test_no_pair_makes_an_empty_table():
 
 def test_the_named_figures_of_the_real_table(data_root):
     """38.6 % and 68 %, cut: from the ids alone, each photo taken by chance for a test of 2,003 photos."""
-    table = profiles.read("ham10000", data_root)
+    table = profiles.read_metadata("ham10000", data_root)
     leak = leaks.random_split_leak(table, "stated")
     assert leak.loc[leaks.ALL, "share"] == pytest.approx(0.3866, abs=5e-5)
     assert leak.loc["MEL", "share"] == pytest.approx(0.6826, abs=5e-5)

@@ -2,13 +2,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from data_analysis import places, profiles
+from data_analysis import notebook_folders, profiles
+from data_modelling.inference.errors import InputError
 
 
 @pytest.fixture
 def tables(made, monkeypatch):
-    monkeypatch.setenv(places.SPLITS, str(made.splits))
-    return {name: profiles.read(name, made.root) for name in profiles.COLUMNS}
+    monkeypatch.setenv(notebook_folders.SPLITS_VARIABLE, str(made.splits))
+    return {name: profiles.read_metadata(name, made.root) for name in profiles.COLUMNS}
 
 
 def table(**columns: list) -> pd.DataFrame:
@@ -34,11 +35,47 @@ def test_rows_of_the_details_are_matched_by_id_and_not_by_place(made, tables, mo
         if "Metadata" in name:
             rows.reverse()
         (folder / name).write_text("\n".join([header, *rows]) + "\n")
-    pd.testing.assert_frame_equal(profiles.read("isic2019", tmp_path), tables["isic2019"])
+    pd.testing.assert_frame_equal(profiles.read_metadata("isic2019", tmp_path), tables["isic2019"])
+
+
+@pytest.fixture
+def ham_csv(made, monkeypatch, tmp_path):
+    """Return the path of a copy of HAM10000's csv, which a test may change."""
+    monkeypatch.setenv(notebook_folders.SPLITS_VARIABLE, str(made.splits))
+    path = tmp_path / "HAM10000" / "HAM10000_metadata.csv"
+    path.parent.mkdir()
+    path.write_bytes((made.root / "HAM10000" / path.name).read_bytes())
+    return path
+
+
+def test_an_oversampled_csv_counts_each_photo_once(ham_csv, tables, tmp_path):
+    """Case 14: a public csv repeats the rows of the rare classes."""
+    header, *rows = ham_csv.read_text().splitlines()
+    ham_csv.write_text(
+        "\n".join([f",{header}", *(f"{n},{row}" for n, row in enumerate([*rows, *rows[::2], rows[0]]))])
+    )
+    assert profiles.read_metadata("ham10000", tmp_path).equals(tables["ham10000"])
+
+
+def test_a_csv_of_r_or_of_german_excel_is_read_as_the_original(ham_csv, tables, tmp_path):
+    original = ham_csv.read_text()
+    frame = pd.read_csv(ham_csv, dtype=str, keep_default_na=False)
+    frame.replace("", "NA").to_csv(ham_csv, index=True)
+    assert profiles.read_metadata("ham10000", tmp_path).equals(tables["ham10000"])
+    ham_csv.write_text("\ufeff" + original.replace(",", ";"), encoding="utf-8")
+    assert profiles.read_metadata("ham10000", tmp_path).equals(tables["ham10000"])
+
+
+def test_a_value_that_is_not_accepted_is_named_with_its_column(ham_csv, tmp_path):
+    ham_csv.write_text(ham_csv.read_text().replace(",female,", ",f,"))
+    with pytest.raises(
+        InputError, match=r"HAM10000, column sex: Sex must be female or male, .* It says 'f' in \d+ rows\."
+    ):
+        profiles.read_metadata("ham10000", tmp_path)
 
 
 def test_ages_of_zero_empty_and_unknown_are_missing():
-    found = profiles.parsed("age", pd.Series(["0.0", "0", "", "unknown", "45.0", "5"]))
+    found = profiles.parse_field("age", pd.Series(["0.0", "0", "", "unknown", "45.0", "5"]))
     np.testing.assert_array_equal(found, [np.nan, np.nan, np.nan, np.nan, 45, 5])
 
 
@@ -50,7 +87,7 @@ def test_missing_details_are_counted_once_each():
         sex=["male", None, None, "female"],
         site=[None, "torso", "torso", "torso"],
     )
-    found = profiles.missing(given)
+    found = profiles.missing_counts(given)
     assert found.loc["NV"].to_dict() == {"age empty": 1, "age written as 0": 1, "sex": 2, "site": 1}
     assert found.loc["MEL"].to_dict() == {"age empty": 0, "age written as 0": 1, "sex": 0, "site": 0}
 
@@ -64,11 +101,13 @@ def test_classes_are_counted_in_photos_and_groups_the_largest_first():
 
 def test_a_lesion_of_many_photos_counts_once():
     given = table(diagnosis=["NV", "NV", "MEL", "NV"], group_id=["a", "a", "a", "b"], photo=[1, 2, 3, 4])
-    assert profiles.one_a_group(given)["photo"].tolist() == [1, 3, 4]
+    assert profiles.first_of_each_group(given)["photo"].tolist() == [1, 3, 4]
 
 
 def test_shares_of_a_cross_table_sum_to_one_in_each_row():
-    counts, shares = profiles.shares(pd.Series(["NV", "NV", "NV", "MEL"]), pd.Series(["a", "a", "b", "b"]))
+    counts, shares = profiles.counts_and_shares(
+        pd.Series(["NV", "NV", "NV", "MEL"]), pd.Series(["a", "a", "b", "b"])
+    )
     assert counts.loc["NV"].tolist() == [2, 1]
     assert shares.loc["NV"].tolist() == [pytest.approx(2 / 3), pytest.approx(1 / 3)]
     assert shares.loc["MEL"].tolist() == [0, 1]
@@ -89,13 +128,13 @@ def test_age_bands_begin_at_their_first_year():
 
 
 def test_quantiles_leave_missing_values_out():
-    found = profiles.quantiles(pd.Series([0, 10, 20, np.nan]), pd.Series(["a"] * 4))
+    found = profiles.quantile_table(pd.Series([0, 10, 20, np.nan]), pd.Series(["a"] * 4))
     assert found.loc["a", ["q1", "median", "q3", "count"]].tolist() == [5, 10, 15, 3]
 
 
 def test_groups_by_their_number_of_photos():
     groups = pd.Series(["a"] + ["b"] * 2 + ["c"] * 3 + ["d"] * 4 + ["e"] * 9)
-    found = profiles.photos_a_group(groups, (1, 2, 5))
+    found = profiles.group_sizes(groups, (1, 2, 5))
     assert found["groups"].to_dict() == {"1": 1, "2-4": 3, "5 or more": 1}
     assert found["photos"].to_dict() == {"1": 1, "2-4": 9, "5 or more": 9}
 
@@ -137,6 +176,8 @@ def test_percentages_are_zero_or_whole_only_where_they_are(share, text):
 
 def test_real_isic_2019_lost_the_sites_that_its_vocabulary_lacks(data_root):
     """Of HAM10000's photos without a site in ISIC 2019, all but those unknown there were trunk or genital."""
-    one, other = (profiles.read(name, data_root).set_index("image_id") for name in ("ham10000", "isic2019"))
+    one, other = (
+        profiles.read_metadata(name, data_root).set_index("image_id") for name in ("ham10000", "isic2019")
+    )
     names = one.loc[other.index[other["site"].isna() & other.index.isin(one.index)], "site_text"]
     assert names.value_counts().to_dict() == {"trunk": 1404, "unknown": 234, "genital": 48}

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 
 from data_modelling.datasets import ham10000, isic2019, isic2020
-from data_modelling.datasets.csv_files import read_csv
-from data_modelling.inference.diagnoses import codes
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.inference.diagnoses import class_codes
 
 
 def write_isic2019(root: Path) -> None:
@@ -15,11 +15,13 @@ def write_isic2019(root: Path) -> None:
     ham = read_csv(root / ham10000.METADATA[0], ham10000.METADATA_COLUMNS)
     lesions = ham["lesion_id"].str[-1].astype(int)
     classes = ham["dx"].str.upper().where(ham["dx"] != "akiec", np.where(lesions % 2, "SCC", "AK"))
-    columns = list(codes("isic2019"))
+    columns = list(class_codes("isic2019"))
     one_hot = pd.DataFrame({code: (classes == code).astype(float) for code in columns})
     folder = root / isic2019.FOLDER
     folder.mkdir()
-    pd.concat([ham["image_id"].rename("image"), one_hot], axis=1).to_csv(folder / isic2019.TRUTH, index=False)
+    pd.concat([ham["image_id"].rename("image"), one_hot], axis=1).to_csv(
+        folder / isic2019.GROUND_TRUTH_FILE, index=False
+    )
     pd.DataFrame(
         {
             "image": ham["image_id"],
@@ -41,7 +43,7 @@ def write_isic2020(root: Path) -> None:
     folder = root / isic2020.FOLDER
     (folder / "images").mkdir(parents=True)
     for own, other in zip(images, ham["image_id"], strict=True):
-        (folder / "images" / f"{own}.jpg").symlink_to(root / ham10000.PHOTOS / f"{other}.jpg")
+        (folder / "images" / f"{own}.jpg").symlink_to(root / ham10000.PHOTO_FOLDER / f"{other}.jpg")
     pd.DataFrame(
         {
             "image_name": images,
@@ -53,7 +55,7 @@ def write_isic2020(root: Path) -> None:
             "benign_malignant": np.where(malignant, "malignant", "benign"),
             "target": malignant.astype(int),
         }
-    ).to_csv(folder / isic2020.TRUTH[0], index=False)
+    ).to_csv(folder / isic2020.GROUND_TRUTH_FILES[0], index=False)
     pd.DataFrame([images[:2].to_numpy()], columns=["image_name_1", "image_name_2"]).to_csv(
         folder / isic2020.DUPLICATES, index=False
     )

@@ -39,4 +39,4 @@ def test_no_network_is_one_sentence_and_exit_2(tmp_path):
 def test_the_question(monkeypatch, typed, agreed):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True)
     monkeypatch.setattr("builtins.input", lambda _: typed)
-    assert download._ask("HAM10000 needs 4.2 GB.") is agreed
+    assert download._ask_for_consent("HAM10000 needs 4.2 GB.") is agreed

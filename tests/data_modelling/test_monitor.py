@@ -8,12 +8,12 @@ import pytest
 from PIL import Image
 
 from data_modelling import monitor
-from data_modelling.inference.bundle import load_bundle, write_sums
-from data_modelling.inference.drift import quantiles
-from data_modelling.inference.folder import photos_in
+from data_modelling.inference.batch.photo_folder import scan_photo_folder
+from data_modelling.inference.bundle import load_bundle, write_checksums
+from data_modelling.inference.drift.comparison import quantiles
+from data_modelling.inference.drift.samples import sample_from_photos
+from data_modelling.inference.drift.score_log import ScoreLog
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.samples import of_photos
-from data_modelling.inference.score_log import ScoreLog
 from tests.app.tiny_bundle import CODES, make_tiny_bundle
 from tests.conftest import PROJECT
 
@@ -33,12 +33,12 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny bundle whose reference was taken from 300 photos."""
     folder = make_tiny_bundle(tmp_path_factory.mktemp("bundles") / "tiny")
     usual = photos(tmp_path_factory.mktemp("photos") / "usual", 300, seed=1)
-    sample = of_photos(Predictor(load_bundle(folder)), photos_in(usual))
+    sample = sample_from_photos(Predictor(load_bundle(folder)), scan_photo_folder(usual))
     metadata = json.loads((folder / "metadata.json").read_text())
     known = {name: values for name, values in sample.values.items() if not np.isnan(values).all()}
     metadata["reference"] = {name: quantiles(values) for name, values in known.items()}
     (folder / "metadata.json").write_text(json.dumps(metadata))
-    write_sums(folder)
+    write_checksums(folder)
     return folder
 
 

@@ -1,7 +1,7 @@
 import csv
-import fcntl
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_modelling.inference import checks
 from data_modelling.inference.bundle import load_bundle
-from data_modelling.inference.details import Details, encode
-from data_modelling.inference.photos import read_photo
+from data_modelling.inference.checks import photo_checks
+from data_modelling.inference.details import Details, encode_details
+from data_modelling.inference.files.file_locks import exclusive_lock
+from data_modelling.inference.onnx_runtime import onnxruntime
+from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.runtime import onnxruntime
 from data_modelling.predict import main
 from tests.app.tiny_bundle import make_tiny_bundle, without_origin
 
@@ -28,7 +29,7 @@ CODES = "MEL,NV,BCC,AKIEC,BKL,DF,VASC"
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A bundle, and photos whose names are not in the order of their colours."""
-    monkeypatch.setattr(checks, "load_detector", without_origin)
+    monkeypatch.setattr(photo_checks, "load_detector", without_origin)
     make_tiny_bundle(tmp_path / "tiny")
     (tmp_path / "images").mkdir()
     for name, colour in {"b.JPG": "red", "a.png": "lime", "C.webp": "blue", "d.jpeg": "black"}.items():
@@ -51,6 +52,17 @@ def command(root, *options):
 def rows(path):
     with path.open(newline="") as file:
         return list(csv.reader(file))
+
+
+def test_photos_in_folders_below_are_told(root, capsys):
+    """Case 17: a folder with photos and with folders of more photos."""
+    for name in ("more/e.jpg", "more/part/f.png", "more/part/g.png", "empty/notes.txt", ".hidden/h.jpg"):
+        (root / "images" / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / "images" / name).write_bytes(b"")
+    assert main(command(root)) == 0
+    assert capsys.readouterr().err == (
+        "warning: photos in folders below are not read: more (1), more/part (2); name one of them with --images\n"
+    )
 
 
 def test_csv_files(root, capsys):
@@ -90,9 +102,9 @@ def test_csv_files(root, capsys):
 def test_very_small_probabilities_are_written_without_an_exponent(root):
     bundle = load_bundle(root / "tiny")
     bundle.metadata["temperature"] = 0.2  # e^-25 = 1.4e-11
-    from data_modelling.inference.folder import photos_in, predict_folder
+    from data_modelling.inference.batch.photo_folder import predict_folder, scan_photo_folder
 
-    predict_folder(Predictor(bundle), photos_in(root / "images"), {}, root / "p.csv")
+    predict_folder(Predictor(bundle), scan_photo_folder(root / "images"), {}, root / "p.csv")
     assert rows(root / "p.csv")[2] == ["a", "0.000000000014", "0.999999999917"] + ["0.000000000014"] * 5
 
 
@@ -103,12 +115,29 @@ def test_same_answers_as_the_predictor_for_the_same_bytes_and_details(root):
     known = {"a": Details(80, "male", "posterior torso"), "d": Details(20)}
     found = rows(root / "p.csv")
     for path in (root / "images").iterdir():
-        answer = predictor.answer(path.read_bytes(), known.get(path.stem, Details()))
+        answer = predictor.answer(path.read_bytes(), known.get(path.stem, Details()), dermatoscope=True)
         row = next(row for row in found if row[0] == path.stem)
         assert [float(number) for number in row[1:]] == list(answer.probabilities.values())
         said = [path.stem, answer.decision, answer.status, ";".join(answer.reasons)]
         held = [";".join(answer.sets.by_level[level]) for level in ("90", "95")]
         assert [*said, *held, f"{answer.nearness:.12f}"] in rows(root / "p.answers.csv")
+
+
+def answered(root, *options):
+    assert main(command(root, *options)) == 0
+    return {image: (status, reasons) for image, _, status, reasons, *_ in rows(root / "p.answers.csv")}
+
+
+def test_photos_without_a_dermatoscope_are_never_clear(root):
+    assert answered(root)["a"] == ("no_cancer_class", "")
+    assert answered(root, "--dermatoscope", "no")["a"] == ("uncertain", "phone_photo")
+
+
+def test_a_csv_may_say_which_spots_are_changing(root):
+    (root / "details.csv").write_text("image,age,sex,site,changing\na,,,,yes\nC,,,,no\nb,,,,\n")
+    by_image = answered(root, "--details", f"{root / 'details.csv'}")
+    assert (by_image["a"], by_image["C"]) == (("uncertain", "changing"), ("no_cancer_class", ""))
+    assert by_image["b"] == ("higher_concern", "cancer_threshold;melanoma_threshold")
 
 
 def test_trained_bundle_against_onnxruntime_alone(smoke_bundle, tmp_path):
@@ -122,7 +151,7 @@ def test_trained_bundle_against_onnxruntime_alone(smoke_bundle, tmp_path):
     session = onnxruntime.InferenceSession(smoke_bundle / "model.onnx")
     for i, row in enumerate(rows(out)[1:]):
         photo = read_photo((tmp_path / "images" / f"{i}.png").read_bytes(), metadata["edge"])
-        inputs = {"photo": photo[None].astype(np.float32), "details": encode(Details())[None]}
+        inputs = {"photo": photo[None].astype(np.float32), "details": encode_details(Details())[None]}
         scaled = session.run(["logits"], inputs)[0][0].astype(np.float64) / metadata["temperature"]
         expected = np.exp(scaled) / np.exp(scaled).sum()
         assert [float(number) for number in row[1:]] == pytest.approx(expected, abs=1e-9)
@@ -156,6 +185,48 @@ def test_other_files_are_counted_and_named_once(root, capsys):
         (root / "images" / name).write_text("")
     assert main(command(root)) == 0
     assert capsys.readouterr().err == "2 other files left alone: a.tif, notes.txt\n"
+
+
+@pytest.mark.parametrize(
+    ("folder", "sentence"),
+    [
+        (
+            "MEL",
+            r"images holds no photo \(.jpg .jpeg .png .webp .dcm\), but there are photos in its folders MEL \(4\): name one",
+        ),
+        ("part_1/part_1", r"in its folders part_1/part_1 \(4\): name one of them with --images\."),
+    ],
+)
+def test_a_folder_of_folders_says_where_the_photos_are(root, capsys, folder, sentence):
+    (root / "photos").mkdir()
+    (root / "images").rename(root / "photos" / "inner")
+    (root / "images" / folder).parent.mkdir(parents=True)
+    (root / "photos" / "inner").rename(root / "images" / folder)
+    assert main(command(root)) == 2
+    assert re.search(sentence, capsys.readouterr().err)
+
+
+def test_details_with_endings_are_used_and_those_of_no_photo_are_an_error(root, capsys):
+    """Case 13: today such details were dropped without a word."""
+    path = root / "details.csv"
+    path.write_text("image;age;sex;site\na.png;80;male;face\nd.JPG;20;;\n")
+    assert main(command(root, "--details", f"{path}")) == 0
+    with_endings = (root / "p.csv").read_bytes()
+    path.write_text("image,age,sex,site\na,80,male,face\nd,20,,\n")
+    assert main(command(root, "--details", f"{path}")) == 0
+    assert (root / "p.csv").read_bytes() == with_endings
+    path.write_text("image,age,sex,site\nx,80,male,face\n")
+    assert main(command(root, "--details", f"{path}")) == 2
+    assert "No row of the details names a photo: they have 'x'" in capsys.readouterr().err
+
+
+def test_contradictory_details_are_left_out_and_an_error_if_strict(root, capsys):
+    path = root / "details.csv"
+    path.write_text("image,age,sex,site\na,80,male,back\nd,20,,\na,8,male,back\n")
+    assert main(command(root, "--details", f"{path}")) == 3
+    assert capsys.readouterr().err == f"{path}: contradictory rows, all left out: 2 (a (row 2), a (row 4))\n"
+    assert main(command(root, "--strict", "--details", f"{path}")) == 2
+    assert "contradictory rows" in capsys.readouterr().err
 
 
 def test_details_of_photos_that_are_not_there_are_a_warning(root, capsys):
@@ -192,7 +263,7 @@ def test_details_of_photos_that_are_not_there_are_a_warning(root, capsys):
     ],
 )
 def test_what_cannot_start_is_one_sentence(root, capsys, harm, said):
-    (root / "details.csv").write_text("image,age,sex,site\n")
+    (root / "details.csv").write_text("image,age,sex,site\na,1,,\n")
     harm(root)
     before = sorted(path.name for path in root.iterdir())
     assert main(command(root, "--details", f"{root / 'details.csv'}")) == 2
@@ -268,10 +339,10 @@ NAMES = ("p.csv", "p.answers.csv", "p.errors.csv")
 
 OFTEN = """
 import sys
-from data_modelling.inference import results
+from data_modelling.inference.batch import csv_results
 from data_modelling.predict import main
 
-results.NOTE_SECONDS = 0.02
+csv_results.NOTE_SECONDS = 0.02
 sys.exit(main())
 """
 
@@ -326,8 +397,7 @@ def test_a_shard_that_is_none(root, capsys, shard):
 
 def test_a_second_run_of_the_same_file_is_told_to_wait(root, capsys):
     (root / "p.csv.work").mkdir()
-    with (root / "p.csv.work" / "lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with exclusive_lock(root / "p.csv.work" / "lock", "no"):
         assert main(command(root)) == 2
     assert capsys.readouterr().err.startswith("Another run is writing ")
 

@@ -1,10 +1,17 @@
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import AugmentationSettings, from_dict, read_settings, with_folds
+from data_modelling.settings import (
+    AugmentationSettings,
+    read_settings,
+    settings_from_dict,
+    settings_with_folds,
+)
+from data_modelling.studies.ablation.recipes import read_changes
 
 MODELS = Path(__file__).resolve().parents[2] / "DATA" / "models"
 CONFIGS = Path(__file__).resolve().parents[2] / "data_modelling" / "configs"
@@ -41,9 +48,10 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ("[network]\nwidths = 8", "network.widths must be a list"),
         ("[network]\nwidths = [8.5]", "network.widths must be of type int"),
         ("training = 3", "training must be a table"),
+        ("[[prepared.features]]", "prepared.features must be a table"),
+        (f"seed = {2**200}\nunknown_share = {10**400}", "unknown_share: "),
         ("[network]\nwidths = [8]", "must have the same length"),
         ("[network]\nedge = 100", "network.edge must be a multiple of 16"),
-        ("[training]\ngenerations = 0", "training.generations must be at least 1"),
         ("[training]\ncoarse_share = 1.0", "training.coarse_share must be a share from 0, and below 1"),
         (
             "[network]\nedge = 48\n[training]\ncoarse_share = 0.5",
@@ -52,7 +60,7 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ("[network]\nedge = 2048", "network.edge must be from 1 to 1024 pixels"),
         (
             '[network]\nname = "resnet35"',
-            "network.name must be one of cnn, resnet34, resnext50, efficientnetb0",
+            "network.name must be one of cnn, resnet34, efficientnetb0",
         ),
         ('[network]\nname = "resnet34"\nedge = 16', "network.edge must be at least 32 for resnet34"),
         ('[network]\nname = "resnet34"\nweights = "imagenet"', "there are no ImageNet weights of resnet34"),
@@ -60,20 +68,13 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         ('[prepared]\nchannels = "gbr"', "prepared.channels must be one of rgb, bgr"),
         ("[prepared]\nshard = 0", "prepared.shard at least 1 photo"),
         ('[prepared.features]\nphoto = "x"', "prepared.features.photo is no setting"),
-        ("[earlier.training]\nepochs = 3", "training.generations is 1"),
-        ("[training]\ngenerations = 2\n[earlier]\nseed = 3", "earlier.seed must be one of augmentation"),
-        (
-            "[training]\ngenerations = 2\n[earlier.training]\nepoch = 3",
-            "earlier: training.epoch is no setting",
-        ),
-        ("[training]\ngenerations = 2\n[earlier]\ntraining = 3", "earlier: training must be a table"),
-        ("earlier = 3", "earlier must be a table"),
+        ("[training]\nlogit_adjustment = 0.0", "training.logit_adjustment is no setting"),
         ("figure_folds = []", "figure_folds must name at least one of the folds 0 to 4"),
         ("figure_folds = [0, 5]", "figure_folds must name at least one of the folds 0 to 4"),
         ("seed = [", "is no valid TOML"),
     ],
 )
-def test_a_wrong_file_is_told_in_one_sentence_that_names_it(tmp_path: Path, text: str, said: str) -> None:
+def test_a_wrong_file_is_one_sentence_that_names_it(tmp_path: Path, text: str, said: str) -> None:
     path = written(tmp_path, REQUIRED + text)
     with pytest.raises(InputError, match=r"recipe\.toml") as error:
         read_settings(path)
@@ -100,9 +101,17 @@ def test_another_network_needs_no_edge_that_the_cnn_needs(tmp_path: Path) -> Non
 @pytest.mark.parametrize("bundle", sorted(MODELS.glob("*/metadata.json")), ids=lambda path: path.parent.name)
 def test_the_settings_of_every_committed_bundle_are_still_settings(bundle: Path) -> None:
     saved = json.loads(bundle.read_text())["settings"]
-    settings = from_dict(saved)
+    settings = settings_from_dict(saved)
     assert settings.network.name == saved["network"].get("name", "cnn")
     assert settings.training.epochs == saved["training"]["epochs"]
+
+
+def test_a_removed_option_is_ignored_where_it_had_no_effect_and_refused_where_it_had() -> None:
+    saved = dict.fromkeys(("name", "task", "dataset", "split"), "ham10000") | {"version": "1"}
+    unused = {"earlier": {}, "network": {"squeeze": 0}, "training": {"generations": 1, "outlines": 0.0}}
+    assert settings_from_dict(saved | unused) == settings_from_dict(saved)
+    with pytest.raises(InputError, match=r"network\.squeeze is no setting"):
+        settings_from_dict(saved | {"network": {"squeeze": 8}})
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
@@ -110,26 +119,37 @@ def test_an_absent_file_is_named(tmp_path: Path) -> None:
         read_settings(tmp_path / "absent.toml")
 
 
-RECIPES = sorted(
-    set(CONFIGS.glob("*.toml")) - {CONFIGS / "ablations.toml"}
-)  # that one is a recipe and its changes
+CHANGES = sorted(
+    [*CONFIGS.glob("ablations*.toml"), CONFIGS / "story.toml"]
+)  # each is a recipe and its changes
+RECIPES = sorted(set(CONFIGS.glob("*.toml")) - set(CHANGES))
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
 def test_every_committed_configuration_can_be_read(path: Path) -> None:
-    assert read_settings(path).name == path.stem.removeprefix("compare_")
+    bundle_names = {"all_clinics": "isic2019"}  # the recipe of the bundle that learns from all clinics
+    name = bundle_names.get(path.stem, path.stem.removeprefix("compare_"))
+    assert read_settings(path).name == name
+
+
+@pytest.mark.parametrize("path", CHANGES, ids=lambda path: path.stem)
+def test_every_committed_list_of_changes_can_be_read(path: Path) -> None:
+    with path.open("rb") as file:
+        rows = tomllib.load(file)["change"]
+    changes = read_changes(path)
+    assert [change.name for change in changes] == ["base", *(row["name"] for row in rows)]
 
 
 def test_folds_of_the_command_line(tmp_path: Path) -> None:
     settings = read_settings(written(tmp_path, REQUIRED + "figure_folds = [1, 2]\n"))
-    assert with_folds(settings, None, None) == settings
-    assert with_folds(settings, None, "4").figure_folds == (4,)
-    ten = with_folds(settings, 10, "all")
+    assert settings_with_folds(settings, None, None) == settings
+    assert settings_with_folds(settings, None, "4").figure_folds == (4,)
+    ten = settings_with_folds(settings, 10, "all")
     assert (ten.folds, ten.figure_folds) == (10, tuple(range(10)))
     for fold in ("10", "-1", "two", "٢"):
         with pytest.raises(InputError):
-            with_folds(settings, 10, fold)
+            settings_with_folds(settings, 10, fold)
     with pytest.raises(InputError, match="folds 0 to 4"):
-        with_folds(settings, None, "7")
+        settings_with_folds(settings, None, "7")
     with pytest.raises(InputError, match="folds must be 5 or 10"):
-        with_folds(settings, 7, None)
+        settings_with_folds(settings, 7, None)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from data_modelling import visits
-from data_modelling.inference.bundle import write_sums
+from data_modelling.inference.bundle import write_checksums
 from tests.app.tiny_bundle import make_tiny_bundle
 
 
@@ -24,6 +24,6 @@ def test_a_network_that_knows_the_patients_is_not_judged_on_them(
     metadata = json.loads((folder / "metadata.json").read_text())
     data = metadata["data"] | learned.get("data", {})
     (folder / "metadata.json").write_text(json.dumps(metadata | learned | {"data": data}))
-    write_sums(folder)
+    write_checksums(folder)
     assert visits.main(["--bundle", str(folder), "--data-root", str(tmp_path)]) == 2
     assert f"{folder} was trained on ISIC 2020: its patients cannot judge it." in capsys.readouterr().err

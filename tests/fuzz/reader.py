@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from data_modelling.inference.details import OLDEST, SEXES, SITES
-from data_modelling.inference.dicom import header_details
+from data_modelling.inference.details import MAX_AGE, SEXES, SITES
 from data_modelling.inference.errors import FieldError, PhotoError
-from data_modelling.inference.photos import Crop, read_photo, square_side
+from data_modelling.inference.photo.dicom import header_details
+from data_modelling.inference.photo.reader import Crop, read_photo, square_edge
 
 CORPUS = Path(__file__).with_name("corpus")
 OWN = CORPUS.parents[2] / ".cache" / "fuzz"  # what the fuzzer writes
@@ -21,7 +21,7 @@ CODES = {*(f"photo_{refusal}" for refusal in REFUSALS), "crop_range"}
 def read(data: bytes) -> str:
     """What comes of the bytes: "read", or the code of the refusal; raises something for anything else."""
     details = header_details(data)
-    assert details.age is None or 0 <= details.age <= OLDEST
+    assert details.age is None or 0 <= details.age <= MAX_AGE
     assert details.sex in {None, *SEXES}
     assert details.site in {None, *SITES}
     crop = CROPS[len(data) % len(CROPS)]
@@ -32,5 +32,5 @@ def read(data: bytes) -> str:
             raise
         return error.code
     assert (photo.shape, photo.dtype) == ((EDGE, EDGE, 3), np.uint8)
-    assert square_side(data, crop) >= 1
+    assert square_edge(data, crop) >= 1
     return "read"

@@ -8,7 +8,7 @@ def test_steps_are_those_of_the_reader_and_of_the_libraries_under_it():
     saved("PNG")
     steps(COLOUR)  # what is run once in a process
     files = {file.rsplit("/", 2)[-2] + "/" + file.rsplit("/", 1)[-1] for file, _, _ in steps(COLOUR)}
-    assert {"inference/photos.py", "PIL/PngImagePlugin.py"} < files
+    assert {"photo/reader.py", "PIL/PngImagePlugin.py"} < files
     assert not any(file.startswith("fuzz/") for file in files)
     assert steps(COLOUR) == steps(COLOUR) != steps(saved("JPEG"))
 

@@ -1,4 +1,4 @@
-"""The example of docs/data-sets.md goes the way of any data set, up to what training begins with."""
+"""Tests that the example of docs/data-sets.md is read, split and made ready for training like any data set."""
 
 import re
 import sys
@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from data_modelling import split
-from data_modelling.datasets import DATASETS, sources, split_files
-from data_modelling.inference.diagnoses import codes
+from data_modelling.datasets import registry
+from data_modelling.inference import source_facts
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.pipeline.run_data import DataFolders, load_development_set
 from data_modelling.settings import read_settings
-from data_modelling.training.pipeline import examples
-from data_modelling.training.road import Sources, development_part
+from data_modelling.training.batches import select_examples
 from tests.conftest import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "data-sets.md").read_text()
@@ -28,14 +29,12 @@ def block(name: str) -> str:
 
 @pytest.fixture
 def moles(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The module of the document, in its two registers."""
+    """The module of the document, with its record in the registry."""
     module = ModuleType("data_modelling.datasets.moles")
     exec(compile(block("module"), "docs/data-sets.md", "exec"), module.__dict__)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(DATASETS, "moles", module.load)
-    line = re.search(r"`(Source\(.*\))`", DOCUMENT)[1]
-    source = eval(line, vars(sources) | {"moles": module})
-    monkeypatch.setattr(split_files, "SOURCES", (*sources.SOURCES, source))
+    record = eval(block("record"), vars(registry) | {"moles": module})
+    monkeypatch.setattr(registry, "DATA_SETS", (*registry.DATA_SETS, record))
     return module
 
 
@@ -65,13 +64,19 @@ def test_the_example_is_read_split_and_ready_for_training(moles: ModuleType, roo
     recipe = tmp_path / "moles.toml"
     recipe.write_text(block("recipe"))
     settings = read_settings(recipe)
-    development, left_out = development_part(settings, Sources(root, tmp_path / "splits"), tmp_path)
+    development, left_out = load_development_set(settings, DataFolders(root, tmp_path / "splits"), tmp_path)
     assert left_out == [str(report)]
     assert "test" not in set(development.table["part"])
-    part = examples(
+    part = select_examples(
         development.table, development.pixels, np.ones(len(development.table), bool), settings.task
     )
-    assert set(part.labels) == {codes("ham10000").index(code) for code in ("NV", "MEL", "BKL")}
+    assert set(part.labels) == {class_codes("ham10000").index(code) for code in ("NV", "MEL", "BKL")}
+    assert registry.group_noun("moles") == "patient"
+    facts = registry.facts_of_sources(set(table["source"]))
+    facts_by_source = source_facts.facts_by_source(
+        {"data": {"sources": ["moles"], source_facts.OWN_FACTS: facts}}
+    )
+    assert facts_by_source["moles"].labels == "by histopathology"
     first = development.table["image_id"].iloc[0]
     assert development.pixels.shape[1:] == (96, 96, 3)
     np.testing.assert_array_equal(part.pixels[0, 48, 48], (int(first), 90, 60))

@@ -2,8 +2,8 @@ import pandas as pd
 import pytest
 
 from data_modelling.datasets import isic2020
-from data_modelling.datasets.split_files import split_file
-from data_modelling.datasets.splits import attach_parts, read_split, split
+from data_modelling.datasets.splits.assignment import attach_parts, make_split, read_split
+from data_modelling.datasets.splits.files import split_file
 from data_modelling.inference.errors import InputError
 from tests.conftest import PROJECT
 from tests.data_modelling.datasets.test_ham10000 import write_photos
@@ -31,7 +31,7 @@ def write_isic2020(root, *rows, name="ISIC_2020_Training_GroundTruth.csv", pairs
     return folder
 
 
-@pytest.mark.parametrize("name", isic2020.TRUTH)
+@pytest.mark.parametrize("name", isic2020.GROUND_TRUTH_FILES)
 def test_the_csv_becomes_the_table(tmp_path, name):
     write_isic2020(tmp_path, *ROWS, name=name)
     table, report = isic2020.load(tmp_path)
@@ -48,11 +48,11 @@ def test_duplicates_join_their_patients(tmp_path):
     root = write_isic2020(tmp_path, *ROWS, pairs=[("ISIC_0000002", "ISIC_0000004")])
     rows = isic2020.read_rows(root)
     assert rows["group_id"].tolist() == ["IP_1", "IP_1", "IP_2", "IP_1"]
-    parts = split(rows, {"0": 0.5, "1": 0.5})
+    parts = make_split(rows, {"0": 0.5, "1": 0.5})
     assert parts.groupby("group_id")["part"].nunique().max() == 1
 
 
-def test_a_planted_patient_on_two_sides_is_refused(tmp_path):
+def test_a_patient_in_two_parts_is_refused(tmp_path):
     write_isic2020(tmp_path, *ROWS)
     table, _ = isic2020.load(tmp_path)
     parts = pd.DataFrame(
@@ -86,10 +86,11 @@ def test_all_real_rows_load_and_the_photos_at_hand_are_used(data_root):
     assert len(pairs) == 425
     assert all(group[one] == group[other] for one, other in pairs)
     table, report = isic2020.load(data_root)
-    assert len(table) == 2_669
-    assert table["group_id"].nunique() == 98
+    assert len(table) == 2_669 + 211  # ISIC_2020_extra
+    patients = pd.read_csv(root / "ISIC_2020_Training_GroundTruth.csv").set_index("image_name")["patient_id"]
+    assert table["group_id"].nunique() == patients[table["image_id"]].nunique() == 288
     melanomas = table[table["diagnosis"] == "melanoma"]
-    assert (len(melanomas), melanomas["group_id"].nunique()) == (38, 27)
-    assert len(report.rows_without_photo) == 33_126 - 2_669
+    assert (len(melanomas), melanomas["group_id"].nunique()) == (38 + 2, 27 + 2)
+    assert len(report.rows_without_photo) == 33_126 - 2_669 - 211
     parts = attach_parts(table, read_split(split_file(PROJECT / "DATA" / "splits", "isic2020")))
     assert parts.groupby("group_id")["part"].nunique().max() == 1

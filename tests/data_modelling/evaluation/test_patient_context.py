@@ -7,8 +7,8 @@ from data_modelling.evaluation import patient_context as context
 def test_others_by_hand():
     """Patient 0 has 1, 2 and 6, patient 1 has 5 alone: others' means 4, 3.5 and 1.5, and for 5 that of all, 3.5."""
     log_odds, patients = np.array([1.0, 2.0, 6.0, 5.0]), np.array([0, 0, 0, 1])
-    assert context.of_others(log_odds, patients).tolist() == [4.0, 3.5, 1.5, 3.5]
-    assert context.in_context(log_odds, patients, 0.5).tolist() == [-1.0, 0.25, 5.25, 3.25]
+    assert context.mean_of_other_lesions(log_odds, patients).tolist() == [4.0, 3.5, 1.5, 3.5]
+    assert context.contextual_log_odds(log_odds, patients, 0.5).tolist() == [-1.0, 0.25, 5.25, 3.25]
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def clinic():
 
 
 def test_where_patients_differ_context_helps(clinic):
-    found = context.context_figures(*clinic)
+    found = context.context_metrics(*clinic)
     assert found["difference"]["auc"] > 0.1
     assert found["difference"]["auc_interval"][0] > 0
     assert set(found["shares"]) == set("01234")
@@ -33,13 +33,13 @@ def test_where_patients_differ_context_helps(clinic):
 
 def test_the_share_of_a_fold_is_chosen_without_it(clinic):
     log_odds, positive, patients, parts = clinic
-    before = context.context_figures(log_odds, positive, patients, parts)["shares"]["0"]
+    before = context.context_metrics(log_odds, positive, patients, parts)["shares"]["0"]
     turned = positive.copy()
     turned[parts == "0"] = ~turned[parts == "0"]
-    assert context.context_figures(log_odds, turned, patients, parts)["shares"]["0"] == before
+    assert context.context_metrics(log_odds, turned, patients, parts)["shares"]["0"] == before
 
 
 def test_where_patients_are_alike_nothing_is_taken_off():
     positive = np.array([True, False, False, False] * 2)
     log_odds = np.array([5.0, 1, 0, -1, 6, 2, 1, 0])
-    assert context.best_share(log_odds, positive, np.repeat([0, 1], 4)) == 0
+    assert context.best_context_weight(log_odds, positive, np.repeat([0, 1], 4)) == 0

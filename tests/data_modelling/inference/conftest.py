@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from data_modelling.inference import checks
-from data_modelling.inference.bundle import write_sums
+from data_modelling.inference.bundle import write_checksums
+from data_modelling.inference.checks import photo_checks
 from tests.app.tiny_bundle import make_tiny_bundle, without_origin
 
 MakeBundle = Callable[..., Path]
@@ -17,7 +17,7 @@ MakeBundle = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def _colours_have_no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' photos of one colour are neither phone photos nor unlike anything."""
-    monkeypatch.setattr(checks, "load_detector", without_origin)
+    monkeypatch.setattr(photo_checks, "load_detector", without_origin)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def make_bundle(tmp_path: Path) -> MakeBundle:
         metadata = json.loads((folder / "metadata.json").read_text()) | changes
         kept = {key: value for key, value in metadata.items() if value is not None}
         (folder / "metadata.json").write_text(json.dumps(kept))
-        write_sums(folder)
+        write_checksums(folder)
         return folder
 
     return make

@@ -5,8 +5,8 @@ import subprocess
 
 import pytest
 
-from data_modelling.inference.bundle import PARTS, REQUIRED, load_bundle, write_sums
-from data_modelling.inference.diagnoses import codes
+from data_modelling.inference.bundle import REQUIRED_FILES, SAFETY_KEYS, load_bundle, write_checksums
+from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import BundleError
 
 
@@ -42,14 +42,14 @@ def test_a_file_instead_of_a_folder(tmp_path):
     assert "There is no bundle" in message(tmp_path / "file")
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", REQUIRED_FILES)
 def test_missing_file(make_bundle, name):
     folder = make_bundle()
     (folder / name).unlink()
     assert message(folder) == f"{name} is missing or was altered (SHA-256 differs); restore the bundle."
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", REQUIRED_FILES)
 def test_one_altered_byte(make_bundle, name):
     folder = make_bundle()
     content = bytearray((folder / name).read_bytes())
@@ -62,17 +62,17 @@ def test_altered_file_in_a_subfolder(make_bundle):
     folder = make_bundle()
     (folder / "predictions").mkdir()
     (folder / "predictions" / "a b.csv").write_text("image")
-    write_sums(folder)
+    write_checksums(folder)
     load_bundle(folder)
     (folder / "predictions" / "a b.csv").write_text("image,")
     assert message(folder).startswith("predictions/a b.csv is missing or was altered")
 
 
-@pytest.mark.parametrize("name", REQUIRED)
+@pytest.mark.parametrize("name", REQUIRED_FILES)
 def test_required_file_that_is_not_listed(make_bundle, name):
     folder = make_bundle()
     (folder / name).unlink()
-    write_sums(folder)
+    write_checksums(folder)
     assert message(folder) == f"SHA256SUMS does not list {name}; restore the bundle."
 
 
@@ -118,7 +118,7 @@ def test_sums_are_those_of_sha256sum(make_bundle):
     folder = make_bundle()
     (folder / "plots").mkdir()
     (folder / "plots" / "curve.png").write_bytes(b"png")
-    write_sums(folder)
+    write_checksums(folder)
     checked = subprocess.run(
         ["sha256sum", "-c", "SHA256SUMS"], cwd=folder, capture_output=True, text=True, check=True
     )
@@ -131,12 +131,14 @@ def test_sums_are_those_of_sha256sum(make_bundle):
             "metrics.json",
             "model.keras",
             "model.onnx",
+            "neighbours.jpgs",
+            "neighbours.npz",
             "plots/curve.png",
         )
     ]
 
 
-PRIOR = dict.fromkeys(codes("ham10000"), 1 / 7)
+PRIOR = dict.fromkeys(class_codes("ham10000"), 1 / 7)
 THRESHOLDS = {"cancer": 0.25, "melanoma": 0.15}
 
 
@@ -148,7 +150,9 @@ THRESHOLDS = {"cancer": 0.25, "melanoma": 0.15}
         ({"task": ["ham10000"]}, "task and classes"),
         ({"task": "isic2019"}, "task and classes"),
         ({"classes": None}, "task and classes"),
-        ({"classes": list(reversed(codes("ham10000")))}, "task and classes"),
+        ({"classes": list(reversed(class_codes("ham10000")))}, "task and classes"),
+        ({"format": None}, "the bundle has format 1, but this program reads format 2; train it again"),
+        ({"format": 3}, "the bundle has format 3, but this program reads format 2"),
         ({"details_width": 13}, "details_width is not 14"),
         ({"details_width": None}, "details_width is not 14"),
         ({"temperature": None}, "temperature must be a number above 0"),
@@ -200,7 +204,7 @@ def test_metadata_that_cannot_be_relied_on(make_bundle, changes, said):
 def test_json_that_is_none(make_bundle, name, content, said):
     folder = make_bundle()
     (folder / name).write_bytes(content)
-    write_sums(folder)
+    write_checksums(folder)
     assert message(folder) == f"{name} {said}; restore the bundle."
 
 
@@ -208,11 +212,11 @@ def test_json_that_is_none(make_bundle, name, content, said):
 def test_a_figure_that_is_no_number(make_bundle, text):
     folder = make_bundle()
     (folder / "metrics.json").write_text(f'{{"out_of_fold": {{"rows": [0.5, {text}]}}}}')
-    write_sums(folder)
+    write_checksums(folder)
     assert message(folder) == "metrics.json has a figure that is no number; restore the bundle."
 
 
-@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("part", SAFETY_KEYS)
 @pytest.mark.parametrize("value", [None, 1])
 def test_without_a_part_by_which_it_knows_its_limits_it_is_no_bundle(make_bundle, part, value):
     assert message(make_bundle(**{part: value})) == (

@@ -1,32 +1,37 @@
 import numpy as np
 import pytest
 
-from data_modelling.inference.decision import cancer_columns, decisions, melanoma_column, probabilities
+from data_modelling.inference.decision import (
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
+)
 
 
 def test_probabilities_by_hand():
     logits = np.log([[1.0, 2.0, 5.0]])
-    assert probabilities(logits, 1.0) == pytest.approx(np.array([[1 / 8, 2 / 8, 5 / 8]]))
+    assert calibrated_probabilities(logits, 1.0) == pytest.approx(np.array([[1 / 8, 2 / 8, 5 / 8]]))
 
 
 def test_temperature_two_takes_the_square_root_of_the_odds():
-    assert probabilities(np.log([[1.0, 9.0]]), 2.0) == pytest.approx(np.array([[1 / 4, 3 / 4]]))
+    assert calibrated_probabilities(np.log([[1.0, 9.0]]), 2.0) == pytest.approx(np.array([[1 / 4, 3 / 4]]))
 
 
 def test_large_logits_do_not_overflow_and_float32_is_summed_as_float64():
-    found = probabilities(np.array([[5000, -5000, 5000]], np.float32), 0.5)
-    assert found.dtype == np.float64
-    assert found.tolist() == [[0.5, 0.0, 0.5]]
+    probabilities = calibrated_probabilities(np.array([[5000, -5000, 5000]], np.float32), 0.5)
+    assert probabilities.dtype == np.float64
+    assert probabilities.tolist() == [[0.5, 0.0, 0.5]]
 
 
 def test_decision_divides_by_the_prior():
     probability = np.array([[0.2, 0.5, 0.3], [0.05, 0.9, 0.05]])
     prior = np.array([0.1, 0.7, 0.2])  # ratios: 2, 0.71, 1.5 and 0.5, 1.29, 0.25
-    assert decisions(probability, prior).tolist() == [0, 1]
+    assert predicted_classes(probability, prior).tolist() == [0, 1]
 
 
 def test_even_ratios_go_to_the_first_class():
-    assert decisions(np.array([[0.2, 0.4]]), np.array([1 / 3, 2 / 3])).tolist() == [0]
+    assert predicted_classes(np.array([[0.2, 0.4]]), np.array([1 / 3, 2 / 3])).tolist() == [0]
 
 
 def test_cancer_group():

@@ -1,6 +1,12 @@
 import pytest
 
-from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS, codes, columns, learned
+from data_modelling.inference.diagnoses import (
+    FLAG_TEXTS,
+    TASKS,
+    class_codes,
+    learned_class_codes,
+    prediction_columns,
+)
 
 
 @pytest.mark.parametrize(
@@ -12,7 +18,7 @@ from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS, codes, columns
     ],
 )
 def test_columns_of_the_csv(task, expected):
-    assert ",".join(columns(task)) == expected
+    assert ",".join(prediction_columns(task)) == expected
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,6 @@ def test_the_mixed_class_says_that_it_is_mixed():
 
 
 def test_the_classes_that_are_learned_come_first():
-    assert codes("isic2019") == (*learned("isic2019"), "UNK")
-    assert codes("ham10000") == learned("ham10000")
-    assert codes("isic2020") == learned("isic2020") == ("melanoma", "benign")
+    assert class_codes("isic2019") == (*learned_class_codes("isic2019"), "UNK")
+    assert class_codes("ham10000") == learned_class_codes("ham10000")
+    assert class_codes("isic2020") == learned_class_codes("isic2020") == ("melanoma", "benign")

@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import pytest
 
-from data_modelling.networks.cnn import PlainBlock, ResidualBlock, SqueezeExcite, image_branch, multiply_adds
+from data_modelling.networks.cnn import PlainBlock, ResidualBlock, image_branch, multiply_adds
 from data_modelling.settings import NetworkSettings
 
 
@@ -27,7 +27,7 @@ def test_a_block_whose_second_normalisation_is_zero_passes_its_input_on() -> Non
 
 
 def test_the_image_branch_is_a_sequential_of_as_many_blocks_as_set() -> None:
-    branch = image_branch(NetworkSettings(edge=32, stem=4, widths=(4, 8), blocks=(2, 1)), "float32")
+    branch = image_branch(NetworkSettings(stem=4, widths=(4, 8), blocks=(2, 1)), "float32", 32)
     assert isinstance(branch, keras.Sequential)
     blocks = [layer.name for layer in branch.layers if isinstance(layer, ResidualBlock)]
     assert blocks == ["stage1_block1", "stage1_block2", "stage2_block1"]
@@ -42,36 +42,28 @@ def test_a_plain_block_whose_second_normalisation_is_zero_passes_nothing_on() ->
     np.testing.assert_allclose(np.asarray(block(photo)), 0, atol=1e-6)
 
 
-def test_squeeze_and_excite_halves_all_channels_when_its_weights_are_zero() -> None:
-    """sigmoid(0) = 1/2."""
-    layer = SqueezeExcite(8, 4)
-    photo = np.random.default_rng(0).normal(size=(2, 3, 3, 8)).astype("float32")
-    layer(photo)
-    layer.up.kernel.assign(np.zeros((1, 1, 2, 8)))
-    np.testing.assert_allclose(np.asarray(layer(photo)), photo / 2, atol=1e-6)
-
-
-@pytest.mark.parametrize(("block", "squeeze"), [("residual", 0), ("plain", 0), ("residual", 4)])
-def test_multiply_adds_are_those_of_the_layers(block: str, squeeze: int) -> None:
+@pytest.mark.parametrize("block", ["residual", "plain"])
+def test_multiply_adds_are_those_of_the_layers(block: str) -> None:
     """Counted a second way: outputs of each convolution times its kernel's inputs."""
-    settings = NetworkSettings(
-        edge=32, stem=4, widths=(4, 8), blocks=(2, 1), block=block, kernel=5, squeeze=squeeze
-    )
+    settings = NetworkSettings(edge=32, stem=4, widths=(4, 8), blocks=(2, 1), block=block, kernel=5)
     counted = 16 * 16 * 4 * 3 * 9  # the stem
-    for layer in image_branch(settings, "float32").layers:
+    for layer in image_branch(settings, "float32", 32).layers:
         if isinstance(layer, PlainBlock):
             inner = [layer.first, layer.second, getattr(layer, "shortcut", None)]
             places = layer.output.shape[1] * layer.output.shape[2]
             counted += sum(places * int(np.prod(one.kernel.shape)) for one in inner if one is not None)
-            if layer.excite is not None:
-                counted += sum(int(np.prod(one.kernel.shape)) for one in (layer.excite.down, layer.excite.up))
     assert multiply_adds(settings) == counted
 
 
-def test_a_saved_plain_network_with_squeeze_and_excite_answers_as_before(tmp_path: Path) -> None:
-    settings = NetworkSettings(edge=32, stem=4, widths=(4, 8), blocks=(1, 1), block="plain", squeeze=2)
-    branch = image_branch(settings, "float32")
+def test_a_saved_plain_network_answers_as_before(tmp_path: Path) -> None:
+    settings = NetworkSettings(edge=32, stem=4, widths=(4, 8), blocks=(1, 1), block="plain")
+    branch = image_branch(settings, "float32", 32)
     photo = np.random.default_rng(0).uniform(0, 255, (1, 32, 32, 3)).astype("float32")
     branch.save(tmp_path / "branch.keras")
     again = keras.saving.load_model(tmp_path / "branch.keras", compile=False)
     np.testing.assert_allclose(np.asarray(again(photo)), np.asarray(branch(photo)), atol=1e-6)
+
+
+def test_a_block_saved_when_squeeze_was_an_option_is_still_read() -> None:
+    block = PlainBlock.from_config(PlainBlock(4, stride=2).get_config() | {"squeeze": 0})
+    assert (block.width, block.stride) == (4, 2)

@@ -1,12 +1,11 @@
-import dataclasses
-
 import numpy as np
 import pytest
+from msgspec import structs
 
-from data_modelling.inference.details import Details, encode
+from data_modelling.inference.details import Details, encode_details
 from data_modelling.settings import AugmentationSettings
-from data_modelling.training.augmentation import augment
-from data_modelling.training.draws import draw_colours, draw_warps, drop_details
+from data_modelling.training.augmentation import augment_photos
+from data_modelling.training.augmentation_parameters import draw_colours, draw_warps, drop_details
 
 NOTHING = AugmentationSettings(
     flip=False, rotation=0, scale=1, stretch=1, shift=0, brightness=0, contrast=1, saturation=1, colour=1,
@@ -27,12 +26,12 @@ def photos(count: int) -> np.ndarray:
 def warped(photo: np.ndarray, matrix: list[float]) -> np.ndarray:
     """One photo under an affine map from output to input pixels [a, b, x0, c, d, y0]."""
     warp = np.array([[*matrix, 0, 0]], "float32")
-    return np.asarray(augment(photo[None], warp, KEEP_COLOURS))[0]
+    return np.asarray(augment_photos(photo[None], warp, KEEP_COLOURS))[0]
 
 
 def test_neutral_settings_leave_photos_as_they_are() -> None:
     given = photos(4)
-    found = augment(given, draw_warps(rng(), 4, EDGE, NOTHING), draw_colours(rng(), 4, NOTHING))
+    found = augment_photos(given, draw_warps(rng(), 4, EDGE, NOTHING), draw_colours(rng(), 4, NOTHING))
     np.testing.assert_allclose(np.asarray(found), given, atol=1e-3)
 
 
@@ -44,9 +43,9 @@ def test_a_quarter_turn_is_numpys() -> None:
 
 def test_draws_of_flips_alone_give_the_four_mirror_images() -> None:
     photo = photos(1)[0]
-    settings = dataclasses.replace(NOTHING, flip=True)
+    settings = structs.replace(NOTHING, flip=True)
     warps = draw_warps(rng(), 40, EDGE, settings)
-    found = np.asarray(augment(np.repeat(photo[None], 40, 0), warps, np.repeat(KEEP_COLOURS, 40, 0)))
+    found = np.asarray(augment_photos(np.repeat(photo[None], 40, 0), warps, np.repeat(KEEP_COLOURS, 40, 0)))
     mirrors = [photo, photo[:, ::-1], photo[::-1], photo[::-1, ::-1]]
     which = {
         next(i for i, mirror in enumerate(mirrors) if np.allclose(one, mirror, atol=1e-3)) for one in found
@@ -56,8 +55,8 @@ def test_draws_of_flips_alone_give_the_four_mirror_images() -> None:
 
 def test_rotation_keeps_the_centre_where_it_is() -> None:
     photo = photos(1)[0]
-    warps = draw_warps(rng(), 8, EDGE, dataclasses.replace(NOTHING, rotation=180))
-    found = np.asarray(augment(np.repeat(photo[None], 8, 0), warps, np.repeat(KEEP_COLOURS, 8, 0)))
+    warps = draw_warps(rng(), 8, EDGE, structs.replace(NOTHING, rotation=180))
+    found = np.asarray(augment_photos(np.repeat(photo[None], 8, 0), warps, np.repeat(KEEP_COLOURS, 8, 0)))
     centre = EDGE // 2
     np.testing.assert_allclose(
         found[:, centre, centre], np.repeat(photo[None, centre, centre], 8, 0), atol=1e-2
@@ -65,7 +64,7 @@ def test_rotation_keeps_the_centre_where_it_is() -> None:
 
 
 def test_scale_and_shift_stay_within_their_ranges() -> None:
-    settings = dataclasses.replace(NOTHING, scale=1.25, shift=0.1)
+    settings = structs.replace(NOTHING, scale=1.25, shift=0.1)
     warps = draw_warps(rng(), 1000, 100, settings)
     zoom = warps[:, 0]
     assert zoom.min() > 1 / 1.2501
@@ -79,7 +78,7 @@ def test_scale_and_shift_stay_within_their_ranges() -> None:
 
 
 def test_a_stretch_changes_width_and_height_against_each_other() -> None:
-    warps = draw_warps(rng(), 500, EDGE, dataclasses.replace(NOTHING, stretch=1.5))
+    warps = draw_warps(rng(), 500, EDGE, structs.replace(NOTHING, stretch=1.5))
     np.testing.assert_allclose(warps[:, 0] * warps[:, 4], 1, atol=1e-5)
     ratio = warps[:, 0] / warps[:, 4]
     assert 1 / 1.501 < ratio.min() < 0.75
@@ -91,7 +90,7 @@ def test_colours_worked_out_by_hand() -> None:
     identity = draw_warps(rng(), 1, EDGE, NOTHING)
     # Contrast 2 about 127.5, then ten brighter: 100 -> 82.5, 150 -> 182.5, 200 -> 282.5, which is cut at 255.
     colour = np.array([[[2, 0, 0, -117.5], [0, 2, 0, -117.5], [0, 0, 2, -117.5]]], "float32")
-    found = np.asarray(augment(photo, identity, colour))
+    found = np.asarray(augment_photos(photo, identity, colour))
     np.testing.assert_allclose(found[0, 4, 4], (82.5, 182.5, 255), atol=1e-3)
 
 
@@ -99,7 +98,7 @@ def test_colours_worked_out_by_hand() -> None:
     ("setting", "value"), [("brightness", 0.2), ("contrast", 1.5), ("saturation", 1.5), ("colour", 1.2)]
 )
 def test_each_colour_change_does_what_its_name_says(setting: str, value: float) -> None:
-    maps = draw_colours(rng(), 200, dataclasses.replace(NOTHING, **{setting: value}))
+    maps = draw_colours(rng(), 200, structs.replace(NOTHING, **{setting: value}))
     given = np.array([90.0, 120.0, 180.0])
     found = maps[:, :, :3] @ given + maps[:, :, 3]
     mean, spread = found.mean(axis=1), found[:, 2] - found[:, 0]
@@ -120,10 +119,10 @@ def test_each_colour_change_does_what_its_name_says(setting: str, value: float) 
 
 
 def test_details_are_dropped_whole_or_one_by_one_and_never_half() -> None:
-    known = encode(Details(age=40, sex="male", site="torso"))
-    unknown = encode(Details())
+    known = encode_details(Details(age=40, sex="male", site="torso"))
+    unknown = encode_details(Details())
     parts = (slice(0, 2), slice(2, 5), slice(5, None))
-    settings = dataclasses.replace(NOTHING, drop_details=0.5, drop_detail=0.2)
+    settings = structs.replace(NOTHING, drop_details=0.5, drop_detail=0.2)
     found = drop_details(rng(), np.repeat(known[None], 4000, 0), settings)
     hidden = np.stack([(found[:, part] == unknown[part]).all(axis=1) for part in parts], axis=1)
     shown = np.stack([(found[:, part] == known[part]).all(axis=1) for part in parts], axis=1)
@@ -134,5 +133,5 @@ def test_details_are_dropped_whole_or_one_by_one_and_never_half() -> None:
 
 
 def test_no_detail_is_dropped_when_nothing_is_to_be() -> None:
-    known = encode(Details(age=40, sex="male", site="torso"))[None]
+    known = encode_details(Details(age=40, sex="male", site="torso"))[None]
     np.testing.assert_array_equal(drop_details(rng(), known, NOTHING), known)

@@ -2,28 +2,28 @@ import keras
 import numpy as np
 import pytest
 
-from data_modelling.inference.diagnoses import codes
-from data_modelling.training.loss import any_of_or_cross_entropy, targets
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.training.loss import any_of_or_cross_entropy, target_distributions
 
 LOGITS = np.random.default_rng(8).normal(0, 2, (9, 9)).astype("float32")
 
 
 def test_known_classes_have_keras_own_cross_entropy():
-    target = targets("isic2019", 0.05)[:9]
+    target = target_distributions("isic2019", 0.05)[:9]
     expected = keras.losses.CategoricalCrossentropy(from_logits=True, reduction=None)(target, LOGITS)
     np.testing.assert_allclose(any_of_or_cross_entropy(target, LOGITS), expected, rtol=1e-5)
 
 
 def test_known_classes_are_smoothed_to_one():
-    found = targets("isic2019", 0.09)
-    assert found[:9].sum(axis=1) == pytest.approx(np.ones(9))
-    assert found[0, 0] == pytest.approx(0.92)
-    assert found[0, 1] == pytest.approx(0.01)
+    targets = target_distributions("isic2019", 0.09)
+    assert targets[:9].sum(axis=1) == pytest.approx(np.ones(9))
+    assert targets[0, 0] == pytest.approx(0.92)
+    assert targets[0, 1] == pytest.approx(0.01)
 
 
 def test_what_is_only_known_to_be_benign_may_be_any_benign_class():
-    target = targets("isic2019", 0.05)[9:]
-    assert [code for code, may in zip(codes("isic2019"), target[0], strict=True) if may] == [
+    target = target_distributions("isic2019", 0.05)[9:]
+    assert [code for code, may in zip(class_codes("isic2019"), target[0], strict=True) if may] == [
         "NV",
         "BKL",
         "DF",
@@ -36,7 +36,7 @@ def test_what_is_only_known_to_be_benign_may_be_any_benign_class():
 
 def test_it_scores_cancer_down_and_leaves_the_benign_classes_among_themselves():
     """The gradient: p of each class less what of it is among the allowed ones, so cancer's is its probability."""
-    target = targets("isic2019", 0.0)[9:]
+    target = target_distributions("isic2019", 0.0)[9:]
     step = 1e-2
     gradient = []
     for index in range(9):

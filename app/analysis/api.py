@@ -1,0 +1,79 @@
+"""The API for programs: JSON answers, and problems in the form of RFC 9457."""
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, json, jsonify, request
+
+from app.analysis.form_fields import read_submission, require_multipart
+from app.analysis.photo_analysis import analyse
+from app.answer.diagnostic_report import diagnostic_report
+from app.bundles import RETRY_AFTER, Bundles, current_bundles
+from app.http.content_negotiation import FHIR_TYPE, accepted_type
+from app.http.languages import translate as _
+from app.http.photo_slots import photo_slot
+from app.http.problems import problem
+from data_modelling.inference.bundle import Bundle
+
+blueprint = Blueprint("api", __name__)
+
+
+@blueprint.get("/healthz")
+def health() -> Response:
+    """Return 200 while the default bundle can answer. Raises a 503 Problem otherwise."""
+    bundles = current_bundles()
+    if not bundles.is_ready:
+        raise problem(
+            "model_unavailable",
+            _("The bundle %(name)s is not valid.", name=bundles.default),
+            retry_after=RETRY_AFTER,
+        )
+    return jsonify(health_json(bundles))
+
+
+def health_json(bundles: Bundles) -> dict[str, str]:
+    """Return what /healthz answers while the default bundle is valid."""
+    return {"status": "ok", "bundle": bundles.default, "version": bundles.valid[bundles.default].version}
+
+
+@blueprint.get("/livez")
+def life() -> Response:
+    """Return 200 as long as the process answers, whether or not it can answer photos."""
+    return jsonify(status="ok")
+
+
+@blueprint.post("/api/v1/predictions")
+def predictions() -> Response:
+    """Return the answer for one photo, as JSON or as a DiagnosticReport of FHIR."""
+    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
+    require_multipart(request, max_bytes)
+    submission = read_submission(request, max_bytes)
+    with photo_slot():
+        answer = analyse(submission)
+    if accepted_type() == FHIR_TYPE:
+        return Response(json.dumps(diagnostic_report(answer, submission)), content_type=FHIR_TYPE)
+    return jsonify(answer.as_json())
+
+
+@blueprint.get("/api/v1/models")
+def models() -> Response:
+    """Return the valid bundles."""
+    return jsonify(models_json(current_bundles()))
+
+
+def models_json(bundles: Bundles) -> dict[str, Any]:
+    """Return the default bundle's name and a summary of each valid bundle."""
+    summaries = [_summary(name, bundle) for name, bundle in bundles.valid.items()]
+    return {"default": bundles.default, "models": summaries}
+
+
+@blueprint.get("/api/v1/models/<name>")
+def model(name: str) -> Response:
+    """Return the contents of one bundle's metadata.json and metrics.json."""
+    bundle = current_bundles().valid.get(name)
+    if bundle is None:
+        raise problem("model_unknown", _("There is no valid bundle of this name."))
+    return jsonify(**_summary(name, bundle), metadata=bundle.metadata, metrics=bundle.metrics)
+
+
+def _summary(name: str, bundle: Bundle) -> dict[str, Any]:
+    return {"name": name, "version": bundle.version, "task": bundle.metadata["task"], "sha256": bundle.sha256}

@@ -1,0 +1,49 @@
+"""The example of /api: what a developer sends in the first minute, and what this app answers to it."""
+
+from functools import lru_cache
+from typing import Any
+
+from app.analysis.api import health_json, models_json
+from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES
+from app.analysis.visit import rank_visit
+from app.bundles import current_bundles
+from app.http.problems import problem
+from app.submission import VisitSubmission
+from data_modelling.inference.details import Details
+from data_modelling.inference.predictor import Predictor
+
+EXAMPLE = EXAMPLES["melanoma"]
+
+
+def example_fields() -> dict[str, str]:
+    """Return the text fields that are sent with the photo of the example."""
+    details = EXAMPLE.details
+    return {
+        "age": f"{details.age:g}",
+        "sex": details.sex or "",
+        "site": details.site or "",
+        "dermatoscope": "yes",
+    }
+
+
+def example_objects() -> dict[str, Any]:
+    """Return real objects of this app by the name of their schema; few if it has no valid default bundle."""
+    fault = problem("age_range", "Age must be a number from 0 to 120, or left empty.", "age")
+    objects: dict[str, Any] = {"Problem": fault.as_json()}
+    bundles = current_bundles()
+    if bundles.is_ready:
+        objects |= {"Health": health_json(bundles), "Models": models_json(bundles)}
+        objects |= _predicted_objects(bundles.predictor())
+    return objects
+
+
+@lru_cache(maxsize=1)
+def _predicted_objects(predictor: Predictor) -> dict[str, Any]:
+    """Return the objects that need the network, computed once for the default bundle."""
+    photo, details = EXAMPLE.submission().photo, EXAMPLE.details
+    answer = predictor.answer(photo, details, dermatoscope=True).as_json()
+    examples = [*EXAMPLES.values()][:START_PAGE_EXAMPLES]
+    photos = tuple(example.submission().photo for example in examples)
+    sites = tuple(Details(site=example.details.site) for example in examples)
+    visit = VisitSubmission(photos, tuple(range(1, len(photos) + 1)), sites, details, dermatoscope=True)
+    return {"Answer": answer, "Class": answer["classes"][0], "Visit": rank_visit(predictor, visit).as_json()}

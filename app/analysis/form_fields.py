@@ -1,0 +1,204 @@
+"""The fields of a form that a page or a program sends, read and checked all at once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TypeVar
+
+from flask import Request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.http.languages import translate as _
+from app.http.problems import Problem, fault_from_field_error, photo_too_large, problem
+from app.http.uploads import MAX_PARTS, MAX_TEXT_BYTES, read_upload
+from app.settings import MAX_VISIT_PHOTOS, MEGABYTE, MIN_VISIT_PHOTOS
+from app.submission import Submission, VisitSubmission
+from data_modelling.inference.details import YES_OR_NO, Details, fill_in_details, parse_details
+from data_modelling.inference.errors import FieldError
+from data_modelling.inference.explanation.details_effect import EXPLANATIONS
+from data_modelling.inference.photo.dicom import header_details
+from data_modelling.inference.photo.reader import CROP_FIELDS, parse_crop
+
+TEXT_FIELDS = ("age", "sex", "site", "changing", "dermatoscope", *CROP_FIELDS, "bundle", "explain", "example")
+PHOTO_FIELDS = ("site", "changing")  # of a visit: one for each photo
+
+Value = TypeVar("Value")
+
+
+def require_multipart(request: Request, max_bytes: int, subject: str = "photo") -> None:
+    """Parse the body. Raises Problem unless it is a well-formed multipart form within the limits."""
+    if request.mimetype != "multipart/form-data":
+        raise problem("not_multipart", _("Send the photo as multipart/form-data, in the field photo."))
+    try:
+        request.form  # noqa: B018 - the first access parses the body
+    except ValueError as error:
+        raise problem(
+            "malformed", _("The form is not well-formed: its parts cannot be told apart.")
+        ) from error
+    except RequestEntityTooLarge as error:
+        # The body exceeds its limit; otherwise its parts are too many or their text is too long.
+        if request.content_length and request.content_length > (request.max_content_length or math.inf):
+            raise _photos_too_large(max_bytes, subject) from error
+        message = _(
+            "The form is too large: at most %(parts)s fields with %(limit)s kB of text are accepted.",
+            parts=MAX_PARTS,
+            limit=MAX_TEXT_BYTES // 1024,
+        )
+        raise problem("too_large", message) from error
+
+
+def read_submission(request: Request, max_photo_bytes: int) -> Submission:
+    """Return the submission of a multipart request. Raises a Problem that names every wrong field."""
+    errors: list[FieldError] = []  # in the order of the page's fields
+    photo = _read_or_note_error(lambda: _photo(request), errors)
+    dermatoscope = _read_or_note_error(lambda: _dermatoscope(request), errors)
+    details, details_errors = parse_details(request.form)
+    errors += details_errors
+    crop = _read_or_note_error(lambda: parse_crop(request.form), errors)
+    explain = _read_or_note_error(lambda: _explain(request), errors)
+    errors += _repeated_field_errors(request)
+    if photo is not None and len(photo) > max_photo_bytes:
+        raise _photos_too_large(max_photo_bytes)
+    if errors or photo is None:
+        raise Problem(fault_from_field_error(error) for error in errors)
+    bundle = request.form.get("bundle", "").strip() or None
+    complete = fill_in_details(details, header_details(photo))
+    added = Details(
+        complete.age if details.age is None else None,
+        None if details.sex else complete.sex,
+        None if details.site else complete.site,
+    )
+    return Submission(photo, complete, crop, dermatoscope, bundle, explain or frozenset(), added)
+
+
+def read_visit(request: Request) -> VisitSubmission:
+    """Return the photos of one patient of a multipart request. Raises a Problem that names every wrong field.
+
+    The content of the photos is read later; an error in one of them concerns that photo alone.
+    """
+    errors: list[FieldError] = []
+    chosen = _read_or_note_error(lambda: _chosen_rows(request), errors) or []
+    sites: list[Details] = []
+    for _row, _data, fields in chosen:
+        site, site_errors = parse_details(fields)
+        sites.append(site)
+        errors += site_errors
+    dermatoscope = _read_or_note_error(lambda: _dermatoscope(request), errors)
+    patient_fields = {field: request.form.get(field, "") for field in ("age", "sex")}
+    details, details_errors = parse_details(patient_fields)
+    errors += details_errors
+    errors += [error for error in _repeated_field_errors(request) if error.field not in PHOTO_FIELDS]
+    if errors:
+        raise Problem(fault_from_field_error(error) for error in errors)
+    bundle = request.form.get("bundle", "").strip() or None
+    photos, rows = tuple(data for _, data, _ in chosen), tuple(row for row, _, _ in chosen)
+    return VisitSubmission(photos, rows, tuple(sites), details, dermatoscope, bundle)
+
+
+def _chosen_rows(request: Request) -> list[tuple[int, bytes, dict[str, str]]]:
+    """Return (number of the row from 1, photo, its PHOTO_FIELDS) of each row of the form that has a photo."""
+    parts = _photo_parts(request)
+    chosen = [index for index, (name, data) in enumerate(parts) if name or data]
+    if not MIN_VISIT_PHOTOS <= len(chosen) <= MAX_VISIT_PHOTOS:
+        raise FieldError(
+            "photo",
+            "photos_count",
+            "Choose %(fewest)s to %(most)s photos of one person.",
+            fewest=MIN_VISIT_PHOTOS,
+            most=MAX_VISIT_PHOTOS,
+        )
+    fields = {name: _field_of_photos(request, name, len(parts), chosen) for name in PHOTO_FIELDS}
+    return [
+        (index + 1, parts[index][1], {name: values[position] for name, values in fields.items()})
+        for position, index in enumerate(chosen)
+    ]
+
+
+def _field_of_photos(request: Request, name: str, rows: int, chosen: list[int]) -> list[str]:
+    """Return the values of a field for the chosen photos. It was sent for each row of the form, each photo, or not at all."""
+    values = request.form.getlist(name) or [""] * rows
+    if len(values) not in (rows, len(chosen)):
+        raise FieldError(
+            name,
+            "sites_count",
+            "Send one %(name)s for each photo, in the same order, or none.",
+            name=name,
+        )
+    return [values[index] for index in chosen] if len(values) == rows else values
+
+
+def _read_or_note_error(read: Callable[[], Value], errors: list[FieldError]) -> Value | None:
+    try:
+        return read()
+    except FieldError as error:
+        errors.append(error)
+        return None
+
+
+def _repeated_field_errors(request: Request) -> list[FieldError]:
+    return [
+        FieldError(field, "field_repeated", "%(name)s is there more than once; send one.", name=field)
+        for field in TEXT_FIELDS
+        if len(request.form.getlist(field)) > 1
+    ]
+
+
+def _dermatoscope(request: Request) -> bool | None:
+    text = request.form.get("dermatoscope", "").strip().lower()
+    if text not in YES_OR_NO:
+        raise FieldError(
+            "dermatoscope", "dermatoscope_unknown_value", "Dermatoscope must be yes or no, or left out."
+        )
+    return YES_OR_NO[text]
+
+
+def _explain(request: Request) -> frozenset[str]:
+    explanations = frozenset(word.strip() for word in request.form.get("explain", "").split(",")) - {""}
+    if not explanations <= set(EXPLANATIONS):
+        raise FieldError(
+            "explain",
+            "explain_unknown_value",
+            "Explain may name heatmap, details and neighbours, with commas.",
+        )
+    return explanations
+
+
+def _photo(request: Request) -> bytes:
+    # A browser sends an empty part with an empty file name when no photo was chosen.
+    chosen = [data for name, data in _photo_parts(request) if name or data]
+    if not chosen:
+        if any(map(read_upload, request.files.values())):
+            raise FieldError(
+                "photo", "photo_missing", "The file is in another field; send it in the field photo."
+            )
+        raise FieldError("photo", "photo_missing", "Choose a photo.")
+    if len(chosen) > 1:
+        raise FieldError("photo", "photo_several", "Send one photo at a time.")
+    if not chosen[0]:
+        raise FieldError("photo", "photo_empty", "The file is empty; choose another one.")
+    return chosen[0]
+
+
+def _photo_parts(request: Request) -> list[tuple[str, bytes]]:
+    """Return (file name, content) of each part of a photo. Raises FieldError where only text was sent as a photo."""
+    parts = [(part.filename, read_upload(part)) for part in request.files.getlist("photo")]
+    files = [(name, content) for name, content in parts if name is not None]
+    if any(content for name, content in parts if name is None) and not any(map(any, files)):
+        raise FieldError(
+            "photo",
+            "photo_missing",
+            "The part photo has no file name, so it is no file; send the photo as a file, with curl as photo=@FILE.",
+        )
+    return files
+
+
+def _photos_too_large(max_bytes: int, subject: str = "photo") -> Problem:
+    limit = max_bytes // MEGABYTE
+    if subject == "photos":
+        return problem(
+            "too_large",
+            _("The photos together are too large: at most %(limit)s MB are accepted.", limit=limit),
+            "photo",
+        )
+    return photo_too_large(limit)

@@ -1,0 +1,202 @@
+"""The start page: a form for one photo, and the answer or the errors of the form."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+
+from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES, ExamplePhoto
+from app.analysis.form_fields import read_submission, require_multipart
+from app.analysis.model_selector import model_choices
+from app.analysis.photo_analysis import analyse, photo_preview, whole_photo
+from app.answer.heat_map_images import heat_map_overlays
+from app.answer.next_steps import next_step
+from app.answer.wording import (
+    REFUSALS,
+    REGIONS,
+    answer_cautions,
+    decided_class,
+    describe_inputs,
+    digits_beside,
+    format_percentage_points,
+    heat_map_text,
+    prediction_set_texts,
+    shown_classes,
+    status_share_text,
+)
+from app.bundle_facts import (
+    ThresholdCost,
+    phone_photo_count,
+    refused_share,
+    status_share,
+    threshold_cost,
+    training_data_text,
+)
+from app.bundles import current_bundles
+from app.http.languages import translate as _
+from app.http.photo_slots import photo_slot
+from app.http.problems import Problem, problem
+from app.submission import Submission
+from data_modelling.inference.decision import melanoma_column
+from data_modelling.inference.details import Details
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.explanation.details_effect import DetailsEffect
+from data_modelling.inference.explanation.heat_map import Heatmap
+from data_modelling.inference.predictor import Answer, ClassProbability
+
+blueprint = Blueprint("pages", __name__)
+
+CORRECTABLE_STATUSES = (413, 415, 422)  # errors that the reader can correct in the form
+
+
+@blueprint.get("/")
+def form() -> str:
+    """Return the empty form. Raises a 503 Problem when no bundle can answer it."""
+    current_bundles().predictor()
+    return _form_page()
+
+
+@blueprint.post("/")
+def answer() -> str | tuple[str, int]:
+    """Return the answer to the form, or the form again with its errors."""
+    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
+    values: Mapping[str, str] = {}
+    try:
+        require_multipart(request, max_bytes)
+        values = request.form
+        example = _example(values)
+        submission = example.submission() if example else read_submission(request, max_bytes)
+        with photo_slot():
+            return _answer_page(submission, example)
+    except Problem as error:
+        if error.status not in CORRECTABLE_STATUSES:
+            raise
+        return _form_page(error, values), error.status
+
+
+def _example(values: Mapping[str, str]) -> ExamplePhoto | None:
+    name = values.get("example")
+    if name is None:
+        return None
+    if name not in EXAMPLES:
+        raise problem(
+            "example_unknown", _("The examples are: %(names)s.", names=", ".join(EXAMPLES)), "example"
+        )
+    return EXAMPLES[name]
+
+
+def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
+    predictor = current_bundles().predictor(submission.bundle)
+    model_answer = analyse(replace(submission, explain=predictor.explanations))
+    assert model_answer.explanation is not None  # nosec B101  # for the type checker
+    effect = model_answer.explanation.details
+    assert effect is not None  # nosec B101  # for the type checker
+    bundle = predictor.bundle
+    share = status_share(bundle.metrics, model_answer)
+    melanoma_cost = threshold_cost(bundle.metrics, "melanoma")
+    return render_template(
+        "answer.html",
+        answer=model_answer,
+        step=next_step(model_answer),
+        cautions=answer_cautions(submission, model_answer, predictor.edge),
+        share=share and status_share_text(share),
+        classes=shown_classes(model_answer),
+        decided=decided_class(model_answer),
+        sets=prediction_set_texts(model_answer, submission.details != Details(), bundle.metrics),
+        preview=photo_preview(submission),
+        maps=_maps(model_answer.explanation.heatmap),
+        effect=effect,
+        changed=_changed_classes(model_answer, effect),
+        known=describe_inputs(submission.details, submission.dermatoscope, submission.from_header),
+        cost=threshold_cost(bundle.metrics, "cancer"),
+        melanoma_cost=melanoma_cost,
+        digits=_digits(model_answer, bundle.task, melanoma_cost),
+        model_folder=bundle.folder.name,
+        date=bundle.metadata.get("date"),
+        training_data=training_data_text(bundle.metadata),
+        phones=phone_photo_count(bundle.metadata),
+        example=example,
+        neighbour_metrics=bundle.metrics.get("neighbours"),
+        kept_site=REGIONS.get(submission.details.site or ""),
+    )
+
+
+def _changed_classes(model_answer: Answer, effect: DetailsEffect) -> list[ClassProbability]:
+    """Return the classes whose probability the details changed by a point or more."""
+    unchanged = (_("no change"), _("hardly any change"))
+    changes = effect.classes
+    return [
+        row
+        for row in shown_classes(model_answer)
+        if format_percentage_points(changes[row.code].with_details, changes[row.code].without)
+        not in unchanged
+    ]
+
+
+def _digits(model_answer: Answer, task: str, melanoma_cost: ThresholdCost | None) -> int:
+    """Return how many decimals of per cent the answer needs, so that its thresholds can be read."""
+    digits = digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
+    if melanoma_cost is None:
+        return digits
+    melanoma = model_answer.probabilities[class_codes(task)[melanoma_column(task)]]
+    return max(digits, digits_beside(melanoma_cost.threshold, melanoma))
+
+
+def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
+    """Return each class's overlay (None where nothing speaks for the class), its map, and a text about the map."""
+    if heatmap is None:
+        return {}
+    pictures = heat_map_overlays(heatmap)
+    return {
+        code: {"overlay": pictures.get(code), "words": heat_map_text(heatmap, code), "map": class_map}
+        for code, class_map in heatmap.classes.items()
+    }
+
+
+@blueprint.post("/preview")
+def preview() -> Response:
+    """Return the whole photo as a JPEG, for a browser that cannot show the file itself, as that of a DICOM file."""
+    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
+    require_multipart(request, max_bytes)
+    submission = read_submission(request, max_bytes)
+    with photo_slot():
+        jpeg = whole_photo(submission.photo)
+    return Response(jpeg, mimetype="image/jpeg")
+
+
+def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = None) -> str:
+    faults = error.faults if error else ()
+    refusal = next((fault for fault in faults if fault.code in REFUSALS), None)
+    return render_template(
+        "refusal.html" if refusal else "form.html",
+        refusal=refusal,
+        refused_share=_refused_share() if refusal else None,
+        preview=_refused_preview() if refusal else None,
+        faults=faults,
+        # The refusal itself stands above the form.
+        wrong={fault.field: fault.message for fault in faults if not (refusal and fault.field == "photo")},
+        values=values or {},
+        examples=[*EXAMPLES.values()][:START_PAGE_EXAMPLES],
+        models=model_choices(),
+        max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
+    )
+
+
+def _refused_share() -> float | None:
+    """Return the share of real lesion photos that the default model refuses; None where its bundle does not have it."""
+    bundles = current_bundles()
+    bundle = bundles.valid.get(bundles.default)
+    return refused_share(bundle.metrics) if bundle else None
+
+
+def _refused_preview() -> str | None:
+    """Return the refused photo as a data: URL; None where it cannot be decoded."""
+    try:
+        submission = read_submission(request, current_app.config["MAX_PHOTO_BYTES"])
+        with photo_slot():
+            return photo_preview(submission)
+    except Problem:
+        return None

@@ -1,0 +1,58 @@
+"""The page of the examples: eight photos with a known diagnosis, and what the default model says of each."""
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+from flask import Blueprint, render_template
+
+from app.analysis.examples import EXAMPLES, ExamplePhoto
+from app.bundles import current_bundles
+from app.http.languages import mark_message
+from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED
+
+blueprint = Blueprint("gallery", __name__)
+
+# What the model's answer is worth for an example.
+RIGHT, MISSED, FALSE_ALARM, NOT_JUDGED, NOT_USED = (
+    mark_message("The model's answer fits the diagnosis."),
+    mark_message("The model misses this cancer: it raises no concern."),
+    mark_message("The model raises concern about this harmless spot."),
+    mark_message("The model cannot judge this spot: its answer is uncertain."),
+    mark_message("The model cannot use this photo."),
+)
+
+
+@dataclass(frozen=True)
+class JudgedExample:
+    """Hold an example, the status of the model's answer, and a sentence on what that is worth."""
+
+    example: ExamplePhoto
+    status: str
+    verdict: str
+
+
+@blueprint.get("/examples")
+def page() -> str:
+    """Return the page. Raises a 503 Problem when no bundle can answer."""
+    return render_template("gallery.html", judged=judged_examples(current_bundles().predictor()))
+
+
+@lru_cache(maxsize=1)
+def judged_examples(predictor: Predictor) -> tuple[JudgedExample, ...]:
+    """Return the examples with the model's answers, computed once for the default bundle."""
+    judged = []
+    for example in EXAMPLES.values():
+        status = predictor.answer(example.submission().photo, example.details, dermatoscope=True).status
+        judged.append(JudgedExample(example, status, _verdict(example, status)))
+    return tuple(judged)
+
+
+def _verdict(example: ExamplePhoto, status: str) -> str:
+    if status == REFUSED:
+        return NOT_USED
+    if status == HIGHER_CONCERN:
+        return RIGHT if example.is_cancer else FALSE_ALARM
+    if example.is_cancer:
+        return MISSED
+    return RIGHT if status == NO_CANCER_CLASS else NOT_JUDGED

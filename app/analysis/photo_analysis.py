@@ -1,0 +1,75 @@
+"""The analysis of a submission by the model."""
+
+import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+
+from PIL import Image
+
+from app.analysis.score_log import log_scores
+from app.answer.refusals import raise_if_refused
+from app.bundles import current_bundles
+from app.http.languages import translate as _
+from app.http.problems import problem, problem_from_input_error
+from app.submission import Submission
+from data_modelling.inference.errors import FieldError, PhotoError
+from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo
+from data_modelling.inference.predictor import Answer
+
+PREVIEW_EDGE = 512  # pixels
+WHOLE_EDGE = 1024  # pixels
+PREVIEW_QUALITY = 85  # JPEG quality
+
+
+def analyse(submission: Submission) -> Answer:
+    """Return the model's answer. Raises Problem when the photo cannot be used, or no model can answer.
+
+    The caller holds a slot, as for `photo_preview`.
+    """
+    predictor = current_bundles().predictor(submission.bundle)
+    missing = submission.explain - predictor.explanations
+    if missing:
+        message = _("This bundle cannot give %(names)s; leave it out.", names=", ".join(sorted(missing)))
+        raise problem("explain_unavailable", message, "explain")
+    with _bad_input_as_problem():
+        answer = predictor.answer(
+            submission.photo,
+            submission.details,
+            crop=submission.crop,
+            dermatoscope=submission.dermatoscope,
+            explain=submission.explain,
+        )
+    raise_if_refused(answer)
+    log_scores(answer)
+    return answer
+
+
+def photo_preview(submission: Submission) -> str:
+    """Return the analysed square as a data: URL; it is encoded again, so that it holds only pixels."""
+    with _bad_input_as_problem():
+        return photo_data_url(submission.photo, PREVIEW_EDGE, submission.crop)
+
+
+def whole_photo(data: bytes) -> bytes:
+    """Return a whole photo as a JPEG of at most WHOLE_EDGE pixels. Raises Problem when it cannot be read."""
+    jpeg = BytesIO()
+    with _bad_input_as_problem():
+        read_whole_photo(data, WHOLE_EDGE).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
+    return jpeg.getvalue()
+
+
+def photo_data_url(data: bytes, edge: int, crop: Crop | None = None) -> str:
+    """Return the square of a photo as a data: URL. Raises PhotoError and FieldError as read_photo does."""
+    pixels = read_photo(data, edge, crop)
+    jpeg = BytesIO()
+    Image.fromarray(pixels).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
+    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
+
+
+@contextmanager
+def _bad_input_as_problem() -> Iterator[None]:
+    try:
+        yield
+    except (FieldError, PhotoError) as error:
+        raise problem_from_input_error(error) from error

@@ -1,0 +1,328 @@
+"""The texts of the page for the codes of the model and of the forms."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Flask
+
+from app.answer.next_steps import NEXT_STEPS, SEE_NOW
+from app.bundle_facts import StatusShare
+from app.http.languages import format_decimals, format_number
+from app.http.languages import translate as _
+from app.submission import Submission
+from data_modelling.inference.checks.image_quality import HINTS
+from data_modelling.inference.details import Details
+from data_modelling.inference.diagnoses import FLAG_TEXTS
+from data_modelling.inference.explanation.heat_map import Heatmap
+from data_modelling.inference.predictor import Answer, ClassProbability
+
+NARROW_SPACE = "\N{NO-BREAK SPACE}"
+MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a reader
+MOSTLY_SHARE = 2 / 3  # share of a map's evidence from which the text says "mostly"
+LITTLE_EVIDENCE = (
+    0.1  # share of the strongest class's evidence below which the text says that there is little
+)
+
+STATUSES = {
+    "higher_concern": "Higher concern",
+    "no_cancer_class": "No cancer class stands out",
+    "uncertain": "Uncertain: no result",
+    "refused": "Not usable as a lesion photo",
+}
+# Codes of the predictor: REASONS explain a concern. CAUTIONS limit this answer, the strongest first.
+REASONS = {
+    "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
+    "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
+    "photo_alone": "Without the age or the place of the body, which are rare in training, the photo reaches a threshold.",
+}
+CAUTIONS = {
+    "changing": "A spot that is new or changes has to be looked at by a doctor, whatever the model says.",
+    "age_rare": "The model learned from very few spots of people of this age, so nobody knows how good it is for them.",
+    "acral_or_mucosal": "The model learned too little about palms, soles, mouth and genitals to judge a spot there.",
+    "site_rare": "The model learned from very few spots at this place of the body, so nobody knows how good it is there.",
+    "phone_photo": "The model is made for dermoscopic photos, and its probabilities are not reliable for others.",
+    "dermatoscope": "It is not known whether the photo was taken through a dermatoscope. Without one the model cannot judge a spot.",
+    "none_of_classes": "The photo fits none of the kinds of spot that the model learned.",
+    "unlike_training": (
+        "The photo is unlike those that the model was made with, as photos of other clinics and cameras often are. "
+        "On such photos it is wrong more often."
+    ),
+    **{code: problem for code, (problem, _hint) in HINTS.items() if not code.startswith("photo_")},
+    "wide_set": "Too many kinds of spot fit this photo, so the answer is of little use.",
+    "frame_sensitive": "A slightly smaller frame around the spot changes the result.",
+    "not_clear": "The probability of cancer is not low enough to say that no cancer class stands out.",
+    "age_unread": "The header of the file has an age that this app cannot read. You can type it in.",
+    "sex_unread": "The header of the file has a sex that this app cannot read. You can choose it.",
+    "site_unread": "The header of the file has a body part that this app cannot read. You can choose it.",
+}
+# What is said where nothing else limits the answer.
+NO_DIAGNOSIS = "This is no diagnosis and no medical device: the model misses cancers and takes harmless spots for cancer."
+PHONE_PHOTO_TEXTS = {
+    False: "The photo was not taken through a dermatoscope.",
+    None: "The picture looks like one of a phone, not like one taken through a dermatoscope.",
+    True: (
+        "You said that the photo was taken through a dermatoscope, but it looks like one taken without. "
+        "To be safe it counts as a phone photo."
+    ),
+}
+# Codes with which the promise of the likely classes does not hold: the photo is none of those that it was made for.
+NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
+FEW_PIXELS = (
+    "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x %(edge)s, "
+    "so it saw a blown-up picture."
+)
+# Faults of the photo itself; the page shows them as a refusal, and no probabilities.
+REFUSALS = (
+    "photo_type",
+    "photo_broken",
+    "photo_pixels",
+    "photo_animated",
+    "photo_frames",
+    "photo_small",
+    "photo_blank",
+    "photo_blurred",
+    "photo_dark",
+    "photo_bright",
+    "photo_foreign",
+)
+
+# Every value is a name that the details reader knows.
+SITE_GROUPS = {
+    "Head and neck": {
+        "scalp": "Scalp",
+        "face": "Face",
+        "ear": "Ear",
+        "neck": "Neck",
+        "head/neck": "Head or neck, place not known",
+    },
+    "Torso": {
+        "chest": "Chest",
+        "abdomen": "Belly",
+        "anterior torso": "Front of the torso, place not known",
+        "back": "Back",
+        "torso": "Torso, side not known",
+    },
+    "Arms and legs": {
+        "upper extremity": "Arm",
+        "hand": "Hand, not the palm",
+        "lower extremity": "Leg",
+        "foot": "Foot, not the sole",
+        "palms/soles": "Palm or sole",
+    },
+    "Other": {"oral/genital": "Mouth or genitals"},
+}
+REGIONS = {
+    "head/neck": "head or neck",
+    "anterior torso": "front of the torso",
+    "posterior torso": "back",
+    "torso": "torso",
+    "upper extremity": "arm or hand",
+    "lower extremity": "leg or foot",
+    "palms/soles": "palm or sole",
+    "oral/genital": "mouth or genitals",
+}
+NOT_KNOWN = "not known"
+
+
+def format_percent(probability: float, digits: int = 0) -> str:
+    """Return per cent with that many decimals; never 0 % or 100 %, which no model can know."""
+    smallest = _smallest_share(digits)
+    if probability < smallest:
+        return _("under %(share)s", share=_percent_text(smallest, digits))
+    if probability > 1 - smallest:
+        return _("over %(share)s", share=_percent_text(1 - smallest, digits))
+    return _percent_text(probability, digits)
+
+
+def _smallest_share(digits: int) -> float:
+    """Return the smallest share that does not round to zero."""
+    return float(10 ** -(digits + 2))
+
+
+def _percent_text(share: float, digits: int) -> str:
+    return f"{format_decimals(100 * share, digits)}{NARROW_SPACE}%"
+
+
+def digits_beside(threshold: float, probability: float) -> int:
+    """Return how many decimals of per cent show the threshold, and show it different from another probability."""
+    for digits in range(MOST_DIGITS):
+        looks_the_same = format_percent(probability, digits) == format_percent(threshold, digits)
+        if threshold >= _smallest_share(digits) and (probability == threshold or not looks_the_same):
+            return digits
+    return MOST_DIGITS
+
+
+def describe_inputs(
+    details: Details,
+    dermatoscope: bool | None,
+    from_header: Details = Details(),  # noqa: B008 - frozen
+) -> dict[str, str]:
+    """Return the details of the submission in words. from_header: those that come from the file's header."""
+    not_known = _("not known")
+    dermatoscope_texts = {True: _("yes"), False: _("no"), None: not_known}
+    return {
+        _("Taken through a dermatoscope"): dermatoscope_texts[dermatoscope],
+        _("Age"): _with_origin(
+            not_known if details.age is None else format_age(details.age),
+            from_file=from_header.age is not None,
+        ),
+        _("Sex"): _with_origin(_(details.sex or NOT_KNOWN), from_file=from_header.sex is not None),
+        _("Place on the body"): _with_origin(
+            _(REGIONS.get(details.site or "", NOT_KNOWN)), from_file=from_header.site is not None
+        ),
+    }
+
+
+def format_age(age: float) -> str:
+    """Return an age in words."""
+    number = format_number(age)
+    return _("%(age)s year", age=number) if number == "1" else _("%(age)s years", age=number)
+
+
+def _with_origin(value: str, from_file: bool) -> str:
+    return _("%(value)s (from the header of the file)", value=value) if from_file else value
+
+
+def format_percentage_points(probability: float, before: float) -> str:
+    """Return a change in percentage points in words, of rounded per cents, so that it fits the numbers beside it."""
+    change = round(100 * probability) - round(100 * before)
+    if change == 0 or format_percent(probability) == format_percent(before):
+        return _("no change") if probability == before else _("hardly any change")
+    unit = _("point") if abs(change) == 1 else _("points")
+    amount = f"{abs(change)}{NARROW_SPACE}{unit}"
+    return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
+
+
+def answer_cautions(submission: Submission, answer: Answer, edge: int) -> list[str]:
+    """Return what limits this answer, the strongest first; never empty. edge: pixels of the model's input."""
+    # A phone photo says more than that the dermatoscope is not known.
+    hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
+    codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
+    texts = [caution_text(code, submission.dermatoscope) for code in codes]
+    if answer.side < edge:
+        texts.append(_(FEW_PIXELS, side=answer.side, edge=edge))
+    return texts or [_(NO_DIAGNOSIS)]
+
+
+def strongest_caution(answer: Answer) -> str | None:
+    """Return the code of the strongest caution about an answer; None where there is none."""
+    return next((code for code in CAUTIONS if code in answer.reasons), None)
+
+
+def caution_text(code: str, dermatoscope: bool | None) -> str:
+    """Return a caution in words; that of a phone photo first says whether the reader or the pixels tell it."""
+    introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
+    return introduction + _(CAUTIONS[code])
+
+
+def status_share_text(share: StatusShare) -> str:
+    """Return in words how often clinics' cancers and harmless spots got the status of this answer."""
+    counts = {"cancers": _per_hundred(share.cancers), "benign": _per_hundred(share.benign)}
+    if share.is_of_phones:
+        return _(
+            "Of phone photos from a clinic it had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless spots got "
+            "this answer.",
+            **counts,
+        )
+    return _(
+        "At clinics it had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless spots got this answer.",
+        **counts,
+    )
+
+
+def _per_hundred(count: float) -> str:
+    return _("fewer than 1") if 0 < count < 0.5 else format_number(round(count))
+
+
+@dataclass(frozen=True)
+class PredictionSetText:
+    """Hold a prediction set for the reader.
+
+    level: its name. names: those of the classes. coverage, groups: the test's coverage and its number of spots; None
+    where metrics.json does not have them.
+    """
+
+    level: str
+    names: tuple[str, ...]
+    coverage: float | None
+    groups: int | None
+
+
+def prediction_set_texts(
+    answer: Answer, with_details: bool, metrics: Mapping[str, Any]
+) -> list[PredictionSetText]:
+    """Return the likely classes by level; none where their promise does not hold.
+
+    Without a result the classes keep the task's order, so that none is named first.
+    """
+    if not set(NO_PROMISE).isdisjoint(answer.reasons):
+        return []
+    is_uncertain = answer.status == "uncertain"
+    order = list(answer.probabilities) if is_uncertain else [row.code for row in answer.classes]
+    names = {row.code: _(row.name) for row in answer.classes}
+    mode = "both" if with_details else "photo"
+    test_results = metrics.get("out_of_fold", {}).get("prediction_sets", {}).get(mode, {})
+    return [
+        PredictionSetText(
+            level,
+            tuple(names[code] for code in order if code in codes),
+            test_results.get(level, {}).get("coverage"),
+            test_results.get(level, {}).get("groups"),
+        )
+        for level, codes in answer.sets.by_level.items()
+    ]
+
+
+def heat_map_text(heatmap: Heatmap, code: str) -> str:
+    """Return in one or two sentences where the evidence for a class lies."""
+    class_map = heatmap.classes[code]
+    if class_map.centre is None:
+        return _("Nothing in the photo speaks for this class more than for the average class.")
+    if class_map.centre >= MOSTLY_SHARE:
+        text = _("Mostly the centre")
+    elif class_map.centre <= 1 - MOSTLY_SHARE:
+        text = _("Mostly the edges")
+    else:
+        text = _("Centre and edges alike")
+    if class_map.darker is not None:
+        inside, area = format_percent(class_map.darker), format_percent(heatmap.darker_area)
+        text += _(
+            "; %(inside)s inside the darker area, which is %(area)s of the picture", inside=inside, area=area
+        )
+    amounts = {name: sum(map(sum, other.evidence)) for name, other in heatmap.classes.items()}
+    if amounts[code] >= LITTLE_EVIDENCE * max(amounts.values()):
+        return f"{text}."
+    little = _("There is little that speaks for this class.")
+    return f"{text}. {little}"
+
+
+def shown_classes(answer: Answer) -> list[ClassProbability]:
+    """Return the classes in the order of the page; without a result in the task's order, so that none comes first."""
+    if answer.status != "uncertain":
+        return list(answer.classes)
+    order = list(answer.probabilities)
+    return sorted(answer.classes, key=lambda row: order.index(row.code))
+
+
+def decided_class(answer: Answer) -> ClassProbability:
+    """Return the class that the model decides for."""
+    return next(row for row in answer.classes if row.code == answer.decision)
+
+
+def init_app(app: Flask) -> None:
+    """Offer the texts to the templates."""
+    app.jinja_env.filters.update(
+        percent=format_percent, counted=format_number, points=format_percentage_points, years=format_age
+    )
+    app.jinja_env.globals.update(
+        statuses=STATUSES,
+        caution_of=caution_text,
+        next_steps=NEXT_STEPS,
+        see_now=SEE_NOW,
+        shown_classes=shown_classes,
+        digits_beside=digits_beside,
+        reasons=REASONS,
+        site_groups=SITE_GROUPS,
+        flag_texts=FLAG_TEXTS,
+    )

@@ -1,0 +1,32 @@
+"""Static files under addresses that change with their content, so that browsers may cache them forever."""
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Flask, Response, request, url_for
+
+CACHE_FOREVER = "public, max-age=31536000, immutable"
+REVALIDATE = "no-cache"
+
+
+def init_app(app: Flask) -> None:
+    """Offer `asset()` to the templates, and tell browsers how long they may cache static files."""
+    folder = Path(app.static_folder or "")
+
+    @lru_cache(maxsize=64)
+    def version(name: str) -> str:
+        return hashlib.sha256((folder / name).read_bytes()).hexdigest()[:12]
+
+    def asset(name: str) -> str:
+        return url_for("static", filename=name, v=version(name))
+
+    def set_cache_control(response: Response) -> Response:
+        if request.endpoint == "static" and response.status_code == 200:
+            name = (request.view_args or {})["filename"]
+            is_current = request.args.get("v") == version(name)
+            response.headers["Cache-Control"] = CACHE_FOREVER if is_current else REVALIDATE
+        return response
+
+    app.after_request(set_cache_control)
+    app.jinja_env.globals["asset"] = asset

@@ -1,0 +1,95 @@
+"""The languages of the page: `?lang=` selects one, else the browser's preference does; there is no cookie."""
+
+from typing import Any
+
+from flask import Flask, Response, has_request_context, request, url_for
+from flask_babel import Babel, format_decimal, get_locale, gettext
+
+LANGUAGES = {"en": "English", "de": "Deutsch"}  # the names are those in the languages themselves
+TRANSLATED_ENDPOINTS = ("pages.", "models.", "visits.", "knowledge.", "history.", "documents.", "gallery.")
+
+
+def init_app(app: Flask) -> None:
+    """Select the language of each request, and keep one that `?lang=` selects in all addresses of pages."""
+    Babel(app, locale_selector=request_language)
+    app.url_defaults(add_language_to_url)
+    app.after_request(add_vary_header)
+    app.jinja_env.globals.update(languages=LANGUAGES, language=current_language, in_language=url_in_language)
+    app.jinja_env.filters.update(
+        decimal=format_decimals, sentence=capitalise_first, in_sentence=name_in_sentence
+    )
+
+
+def request_language() -> str:
+    """Return the language of the current request; English where there is no request."""
+    if not has_request_context():
+        return "en"
+    return requested_language() or browser_language() or "en"
+
+
+def requested_language() -> str | None:
+    """Return the language in the address, if the page has it."""
+    language = request.args.get("lang", "")
+    return language if language in LANGUAGES else None
+
+
+def browser_language() -> str | None:
+    """Return the language of the page that the browser prefers; a regional one counts as its language."""
+    tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return next((tag for tag in tags if tag in LANGUAGES), None)
+
+
+def add_language_to_url(endpoint: str, values: dict[str, Any]) -> None:
+    """Add the language of the current address to an address of a page."""
+    if has_request_context() and endpoint.startswith(TRANSLATED_ENDPOINTS) and requested_language():
+        values.setdefault("lang", requested_language())
+
+
+def add_vary_header(response: Response) -> Response:
+    """Say that the answer depends on the language that the browser prefers."""
+    if request.endpoint != "static":
+        response.vary.add("Accept-Language")
+    return response
+
+
+def translate(message: str, **values: object) -> str:
+    """Return a message in the language of the request, with its values. Modules import it as `_`, which extraction knows."""
+    return str(gettext(message, **values))
+
+
+def mark_message(message: str) -> str:
+    """Return a message unchanged; the call marks it for extraction, and it is translated where it is shown."""
+    return message
+
+
+def format_number(number: float) -> str:
+    """Return a number with the language's separator for thousands and at most three decimals."""
+    return str(format_decimal(number))
+
+
+def current_language() -> str:
+    """Return the language of the page, for the attribute lang."""
+    return str(get_locale() or "en")
+
+
+def url_in_language(name: str) -> str:
+    """Return the address of this page in another language; that of the start page where this one has no GET."""
+    rule = request.url_rule
+    if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
+        return url_for("pages.form", lang=name)
+    return url_for(request.endpoint, **(request.view_args or {}), lang=name)
+
+
+def capitalise_first(text: str) -> str:
+    """Return the text with a capital first letter and the rest unchanged, since German nouns have capitals too."""
+    return text[:1].upper() + text[1:]
+
+
+def name_in_sentence(name: str) -> str:
+    """Return a name for the middle of a sentence; German nouns keep their capital."""
+    return name if current_language() == "de" else name.lower()
+
+
+def format_decimals(value: float, digits: int = 3) -> str:
+    """Return a number with that many decimals in the form of the language."""
+    return str(format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else "")))

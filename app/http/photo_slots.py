@@ -1,0 +1,59 @@
+"""The photos that a process works on: few at a time, some that wait, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Semaphore
+
+from flask import Flask, current_app
+
+from app.http.languages import translate as _
+from app.http.problems import Problem, problem
+from app.settings import Settings
+
+MOST_WAITING = 160  # photos in all processes; 40 MB of ordinary ones
+LONGEST_WAIT = 4.0  # seconds that a photo waits for its turn
+RETRY_AFTER = 5  # seconds after which a refused request may come back
+
+
+class PhotoSlots:
+    """Count the photos that are worked on and those that wait; several threads may use it."""
+
+    def __init__(self, at_once: int, waiting: int) -> None:
+        self._turns = Semaphore(at_once)
+        self._places = Semaphore(at_once + waiting)
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Work on a photo when it is its turn. Raises a 503 Problem when too many wait, or when it waited too long."""
+        if not self._places.acquire(blocking=False):
+            raise too_many_photos()
+        try:
+            if not self._turns.acquire(timeout=LONGEST_WAIT):
+                raise too_many_photos()
+            try:
+                yield
+            finally:
+                self._turns.release()
+        finally:
+            self._places.release()
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Create the slots of a process."""
+    processes = settings.process_count
+    app.extensions["photo_slots"] = PhotoSlots(settings.photo_slots, MOST_WAITING // processes)
+
+
+@contextmanager
+def photo_slot() -> Iterator[None]:
+    """Hold a slot while a photo, whose request has arrived whole, is decoded. Raises Problem when there are too many."""
+    slots: PhotoSlots = current_app.extensions["photo_slots"]
+    with slots.hold():
+        yield
+
+
+def too_many_photos() -> Problem:
+    """Return the Problem for a request that has to come back later."""
+    return problem("busy", _("Too many photos are being read just now. Try again."), retry_after=RETRY_AFTER)

@@ -1,0 +1,95 @@
+"""The limit on the requests of one address.
+
+In memory each process counts alone, so that up to as many times the limit pass as there are processes. In a Redis or
+Valkey all processes, on all machines, count together.
+"""
+
+import logging
+import math
+import time
+from ipaddress import IPv6Address, ip_network
+from typing import Any
+
+from flask import Flask, Response, request
+from flask_limiter import Limiter, RateLimitExceeded, RequestLimit
+
+from app.http.languages import translate as _
+from app.http.metrics_endpoint import NO_ENDPOINT
+from app.http.problems import Fault, Problem, show_http_exception, show_problem
+from app.http.reverse_proxy import parse_address
+from app.settings import IN_MEMORY, Settings
+
+CLIENT_NETWORK_BITS = 64  # of an IPv6 address: providers give a client at least so large a network
+NO_ADDRESS = "none"
+STORAGE_SECONDS = 0.4  # to wait for the storage; twice where its name has an IPv6 and an IPv4 address
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Limit all requests together, except /healthz, /livez and static files (which Flask-Limiter leaves out).
+
+    While a storage does not answer, each process counts in its own memory. The log says so, and Flask-Limiter asks the
+    storage again after 1, 2, 4 ... 32 seconds.
+    """
+    limiter = Limiter(
+        client_key,
+        app=app,
+        application_limits=[] if settings.rate_limit == "off" else [settings.rate_limit],
+        enabled=settings.rate_limit != "off",
+        storage_uri=f"{IN_MEMORY}://"
+        if settings.rate_limit_storage == IN_MEMORY
+        else settings.rate_limit_storage,
+        storage_options=_storage_options(settings.rate_limit_storage),
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,  # of requests that meet a dead storage while another one notices that it is dead
+        strategy="moving-window",  # the limit holds for every stretch of its time, and not from a first request on
+        on_breach=_refusal,
+        request_identifier=_endpoint_key,
+    )
+    limiter.logger.addFilter(_names_no_client)
+    for endpoint in ("api.health", "api.life"):
+        limiter.exempt(app.view_functions[endpoint])
+    app.register_error_handler(RateLimitExceeded, _show_refusal)
+
+
+def _storage_options(storage: str) -> dict[str, Any]:
+    """Return the options of the client: it neither waits for long nor tries again, since a request waits with it."""
+    if storage == IN_MEMORY:
+        return {}
+    from redis.backoff import NoBackoff
+    from redis.retry import Retry
+
+    return {
+        "socket_connect_timeout": STORAGE_SECONDS,
+        "socket_timeout": STORAGE_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+    }
+
+
+def _names_no_client(record: logging.LogRecord) -> bool:
+    """Return whether a message of Flask-Limiter may be logged; those about one request name the client's address."""
+    return record.levelno >= logging.WARNING or "storage" in record.msg
+
+
+def client_key() -> str:
+    """Return the address that the request counts for: an IPv6 one counts with its network of 64 bits."""
+    address = parse_address(request.remote_addr or "")
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, CLIENT_NETWORK_BITS), strict=False))
+    return str(address) if address else request.remote_addr or NO_ADDRESS
+
+
+def _endpoint_key() -> str:
+    """Return the endpoint, or a stand-in for an unknown path: Flask-Limiter counts no request without an endpoint."""
+    return request.endpoint or NO_ENDPOINT
+
+
+def _refusal(limit: RequestLimit) -> Response:
+    """Return the answer to a request above the limit; an exception here would count as a fault of the storage."""
+    seconds = max(1, math.ceil(limit.reset_at - time.time()))
+    message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
+    return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))
+
+
+def _show_refusal(error: RateLimitExceeded) -> Response:
+    """Return that answer, or one that does not know the time where the storage went away in between."""
+    return error.response or show_http_exception(error)  # type: ignore[return-value]  # _refusal gives a Response

@@ -1,0 +1,81 @@
+"""The bodies of requests, held in memory: all of a process together within a budget."""
+
+from __future__ import annotations
+
+import contextlib
+from threading import Lock
+from typing import IO
+
+from flask import Flask, Response, current_app, g, request
+
+from app.http.photo_slots import too_many_photos
+from app.settings import MEGABYTE, Settings
+
+MAX_DISCARDED_BYTES = 256 * MEGABYTE  # of a body that is refused, which is read and forgotten up to here
+READ_BYTES = 64 * 1024  # of it at a time
+MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # of all bodies that are being received or answered at the same time
+
+
+class Budget:
+    """Count the bytes that may be held at the same time; several threads may use it."""
+
+    def __init__(self, total: int) -> None:
+        self._left = total
+        self._lock = Lock()
+
+    def take(self, count: int) -> bool:
+        """Take that many bytes if there is room for them. Return whether there was."""
+        with self._lock:
+            if count > self._left:
+                return False
+            self._left -= count
+            return True
+
+    def give_back(self, count: int) -> None:
+        """Give back bytes that are no longer held."""
+        with self._lock:
+            self._left += count
+
+
+class BudgetedStream:
+    """Read a body; what is read counts in the budget until its request is answered."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+        self._budget: Budget = current_app.extensions["body_budget"]
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes. Raises a 503 Problem when the budget has no room for them."""
+        data = self._stream.read(size)
+        if not self._budget.take(len(data)):
+            _give_back()  # at once, since the rest of the body is still to be read
+            raise too_many_photos()
+        g.body_bytes = g.get("body_bytes", 0) + len(data)
+        return data
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Create the budget of a process, in which at least one visit has room."""
+    total = max(MAX_BYTES_IN_FLIGHT // settings.process_count, settings.max_visit_body_bytes)
+    app.extensions["body_budget"] = Budget(total)
+    app.after_request(discard_rest)
+    app.teardown_request(_give_back)
+
+
+def discard_rest(response: Response) -> Response:
+    """Read what was not read of a body that was refused.
+
+    A browser that still sends when the connection is closed shows "connection reset" instead of the answer.
+    """
+    stream, left = request.environ["wsgi.input"], MAX_DISCARDED_BYTES
+    with contextlib.suppress(
+        OSError
+    ):  # where the client is gone, or sends no more, nobody waits for the answer
+        while left > 0 and (data := stream.read(READ_BYTES)):
+            left -= len(data)
+    return response
+
+
+def _give_back(_error: BaseException | None = None) -> None:
+    budget: Budget = current_app.extensions["body_budget"]
+    budget.give_back(g.pop("body_bytes", 0))

@@ -1,0 +1,71 @@
+"""The security headers of every answer, and the requests that are refused before they are read."""
+
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+
+from app.http.languages import translate as _
+from app.http.problems import problem
+from app.http.reverse_proxy import ForwardedHeaders
+from app.settings import Settings
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; "
+    "style-src 'self'; "
+    "script-src 'self'; "
+    "connect-src 'self'; "  # the form, sent with a progress bar
+    "img-src 'self' data: blob:; "  # the photo in the answer and the chosen one; neither is stored
+    "form-action 'self'; "
+    "frame-ancestors 'none'; "
+    "base-uri 'none'"
+)
+SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=()",
+    "Referrer-Policy": "same-origin",  # with no-referrer a browser would send `Origin: null` from our own form
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Apply the rules to every view."""
+    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    if settings.trusted_proxies:
+        app.wsgi_app = ForwardedHeaders(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
+    app.before_request(refuse_cross_site)
+    app.after_request(add_security_headers)
+
+
+def refuse_cross_site() -> None:
+    """Raise a Problem for a post from a page of another site; without cookies, no more is needed.
+
+    A browser sends Sec-Fetch-Site, except to a plain-http host in the network, to which it sends only Origin.
+    A program such as curl sends neither.
+    """
+    if request.method in SAFE_METHODS:
+        return
+    fetch_site = request.headers.get("Sec-Fetch-Site")
+    if fetch_site is not None:
+        is_allowed = fetch_site in ("same-origin", "none")
+    else:
+        origin = request.headers.get("Origin")
+        is_allowed = origin is None or _host_of(origin) == request.host
+    if not is_allowed:
+        raise problem("cross_site", _("The request comes from a page of another site and is not answered."))
+
+
+def _host_of(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # not from a browser
+        return None
+
+
+def add_security_headers(response: Response) -> Response:
+    """Add the headers that forbid to store, to frame, to guess the type, and to load from other sites."""
+    response.headers.update(SECURITY_HEADERS)
+    response.headers.setdefault("Cache-Control", "no-store")
+    return response

@@ -1,0 +1,149 @@
+"""Requests whose uploaded files stay in memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from io import BytesIO
+from typing import IO, cast
+
+from flask import Request
+from werkzeug.datastructures import FileStorage, Headers, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser, MultiPartParser
+from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
+
+from app.http.request_bodies import BudgetedStream
+
+MAX_PARTS = 50  # a form has a dozen fields
+FILE_FIELDS = ("photo",)
+READ_BYTES = 64 * 1024  # of a body at a time, as in werkzeug
+# All text fields of a form together. werkzeug also compares this with what it reads at a time, 64 kB and a possible
+# piece of a boundary: with a lower limit it would refuse most photos above that size as too large.
+MAX_TEXT_BYTES = 256 * 1024
+
+
+class BoundaryPattern:
+    """Find what werkzeug's pattern of a boundary finds, but look for its text first: half a millisecond a photo."""
+
+    def __init__(self, boundary: bytes, pattern: re.Pattern[bytes]) -> None:
+        self._text = b"--" + boundary
+        self._pattern = pattern
+
+    def search(self, data: bytes | bytearray) -> re.Match[bytes] | None:
+        """Return the first match; at most a line break of two bytes is before the boundary's text in it."""
+        start = data.find(self._text)
+        return self._pattern.search(data, max(start - 2, 0)) if start >= 0 else None
+
+
+class TolerantDecoder(MultipartDecoder):
+    """Decode a form whose headers may be in another character set, as a file name of an old program is.
+
+    werkzeug would refuse the whole form, although nobody needs the name.
+    """
+
+    def __init__(self, boundary: bytes, max_form_memory_size: int | None, *, max_parts: int | None) -> None:
+        super().__init__(boundary, max_form_memory_size, max_parts=max_parts)
+        self.boundary_re = BoundaryPattern(boundary, self.boundary_re)  # type: ignore[assignment]
+
+    def _parse_headers(self, data: bytes | bytearray) -> Headers:
+        return super()._parse_headers(data.decode(errors="replace").encode())
+
+
+class TolerantMultiPartParser(MultiPartParser):
+    """Read the parts of a form, also with headers that are no UTF-8, and a photo without a file name as a file.
+
+    A program that sends a photo as text leaves out the file name (`curl -F "photo=<a.jpg"`). Such a part becomes a
+    file whose name is None, so that the fault can be named and the limits of texts do not hide it.
+    """
+
+    def parse(
+        self,
+        stream: IO[bytes],
+        boundary: bytes,
+        content_length: int | None,  # noqa: ARG002 - as in the base class
+    ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
+        """Return the texts and the files. Raises ValueError for a broken form and RequestEntityTooLarge."""
+        texts: list[tuple[str, str]] = []
+        files: list[tuple[str, FileStorage]] = []
+        part: Field | File = Field(name="", headers=Headers())
+        content = BytesIO()
+        for event in self._events(stream, boundary):
+            if isinstance(event, (Field, File)):
+                part, content = event, BytesIO()
+            elif isinstance(event, Data):
+                content.write(event.data)
+                is_file = isinstance(part, File) or part.name in FILE_FIELDS
+                if not is_file and content.tell() > (self.max_form_memory_size or MAX_TEXT_BYTES):
+                    raise RequestEntityTooLarge
+                if event.more_data:
+                    continue
+                if is_file:
+                    content.seek(0)
+                    filename = part.filename if isinstance(part, File) else _unread_filename(part.headers)
+                    files.append((part.name, FileStorage(content, filename, part.name, headers=part.headers)))
+                else:
+                    charset = self.get_part_charset(part.headers)
+                    texts.append((part.name, content.getvalue().decode(charset, "replace")))
+        return self.cls(texts), self.cls(files)
+
+    def _events(self, stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
+        decoder = TolerantDecoder(boundary, self.max_form_memory_size, max_parts=self.max_form_parts)
+        data: bytes | None = b""
+        while data is not None:
+            data = stream.read(READ_BYTES) or None  # None is the end
+            decoder.receive_data(data)
+            while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
+                yield event
+
+
+def _unread_filename(headers: Headers) -> str | None:
+    r"""Return an empty name for a part with a file name that cannot be read, None for a part without one.
+
+    Old browsers send whole paths, such as "C:\photos\", whose last character hides the quote after it.
+    """
+    return "" if "filename" in headers.get("Content-Disposition", "").lower() else None
+
+
+class FormParser(FormDataParser):
+    """Read forms with TolerantMultiPartParser; werkzeug has no other place to name a parser of parts."""
+
+    def _parse_multipart(
+        self,
+        stream: IO[bytes],
+        mimetype: str,  # noqa: ARG002 - as in the base class
+        content_length: int | None,
+        options: dict[str, str],
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        boundary = options.get("boundary", "").encode("ascii")
+        if not boundary:
+            raise ValueError("Missing boundary")
+        parser = TolerantMultiPartParser(
+            max_form_memory_size=self.max_form_memory_size, cls=self.cls, max_form_parts=self.max_form_parts
+        )
+        return stream, *parser.parse(stream, boundary, content_length)
+
+
+class MemoryRequest(Request):
+    """Keep files in memory and report broken forms.
+
+    werkzeug would write files above 500 kB to a temporary file, and read a broken form as an empty one.
+    """
+
+    max_form_parts = MAX_PARTS
+    max_form_memory_size = MAX_TEXT_BYTES
+    form_data_parser_class = FormParser
+
+    def _get_stream_for_parsing(self) -> IO[bytes]:
+        return cast("IO[bytes]", BudgetedStream(super()._get_stream_for_parsing()))
+
+    def make_form_data_parser(self) -> FormDataParser:
+        """Return a parser that raises ValueError when the form is not well-formed."""
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+
+def read_upload(part: FileStorage) -> bytes:
+    """Return the bytes of an uploaded file without a second copy in memory."""
+    return part.stream.getvalue() if isinstance(part.stream, BytesIO) else part.stream.read()

@@ -1,0 +1,51 @@
+"""What the nearest known photos are worth, as a section of the model's page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from app.answer.neighbour_texts import neighbours_worth_text
+from app.http.languages import format_number
+from app.http.languages import translate as _
+from app.model_page.metric_values import Cell, MetricValue, Table, measured_cell
+from app.model_page.sections import MetricsSection
+from data_modelling.inference.bundle import Bundle
+
+NEIGHBOURS_KEY = "neighbours"  # in metrics.json, and in metadata.json for what the index holds
+MEASURES = ("nearest", "majority", "chance", "model", "warning_auc", "confidence_auc")
+
+
+def neighbours_section(bundle: Bundle) -> MetricsSection | None:
+    """Return how often the nearest known photos have the right diagnosis, by source; None where it was not measured."""
+    metrics, index = bundle.metrics.get(NEIGHBOURS_KEY), bundle.metadata.get(NEIGHBOURS_KEY)
+    if not isinstance(metrics, dict) or not isinstance(index, dict):
+        return None
+    description = _(
+        "%(photos)s known photos (%(sources)s) are compared with each photo. Here each photo was compared by a network that "
+        "had not seen it, with known photos of other lesions and patients.",
+        photos=format_number(int(index["photos"])),
+        sources=", ".join(index["sources"]),
+    )
+    rows = [_row(_("All photos"), f"{NEIGHBOURS_KEY}/all", metrics["all"])]
+    rows += [
+        _row(name, f"{NEIGHBOURS_KEY}/by_source/{name}", values)
+        for name, values in metrics["by_source"].items()
+    ]
+    columns = (
+        _("Photos of"),
+        _("Photos"),
+        _("Nearest photo is right"),
+        _("Most frequent of six is right"),
+        _("A random known photo is right"),
+        _("The model is right"),
+        _("Other diagnoses find wrong decisions (AUC)"),
+        _("Low probability finds wrong decisions (AUC)"),
+    )
+    table = Table(NEIGHBOURS_KEY, _("What known photos are worth"), columns, tuple(rows))
+    worth = neighbours_worth_text(metrics)
+    return MetricsSection(NEIGHBOURS_KEY, _("Photos to compare with"), f"{description} {worth}", (table,))
+
+
+def _row(name: str, path: str, values: dict[str, Any]) -> tuple[Cell, ...]:
+    cells: list[Cell] = [MetricValue(f"{path}/photos", values["photos"])]
+    return (name, *cells, *(measured_cell(f"{path}/{measure}", values.get(measure)) for measure in MEASURES))

@@ -1,0 +1,89 @@
+"""The page "How well it works" of each bundle, read from the bundle's files, and its saved plots."""
+
+import hashlib
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response as AnyResponse
+
+from app.bundle_facts import threshold_cost, threshold_selection_photos, training_data_text
+from app.bundles import current_bundles
+from app.http.assets import CACHE_FOREVER, REVALIDATE
+from app.http.languages import translate as _
+from app.http.problems import problem
+from app.metric_names import in_its_language
+from app.model_page.metrics_tables import subgroup_name
+from app.model_page.neighbour_tables import neighbours_section
+from app.model_page.plots import PLOTS_FOLDER, saved_plots, whole_percent, worst_mistake
+from app.model_page.published_results import published_section
+from app.model_page.sections import MetricsSection, metrics_sections
+from app.model_page.skin_type_table import skin_type_section
+from data_modelling.inference.bundle import Bundle
+
+blueprint = Blueprint("models", __name__)
+for template_filter in (in_its_language, subgroup_name, whole_percent, worst_mistake):
+    blueprint.add_app_template_filter(template_filter)
+
+
+@blueprint.get("/model")
+def default() -> str | tuple[str, int]:
+    """Return the page of the default bundle; if that is invalid, the page says so and gives the reason."""
+    bundles = current_bundles()
+    return _page(bundles.default) if bundles.default in bundles.valid else (_page(None), 503)
+
+
+@blueprint.get("/model/<name>")
+def model(name: str) -> str | AnyResponse:
+    """Return the page of one bundle."""
+    _bundle(name)
+    if name == current_bundles().default:
+        return redirect(url_for("models.default"))
+    return _page(name)
+
+
+@blueprint.get("/model/<name>/plots/<file>")
+def plot(name: str, file: str) -> Response:
+    """Return a plot. Raises a Problem unless SHA256SUMS lists it and it is unchanged since."""
+    bundle = _bundle(name)
+    expected = bundle.sums.get(PLOTS_FOLDER + file)
+    path = bundle.folder / PLOTS_FOLDER / file
+    if expected is None or path.suffix != ".png" or not path.is_file():
+        raise problem("not_found", _("This bundle has no such plot."))
+    data = path.read_bytes()
+    if hashlib.sha256(data).hexdigest() != expected:
+        raise problem("not_found", _("This plot was altered since the app was started."))
+    response = Response(data, mimetype="image/png")
+    response.headers["Cache-Control"] = (
+        CACHE_FOREVER if request.args.get("v") == expected[:12] else REVALIDATE
+    )
+    return response
+
+
+def _bundle(name: str) -> Bundle:
+    bundle = current_bundles().valid.get(name)
+    if bundle is None:
+        raise problem("model_unknown", _("There is no valid bundle of this name."))
+    return bundle
+
+
+def _sections(bundle: Bundle) -> list[MetricsSection]:
+    more = [make(bundle) for make in (published_section, neighbours_section, skin_type_section)]
+    return [*metrics_sections(bundle), *(section for section in more if section)]
+
+
+def _page(name: str | None) -> str:
+    bundles = current_bundles()
+    bundle = bundles.valid[name] if name else None
+    return render_template(
+        "model.html",
+        name=name,
+        bundle=bundle,
+        parts=_sections(bundle) if bundle else [],
+        plots=saved_plots(bundle) if bundle else [],
+        tested=bundle and bundle.metrics.get("out_of_fold", {}).get("photos"),
+        cost=bundle and threshold_cost(bundle.metrics, "cancer"),
+        training_data=bundle and training_data_text(bundle.metadata),
+        chosen_on=bundle and threshold_selection_photos(bundle.metadata),
+        others=[other for other in bundles.valid if other != name],
+        default_name=bundles.default,
+        invalid=bundles.invalid,
+    )

@@ -1,0 +1,103 @@
+"""The results of others beside those of a bundle, as a table of the model's page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app.http.languages import format_decimals
+from app.http.languages import translate as _
+from app.metric_names import UntranslatedText
+from app.model_page.metric_values import Cell, MetricValue, Table, metric_cells, metric_name
+from app.model_page.sections import MetricsSection
+from data_modelling.inference.bundle import Bundle
+
+METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
+PARTS = ("locked_test", "out_of_fold")
+KEY = "published"
+
+
+OFFICIAL_TEST = "official test of ISIC 2018, Task 3"
+
+
+@dataclass(frozen=True)
+class PublishedResult:
+    """Hold one result. who, how: in English. cite: the source. A metric is None where it was not published."""
+
+    who: str
+    how: str
+    test: str
+    cite: str
+    balanced_accuracy: float | None = None
+    macro_auc: float | None = None
+    accuracy: float | None = None
+
+
+PUBLISHED_RESULTS = (
+    PublishedResult(
+        "27 dermatologists with more than ten years of experience",
+        "mean of readers: 18.78 of 30 photos right",
+        f"batches of 30 photos of the {OFFICIAL_TEST}",
+        "Tschandl et al. 2019, doi:10.1016/S1470-2045(19)30333-X",
+        accuracy=18.78 / 30,
+    ),
+    PublishedResult(
+        "MetaOptima, first of the ISIC 2018 challenge",
+        "an ensemble, trained on ImageNet and further photos first",
+        OFFICIAL_TEST,
+        "Codella et al. 2019, arXiv:1902.03368",
+        balanced_accuracy=0.885,
+    ),
+    PublishedResult(
+        "ResNet-50 trained from scratch (DermaMNIST-E)",
+        "224 pixels, no augmentation",
+        OFFICIAL_TEST,
+        "Abhishek et al. 2025, doi:10.1038/s41597-025-04382-5",
+        macro_auc=0.907,
+        accuracy=0.684,
+    ),
+    PublishedResult(
+        "sklesion 0.2.2",
+        "Xception trained on ImageNet first, 21 million parameters",
+        f"{OFFICIAL_TEST}, details not known, measured by us",
+        "the package of this name",
+        balanced_accuracy=0.624,
+        macro_auc=0.894,
+        accuracy=0.789,
+    ),
+)
+
+
+def published_section(bundle: Bundle) -> MetricsSection | None:
+    """Return our metrics and those of others, each with its test; None for another task or without metrics."""
+    has_metrics = {
+        part: bundle.metrics.get(part, {}).get("photo", {}).keys() >= set(METRICS) for part in PARTS
+    }
+    parts = [part for part in PARTS if has_metrics[part]]
+    if bundle.task != "ham10000" or not parts:
+        return None
+    rows = [_own_row(part, bundle.metrics) for part in parts]
+    rows += [_row(result) for result in PUBLISHED_RESULTS]
+    columns = (_("Who"), _("Tested on"), *map(metric_name, METRICS))
+    table = Table(KEY, _("Doctors and other models"), columns, tuple(rows))
+    description = _(
+        "The others were tested on other photos than ours, so that a difference of a few hundredths means nothing."
+    )
+    return MetricsSection(KEY, _("Compared with doctors and other models"), description, (table,))
+
+
+def _own_row(part: str, metrics: dict[str, Any]) -> tuple[Cell, ...]:
+    tests = {
+        "locked_test": _("our locked test"),
+        "out_of_fold": _("photos that it had not seen (out-of-fold)"),
+    }
+    return (_("This model, photo alone"), tests[part], *metric_cells(metrics, f"{part}/photo", METRICS))
+
+
+def _row(result: PublishedResult) -> tuple[Cell, ...]:
+    values = (result.balanced_accuracy, result.macro_auc, result.accuracy)
+    return (
+        UntranslatedText(f"{result.who} ({result.how}; {result.cite})"),
+        UntranslatedText(result.test),
+        *(MetricValue("", None) if value is None else format_decimals(value) for value in values),
+    )

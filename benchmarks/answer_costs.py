@@ -1,0 +1,49 @@
+"""Measure the parts of an answer in bare loops: the least that an answer can cost on this machine."""
+
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks.photos import KINDS, make_photos
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.checks.photo_checks import PhotoChecks
+from data_modelling.inference.details import Details
+from data_modelling.inference.photo.reader import read_photo_and_edge
+from data_modelling.inference.predictor import Predictor
+
+DECODE, CHECKS, MODEL, ANSWER = "decode", "checks", "model", "whole answer, without HTTP"
+BATCH_SECONDS = 0.2  # least processor time of a loop
+
+
+def measure_answer_costs(bundle: Path, rounds: int) -> dict[str, list[float]]:
+    """Return the milliseconds of processor time of each part, one value for each round; `decode` for each kind of photo."""
+    loaded = load_bundle(bundle)
+    predictor, checks = Predictor(loaded), PhotoChecks(loaded)
+    files = {kind.name: make_photos(kind)[0] for kind in KINDS}
+    small = next(iter(files.values()))
+    photo, edge = read_photo_and_edge(small, predictor.edge)
+    embedding = predictor.embedding(photo, Details())
+    loops: dict[str, Callable[[], object]] = {
+        **{
+            f"{DECODE} {name}": partial(read_photo_and_edge, data, predictor.edge)
+            for name, data in files.items()
+        },
+        CHECKS: lambda: checks.of(photo, edge, embedding),
+        MODEL: lambda: predictor.logits(photo, Details()),
+        ANSWER: lambda: predictor.answer(small),
+    }
+    costs: dict[str, list[float]] = {name: [] for name in loops}
+    for _ in range(rounds):
+        for name, loop in loops.items():
+            costs[name].append(_milliseconds(loop))
+    return costs
+
+
+def _milliseconds(loop: Callable[[], object]) -> float:
+    loop()
+    started, count = time.process_time(), 0
+    while (spent := time.process_time() - started) < BATCH_SECONDS:
+        loop()
+        count += 1
+    return 1000 * spent / count

@@ -1,0 +1,82 @@
+"""The steps of the notebook for one's own photos: read a folder, ask the model, and count."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_modelling.inference.details import parse_details
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.explanation.details_effect import NEIGHBOURS
+from data_modelling.inference.photo.reader import ENDINGS
+from data_modelling.inference.predictor import Answer, Predictor
+from data_modelling.inference.status import REFUSED
+
+LABELS = "labels.csv"
+COLUMNS = ("image", "diagnosis", "age", "sex", "site")
+REFUSED_COLUMN = "(refused)"
+
+
+def read_photo_folder(folder: Path) -> pd.DataFrame:
+    """Return COLUMNS and `path` of each photo in the folder and its subfolders, sorted by image.
+
+    The diagnosis comes from LABELS, else from the name of the subfolder; it is empty where neither is there. Raises
+    InputError for a folder without photos.
+    """
+    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
+    if not paths:
+        raise InputError(f"{folder} holds no photo; set OWN_PHOTOS to a folder that does.")
+    folders = ["" if path.parent == folder else path.parent.name for path in paths]
+    photos = pd.DataFrame({"image": [path.stem for path in paths], "path": paths, "folder": folders})
+    if (folder / LABELS).exists():
+        labels = pd.read_csv(folder / LABELS, dtype=str).fillna("")
+        photos = photos.merge(labels, on="image", how="left")
+    photos = photos.reindex(columns=[*COLUMNS, "path", "folder"]).astype(object).fillna("")
+    photos["diagnosis"] = photos["diagnosis"].where(photos["diagnosis"] != "", photos["folder"])
+    return photos.drop(columns="folder").sort_values("image").reset_index(drop=True)
+
+
+def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
+    """Return image, diagnosis, status, class, cancer, reasons and neighbours of each photo."""
+    rows = [{str(name): value for name, value in photo.items()} for photo in photos.to_dict("records")]
+    return pd.DataFrame([_answer_row(predictor, row) for row in rows])
+
+
+def _answer_row(predictor: Predictor, photo: dict[str, Any]) -> dict[str, object]:
+    details, errors = parse_details(photo)
+    row: dict[str, object] = {"image": photo["image"], "diagnosis": photo["diagnosis"]}
+    try:
+        if errors:
+            raise errors[0]
+        data = Path(photo["path"]).read_bytes()
+        answer = predictor.answer(data, details, dermatoscope=True, explain=[NEIGHBOURS])
+    except InputError as error:
+        return row | {"status": REFUSED, "class": "", "cancer": "", "reasons": str(error), "neighbours": ()}
+    return row | _answer_cells(answer)
+
+
+def _answer_cells(answer: Answer) -> dict[str, object]:
+    is_refused = answer.status == REFUSED
+    return {
+        "status": answer.status,
+        "class": "" if is_refused else answer.decision,
+        "cancer": "" if is_refused else f"{answer.cancer_probability:.3f}",
+        "reasons": ";".join(answer.reasons),
+        "neighbours": (answer.explanation.neighbours if answer.explanation else None) or (),
+    }
+
+
+def neighbour_table(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the diagnoses of the nearest known photos of each photo, the nearest first."""
+    nearest = [
+        ", ".join(neighbour.diagnosis.code for neighbour in neighbours) or "none"
+        for neighbours in answers["neighbours"]
+    ]
+    return pd.DataFrame({"image": answers["image"], "diagnosis": answers["diagnosis"], "nearest": nearest})
+
+
+def confusion_table(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return the number of photos of each diagnosis (rows) by decision (columns)."""
+    known = answers[answers["diagnosis"] != ""]
+    decisions = known["class"].where(known["class"] != "", REFUSED_COLUMN)
+    return pd.crosstab(known["diagnosis"], decisions.rename("decision"))

@@ -1,0 +1,165 @@
+"""Compare the sources of photos: where their photos are, and colour, size and sharpness of each."""
+
+import contextlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_analysis.notebook_folders import splits_folder
+from data_modelling.datasets.data_location import MissingDataError
+from data_modelling.datasets.isic2019 import original_ids
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import TEST
+from data_modelling.datasets.splits.photos import development_photos, split_photos
+from data_modelling.inference.photo.reader import FORMATS, read_photo
+from data_modelling.settings import NetworkSettings
+
+EDGE = NetworkSettings().edge  # pixels: the photos are measured as the network sees them
+MARGIN = EDGE // 7  # pixels left out at each edge when directions are compared: dark corners, rulers
+LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (ITU-R BT.601)
+MOST = 400  # measured photos of each source
+SEED = 8
+MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
+
+
+@dataclass(frozen=True)
+class PhotoSource:
+    """Describe a source of photos.
+
+    name: of its split. title: on figures. nevus: how its csv calls a mole.
+    """
+
+    name: str
+    title: str
+    nevus: str
+    credit: str
+
+
+PHOTO_SOURCES = (
+    PhotoSource("ham10000", "HAM10000", "NV", "HAM10000: Tschandl et al. 2018, CC BY-NC 4.0"),
+    PhotoSource("isic2017", "ISIC 2017", "NV", "ISIC 2017: Codella et al. 2018, CC-0"),
+    PhotoSource("isic2020", "ISIC 2020", "benign", "ISIC 2020: Rotemberg et al. 2021, CC BY-NC 4.0"),
+    PhotoSource("pad_ufes_20", "PAD-UFES-20", "NEV", "PAD-UFES-20: Pacheco et al. 2020, CC BY 4.0"),
+)
+CREDITS = {source.name: source.credit for source in PHOTO_SOURCES}
+
+
+def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
+    """Return image_id, group_id, diagnosis, part and path of a source's photos that are there, without the locked test.
+
+    The notebook shows the count of photos that the split does not have. Raises InputError when the data is missing.
+    """
+    # Printed to standard output, because a notebook that writes to standard error counts as failed.
+    return development_photos(name, data_root, splits_folder(), tell=print)
+
+
+def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
+    """Return the same with the locked test: only for finding photos that are in two parts."""
+    return split_photos(name, data_root, splits_folder(), tell=print)
+
+
+def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> pd.DataFrame:
+    """Return the rows of ISIC 2019 whose photo is in HAM10000 or ISIC 2017, with its path; without the locked test."""
+    paths: dict[str, str] = {}
+    split = data_set("isic2019").split
+    for name in split.inherits if split else ():
+        with contextlib.suppress(MissingDataError):
+            photos_of_source = read_photos(name, data_root)
+            paths |= dict(zip(photos_of_source["image_id"], photos_of_source["path"], strict=True))
+    photos = table.assign(path=original_ids(table["image_id"]).map(paths))
+    return photos[photos["part"] != TEST].dropna(subset="path")
+
+
+def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
+    """Return the photos of moles of each source that is there: one diagnosis, so that only the source differs."""
+    moles_by_source = {}
+    for source in PHOTO_SOURCES:
+        try:
+            table = read_photos(source.name)
+        except MissingDataError:
+            continue
+        moles = table[table["diagnosis"] == source.nevus]
+        if len(moles):
+            moles_by_source[source] = moles
+    return moles_by_source
+
+
+def sample_photos(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataFrame:
+    """Return at most `count` random photos, each of another lesion or patient."""
+    photos = table.sort_values("image_id").drop_duplicates("group_id")
+    order = np.random.default_rng(seed).permutation(len(photos))
+    return photos.iloc[order[:count]]
+
+
+def sample_patient(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataFrame:
+    """Return at most `count` photos of the patient with one malignant photo and most others; the malignant one comes first."""
+    melanomas = table[table["diagnosis"] == "malignant"]
+    single_melanomas = melanomas[~melanomas["group_id"].duplicated(keep=False)]
+    sizes = table["group_id"].value_counts()[single_melanomas["group_id"]].sort_index()
+    if sizes.empty:
+        return table.iloc[:0]
+    rows = table[table["group_id"] == sizes.idxmax()].sort_values("image_id")
+    others = rows[rows["diagnosis"] != "malignant"]
+    order = np.random.default_rng(seed).permutation(len(others))[: count - 1]
+    return pd.concat([rows[rows["diagnosis"] == "malignant"], others.iloc[order]])
+
+
+def measure_photos(photos_by_source: dict[PhotoSource, pd.DataFrame], most: int = MOST) -> pd.DataFrame:
+    """Return a row for each photo: source, width and height of the file in pixels, bytes, red, green, blue, MEASURE_NAMES."""
+    rows = []
+    for source, table in photos_by_source.items():
+        for row in sample_photos(table, most).itertuples():
+            data = Path(str(row.path)).read_bytes()
+            with Image.open(str(row.path), formats=FORMATS) as image:
+                width, height = image.size
+            facts = {"source": source.title, "width": width, "height": height, "bytes": len(data)}
+            rows.append(facts | photo_measures(read_photo(data, EDGE)))
+    return pd.DataFrame(rows)
+
+
+def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
+    """Return red, green, blue (means, 0-255) and MEASURE_NAMES of a photo (edge, edge, 3).
+
+    brightness: mean grey level. warmth: mean red less mean blue. sharpness: standard deviation of the
+    Laplacian of the grey levels. squeeze: mean difference of neighbours from left to right over that from
+    top to bottom; 1 without a preferred direction, above 1 if a wide photo was pressed into a square.
+    """
+    red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
+    grey = pixels @ np.array(LUMA)
+    centre = grey[1:-1, 1:-1]
+    laplacian = 4 * centre - grey[:-2, 1:-1] - grey[2:, 1:-1] - grey[1:-1, :-2] - grey[1:-1, 2:]
+    inner = grey[MARGIN:-MARGIN, MARGIN:-MARGIN]
+    across, down = np.abs(np.diff(inner, axis=1)).mean(), np.abs(np.diff(inner, axis=0)).mean()
+    return {
+        "red": red,
+        "green": green,
+        "blue": blue,
+        "brightness": float(grey.mean()),
+        "warmth": red - blue,
+        "sharpness": float(laplacian.std()),
+        "squeeze": across / down if down else 1.0,
+    }
+
+
+def source_accuracy(measured_photos: pd.DataFrame, seed: int = SEED) -> float:
+    """Return how often MEASURE_NAMES alone give the right source, with the same number of photos of each.
+
+    One half of the photos gives the mean of each source, the other half is assigned to the nearest mean, in
+    units of the standard deviation. Chance is one in the number of sources.
+    """
+    fewest = measured_photos["source"].value_counts().min()
+    half_count = fewest // 2
+    samples = {
+        name: rows.sample(2 * half_count, random_state=seed)[list(MEASURE_NAMES)].to_numpy()
+        for name, rows in measured_photos.groupby("source")
+    }
+    reference = np.stack([rows[:half_count] for rows in samples.values()])
+    judged = np.stack([rows[half_count:] for rows in samples.values()])
+    scale = reference.reshape(-1, len(MEASURE_NAMES)).std(axis=0)
+    means = reference.mean(axis=1) / scale
+    distance = np.linalg.norm(judged[:, :, None] / scale - means, axis=3)
+    return float((distance.argmin(axis=2) == np.arange(len(samples))[:, None]).mean())

@@ -1,0 +1,128 @@
+"""The card of a bundle (its README.md), made from the bundle's JSON alone; no metric is typed by hand.
+
+The headings are those of Mitchell et al. 2019 (Model Cards, arXiv:1810.03993). The text is in `templates`.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from data_modelling.card import verdicts
+from data_modelling.card.markdown import render_markdown
+from data_modelling.evaluation.melanoma import MELANOMA_METRIC_LABELS, TARGETS
+from data_modelling.evaluation.metrics_report import LESION
+from data_modelling.evaluation.weights_origin import describe_initial_weights
+from data_modelling.inference.decision import CALIBRATION_BINS
+from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.errors import InputError, join_names
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
+from data_modelling.inference.source_facts import facts_by_source
+from data_modelling.metrics.bootstrap import RESAMPLES
+
+Values = dict[str, Any]
+
+TEMPLATES = Path(__file__).parent / "templates"
+PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
+NEW_CLINIC, KNOWN_CLINIC = "what a new clinic gets (left out whole)", "what a known clinic gets (out-of-fold)"
+FILTERS: dict[str, Callable[..., Any]] = {
+    "class_counts": lambda counts: ", ".join(f"{code} {count:,}" for code, count in counts.items()),
+    "clinic_metric": verdicts.clinic_metric,
+    "comparison": verdicts.comparison,
+    "coverage": verdicts.coverage_text,
+    "differences": verdicts.differences_text,
+    "outside_intervals": verdicts.outside_intervals,
+    "reached": verdicts.reached_text,
+    "signed": verdicts.signed_difference,
+    "target_text": verdicts.target_text,
+    "verdict": verdicts.verdict,
+}
+
+
+def write_card(path: Path, metadata: Values, values: Values) -> None:
+    """Write the card; each metric comes from metadata.json and metrics.json."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(card_text(metadata, values))
+
+
+def card_text(metadata: Values, values: Values) -> str:
+    """Return the text of the card."""
+    photos_by_class = {
+        code: metrics["photos"] for code, metrics in values["out_of_fold"]["photo"]["classes"].items()
+    }
+    return render_card_part(
+        "card",
+        values,
+        metadata=metadata,
+        diagnoses=TASKS[metadata["task"]],
+        sources=facts_by_source(metadata),
+        initial_weights=describe_initial_weights(metadata),
+        rarest=min(filter(photos_by_class.get, photos_by_class), key=photos_by_class.__getitem__),
+    )
+
+
+def results_text(values: Values) -> str:
+    """Return a bundle's results for a page of docs: the table of clinic groups, and all parts and sources."""
+    return f"{render_card_part('clinics', values)}\n{render_card_part('results', values)}".strip()
+
+
+def summary_text(metadata: Values, values: Values) -> str:
+    """Return the short table of a bundle's results for the project's README."""
+    return render_card_part("summary", values, metadata=metadata).strip()
+
+
+def render_card_part(name: str, values: Values, **context: Any) -> str:
+    """Return the text of one of the card's templates. values: those of metrics.json."""
+    out_of_fold = values.get("out_of_fold", {})
+    return render_markdown(
+        TEMPLATES / f"{name}.md.jinja",
+        FILTERS,
+        values=values,
+        noun=out_of_fold.get("grouped_by", LESION),
+        folds=fold_phrase(out_of_fold) if "folds" in out_of_fold else "",
+        learned_sources=[
+            name for name, metrics in values.get("elsewhere", {}).items() if metrics.get("learned_from")
+        ],
+        calibration_bins=CALIBRATION_BINS,
+        coverage_levels=list(COVERAGE_LEVELS),
+        known_clinic=KNOWN_CLINIC,
+        melanoma_metric_labels=MELANOMA_METRIC_LABELS,
+        new_clinic=NEW_CLINIC,
+        part_names=PART_NAMES,
+        resamples=RESAMPLES,
+        targets=TARGETS,
+        **context,
+    )
+
+
+def fold_phrase(out_of_fold: Mapping[str, Any]) -> str:
+    """Return which folds were predicted: `fold 0 of 5`, `folds 0 and 1 of 5`, `all 5 folds`."""
+    parts, total = out_of_fold["parts"], out_of_fold["folds"]
+    if len(parts) == total:
+        return f"all {total} folds"
+    return f"fold{'s' if len(parts) > 1 else ''} {join_names(parts)} of {total}"
+
+
+def update_markdown_block(path: Path, name: str, text: str) -> None:
+    """Replace the text between `<!-- NAME -->` and `<!-- /NAME -->` in a markdown file.
+
+    Raises InputError if the file has no such block.
+    """
+    old_text = path.read_text()
+    pattern = _block_pattern(name)
+    if not pattern.search(old_text):
+        raise InputError(
+            f"{path} has no block <!-- {name} --> ... <!-- /{name} -->; put one where the table belongs."
+        )
+    with atomic_write(path) as temporary:
+        temporary.write_text(pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", old_text))
+
+
+def has_markdown_block(path: Path, name: str) -> bool:
+    """Return whether a markdown file has a block of this name."""
+    return _block_pattern(name).search(path.read_text()) is not None
+
+
+def _block_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(<!-- /{re.escape(name)} -->)", re.DOTALL)

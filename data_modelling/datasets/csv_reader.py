@@ -1,0 +1,70 @@
+"""Reads csv files of data sets as data frames of text; the reader is inference.files.csv_table."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import (
+    CsvTable,
+    RowFindings,
+    distinct_rows,
+    read_csv_table,
+)
+
+
+def read_csv(
+    path: Path,
+    columns: Sequence[str],
+    key: str = "",
+    findings: RowFindings | None = None,
+    *,
+    optional: Sequence[str] = (),
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    ids: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the named columns of a csv file, every cell as text without blanks around it, "" where missing.
+
+    key: the column of image ids that identifies a row; "" where rows may repeat. Repeated rows count once, and contradictory
+    rows are left out. `findings` gets both; without it they are a warning on standard error. The other parameters are those
+    of inference.files.csv_table.read_csv_table.
+
+    Raises InputError when the file is absent, cannot be read, lacks a column or has no row.
+    """
+    if not path.exists():
+        raise InputError(f"{path} is not there; DATA/README.md tells how to get it.")
+    id_columns = (*ids, key) if key else ids
+    table = read_csv_table(path, columns, optional=optional, aliases=aliases, ids=id_columns, numbers=numbers)
+    if not len(table):
+        raise InputError(f"{path} has no rows; get the file again, see DATA/README.md.")
+    for note in table.notes:
+        _print_note(note)
+    frame = pd.DataFrame(table.columns, dtype="str")
+    return _distinct(frame, table, key, findings) if key else frame
+
+
+def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
+    """Return pairs of image ids that belong together, from two columns of a csv file; InputError as read_csv."""
+    return list(read_csv(path, columns, ids=columns).itertuples(index=False, name=None))
+
+
+def _distinct(frame: pd.DataFrame, table: CsvTable, key: str, findings: RowFindings | None) -> pd.DataFrame:
+    """Return the rows of a frame that count."""
+    indices, of_this_file = distinct_rows(table, key)
+    if findings is None:
+        for sentence in of_this_file.sentences():
+            _print_note(f"{table.path}: {sentence}.")
+    else:
+        findings.repeated += of_this_file.repeated
+        findings.contradictory += of_this_file.contradictory
+    return frame if len(indices) == len(frame) else frame.iloc[indices].reset_index(drop=True)
+
+
+@cache
+def _print_note(sentence: str) -> None:
+    """Print a warning on standard error, once for each sentence."""
+    print(f"warning: {sentence}", file=sys.stderr)

@@ -1,0 +1,78 @@
+"""Finds the folder of a data set's files by the rule of `--data-root` and DATA_ROOT."""
+
+import argparse
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path, PurePath
+
+from data_modelling.inference.errors import InputError
+
+REPOSITORY_DATA = Path(__file__).resolve().parents[2] / "DATA"
+
+
+class MissingDataError(InputError):
+    """Tells that a data set is not in the folders where it was looked for."""
+
+
+def base_folder(data_root: Path | None) -> Path:
+    """Return `data_root` if it is not None, else the environment's DATA_ROOT, else `DATA/` of the repository."""
+    return data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)
+
+
+def find_first_folder(base: Path, folder: str, has_data: Callable[[Path], bool]) -> Path | None:
+    """Return `base` if it has the data, else its subfolder `folder` if that has it, else None."""
+    return next((candidate for candidate in (base, base / folder) if has_data(candidate)), None)
+
+
+def find_dataset_folder(data_root: Path | None, folder: str, *markers: str) -> Path:
+    """Return the folder that holds a data set's files.
+
+    data_root: see base_folder; the files are in it or in its subfolder `folder`. markers: file names; one of them shows
+    that the data set is there (its csv under any of its names). A marker `folder/name` has a name that other data sets use
+    too, and counts only in a folder of that name.
+
+    Raises MissingDataError when no marker is in either folder.
+    """
+    base = base_folder(data_root)
+    root = find_first_folder(
+        base, folder, lambda candidate: any(_has_marker(candidate, marker) for marker in markers)
+    )
+    if root is not None:
+        return root
+    raise MissingDataError(
+        f"{folder} is not there: {' or '.join(markers)} is neither in {base} nor in {base / folder}; "
+        "DATA/README.md tells how to get the data, --data-root or DATA_ROOT where it is looked for."
+    )
+
+
+def _has_marker(folder: Path, marker: str) -> bool:
+    *parents, name = PurePath(marker).parts
+    return (folder / name).is_file() and parents in ([], [folder.name])
+
+
+def find_subfolders(root: Path, names: Iterable[str]) -> list[Path]:
+    """Return those subfolders of `root` that exist; their names may be written in other case."""
+    folders = [_find_subfolder(root, PurePath(name).parts) for name in names]
+    return [folder for folder in folders if folder]
+
+
+def _find_subfolder(root: Path, parts: tuple[str, ...]) -> Path | None:
+    if not parts:
+        return root
+    name, *rest = parts
+    folder = root / name
+    if not folder.is_dir():
+        others = root.iterdir() if root.is_dir() else ()
+        matches = (
+            path for path in sorted(others) if path.name.casefold() == name.casefold() and path.is_dir()
+        )
+        folder = next(matches, folder)
+    return _find_subfolder(folder, tuple(rest)) if folder.is_dir() else None
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--data-root` and `--splits`, which all commands that read a data set have."""
+    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    parser.add_argument(
+        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
+    )

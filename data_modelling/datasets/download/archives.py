@@ -1,0 +1,56 @@
+"""Extracts zip archives of photos: each photo is written whole or not at all, and none outside its folder."""
+
+import shutil
+import zipfile
+import zlib
+from pathlib import Path, PurePosixPath
+
+from tqdm import tqdm
+
+from data_modelling.datasets.formats.photo_files import ENDINGS
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+
+
+def extract_photos(archive: Path, folder: Path) -> None:
+    """Extract the photos of a zip archive into `folder`, from all subfolders of the archive.
+
+    Photos that exist with the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
+    photo is checked. Other files of the archive are not extracted.
+
+    Raises InputError when the archive is damaged, has a member outside itself, or has two photos of one name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with zipfile.ZipFile(archive) as members:
+            for member, name in tqdm(_photos(archive, members), f"extract {archive.name}", unit=" photos"):
+                target = folder / name
+                if target.exists() and target.stat().st_size == member.file_size:
+                    continue
+                with (
+                    atomic_write(target) as temporary,
+                    members.open(member) as source,
+                    temporary.open("wb") as copy,
+                ):
+                    shutil.copyfileobj(source, copy)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise InputError(
+            f"{archive} is damaged ({error}); remove it and run the command again to get it once more."
+        ) from error
+
+
+def _photos(archive: Path, members: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
+    """Return the members that are photos, with their file names."""
+    photos: dict[str, zipfile.ZipInfo] = {}
+    for member in members.infolist():
+        path = PurePosixPath(member.filename.replace("\\", "/"))
+        if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
+            raise InputError(
+                f"{archive} has a member outside itself ({member.filename}); do not use this archive."
+            )
+        if member.is_dir() or path.suffix.lower() not in ENDINGS or path.name.startswith("."):
+            continue
+        if path.name in photos:
+            raise InputError(f"{archive} has two photos {path.name}; do not use this archive.")
+        photos[path.name] = member
+    return [(member, name) for name, member in photos.items()]

@@ -1,0 +1,147 @@
+"""Downloads one file over HTTP, with progress; it resumes a broken download and checks the file.
+
+pooch checks files and puts them into place. This module adds a downloader that resumes a partial file. Proxies are
+those of the environment (HTTPS_PROXY, NO_PROXY).
+"""
+
+import logging
+import os
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pooch
+import requests
+from tqdm import tqdm
+
+from data_modelling.datasets.download.published_files import RemoteFile
+from data_modelling.inference.errors import InputError
+
+PARTIAL_ENDING = ".part"  # ending of a partial file
+CHUNK_BYTES = 1 << 14  # bytes; the most that a broken connection loses
+TIMEOUTS = (30, 60)  # seconds to connect, and between two chunks
+RETRY_DELAYS = (1, 3, 10, 30)  # seconds before each new try; tries that receive data do not count
+HEADERS = {
+    "User-Agent": "skin-lesion-classifier",  # Dataverse refuses requests of nameless programs
+    "Accept-Encoding": "identity",  # sizes and ranges are those of the file itself
+}
+PARTIAL, RANGE_NOT_SATISFIABLE = 206, 416  # HTTP statuses
+
+# Its log repeats what this module prints.
+pooch.get_logger().setLevel(logging.ERROR)
+
+
+class _CutOffError(Exception):
+    """Tells that the connection ended before the file was complete."""
+
+
+def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | None) -> Path:
+    """Download a file into `folder` under its name, unless it is there already; return its path.
+
+    address: of the file. checksum: `md5:` or `sha256:` with digits, None where none is known; an existing file is
+    checked too.
+
+    Raises InputError, in one sentence, when the server cannot be reached, answers with an error or offers another size,
+    and when the file has another checksum. At most a partial file, which can be resumed, is left then.
+    """
+    part = folder / (file.name + PARTIAL_ENDING)
+    try:
+        path = pooch.retrieve(address, checksum, file.name, folder, downloader=_Downloader(file, part))
+    except ValueError as error:  # pooch raises it for another checksum
+        part.unlink(missing_ok=True)
+        raise InputError(
+            f"{file.name} from {urlsplit(address).netloc} has another checksum than expected ({checksum}): it "
+            "was altered or damaged on its way and is removed; run the command again, or name another --mirror."
+        ) from error
+    part.unlink(missing_ok=True)
+    return Path(path)
+
+
+class _Downloader:
+    """Downloads a file for pooch, which calls it with the address and the name for the whole file."""
+
+    def __init__(self, file: RemoteFile, part: Path) -> None:
+        self.file, self.part = file, part
+        self.answered = False  # whether the server has answered yet
+
+    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
+        failures = 0
+        with tqdm(
+            total=self.file.size, desc=self.file.name, unit="B", unit_scale=True, unit_divisor=1000
+        ) as bar:
+            while self._downloaded_bytes() != self.file.size:
+                before = self._downloaded_bytes()
+                try:
+                    self._resume(url, bar)
+                except (requests.RequestException, _CutOffError) as error:
+                    failures = 0 if self._downloaded_bytes() > before else failures + 1
+                    if failures == len(RETRY_DELAYS) or not self.answered:
+                        raise _unreachable_error(url, error) from error
+                    time.sleep(RETRY_DELAYS[failures])
+        # A hard link: if the process is killed during the check, the partial file is still there.
+        Path(output_file).unlink()
+        try:
+            os.link(self.part, output_file)
+        except OSError:  # a file system without hard links
+            self.part.replace(output_file)
+
+    def _downloaded_bytes(self) -> int:
+        return self.part.stat().st_size if self.part.exists() else 0
+
+    def _resume(self, url: str, bar: tqdm) -> None:
+        """Request the missing bytes and append them to the partial file."""
+        start = self._downloaded_bytes()
+        headers = HEADERS | ({"Range": f"bytes={start}-"} if start else {})
+        with requests.get(url, headers=headers, stream=True, timeout=TIMEOUTS) as response:
+            self.answered = True
+            if response.status_code == RANGE_NOT_SATISFIABLE:
+                self.part.unlink()
+                raise _CutOffError("the part at hand is no beginning of the file")
+            if not response.ok:
+                raise InputError(
+                    f"{urlsplit(url).netloc} answered {response.status_code} {response.reason} for "
+                    f"{self.file.name}; try later, or name a --mirror."
+                )
+            resumed = response.status_code == PARTIAL
+            start = start if resumed else 0  # a server without ranges sends the whole file
+            self._refuse_other_size(url, response, start)
+            bar.n = start
+            bar.refresh()
+            with self.part.open("ab" if resumed else "wb") as target:
+                for chunk in response.iter_content(CHUNK_BYTES):
+                    target.write(chunk)
+                    target.flush()  # if the process is killed, these bytes stay
+                    bar.update(len(chunk))
+                    if target.tell() > self.file.size:
+                        break  # an answer without a Content-Length may never end
+        if self._downloaded_bytes() > self.file.size:
+            raise self._other_size(url, "more")
+        if self._downloaded_bytes() < self.file.size:
+            raise _CutOffError("the connection was closed")
+
+    def _refuse_other_size(self, url: str, response: requests.Response, start: int) -> None:
+        length = response.headers.get("Content-Length")
+        if length is not None and start + int(length) != self.file.size:
+            raise self._other_size(url, f"{start + int(length):,}")
+
+    def _other_size(self, url: str, offered: str) -> InputError:
+        """Remove the partial file and return the error for a size that differs from the published one."""
+        self.part.unlink(missing_ok=True)
+        return InputError(
+            f"{urlsplit(url).netloc} offers {self.file.name} with {offered} bytes where "
+            f"{self.file.size:,} are published; it is another file: name another --mirror."
+        )
+
+
+def _unreachable_error(url: str, error: Exception) -> InputError:
+    return InputError(
+        f"{urlsplit(url).netloc} cannot be reached ({_last_cause(error)}): check the network and HTTPS_PROXY, or "
+        "name a --mirror; what arrived is kept, and the same command continues."
+    )
+
+
+def _last_cause(error: Exception) -> str:
+    """Return the text of the innermost of nested network errors."""
+    while (cause := error.__cause__ or error.__context__) is not None and isinstance(cause, Exception):
+        error = cause
+    return str(error) or type(error).__name__

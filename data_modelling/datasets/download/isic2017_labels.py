@@ -1,0 +1,69 @@
+"""Make ISIC_2017_labels.csv, which is no file of the challenge, from ISIC 2019's csv files.
+
+python -m data_modelling.datasets.download.isic2017_labels --data-root DATA
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets import isic2017, isic2019
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.data_location import add_data_options, base_folder, find_dataset_folder
+from data_modelling.datasets.splits.assignment import read_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+
+# ISIC 2019's names of the details, and those of the file.
+DETAIL_COLUMNS = {"age_approx": "age", "sex": "sex", "anatom_site_general": "site", "lesion_id": "lesion_id"}
+LABEL_COLUMNS = ("image", "isic2019_class", *DETAIL_COLUMNS.values())
+
+
+def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
+    """Return LABEL_COLUMNS of photos, in their order, as text. root: ISIC 2019's folder. image_ids: of ISIC 2017.
+
+    Raises InputError when ISIC 2019's files do not have all of them.
+    """
+    truth = isic2019.read_rows(root).assign(image=lambda rows: isic2019.original_ids(rows["image_id"]))
+    details = read_csv(root / isic2019.METADATA, ("image", *DETAIL_COLUMNS), "image")
+    # The table of ISIC 2019 has no age 0; the labels file keeps the ages as they are.
+    details = details.assign(image=isic2019.original_ids(details["image"])).set_index("image")
+    missing = image_ids[~image_ids.isin(truth["image"]) | ~image_ids.isin(details.index)]
+    if len(missing):
+        raise InputError(
+            f"{root} does not know {len(missing)} of ISIC 2017's photos, such as {missing.iloc[0]}; get its csv files again."
+        )
+    classes = truth.set_index("image")["diagnosis"].loc[image_ids]
+    labels = details.loc[image_ids, list(DETAIL_COLUMNS)].rename(columns=DETAIL_COLUMNS)
+    return labels.assign(isic2019_class=classes.to_numpy()).reset_index()[list(LABEL_COLUMNS)]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the command line and write the file; return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog="python -m data_modelling.datasets.download.isic2017_labels", description=__doc__.split("\n")[0]
+    )
+    add_data_options(parser)
+    options = parser.parse_args(arguments)
+
+    def command() -> list[str]:
+        path = base_folder(options.data_root) / isic2017.FOLDER / isic2017.LABELS
+        if path.exists():
+            raise InputError(f"{path} is there; move it away to make it anew.")
+        root = find_dataset_folder(options.data_root, isic2019.FOLDER, isic2019.GROUND_TRUTH_FILE)
+        known = read_split(split_file(options.splits, "isic2017"))["image_id"]
+        labels = make_labels(root, known)
+        with atomic_write(path) as temporary:
+            labels.to_csv(temporary, index=False, lineterminator="\n")
+        print(f"{path}: {len(labels):,} photos")
+        return []
+
+    return run_with_exit_status(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,98 @@
+"""Reads labelled photos of external sources, on which a model is evaluated or with which it trains.
+
+Diagnoses are classes of ISIC 2019, where actinic keratosis (AK) and squamous cell carcinoma (SCC) are two classes;
+`benign` where no more is known. Photos of a locked test are never among them.
+"""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
+from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.registry import DataSet, ExternalSource
+from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.table import BENIGN, DatasetReport, checked_table, findings_report
+from data_modelling.inference.diagnoses import TASKS, Flag, class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import RowFindings
+
+PHOTOS = "images"
+FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}
+# Two classes of ISIC 2019 that are one class of HAM10000.
+MERGED_CLASSES = {"AK": "AKIEC", "SCC": "AKIEC"}
+
+
+def load(
+    source: DataSet, data_root: Path | None, splits: Path, to_train: bool = False
+) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return the photos of a source outside its locked test, as the one table (see datasets.table), and the report.
+
+    to_train: also returns photos beyond benign_at_most, with the finest diagnoses that the source has. Photos that the
+    split does not know are reported and left out. Raises InputError (MissingDataError when the source is absent) as the
+    loaders of the data sets do.
+    """
+    external = _external(source)
+    root = find_dataset_folder(data_root, source.folder, *source.markers)
+    photos, twice = find_photos(find_subfolders(root, (PHOTOS,)))
+    findings = RowFindings()
+    rows = source.split_rows(root, findings)
+    rows["diagnosis"] = rows["diagnosis"].replace(dict(external.diagnoses))
+    if to_train and external.finer_diagnoses:
+        rows["diagnosis"] = external.finer_diagnoses(root)  # of the same rows, in the same order
+    parts = read_split(split_file(splits, source.name))
+    # A source may be there in part: rows without a photo are not reported.
+    rows = rows[rows["image_id"].isin(list(photos))]
+    rows, not_in_split = attach_known_parts(rows, parts)
+    rows = rows[rows["part"] != TEST]
+    rows = rows if to_train else _limit_benign(rows, external.benign_at_most)
+    paths = {image_id: photos[image_id] for image_id in rows["image_id"]}
+    rows = rows.merge(_details(external, root), on="image_id", how="left", validate="one_to_one")
+    rows = rows.assign(source=source.folder, confirmation="").fillna({"age": "", "sex": "", "site": ""})
+    table, report = checked_table(rows, paths, (*FINE, BENIGN), twice, earlier=findings_report(findings))
+    return table, replace(report, photos_not_in_split=not_in_split)
+
+
+def flag(diagnosis: str) -> Flag:
+    """Return the flag of a diagnosis that `load` returned."""
+    return "benign" if diagnosis == BENIGN else FINE[diagnosis]
+
+
+def class_of(diagnosis: str, task: str) -> int:
+    """Return the index of a diagnosis among a task's classes; -1 if it is none of them or only known to be benign."""
+    codes = class_codes(task)
+    code = diagnosis if diagnosis in codes else MERGED_CLASSES.get(diagnosis)
+    return codes.index(code) if code in codes else -1
+
+
+def _external(source: DataSet) -> ExternalSource:
+    if source.external is None:
+        raise InputError(
+            f"{source.name} is not read beside another data set: its record says nothing of that."
+        )
+    return source.external
+
+
+def _details(external: ExternalSource, root: Path) -> pd.DataFrame:
+    """Return image_id, age, sex and site of every row, as text in this program's vocabulary."""
+    path = next(root / name for name in external.csv if (root / name).is_file())
+    image, age, *_ = external.columns
+    rows = read_csv(
+        path, external.columns, image, RowFindings(), numbers=(age,)
+    )  # `load` reports the findings
+    rows.columns = pd.Index(["image_id", "age", "sex", "site"])
+    sites = rows["site"].str.lower().replace(dict(external.sites))
+    return rows.assign(site=sites)
+
+
+def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:
+    """Return the rows with at most so many benign ones; which of them stay depends on their ids alone."""
+    benign = rows.loc[rows["diagnosis"] == BENIGN, "image_id"]
+    if benign_at_most is None or len(benign) <= benign_at_most:
+        return rows
+    by_draw = sorted(benign, key=lambda image_id: hashlib.sha256(image_id.encode()).digest())
+    return rows[~rows["image_id"].isin(by_draw[benign_at_most:])]

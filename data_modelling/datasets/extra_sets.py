@@ -1,0 +1,90 @@
+"""Reads photos of other data sets that train beside a data set's own, each with its label and the fold of its split.
+
+A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
+training.loss). These photos have a part in the choices only where a recipe names a reference (see
+metrics.reference_weights), and in the metrics of their clinic group.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets import external_sources, isic2019
+from data_modelling.datasets.data_location import MissingDataError
+from data_modelling.datasets.registry import data_set, external_data_sets
+from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split, refine_folds
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX
+from data_modelling.datasets.table import BENIGN, DatasetReport
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import Settings
+
+# The data set of which a recipe's own data set may be a part, as HAM10000 is: the rest of it trains beside it.
+BESIDE_ITS_OWN = "isic2019"
+MELANOMA_OR_BENIGN = (
+    "isic2020"  # the task whose classes are melanoma and benign; another cancer is in neither
+)
+
+
+def companions(
+    settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
+) -> tuple[pd.DataFrame, list[str]]:
+    """Return the one table with `part` of the data sets in settings.more_photos, and what was left out, as text.
+
+    own: the table of the data set itself (see datasets.table), whose photos are not returned again. Raises InputError for
+    a data set that is not known, whose folder is absent, or that has no photo of its own.
+    """
+    known = [record.name for record in external_data_sets()] + [BESIDE_ITS_OWN]
+    tables, left_out = [own.iloc[:0]], []
+    for name in settings.more_photos:
+        if name not in known:
+            raise InputError(f"more_photos may name {', '.join(known)}, not {name!r}.")
+        table, report = _load_external(name, data_root, splits)
+        table = _photos_not_in([own, *tables], table, name)
+        left_out += [f"{name}: {report}"] if report else []
+        table["diagnosis"] = _map_to_classes(table["diagnosis"], settings.task)
+        no_class = table["diagnosis"].isna()
+        if no_class.any():
+            left_out.append(f"{name}: {no_class.sum()} photos of no class of {settings.task}")
+        table = attach_parts(table[~no_class], read_split(split_file(splits, name)))
+        tables.append(refine_folds(table.reset_index(drop=True), settings.folds))
+    return pd.concat(tables, ignore_index=True), left_out
+
+
+def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.DataFrame, DatasetReport]:
+    try:
+        if name == BESIDE_ITS_OWN:
+            table, report = isic2019.load(data_root)
+            parts = read_split(split_file(splits, name))
+            return table[~table["image_id"].isin(parts.loc[parts["part"] == TEST, "image_id"])], report
+        return external_sources.load(data_set(name), data_root, splits, to_train=True)
+    except MissingDataError as error:
+        raise MissingDataError(
+            f"{error} Its photos train beside the data set's own; a recipe without more_photos, such as ham10000_alone.toml, "
+            "does without."
+        ) from error
+
+
+def _map_to_classes(diagnoses: pd.Series, task: str) -> list[str | None]:
+    """Return the task's class of each diagnosis; without one, BENIGN for a benign lesion, else None."""
+    codes: dict[str, str | None] = {}
+    for name in diagnoses.unique():
+        index = external_sources.class_of(name, task)
+        is_benign = external_sources.flag(name) == "benign"
+        if task == MELANOMA_OR_BENIGN:
+            codes[name] = "melanoma" if name == "MEL" else BENIGN if is_benign else None
+        elif index >= 0:
+            codes[name] = class_codes(task)[index]
+        else:
+            codes[name] = BENIGN if is_benign else None
+    return [codes[name] for name in diagnoses]
+
+
+def _photos_not_in(earlier: list[pd.DataFrame], table: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Return the rows whose photo is in none of the earlier tables."""
+    known = pd.concat([rows["image_id"] for rows in earlier]).str.removesuffix(DOWNSAMPLED_SUFFIX)
+    new = table[~table["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX).isin(known)]
+    if new.empty:
+        raise InputError(f"more_photos: all photos of {name} are in the data set itself.")
+    return new

@@ -1,0 +1,277 @@
+"""Reads class folders: one folder of photos per class, with or without a csv beside them.
+
+`python -m data_modelling.prepare` writes them with `photos.csv`, whose columns are the one table's without `path`: read back,
+table and photos are those of the data set from which they were made.
+
+A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see datasets.formats.class_names), and the file
+name is the id. A file name that occurs more than once gets the id `folder/name`. A csv may give groups and patient details; see
+docs/data-sets.md.
+"""
+
+import os
+import sys
+from collections import defaultdict
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.data_location import MissingDataError, base_folder, find_first_folder
+from data_modelling.datasets.formats.class_names import learned_class_by_name, normalize_class_name
+from data_modelling.datasets.formats.photo_files import list_folder, list_unread_pictures, photo_id
+from data_modelling.datasets.formats.text_table import PREPARATION_RECORD, TEXT_COLUMNS
+from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.datasets.table import DatasetReport, checked_table, findings_report, merge_reports
+from data_modelling.inference import diagnoses
+from data_modelling.inference.details import NOT_KNOWN
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import RowFindings, normalize_file_name, shortened_list
+from data_modelling.settings import Settings
+
+FOLDER = "class_folders"
+PHOTOS_CSV = "photos.csv"
+SEARCHED_DEPTH = 2  # folders below the data root that are searched for class folders to name in a message
+OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # further names under which a user's csv is read
+# Other header names that a user's csv may have for a column.
+ALIASES = {
+    "image_id": (
+        "image",
+        "image_name",
+        "isic_id",
+        "img_id",
+        "file",
+        "file_name",
+        "filename",
+        "photo",
+        "name",
+        "id",
+    ),
+    "group_id": ("group", "patient_id", "patient", "lesion_id", "lesion"),  # the first one is used
+    "lesion_id": ("lesion",),
+    "diagnosis": ("dx", "class", "label", "diagnostic"),
+    "age": ("age_approx", "years"),
+    "sex": ("gender",),
+    "site": ("localization", "anatom_site_general", "anatom_site_general_challenge", "region"),
+    "confirmation": ("dx_type", "diagnosis_confirm_type"),
+}
+LESION_COLUMN = "lesion_id"  # joins photos whose patients are not known
+SLASH, WRITTEN_SLASH = "/", "%2F"  # in an id, and in the name of a file that `prepare` writes
+
+
+@dataclass
+class _Photos:
+    """Collects what the folders hold. paths, classes: by image id. ids: by `folder/name`, which a csv may have."""
+
+    paths: dict[str, str] = field(default_factory=dict)
+    ids: dict[str, str] = field(default_factory=dict)
+    classes: dict[str, str] = field(default_factory=dict)
+    twice: list[str] = field(default_factory=list)
+    unused_folders: list[str] = field(default_factory=list)
+    nested_folders: list[str] = field(default_factory=list)
+    empty_folders: list[str] = field(default_factory=list)
+    unread_pictures: list[str] = field(default_factory=list)
+
+
+def load(
+    settings: Settings, data_root: Path | None = None, strict: bool = False
+) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return the class folders of the settings' task as the one table, and the report.
+
+    They are in the data root or in its subfolder `class_folders`. Raises InputError when there is none, when
+    `data_modelling.prepare` has not finished them, when a photo is in another folder than its row says, and when
+    checked_table does.
+    """
+    codes = diagnoses.learned_class_codes(settings.task)
+    root = find_root(data_root, settings.task)
+    photos = _find_class_photos(root, settings.task)
+    findings = RowFindings()
+    rows = _rows(root, photos, settings.task, findings)
+    folders = DatasetReport(
+        unused_folders=tuple(photos.unused_folders),
+        nested_folders=tuple(photos.nested_folders),
+        class_folders_without_photos=tuple(photos.empty_folders),
+        pictures_of_other_formats=tuple(photos.unread_pictures),
+    )
+    earlier = merge_reports(folders, findings_report(findings))
+    return checked_table(rows, photos.paths, codes, photos.twice, strict, earlier)
+
+
+def find_root(data_root: Path | None, task: str) -> Path:
+    """Return the folder that has the class folders. Raises MissingDataError when there is none."""
+    base, names = base_folder(data_root), learned_class_by_name(task)
+
+    def has_class_folder(folder: Path) -> bool:
+        return folder.is_dir() and any(
+            normalize_class_name(path.name) in names and path.is_dir() for path in folder.iterdir()
+        )
+
+    root = find_first_folder(base, FOLDER, has_class_folder)
+    if root is not None:
+        return root
+    inner = [path for path in _folders_below(base, SEARCHED_DEPTH) if has_class_folder(path)]
+    hint = (
+        f" There are such folders in {shortened_list(map(str, inner))}: name one with --data-root."
+        if inner
+        else ""
+    )
+    raise MissingDataError(
+        f"Neither {base} nor {base / FOLDER} has a folder named by a class ({', '.join(diagnoses.learned_class_codes(task))}); "
+        "make them with `python -m data_modelling.prepare --to class_folders`, or see docs/data-sets.md for your own "
+        f"photos.{hint}"
+    )
+
+
+def _folders_below(folder: Path, depth: int) -> list[Path]:
+    """Return the folders in a folder, and in those, down to a depth."""
+    if not depth or not folder.is_dir():
+        return []
+    folders = [Path(path) for path in list_folder(folder)[1]]
+    return folders + [below for path in folders for below in _folders_below(path, depth - 1)]
+
+
+def is_prepared(root: Path) -> bool:
+    """Return whether `data_modelling.prepare` made the folders from another data set."""
+    return (root / PREPARATION_RECORD).is_file()
+
+
+def written_name(image_id: str) -> str:
+    """Return the file name, without ending, under which `prepare` writes a photo."""
+    return image_id.replace(SLASH, WRITTEN_SLASH)
+
+
+def _find_class_photos(root: Path, task: str) -> _Photos:
+    """Return the photos of all class folders, each with its id and class, and the folders that are not used."""
+    names = learned_class_by_name(task)
+    loose, folders = list_folder(root)
+    photos = _Photos()
+    if loose:
+        photos.unused_folders.append(_entry(root.name, len(loose)))
+    of_class: list[tuple[str, str, str]] = []  # code, the folder's path below the root, the photo's path
+    for folder in folders:
+        name = Path(folder).name
+        code = names.get(normalize_class_name(name))
+        if code is None:
+            photos.unused_folders.append(_entry(name, _count_photos(folder)))
+        else:
+            rows = _photos_below(root, folder, code, names, photos)
+            if not rows:
+                photos.empty_folders.append(name)
+            of_class += rows
+    _name_photos(photos, of_class, is_prepared(root))
+    return photos
+
+
+def _photos_below(
+    root: Path, folder: str, code: str, names: dict[str, str], photos: _Photos
+) -> list[tuple[str, str, str]]:
+    """Return the photos of a class folder and of the folders in it; a folder of another class in it is not used."""
+    own_photos, subfolders = list_folder(folder)
+    place = Path(folder).relative_to(root).as_posix()
+    if SLASH in place:
+        photos.nested_folders.append(_entry(place, len(own_photos)))
+    if pictures := list_unread_pictures(folder):
+        endings = sorted({os.path.splitext(name)[1].lower() for name in pictures})
+        photos.unread_pictures.append(f"{place}: {len(pictures)} ({' '.join(filter(None, endings))})")
+    rows = [(code, place, path) for path in own_photos]
+    for inner in subfolders:
+        if names.get(normalize_class_name(Path(inner).name), code) != code:
+            photos.unused_folders.append(_entry(f"{place}/{Path(inner).name}", _count_photos(inner)))
+        else:
+            rows += _photos_below(root, inner, code, names, photos)
+    return rows
+
+
+def _name_photos(photos: _Photos, of_class: list[tuple[str, str, str]], prepared: bool) -> None:
+    """Give each photo its id: the file name, or `folder/name` where several folders have the name."""
+    folders_by_name: dict[str, set[str]] = defaultdict(set)
+    for _, place, path in of_class:
+        folders_by_name[photo_id(path)].add(place)
+    for code, place, path in of_class:
+        image_id = photo_id(path)
+        full_id = f"{normalize_file_name(place)}{SLASH}{image_id}"
+        if prepared:
+            image_id = image_id.replace(WRITTEN_SLASH, SLASH)
+        elif len(folders_by_name[image_id]) > 1:
+            image_id = full_id
+        photos.ids[full_id] = image_id
+        if image_id in photos.paths:
+            photos.twice.append(image_id)
+        else:
+            photos.paths[image_id], photos.classes[image_id] = path, code
+
+
+def _entry(folder: str, count: int) -> str:
+    return f"{folder}: {count} photo{'' if count == 1 else 's'}"
+
+
+def _count_photos(folder: str) -> int:
+    photos, subfolders = list_folder(folder)
+    return len(photos) + sum(map(_count_photos, subfolders))
+
+
+def _rows(root: Path, photos: _Photos, task: str, findings: RowFindings) -> pd.DataFrame:
+    """Return the csv's rows, or rows of what the folders alone say."""
+    if (root / PREPARATION_RECORD).is_file() and not (root / PHOTOS_CSV).is_file():
+        raise InputError(
+            f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; go on with "
+            "`python -m data_modelling.prepare --resume`."
+        )
+    path, classes = _csv_file(root), photos.classes
+    if path is None:
+        print(
+            f"warning: {root} has no {PHOTOS_CSV}: which photos show one lesion or patient is not known, nor age, sex "
+            "and site; a split by photo flatters the figures.",
+            file=sys.stderr,
+        )
+        rows = pd.DataFrame({"image_id": sorted(classes)})
+        rows[[name for name in TEXT_COLUMNS if name != "image_id"]] = ""
+    else:
+        columns = (*TEXT_COLUMNS, LESION_COLUMN)
+        optional = [name for name in columns if name != "image_id"]
+        rows = read_csv(
+            path, columns, "image_id", findings, optional=optional, aliases=ALIASES, numbers=("age",)
+        )
+        if not is_prepared(root):
+            rows["image_id"] = [_known_id(image_id, photos) for image_id in rows["image_id"]]
+        _refuse_other_folders(path, rows, classes, task)
+    folder_classes = rows["image_id"].map(classes)
+    rows["diagnosis"] = folder_classes.fillna(rows["diagnosis"])
+    rows["group_id"] = join_groups(rows["image_id"], rows["group_id"], _photos_of_one_lesion(rows))
+    rows["source"] = rows["source"].where(rows["source"] != "", root.resolve().name)
+    return rows[list(TEXT_COLUMNS)]
+
+
+def _photos_of_one_lesion(rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return pairs of image ids that join the photos of each lesion that the csv names."""
+    if LESION_COLUMN not in rows:
+        return []
+    known = rows[~rows[LESION_COLUMN].str.lower().isin(NOT_KNOWN)]
+    first = known.groupby(LESION_COLUMN)["image_id"].transform("first")
+    return list(zip(first, known["image_id"], strict=True))
+
+
+def _known_id(image_id: str, photos: _Photos) -> str:
+    """Return the id of a photo that a csv names by its folder, even where the file name alone is the id."""
+    return image_id if image_id in photos.paths else photos.ids.get(image_id.replace("\\", SLASH), image_id)
+
+
+def _csv_file(root: Path) -> Path | None:
+    """Return the csv beside the folders, under any of its names; None where there is none."""
+    by_name = {name.casefold(): name for name in sorted((path.name for path in root.iterdir()), reverse=True)}
+    names = [by_name[name] for name in (PHOTOS_CSV, *OTHER_PHOTOS_CSV) if name in by_name]
+    return root / names[0] if names else None
+
+
+def _refuse_other_folders(path: Path, rows: pd.DataFrame, classes: dict[str, str], task: str) -> None:
+    """Raise InputError where the csv names another class than a photo's folder."""
+    names = learned_class_by_name(task)
+    folder_classes = rows["image_id"].map(classes)
+    csv_classes = rows["diagnosis"].map(lambda name: names.get(normalize_class_name(name), name))
+    differing = rows[folder_classes.notna() & (csv_classes != "") & (folder_classes != csv_classes)]
+    if len(differing):
+        first = differing.iloc[0]
+        raise InputError(
+            f"{path} says {first['diagnosis']} of {first['image_id']}, which stands in the folder "
+            f"{classes[first['image_id']]}; {len(differing)} photos differ: mend the csv or move them."
+        )

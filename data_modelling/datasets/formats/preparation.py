@@ -1,0 +1,180 @@
+"""Writes any data set as class folders or TFRecord shards, in parallel; a stopped run can be resumed.
+
+A photo or a shard is written whole or not at all, and only once. `prepared.json` in the folder says what it is made
+from, so that two preparations are never mixed. A finished preparation reads back as the same table; an unfinished one
+is refused. Class folders get their csv last, and the names of shards say how many there are.
+
+The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. With an edge
+they are decoded and encoded again; nothing is measured or chosen on them. The warning of swapped colours
+(datasets.formats.channel_order), after which a user may set `channels`, does not read them.
+"""
+
+import hashlib
+import json
+import multiprocessing
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from msgspec import structs
+from tqdm import tqdm
+
+from data_modelling.datasets.formats import class_folders, stored_photo, tfrecord
+from data_modelling.datasets.formats.text_table import PREPARATION_RECORD, TEXT_COLUMNS, table_to_text
+from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.settings import PreparedSettings
+
+PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
+BROKEN_PHOTOS_FILE = "broken.json"  # photos that finished shards lack, and why; absent if there are none
+CHUNK_SIZE = 32  # photos that a process gets at once
+# From paths to (bytes, ending) of each photo, or the reason why it does not decode.
+_Encode = Callable[[Iterable[str]], Iterator[tuple[bytes, str] | str]]
+
+
+@dataclass(frozen=True)
+class PreparationPlan:
+    """Says what is written where. kind: one of PREPARED_FORMATS. workers: how many processes encode photos."""
+
+    kind: str
+    out: Path
+    settings: PreparedSettings
+    workers: int
+
+    @property
+    def channels(self) -> str:
+        """Return the order of the colours that is written; class folders have what every reader expects."""
+        return self.settings.channels if self.kind == tfrecord.FOLDER else "rgb"
+
+
+def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) -> list[str]:
+    """Write a table's photos; return those that do not decode, with their reasons.
+
+    Raises InputError when `out` holds something else, and without `resume` when it holds a preparation.
+    """
+    other_order = table["path"].map(stored_photo.has_bgr_order) != (plan.channels == "bgr")
+    if other_order.any() and not plan.settings.edge:
+        raise InputError(
+            "The photos are stored with their colours in another order than is to be written; give --edge, so "
+            "that they are written anew."
+        )
+    _start_folder(plan, table, resume)
+    rows = table_to_text(table)
+    write = {class_folders.FOLDER: _write_folders, tfrecord.FOLDER: _write_shards}[plan.kind]
+    with (
+        _photo_encoder(plan) as encode,
+        tqdm(total=len(rows), desc=f"write {plan.kind}", unit=" photos") as bar,
+    ):
+        broken = write(rows, table["path"], plan, encode, bar)
+    return [f"{image_id}: {reason}" for image_id, reason in broken.items()]
+
+
+def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> None:
+    record = plan.out / PREPARATION_RECORD
+    if plan.out.exists() and any(plan.out.iterdir()):
+        if not record.exists():
+            raise InputError(f"{plan.out} holds something else; name a new folder with --out.")
+        if not resume:
+            raise InputError(f"{plan.out} was begun before; add --resume to go on with it, or remove it.")
+        if json.loads(record.read_text()) != _preparation_record(plan, table):
+            raise InputError(
+                f"{plan.out} was begun from other photos or settings; name a new folder with --out."
+            )
+    with atomic_write(record) as temporary:
+        temporary.write_text(json.dumps(_preparation_record(plan, table), indent=1) + "\n")
+
+
+def _preparation_record(plan: PreparationPlan, table: pd.DataFrame) -> dict[str, Any]:
+    """Return all that the files depend on; the folder of the photos is not part of it."""
+    rows = hashlib.sha256(table_to_text(table).to_csv(index=False).encode()).hexdigest()
+    settings = {name: getattr(plan.settings, name) for name in ("edge", "shard", "channels")}
+    return {"kind": plan.kind, "rows": rows, **settings, "features": structs.asdict(plan.settings.features)}
+
+
+def _write_folders(
+    rows: pd.DataFrame, paths: pd.Series, plan: PreparationPlan, encode: _Encode, bar: tqdm
+) -> dict[str, str]:
+    """Write one folder per class, then `photos.csv`; return the photos that do not decode, with the reasons."""
+    broken: dict[str, str] = {}
+    names = rows["image_id"].map(class_folders.written_name)
+    targets = [plan.out / code / name for code, name in zip(rows["diagnosis"], names, strict=True)]
+    done = {target.with_suffix("") for target in plan.out.glob("*/*") if not target.name.startswith(".")}
+    waiting = [number for number, target in enumerate(targets) if target not in done]
+    bar.update(len(rows) - len(waiting))
+    for number, result in zip(waiting, encode(paths.iloc[waiting]), strict=True):
+        if isinstance(result, str):
+            broken[rows["image_id"].iloc[number]] = result
+        else:
+            data, ending = result
+            with atomic_write(targets[number].with_name(targets[number].name + ending)) as temporary:
+                temporary.write_bytes(data)
+        bar.update()
+    written = rows[~rows["image_id"].isin(list(broken))]
+    with atomic_write(plan.out / class_folders.PHOTOS_CSV) as temporary:
+        written.to_csv(temporary, index=False, lineterminator="\n", columns=list(TEXT_COLUMNS))
+    return broken
+
+
+def _write_shards(
+    rows: pd.DataFrame, paths: pd.Series, plan: PreparationPlan, encode: _Encode, bar: tqdm
+) -> dict[str, str]:
+    """Write shards of as many photos as the settings say, without photos that do not decode; return those.
+
+    A file keeps them, so that a resumed run reports them again.
+    """
+    broken_file = plan.out / BROKEN_PHOTOS_FILE
+    broken: dict[str, str] = json.loads(broken_file.read_text()) if broken_file.exists() else {}
+    size = plan.settings.shard
+    count = -(-len(rows) // size)
+    for number in range(count):
+        part = slice(number * size, (number + 1) * size)
+        target = plan.out / f"photos-{number:05}-of-{count:05}{tfrecord.SHARD_ENDINGS[0]}"
+        if not target.exists():
+            records = [
+                {str(name): str(text) for name, text in record.items()}
+                for record in rows.iloc[part].to_dict("records")
+            ]
+            results = list(encode(paths.iloc[part]))
+            reasons = {
+                record["image_id"]: result
+                for record, result in zip(records, results, strict=True)
+                if isinstance(result, str)
+            }
+            if reasons:
+                broken |= reasons
+                with atomic_write(broken_file) as temporary:
+                    temporary.write_text(json.dumps(broken, indent=1) + "\n")
+            whole = [record for record in records if record["image_id"] not in reasons]
+            images = [result[0] for result in results if not isinstance(result, str)]
+            with atomic_write(target) as temporary:
+                tfrecord.write_shard(temporary, whole, images, plan.settings.features)
+        bar.update(len(rows.iloc[part]))
+    return broken
+
+
+@contextmanager
+def _photo_encoder(plan: PreparationPlan) -> Iterator[_Encode]:
+    """Yield a function that encodes photos in order, in as many processes as the plan says."""
+    encode = partial(_encode_photo, edge=plan.settings.edge, channels=plan.channels)
+    if plan.workers < 2:
+        yield partial(map, encode)
+        return
+    # Spawned, not forked: a copy of this process, with TensorFlow's threads in it, might never end.
+    with ProcessPoolExecutor(plan.workers, multiprocessing.get_context("spawn")) as pool:
+        try:
+            yield partial(pool.map, encode, chunksize=CHUNK_SIZE)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
+def _encode_photo(path: str, edge: int, channels: str) -> tuple[bytes, str] | str:
+    try:
+        return stored_photo.encode_photo(path, edge, channels)
+    except PhotoError as error:
+        return str(error)

@@ -1,0 +1,84 @@
+"""Reads a photo that the table's `path` names: a file, or a range of bytes in a TFRecord shard.
+
+A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`: where the photo's own bytes (a JPEG, PNG, WebP or DICOM
+file) begin in the shard, how many there are, and the order of their colours.
+"""
+
+import re
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_modelling.inference.photo.reader import read_photo
+
+SHARD_PATH_PATTERN = re.compile(
+    r"(?P<file>.+)@(?P<offset>\d+)\+(?P<length>\d+):(?P<channels>rgb|bgr)", re.DOTALL
+)
+ENDINGS_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
+DICOM_ENDING = ".dcm"  # of a photo that begins otherwise
+
+
+def shard_path(file: Path, offset: int, length: int, channels: str) -> str:
+    """Return the table's path of a photo inside a shard."""
+    return f"{file}@{offset}+{length}:{channels}"
+
+
+def read_bytes(path: str) -> bytes:
+    """Return the bytes of the photo's file: JPEG, PNG, WebP or DICOM."""
+    if (place := SHARD_PATH_PATTERN.fullmatch(path)) is None:
+        return Path(path).read_bytes()
+    with Path(place["file"]).open("rb") as file:
+        file.seek(int(place["offset"]))
+        return file.read(int(place["length"]))
+
+
+def path_or_buffer(path: str) -> str | BytesIO:
+    """Return what a reader of files can open: the path of a file, or a buffer with the bytes from a shard."""
+    return BytesIO(read_bytes(path)) if SHARD_PATH_PATTERN.fullmatch(path) else path
+
+
+def find_shard(path: str) -> tuple[str, str] | None:
+    """Return a photo's shard and the order of its colours; None for a photo that is a file by itself."""
+    place = SHARD_PATH_PATTERN.fullmatch(path)
+    return (place["file"], place["channels"]) if place else None
+
+
+def has_bgr_order(path: str) -> bool:
+    """Return whether the photo is stored with blue first."""
+    place = SHARD_PATH_PATTERN.fullmatch(path)
+    return place is not None and place["channels"] == "bgr"
+
+
+def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
+    """Return (edge, edge, 3) RGB as inference.photo.reader reads it; raises what the reader raises."""
+    pixels = read_photo(read_bytes(path), edge)
+    return np.ascontiguousarray(pixels[:, :, ::-1]) if has_bgr_order(path) else pixels
+
+
+def photo_fingerprint(path: str) -> str:
+    """Return a text that changes with the photo: the path, and the size and modification time of its file."""
+    place = SHARD_PATH_PATTERN.fullmatch(path)
+    facts = Path(place["file"] if place else path).stat()
+    written_path = path.encode(errors="backslashreplace").decode()  # a name's bytes may not be UTF-8
+    return f"{written_path} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def encode_photo(path: str, edge: int, channels: str) -> tuple[bytes, str]:
+    """Return the bytes to store for the photo, and the ending of such a file.
+
+    edge: of the square that is stored as PNG, without loss; 0 stores the photo's own file. channels: `rgb` or `bgr`;
+    `bgr` needs an edge unless the photo is stored in that order already.
+    """
+    if not edge:
+        data = read_bytes(path)
+        endings = (ending for start, ending in ENDINGS_BY_START.items() if data.startswith(start))
+        return data, next(endings, DICOM_ENDING)
+    pixels = read_pixels(path, edge)
+    if channels == "bgr":
+        pixels = np.ascontiguousarray(pixels[:, :, ::-1])
+    target = BytesIO()
+    Image.fromarray(pixels).save(target, "PNG")
+    return target.getvalue(), ".png"

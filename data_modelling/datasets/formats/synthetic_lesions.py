@@ -1,0 +1,214 @@
+"""Draws synthetic lesions in HAM10000's layout, on which the smoke run and the tests train without real data.
+
+Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. Their
+colours overlap and every photo is noisy, so that nothing separates them perfectly. They look like no disease, and a
+model trained on them says nothing about skin.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_modelling.datasets.ham10000 import (
+    METADATA,
+    METADATA_COLUMNS,
+    OUTLINE_ENDING,
+    OUTLINE_FOLDER,
+    PHOTO_FOLDER,
+)
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+
+WIDTH, HEIGHT = 160, 120  # pixels
+JPEG_QUALITY = 90
+MIN_LESIONS_PER_CLASS = 8  # lesions of a class: enough for a test part, five folds and a stopping part
+MISSING_SHARE = 0.08  # share of lesions without age, likewise without sex and without site
+PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
+SKIN = (222, 182, 160)  # RGB
+BRIGHTNESS_SPREAD = (
+    14.0  # standard deviation of a lesion's brightness, grey levels; it makes similar classes overlap
+)
+HUE_SPREAD = 6.0  # the same of each colour channel on its own
+NOISE = 9.0  # standard deviation of a pixel, grey levels
+SITE_NAMES = (
+    "back",
+    "lower extremity",
+    "trunk",
+    "upper extremity",
+    "abdomen",
+    "face",
+    "chest",
+    "foot",
+    "scalp",
+)
+
+Plane = NDArray[np.float32]
+Texture = Callable[[Plane, Plane, np.random.Generator], Plane]
+
+
+def _no_texture(x: Plane, _y: Plane, _rng: np.random.Generator) -> Plane:
+    return np.zeros_like(x)
+
+
+def _dots(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
+    return np.float32(32) * np.sin(9 * x) * np.sin(9 * y)
+
+
+def _lines(x: Plane, _y: Plane, _rng: np.random.Generator) -> Plane:
+    return np.where(np.sin(12 * x) > 0.6, np.float32(-36), np.float32(0))
+
+
+def _noise_texture(x: Plane, _y: Plane, rng: np.random.Generator) -> Plane:
+    return rng.normal(0, 26, x.shape).astype(np.float32)
+
+
+def _pale_centre(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
+    return np.asarray(55 * np.exp(-5 * (x**2 + y**2)), np.float32)
+
+
+def _dark_patch(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
+    return np.asarray(-45 * np.exp(-6 * ((x - 0.4) ** 2 + (y - 0.2) ** 2)), np.float32)
+
+
+@dataclass(frozen=True)
+class LesionClass:
+    """Says how the lesions of one class look and how frequent they are.
+
+    share: of the lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius.
+    texture: grey levels added, given the coordinates (the outline is near radius 1). age: mean, years.
+    """
+
+    share: float
+    colour: tuple[int, int, int]
+    irregularity: float
+    texture: Texture
+    age: float
+
+
+LESION_CLASSES: dict[str, LesionClass] = {
+    "nv": LesionClass(0.40, (136, 92, 70), 0.04, _no_texture, 42),
+    "mel": LesionClass(0.16, (96, 70, 68), 0.13, _dark_patch, 62),
+    "bkl": LesionClass(0.14, (152, 118, 82), 0.10, _dots, 64),
+    "bcc": LesionClass(0.10, (204, 146, 140), 0.10, _lines, 66),
+    "akiec": LesionClass(0.08, (200, 128, 112), 0.12, _noise_texture, 68),
+    "vasc": LesionClass(0.06, (158, 48, 72), 0.06, _no_texture, 52),
+    "df": LesionClass(0.06, (150, 104, 88), 0.04, _pale_centre, 50),
+}
+
+
+@dataclass(frozen=True)
+class _Lesion:
+    """Holds what the photos of one lesion share: colours as RGB, outline as harmonics, size in pixels."""
+
+    kind: LesionClass
+    skin: NDArray[np.float64]
+    colour: NDArray[np.float64]
+    waves: NDArray[np.float64]
+    phases: NDArray[np.float64]
+    radius: float
+    stretch: float
+
+
+def write_synthetic_lesions(folder: Path, lesions: int, seed: int) -> None:
+    """Draw `lesions` lesions and write their photos, outlines and csv in HAM10000's layout.
+
+    folder: must be absent or empty; serves as the data root. lesions: at least 8 of each of the 7 classes.
+    The same numbers give the same files.
+
+    Raises InputError when the folder holds files or the lesions are too few.
+    """
+    if lesions < MIN_LESIONS_PER_CLASS * len(LESION_CLASSES):
+        raise InputError(
+            f"{lesions} generated lesions are too few; ask for at least {MIN_LESIONS_PER_CLASS * len(LESION_CLASSES)}."
+        )
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(f"{folder} is not empty; name a new folder for the generated lesions.")
+    rng = np.random.default_rng(seed)
+    rows: list[dict[str, str]] = []
+    with atomic_write(folder) as temporary:
+        (temporary / PHOTO_FOLDER).mkdir(parents=True)
+        (temporary / OUTLINE_FOLDER).mkdir()
+        for number, dx in enumerate(_classes(lesions, rng)):
+            lesion, details = _lesion(LESION_CLASSES[dx], rng), _details(LESION_CLASSES[dx], rng)
+            for _ in range(1 + rng.choice(len(PHOTO_COUNT_SHARES), p=PHOTO_COUNT_SHARES)):
+                image_id = f"ISIC_9{len(rows):06}"
+                photo, outline = _photo(lesion, rng)
+                Image.fromarray(photo).save(
+                    temporary / PHOTO_FOLDER / f"{image_id}.jpg", quality=JPEG_QUALITY
+                )
+                Image.fromarray(outline).save(temporary / OUTLINE_FOLDER / f"{image_id}{OUTLINE_ENDING}.png")
+                rows.append({"lesion_id": f"HAM_9{number:06}", "image_id": image_id, "dx": dx, **details})
+        metadata = pd.DataFrame(rows, columns=list(METADATA_COLUMNS))
+        metadata.to_csv(temporary / METADATA[0], index=False, lineterminator="\n")
+
+
+def _classes(lesions: int, rng: np.random.Generator) -> NDArray[np.str_]:
+    """Return the class of each lesion in random order, by the classes' shares.
+
+    Each class has at least MIN_LESIONS_PER_CLASS lesions; the remaining lesions are nevi.
+    """
+    counts = {
+        dx: max(MIN_LESIONS_PER_CLASS, math.floor(kind.share * lesions))
+        for dx, kind in LESION_CLASSES.items()
+        if dx != "nv"
+    }
+    counts["nv"] = lesions - sum(counts.values())
+    return rng.permutation(np.repeat(list(counts), list(counts.values())))
+
+
+def _lesion(kind: LesionClass, rng: np.random.Generator) -> _Lesion:
+    return _Lesion(
+        kind=kind,
+        skin=_shade(SKIN, rng),
+        colour=_shade(kind.colour, rng),
+        waves=rng.normal(0, kind.irregularity, 4),
+        phases=rng.uniform(0, 2 * np.pi, 4),
+        radius=rng.uniform(24, 42),
+        stretch=rng.uniform(0.75, 1.3),
+    )
+
+
+def _shade(colour: tuple[int, int, int], rng: np.random.Generator) -> NDArray[np.float64]:
+    return np.array(colour) + rng.normal(0, BRIGHTNESS_SPREAD) + rng.normal(0, HUE_SPREAD, 3)
+
+
+def _details(kind: LesionClass, rng: np.random.Generator) -> dict[str, str]:
+    """Return dx_type, age, sex and localization of a lesion as HAM10000's csv writes them."""
+    age = float(np.clip(5 * round(rng.normal(kind.age, 12) / 5), 5, 85))
+    no_age, no_sex, no_site = rng.random(3) < MISSING_SHARE
+    return {
+        "dx_type": "histo",
+        "age": "" if no_age else str(age),
+        "sex": "unknown" if no_sex else str(rng.choice(["female", "male"])),
+        "localization": "unknown" if no_site else str(rng.choice(SITE_NAMES)),
+    }
+
+
+def _photo(lesion: _Lesion, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """Return a photo (HEIGHT, WIDTH, 3), RGB, with the lesion turned, shifted and lit at random, and its mask."""
+    x, y = _coordinates(lesion, rng)
+    angle = np.arctan2(y, x)
+    outline = np.ones_like(x)
+    for order, (wave, phase) in enumerate(zip(lesion.waves, lesion.phases, strict=True), start=2):
+        outline += np.float32(wave) * np.cos(order * angle + np.float32(phase))
+    inside = 1 / (1 + np.exp(np.clip((np.hypot(x, y) - outline) * 12, -30, 30)))[..., None]
+    texture = lesion.kind.texture(x, y, rng)[..., None]
+    pixels = lesion.skin * (1 - inside) + (lesion.colour + texture) * inside
+    lit = pixels * rng.uniform(0.88, 1.12) + rng.normal(0, NOISE, pixels.shape)
+    return lit.clip(0, 255).astype(np.uint8), inside[..., 0] > 0.5
+
+
+def _coordinates(lesion: _Lesion, rng: np.random.Generator) -> tuple[Plane, Plane]:
+    """Return x and y, each (HEIGHT, WIDTH), in units of the lesion's radius, turned and shifted."""
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    x = (columns - WIDTH / 2 - rng.uniform(-10, 10)) / lesion.radius
+    y = (rows - HEIGHT / 2 - rng.uniform(-10, 10)) / lesion.radius
+    turn = rng.uniform(0, 2 * np.pi)
+    turned = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
+    return (turned[0] * lesion.stretch).astype(np.float32), turned[1].astype(np.float32)

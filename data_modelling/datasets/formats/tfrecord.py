@@ -1,0 +1,174 @@
+"""Reads and writes TFRecord shards; a record has a photo and its metadata, under the names in the settings.
+
+`python -m data_modelling.prepare --to tfrecord` writes them. A recipe reads other shards with the names of their
+features and the order of their colours ([prepared] and [prepared.features]). The table's paths point into the shards:
+nothing is unpacked. Compressed shards are not read.
+"""
+
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from msgspec import structs
+
+from data_modelling.datasets.data_location import MissingDataError, base_folder
+from data_modelling.datasets.formats.stored_photo import shard_path
+from data_modelling.datasets.formats.text_table import TEXT_COLUMNS
+from data_modelling.datasets.table import DatasetReport, checked_table
+from data_modelling.inference import diagnoses
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import FeatureNames, PreparedSettings, Settings
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a greeting on standard error
+
+FOLDER = "tfrecord"
+SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
+SHARD_NAME_PATTERN = re.compile(
+    r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL
+)  # name of a numbered shard, without ending
+FORBIDDEN_IDS = ("", ".", "..")  # parts of an id that cannot name a file
+FORBIDDEN_CHARACTERS = frozenset("\\\0")  # characters that a file name cannot have on some system
+RECORD_HEADER_BYTES = 12  # before a record's data: its length and the length's checksum
+RECORD_FOOTER_BYTES = 4  # after a record's data: its checksum
+
+
+def load(
+    settings: Settings, data_root: Path | None = None, strict: bool = False
+) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return the shards as the one table, in the order of their names and records, and the report.
+
+    They are in the data root or in its subfolder `tfrecord`. No photo is decoded here (see
+    datasets.formats.channel_order).
+
+    Raises InputError when there is no shard, a numbered shard is missing, a shard is damaged or lacks a feature, and
+    when checked_table does.
+    """
+    codes = diagnoses.class_codes(settings.task)
+    rows: list[dict[str, str]] = []
+    photos: dict[str, str] = {}
+    for shard in _shards(data_root):
+        for values, path in read_shard(shard, settings.prepared):
+            row = dict.fromkeys(TEXT_COLUMNS, "") | values
+            row["diagnosis"] = _code(row["diagnosis"], codes)
+            row["group_id"] = row["group_id"] or row["image_id"]
+            row["source"] = row["source"] or shard.stem
+            rows.append(row)
+            photos.setdefault(row["image_id"], path)
+    return checked_table(pd.DataFrame(rows, columns=list(TEXT_COLUMNS)), photos, codes, strict=strict)
+
+
+def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
+    """Yield for each record its values as text, by the one table's column names, and the path of its photo.
+
+    Raises InputError when the shard is damaged (checksums are checked), a record lacks the image or its id, or the id
+    cannot name a file.
+    """
+    # Imported here: it takes seconds, and most runs read no shard.
+    import tensorflow as tf
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no type information
+
+    offset = 0
+    try:
+        for number, record in enumerate(tf.data.TFRecordDataset(str(shard))):
+            data = record.numpy()
+            example = tf.train.Example.FromString(data)
+            values = _values(example.features.feature, settings.features)
+            image = values.pop("image", b"")
+            if not isinstance(image, bytes) or not image or "image_id" not in values:
+                raise InputError(
+                    f"{shard}, record {number}: no feature {settings.features.image} or "
+                    f"{settings.features.image_id}; it has {', '.join(sorted(example.features.feature))}: set "
+                    "their names in [prepared.features]."
+                )
+            start = offset + RECORD_HEADER_BYTES + data.find(image)
+            texts = {name: _text(value) for name, value in values.items()}
+            _refuse_no_name(texts["image_id"], f"{shard}, record {number}")
+            yield texts, shard_path(shard, start, len(image), settings.channels)
+            offset += RECORD_HEADER_BYTES + len(data) + RECORD_FOOTER_BYTES
+    except (tf.errors.DataLossError, DecodeError) as error:
+        raise InputError(f"{shard} is damaged or no uncompressed TFRecord file; get it again.") from error
+
+
+def write_shard(
+    target: Path, rows: Iterable[dict[str, str]], images: Iterable[bytes], names: FeatureNames
+) -> None:
+    """Write records of values (as text, by the one table's column names) and photos; the write is not atomic."""
+    import tensorflow as tf
+
+    with tf.io.TFRecordWriter(str(target)) as writer:
+        for row, image in zip(rows, images, strict=True):
+            values = {name: text.encode() for name, text in row.items()} | {"image": image}
+            features = {
+                getattr(names, name): tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+                for name, value in values.items()
+                if getattr(names, name)
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=features))
+            writer.write(example.SerializeToString(deterministic=True))
+
+
+def _shards(data_root: Path | None) -> list[Path]:
+    base = base_folder(data_root)
+    for folder in (base, base / FOLDER):
+        files = folder.glob("*") if folder.is_dir() else ()
+        shards = sorted(path for path in files if path.suffix in SHARD_ENDINGS)
+        if shards:
+            _refuse_missing_shards(folder, shards)
+            return shards
+    raise MissingDataError(
+        f"Neither {base} nor {base / FOLDER} has a shard ({', '.join(SHARD_ENDINGS)}); make them with "
+        "`python -m data_modelling.prepare --to tfrecord`."
+    )
+
+
+def _refuse_no_name(image_id: str, where: str) -> None:
+    """Raise InputError for an id that cannot name a file in a class folder, or that leads out of the folder."""
+    is_file_name = FORBIDDEN_CHARACTERS.isdisjoint(image_id)
+    if not is_file_name or any(part in FORBIDDEN_IDS for part in image_id.split("/")):
+        raise InputError(f"{where}: the image id {image_id!r} is no name of a file; give the photo another.")
+
+
+def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
+    """Raise InputError when there are fewer shards than `-of-` in their names says, as after a stopped run."""
+    matches = [match for shard in shards if (match := SHARD_NAME_PATTERN.fullmatch(shard.stem))]
+    present = Counter((match["name"], int(match["count"])) for match in matches)
+    for (name, count), number in present.items():
+        if number < count:
+            raise InputError(
+                f"{folder} has {number} of the {count} shards {name}-*-of-*; get the others, or go on with "
+                "`python -m data_modelling.prepare --resume` where it was stopped."
+            )
+
+
+def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
+    """Return the first value of each feature that has a name and exists, by the one table's column names.
+
+    features: tf.train.Feature by name.
+    """
+    values: dict[str, object] = {}
+    for name, feature_name in structs.asdict(names).items():
+        if feature_name and feature_name in features:
+            feature = features[feature_name]
+            kind = feature.WhichOneof("kind")
+            listed = getattr(feature, kind).value if kind else []
+            if len(listed):
+                values[name] = np.float32(listed[0]) if kind == "float_list" else listed[0]
+    return values
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+
+
+def _code(text: str, codes: tuple[str, ...]) -> str:
+    """Return the class code for a code or an index, which many shards have.
+
+    A task with one class has no indices: there 0 and 1 mean no and yes.
+    """
+    is_index = len(codes) > 1 and text.isdecimal() and int(text) < len(codes)
+    return codes[int(text)] if is_index else text

@@ -1,0 +1,30 @@
+"""Reads dermoscopic photos of the ISIC Archive's collections MSK and UDA that are in no challenge folder: 93 photos.
+
+Codella et al. 2018, arXiv:1710.05006; CC-0 where a photo was in a challenge, else not certain. Only the photos in
+their own proportions are read. The others were stretched to 180 x 180 pixels, and nearly all of them show melanomas: a
+network that trained on them would learn the stretching instead of the lesion.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.inference.files.csv_table import RowFindings
+
+FOLDER = "ISIC_MSK_UDA"
+LABELS = "labels.csv"
+MARKER = f"{FOLDER}/{LABELS}"  # other data sets have a labels.csv too
+OWN_PROPORTIONS = "original aspect"  # how `geometry` of a photo begins that was not stretched
+
+
+def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+    """Return image_id, group_id and diagnosis (a class of ISIC 2019) of each photo that was not stretched.
+
+    findings: see csv_reader.read_csv.
+    """
+    labels = read_csv(root / LABELS, ("image", "label", "lesion_id", "geometry"), "image", findings)
+    labels = labels[labels["geometry"].str.startswith(OWN_PROPORTIONS)].reset_index(drop=True)
+    groups = join_groups(labels["image"], labels["lesion_id"])
+    return pd.DataFrame({"image_id": labels["image"], "group_id": groups, "diagnosis": labels["label"]})

@@ -1,0 +1,56 @@
+"""Reads PAD-UFES-20: phone photos of a hospital in Brazil, at most 384 pixels on the long side.
+
+Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221; CC BY 4.0. They are not dermoscopic photos.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.inference.files.csv_table import RowFindings
+
+FOLDER = "PAD_UFES_20"
+LABELS = ("labels.csv", "metadata.csv")  # the second is the official name
+SKIN_TYPE = "fitspatrick"  # as the published csv spells it
+SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # of Fitzpatrick; it was noted for three photos in five
+DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # its names of ISIC 2019's classes, where they differ
+SITES = {
+    "arm": "upper extremity",
+    "forearm": "upper extremity",
+    "thigh": "lower extremity",
+    "nose": "head/neck",
+    "lip": "head/neck",
+}  # its names of sites that no other data set has
+
+
+def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+    """Return image_id (the file name without ending), group_id (by patient) and diagnosis of every row of the csv.
+
+    findings: see csv_reader.read_csv.
+    """
+    labels = read_csv(_labels_path(root), ("img_id", "patient_id", "diagnostic"), "img_id", findings)
+    groups = join_groups(labels["img_id"], labels["patient_id"])
+    return pd.DataFrame({"image_id": labels["img_id"], "group_id": groups, "diagnosis": labels["diagnostic"]})
+
+
+def read_confirmations(root: Path) -> pd.Series:
+    """Return how the diagnosis of each photo was confirmed, by image_id: by biopsy, else by consensus of dermatologists."""
+    labels = read_csv(_labels_path(root), ("img_id", "biopsed"), "img_id", RowFindings())
+    biopsied = (labels["biopsed"].str.lower() == "true").to_numpy()
+    return pd.Series(np.where(biopsied, "histopathology", "consensus"), labels["img_id"])
+
+
+def read_skin_types(root: Path) -> pd.Series:
+    """Return the Fitzpatrick type of each photo's patient by image_id, I to VI; empty where it is not known."""
+    labels = read_csv(_labels_path(root), ("img_id",), "img_id", RowFindings(), optional=(SKIN_TYPE,))
+    if SKIN_TYPE not in labels:
+        return pd.Series("", labels["img_id"])
+    numbers = pd.to_numeric(labels[SKIN_TYPE], errors="coerce")
+    return numbers.map(dict(enumerate(SKIN_TYPES, 1))).fillna("").set_axis(labels["img_id"])
+
+
+def _labels_path(root: Path) -> Path:
+    return next(root / name for name in LABELS if (root / name).is_file())

@@ -1,0 +1,249 @@
+"""Lists one record for each data set; a new data set is a module and a record here (docs/data-sets.md)."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets import (
+    ham10000,
+    isic2017,
+    isic2019,
+    isic2020,
+    isic_msk_uda,
+    pad_ufes_20,
+    stored_photos,
+)
+from data_modelling.datasets.data_location import find_dataset_folder
+from data_modelling.datasets.download import published_files
+from data_modelling.datasets.download.published_files import PublishedFiles
+from data_modelling.datasets.formats import class_folders, tfrecord
+from data_modelling.datasets.table import DatasetReport
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import RowFindings
+from data_modelling.inference.source_facts import SourceFacts
+from data_modelling.settings import Settings
+
+LESION, PATIENT = "lesion", "patient"
+# `load` of a data set's module: from data root and `strict` to the one table and the report (see datasets.table).
+# `load` of a storage format has the settings before, which name classes and features.
+Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
+# `read_rows` of a data set's module: the csv's rows, from the folder and perhaps RowFindings; no photo is read.
+RowReader = Callable[..., pd.DataFrame]
+
+
+@dataclass(frozen=True)
+class Split:
+    """Says how a data set is split.
+
+    locked_test: whether there is a locked test beside the five folds. inherits: names of the data sets whose photos keep
+    their part of the split.
+    """
+
+    locked_test: bool = True
+    inherits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ExternalSource:
+    """Says how photos of a data set are read beside another data set, to evaluate on them or to train with them.
+
+    csv: names of its file of details; the first that exists is read. columns: of image id, age, sex, site. phone:
+    whether the photos were taken with a phone. diagnoses: its names of diagnoses that are not ISIC 2019's. sites: its
+    names of sites that no other data set has. benign_at_most: how many photos are used that are only known to be
+    benign; they are drawn by id. finer_diagnoses: returns, for the folder, a column that replaces the diagnoses of
+    `read_rows` in training. confirmations: returns, for the folder, how each photo's diagnosis was confirmed, by image id.
+    """
+
+    csv: tuple[str, ...]
+    columns: tuple[str, str, str, str]
+    phone: bool = False
+    diagnoses: Mapping[str, str] = field(default_factory=dict)
+    sites: Mapping[str, str] = field(default_factory=dict)
+    benign_at_most: int | None = None
+    finer_diagnoses: Callable[[Path], pd.Series] | None = None
+    confirmations: Callable[[Path], pd.Series] | None = None
+
+
+@dataclass(frozen=True)
+class DataSet:
+    """Describes one data set.
+
+    name: in recipes and of its split file. folder: under the data root; it also names the source on cards and pages.
+    markers: files that show that the data set is there (see datasets.data_location). read_rows: returns, for the folder,
+    columns that include image_id, group_id and diagnosis. load: returns the one table, for a data set that a recipe may
+    name. group: what the photos of a group share. split: None for a data set that is made of others. outlines: returns,
+    for the data root, lesion outlines by image id. external: None for a data set that is only used by itself.
+    published: None for a data set that cannot be downloaded. facts: what cards and pages say about it; None where
+    inference.source_facts has it.
+    """
+
+    name: str
+    folder: str
+    markers: tuple[str, ...]
+    read_rows: RowReader
+    load: Loader | None = None
+    group: str = LESION
+    split: Split | None = field(default_factory=Split)
+    outlines: Callable[[Path | None], dict[str, str]] | None = None
+    external: ExternalSource | None = None
+    published: PublishedFiles | None = None
+    facts: SourceFacts | None = None
+
+    def split_rows(self, root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+        """Return image_id, group_id and diagnosis of every row of the csv in `root`: what a split needs.
+
+        findings: see csv_reader.read_csv.
+        """
+        return self.read_rows(root, findings)[["image_id", "group_id", "diagnosis"]]
+
+
+# In this order: a data set that inherits parts of a split comes after those that it inherits from.
+DATA_SETS: tuple[DataSet, ...] = (
+    DataSet(
+        "ham10000",
+        ham10000.FOLDER,
+        ham10000.METADATA,
+        ham10000.read_rows,
+        load=ham10000.load,
+        outlines=ham10000.outline_paths,
+        published=published_files.HAM10000,
+    ),
+    DataSet(
+        "isic2017",
+        isic2017.FOLDER,
+        (isic2017.LABELS,),
+        isic2017.read_rows,
+        external=ExternalSource(
+            (isic2017.LABELS,),
+            ("image", "age", "sex", "site"),
+            confirmations=isic2017.read_confirmations,
+        ),
+    ),
+    DataSet(
+        "isic2019",
+        isic2019.FOLDER,
+        (isic2019.GROUND_TRUTH_FILE,),
+        isic2019.read_rows,
+        load=isic2019.load,
+        split=Split(inherits=("ham10000", "isic2017")),
+        outlines=isic2019.outline_paths,
+        published=published_files.ISIC_2019,
+    ),
+    DataSet(
+        "isic2020",
+        isic2020.FOLDER,
+        isic2020.GROUND_TRUTH_FILES,
+        isic2020.read_rows,
+        load=isic2020.load,
+        group=PATIENT,
+        # Its test part is Kaggle's; with 584 malignant photos a part of our own would cost too many.
+        split=Split(locked_test=False),
+        external=ExternalSource(
+            isic2020.GROUND_TRUTH_FILES,
+            ("image_name", "age_approx", "sex", "anatom_site_general_challenge"),
+            diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas
+            benign_at_most=400,
+            finer_diagnoses=lambda root: isic2020.map_to_isic2019_classes(
+                isic2020.read_rows(root, RowFindings())["named"]
+            ),
+        ),
+        published=published_files.ISIC_2020,
+    ),
+    DataSet(
+        "isic_msk_uda",
+        isic_msk_uda.FOLDER,
+        (isic_msk_uda.MARKER,),
+        isic_msk_uda.read_rows,
+        split=Split(inherits=("isic2019",)),
+        external=ExternalSource((isic_msk_uda.LABELS,), ("image", "age", "sex", "site")),
+    ),
+    DataSet(
+        "pad_ufes_20",
+        pad_ufes_20.FOLDER,
+        pad_ufes_20.LABELS,
+        pad_ufes_20.read_rows,
+        group=PATIENT,
+        external=ExternalSource(
+            pad_ufes_20.LABELS,
+            ("img_id", "age", "gender", "region"),
+            phone=True,
+            diagnoses=pad_ufes_20.DIAGNOSES,
+            sites=pad_ufes_20.SITES,
+            confirmations=pad_ufes_20.read_confirmations,
+        ),
+    ),
+    DataSet(
+        "isic2019_84px",
+        stored_photos.ISIC_2019_84PX,
+        (f"{stored_photos.ISIC_2019_84PX}/{stored_photos.LABELS}",),
+        stored_photos.read_rows,
+        split=None,
+    ),
+    DataSet(
+        "isic2020_extra",
+        stored_photos.ISIC_2020_EXTRA,
+        (f"{stored_photos.ISIC_2020_EXTRA}/{stored_photos.LABELS}",),
+        stored_photos.read_rows,
+        group=PATIENT,
+        split=None,
+    ),
+)
+# Storage formats, which a recipe may name instead of a data set.
+FORMATS: dict[str, Loader] = {"class_folders": class_folders.load, "tfrecord": tfrecord.load}
+
+
+def data_set(name: str) -> DataSet:
+    """Return the record of the data set `name`. Raises KeyError for a name that is not in the registry."""
+    return {record.name: record for record in DATA_SETS}[name]
+
+
+def find_folder(name: str, data_root: Path | None) -> Path | None:
+    """Return the folder of a data set's files; None for a format's name and for one that is not in the registry.
+
+    Raises MissingDataError if the files are not there; see datasets.data_location.
+    """
+    folders = {record.name: (record.folder, *record.markers) for record in DATA_SETS}
+    return find_dataset_folder(data_root, *folders[name]) if name in folders else None
+
+
+def split_data_sets() -> tuple[DataSet, ...]:
+    """Return the data sets that have a split of their own, each after those that it inherits from."""
+    return tuple(record for record in DATA_SETS if record.split)
+
+
+def external_data_sets() -> tuple[DataSet, ...]:
+    """Return the data sets that are read beside another one."""
+    return tuple(record for record in DATA_SETS if record.external)
+
+
+def load_table(
+    settings: Settings, data_root: Path | None = None, strict: bool = False
+) -> tuple[pd.DataFrame, DatasetReport]:
+    """Return the one table of the data set or format that the settings name, and the report; InputError as they raise."""
+    if settings.dataset in FORMATS:
+        return FORMATS[settings.dataset](settings, data_root, strict)
+    loaders = {record.name: record.load for record in DATA_SETS if record.load}
+    if settings.dataset in loaders:
+        return loaders[settings.dataset](data_root, strict)
+    known = ", ".join((*loaders, *FORMATS))
+    raise InputError(f"dataset must be one of {known}, not {settings.dataset!r}.")
+
+
+def group_noun(dataset: str) -> str:
+    """Return what the photos of a group share, in the data set or format that a recipe names."""
+    return next((record.group for record in DATA_SETS if record.name == dataset), LESION)
+
+
+def facts_of_sources(names: Iterable[str]) -> dict[str, dict[str, str | bool]]:
+    """Return the facts that the registry's own records have of sources, for metadata.json."""
+    return {
+        record.folder: asdict(record.facts) for record in DATA_SETS if record.facts and record.folder in names
+    }
+
+
+def outlines_by_image(dataset: str, data_root: Path | None) -> dict[str, str]:
+    """Return the paths of lesion outlines by image id; empty where the data set or format has none."""
+    find = next((record.outlines for record in DATA_SETS if record.name == dataset), None)
+    return find(data_root) if find else {}

@@ -1,0 +1,205 @@
+"""Makes, reads and attaches splits: a locked test and five folds, with each group in one part.
+
+A split depends only on the ids, groups and diagnoses, not on the order of rows or a library's random numbers. So
+everyone who makes it again gets the same split.
+"""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.csv_table import RowFindings, shortened_list
+
+TEST = "test"
+FOLD_NAMES = ("0", "1", "2", "3", "4")
+PARTS = (TEST, *FOLD_NAMES)
+SPLIT_COLUMNS = ("image_id", "group_id", "part")
+SEED = 2026
+
+EQUAL_FOLD_SHARES = dict.fromkeys(FOLD_NAMES, 1 / len(FOLD_NAMES))
+TEST_SHARE = 0.15
+TEST_AND_FOLD_SHARES = {TEST: TEST_SHARE} | {
+    fold: (1 - TEST_SHARE) * share for fold, share in EQUAL_FOLD_SHARES.items()
+}
+STOPPING_SHARE = 0.1
+
+
+def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = SEED) -> pd.Series:
+    """Return the part of each row; groups stay whole, and each part gets its share of each class's photos.
+
+    table: columns group_id and diagnosis, one row per photo. shares: of each part; they sum to 1.
+
+    The classes are assigned from the rarest to the most frequent. Within a class, the groups with most of its photos
+    come first; each goes to the part that has least of the class for its share. So the large groups are spread first,
+    and the many small groups even out the differences.
+    """
+    counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
+    photos, groups = counts.to_numpy(), counts.index.to_numpy()
+    share = np.array(list(shares.values()))
+    filled = np.zeros((len(share), photos.shape[1]))
+    parts = np.full(len(groups), -1)
+    order = np.argsort([_draw(seed, group) for group in groups], kind="stable")
+    for diagnosis in np.lexsort((counts.columns, photos.sum(axis=0))):
+        largest_first = order[np.argsort(-photos[order, diagnosis], kind="stable")]
+        for group in largest_first:
+            if photos[group, diagnosis] == 0:
+                break
+            if parts[group] >= 0:
+                continue  # a rarer class assigned it
+            of_class = (filled[:, diagnosis] + photos[group, diagnosis]) / share
+            of_all = (filled.sum(axis=1) + photos[group].sum()) / share
+            parts[group] = np.lexsort((of_all, of_class.round(9)))[0]
+            filled[parts[group]] += photos[group]
+    names = pd.Series(np.array(list(shares))[parts], index=counts.index, dtype="str")
+    return table["group_id"].map(names).rename("part")
+
+
+def _draw(seed: int, group: str) -> bytes:
+    """Return a group's place in the shuffled order; it is a hash, so that other groups do not change it."""
+    return hashlib.sha256(f"{seed} {group}".encode()).digest()
+
+
+def make_split(table: pd.DataFrame, shares: Mapping[str, float] = TEST_AND_FOLD_SHARES) -> pd.DataFrame:
+    """Return a split of `table` (image_id, group_id, diagnosis): columns SPLIT_COLUMNS, sorted by image_id."""
+    return _split_rows(table.assign(part=assign_parts(table, shares)))
+
+
+def make_inheriting_split(
+    table: pd.DataFrame, original_ids: pd.Series, inherited: pd.DataFrame, shares: Mapping[str, float]
+) -> pd.DataFrame:
+    """Return a split in which each photo of an earlier split, and its whole group, keeps its part.
+
+    original_ids: for each row of `table` the id under which the earlier splits may know the photo. inherited: the rows
+    of the earlier splits. Groups without such a photo are assigned as in `make_split`.
+
+    Raises InputError when the photos of one group come from two parts.
+    """
+    known = original_ids.map(inherited.set_index("image_id")["part"])
+    inheriting = table.assign(part=known).dropna(subset="part")
+    _refuse_groups_in_two_parts(inheriting, "The inherited splits together")
+    parts = table["group_id"].map(inheriting.drop_duplicates("group_id").set_index("group_id")["part"])
+    is_new = parts.isna()
+    return _split_rows(table.assign(part=parts.where(~is_new, assign_parts(table[is_new], shares))))
+
+
+def _split_rows(table: pd.DataFrame) -> pd.DataFrame:
+    return table[list(SPLIT_COLUMNS)].sort_values("image_id", ignore_index=True)
+
+
+def write_split(path: Path, parts: pd.DataFrame) -> None:
+    """Write a split as csv; an existing file is replaced."""
+    with atomic_write(path) as temporary:
+        parts.to_csv(temporary, columns=list(SPLIT_COLUMNS), index=False, lineterminator="\n")
+
+
+def read_split(path: Path) -> pd.DataFrame:
+    """Return the split in a file: columns SPLIT_COLUMNS, as text.
+
+    Raises InputError when the file is absent, lacks a column, names an unknown part or an id twice, or has a group in
+    two parts.
+    """
+    findings = RowFindings()
+    parts = read_csv(path, SPLIT_COLUMNS, "image_id", findings)
+    if findings.repeated:
+        print(f"warning: {path}: {RowFindings(findings.repeated).sentences()[0]}.", file=sys.stderr)
+    unknown = parts.loc[~parts["part"].isin(PARTS), "part"].unique()
+    if len(unknown):
+        raise InputError(
+            f"{path} names the part {shortened_list(unknown)}; a part is one of {', '.join(PARTS)}."
+        )
+    if findings.contradictory:
+        raise InputError(f"{path} names {shortened_list(findings.contradictory)} twice; restore the file.")
+    _refuse_groups_in_two_parts(parts, str(path))
+    return parts
+
+
+def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
+    """Return `table` with the column part.
+
+    Raises InputError for photos that the split does not know, and when a group of the table is in two parts.
+    """
+    part = table["image_id"].map(parts.set_index("image_id")["part"])
+    unknown = table.loc[part.isna(), "image_id"]
+    if len(unknown):
+        raise InputError(
+            f"The split does not know {len(unknown)} photos ({shortened_list(unknown)}); take them out of the data "
+            "set or make a split for it."
+        )
+    attached = table.assign(part=part)
+    _refuse_groups_in_two_parts(attached, "The split")
+    return attached
+
+
+def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return the photos that the split knows, with the column part, and the ids of the others.
+
+    The committed split of some data sets has only the photos that were used here. Raises InputError when a group is in
+    two parts.
+    """
+    known = table["image_id"].isin(parts["image_id"])
+    return attach_parts(table[known], parts), tuple(table.loc[~known, "image_id"])
+
+
+def refine_folds(table: pd.DataFrame, folds: int) -> pd.DataFrame:
+    """Return the table with another number of folds, a multiple of five; a locked test stays.
+
+    Each fold's groups are divided into equal new folds: of ten, fold k keeps half of fold k, and k + 5 gets the other
+    half. So two photos of different folds stay in different folds.
+    """
+    parts = table["part"].copy()
+    for fold in FOLD_NAMES:
+        in_fold = table["part"] == fold
+        names = [str(number) for number in range(int(fold), folds, len(FOLD_NAMES))]
+        if in_fold.any():
+            parts[in_fold] = assign_parts(table[in_fold], dict.fromkeys(names, 1 / len(names)))
+    return table.assign(part=parts)
+
+
+def drop_locked_test(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the rows outside the locked test of the split in a file; all rows if the file does not exist."""
+    if not path.exists():
+        return table
+    parts = read_split(path)
+    return table[~table["image_id"].isin(parts.loc[parts["part"] == TEST, "image_id"])]
+
+
+def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the rows that stop the training: a tenth of each class's photos, in whole groups."""
+    parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)
+    return (parts == "stop").to_numpy(dtype=bool)
+
+
+def fold_mask(table: pd.DataFrame, fold: int | str) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the rows of a fold. table: has the column `part`; see `attach_parts`."""
+    return (table["part"] == str(fold)).to_numpy(np.bool_, copy=True)
+
+
+def training_masks(
+    table: pd.DataFrame, part: NDArray[np.bool_], seed: int, own: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return two masks (N,) of a part's rows: those that train a network and those that stop its training.
+
+    part: mask (N,) of the table's rows. own: mask (N,) of the rows of the evaluated data set; only they stop the
+    training; None means all.
+    """
+    stopping = part.copy() if own is None else part & own
+    stopping[stopping] = stopping_mask(table[stopping], seed)
+    return part & ~stopping, stopping
+
+
+def _refuse_groups_in_two_parts(parts: pd.DataFrame, name: str) -> None:
+    part_counts = parts.groupby("group_id")["part"].nunique()
+    divided = part_counts.index[part_counts > 1]
+    if len(divided):
+        raise InputError(
+            f"{name} has {len(divided)} groups on two sides ({shortened_list(divided)}): photos of one lesion or patient "
+            "would be trained on and judged; put each group into one part."
+        )

@@ -1,0 +1,113 @@
+"""Writes the split files of all data sets at hand for `python -m data_modelling.split`."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder
+from data_modelling.datasets.formats.photo_files import any_photo
+from data_modelling.datasets.isic2019 import original_ids
+from data_modelling.datasets.registry import DataSet, Split, load_table, split_data_sets
+from data_modelling.datasets.splits.assignment import (
+    EQUAL_FOLD_SHARES,
+    TEST_AND_FOLD_SHARES,
+    make_inheriting_split,
+    make_split,
+    read_split,
+    write_split,
+)
+from data_modelling.datasets.table import findings_report, raise_if_strict
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import RowFindings, shortened_list
+from data_modelling.settings import Settings
+
+
+def split_file(folder: Path, name: str) -> Path:
+    """Return the path of the split of the data set `name` (such as ham10000)."""
+    return folder / f"{name}.csv"
+
+
+def write_recipe_split(
+    settings: Settings, data_root: Path | None, out: Path, force: bool = False, strict: bool = False
+) -> tuple[Path, list[str]]:
+    """Write the split that a recipe names, from the photos of its data set; return the file and what was left out.
+
+    This is how class folders and TFRecord shards get a split. Raises InputError as the loader of the data set does, and
+    without `force` when the split file exists already.
+    """
+    path = split_file(out, settings.split)
+    _refuse_existing([path], force)
+    table, report = load_table(settings, data_root, strict)
+    write_split(path, make_split(table))
+    return path, [str(report)] if report else []
+
+
+def write_splits(
+    data_root: Path | None, out: Path, force: bool = False, only: Sequence[str] = (), strict: bool = False
+) -> tuple[list[Path], list[str]]:
+    """Write the split of every data set at hand; return the files, and what was left out and why.
+
+    only: names of the data sets to split; empty means all.
+
+    Raises InputError when no data set is there, `only` has an unknown name or a csv file is wrong, with `strict` when a csv
+    file has repeated or contradictory rows, and without `force` when a split file exists already; nothing is written then.
+    """
+    sources: list[tuple[DataSet, Path]] = []
+    left_out: list[str] = []
+    for source in _select_sources(only):
+        try:
+            sources.append((source, find_dataset_folder(data_root, source.folder, *source.markers)))
+        except MissingDataError as error:
+            left_out.append(str(error))
+    if not sources:
+        raise MissingDataError(left_out[0])
+    _refuse_existing([split_file(out, source.name) for source, _ in sources], force)
+    splits: dict[str, pd.DataFrame] = {}
+    for source, root in sources:
+        findings = RowFindings()
+        splits[source.name] = _make_split_of(source, root, splits, out, findings)
+        raise_if_strict(findings_report(findings), strict)
+        left_out += [f"{source.name}: {sentence}" for sentence in findings.sentences()]
+    for name, parts in splits.items():
+        write_split(split_file(out, name), parts)
+    return [split_file(out, name) for name in splits], left_out
+
+
+def _select_sources(only: Sequence[str]) -> list[DataSet]:
+    names = [source.name for source in split_data_sets()]
+    if unknown := [name for name in only if name not in names]:
+        raise InputError(
+            f"There is no data set {', '.join(unknown)} to split; there are {', '.join(names)}. Class folders and shards get "
+            "their split with --config RECIPE."
+        )
+    return [source for source in split_data_sets() if not only or source.name in only]
+
+
+def _refuse_existing(files: list[Path], force: bool) -> None:
+    existing = [str(file) for file in files if file.exists()]
+    if existing and not force:
+        raise InputError(
+            f"{', '.join(existing)} would be replaced, and a model trained on the old split be judged on "
+            "photos that it knows; name the sets to split with --only, give another folder with --out, or add --force "
+            "to replace them."
+        )
+
+
+def _make_split_of(
+    source: DataSet, root: Path, splits: dict[str, pd.DataFrame], out: Path, findings: RowFindings
+) -> pd.DataFrame:
+    table, rule = source.split_rows(root, findings), source.split or Split()
+    shares = TEST_AND_FOLD_SHARES if rule.locked_test else EQUAL_FOLD_SHARES
+    if table.empty or any_photo(root, set(table["image_id"])) is False:
+        ids = shortened_list(map(repr, table["image_id"]), shown=3) or "none that can be used"
+        raise InputError(f"No id of the csv in {root} is that of a photo there; the csv has {ids}.")
+    if not rule.inherits:
+        return make_split(table, shares)
+    # The earlier data set may be absent; its split is committed.
+    earlier = [
+        splits[name] if name in splits else read_split(split_file(out, name)) for name in rule.inherits
+    ]
+    inherited = pd.concat(earlier)
+    inherited["image_id"] = original_ids(inherited["image_id"])
+    return make_inheriting_split(table, original_ids(table["image_id"]), inherited, shares)

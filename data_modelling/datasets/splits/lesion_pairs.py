@@ -1,0 +1,31 @@
+"""Keeps photos of one lesion on one side where data sets that were split one by one train together.
+
+lesion_pairs.csv lists pairs of photos of one lesion that the lesion ids do not show. `declared`: ISIC_MSK_UDA's csv
+names them. `keypoints`: SIFT keypoints (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94) of both photos agree under
+one affine map that RANSAC found with at least 8 inliers, and the pair was then looked at by eye.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets.csv_reader import read_pairs
+from data_modelling.datasets.splits.assignment import TEST
+from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX, join_groups
+
+PAIRS = Path(__file__).with_name("lesion_pairs.csv")
+
+
+def photos_to_leave(splits: pd.DataFrame) -> set[str]:
+    """Return the ids of the photos that must not train, because another photo of their lesion is in another part.
+
+    splits: image_id, group_id and part of all photos of the data sets that train together, the locked test included. Of
+    a lesion in several parts, the locked photos stay; without any, those in the part of its first photo stay.
+    """
+    original = splits["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX)
+    joined = pd.Series(join_groups(original, splits["group_id"], read_pairs(PAIRS)), splits.index)
+    locked_first = splits.assign(joined=joined, trains=splits["part"] != TEST).sort_values(
+        "trains", kind="stable"
+    )
+    kept_part = locked_first.drop_duplicates("joined").set_index("joined")["part"]
+    return set(splits.loc[splits["part"] != joined.map(kept_part), "image_id"])

@@ -1,0 +1,53 @@
+"""Lists the photos at hand of any data set of the registry, each with its part of the split."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets import ham10000
+from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
+from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
+from data_modelling.datasets.splits.files import split_file
+
+PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000 has a loader of its own
+WarningHandler = Callable[[str], None]
+
+
+def print_warning(sentence: str) -> None:
+    """Print a warning on standard error."""
+    print(f"warning: {sentence}", file=sys.stderr)
+
+
+def split_photos(
+    name: str, data_root: Path | None, splits: Path, tell: WarningHandler = print_warning
+) -> pd.DataFrame:
+    """Return image_id, group_id, diagnosis, path and part of a source's photos at hand, with the locked test.
+
+    Photos that the split does not know are left out; `tell` is called with a sentence that counts them. Raises
+    InputError when the data or its split is absent.
+    """
+    source = data_set(name)
+    root = find_dataset_folder(data_root, source.folder, *source.markers)
+    if name == "ham10000":
+        table = ham10000.load(root)[0][["image_id", "group_id", "diagnosis", "path"]]
+    else:
+        table = source.split_rows(root)
+        paths = find_photos(find_subfolders(root, (PHOTO_FOLDER,)))[0]
+        table["path"] = table["image_id"].map(paths)
+        table = table.dropna(subset="path")
+    known, not_in_split = attach_known_parts(table, read_split(split_file(splits, name)))
+    if not_in_split:
+        tell(f"{source.folder}: {len(not_in_split)} photos are left out, which its split does not know.")
+    return known
+
+
+def development_photos(
+    name: str, data_root: Path | None, splits: Path, tell: WarningHandler = print_warning
+) -> pd.DataFrame:
+    """Return the same as `split_photos` without the locked test."""
+    table = split_photos(name, data_root, splits, tell)
+    return table[table["part"] != TEST].reset_index(drop=True)

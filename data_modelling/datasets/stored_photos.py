@@ -1,0 +1,35 @@
+"""Finds copies of a data set's photos that are stored in a folder of their own, with a list of their ids.
+
+ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels, nearly all of BCN20000 (Combalia et al. 2019,
+arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. Diagnosis, details and part of the split of such a
+photo are those of the data set itself.
+"""
+
+from pathlib import Path
+
+import pandas as pd
+
+from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.data_location import base_folder, find_subfolders
+from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.inference.files.csv_table import RowFindings
+
+ISIC_2019_84PX, ISIC_2020_EXTRA = "ISIC_2019_84px", "ISIC_2020_extra"
+LABELS = "labels.csv"
+PHOTO_FOLDER = "images"
+
+
+def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
+    """Return image_id, group_id and diagnosis of every row of the list; "" where a photo is only known to be benign.
+
+    findings: see csv_reader.read_csv.
+    """
+    labels = read_csv(root / LABELS, ("image", "label"), "image", findings)
+    groups = join_groups(labels["image"], [""] * len(labels))
+    return pd.DataFrame({"image_id": labels["image"], "group_id": groups, "diagnosis": labels["label"]})
+
+
+def copies(data_root: Path | None, folder: str) -> dict[str, str]:
+    """Return the path of each photo in `folder` of the data root by its id; empty where the folder is absent."""
+    return find_photos(find_subfolders(base_folder(data_root) / folder, (PHOTO_FOLDER,)))[0]

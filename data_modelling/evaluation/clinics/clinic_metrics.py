@@ -1,0 +1,144 @@
+"""Compute the metrics of one clinic group's photos, from answers of networks that never saw these photos.
+
+The same metrics judge a group out-of-fold and when it was left out whole, so that both stand in one table.
+"""
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.decision import CALIBRATION_BINS, melanoma_column
+from data_modelling.inference.diagnoses import TASKS
+from data_modelling.metrics import bootstrap
+from data_modelling.metrics.calibration_error import expected_calibration_error
+from data_modelling.metrics.rounding import round_metric
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+REFUSED, ALL_CLEAR = "refused", "no_cancer_class"  # values of `statuses`
+FEWEST_LESIONS = 50  # of a group: with fewer, the calibration error is mostly chance
+FEWEST_OF_CLASS = 10  # lesions of a class: with fewer, a single lesion changes a share by tenths
+
+
+@dataclass(frozen=True)
+class ClinicAnswers:
+    """Hold the answers to all photos of a clinic group, refused ones among them.
+
+    labels, decisions: (N,) class indices. probability: (N, classes), for the reference shares. lesions: (N,) the
+    lesion of each photo. statuses: (N,) the status of each answer, REFUSED for a photo that was refused.
+    """
+
+    labels: Labels
+    probability: Floats
+    decisions: Labels
+    lesions: NDArray[Any]
+    statuses: NDArray[np.str_]
+
+
+def clinic_row(group: str, name: str, answers: ClinicAnswers, task: str) -> dict[str, Any]:
+    """Return group, name and the counts of photos, lesions and photos of melanomas."""
+    return {
+        "group": group,
+        "name": name,
+        "photos": len(answers.labels),
+        "lesions": len(np.unique(answers.lesions)),
+        "melanomas": int((answers.labels == melanoma_column(task)).sum()),
+    }
+
+
+def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) -> dict[str, Any]:
+    """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions).
+
+    A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
+    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), for which the probabilities are calibrated.
+    """
+    lesions = np.unique(answers.lesions, return_inverse=True)[1].astype(np.int64)
+    metrics = {
+        **_class_metrics(answers, lesions, melanoma_column(task)),
+        **_calibration_errors(answers, lesions, reference_shares),
+        "refused": _share(answers.statuses == REFUSED, np.ones(len(lesions), bool), lesions),
+    }
+    is_benign = np.array([diagnosis.flag == "benign" for diagnosis in TASKS[task]])
+    subsets = {
+        "all_clear_melanoma": answers.labels == melanoma_column(task),
+        "all_clear_benign": is_benign[answers.labels],
+    }
+    return metrics | {
+        name: _share(answers.statuses == ALL_CLEAR, subset, lesions)
+        for name, subset in subsets.items()
+        if len(np.unique(lesions[subset])) >= FEWEST_OF_CLASS
+    }
+
+
+def adjust_to_shares(probability: Floats, shares: Floats, reference_shares: Floats) -> Floats:
+    """Return probabilities (N, classes) for other class shares: p * shares / reference_shares, summing to 1.
+
+    The source is Saerens et al. 2002, Neural Computation 14:21. A class without reference share keeps its probability.
+    """
+    ratio = np.divide(shares, reference_shares, out=np.ones(len(shares)), where=reference_shares > 0)
+    weighted = probability * ratio
+    return np.asarray(weighted / weighted.sum(axis=1, keepdims=True))
+
+
+def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> dict[str, Any]:
+    """Return macro AUC, balanced accuracy and melanoma AUC, as far as classes have enough lesions."""
+    has_enough = np.array(
+        [
+            len(np.unique(lesions[answers.labels == label])) >= FEWEST_OF_CLASS
+            for label in range(answers.probability.shape[1])
+        ]
+    )
+    if has_enough.sum() < 2:
+        return {}
+    metrics = bootstrap.bootstrap_metrics(
+        answers.labels, answers.probability, answers.decisions, lesions, has_enough
+    )
+    values = {
+        name: _with_interval(metrics.whole[name], metrics.drawn[name])
+        for name in ("macro_auc", "balanced_accuracy")
+    }
+    if has_enough[melanoma]:
+        values["melanoma_auc"] = _with_interval(
+            metrics.whole["auc"][melanoma], metrics.drawn["auc"][:, melanoma]
+        )
+    return values
+
+
+def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_shares: Floats) -> dict[str, Any]:
+    """Return the ECE as it is, and with the probabilities adjusted to the group's own class shares."""
+    if lesions.max() + 1 < FEWEST_LESIONS:
+        return {}
+    labels = answers.labels
+    own_shares = np.bincount(labels, minlength=len(reference_shares)) / len(labels)
+    adjusted = adjust_to_shares(answers.probability, own_shares, reference_shares)
+    values = {}
+    for name, probability in (("ece", answers.probability), ("ece_own_shares", adjusted)):
+        error = partial(expected_calibration_error, labels, probability, CALIBRATION_BINS)
+        values[name] = _with_interval(error(), bootstrap.resampled(error, lesions, labels))
+    return values
+
+
+def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
+    """Return the share of the photos of `subset` that is `chosen`.
+
+    Where all or none is chosen, resamples do not differ: the interval is Wilson's, with one photo a lesion.
+    """
+    value = float(chosen[subset].mean())
+    if value in {0.0, 1.0}:
+        count = len(np.unique(lesions[subset]))
+        low, high = bootstrap.wilson_interval(np.array(value * count), np.array(count))
+        return _rounded(value, (float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))))
+    return _rounded(value, bootstrap.share_interval(chosen, subset, lesions))
+
+
+def _with_interval(value: float | Floats, drawn: Floats) -> dict[str, Any]:
+    return _rounded(float(value), bootstrap.percentile_interval(drawn))
+
+
+def _rounded(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))

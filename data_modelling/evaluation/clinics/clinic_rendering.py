@@ -1,0 +1,126 @@
+"""Render HAM10000's photos as another clinic's files look, and count how often the answer's status changes.
+
+BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often with a round dark border. The lesion stays the
+same, so a model that changes its answer looks at the file. Photos of the development part alone are read.
+"""
+
+import io
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+from tqdm import tqdm
+
+from data_modelling.datasets.splits.photos import development_photos
+from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.photo.reader import read_photo
+from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS
+from data_modelling.metrics.refused_share import refused_share
+from data_modelling.training.recompression import add_vignettes
+
+RENDERING_FILE = "rendering.csv"  # in the bundle's predictions
+COLUMNS = ("image_id", "diagnosis", "status", "rendered_status")
+DATA_SET, CLASSES, PHOTOS = (
+    "ham10000",
+    ("MEL", "NV"),
+    500,
+)  # PHOTOS: of each class, one per lesion while they last
+EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256  # of the rendered file, and of the photo before
+MAX_CHANGED_SHARE = 0.05  # of the statuses
+SEED = 7  # of the sample
+
+
+def rendered_statuses(predictor: Predictor, data_root: Path | None, splits: Path) -> pd.DataFrame:
+    """Return a table with COLUMNS: the status of each sampled photo, as it is and rendered."""
+    sample = sample_photos(development_photos(DATA_SET, data_root, splits))
+    rows = tqdm(sample.itertuples(), "render", len(sample), unit=" photos")
+    return pd.DataFrame(_statuses(predictor, rows), columns=list(COLUMNS))
+
+
+def sample_photos(photos: pd.DataFrame) -> pd.DataFrame:
+    """Return PHOTOS photos of each of CLASSES, as many lesions as possible, sorted by id."""
+    order = np.random.default_rng(SEED).permutation(len(photos))
+    shuffled = photos.sort_values("image_id").iloc[order]
+    repeats = shuffled.groupby("group_id").cumcount()  # 0 for the first photo of a lesion
+    shuffled = shuffled.iloc[np.argsort(repeats.to_numpy(), kind="stable")]
+    chosen = [shuffled[shuffled["diagnosis"] == code].head(PHOTOS) for code in CLASSES]
+    return pd.concat(chosen).sort_values("image_id")
+
+
+def render_photo(data: bytes, image_id: str) -> bytes:
+    """Return a photo's file as BCN20000 has it; the border is drawn at random, the same for each image_id."""
+    rng = np.random.default_rng(zlib.crc32(image_id.encode()))
+    (bordered,) = add_vignettes(rng, read_photo(data, SOURCE_EDGE)[None], 1.0)
+    file = io.BytesIO()
+    Image.fromarray(bordered).resize((EDGE, EDGE), Image.Resampling.BICUBIC).save(
+        file, "JPEG", quality=QUALITY
+    )
+    return file.getvalue()
+
+
+def _statuses(predictor: Predictor, rows: Any) -> Iterator[tuple[str, str, str, str]]:
+    for row in rows:
+        data = Path(str(row.path)).read_bytes()
+        try:
+            files = data, render_photo(data, row.image_id)
+        except PhotoError:
+            continue  # a damaged file has no status to compare
+        plain, rendered = (predictor.answer(file, dermatoscope=True).status for file in files)
+        yield row.image_id, row.diagnosis, plain, rendered
+
+
+def write_rendering(folder: Path, table: pd.DataFrame) -> None:
+    """Write predictions/rendering.csv of the bundle in `folder`."""
+    with atomic_write(folder / "predictions" / RENDERING_FILE) as temporary:
+        table.to_csv(temporary, columns=list(COLUMNS), index=False, lineterminator="\n")
+
+
+def read_rendering(folder: Path) -> pd.DataFrame:
+    """Return what write_rendering wrote; InputError when it lacks a column."""
+    path = folder / "predictions" / RENDERING_FILE
+    table = pd.read_csv(path, dtype=str)
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return table
+
+
+def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
+    """Return photos, changed statuses and their share, the counts of each change, and the melanomas that lost concern.
+
+    `melanomas_cleared` are those that went from higher concern to the all-clear.
+    """
+    changed = table[table["status"] != table["rendered_status"]]
+    cleared = (
+        (changed["diagnosis"] == "MEL")
+        & (changed["status"] == HIGHER_CONCERN)
+        & (changed["rendered_status"] == NO_CANCER_CLASS)
+    )
+    kinds = Counter(changed[["diagnosis", "status", "rendered_status"]].itertuples(index=False, name=None))
+    share = refused_share(len(changed), len(table))
+    return {
+        "photos": len(table),
+        "changed": share["refused"],
+        "share": share["share"],
+        "interval": share["interval"],
+        "melanomas_cleared": int(cleared.sum()),
+        "changes": [
+            {"diagnosis": diagnosis, "from": before, "to": after, "photos": count}
+            for (diagnosis, before, after), count in sorted(kinds.items())
+        ],
+    }
+
+
+def describe_changes(metrics: dict[str, Any]) -> str:
+    """Return the counts as one sentence."""
+    return (
+        f"{metrics['changed']} of {metrics['photos']} photos change their status when they are rendered as BCN20000's "
+        f"({metrics['share']:.1%}, at most {MAX_CHANGED_SHARE:.0%} is the aim); {metrics['melanomas_cleared']} "
+        "melanomas go from higher concern to the all-clear."
+    )

@@ -1,0 +1,132 @@
+"""Compute the table of the clinic groups: metrics out-of-fold, and those of networks that never saw the group.
+
+Both come from committed predictions. The left-out answers are in LEFT_OUT_CLINICS_FILE; pipeline.left_out_clinics
+makes them.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
+from data_modelling.datasets.table import class_indices
+from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
+from data_modelling.inference.decision import calibrated_probabilities, melanoma_column, predicted_classes
+from data_modelling.inference.diagnoses import TASKS, class_codes
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.modes import PHOTO_ONLY
+from data_modelling.inference.status import count_statuses, decide_statuses
+from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.safety.clear_threshold import fit_clear_threshold
+
+LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv"
+CLEAR = "clear"
+
+
+def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
+    """Write the answers of networks that never saw the photos' clinic, sorted by image_id."""
+    with atomic_write(path) as temporary:
+        answers.sort_values("image_id").to_csv(
+            temporary, index=False, float_format="%.6f", lineterminator="\n"
+        )
+
+
+def read_left_out_clinics(path: Path) -> pd.DataFrame:
+    """Return the answers that write_left_out_clinics wrote."""
+    return pd.read_csv(path, dtype=dict.fromkeys(("image_id", "group_id", "diagnosis", "clinic"), str))
+
+
+def left_out_metrics(
+    answers: pd.DataFrame, predictions: pd.DataFrame, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the keys `clinics`, `status_counts` and `clear_threshold` of metrics.json.
+
+    answers: of networks that never saw the clinic. predictions: out-of-fold, of the data set and of the extra sets.
+    """
+    task = metadata["task"]
+    shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
+    clear = metadata["thresholds"][CLEAR]
+    predictions = predictions[predictions["truth"].isin(class_codes(task))]
+    clinics, counts = [], {}
+    for clinic, rows in answers.groupby("clinic"):
+        left_out = _left_out(rows, task, clear)
+        seen = _seen(predictions[clinic_groups(predictions["source"]) == clinic], metadata)
+        row = clinic_row(str(clinic), CLINIC_NAMES[str(clinic)], left_out, task)
+        seen_metrics = clinic_metrics(seen, task, shares)
+        # The five frames of photos out-of-fold are not computed, so that nothing can be said of their all-clear.
+        seen_metrics = {
+            name: metric for name, metric in seen_metrics.items() if not name.startswith("all_clear")
+        }
+        clinics.append(row | {"seen": seen_metrics, "left_out": clinic_metrics(left_out, task, shares)})
+        counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
+    _, table = fit_clear_threshold(answers)
+    return {
+        "clinics": clinics,
+        "status_counts": counts | {"all_left_out": _mean_shares(counts)},
+        "clear_threshold": table,
+    }
+
+
+def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
+    codes = class_codes(task)
+    statuses = decide_statuses(
+        rows["refused"].to_numpy(bool),
+        rows["concern"].to_numpy(bool),
+        rows["vetoed"].to_numpy(bool),
+        rows["score"].to_numpy(float),
+        clear,
+    )
+    return ClinicAnswers(
+        labels=class_indices(rows["diagnosis"], task),
+        probability=rows[[f"p_{code}" for code in codes]].to_numpy(np.float64),
+        decisions=class_indices(rows["decision"], task),
+        lesions=rows["group_id"].to_numpy(),
+        statuses=statuses,
+    )
+
+
+def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
+    task = metadata["task"]
+    probability = calibrated_probabilities(mode_logits(rows, PHOTO_ONLY, task), metadata["temperature"])
+    prior = np.array([metadata["decision_prior"][code] for code in class_codes(task)])
+    refused = rows["refusals"].fillna("").ne("").to_numpy(bool)
+    nothing = np.zeros(len(rows), bool)
+    return ClinicAnswers(
+        labels=true_classes(rows, task),
+        probability=probability,
+        decisions=predicted_classes(probability, prior),
+        lesions=rows["group_id"].to_numpy(),
+        statuses=decide_statuses(refused, nothing, nothing, np.full(len(rows), np.nan), None),
+    )
+
+
+def _subsets(labels: NDArray[np.int64], task: str) -> dict[str, NDArray[np.bool_]]:
+    flags = np.array([diagnosis.flag for diagnosis in TASKS[task]])[labels]
+    return {
+        "melanoma": labels == melanoma_column(task),
+        "cancer": flags == "cancer",
+        "benign": flags == "benign",
+    }
+
+
+def _status_counts(answers: ClinicAnswers, task: str) -> dict[str, dict[str, int]]:
+    return {
+        name: count_statuses(answers.statuses[subset])
+        for name, subset in _subsets(answers.labels, task).items()
+    }
+
+
+def _mean_shares(counts: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, dict[str, float]]:
+    """Return, for each kind of lesion, how many of 100 have each status: the mean over the clinics that have the kind."""
+    means: dict[str, dict[str, float]] = {}
+    for name in ("melanoma", "cancer", "benign"):
+        of_clinics = [kinds["left_out"][name] for kinds in counts.values() if kinds["left_out"][name]["n"]]
+        statuses = [status for status in of_clinics[0] if status != "n"] if of_clinics else []
+        means[name] = {
+            status: round(float(np.mean([100 * one[status] / one["n"] for one in of_clinics])), 1)
+            for status in statuses
+        }
+    return means

@@ -1,0 +1,51 @@
+"""Compute the controls for photo and details: the details alone, and the details of another photo."""
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from data_modelling.datasets.table import class_indices, encode_table
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.errors import InputError
+
+Floats = NDArray[np.float64]
+
+SEED = 7  # of the order in which details are exchanged
+LEAST = 1e-6  # probability of a class that the training rows lack: the logarithm of zero does not exist
+ITERATIONS = 1000  # limit for the solver; HAM10000 needs a tenth of it
+
+
+def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) -> Floats:
+    """Return log-probabilities (N, classes) of `rows` from age, sex and site, without any photo.
+
+    The model is a multinomial logistic regression (scikit-learn's, L2 of strength 1) on the encoded details
+    of `training_rows`. Its probabilities follow the class shares; as logits they need no temperature.
+    """
+    model = LogisticRegression(max_iter=ITERATIONS)
+    model.fit(encode_table(training_rows), class_indices(training_rows["diagnosis"], task))
+    probability = np.full((len(rows), len(class_codes(task))), LEAST)
+    probability[:, model.classes_] = model.predict_proba(encode_table(rows))
+    return np.log(np.maximum(probability, LEAST))
+
+
+def permute_between_groups(groups: pd.Series, seed: int = SEED) -> NDArray[np.int64]:
+    """Return for each row a row of another group (N,), each row once; the seed decides which.
+
+    The rows get a random order in which groups stay together. Each row takes the row that is as many places
+    further as the largest group has rows. That row is beyond its own group and, in a cycle, before it.
+
+    Raises InputError when one group has more than half of the rows.
+    """
+    names, counts = np.unique(groups, return_counts=True)
+    if 2 * counts.max() > len(groups):
+        raise InputError(
+            f"{names[counts.argmax()]} has {counts.max()} of {len(groups)} photos: details cannot be passed on "
+            "among the others; judge on more photos."
+        )
+    rng = np.random.default_rng(seed)
+    position = dict(zip(names, rng.permutation(len(names)), strict=True))
+    order = np.lexsort((rng.random(len(groups)), groups.map(position)))
+    permutation = np.empty(len(groups), np.int64)
+    permutation[order] = np.roll(order, -counts.max())
+    return permutation

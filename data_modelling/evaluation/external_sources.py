@@ -1,0 +1,281 @@
+"""Evaluate the served model on sources that it was not trained on, from committed predictions."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets import pad_ufes_20
+from data_modelling.datasets.data_location import MissingDataError
+from data_modelling.datasets.external_sources import class_of, flag, load
+from data_modelling.datasets.registry import external_data_sets
+from data_modelling.evaluation.metrics_report import decide_classes
+from data_modelling.evaluation.served_answers import ServedAnswers, predict_served
+from data_modelling.evaluation.subgroups import write_skin_types
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN, combine_refusals
+from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.errors import InputError, join_names
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.source_facts import ALSO_LEARNED_FROM
+from data_modelling.metrics import bootstrap, calibration_error, classification
+from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, MODES, mode_logits, read_predictions
+from data_modelling.metrics.refused_share import refused_share
+from data_modelling.metrics.rounding import round_metric, to_json_value
+from data_modelling.metrics.thresholds import has_both_outcomes, question_scores, threshold_counts
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+
+EXTERNAL_PREDICTIONS_FILE = "elsewhere.csv"
+# truth: a diagnosis, named as in datasets.external_sources. flag: its cancer flag (see inference.diagnoses).
+FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site")
+
+
+def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
+    """Write predictions/elsewhere.csv of the bundle, and return what was left out, as text.
+
+    The bundle's own sources are skipped, and so are those of ALSO_LEARNED_FROM, because no network gave
+    unseen predictions for them. Absent sources are left out; InputError when all are absent. Photos of a set
+    that trained too are predicted by the networks that saw none of their fold, and by these networks' gates.
+    Their predictions move from EXTRA_PREDICTIONS_FILE into the file, so that a committed bundle stays small.
+    InputError, with nothing written, where that would lose some of them.
+    """
+    predictor = Predictor(bundle)
+    tables, left_out, absent = [], [], []
+    for source in external_data_sets():
+        if source.folder in _excluded_sources(bundle.metadata):
+            continue
+        try:
+            table, report = load(source, data_root, splits)
+        except MissingDataError as error:
+            left_out.append(str(error))
+            absent.append(source.folder)
+            continue
+        answers = predict_served(predictor, table, source.folder)
+        decoded = table[~table["image_id"].isin(list(answers.broken))].reset_index(drop=True)
+        predictions = _prediction_table(decoded, answers, bundle.task)
+        if is_training_source(source.folder, bundle.metadata):
+            predictions = _with_out_of_fold_logits(predictions, bundle)
+        tables.append(predictions)
+        left_out += [f"{source.folder}: {report}"] if report else []
+        left_out += [f"{image_id}: {message}" for image_id, message in answers.broken.items()]
+    extra_file, external_file = _prediction_files(bundle)
+    absent_training = [name for name in absent if is_training_source(name, bundle.metadata)]
+    if absent_training and not extra_file.exists():
+        raise InputError(
+            f"The photos of {join_names(absent_training)} are not there, and what was said of them is in "
+            f"{external_file} alone: it is left as it was."
+        )
+    if not tables:
+        raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
+    with atomic_write(external_file) as temporary:
+        pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
+    if not absent_training:
+        extra_file.unlink(missing_ok=True)
+    _write_skin_types(bundle, tables, data_root)
+    return left_out
+
+
+def _write_skin_types(bundle: Bundle, tables: list[pd.DataFrame], data_root: Path | None) -> None:
+    """Write the skin types of PAD-UFES-20's photos, if these are among the predicted ones."""
+    if any((table["source"] == pad_ufes_20.FOLDER).any() for table in tables):
+        write_skin_types(bundle.folder, data_root)
+
+
+def read_external_predictions(path: Path, task: str) -> pd.DataFrame:
+    """Return the predictions in a file; InputError when a column is missing."""
+    predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "truth": str})
+    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in class_codes(task)), "refusals"]
+    missing = [column for column in columns if column not in predictions]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; make it again with --elsewhere.")
+    return predictions
+
+
+def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics by source; a question without both outcomes has none.
+
+    Cancers are compared with benign lesions. A lesion that may become cancer (actinic keratosis) is in
+    neither group; the metrics report how many of them are flagged. Classes and calibration are evaluated
+    where every diagnosis is one of the model's classes. Bootstrap groups are patients.
+    """
+    return {
+        source.folder: _source_metrics(rows.reset_index(drop=True), metadata)
+        | {
+            "phone": source.external.phone,
+            "benign_at_most": source.external.benign_at_most,
+            "learned_from": is_training_source(source.folder, metadata),
+        }
+        for source in external_data_sets()
+        if source.external and len(rows := predictions[predictions["source"] == source.folder])
+    }
+
+
+def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
+    """Return whether photos of a source also trained the bundle, beside its own source."""
+    return source in metadata.get("more", {})
+
+
+def _excluded_sources(metadata: dict[str, Any]) -> set[str]:
+    return {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, [])}
+
+
+def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
+    """Return the predictions with logits and gate refusals of the networks that saw none of their fold.
+
+    Photos without such a network are dropped.
+    """
+    out_of_fold = _read_out_of_fold_external(bundle).set_index("image_id")
+    columns = [f"{mode}_{code}" for mode in MODES for code in class_codes(bundle.task)]
+    rows = predictions[predictions["image_id"].isin(out_of_fold.index)].copy()
+    replacements = out_of_fold.loc[rows["image_id"]]
+    rows[columns] = replacements[columns].to_numpy()
+    rows["refusals"] = [
+        _merge_gate_refusal(refusals, gate_refusals)
+        for refusals, gate_refusals in zip(rows["refusals"], replacements["refusals"].fillna(""), strict=True)
+    ]
+    return rows
+
+
+def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
+    """Return refusals, joined by `;`: the served model's by quality, and the other gate's as foreign."""
+    quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
+    return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
+
+
+def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
+    """Return the predictions of networks that saw none of the photos' fold; InputError without them."""
+    extra_file, external_file = _prediction_files(bundle)
+    if extra_file.exists():
+        predictions = read_predictions(extra_file)
+        if "refusals" not in predictions:
+            raise InputError(f"{extra_file} lacks the column refusals; make the bundle's last stage again.")
+        return predictions
+    if external_file.exists():
+        return read_external_predictions(external_file, bundle.task)
+    raise InputError(
+        f"{extra_file} is missing, in which the run that made the bundle left it; copy it from there."
+    )
+
+
+def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
+    """Return the file of a training run and the file into which its predictions move."""
+    folder = bundle.folder / "predictions"
+    return folder / EXTRA_PREDICTIONS_FILE, folder / EXTERNAL_PREDICTIONS_FILE
+
+
+def _prediction_table(table: pd.DataFrame, answers: ServedAnswers, task: str) -> pd.DataFrame:
+    facts = table.rename(columns={"diagnosis": "truth"})
+    facts["flag"] = [flag(diagnosis) for diagnosis in facts["truth"]]
+    facts["age"] = facts["age"].map(lambda age: f"{age:g}", na_action="ignore")
+    columns = {
+        f"{mode}_{code}": answers.logits[mode][:, index]
+        for mode in MODES
+        for index, code in enumerate(class_codes(task))
+    }
+    return pd.concat(
+        [facts[list(FACTS)], pd.DataFrame(columns), answers.checks[["refusals"]]], axis=1
+    ).sort_values("image_id")
+
+
+def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    task = metadata["task"]
+    labels = np.array([class_of(diagnosis, task) for diagnosis in rows["truth"]])
+    groups = bootstrap.group_indices(rows["group_id"])
+    diagnosis_counts = rows["truth"].value_counts().sort_index()
+    return {
+        "photos": len(rows),
+        "groups": int(rows["group_id"].nunique()),
+        "diagnoses": {str(name): int(count) for name, count in diagnosis_counts.items()},
+        "checks": _refusal_shares(rows),
+        **{
+            mode: _mode_metrics(
+                rows,
+                labels,
+                calibrated_probabilities(mode_logits(rows, mode, task), metadata["temperature"]),
+                groups,
+                metadata,
+            )
+            for mode in MODES
+        },
+    }
+
+
+def _refusal_shares(rows: pd.DataFrame) -> dict[str, Any]:
+    """Return how many photos are refused, and how many of them as foreign.
+
+    The photos that look like a phone's or another clinic's are not counted: the detectors were fitted on
+    these photos. Their own metrics (inference/origin.json) are cross-fitted.
+    """
+    refusals = rows["refusals"].fillna("").str.split(";")
+    return {
+        "refused": refused_share(sum(codes != [""] for codes in refusals), len(rows)),
+        PHOTO_FOREIGN: refused_share(sum(PHOTO_FOREIGN in codes for codes in refusals), len(rows)),
+    }
+
+
+def _mode_metrics(
+    rows: pd.DataFrame, labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    score = question_scores(probability, metadata["task"])
+    cancer, may_become_cancer = (
+        (rows["flag"] == name).to_numpy() for name in ("cancer", "may_become_cancer")
+    )
+    melanoma = (rows["truth"] == "MEL").to_numpy()
+    thresholds = metadata["thresholds"]
+    flagged = (score["cancer"] >= thresholds["cancer"]) | (score["melanoma"] >= thresholds["melanoma"])
+    return {
+        **_binary_auc("cancer", score["cancer"], cancer, groups, ~may_become_cancer),
+        **_binary_auc("melanoma", score["melanoma"], melanoma, groups, np.ones(len(rows), bool)),
+        "thresholds": {
+            "cancer": threshold_counts(
+                score["cancer"][~may_become_cancer], cancer[~may_become_cancer], thresholds["cancer"]
+            ),
+            "melanoma": threshold_counts(score["melanoma"], melanoma, thresholds["melanoma"]),
+        },
+        "may_become_cancer": {
+            "photos": int(may_become_cancer.sum()),
+            "flagged": int((score["cancer"][may_become_cancer] >= thresholds["cancer"]).sum()),
+        },
+        "share_of_higher_concern": round_metric(flagged.mean()),
+        "mean_confidence": round_metric(probability.max(axis=1).mean()),
+        **(_multiclass_metrics(labels, probability, groups, metadata) if (labels >= 0).all() else {}),
+    }
+
+
+def _binary_auc(name: str, score: Floats, positive: Truth, groups: Labels, mask: Truth) -> dict[str, Any]:
+    """Return the AUC of a question with its interval, over the rows in `mask`."""
+    if not has_both_outcomes(positive[mask]):
+        return {}
+    group_numbers = np.unique(groups[mask], return_inverse=True)[1].astype(np.int64)
+    interval = bootstrap.auc_interval(score[mask], positive[mask], group_numbers)
+    return {
+        f"{name}_auc": round_metric(binary_auc(score[mask], positive[mask])),
+        f"{name}_auc_interval": to_json_value(interval),
+    }
+
+
+def _multiclass_metrics(
+    labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the metrics over the classes that the source has."""
+    decisions = decide_classes(probability, metadata)
+    matrix = classification.confusion_counts(labels, decisions, probability.shape[1])
+    return {
+        "balanced_accuracy": round_metric(classification.balanced_accuracy(matrix)),
+        "balanced_accuracy_interval": to_json_value(
+            bootstrap.balanced_accuracy_interval(labels, decisions, groups)
+        ),
+        "accuracy_most_probable": round_metric(np.mean(probability.argmax(axis=1) == labels)),
+        "expected_calibration_error": round_metric(
+            calibration_error.expected_calibration_error(labels, probability)
+        ),
+        "confusion": matrix.tolist(),
+    }

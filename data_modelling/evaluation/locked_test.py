@@ -1,0 +1,141 @@
+"""Open the locked test of a data set, once per released bundle, and keep a record of every opening.
+
+The record is `DATA/splits/<set>.openings.csv`, outside every bundle. A bundle that opened the test has a copy
+of the record of that day. Its card can then be written again from its own files.
+"""
+
+import csv
+import datetime as dt
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_modelling.datasets.registry import load_table
+from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.evaluation.details_controls import details_alone
+from data_modelling.evaluation.served_answers import predict_served
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.predictor import Predictor
+from data_modelling.metrics.predictions import LOCKED_TEST, prediction_table, write_predictions
+from data_modelling.settings import settings_from_dict
+
+COLUMNS = ("date", "bundle", "version", "model_sha256", "metadata_sha256", "reason")
+OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
+
+
+def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
+    """Predict the locked part of the bundle's data set, record the opening, and return the photos left out.
+
+    The row is appended to `<set>.openings.csv` in `splits` before any photo is read, so every test that was
+    read is on record. Then predictions/locked_test.csv and a copy of the record, openings.csv, are written
+    into the bundle. An opening that stopped before the predictions were written is resumed under its own row.
+
+    Raises InputError when this bundle has opened the test before, or when no reason is given.
+    """
+    if not reason.strip():
+        raise InputError("--open-test needs --reason: why this bundle opens the locked test.")
+    settings = bundle.metadata["settings"]
+    record = splits / f"{settings['split']}.openings.csv"
+    row = _opening_row(bundle, reason)
+    predictions_file = bundle.folder / "predictions" / f"{LOCKED_TEST}.csv"
+    is_interrupted = _is_last_opening(record, row) and not predictions_file.exists()
+    if not is_interrupted:
+        _refuse_second(record, row)
+    table, _ = load_table(settings_from_dict(settings), data_root)
+    table = attach_parts(table, read_split(split_file(splits, settings["split"])))
+    test = table[table["part"] == TEST].reset_index(drop=True)
+    if test.empty:
+        raise InputError(f"The split {settings['split']} has no locked part.")
+    predictor = Predictor(bundle)  # a bundle that cannot be run opens nothing
+    if not is_interrupted:
+        _append_row(record, row)
+    write_openings(bundle.folder, read_openings(record))
+    answers = predict_served(predictor, test, "locked test", shuffled=True)
+    decoded = test[~test["image_id"].isin(list(answers.broken))]
+    from_details = details_alone(table[table["part"] != TEST], decoded, bundle.task)
+    predictions = prediction_table(decoded, answers.logits | {"details": from_details}, bundle.task)
+    write_predictions(predictions_file, pd.concat([predictions, answers.checks], axis=1))
+    return [f"{image_id}: {message}" for image_id, message in answers.broken.items()]
+
+
+def openings(folder: Path) -> dict[str, Any]:
+    """Return what metrics.json says of the openings.
+
+    rows: the record up to the opening of the bundle in `folder`. as_opened: whether its model and metadata
+    are still those that opened the test.
+    """
+    rows = read_openings(folder / OPENINGS_FILE)
+    hashes = {"metadata_sha256": _metadata_sha256(folder), "model_sha256": _sha256(folder / "model.onnx")}
+    return {"rows": rows, "as_opened": bool(rows) and all(rows[-1][key] == hashes[key] for key in hashes)}
+
+
+def read_openings(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a record, the earliest first; none if the file does not exist."""
+    if not path.exists():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def write_openings(folder: Path, rows: list[dict[str, str]]) -> None:
+    """Write the bundle's copy of the record."""
+    with (
+        atomic_write(folder / OPENINGS_FILE) as temporary,
+        temporary.open("w", newline="", encoding="utf-8") as file,
+    ):
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _append_row(record: Path, row: dict[str, str]) -> None:
+    """Append a row; earlier rows are never rewritten."""
+    is_new = not record.exists()
+    with record.open("a", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if is_new:
+            writer.writeheader()
+        writer.writerow(row)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _opening_row(bundle: Bundle, reason: str) -> dict[str, str]:
+    metadata = _metadata_sha256(bundle.folder)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    values = (today, bundle.name, bundle.version, bundle.sha256, metadata, reason.strip())
+    return dict(zip(COLUMNS, values, strict=True))
+
+
+def _is_last_opening(record: Path, row: dict[str, str]) -> bool:
+    """Return whether the last opening on record is of this row's bundle."""
+    return bool(rows := read_openings(record)) and _is_same_bundle(rows[-1], row)
+
+
+def _refuse_second(record: Path, row: dict[str, str]) -> None:
+    """Raise InputError when the bundle of this row is on record."""
+    for earlier in read_openings(record):
+        if _is_same_bundle(earlier, row):
+            raise InputError(
+                f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
+                "its figures are in the bundle."
+            )
+
+
+def _is_same_bundle(first: dict[str, str], second: dict[str, str]) -> bool:
+    return all(first[column] == second[column] for column in ("model_sha256", "metadata_sha256"))
+
+
+def _metadata_sha256(folder: Path) -> str:
+    """Return the hash of a bundle's metadata.json."""
+    return _sha256(folder / "metadata.json")
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,237 @@
+"""Compute all metrics of one part's predictions, in the form of metrics.json.
+
+Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decision (`class`). AUC,
+losses and calibration errors evaluate the probabilities.
+"""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.evaluation import prediction_sets
+from data_modelling.evaluation.subgroups import UNKNOWN_VALUE, attributes, intersections, subgroup_rows
+from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, predicted_classes
+from data_modelling.inference.modes import MODES
+from data_modelling.metrics import bootstrap, calibration_error, classification
+from data_modelling.metrics.paired_comparison import paired_differences
+from data_modelling.metrics.predictions import available_modes, mode_logits, true_classes
+from data_modelling.metrics.risk_coverage import selective_risks
+from data_modelling.metrics.rounding import round_metric, to_json_value
+from data_modelling.metrics.thresholds import (
+    binary_questions,
+    has_both_outcomes,
+    roc_metrics,
+    threshold_counts,
+)
+from data_modelling.settings import FOLD_COUNT
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+LESION = "lesion"  # what the photos of a group share, if metadata.json names nothing else
+NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test
+ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of the photos at which the risk is reported
+# The metrics of a mode that have an interval.
+OVERALL_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
+# Pairs of modes: what the details add to the photo, what the photo adds to the details, and what the photo's
+# own details add to those of another photo.
+COMPARED_MODES = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
+
+
+def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of the committed predictions, with the temperature and the choices of the bundle."""
+    task = metadata["task"]
+    labels = true_classes(predictions, task)
+    groups = bootstrap.group_indices(predictions["group_id"])
+    by_mode = {
+        # The details alone are not the logits of a network: their probabilities need no temperature.
+        mode: calibrated_probabilities(
+            mode_logits(predictions, mode, task), 1.0 if mode == "details" else metadata["temperature"]
+        )
+        for mode in available_modes(predictions, task)
+    }
+    photo_probability = by_mode["photo"]
+    metrics_by_mode = {
+        mode: bootstrap.bootstrap_metrics(labels, probability, decide_classes(probability, metadata), groups)
+        for mode, probability in by_mode.items()
+    }
+    comparisons = _mode_differences(metrics_by_mode)
+    questions = binary_questions(labels, photo_probability, task)
+    decisions = decide_classes(photo_probability, metadata)
+    noun = metadata.get("data", {}).get("grouped_by", LESION)
+    return {
+        "photos": len(predictions),
+        "groups": int(predictions["group_id"].nunique()),
+        "parts": sorted(predictions["part"].unique().tolist()),
+        "grouped_by": noun,
+        "folds": metadata.get("settings", {}).get("folds", FOLD_COUNT),
+        "majority_share": round_metric(np.bincount(labels).max() / len(labels)),
+        **{mode: _mode_metrics(labels, by_mode[mode], metrics_by_mode[mode], metadata) for mode in by_mode},
+        **_source_metrics(predictions, labels, {mode: by_mode[mode] for mode in MODES}, metadata),
+        "effect_of_details": comparisons["both_less_photo"],
+        "comparisons": comparisons,
+        "as_trained": {
+            mode: _uncalibrated_errors(labels, mode_logits(predictions, mode, task)) for mode in MODES
+        },
+        "thresholds": {
+            name: threshold_counts(*question, metadata["thresholds"][name])
+            for name, question in questions.items()
+        },
+        "operating_points": {
+            name: roc_metrics(*question, groups)
+            for name, question in questions.items()
+            if has_both_outcomes(question[1])
+        },
+        "risk_coverage": _risk_coverage(labels, photo_probability, decisions),
+        "confirmation_of_cancers": _confirmation_of_cancers(predictions, labels, task),
+        **{
+            name: [
+                {key: to_json_value(value) for key, value in row.items()}
+                for row in subgroup_rows(predictions, labels, photo_probability, decisions, members, noun)
+            ]
+            for name, members in (("subgroups", attributes), ("intersections", intersections))
+        },
+        "prediction_sets": prediction_sets.set_metrics(predictions, metadata),
+    }
+
+
+def decide_classes(probability: Floats, metadata: dict[str, Any]) -> Labels:
+    """Return the decisions (N,) with the bundle's decision prior."""
+    prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
+    return predicted_classes(probability, prior)
+
+
+def _source_metrics(
+    predictions: pd.DataFrame, labels: Labels, by_mode: dict[str, Floats], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the metrics of each source's photos under `by_source`; nothing if there is only one source."""
+    names = sorted(predictions["source"].unique())
+    if len(names) < 2:
+        return {}
+    metrics_by_source: dict[str, Any] = {}
+    for name in names:
+        mask = (predictions["source"] == name).to_numpy()
+        groups = bootstrap.group_indices(predictions.loc[mask, "group_id"])
+        metrics_by_source[name] = {"photos": int(mask.sum()), "groups": int(groups.max()) + 1}
+        for mode, probability in by_mode.items():
+            metrics = bootstrap.bootstrap_metrics(
+                labels[mask], probability[mask], decide_classes(probability[mask], metadata), groups
+            )
+            intervals = metrics.intervals()
+            metrics_by_source[name][mode] = {
+                **{metric: round_metric(float(metrics.whole[metric])) for metric in OVERALL_METRICS},
+                "majority_share": round_metric(np.bincount(labels[mask]).max() / mask.sum()),
+                "classes": len(np.unique(labels[mask])),
+                "intervals": {metric: to_json_value(intervals[metric]) for metric in OVERALL_METRICS},
+            }
+    return {"by_source": metrics_by_source}
+
+
+def _uncalibrated_errors(labels: Labels, scores: Floats) -> dict[str, Any]:
+    """Return the calibration before the temperature is applied."""
+    probability = calibrated_probabilities(scores, 1.0)
+    return {
+        "expected_calibration_error": round_metric(
+            calibration_error.expected_calibration_error(labels, probability)
+        ),
+        "negative_log_likelihood": round_metric(classification.negative_log_likelihood(labels, probability)),
+    }
+
+
+def _risk_coverage(labels: Labels, probability: Floats, decisions: Labels) -> dict[str, Any]:
+    """Return error and balanced error when the most certain share of the photos is answered."""
+    risks = selective_risks(labels, probability, decisions, np.array(ANSWERED))
+    return {
+        str(share): {"error": round_metric(error), "balanced_error": round_metric(balanced_error)}
+        for share, error, balanced_error in zip(ANSWERED, *risks, strict=True)
+    }
+
+
+def _confirmation_of_cancers(predictions: pd.DataFrame, labels: Labels, task: str) -> dict[str, int]:
+    """Return the number of photos with a cancer, by how the diagnosis was confirmed."""
+    confirmations = predictions.loc[cancer_columns(task)[labels], "confirmation"].fillna(UNKNOWN_VALUE)
+    return {str(name): int(count) for name, count in confirmations.value_counts().sort_index().items()}
+
+
+def _mode_differences(metrics_by_mode: dict[str, bootstrap.BootstrapMetrics]) -> dict[str, Any]:
+    """Return the paired differences of COMPARED_MODES with their intervals."""
+    return {
+        f"{mode}_less_{reference}": {
+            name: {
+                "difference": round_metric(difference.value),
+                "interval": to_json_value(difference.interval),
+            }
+            for name, difference in paired_differences(
+                metrics_by_mode[reference], metrics_by_mode[mode]
+            ).items()
+        }
+        for mode, reference in COMPARED_MODES
+        if mode in metrics_by_mode and reference in metrics_by_mode
+    }
+
+
+def _mode_metrics(
+    labels: Labels, probability: Floats, metrics: bootstrap.BootstrapMetrics, metadata: dict[str, Any]
+) -> dict[str, Any]:
+    classes = metadata["classes"]
+    decisions = decide_classes(probability, metadata)
+    matrix = classification.confusion_counts(labels, decisions, len(classes))
+    intervals = metrics.intervals()
+    return {
+        "balanced_accuracy": round_metric(classification.balanced_accuracy(matrix)),
+        "macro_auc": round_metric(classification.macro_auc(labels, probability)),
+        "accuracy": round_metric(classification.accuracy(matrix)),
+        "accuracy_most_probable": round_metric(np.mean(probability.argmax(axis=1) == labels)),
+        "expected_calibration_error": round_metric(
+            calibration_error.expected_calibration_error(labels, probability)
+        ),
+        "intervals": {name: to_json_value(intervals[name]) for name in OVERALL_METRICS},
+        "macro_f1": round_metric(classification.macro_f1(matrix)),
+        "negative_log_likelihood": round_metric(classification.negative_log_likelihood(labels, probability)),
+        "brier_score": round_metric(classification.brier_score(labels, probability)),
+        "mean_confidence": round_metric(probability.max(axis=1).mean()),
+        "calibration": _calibration_metrics(labels, probability),
+        "classes": _class_metrics(labels, probability, matrix, intervals, classes),
+        "confusion": matrix.tolist(),
+    }
+
+
+def _class_metrics(
+    labels: Labels, probability: Floats, matrix: Labels, intervals: dict[str, Any], classes: list[str]
+) -> dict[str, Any]:
+    columns = {
+        "auc": classification.class_aucs(labels, probability),
+        "auc_interval": intervals["auc"],
+        "sensitivity": classification.sensitivities(matrix),
+        "sensitivity_interval": intervals["sensitivity"],
+        "specificity": classification.specificities(matrix),
+        "positive_predictive_value": classification.positive_predictive_values(matrix),
+        "negative_predictive_value": classification.negative_predictive_values(matrix),
+        "average_precision": classification.average_precisions(labels, probability),
+    }
+    photos = matrix.sum(axis=1)
+    return {
+        code: {"photos": int(photos[index])}
+        | {name: to_json_value(values[index]) for name, values in columns.items()}
+        for index, code in enumerate(classes)
+    }
+
+
+def _calibration_metrics(labels: Labels, probability: Floats) -> dict[str, Any]:
+    """Return the calibration error in three forms, and its size for a perfect model with as many photos."""
+    perfect = calibration_error.errors_of_perfect_model(probability)
+    return {
+        "equal_width": round_metric(calibration_error.expected_calibration_error(labels, probability)),
+        "equal_mass": round_metric(calibration_error.equal_mass_calibration_error(labels, probability)),
+        "classwise": round_metric(calibration_error.classwise_calibration_error(labels, probability)),
+        "equal_width_of_a_perfect_model": {
+            "mean": round_metric(perfect.mean()),
+            "percentile_95": round_metric(np.percentile(perfect, 95)),
+        },
+        "bins": [
+            {"photos": photos, "confidence": round_metric(confidence), "accuracy": round_metric(accuracy)}
+            for photos, confidence, accuracy in calibration_error.reliability_bins(labels, probability)
+        ],
+    }

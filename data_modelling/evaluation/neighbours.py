@@ -1,0 +1,148 @@
+"""Measure what the nearest known photos are worth: how often they have the right diagnosis, and whether they warn.
+
+A held-out photo is compared by a network that saw neither it nor its lesion, with known photos that are of no lesion and
+no patient of its fold.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.external_sources import class_of
+from data_modelling.evaluation.metrics_report import decide_classes
+from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.explanation.neighbours import NEIGHBOUR_COUNT
+from data_modelling.metrics import bootstrap
+from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.predictions import mode_logits
+from data_modelling.metrics.rounding import round_metric
+from data_modelling.metrics.thresholds import has_both_outcomes
+
+Labels = NDArray[np.int64]
+Mask = NDArray[np.bool_]
+
+NEIGHBOURS_FILE = "neighbours.csv"  # in a bundle's predictions/
+COLUMNS = ("image_id", "group_id", "source", "truth", "nearest")
+FEWEST_GROUPS = 50  # lesions or patients; with fewer, an interval says nothing
+
+
+def neighbour_rows(
+    held_out: pd.DataFrame, known: pd.DataFrame, distances: NDArray[np.floating]
+) -> pd.DataFrame:
+    """Return COLUMNS for each held-out photo; nearest: the diagnoses of the nearest known photos, joined by `;`.
+
+    distances: (held-out photos, known photos). A known photo of the same group is never among the nearest.
+    """
+    same = held_out["group_id"].to_numpy()[:, None] == known["group_id"].to_numpy()[None]
+    order = np.argsort(np.where(same, np.inf, distances), axis=1, kind="stable")[:, :NEIGHBOUR_COUNT]
+    diagnoses = known["diagnosis"].to_numpy()
+    rows = held_out.rename(columns={"diagnosis": "truth"}).assign(
+        nearest=[";".join(diagnoses[indices]) for indices in order]
+    )
+    return rows[list(COLUMNS)]
+
+
+def neighbour_metrics(
+    rows: pd.DataFrame, predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the metrics of all photos and by source; of a source with too few lesions only the counts.
+
+    rows: as in NEIGHBOURS_FILE. predictions: the logits of the same photos, by the same networks. The shares are those
+    of photos whose nearest photo, majority of the nearest (the nearest of equally frequent ones counts), a random known
+    photo, and the model's decision have the right class. warning_auc: how well the number of nearest photos of another
+    class than the decision finds wrong decisions; confidence_auc: the same of a low highest probability.
+    """
+    task = metadata["task"]
+    answers = _answers(predictions, metadata)
+    rows = rows.merge(answers, on="image_id", how="inner", validate="one_to_one")
+    rows["label"] = [class_of(truth, task) for truth in rows["truth"]]
+    rows = rows[rows["label"] >= 0].reset_index(drop=True)
+    known = metadata["neighbours"]["diagnoses"]
+    by_source = {
+        str(name): _metrics(part.reset_index(drop=True), known, task) for name, part in rows.groupby("source")
+    }
+    overall = _metrics(rows, known, task)
+    return {"all": overall, "by_source": by_source, "helps": _helps(overall)}
+
+
+def _answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
+    """Return image_id, decision and confidence of each photo, for the photo alone."""
+    tables = []
+    for table in predictions:
+        logits = mode_logits(table, "photo", metadata["task"])
+        probability = calibrated_probabilities(logits, metadata["temperature"])
+        tables.append(
+            pd.DataFrame(
+                {
+                    "image_id": table["image_id"],
+                    "decision": decide_classes(probability, metadata),
+                    "confidence": probability.max(axis=1),
+                }
+            )
+        )
+    return pd.concat(tables, ignore_index=True)
+
+
+def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, Any]:
+    groups = bootstrap.group_indices(rows["group_id"])
+    counts = {"photos": len(rows), "groups": int(groups.max()) + 1}
+    if counts["groups"] < FEWEST_GROUPS:
+        return counts
+    labels, decisions = rows["label"].to_numpy(np.int64), rows["decision"].to_numpy(np.int64)
+    nearest = np.array([[class_of(code, task) for code in text.split(";")] for text in rows["nearest"]])
+    is_right = {
+        "nearest": nearest[:, 0] == labels,
+        "majority": np.array([_majority(row) for row in nearest]) == labels,
+        "model": decisions == labels,
+    }
+    other = (nearest != decisions[:, None]).sum(axis=1)
+    wrong = ~is_right["model"]
+    return {
+        **counts,
+        **{name: _share(right, groups) for name, right in is_right.items()},
+        "chance": round_metric(_chance(labels, known, task)),
+        **_auc("warning_auc", other.astype(np.float64), wrong, groups),
+        **_auc("confidence_auc", -rows["confidence"].to_numpy(), wrong, groups),
+    }
+
+
+def _majority(classes: Labels) -> int:
+    """Return the most frequent class; of equally frequent ones, that of the nearer photo."""
+    return Counter(classes.tolist()).most_common(1)[0][0]
+
+
+def _chance(labels: Labels, known: dict[str, int], task: str) -> float:
+    """Return how often a random known photo has the right class."""
+    counts = np.zeros(len(class_codes(task)) + 1)  # the last one: photos of no class of the task
+    for code, count in known.items():
+        counts[class_of(code, task)] += count
+    return float((counts / counts.sum())[labels].mean())
+
+
+def _share(right: Mask, groups: Labels) -> dict[str, Any]:
+    interval = bootstrap.share_interval(right, np.ones(len(right), bool), groups)
+    return _with_interval(float(right.mean()), interval)
+
+
+def _auc(name: str, score: NDArray[np.float64], wrong: Mask, groups: Labels) -> dict[str, Any]:
+    """Return the AUC under its name; nothing where no decision is wrong, or all are."""
+    if not has_both_outcomes(wrong):
+        return {}
+    interval = bootstrap.auc_interval(score, wrong, groups)
+    return {name: _with_interval(float(binary_auc(score, wrong)), interval)}
+
+
+def _with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
+
+
+def _helps(metrics: dict[str, Any]) -> bool:
+    """Return whether the nearest photos tell more than chance: more often right, and more unlike wrong decisions."""
+    if "warning_auc" not in metrics:
+        return False
+    return bool(metrics["majority"]["low"] > metrics["chance"] and metrics["warning_auc"]["low"] > 0.5)

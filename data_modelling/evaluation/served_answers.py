@@ -1,0 +1,71 @@
+"""Predict the photos of a table with the served network and its checks, as the page and `predict` do."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data_modelling.datasets.formats.stored_photo import read_bytes, read_pixels
+from data_modelling.datasets.table import details_per_row
+from data_modelling.evaluation.details_controls import permute_between_groups
+from data_modelling.inference.checks.photo_checks import PHONE_PHOTO, UNLIKE_TRAINING, Findings
+from data_modelling.inference.details import Details
+from data_modelling.inference.errors import PhotoError
+from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
+from data_modelling.inference.photo.reader import square_edge
+from data_modelling.inference.predictor import Predictor
+
+
+@dataclass(frozen=True)
+class ServedAnswers:
+    """Answers to the photos of a table.
+
+    logits: by mode, (N, classes), of the photos that decode. checks: the reason codes of the same photos in
+    the columns `refusals` and `warnings`, joined by `;`. Codes of the photo's origin are warnings. broken: by
+    image_id, why a photo does not decode.
+    """
+
+    logits: dict[str, NDArray[np.floating]]
+    checks: pd.DataFrame
+    broken: dict[str, str]
+
+
+def predict_served(
+    predictor: Predictor, table: pd.DataFrame, title: str, shuffled: bool = False
+) -> ServedAnswers:
+    """Return the served network's answers, predicted photo by photo.
+
+    table: see datasets.table. title: of the progress bar. shuffled: also predict with another group's
+    details.
+    """
+    details_of_rows = details_per_row(table)
+    details_by_mode = {PHOTO_ONLY: [Details()] * len(table), PHOTO_AND_DETAILS: details_of_rows}
+    if shuffled:
+        details_by_mode["shuffled"] = [
+            details_of_rows[row] for row in permute_between_groups(table["group_id"])
+        ]
+    logits_by_mode: dict[str, list[NDArray[np.floating]]] = {mode: [] for mode in details_by_mode}
+    checks, broken = [], {}
+    rows = zip(table["image_id"], table["path"], zip(*details_by_mode.values(), strict=True), strict=True)
+    for image_id, path, row_details in tqdm(rows, title, len(table)):
+        try:
+            photo = read_pixels(path, predictor.edge)
+        except PhotoError as error:
+            broken[image_id] = str(error)
+            continue
+        findings = predictor.findings(photo, square_edge(read_bytes(path)))
+        checks.append(_codes(findings))
+        for mode, details in zip(details_by_mode, row_details, strict=True):
+            logits_by_mode[mode].append(
+                predictor.completed(predictor.logits(photo, details), findings.distance)
+            )
+    logits = {mode: np.concatenate(values) for mode, values in logits_by_mode.items()}
+    return ServedAnswers(logits, pd.DataFrame(checks), broken)
+
+
+def _codes(findings: Findings) -> dict[str, str]:
+    origin = ((PHONE_PHOTO, findings.is_phone), (UNLIKE_TRAINING, findings.is_unlike))
+    warnings = [*findings.warnings, *(code for code, holds in origin if holds)]
+    return {"refusals": ";".join(findings.refusals), "warnings": ";".join(warnings)}

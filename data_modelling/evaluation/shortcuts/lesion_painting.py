@@ -1,0 +1,65 @@
+"""Paint over the lesion, the background or some cells of a photo, in the colour of the nearby skin.
+
+The skin is a ring around the lesion, from the enlarged outline to SKIN_RING_WIDTH further, without the
+dermatoscope's dark rim. All painting uses its mean colour. The mean of the whole photo would not do. It
+contains the lesion's colour, so the lesion would stay visible as a tint, and a painted background would show
+less contrast than the real one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import distance_transform_edt
+
+from data_modelling.inference.explanation.heat_map import dark_rim
+
+Photo = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+
+OUTLINE_MARGIN = 0.03  # share of the edge: a lesion's border fades beyond the outline
+SKIN_RING_WIDTH = 0.15  # share of the edge: skin further away may be lit differently
+LEAST_SKIN = 0.01  # share of the photo's pixels: with less, the colour of the skin is not known
+
+
+@dataclass(frozen=True)
+class Areas:
+    """Areas of a photo, both (edge, edge). lesion: within the enlarged outline; skin: the ring beside it."""
+
+    lesion: Mask
+    skin: Mask
+
+
+def find_areas(photo: Photo, outline: Mask) -> Areas | None:
+    """Return lesion and skin of a photo (edge, edge, 3) with its outline (edge, edge).
+
+    None when the outline is empty, or so large that too little skin is left.
+    """
+    if not outline.any():
+        return None
+    distance = distance_transform_edt(~outline) / len(outline)
+    lesion = distance <= OUTLINE_MARGIN
+    skin = ~lesion & (distance <= OUTLINE_MARGIN + SKIN_RING_WIDTH) & ~dark_rim(photo)
+    return Areas(lesion, skin) if skin.mean() >= LEAST_SKIN else None
+
+
+def mean_colour(photo: Photo, area: Mask) -> Photo:
+    """Return the mean RGB (3,) of the photo's pixels in an area, in whole grey levels."""
+    return np.round(photo[area].mean(axis=0)).astype(np.uint8)
+
+
+def paint_area(photo: Photo, area: Mask, colour: Photo) -> Photo:
+    """Return a copy of the photo with an area in one colour (3,)."""
+    copy = photo.copy()
+    copy[area] = colour
+    return copy
+
+
+def cells_area(cells: NDArray[np.int64], shape: tuple[int, int], edge: int) -> Mask:
+    """Return the pixels (edge, edge) of some cells of a map of `shape`.
+
+    cells: their indices in reading order.
+    """
+    mask = np.zeros(shape, bool)
+    mask.flat[cells] = True
+    return np.kron(mask, np.ones((edge // shape[0], edge // shape[1]), bool))

@@ -1,0 +1,134 @@
+"""Compute the metrics of the shortcut tests from the committed results of each photo."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.evaluation.metrics_report import decide_classes
+from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics import bootstrap
+from data_modelling.metrics.paired_comparison import paired_differences
+from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.metrics.rounding import round_metric, to_json_value
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions
+VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
+MAPS = ("map", "random", "gaussian")  # the map of the decided class, and its controls
+# Of each map: the share inside the lesion, and the area under the deletion curve.
+MEASURES = ("inside", "deletion")
+SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # of each view
+FACTS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share")
+
+
+def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
+    """Write the results as csv, sorted by image_id, with three digits.
+
+    Three digits are enough for means over many photos, and keep the bundle small.
+    """
+    with atomic_write(path) as temporary:
+        results.sort_values("image_id").to_csv(
+            temporary, index=False, float_format="%.3g", lineterminator="\n"
+        )
+
+
+def read_shortcuts(path: Path) -> pd.DataFrame:
+    """Return the results in a file; InputError when it lacks a column."""
+    results = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "part": str})
+    missing = [column for column in (*FACTS, *_measures()) if column not in results]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return results
+
+
+def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics with 95 % intervals (bootstrap over lesions; differences are paired).
+
+    They use only photos with all measures, so that every metric is of the same photos. `drawn` is the number
+    of photos in the sample.
+    """
+    task = metadata["task"]
+    complete = results.dropna(subset=list(_measures())).reset_index(drop=True)
+    if complete.empty:
+        raise InputError(f"No photo in {SHORTCUTS_FILE} has all measures; train again, or remove the file.")
+    labels, groups = true_classes(complete, task), bootstrap.group_indices(complete["group_id"])
+    metrics_by_view = {}
+    for view in VIEWS:
+        probability = calibrated_probabilities(mode_logits(complete, view, task), metadata["temperature"])
+        metrics_by_view[view] = bootstrap.bootstrap_metrics(
+            labels, probability, decide_classes(probability, metadata), groups
+        )
+    frequent = metadata["classes"][int(np.bincount(labels).argmax())]
+    rarer = complete[complete["decided"] != frequent]
+    return {
+        "photos": len(complete),
+        "drawn": len(results),
+        "groups": int(complete["group_id"].nunique()),
+        "parts": sorted(complete["part"].unique().tolist()),
+        "balanced_accuracy_by_chance": round_metric(1 / len(np.unique(labels))),
+        "lesion_share": round_metric(complete["lesion_share"].mean()),
+        "views": {view: _view_metrics(metrics_by_view, view) for view in VIEWS},
+        **{measure: _map_metrics(complete, measure, task) for measure in MEASURES},
+        # Bare skin often gets the most frequent class, so a deletion changes little for photos of this class.
+        "most_frequent": frequent,
+        "deletion_of_the_rarer": {"photos": len(rarer)}
+        | (_map_metrics(rarer, "deletion", task) if len(rarer) else {}),
+    }
+
+
+def _view_metrics(metrics_by_view: dict[str, bootstrap.BootstrapMetrics], view: str) -> dict[str, Any]:
+    """Return balanced accuracy and macro AUC of one view, and their differences from the intact photo."""
+    intervals = metrics_by_view[view].intervals()
+    values: dict[str, Any] = {
+        name: round_metric(float(metrics_by_view[view].whole[name])) for name in SHORTCUT_METRICS
+    }
+    values["intervals"] = {name: to_json_value(intervals[name]) for name in SHORTCUT_METRICS}
+    if view != "intact":
+        differences = paired_differences(metrics_by_view["intact"], metrics_by_view[view])
+        values["less_intact"] = {
+            name: {
+                "difference": round_metric(differences[name].value),
+                "interval": to_json_value(differences[name].interval),
+            }
+            for name in SHORTCUT_METRICS
+        }
+    return values
+
+
+def _map_metrics(results: pd.DataFrame, measure: str, task: str) -> dict[str, Any]:
+    """Return the mean of a measure for each of MAPS, and the differences of the first from the others."""
+    values = results[[f"{kind}_{measure}" for kind in MAPS]].to_numpy(np.float64)
+    columns = np.hstack([values, values[:, :1] - values[:, 1:]])
+    resampled_means = _resampled_means(
+        columns, true_classes(results, task), bootstrap.group_indices(results["group_id"])
+    )
+    intervals = [to_json_value(bootstrap.percentile_interval(column)) for column in resampled_means.T]
+    means = [round_metric(value) for value in columns.mean(axis=0)]
+    metrics: dict[str, Any] = {
+        kind: {"mean": means[column_index], "interval": intervals[column_index]}
+        for column_index, kind in enumerate(MAPS)
+    }
+    return metrics | {
+        f"map_less_{kind}": {"difference": means[column_index], "interval": intervals[column_index]}
+        for column_index, kind in enumerate(MAPS[1:], len(MAPS))
+    }
+
+
+def _resampled_means(columns: Floats, labels: Labels, groups: Labels) -> Floats:
+    """Return the means of columns (N, columns) in each resample, (resamples, columns)."""
+    return bootstrap.resampled(
+        lambda weights: np.stack([bootstrap.weighted_mean(column, weights) for column in columns.T], axis=1),
+        groups,
+        labels,
+    )
+
+
+def _measures() -> tuple[str, ...]:
+    return tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)

@@ -1,0 +1,318 @@
+"""Test whether the network looks at the lesion, with painted photos and with maps of the evidence.
+
+At most PHOTOS photos, one per lesion, are predicted from the photo alone, by the network that never saw their
+fold:
+
+- with the lesion painted over, and with everything else painted over (see evaluation.shortcuts.lesion_painting);
+- the share of the decided class's map inside the outline. The map is that of inference.explanation.heat_map:
+  the evidence for the class, compared with the average class. The controls are maps of random cells, and a
+  Gaussian around the photo's centre, because lesions are centred;
+- the deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): how much of the decided class's probability is
+  left when the highest cells of the map are painted over, a tenth more at each step. It is at most all of it,
+  because the probability of an uncertain class may rise. The area under the curve is small when the map finds
+  what the answer rests on. The controls are a random order and the Gaussian's.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data_modelling.evaluation.shortcuts import lesion_painting
+from data_modelling.evaluation.shortcuts.lesion_outline import read_outline
+from data_modelling.evaluation.shortcuts.shortcut_metrics import (
+    MAPS,
+    SHORTCUTS_FILE,
+    VIEWS,
+    write_shortcuts,
+)
+from data_modelling.inference.decision import calibrated_probabilities, predicted_classes
+from data_modelling.inference.details import Details, encode_details
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.explanation import heat_map
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics.calibration import CalibrationChoices
+from data_modelling.networks.merged_classes import network_head
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.uint8]
+PredictBatch = Callable[[Pixels], tuple[Floats, NDArray[np.float32]]]
+
+PHOTOS = 2000  # largest sample
+SEED = 3  # of the sample and of the random maps
+RANDOM_MAPS = 50  # per photo; their shares inside the outline are averaged
+GAUSSIAN_WIDTH = 0.25  # standard deviation as a share of the edge; the deletion curve uses only the order
+STEPS = 10  # of the deletion curve, from the whole photo to nothing
+BATCH_SIZE = 32  # photos that are painted together, and that the network predicts at a time
+
+
+@dataclass(frozen=True)
+class FoldNetwork:
+    """How a fold's network predicts and decides.
+
+    predict: photos (N, edge, edge, 3) to logits and feature maps.
+    """
+
+    predict: PredictBatch
+    head: heat_map.Head
+    temperature: float
+    decision_prior: Floats
+
+
+@dataclass(frozen=True)
+class NetworkAnswer:
+    """The network's answer to one photo.
+
+    maps: (classes, rows, columns), minus their mean over the classes.
+    """
+
+    logits: Floats
+    decided: int
+    maps: Floats
+
+
+def run_shortcut_tests(
+    sample: pd.DataFrame,
+    pixels: Pixels,
+    outlines: Mapping[str, str],
+    networks: Callable[[str], Path],
+    choices: CalibrationChoices,
+    task: str,
+    folder: Path,
+) -> Path:
+    """Write the results of the sample's photos into `folder`, and return the folder.
+
+    sample: rows of the one table with the column part. pixels: (rows, edge, edge, 3), its photos. outlines:
+    paths by image id. networks: from a part to the saved network that never saw it. Results for the same inputs are not
+    computed again. Shows progress.
+
+    Raises InputError for an outline that is broken or has another shape than its photo.
+    """
+    key_file = folder / "key.json"
+    key = _key(sample, outlines, networks, choices)
+    if key_file.exists() and json.loads(key_file.read_text()) == key:
+        return folder
+    key_file.unlink(missing_ok=True)
+    areas = np.stack(
+        [
+            read_outline(outlines[image_id], path, pixels.shape[1])
+            for image_id, path in zip(sample["image_id"], sample["path"], strict=True)
+        ]
+    )
+    fold_networks = {
+        part: _load_fold_network(networks(part), choices) for part in sorted(sample["part"].unique())
+    }
+    rows: dict[int, dict[str, Any]] = {}
+    with tqdm(total=len(sample), desc="shortcuts", unit=" photos") as bar:
+        for part, fold_network in fold_networks.items():
+            part_rows = np.flatnonzero(sample["part"] == part)
+            for start in range(0, len(part_rows), BATCH_SIZE):
+                batch_rows = part_rows[start : start + BATCH_SIZE]
+                names = sample["image_id"].iloc[batch_rows].tolist()
+                measures = shortcut_rows(fold_network, names, pixels[batch_rows], areas[batch_rows])
+                rows |= dict(zip(batch_rows.tolist(), measures, strict=True))
+                bar.update(len(batch_rows))
+    facts = sample[["image_id", "group_id", "part", "diagnosis"]].rename(columns={"diagnosis": "truth"})
+    columns = pd.DataFrame([_columns(rows[row_number], task) for row_number in range(len(sample))])
+    results = pd.concat([facts.reset_index(drop=True), columns], axis=1)
+    write_shortcuts(folder / SHORTCUTS_FILE, results)
+    with atomic_write(key_file) as temporary:
+        temporary.write_text(json.dumps(key))
+    return folder
+
+
+def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int = PHOTOS) -> NDArray[np.int64]:
+    """Return the rows of a random sample: at most `count` photos with an outline, one per lesion.
+
+    The order of the hash of the id decides. It is the same for everyone, and prefers no class or fold. The
+    rows are in the order of the table.
+    """
+    hashes = [hashlib.sha256(f"{SEED} {image_id}".encode()).digest() for image_id in table["image_id"]]
+    order = np.array(sorted(range(len(table)), key=hashes.__getitem__), np.int64)
+    candidates = order[table["image_id"].isin(list(outlines)).to_numpy()[order]]
+    is_first_of_lesion = ~table["group_id"].iloc[candidates].duplicated().to_numpy()
+    return np.sort(candidates[is_first_of_lesion][:count])
+
+
+def shortcut_rows(
+    network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: NDArray[np.bool_]
+) -> list[dict[str, Any]]:
+    """Return the values in shortcuts.csv for each photo, classes as indices and logits as arrays.
+
+    names: seeds of the photos' random maps. photos: (N, edge, edge, 3). outlines: (N, edge, edge). A photo
+    without enough visible skin has only its answer and the lesion's share. See evaluation.shortcuts.shortcut_metrics.
+    """
+    answers = predict_answers(network, photos)
+    areas = {
+        row: photo_areas
+        for row, (photo, outline) in enumerate(zip(photos, outlines, strict=True))
+        if (photo_areas := lesion_painting.find_areas(photo, outline)) is not None
+    }
+    rows: list[dict[str, Any]] = [
+        {"decided": answer.decided, "lesion_share": float(outline.mean()), "intact": answer.logits}
+        for answer, outline in zip(answers, outlines, strict=True)
+    ]
+    variants = [
+        np.stack(list(_painted_variants(names[row], photos[row], photo_areas, answers[row])))
+        for row, photo_areas in areas.items()
+    ]
+    if not areas:
+        return rows
+    logits = network.predict(np.concatenate(variants))[0].reshape(len(areas), -1, network.head.classes)
+    for row, variant_logits in zip(areas, logits, strict=True):
+        answer = answers[row]
+        rows[row] |= {"lesion_painted": variant_logits[0], "background_painted": variant_logits[1]}
+        rows[row] |= _shares_inside_outline(names[row], answer, outlines[row])
+        kept_probability = calibrated_probabilities(variant_logits, network.temperature)[2:, answer.decided]
+        first_probability = calibrated_probabilities(answer.logits[None], network.temperature)[
+            0, answer.decided
+        ]
+        rows[row] |= _deletion_areas(np.minimum(kept_probability / first_probability, 1))
+    return rows
+
+
+def predict_answers(network: FoldNetwork, photos: Pixels) -> list[NetworkAnswer]:
+    """Return logits, decision and maps of each unchanged photo."""
+    logits, feature_maps = network.predict(photos)
+    decisions = predicted_classes(
+        calibrated_probabilities(logits, network.temperature), network.decision_prior
+    )
+    maps = [network.head.maps(feature_map) for feature_map in feature_maps]
+    return [
+        NetworkAnswer(photo_logits, int(label), cells - cells.mean(axis=0))
+        for photo_logits, label, cells in zip(logits, decisions, maps, strict=True)
+    ]
+
+
+def gaussian(shape: tuple[int, int]) -> Floats:
+    """Return a Gaussian around the centre, on the cells of a map."""
+    rows, columns = ((np.arange(size) + 0.5) / size - 0.5 for size in shape)
+    return np.asarray(np.exp(-(rows[:, None] ** 2 + columns[None] ** 2) / (2 * GAUSSIAN_WIDTH**2)))
+
+
+def deletion_area(curve: Floats) -> float:
+    """Return the area under a deletion curve with equal steps, by the trapezium rule.
+
+    It is between 0 and 1 where nothing rises.
+    """
+    return float((curve[1:] + curve[:-1]).sum() / 2 / (len(curve) - 1))
+
+
+def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
+    """Return a saved network with the choices that turn its logits into decisions."""
+    network = keras.saving.load_model(path, compile=False)
+    unknown = np.tile(encode_details(Details()), (BATCH_SIZE, 1))
+
+    def predict(photos: Pixels) -> tuple[Floats, NDArray[np.float32]]:
+        answers = []
+        # The batch size never changes, or Keras would compile its function again. Surplus rows are cut off.
+        batch = np.zeros((BATCH_SIZE, *photos.shape[1:]), np.float32)
+        for start in range(0, len(photos), BATCH_SIZE):
+            batch[: len(photos) - start] = photos[start : start + BATCH_SIZE]
+            answers.append(network.predict_on_batch({"photo": batch, "details": unknown}))
+        logits, maps = (
+            np.concatenate([answer[output] for answer in answers])[: len(photos)]
+            for output in ("logits", "feature_map")
+        )
+        return logits.astype(np.float64), maps
+
+    head = network_head(network)
+    return FoldNetwork(predict, head, choices.temperature, choices.decision_prior)
+
+
+def _painted_variants(
+    name: str, photo: Pixels, areas: lesion_painting.Areas, answer: NetworkAnswer
+) -> Iterator[Pixels]:
+    """Yield the painted photos that the network predicts.
+
+    The first two lack the lesion and the background. Then, for each of MAPS, photos lack more and more cells.
+    The last one has only the colour of the skin.
+    """
+    colour = lesion_painting.mean_colour(photo, areas.skin)
+    yield lesion_painting.paint_area(photo, areas.lesion, colour)
+    yield lesion_painting.paint_area(photo, ~areas.lesion, colour)
+    maps = _maps(name, answer)
+    for kind in MAPS:
+        shape = maps[kind].shape
+        order = np.argsort(-maps[kind], axis=None, kind="stable")  # equal cells stay in reading order
+        for step in range(1, STEPS):
+            cells = order[: round(len(order) * step / STEPS)]
+            yield lesion_painting.paint_area(
+                photo, lesion_painting.cells_area(cells, shape, len(photo)), colour
+            )
+    yield np.broadcast_to(colour, photo.shape)  # the last step is the same for all
+
+
+def _maps(name: str, answer: NetworkAnswer) -> dict[str, Floats]:
+    """Return the maps (rows, columns) by MAPS: the decided class's, a random one, the Gaussian."""
+    own = answer.maps[answer.decided]
+    return {"map": own, "random": _rng(name).random(own.shape), "gaussian": gaussian(own.shape)}
+
+
+def _rng(name: str) -> np.random.Generator:
+    return np.random.default_rng((SEED, zlib.crc32(name.encode())))
+
+
+def _shares_inside_outline(
+    name: str, answer: NetworkAnswer, outline: lesion_painting.Mask
+) -> dict[str, float | None]:
+    """Return the share of each map inside the outline; for random maps, the mean share."""
+    evidence = np.maximum(answer.maps[answer.decided], 0)
+    random_maps = _rng(name).random((RANDOM_MAPS, *evidence.shape))
+    shares = [heat_map.evidence_share(random_map, outline) for random_map in random_maps]
+    return {
+        "map_inside": heat_map.evidence_share(evidence, outline),
+        "random_inside": float(np.mean([share for share in shares if share is not None])),
+        "gaussian_inside": heat_map.evidence_share(gaussian(evidence.shape), outline),
+    }
+
+
+def _deletion_areas(ratios: Floats) -> dict[str, float]:
+    """Return the areas under the deletion curves.
+
+    ratios: probability after each change over the one before; STEPS - 1 for each of MAPS, then the last step.
+    """
+    curves = ratios[:-1].reshape(len(MAPS), STEPS - 1)
+    return {
+        f"{kind}_deletion": deletion_area(np.concatenate([[1.0], curve, ratios[-1:]]))
+        for kind, curve in zip(MAPS, curves, strict=True)
+    }
+
+
+def _columns(row: dict[str, Any], task: str) -> dict[str, Any]:
+    """Return a row with its decision as a code and one column per logit."""
+    columns = {name: value for name, value in row.items() if name not in VIEWS}
+    logits = {
+        f"{view}_{code}": value
+        for view in VIEWS
+        if view in row
+        for code, value in zip(class_codes(task), row[view], strict=True)
+    }
+    return columns | {"decided": class_codes(task)[row["decided"]]} | logits
+
+
+def _key(
+    sample: pd.DataFrame,
+    outlines: Mapping[str, str],
+    networks: Callable[[str], Path],
+    choices: CalibrationChoices,
+) -> dict[str, str]:
+    """Return a hash of everything that the results depend on."""
+    digest = hashlib.sha256(f"{choices.temperature} {choices.decision_prior.tolist()}".encode())
+    for module in (__file__, lesion_painting.__file__, heat_map.__file__):
+        digest.update(Path(module).read_bytes())
+    for image_id in sample["image_id"]:
+        state = Path(outlines[image_id]).stat()
+        digest.update(f"{image_id} {state.st_size} {state.st_mtime_ns}".encode())
+    for part in sorted(sample["part"].unique()):
+        digest.update(hashlib.sha256(networks(part).read_bytes()).digest())
+    return {"key": digest.hexdigest()}

@@ -1,0 +1,179 @@
+"""Test whether the odd one out of a patient's spots is the melanoma, on visits of patients of ISIC 2020.
+
+The network must not have been trained on these photos. A visit has 3 to 12 random photos of one patient, with
+one melanoma if the patient has any. All shares are means over patients of the means over their visits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data_modelling.datasets.data_location import find_dataset_folder
+from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import attach_parts, read_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.inference.details import Details
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.ugly_duckling import MIN_LESIONS, outlier_scores
+from data_modelling.metrics.bootstrap import RESAMPLES, percentile_interval
+
+Floats = NDArray[np.float64]
+
+VISITS_FILE = "visits.csv"  # in a bundle's predictions/
+COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
+MAX_VISIT_PHOTOS = 12
+VISITS_PER_PATIENT = 40
+SEED = 20
+# Share of visits without a melanoma that may have a mark. It decides the ratio. At a tenth, only hairs, rulers
+# and bubbles are marked, and melanomas no more often than by chance.
+FALSE_MARK_SHARE = 0.3
+DIGITS = 6
+
+
+def read_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
+    """Return the available photos of ISIC 2020: image_id, group_id (a patient), part, path, malignant."""
+    source = data_set("isic2020")
+    root = find_dataset_folder(data_root, source.folder, *source.markers)
+    paths, _ = find_photos(folder for folder in (root / "images", root) if folder.is_dir())
+    rows = source.split_rows(root)
+    rows = rows[rows["image_id"].isin(list(paths))].reset_index(drop=True)
+    if rows.empty:
+        raise InputError(f"{root} holds no photo of its csv; DATA/README.md tells how to get them.")
+    rows = attach_parts(rows, read_split(split_file(splits, source.name)))
+    return rows.assign(path=rows["image_id"].map(paths), malignant=rows["diagnosis"] == "malignant")
+
+
+def predict_lesions(predictor: Predictor, lesions: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return cancer probability (N,) and embedding (N, D) of each photo, without any detail."""
+    scores, vectors = [], []
+    for path in tqdm(lesions["path"], desc="photos", disable=None):
+        answer = predictor.answer(Path(path).read_bytes(), Details())
+        scores.append(answer.cancer_probability)
+        vectors.append(answer.embedding)
+    return np.array(scores), np.array(vectors, np.float64)
+
+
+def draw_visits(
+    lesions: pd.DataFrame, scores: Floats, vectors: Floats, draws: int = VISITS_PER_PATIENT
+) -> pd.DataFrame:
+    """Return visits of every patient with enough photos, one row per visit, with COLUMNS."""
+    rng = np.random.default_rng(SEED)
+    rows = [
+        {"patient": patient, "part": part, **_visit(members, lesions, scores, vectors)}
+        for patient, part, members in _members(lesions, rng, draws)
+    ]
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _members(
+    lesions: pd.DataFrame, rng: np.random.Generator, draws: int
+) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
+    """Yield patient, part, and the rows of one visit; a melanoma comes first if the patient has one."""
+    malignant = lesions["malignant"].to_numpy()
+    for patient, group in lesions.reset_index(drop=True).groupby("group_id", sort=True):
+        indices = group.index.to_numpy()
+        benign, melanomas = indices[~malignant[indices]], indices[malignant[indices]]
+        melanoma_count = 1 if len(melanomas) else 0
+        most_photos = min(MAX_VISIT_PHOTOS, len(benign) + melanoma_count)
+        if most_photos < MIN_LESIONS:
+            continue
+        for _ in range(draws):
+            size = int(rng.integers(MIN_LESIONS, most_photos + 1))
+            benign_rows = rng.choice(benign, size - melanoma_count, replace=False)
+            melanoma_row = rng.choice(melanomas, melanoma_count, replace=False)
+            yield str(patient), str(group["part"].iloc[0]), np.concatenate([melanoma_row, benign_rows])
+
+
+def _visit(
+    members: NDArray[np.int64], lesions: pd.DataFrame, scores: Floats, vectors: Floats
+) -> dict[str, Any]:
+    oddities, visit_scores = outlier_scores(vectors[members]), scores[members]
+    melanoma = bool(lesions["malignant"].iloc[members[0]])
+    return {
+        "melanoma": int(melanoma),
+        "photos": len(members),
+        "largest_oddity": round(float(oddities.max()), DIGITS),
+        "odd_is_melanoma": int(melanoma and oddities.argmax() == 0),
+        "first_is_melanoma": int(melanoma and visit_scores.argmax() == 0),
+    }
+
+
+def choose_ratio(visits: pd.DataFrame, marked_share: float = FALSE_MARK_SHARE) -> float:
+    """Return the smallest ratio that marks at most this share of the visits without a melanoma."""
+    healthy = visits[visits["melanoma"] == 0]
+    weights = 1 / healthy.groupby("patient")["patient"].transform("size").to_numpy(np.float64)
+    largest_oddity = healthy["largest_oddity"].to_numpy()
+    order = np.argsort(-largest_oddity, kind="stable")
+    share = np.cumsum(weights[order]) / weights.sum()
+    allowed = int(np.searchsorted(share, marked_share, side="right"))
+    # The ratio is just above the first visit that would be too many.
+    return round(float(largest_oddity[order][min(allowed, len(order) - 1)]) + 10.0**-DIGITS, DIGITS)
+
+
+def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
+    """Return what metrics.json says of the mark, each share with its 95 % interval (bootstrap over patients).
+
+    found and wrong are cross-fitted: the ratio for a part's patients is chosen on the patients of the other
+    parts.
+    """
+    marked = np.zeros(len(visits), bool)
+    for part in visits["part"].unique():
+        mask = (visits["part"] == part).to_numpy()
+        marked[mask] = visits["largest_oddity"].to_numpy()[mask] >= choose_ratio(visits[~mask])
+    scored_visits = visits.assign(
+        marked=marked.astype(float),
+        found=marked * visits["odd_is_melanoma"].to_numpy(np.float64),
+        by_chance=1 / visits["photos"].to_numpy(np.float64),
+    )
+    by_patient = scored_visits.groupby(["melanoma", "patient"])[
+        ["marked", "found", "odd_is_melanoma", "first_is_melanoma", "by_chance"]
+    ].mean()
+    with_melanoma, without_melanoma = by_patient.loc[1], by_patient.loc[0]
+    by_oddity, by_score = (
+        with_melanoma[name].to_numpy() for name in ("odd_is_melanoma", "first_is_melanoma")
+    )
+    shares = {
+        "found": with_melanoma["found"].to_numpy(),
+        "wrong": without_melanoma["marked"].to_numpy(),
+        "by_oddity": by_oddity,
+        "by_score": by_score,
+        "by_chance": with_melanoma["by_chance"].to_numpy(),
+        "difference": by_oddity - by_score,
+    }
+    return {
+        "data": "ISIC 2020",
+        "patients": int(visits["patient"].nunique()),
+        "patients_with_melanoma": len(with_melanoma),
+        "visits_a_patient": int(visits.groupby("patient").size().max()),
+        "photos_a_visit": [MIN_LESIONS, MAX_VISIT_PHOTOS],
+        **{name: _mean_with_interval(values) for name, values in shares.items()},
+    }
+
+
+def _mean_with_interval(values: Floats) -> dict[str, Any]:
+    """Return the mean over patients and its percentile interval."""
+    rng = np.random.default_rng(SEED)
+    means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
+    low, high = percentile_interval(means)
+    return {
+        "value": round(float(values.mean()), DIGITS),
+        "interval": [round(low, DIGITS), round(high, DIGITS)],
+    }
+
+
+def read_visits(path: Path) -> pd.DataFrame:
+    """Return the visits in a file; InputError when it lacks a column."""
+    visits = pd.read_csv(path, dtype={"patient": str, "part": str})
+    missing = [column for column in COLUMNS if column not in visits]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return visits

@@ -1,0 +1,113 @@
+"""Computes the rows of `predict` on a Ray cluster: Ray Data hands batches of photos to one predictor per core.
+
+A worker or node that dies costs its batches, which Ray gives to others. The rows come back in the order of the photos, and
+this process alone writes them, as it does without a cluster.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from data_modelling.inference.batch.photo_folder import PhotoFile, RowOptions, Rows, photo_rows
+from data_modelling.inference.batch.ray_cluster import cluster_cores
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.details import Details
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.predictor import Predictor
+
+BATCH = 32  # photos that a predictor gets at once, and that are computed again when it dies
+Photo = tuple[str, PhotoFile, Details]  # stem, file, details
+
+
+class BatchPredictor:
+    """The predictor of one core; Ray makes it where the core is.
+
+    bundle: a folder that every node has. sums: the checksums that its bundle has to have.
+    """
+
+    def __init__(self, bundle: Path, sums: Mapping[str, str], views: int, options: RowOptions) -> None:
+        self._options = options
+        self._predictor: Predictor | InputError
+        try:
+            self._predictor = Predictor(load_bundle(bundle), views)
+            if self._predictor.bundle.sums != sums:
+                self._predictor = InputError(f"A node has another bundle in {bundle}; copy this one to it.")
+        except InputError as error:  # to be told in one sentence; Ray would try again and again
+            self._predictor = error
+
+    def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
+        """Return the rows of the photos of a block, or why there are none."""
+        from ray import cloudpickle
+
+        return {
+            "rows": [
+                cloudpickle.dumps(self._rows(batch)) for batch in map(cloudpickle.loads, block["photos"])
+            ]
+        }
+
+    def _rows(self, batch: list[Photo]) -> list[Rows] | InputError:
+        if isinstance(self._predictor, InputError):
+            return self._predictor
+        return [photo_rows(self._predictor, *photo, self._options) for photo in batch]
+
+
+@dataclass(frozen=True)
+class ClusterRows:
+    """A source of rows: the cluster that `ray` is connected to."""
+
+    ray: ModuleType
+
+    def __call__(
+        self,
+        predictor: Predictor,
+        photos: Iterable[tuple[str, PhotoFile]],
+        details: Mapping[str, Details],
+        options: RowOptions,
+    ) -> Iterator[Rows]:
+        """Yield the rows of each photo, in order.
+
+        Raises InputError if a node has not the same bundle.
+        """
+        blocks = _blocks((stem, file, details.get(stem, Details())) for stem, file in photos)
+        if blocks:
+            bundle = predictor.bundle
+            yield from self._rows(blocks, (bundle.folder.resolve(), bundle.sums, predictor.views, options))
+
+    def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:
+        from ray import cloudpickle, data
+
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it tells its plan, and each lost node
+        context = data.DataContext.get_current()
+        context.enable_progress_bars = False  # `predict` has its own
+        context.execution_options.preserve_order = True
+        cores = min(cluster_cores(self.ray), len(blocks))
+        output = data.from_arrow(blocks).map_batches(
+            BatchPredictor,
+            fn_constructor_args=arguments,
+            batch_size=None,
+            num_cpus=1,
+            compute=data.ActorPoolStrategy(min_size=1, max_size=cores, initial_size=cores),
+        )
+        blocks.clear()  # they are in Ray's store now
+        for row in output.iter_rows():
+            rows = cloudpickle.loads(row["rows"])
+            if isinstance(rows, InputError):
+                raise rows
+            yield from rows
+
+
+def _blocks(photos: Iterator[Photo]) -> list[Any]:
+    """Return a table of one row for each BATCH photos."""
+    import pyarrow as pa
+    from ray import cloudpickle
+
+    blocks = []
+    while batch := list(islice(photos, BATCH)):
+        blocks.append(pa.table({"photos": pa.array([cloudpickle.dumps(batch)], pa.binary())}))
+    return blocks

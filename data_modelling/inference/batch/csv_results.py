@@ -1,0 +1,159 @@
+"""Writes the csv files of a run over many photos; a stopped run can be resumed.
+
+The files appear when they are complete. Until then they grow in a work folder next to them, which notes the progress.
+After Ctrl-C, kill -9 or a power cut, the same command resumes and repeats at most the photos of the last seconds.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.file_locks import exclusive_lock
+
+NOTE_SECONDS = 2.0  # seconds between two notes of the progress
+NOTE, LOCK = "note.json", "lock"
+
+
+class CsvResults:
+    """The csv files of a run by kind, in the folder `work`. done: how many photos have their rows, from the first on."""
+
+    def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
+        self.done = 0
+        self._work = work
+        self._columns = columns
+        self._identity = identity
+        self._files: dict[str, IO[str]] = {}
+        self._noted = time.monotonic()
+
+    def file(self, kind: str) -> Path:
+        """Return the path of the growing file of a kind."""
+        return self._work / f"{kind}.csv"
+
+    def rows(self, kind: str) -> list[dict[str, str]]:
+        """Return the rows of a kind that were written so far."""
+        self._files[kind].flush()
+        with self.file(kind).open(newline="", encoding="utf-8") as file:
+            return list(csv.DictReader(file))
+
+    def open(self) -> None:
+        """Resume an earlier run of the same identity, or start a new one."""
+        sizes = self._resumable_sizes()
+        for kind, names in self._columns.items():
+            with self.file(kind).open("ab") as file:
+                file.truncate(sizes.get(kind, 0))
+            # A file name that is no UTF-8 is written with its bytes escaped.
+            self._files[kind] = self.file(kind).open(
+                "a", newline="", encoding="utf-8", errors="backslashreplace"
+            )
+            if not sizes:
+                csv.writer(self._files[kind], lineterminator="\n").writerow(names)
+        self._write_note()
+
+    def _resumable_sizes(self) -> dict[str, int]:
+        """Return the valid size in bytes of each file, or nothing when there is no run to resume."""
+        try:
+            note: dict[str, Any] = json.loads((self._work / NOTE).read_text(encoding="utf-8"))
+            sizes = {kind: int(note["bytes"][kind]) for kind in self._columns}
+            is_whole = all(self.file(kind).stat().st_size >= size for kind, size in sizes.items())
+            if note["identity"] != self._identity or not is_whole:
+                return {}
+            self.done = int(note["photos"])
+        except (OSError, ValueError, KeyError, TypeError):  # no note, or a truncated one
+            return {}
+        return sizes
+
+    def write(self, rows: Mapping[str, Iterable[str]]) -> None:
+        """Add the rows of the next photo, by kind."""
+        for kind, row in rows.items():
+            csv.writer(self._files[kind], lineterminator="\n").writerow(row)
+        self.done += 1
+        if time.monotonic() - self._noted > NOTE_SECONDS:
+            self._write_note()
+
+    def _write_note(self) -> None:
+        """Write the progress to the note, after all rows are on the disk."""
+        sizes = {}
+        for kind, file in self._files.items():
+            file.flush()
+            os.fsync(file.fileno())
+            sizes[kind] = os.fstat(file.fileno()).st_size
+        with atomic_write(self._work / NOTE) as temporary:
+            temporary.write_text(
+                json.dumps({"identity": self._identity, "photos": self.done, "bytes": sizes}),
+                encoding="utf-8",
+            )
+        self._noted = time.monotonic()
+
+    def close(self) -> None:
+        """Write the note and close the files."""
+        self._write_note()
+        for file in self._files.values():
+            file.close()
+
+
+@contextmanager
+def open_csv_results(
+    targets: Mapping[str, Path], columns: Mapping[str, Sequence[str]], identity: str
+) -> Iterator[CsvResults]:
+    """Yield the csv files of a run, and move them to `targets` (by kind) when the block succeeds.
+
+    columns: the header of each kind. identity: a hash of everything that the rows depend on; rows of another identity
+    are thrown away. Raises InputError when a file cannot be written, or another run is writing it.
+    """
+    first = next(iter(targets.values()))
+    for path in targets.values():
+        if path.is_dir():
+            raise InputError(f"{path} cannot be written: it is a folder.")
+    work = batch_work_folder(first)
+    with ExitStack() as stack:
+        try:
+            work.mkdir(parents=True, exist_ok=True)
+            _refuse_unknown_files(work, columns)
+            stack.enter_context(
+                exclusive_lock(
+                    work / LOCK, f"Another run is writing {first}; wait for it, or choose another --out."
+                )
+            )
+            results = CsvResults(work, columns, identity)
+            results.open()
+        except OSError as error:
+            raise InputError(f"{first} cannot be written: {error.strerror}.") from error
+        try:
+            yield results
+        finally:
+            results.close()
+        for kind, path in reversed(list(targets.items())):
+            results.file(kind).replace(path)
+        for path in _run_files(work, columns):
+            if path.name != LOCK:
+                path.unlink()
+        if os.name == "nt":  # where no file can be removed that is open
+            stack.close()
+        (work / LOCK).unlink()
+        work.rmdir()
+
+
+def batch_work_folder(first: Path) -> Path:
+    """Return the work folder, as `p.csv.work`; `p.work` may be that of a training run."""
+    return first.with_name(f"{first.name}.work")
+
+
+def _run_files(work: Path, columns: Mapping[str, Sequence[str]]) -> list[Path]:
+    """Return the files in the work folder that a run writes, also one that was killed while it wrote its note."""
+    names = {NOTE, LOCK, *(f"{kind}.csv" for kind in columns)}
+    return [path for path in work.iterdir() if path.name in names or path.match(f".{NOTE}.*.tmp")]
+
+
+def _refuse_unknown_files(work: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    unknown = sorted({*work.iterdir()} - {*_run_files(work, columns)})
+    if unknown:
+        raise InputError(f"{unknown[0]} is in the way; move it elsewhere, or choose another --out.")

@@ -1,0 +1,105 @@
+"""The photos of an S3 bucket, read through pyarrow's file system."""
+
+from __future__ import annotations
+
+import errno
+from dataclasses import dataclass
+from functools import cache
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from data_modelling.inference.batch.photo_folder import (
+    PhotoFolder,
+    PhotoPaths,
+    has_photo_ending,
+    photo_endings,
+)
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.photo.reader import ENDINGS
+
+SCHEME = "s3"
+
+
+@dataclass(frozen=True)
+class ObjectState:
+    """Size in bytes and time of the last change in nanoseconds, as the bucket's listing has them."""
+
+    st_size: int
+    st_mtime_ns: int
+
+
+@dataclass(frozen=True)
+class BucketPhoto:
+    """A photo in a bucket. uri: of its folder, with pyarrow's options (`?endpoint_override=...`)."""
+
+    uri: str
+    name: str
+    state: ObjectState
+
+    def __str__(self) -> str:
+        return f"{without_options(self.uri)}/{self.name}"
+
+    def stat(self) -> ObjectState:
+        return self.state
+
+    def read_bytes(self) -> bytes:
+        """Return the content; raise OSError with the reason when it cannot be read."""
+        file_system, folder = _file_system(self.uri)
+        try:
+            with file_system.open_input_stream(f"{folder}/{self.name}") as stream:
+                return bytes(stream.read())
+        except OSError as error:  # pyarrow's has no number and no reason of its own
+            raise OSError(error.errno or errno.EIO, str(error)) from error
+
+
+def is_bucket(images: str) -> bool:
+    """Return whether `images` is the address of a bucket and not a folder."""
+    return urlsplit(images).scheme == SCHEME
+
+
+def without_options(uri: str) -> str:
+    """Return an address without user, password and options: these may be secret."""
+    parts = urlsplit(uri)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+
+def scan_photo_bucket(uri: str) -> PhotoFolder:
+    """Return the photos of a folder of a bucket, without those below; raise InputError when there is none."""
+    title = without_options(uri)
+    try:
+        file_system, folder = _file_system(uri)
+        listing = file_system.get_file_info(_selector(folder))
+    except OSError as error:
+        raise InputError(f"{title} cannot be listed: {error}") from error
+    files = {PurePosixPath(info.path).name: info for info in listing if info.is_file}
+    states = {
+        name: ObjectState(info.size, info.mtime_ns) for name, info in files.items() if has_photo_ending(name)
+    }
+    if not states:
+        raise InputError(f"{title} holds no photo ({' '.join(ENDINGS)}).")
+    endings = photo_endings(title, list(states))
+    paths = PhotoPaths(lambda name: BucketPhoto(uri, name, states[name]), endings)
+    return PhotoFolder(paths, tuple(sorted({*files} - {*states})))
+
+
+@cache
+def _file_system(uri: str) -> tuple[Any, str]:
+    """Return pyarrow's file system for an address, and the folder in it."""
+    try:
+        from pyarrow.fs import FileSystem
+    except ImportError as error:
+        raise InputError(
+            "Photos of a bucket need pyarrow: install requirements-cluster.lock, see docs/scale.md."
+        ) from error
+    try:
+        file_system, folder = FileSystem.from_uri(uri)
+    except ValueError as error:
+        raise InputError(f"{without_options(uri)} is no address of a bucket: {error}.") from error
+    return file_system, folder.rstrip("/")
+
+
+def _selector(folder: str) -> Any:
+    from pyarrow.fs import FileSelector
+
+    return FileSelector(folder)

@@ -1,0 +1,155 @@
+"""Refuses what is no photo of a lesion, and measures how far a photo is from the training photos.
+
+The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. For the distance, two are added: that of the network's embedding from the nearest class (Lee et al. 2018, arXiv:1807.03888) and
+that of the photo's image features from those of the training photos. data_modelling.safety.gate fits both.
+"""
+
+import math
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.checks.image_features import FEATURE_COUNT
+from data_modelling.inference.checks.lesion_detector import load_lesion_detector
+from data_modelling.inference.errors import BundleError
+
+GATE_FILE, GATE_KEY = "gate.npz", "gate"  # in the bundle's folder, and in its metadata
+METHOD_VERSION = 2  # to be raised when the same arrays and numbers would give another answer
+IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class MahalanobisDistance:
+    """A Mahalanobis distance to the nearest of several centres.
+
+    matrix: (D, D); its product with its transpose is the inverse of the shared covariance. centres: (K, D), multiplied
+    by the matrix. mean, spread: mean and standard deviation of the distance's logarithm on photos that did not fit it.
+    """
+
+    matrix: Floats
+    centres: Floats
+    mean: float
+    spread: float
+
+    def distance(self, values: NDArray[np.floating]) -> float:
+        """Return the distance of values (D,) from the nearest centre; NaN for values that are not finite."""
+        if not np.isfinite(values).all():
+            return math.nan
+        offsets = self.centres - values.astype(np.float32) @ self.matrix
+        return float(np.sqrt(np.einsum("kd,kd->k", offsets, offsets).min()))
+
+    def standardised(self, values: NDArray[np.floating]) -> float:
+        """Return the distance's logarithm in standard deviations above the mean of lesion photos; NaN where there is none."""
+        distance = self.distance(values)
+        return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
+
+
+class Gate:
+    """The gate of a bundle; safe to use from several threads. A photo that cannot be measured is foreign.
+
+    threshold: the detector's score above which a photo is refused.
+    """
+
+    def __init__(
+        self,
+        embedding: MahalanobisDistance,
+        features: MahalanobisDistance,
+        threshold: float,
+        quantiles: NDArray[np.float64],
+    ) -> None:
+        """Make a gate. quantiles: of the distances of lesion photos, at even steps from 0 to 1."""
+        self._embedding, self._features = embedding, features
+        self.threshold = threshold
+        self._quantiles = quantiles
+        self._detector = load_lesion_detector()
+
+    @classmethod
+    def load(cls, folder: Path, metadata: dict[str, Any]) -> "Gate":
+        """Return the gate of the bundle in `folder`; raise BundleError when a part of it is missing or wrong."""
+        facts, path = metadata.get(GATE_KEY), folder / GATE_FILE
+        if not isinstance(facts, dict) or facts.get("method") != METHOD_VERSION:
+            raise BundleError(
+                f"{folder}: metadata.json has no {GATE_KEY} of method {METHOD_VERSION}; retrain the bundle."
+            )
+        threshold, quantiles = _numbers(folder, facts, "threshold"), _numbers(folder, facts, "quantiles")
+        if threshold.ndim or quantiles.ndim != 1 or len(quantiles) < 2 or (np.diff(quantiles) < 0).any():
+            raise BundleError(
+                f"{folder}: {GATE_KEY} in metadata.json needs a threshold and quantiles that rise; restore it."
+            )
+        arrays = _read_arrays(path)
+        widths = {"embedding": _embedding_width(metadata), "looks": FEATURE_COUNT}
+        parts = [_mahalanobis_distance(path, arrays, facts, name, width) for name, width in widths.items()]
+        return cls(parts[0], parts[1], float(threshold), quantiles)
+
+    def distance(self, features: NDArray[np.floating], embedding: NDArray[np.floating]) -> float:
+        """Return the distance of a photo from lesion photos, about 0 for an average one; NaN if it cannot be measured.
+
+        features: (FEATURE_COUNT,), from measure_image_features. embedding: (C,), from the network.
+        """
+        embedding_distance = self._embedding.standardised(embedding_square_root(embedding))
+        return float(embedding_distance + IMAGE_FEATURES_WEIGHT * self._features.standardised(features))
+
+    def foreign(self, features: NDArray[np.floating]) -> bool:
+        """Return whether a photo with these image features is refused."""
+        return bool(self._detector.refuses(features, self.threshold))
+
+    def nearness(self, distance: float) -> float:
+        """Return the share (0-1) of lesion photos that are at least as far; 0 if the distance is NaN."""
+        if math.isnan(distance) or distance > self._quantiles[-1]:
+            return 0.0
+        return 1 - float(np.interp(distance, self._quantiles, np.linspace(0, 1, len(self._quantiles))))
+
+
+def embedding_square_root(embedding: NDArray[np.floating]) -> Floats:
+    """Return the square roots of an embedding, (..., C); means of rectified values are skewed without them."""
+    return np.asarray(np.sqrt(np.maximum(embedding, 0)), np.float32)
+
+
+def _embedding_width(metadata: dict[str, Any]) -> int | None:
+    """Return the number of channels of the embedding, if the head is in the metadata."""
+    head = metadata.get("head")
+    kernel = head.get("kernel") if isinstance(head, dict) else None
+    return len(kernel) if isinstance(kernel, list) else None
+
+
+def _numbers(folder: Path, facts: dict[str, Any], name: str) -> NDArray[np.float64]:
+    """Return a number or a list of numbers of the metadata; raise BundleError unless all are finite."""
+    try:
+        values = np.asarray(facts.get(name), np.float64)
+    except (TypeError, ValueError):
+        values = np.array(np.nan)
+    if not (values.size and np.isfinite(values).all()):
+        raise BundleError(f"{folder}: {GATE_KEY}.{name} in metadata.json must be finite; restore the bundle.")
+    return values
+
+
+def _read_arrays(path: Path) -> dict[str, Floats]:
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            return {name: np.asarray(archive[name], np.float32) for name in archive.files}
+    # TypeError: the file is a single array instead of an archive.
+    except (OSError, ValueError, EOFError, TypeError, zipfile.BadZipFile) as error:
+        raise BundleError(f"{path} is missing or cannot be read; restore the bundle.") from error
+
+
+def _mahalanobis_distance(
+    path: Path, arrays: dict[str, Floats], facts: dict[str, Any], name: str, width: int | None
+) -> MahalanobisDistance:
+    """Return one of the two distances; raise BundleError when its arrays do not fit."""
+    empty = np.zeros(0, np.float32)
+    matrix, centres = (arrays.get(f"{name}_{part}", empty) for part in ("matrix", "centres"))
+    width = len(matrix) if width is None else width
+    fits = matrix.shape == (width, width) and centres.ndim == 2 and centres.shape[1] == width
+    if not (fits and width and len(centres) and np.isfinite(matrix).all() and np.isfinite(centres).all()):
+        raise BundleError(f"{path}: {name} does not fit the bundle; restore the bundle.")
+    mean, spread = (_numbers(path.parent, facts, f"{name}_{part}") for part in ("mean", "spread"))
+    if mean.ndim or spread.ndim or spread <= 0:
+        raise BundleError(
+            f"{path.parent}: {GATE_KEY}.{name}_spread in metadata.json must be above 0; restore it."
+        )
+    return MahalanobisDistance(matrix, centres, float(mean), float(spread))

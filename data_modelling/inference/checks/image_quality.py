@@ -1,0 +1,414 @@
+"""Measures the quality of the square that the network sees, and compares it with the bundle's thresholds.
+
+data_modelling.safety.image_quality found the thresholds on real photos that were made worse step by step; they are in
+metadata.json. There is no measure for a ruler, because none was right more often than wrong. A ruler with coloured
+ticks counts as ink.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_modelling.inference.errors import BundleError
+from data_modelling.inference.explanation.heat_map import (
+    FRAME_GREY,
+    LEAST_CONTRAST,
+    LUMA,
+    inscribed_circle,
+    otsu_threshold,
+)
+
+Plane = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+Line = tuple[tuple[int, int], ...]
+
+# The problem, and how to take a better photo.
+HINTS: dict[str, tuple[str, str]] = {
+    "photo_small": (
+        "The spot has too few pixels in this photo.",
+        "Go closer or choose a larger square, and send the photo as the camera wrote it.",
+    ),
+    "photo_blank": (
+        "There is next to nothing to see in this photo.",
+        "Take the cover off the lens and put the spot in the middle.",
+    ),
+    "photo_blurred": (
+        "The photo is too blurred to be judged.",
+        "Hold still, wait until the camera has focused on the spot, and wipe the lens.",
+    ),
+    "photo_dark": ("The photo is too dark to be judged.", "Switch the light on or go where it is brighter."),
+    "photo_bright": (
+        "The photo is too bright to be judged: much of it is plain white.",
+        "Lower the exposure, and avoid reflections.",
+    ),
+    "blurred": (
+        "The photo is blurred; the model is less often right on such photos.",
+        "Hold still, wait until the camera has focused on the spot, and wipe the lens.",
+    ),
+    "dark": (
+        "The photo is dark; the model is less often right on such photos.",
+        "Switch the light on or go where it is brighter.",
+    ),
+    "bright": (
+        "The photo is overexposed; the model is less often right on such photos.",
+        "Turn off the flash or lower the exposure, and avoid reflections.",
+    ),
+    "recompressed": (
+        "The photo was strongly compressed; the model is less often right on such photos.",
+        "Send the file that the camera wrote, not one that went through a messenger or a screenshot.",
+    ),
+    "ink": (
+        "There seems to be ink or another coloured mark beside the spot.",
+        "Wipe it off, or choose a square without it.",
+    ),
+    "hair": ("Hair lies over the spot.", "Part or clip the hair, or hold it down with the dermatoscope."),
+    "lesion_cut": (
+        "The spot seems to reach beyond the edge of the square.",
+        "Go farther away or choose a larger square, so that skin shows all around the spot.",
+    ),
+    "lesion_small": (
+        "The spot is tiny in the square.",
+        "Go closer, or choose a smaller square around the spot.",
+    ),
+}
+
+CLIPPED = 254  # grey level from which a channel is overexposed
+COARSE_STEP = 4  # pixels between the two values of a coarse difference
+ROUNDING = 1 / 6  # squared grey levels: the difference of two values that comes from rounding both
+LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
+LEAST_UNCLIPPED = 0.25  # share of pixels that are not clipped, below which compression is not measured
+COLOURLESS = 0.9  # share of pixels with equal red and blue from which a photo is grey
+INK_BLUER, INK_BLUE = 40, 80  # grey levels of blue above red, and of blue, from which a pixel is ink
+MIDDLE_INK_WEIGHT = 3  # factor by which blue in the middle counts against ink, because lesions can be blue
+HAIR_EDGE = 112  # approximate pixels to which a photo is reduced before the search for hair
+HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
+HAIR_REACH = 5  # pixels in both directions along which a hair is straight
+LESION_EDGE = 28  # approximate pixels to which a photo is reduced before the search for the lesion
+LEAST_EDGE = 16  # pixels below which there is no search for a lesion
+RINGS = 8  # around the middle; the light is measured in each, because many photos are darker outwards
+SKIN_RANK = 0.75  # the share of a ring's pixels that are darker than its light
+EVEN_LIGHT_LEVEL = 200.0  # grey level of the light after it is evened out
+MIDDLE_COVERAGE = 0.5  # least share of the middle that a lesion at the border must cover
+
+
+@dataclass(frozen=True)
+class QualityMeasures:
+    """Hold the quality measures of one photo.
+
+    source_edge: the square's edge in pixels of the original photo. contrast: grey levels between the darkest and the
+    brightest hundredth. sharpness: log(fine differences / coarse differences) in the direction where it is smaller; 0
+    is noise, log(1/16) is no detail at all. light, middle: grey level of the brightest twentieth, and the median.
+    overexposed: share (0-1) of clipped pixels. flatness: share of neighbours with exactly the same colour. ink: share
+    of pixels. hair: share of the middle. lesion_border: share of the border that the lesion reaches. lesion_area:
+    share of the square that it covers; NaN where no lesion is found.
+    """
+
+    source_edge: float
+    contrast: float
+    sharpness: float
+    light: float
+    middle: float
+    overexposed: float
+    flatness: float
+    ink: float
+    hair: float
+    lesion_border: float
+    lesion_area: float
+
+
+@dataclass(frozen=True)
+class QualityCheck:
+    """A measure, whether high or low values are bad, and the codes of its refusal and warning, if any."""
+
+    measure: str
+    bad: Literal["high", "low"]
+    refusal: str | None = None
+    warning: str | None = None
+
+    def is_beyond(self, value: float, threshold: float) -> bool:
+        """Return whether a value is worse than the threshold; NaN never is."""
+        return value > threshold if self.bad == "high" else value < threshold
+
+
+# In the order in which readers see them.
+QUALITY_CHECKS = (
+    QualityCheck("source_edge", "low", "photo_small"),
+    QualityCheck("contrast", "low", "photo_blank"),
+    QualityCheck("sharpness", "low", "photo_blurred", "blurred"),
+    QualityCheck("light", "low", "photo_dark", "dark"),
+    QualityCheck("middle", "high", "photo_bright", "bright"),
+    QualityCheck("overexposed", "high", "photo_bright", "bright"),
+    QualityCheck("flatness", "high", None, "recompressed"),
+    QualityCheck("ink", "high", None, "ink"),
+    QualityCheck("hair", "high", None, "hair"),
+    QualityCheck("lesion_border", "high", None, "lesion_cut"),
+    QualityCheck("lesion_area", "low", None, "lesion_small"),
+)
+
+
+@dataclass(frozen=True)
+class MeasureThresholds:
+    """The thresholds beyond which a measure refuses or warns; None: never."""
+
+    refuse: float | None
+    warn: float | None
+
+
+@dataclass(frozen=True)
+class QualityThresholds:
+    """The thresholds of a bundle, by measure."""
+
+    limits: Mapping[str, MeasureThresholds]
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any]) -> "QualityThresholds":
+        """Return the thresholds under `quality` in a bundle's metadata; raise BundleError when one is absent or no number."""
+        part = metadata.get("quality")
+        if not isinstance(part, dict):
+            raise BundleError("metadata.json: quality is missing; train the bundle again.")
+        return cls(
+            {check.measure: _measure_thresholds(check, part.get(check.measure)) for check in QUALITY_CHECKS}
+        )
+
+    def as_json(self) -> dict[str, dict[str, float | None]]:
+        """Return the thresholds as in metadata.json."""
+        return {measure: vars(limits) for measure, limits in self.limits.items()}
+
+    def refusals(self, measures: QualityMeasures) -> tuple[str, ...]:
+        """Return the codes of why the photo cannot be used; for a blank photo only `photo_blank`."""
+        codes = self._beyond(measures, "refusal", "refuse")
+        return ("photo_blank",) if "photo_blank" in codes else codes
+
+    def warnings(self, measures: QualityMeasures) -> tuple[str, ...]:
+        """Return the codes of what makes the model less often right, without those that a refusal covers."""
+        refused = self.refusals(measures)
+        covered = {check.warning for check in QUALITY_CHECKS if check.refusal in refused}
+        return tuple(code for code in self._beyond(measures, "warning", "warn") if code not in covered)
+
+    def _beyond(self, measures: QualityMeasures, kind: str, limit: str) -> tuple[str, ...]:
+        codes: dict[str, None] = {}
+        for check in QUALITY_CHECKS:
+            code, threshold = getattr(check, kind), getattr(self.limits[check.measure], limit)
+            value = getattr(measures, check.measure)
+            if code and threshold is not None and check.is_beyond(value, threshold):
+                codes[code] = None
+        return tuple(codes)
+
+
+def _measure_thresholds(check: QualityCheck, values: Any) -> MeasureThresholds:
+    """Return one entry of metadata.json, {"refuse": number or null, "warn": number or null}."""
+    if not isinstance(values, dict) or set(values) != {"refuse", "warn"}:
+        raise BundleError(
+            f"metadata.json: quality.{check.measure} must have refuse and warn; restore the bundle."
+        )
+    for name, code in (("refuse", check.refusal), ("warn", check.warning)):
+        value = values[name]
+        number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+        if value is not None and not (number and code):
+            raise BundleError(
+                f"metadata.json: quality.{check.measure}.{name} must be "
+                f"{'a number or null' if code else 'null'}; restore the bundle."
+            )
+    return MeasureThresholds(values["refuse"], values["warn"])
+
+
+def measure_quality(photo: NDArray[np.uint8], source_edge: float) -> QualityMeasures:
+    """Return the quality measures of a photo as the network sees it, (edge, edge, 3) RGB.
+
+    source_edge: the edge of its square in pixels of the original photo; see reader.square_edge.
+    """
+    image = Image.fromarray(photo)
+    grey = np.asarray(image.convert("L"))
+    red, green, blue = (np.ascontiguousarray(photo[..., channel]) for channel in range(3))
+    darkest, middle, light, brightest = _grey_levels(grey, (0.01, 0.5, 0.95, 0.99))
+    clipped = (red >= CLIPPED) | (green >= CLIPPED) | (blue >= CLIPPED)
+    border, area = _lesion_extent(_reduced(image, LESION_EDGE))
+    return QualityMeasures(
+        source_edge=float(source_edge),
+        contrast=brightest - darkest,
+        sharpness=_sharpness(grey),
+        light=light,
+        middle=middle,
+        overexposed=float(np.count_nonzero(clipped)) / clipped.size,
+        flatness=_flatness(red, blue, clipped),
+        ink=_ink(red, blue),
+        hair=_hair(np.asarray(_reduced(image, HAIR_EDGE).convert("L"))),
+        lesion_border=border,
+        lesion_area=area,
+    )
+
+
+def _reduced(image: Image.Image, edge: int) -> Image.Image:
+    """Return the image, reduced by a whole factor to at least `edge` pixels."""
+    factor = image.width // edge
+    return image.reduce(factor) if factor > 1 else image
+
+
+def _grey_levels(grey: Plane, shares: tuple[float, ...]) -> list[float]:
+    """Return the grey levels that these shares of the pixels do not exceed."""
+    below = np.cumsum(np.bincount(grey.ravel(), minlength=256))
+    return [float(level) for level in np.searchsorted(below, np.array(shares) * grey.size)]
+
+
+def _sharpness(grey: Plane) -> float:
+    """Return log(squared differences of neighbours / squared differences of pixels COARSE_STEP apart).
+
+    Blur removes fine differences before coarse ones, at any contrast. Motion blurs only one direction, so the worse
+    direction counts. The outermost pixels are left out, because they often show the dermatoscope's rim.
+    """
+    margin = len(grey) // 14
+    inner = grey[margin : len(grey) - margin, margin : len(grey) - margin].astype(np.float32)
+    return min(
+        math.log(_mean_squared_difference(lines, 1) / _mean_squared_difference(lines, COARSE_STEP))
+        for lines in (inner, inner.T)
+    )
+
+
+def _mean_squared_difference(lines: NDArray[np.float32], step: int) -> float:
+    """Return the mean squared difference of values `step` apart in their row, without what rounding adds."""
+    differences = (lines[:, step:] - lines[:, :-step]).ravel(order="K")
+    squares = float(np.dot(differences, differences)) / max(differences.size, 1)
+    return max(squares - ROUNDING, LEAST_DETAIL)
+
+
+def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
+    """Return the share of neighbours with exactly the same difference of red and blue, which JPEG flattens first.
+
+    Clipped pixels, which are all equal, and photos without colour do not show compression.
+    """
+    differences = red - blue  # wraps around, but stays equal where the differences are equal
+    counted = ~clipped[:, 1:]
+    pairs = int(np.count_nonzero(counted))
+    if pairs < LEAST_UNCLIPPED * counted.size or np.count_nonzero(differences == 0) > COLOURLESS * red.size:
+        return 0.0
+    return float(np.count_nonzero((differences[:, 1:] == differences[:, :-1]) & counted)) / pairs
+
+
+def _ink(red: Plane, blue: Plane) -> float:
+    """Return the share of vividly blue or violet pixels; those in the middle count against it."""
+    vivid = (blue.astype(np.int16) - red > INK_BLUER) & (blue > INK_BLUE)
+    quarter = len(vivid) // 4
+    middle = vivid[quarter : len(vivid) - quarter, quarter : len(vivid) - quarter]
+    pixels = np.count_nonzero(vivid) - MIDDLE_INK_WEIGHT * np.count_nonzero(middle)
+    return max(float(pixels), 0.0) / vivid.size
+
+
+def _hair(grey: Plane) -> float:
+    """Return the share of the middle, three quarters of the edge, that is covered by thin dark lines.
+
+    A closing along lines fills what is thin and dark (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6, DullRazor).
+    Where that is straight for 2 HAIR_REACH + 1 pixels, it is hair and not pigment.
+    """
+    margin = len(grey) // 8 - (2 + 2 + 1 + HAIR_REACH)  # pixels that the steps below remove on each side
+    if margin < 0:
+        return 0.0  # too few pixels to see a hair
+    grey = grey[margin : len(grey) - margin, margin : len(grey) - margin]
+    closed = [
+        _combine_along_line(_combine_along_line(grey, np.maximum, line), np.minimum, line)
+        for line in LINES_ACROSS_HAIR
+    ]
+    # A diagonal step is longer, so fewer steps reach as far. All results are cut to the smallest one.
+    edge = min(map(len, closed))
+    filled = closed[0]
+    for plane in closed[1:]:
+        np.maximum(filled, _crop_middle(plane, edge), out=filled)
+    depth = filled - _crop_middle(grey, edge)
+    wide = np.maximum(np.maximum(depth[1:-1, 1:-1], depth[1:-1, :-2]), depth[:-2, 1:-1])
+    straight = _combine_along_line(wide, np.minimum, LINES_ALONG_HAIR[0])
+    for line in LINES_ALONG_HAIR[1:]:
+        np.maximum(straight, _combine_along_line(wide, np.minimum, line), out=straight)
+    return float(np.count_nonzero(straight > HAIR_DEPTH)) / straight.size
+
+
+def _line(down: float, right: float, steps: Iterable[int]) -> Line:
+    return tuple((round(step * down), round(step * right)) for step in steps)
+
+
+# Lines across a hair, of five pixels or as long on the diagonals.
+LINES_ACROSS_HAIR = (
+    _line(0, 1, range(-2, 3)),
+    _line(1, 0, range(-2, 3)),
+    _line(1, 1, range(-1, 2)),
+    _line(1, -1, range(-1, 2)),
+)
+# Lines along a hair in eight directions. Every second pixel is enough, because hairs were widened to two.
+LINES_ALONG_HAIR = tuple(
+    _line(down, right, range(-HAIR_REACH, HAIR_REACH + 1, 2))
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1), (0.5, 1), (1, 0.5), (0.5, -1), (1, -0.5))
+)
+
+
+def _combine_along_line(plane: Plane, combine: np.ufunc, line: Line) -> Plane:
+    """Return the plane combined over the offsets (rows, columns) of a line through each pixel.
+
+    The result is smaller on each side by the longest offset.
+    """
+    reach = max(max(abs(down), abs(right)) for down, right in line)
+    inner = len(plane) - 2 * reach
+    shifted = [plane[reach + d : reach + d + inner, reach + r : reach + r + inner] for d, r in line]
+    combined: Plane = combine(shifted[0], shifted[1])
+    for part in shifted[2:]:
+        combine(combined, part, out=combined)
+    return combined
+
+
+def _crop_middle(plane: Plane, edge: int) -> Plane:
+    """Return the middle square of a plane."""
+    margin = (len(plane) - edge) // 2
+    return plane[margin : margin + edge, margin : margin + edge]
+
+
+def _lesion_extent(image: Image.Image) -> tuple[float, float]:
+    """Return the share of the border that the darker area in the middle reaches, and its area (NaN: none)."""
+    if image.width < LEAST_EDGE:
+        return 0.0, math.nan
+    darker = _darker_pixels(np.asarray(image))
+    if not darker.any():
+        return 0.0, math.nan
+    edge = len(darker)
+    middle, corner = edge // 3, edge // 5  # corners are dark in many photos
+    if darker[middle : edge - middle, middle : edge - middle].mean() <= MIDDLE_COVERAGE:
+        return 0.0, float(darker.mean())
+    sides = (darker[0], darker[-1], darker[:, 0], darker[:, -1])
+    reached = sum(int(np.count_nonzero(side[corner : edge - corner])) for side in sides)
+    return reached / (4 * (edge - 2 * corner)), float(darker.mean())
+
+
+def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
+    """Return the pixels that are darker in blue, which pigment and blood absorb, than the skin around them.
+
+    Otsu's threshold finds them, before and after the light is evened out in rings around the middle.
+    """
+    blue = photo[..., 2].astype(np.float64)
+    visible = inscribed_circle(len(photo)) | (photo @ np.array(LUMA) >= FRAME_GREY)
+    if not visible.any():
+        return np.zeros_like(visible)
+    even = np.minimum(blue * EVEN_LIGHT_LEVEL / np.maximum(_light(blue), 1), 255)
+    darker = (blue < otsu_threshold(blue[visible])) & (even < otsu_threshold(even[visible])) & visible
+    lighter = ~darker & visible
+    if not (darker.any() and lighter.any()) or blue[lighter].mean() - blue[darker].mean() < LEAST_CONTRAST:
+        return np.zeros_like(darker)
+    return np.asarray(darker)
+
+
+def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the light at each pixel: that of the skin in its ring, but at least that of the rings outside it."""
+    order, starts, ring_of = _rings(len(plane))
+    rings = np.split(plane.ravel()[order], starts)
+    skin = np.array([np.sort(ring)[int(SKIN_RANK * (len(ring) - 1))] for ring in rings])
+    return np.asarray(np.maximum.accumulate(skin[::-1])[::-1][ring_of])
+
+
+@lru_cache(maxsize=8)
+def _rings(edge: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return pixels in the order of their ring, the start of each ring but the first, and the ring of each pixel."""
+    offset = (np.arange(edge) + 0.5 - edge / 2) / (edge / 2)
+    ring = np.minimum((offset[:, None] ** 2 + offset[None] ** 2) * RINGS / 2, RINGS - 1).astype(np.int64)
+    order = np.argsort(ring.ravel(), kind="stable")
+    return order, np.searchsorted(ring.ravel()[order], np.arange(1, RINGS)), ring

@@ -1,0 +1,91 @@
+"""Detects phone photos and photos of sources that are unlike the training photos.
+
+A small network on the image features (see inference.checks.image_features) distinguishes known sources of photos.
+`python -m data_modelling.safety.origin` fitted it and wrote the two files next to this module.
+"""
+
+import functools
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
+    Path(__file__).with_name(f"origin.{ending}") for ending in ("npz", "json")
+)
+PHONE_SOURCES = ("PAD_UFES_20",)  # sources of phone photos, taken without a dermatoscope
+# The sources within a data set, where the detector knows the sources but not the data set.
+SOURCE_PARTS = {"ISIC_2019": ("HAM10000", "ISIC_2017")}
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class OriginDetector:
+    """A network with one hidden layer, and the thresholds of its outputs.
+
+    sources: names in the order of the outputs. hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output:
+    (units + 1, sources), likewise. unlike_thresholds: by threshold_key of the known sources that a model learned from.
+    """
+
+    sources: tuple[str, ...]
+    hidden: Floats
+    output: Floats
+    phone_threshold: float
+    unlike_thresholds: Mapping[str, float]
+
+    def shares(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the probability of each source, (..., sources), for image features (..., FEATURE_COUNT)."""
+        active = np.maximum(features.astype(np.float32) @ self.hidden[:-1] + self.hidden[-1], 0)
+        scores = (active @ self.output[:-1] + self.output[-1]).astype(np.float64)
+        exponentials = np.exp(scores - scores.max(axis=-1, keepdims=True))
+        return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
+
+    def judge(self, features: NDArray[np.floating], trained_on: Collection[str]) -> tuple[bool, bool]:
+        """Return whether a photo with these image features is a phone photo, and whether it is unlike the training photos.
+
+        The probabilities of phone sources and of sources that the model was not trained on decide, as if all known
+        sources were equally frequent. trained_on: the sources in the bundle's metadata.json; of a model that was trained
+        on no known source, no photo is unlike. A photo that cannot be measured (NaN) counts as both.
+        """
+        shares = self.shares(features)
+        known = known_sources(self.sources, trained_on)
+        phone = probability_of_sources(shares, self.sources, PHONE_SOURCES)
+        unlike = 1 - probability_of_sources(shares, self.sources, known)
+        is_unlike = bool(known) and not unlike < self.unlike_thresholds[threshold_key(known)]
+        return not phone < self.phone_threshold, is_unlike
+
+
+def known_sources(sources: Collection[str], trained_on: Collection[str]) -> tuple[str, ...]:
+    """Return those of `sources` that a model was trained on, in their order."""
+    parts = {part for name in trained_on for part in SOURCE_PARTS.get(name, (name,))}
+    return tuple(source for source in sources if source in parts)
+
+
+def threshold_key(sources: Collection[str]) -> str:
+    """Return the key of the threshold of a set of sources."""
+    return "+".join(sources)
+
+
+def probability_of_sources(
+    shares: NDArray[np.float64], sources: tuple[str, ...], chosen: Collection[str]
+) -> NDArray[np.float64]:
+    """Return the probability (...,) of the `chosen` sources together; shares (..., sources)."""
+    return np.asarray(shares[..., [sources.index(name) for name in chosen]].sum(axis=-1))
+
+
+@functools.cache
+def load_detector() -> OriginDetector:
+    """Return the detector that is part of this program."""
+    facts = json.loads(DETECTOR_FACTS_FILE.read_text(encoding="utf-8"))
+    with np.load(DETECTOR_ARRAYS_FILE, allow_pickle=False) as arrays:
+        hidden, output = arrays["hidden"], arrays["output"]
+    return OriginDetector(
+        tuple(facts["sources"]),
+        hidden,
+        output,
+        facts["thresholds"]["phone"],
+        facts["thresholds"]["unlike"],
+    )

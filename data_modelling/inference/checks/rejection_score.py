@@ -1,0 +1,89 @@
+"""Computes the rejection score, which is the logit of the class "none of the known classes".
+
+No photo can teach this class, so the network's own output for it means nothing. The score uses the gate's distance of
+the photo from the training photos and the entropy of the other classes. safety.rejection_score fits the weights on
+networks that were each trained without one of the classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.errors import BundleError
+
+Floats = NDArray[np.float64]
+
+UNKNOWN_KEY = "unknown"  # in metadata.json
+NONE_OF_CLASSES = "none_of_classes"  # a reason for doubt
+WEIGHTS = ("bias", "distance", "entropy")
+MAX_DISTANCE = 100.0  # of the gate; larger distances and NaN count as this one
+
+
+@dataclass(frozen=True)
+class RejectionScore:
+    """The weights of the rejection score. learned: how many classes the network learned; they come first.
+
+    log(p / (1 - p)) = bias + distance * (the gate's distance) + entropy * (the entropy of the other classes, in nats),
+    where p is the probability of none of the classes.
+    """
+
+    bias: float
+    distance: float
+    entropy: float
+    learned: int
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, Any], task: str) -> RejectionScore | None:
+        """Return the weights in a bundle's metadata, None for a task without this class; raise BundleError if they are wrong."""
+        if len(learned_class_codes(task)) == len(class_codes(task)):
+            return None
+        try:
+            weights = {name: float(metadata[UNKNOWN_KEY]["weights"][name]) for name in WEIGHTS}
+        except (KeyError, TypeError, ValueError):
+            weights = {}
+        if not (weights and np.isfinite(list(weights.values())).all()):
+            raise BundleError(
+                f"metadata.json: {UNKNOWN_KEY}.weights must have {', '.join(WEIGHTS)}, in numbers; restore the bundle."
+            )
+        return cls(**weights, learned=len(learned_class_codes(task)))
+
+    def score(self, distance: NDArray[np.floating], entropies: NDArray[np.floating]) -> Floats:
+        """Return the rejection score (N,) of photos; distance (N,) from the gate, entropies (N,) from `entropy`."""
+        return np.asarray(self.bias + self.distance * clip_distance(distance) + self.entropy * entropies)
+
+    def completed(
+        self, logits: NDArray[np.floating], distance: NDArray[np.floating], temperature: float
+    ) -> Floats:
+        """Return logits (N, classes) with that of "none of the known classes" in the last column.
+
+        softmax(logits / temperature) gives this class its probability p and multiplies those of the others by 1 - p.
+        logits: from the network. distance: (N,), from the gate.
+        """
+        known = np.asarray(logits[:, : self.learned], np.float64)
+        score = self.score(distance, entropy(known, temperature))
+        last = temperature * (score + log_sum_exp(known / temperature))
+        return np.concatenate([known, last[:, None]], axis=1)
+
+
+def clip_distance(distance: NDArray[np.floating]) -> Floats:
+    """Return distances of at most MAX_DISTANCE; NaN becomes MAX_DISTANCE."""
+    return np.minimum(np.nan_to_num(np.asarray(distance, np.float64), nan=MAX_DISTANCE), MAX_DISTANCE)
+
+
+def entropy(logits: Floats, temperature: float) -> Floats:
+    """Return the entropy (N,), in nats, of softmax(logits / temperature), (N, classes)."""
+    scaled = logits / temperature
+    log_probability = scaled - log_sum_exp(scaled)[:, None]
+    return np.asarray(-(np.exp(log_probability) * log_probability).sum(axis=1))
+
+
+def log_sum_exp(values: Floats) -> Floats:
+    """Return log(sum(exp)) over the columns of (N, classes), (N,)."""
+    largest = values.max(axis=1)
+    return np.asarray(largest + np.log(np.exp(values - largest[:, None]).sum(axis=1)))

@@ -1,0 +1,34 @@
+"""Runs a command: it turns errors into one sentence and an exit status."""
+
+import sys
+from collections.abc import Callable
+
+from data_modelling.inference.errors import InputError
+
+DONE, NOT_STARTED, LEFT_OUT, INTERRUPTED = 0, 2, 3, 130
+
+
+def run_with_exit_status(
+    command: Callable[[], list[str]], stopped: str = "Stopped; nothing half-written was kept."
+) -> int:
+    """Run a command that returns lines about the inputs it left out, and return its exit status.
+
+    0: done. 2: bad input, or a file that the system refuses to read or write; one sentence on standard error says
+    so. 3: done, but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has `stopped`.
+    """
+    try:
+        left_out = command()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return NOT_STARTED
+    except OSError as error:
+        if error.errno is None:  # A library raised it, not the system: a fault of our own.
+            raise
+        print(f"{error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
+        return NOT_STARTED
+    except KeyboardInterrupt:
+        print(f"\n{stopped}", file=sys.stderr)
+        return INTERRUPTED
+    for line in left_out:
+        print(line, file=sys.stderr)
+    return LEFT_OUT if left_out else DONE

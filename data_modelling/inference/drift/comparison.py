@@ -1,0 +1,124 @@
+"""Compares new photos with the training photos, one quantity at a time.
+
+The reference is stored as quantiles. The distance of a sample is the Kolmogorov-Smirnov distance: the largest difference
+of the two cumulative distributions, taken at the reference's percentiles. By chance alone, a sample of N stays within
+sqrt(ln(2 / alpha) / 2 N) of its source (Massart 1990, doi:10.1214/aop/1176990746). The true distance is at least the
+observed one minus this bound. alpha is divided among the quantities.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.errors import BundleError
+
+Floats = NDArray[np.float64]
+
+QUANTILE_LEVELS = np.linspace(0, 1, 101)  # of the stored quantiles
+ALPHA = 0.05  # probability that any quantity is reported as moved when none has
+MIN_DISTANCE = 0.05  # smallest difference of cumulative shares that is reported
+MIN_VALUES = 30  # values below which a quantity is not compared
+DIGITS = 6  # decimals of the quantiles
+
+
+@dataclass(frozen=True)
+class QuantityDrift:
+    """Hold the drift of one quantity.
+
+    reference, sample: quantiles at QUANTILE_LEVELS. distance: the observed one. at_least: what chance does not explain.
+    """
+
+    name: str
+    count: int
+    reference: Floats
+    sample: Floats
+    distance: float
+    at_least: float
+
+    @property
+    def enough(self) -> bool:
+        return self.count >= MIN_VALUES
+
+    @property
+    def moved(self) -> bool:
+        return self.enough and self.at_least > MIN_DISTANCE
+
+    @property
+    def medians(self) -> tuple[float, float]:
+        """Return the medians of reference and sample."""
+        return float(self.reference[len(QUANTILE_LEVELS) // 2]), float(self.sample[len(QUANTILE_LEVELS) // 2])
+
+
+def quantiles(values: Sequence[float] | Floats) -> list[float]:
+    """Return the quantiles of the known values, as metadata.json has them under `reference`."""
+    known = np.asarray(values, np.float64)
+    known = known[~np.isnan(known)]
+    return [
+        round(float(value), DIGITS) for value in np.quantile(known, QUANTILE_LEVELS, method="inverted_cdf")
+    ]
+
+
+def reference_quantiles(metadata: Mapping[str, Any]) -> dict[str, Floats]:
+    """Return the reference's quantiles by quantity; raise BundleError when the bundle has none."""
+    part = metadata.get("reference")
+    if not isinstance(part, dict) or not part:
+        raise BundleError("metadata.json: reference is missing; train the bundle again.")
+    try:
+        reference = {name: np.array(values, np.float64) for name, values in part.items()}
+    except (TypeError, ValueError) as error:
+        raise BundleError(
+            "metadata.json: reference must hold lists of numbers; restore the bundle."
+        ) from error
+    for name, values in reference.items():
+        if (
+            values.shape != QUANTILE_LEVELS.shape
+            or not np.isfinite(values).all()
+            or (np.diff(values) < 0).any()
+        ):
+            raise BundleError(
+                f"metadata.json: reference.{name} must be {len(QUANTILE_LEVELS)} rising numbers; restore the bundle."
+            )
+    return reference
+
+
+def compare_with_reference(
+    reference: Mapping[str, Floats], samples: Mapping[str, Floats]
+) -> list[QuantityDrift]:
+    """Return the drift of every quantity that both have, the largest drift first."""
+    shared = [name for name in reference if name in samples]
+    drifts = [_quantity_drift(name, reference[name], samples[name], ALPHA / len(shared)) for name in shared]
+    return sorted(drifts, key=lambda drift: -drift.at_least)
+
+
+def _quantity_drift(name: str, reference: Floats, values: Floats, alpha: float) -> QuantityDrift:
+    known = np.sort(values[~np.isnan(values)])
+    if not len(known):
+        return QuantityDrift(name, 0, reference, np.full(len(QUANTILE_LEVELS), math.nan), 0, 0)
+    distance = _kolmogorov_smirnov_distance(reference, known)
+    chance = math.sqrt(math.log(2 / alpha) / (2 * len(known)))
+    sample = np.quantile(known, QUANTILE_LEVELS, method="inverted_cdf")
+    return QuantityDrift(name, len(known), reference, sample, distance, max(distance - chance, 0))
+
+
+def _kolmogorov_smirnov_distance(reference: Floats, known: Floats) -> float:
+    """Return the largest difference of the shares below, and of those up to, each value of the reference.
+
+    Differences below one hundredth cannot be seen in quantiles and count as 0.
+    """
+    levels, step = np.unique(reference), 1 / (len(reference) - 1)
+    first = np.searchsorted(reference, levels, "left")
+    last = np.searchsorted(reference, levels, "right") - 1
+    below = np.searchsorted(known, levels, "left") / len(known)
+    up_to = np.searchsorted(known, levels, "right") / len(known)
+    differences = [
+        np.maximum(low * step - share, share - high * step)
+        for share, low, high in (
+            (below, np.maximum(first - 1, 0), first),
+            (up_to, last, np.minimum(last + 1, len(reference) - 1)),
+        )
+    ]
+    return max(float(np.max(differences)), 0.0)

@@ -1,0 +1,115 @@
+"""Writes and reads the score log: one line for each answer of the app, without details, address or time of day.
+
+It is a csv with the columns `day`, one probability for each class code, and `nearness`, empty where it is not known.
+"""
+
+import csv
+import datetime as dt
+import logging
+import math
+import os
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.errors import InputError
+
+DAY, NEARNESS = "day", "nearness"
+DIGITS = 6  # decimals of every number
+
+log = logging.getLogger(__name__)
+
+
+def column_names(codes: Sequence[str]) -> list[str]:
+    """Return the columns for these classes."""
+    return [DAY, *codes, NEARNESS]
+
+
+class ScoreLog:
+    """A file to which several threads and processes add lines.
+
+    Every line is one write at the end of the file. If a line cannot be written, it is lost, but the answer is given.
+    The program's log reports the first loss, and the next one only after a line could be written.
+    """
+
+    def __init__(self, path: Path, codes: Sequence[str]) -> None:
+        self._path = path
+        self._codes = tuple(codes)
+        self._lock = threading.Lock()
+        self._failing = False
+
+    def append(self, probabilities: Mapping[str, float], nearness: float | None = None) -> None:
+        """Add a photo's probabilities by class code, under today's date (UTC)."""
+        values = [f"{probabilities[code]:.{DIGITS}f}" for code in self._codes]
+        known = "" if nearness is None else f"{nearness:.{DIGITS}f}"
+        line = ",".join([dt.datetime.now(dt.UTC).date().isoformat(), *values, known])
+        with self._lock:
+            try:
+                self._write(line)
+                self._failing = False
+            except OSError as error:
+                if not self._failing:
+                    log.warning("%s cannot be written, scores are lost: %s", self._path, error.strerror)
+                self._failing = True
+
+    def _write(self, line: str) -> None:
+        file = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            if os.fstat(file).st_size == 0:
+                line = f"{','.join(column_names(self._codes))}\n{line}"
+            os.write(file, f"{line}\n".encode())
+        finally:
+            os.close(file)
+
+
+@dataclass(frozen=True)
+class LoggedScores:
+    """Hold the content of a score log.
+
+    days: the first and the last. probabilities: (N, classes). nearness: (N,), NaN if not known. broken: the number of
+    lines that were left out, for example truncated by a full disk.
+    """
+
+    days: tuple[str, str]
+    probabilities: NDArray[np.float64]
+    nearness: NDArray[np.float64]
+    broken: int
+
+
+def read_score_log(path: Path, codes: Sequence[str]) -> LoggedScores:
+    """Return the content of a score log of these classes; raise InputError when it is another file, or empty."""
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            rows = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(
+            f"{path} cannot be read as a score log; name the file that SCORE_LOG names."
+        ) from error
+    if not rows or rows[0] != column_names(codes):
+        raise InputError(
+            f"{path} is no score log of this bundle: its first line must be {','.join(column_names(codes))}."
+        )
+    # Two processes that start at once may both write the header.
+    lines = [row for row in rows[1:] if row != rows[0]]
+    entries = [entry for row in lines if (entry := _parse_row(row, len(codes)))]
+    if not entries:
+        raise InputError(f"{path} holds no answer yet.")
+    days = sorted(day for day, _ in entries)
+    values = np.array([numbers for _, numbers in entries])
+    return LoggedScores((days[0], days[-1]), values[:, :-1], values[:, -1], len(lines) - len(entries))
+
+
+def _parse_row(row: list[str], classes: int) -> tuple[str, list[float]] | None:
+    """Return day and numbers of a line; None for a broken one."""
+    try:
+        day = dt.date.fromisoformat(row[0]).isoformat()
+        values = [float(text) for text in row[1 : classes + 1]]
+        nearness = float(row[classes + 1]) if row[classes + 1] else math.nan
+    except (ValueError, IndexError):
+        return None
+    are_valid = len(values) == classes and all(0 <= value <= 1 for value in values)
+    return (day, [*values, nearness]) if are_valid and len(row) == classes + 2 else None

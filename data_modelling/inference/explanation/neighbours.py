@@ -1,0 +1,172 @@
+"""Finds the known photos that are nearest to a photo, by an exact search in a bundle's small index.
+
+The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY), and a thumbnail of
+one photo of each lesion or patient. A photo that the index knows is never shown its own lesion or patient.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.diagnoses import TASKS, Diagnosis
+from data_modelling.inference.errors import BundleError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.source_facts import SOURCE_FACTS
+
+Floats = NDArray[np.float32]
+
+INDEX_FILE, THUMBNAILS_FILE = "neighbours.npz", "neighbours.jpgs"
+NEIGHBOUR_COUNT = 6
+# Below this distance two embeddings are of one photo, saved twice: at most .0035 with 1,024 pixels and JPEG quality 60.
+SAME_PHOTO_DISTANCE = 0.004
+DISTANCE_DIGITS = 6
+CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
+NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")  # thirds of the distances between known photos
+DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
+# The arrays of INDEX_FILE: name and kind of each, with a row for each photo, except `terciles`.
+ARRAYS = {
+    "embedding": "f",  # (N, C), of length 1
+    "image_id": "U",
+    "source": "U",
+    "diagnosis": "U",  # a class of ISIC 2019
+    "confirmation": "U",  # one of CONFIRMATIONS
+    "group": "i",  # equal for photos of one lesion or patient
+    "file_hash": "u",  # see file_hash
+    "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; a photo without one ends where it begins
+    "terciles": "f",  # (2,), of the distances between known photos and their nearest
+}
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """A known photo near the one that was sent.
+
+    diagnosis: a class of ISIC 2019. confirmation: one of CONFIRMATIONS. distance: 1 - cosine of the embeddings, from 0
+    to 2. closeness: one of CLOSENESS. thumbnail: a JPEG file.
+    """
+
+    image_id: str
+    source: str
+    diagnosis: Diagnosis
+    confirmation: str
+    distance: float
+    closeness: str
+    thumbnail: bytes
+
+    @property
+    def thumbnail_url(self) -> str:
+        """Return the thumbnail as a data: URL."""
+        return "data:image/jpeg;base64," + base64.b64encode(self.thumbnail).decode("ascii")
+
+    @property
+    def credit(self) -> str:
+        """Return authors, publication and licence."""
+        facts = SOURCE_FACTS[self.source]
+        return f"{facts.cite}, {facts.licence}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the photo as in the API."""
+        return {
+            "image_id": self.image_id,
+            "diagnosis": self.diagnosis.code,
+            "name": self.diagnosis.name,
+            "confirmation": self.confirmation,
+            "distance": self.distance,
+            "closeness": self.closeness,
+            "source": self.source,
+            "credit": self.credit,
+            "thumbnail": self.thumbnail_url,
+        }
+
+
+class NeighbourIndex:
+    """The index of a bundle; safe to use from several threads and processes."""
+
+    def __init__(self, arrays: dict[str, NDArray[Any]], thumbnails: NDArray[np.uint8]) -> None:
+        self._arrays = arrays
+        self._embedding: Floats = arrays["embedding"].astype(np.float32)
+        ends = arrays["thumbnail_end"]
+        self._begins = np.concatenate([[0], ends[:-1]])
+        self._has_thumbnail = ends > self._begins
+        self._thumbnails = thumbnails
+
+    @classmethod
+    def load(cls, folder: Path) -> NeighbourIndex | None:
+        """Return the index in a bundle's folder, None if there is none; raise BundleError if it is not whole."""
+        path = folder / INDEX_FILE
+        if not path.exists():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                arrays = {name: file[name] for name in ARRAYS}
+            # Mapped, not read: a process holds only the pages of the thumbnails that it showed.
+            thumbnails = np.memmap(folder / THUMBNAILS_FILE, np.uint8, "r")
+        except (OSError, ValueError, KeyError) as error:
+            raise BundleError(f"{path} cannot be read; restore the bundle.") from error
+        rows = {len(values) for name, values in arrays.items() if name != "terciles"}
+        has_kinds = all(values.dtype.kind == ARRAYS[name] for name, values in arrays.items())
+        if len(rows) != 1 or not has_kinds or arrays["thumbnail_end"][-1] != len(thumbnails):
+            raise BundleError(f"{path} does not fit {THUMBNAILS_FILE}; restore the bundle.")
+        return cls(arrays, thumbnails)
+
+    @property
+    def embedding_width(self) -> int:
+        """Return the number of values of an embedding."""
+        return int(self._embedding.shape[1])
+
+    def nearest(self, embedding: Floats, file: bytes) -> tuple[Neighbour, ...]:
+        """Return the nearest photos with a thumbnail, the nearest first.
+
+        embedding: (C,), of the photo. file: its bytes. No photo of its own lesion or patient is among them, as far as
+        the index knows the photo.
+        """
+        distances = 1 - self._embedding @ unit_length(embedding)
+        is_same = (distances < SAME_PHOTO_DISTANCE) | (self._arrays["file_hash"] == file_hash(file))
+        own_groups = np.unique(self._arrays["group"][is_same])
+        allowed = self._has_thumbnail & ~np.isin(self._arrays["group"], own_groups)
+        rows = np.flatnonzero(allowed)
+        order = rows[np.argsort(distances[rows], kind="stable")[:NEIGHBOUR_COUNT]]
+        return tuple(self._neighbour(int(row), float(distances[row])) for row in order)
+
+    def _neighbour(self, row: int, distance: float) -> Neighbour:
+        arrays = self._arrays
+        return Neighbour(
+            image_id=str(arrays["image_id"][row]),
+            source=str(arrays["source"][row]),
+            diagnosis=DIAGNOSES[str(arrays["diagnosis"][row])],
+            confirmation=str(arrays["confirmation"][row]),
+            distance=round(distance, DISTANCE_DIGITS),
+            closeness=CLOSENESS[int(np.searchsorted(arrays["terciles"], distance))],
+            thumbnail=self._thumbnails[self._begins[row] : arrays["thumbnail_end"][row]].tobytes(),
+        )
+
+
+def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[bytes]) -> None:
+    """Write an index into a bundle's folder. arrays: ARRAYS without `thumbnail_end`. thumbnails: empty for no picture."""
+    ends = np.cumsum([len(thumbnail) for thumbnail in thumbnails]).astype(np.int32)
+    embedding = unit_length(arrays["embedding"]).astype(np.float16)
+    with atomic_write(folder / INDEX_FILE) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(
+            file, allow_pickle=False, **(arrays | {"embedding": embedding, "thumbnail_end": ends})
+        )
+    with atomic_write(folder / THUMBNAILS_FILE) as temporary:
+        temporary.write_bytes(b"".join(thumbnails))
+
+
+def unit_length(embeddings: NDArray[np.floating]) -> Floats:
+    """Return embeddings (..., C) scaled to the length 1; one of zeros stays zero."""
+    vectors = np.asarray(embeddings, np.float32)
+    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
+    return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
+
+
+def file_hash(data: bytes) -> int:
+    """Return the first 64 bits of a file's SHA-256."""
+    return int.from_bytes(hashlib.sha256(data).digest()[:8], "big")

@@ -1,0 +1,349 @@
+"""Reads every csv file of the project as named columns of text; it needs nothing but the standard library.
+
+It reads comma, semicolon and tab as separator, and blanks where R wrote them; UTF-8 with or without a byte-order mark, UTF-16 and cp1252; and column names
+in any case. Blanks around cells do not count. What cannot be read is one sentence that names the file and the row.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from io import StringIO
+from itertools import count
+from pathlib import Path
+
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.photo.reader import ENDINGS
+
+SEPARATORS = (",", ";", "\t")
+BLANK = " "  # the default of R's write.table
+SEPARATOR_HINT = re.compile(
+    r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE
+)  # Excel writes it as the first line
+BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
+FALLBACK_ENCODING = "cp1252"  # of Windows programs in western Europe
+# Spellings of a missing value, in any case: of R, pandas, Excel (also in German), databases and by hand. "unknown" is a value of its own, which
+# the parsers of inference.details read as missing.
+MISSING = frozenset(
+    {"na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "<na>", "#nv", "k.a.", "k. a.", "-", "--", "?", "."}
+)
+DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
+MAX_CELL = 131_072  # characters; the csv module's limit
+NAMED = 10  # how many entries a message names
+TITLE_ROWS = 20  # how many first rows are searched for a header below title rows
+SHOWN = 40  # characters of a name that a message shows
+
+
+@dataclass(frozen=True)
+class CsvTable:
+    """Holds the columns of a csv file as text.
+
+    columns: the cells by the names that were asked for, "" where missing. row_numbers: of each row, as a spreadsheet counts
+    them (the header is row 1). notes: sentences on what was read in an unusual way. numbers: names of the columns that hold numbers.
+    """
+
+    path: Path
+    columns: dict[str, list[str]]
+    row_numbers: list[int]
+    notes: tuple[str, ...] = ()
+    numbers: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.row_numbers)
+
+    def row(self, index: int) -> dict[str, str]:
+        """Return one row's cells by column name."""
+        return {name: cells[index] for name, cells in self.columns.items()}
+
+    def compared_row(self, index: int) -> tuple[str | float, ...]:
+        """Return one row's cells for a comparison: letters in any case are equal, and so are spellings of a number."""
+        return tuple(
+            float(text.replace(",", "."))
+            if name in self.numbers and NUMBER.fullmatch(text)
+            else text.casefold()
+            for name, text in self.row(index).items()
+        )
+
+
+@dataclass
+class RowFindings:
+    """Lists repeated and contradictory rows; each entry names the id and the row numbers.
+
+    without_details: ids of rows whose details should be in a second file, which lacks them.
+    """
+
+    repeated: list[str] = field(default_factory=list)
+    contradictory: list[str] = field(default_factory=list)
+    without_details: list[str] = field(default_factory=list)
+
+    def __bool__(self) -> bool:
+        return bool(self.repeated or self.contradictory or self.without_details)
+
+    def sentences(self) -> list[str]:
+        """Return one line for each kind of finding that occurs."""
+        counted = (
+            ("repeated rows, each counted once", self.repeated),
+            ("contradictory rows, all left out", self.contradictory),
+            ("rows without details", self.without_details),
+        )
+        return [f"{kind}: {len(entries)} ({shortened_list(entries)})" for kind, entries in counted if entries]
+
+
+def read_csv_table(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    optional: Sequence[str] = (),
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    ids: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> CsvTable:
+    """Read the named columns of a csv file.
+
+    optional: of `columns`, those that may be absent; their cells are "". aliases: other header names of a column. ids:
+    columns of image ids; see `normalize_image_id`. numbers: columns whose decimal commas become points where the separator
+    is not the comma. In all columns but ids, spellings of a missing value become "".
+
+    Raises InputError when the file cannot be read, lacks a column or has one twice, or when a row cannot be read.
+    """
+    aliases = aliases or {}
+    text, notes = _read_text(path)
+    hint = SEPARATOR_HINT.match(text)
+    separator = hint[1] if hint else _separator(text, columns, aliases)
+    records = _records(path, text[hint.end() if hint else 0 :], separator, first_row=2 if hint else 1)
+    _, header = next(records, (0, []))
+    places = {name: _column_place(path, header, (name, *aliases.get(name, ()))) for name in columns}
+    missing = [name for name in columns if places[name] is None and name not in optional]
+    if missing:
+        required = ", ".join(name for name in columns if name not in optional)
+        raise InputError(
+            f"{path} lacks the column {', '.join(missing)}; it needs {required}, and has "
+            f"{', '.join(_printable(name.strip()) for name in header) or 'none'}.{_header_below(text, columns, optional, aliases)}"
+        )
+    rows = list(records)
+    cells = _even_rows(path, len(header), rows)
+    table: dict[str, list[str]] = {}
+    for name in columns:
+        place = places[name]
+        values = [""] * len(rows) if place is None else [row[place].strip() for row in cells]
+        if name in ids:
+            values = [normalize_image_id(value) for value in values]
+        else:
+            values, note = _without_missing_spellings(name, values, rows)
+            notes += note
+        if name in numbers and separator != ",":
+            values = [
+                value.replace(",", ".") if DECIMAL_COMMA.fullmatch(value) else value for value in values
+            ]
+        table[name] = values
+    row_numbers = [number for number, _ in rows]
+    return CsvTable(path, table, row_numbers, tuple(f"{path}: {note}" for note in notes), tuple(numbers))
+
+
+def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
+    """Return the indices of the rows that count, and the findings on the others.
+
+    Of rows that are equal in all columns (see CsvTable.compared_row), the first counts. Rows with the same key that differ contradict each other, and
+    none of them counts. Raises InputError for a row without a key.
+    """
+    indices_by_key: dict[str, list[int]] = {}
+    for index, value in enumerate(table.columns[key]):
+        if not value:
+            raise InputError(
+                f"{table.path}, row {table.row_numbers[index]}: the {key} is not named; fill it in, or remove the row."
+            )
+        indices_by_key.setdefault(value, []).append(index)
+    findings, counting = RowFindings(), []
+    for value, indices in indices_by_key.items():
+        if len(indices) > 1:
+            rows = [str(table.row_numbers[index]) for index in indices]
+            if len({table.compared_row(index) for index in indices}) > 1:
+                findings.contradictory += [f"{_printable(value)} (row {row})" for row in rows]
+                continue
+            findings.repeated += [f"{_printable(value)} (row {row})" for row in rows[1:]]
+        counting.append(indices[0])
+    return sorted(counting), findings
+
+
+def normalize_image_id(text: str) -> str:
+    """Return an image id as `normalize_file_name` does, without blanks around it and without a photo's file ending."""
+    text = normalize_file_name(text.strip())
+    stem, point, ending = text.rpartition(".")
+    return stem if point and stem and f".{ending}".lower() in ENDINGS else text
+
+
+def normalize_file_name(name: str) -> str:
+    """Return a file's name in Unicode's composed form (NFC).
+
+    A name whose bytes are not UTF-8, as archives of Windows leave it, is read as cp1252. Python has a surrogate for each
+    such byte, which could not be written to a file.
+    """
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        name = name.encode("utf-8", "surrogateescape").decode(FALLBACK_ENCODING, "replace")
+    return unicodedata.normalize("NFC", name)
+
+
+def shortened_list(names: Iterable[str], shown: int = NAMED) -> str:
+    """Return the first names, joined by commas, with `...` where there are more."""
+    listed = list(names)
+    return ", ".join(listed[:shown]) + (", ..." if len(listed) > shown else "")
+
+
+def _read_text(path: Path) -> tuple[str, list[str]]:
+    """Return a file's text without a byte-order mark, and notes on its encoding."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.") from error
+    notes: list[str] = []
+    encodings = _encodings(data)
+    try:
+        text = data.decode(encodings[0])
+    except UnicodeDecodeError as error:
+        try:
+            text = data.decode(encodings[-1])
+        except UnicodeDecodeError:
+            row = 1 + len(re.findall(rb"\r\n|\r|\n", data[: error.start]))
+            raise InputError(
+                f"{path}, row {row}: a byte is not {' or '.join(encodings)}; save the file as csv in UTF-8."
+            ) from error
+        notes.append(f"the text is not UTF-8 and is read as {encodings[-1]}.")
+    text = text.removeprefix("\ufeff")
+    if "\0" in text:
+        row = 1 + len(re.findall(r"\r\n|\r|\n", text[: text.index("\0")]))
+        raise InputError(
+            f"{path}, row {row}: there is a NUL byte, so this is no csv file; get or save it again."
+        )
+    return text, notes
+
+
+def _encodings(data: bytes) -> tuple[str, ...]:
+    """Return the encodings to try, by a file's first bytes."""
+    for mark, encoding in BYTE_ORDER_MARKS.items():
+        if data.startswith(mark):
+            return (encoding,)
+    if len(data) % 2 == 0 and b"\0" in (data[:1], data[1:2]):  # the first letter in UTF-16 without a mark
+        return ("utf-16-be" if data[:1] == b"\0" else "utf-16-le",)
+    return ("utf-8", FALLBACK_ENCODING)
+
+
+def _records(path: Path, text: str, separator: str, first_row: int) -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with its number; blank rows are counted, not yielded."""
+    reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
+    for number in count(first_row):
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise InputError(f"{path}, row {number}: {_csv_fault(str(error))}") from error
+        if any(cell.strip() for cell in row):
+            yield number, row
+
+
+def _csv_fault(message: str) -> str:
+    """Return a sentence for an error of the csv module."""
+    if "field limit" in message:
+        return f"a cell has more than {MAX_CELL:,} characters; a quotation mark may be missing before it."
+    if "unexpected end" in message:
+        return "a quotation mark is opened there or after it and never closed; close it."
+    if "expected after" in message:
+        return "text follows a closing quotation mark; double the quotation marks inside a cell."
+    return f"it cannot be read as csv ({' '.join(message.split())}); save the file again."
+
+
+def _separator(text: str, columns: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> str:
+    """Return the separator under which the header has most of the named columns, then most cells."""
+    wanted = {_normalize_name(name) for column in columns for name in (column, *aliases.get(column, ()))}
+
+    def score(separator: str) -> tuple[int, int]:
+        rows = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
+        try:
+            header = next((row for row in rows if any(cell.strip() for cell in row)), [])
+        except csv.Error:
+            return 0, 0
+        return len(wanted & {_normalize_name(name) for name in header}), len(header)
+
+    best = max(SEPARATORS, key=score)
+    return BLANK if not score(best)[0] and score(BLANK)[0] > 1 else best
+
+
+def _header_below(
+    text: str, columns: Sequence[str], optional: Sequence[str], aliases: Mapping[str, Sequence[str]]
+) -> str:
+    """Return a sentence that names the row below title rows that has all columns; "" where there is none."""
+    required = [
+        {_normalize_name(name) for name in (column, *aliases.get(column, ()))}
+        for column in columns
+        if column not in optional
+    ]
+    for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
+        for separator in SEPARATORS:
+            names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
+            if all(names & accepted for accepted in required):
+                return f" Row {number} has them: remove the rows above it."
+    return ""
+
+
+def _normalize_name(name: str) -> str:
+    """Return a column's name in small letters, composed, with single underscores for blanks."""
+    return "_".join(unicodedata.normalize("NFC", name).replace("\ufeff", "").casefold().split())
+
+
+def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
+    """Return where the first of the names is in the header; None where none is. InputError where a name is there twice."""
+    present = [_normalize_name(name) for name in header]
+    for name in map(_normalize_name, names):
+        places = [place for place, other in enumerate(present) if other == name]
+        if len(places) > 1:
+            raise InputError(
+                f"{path} has {len(places)} columns {_printable(header[places[0]].strip())}; keep one of them."
+            )
+        if places:
+            return places[0]
+    return None
+
+
+def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
+    """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped.
+
+    R's write.table names the rows in a first column that has no header: it is dropped where it counts the rows from 1.
+    """
+    if len(rows) > 1 and all(
+        len(row) == width + 1 and row[0] == str(index) for index, (_, row) in enumerate(rows, start=1)
+    ):
+        return [row[1:] for _, row in rows]
+    for number, row in rows:
+        if any(cell.strip() for cell in row[width:]):
+            raise InputError(
+                f"{path}, row {number}: there are {len(row)} cells where the header has {width}; put cells with the separator "
+                "in them into quotation marks."
+            )
+    return [row[:width] + [""] * (width - len(row)) for _, row in rows]
+
+
+def _without_missing_spellings(
+    name: str, values: list[str], rows: Sequence[tuple[int, list[str]]]
+) -> tuple[list[str], list[str]]:
+    """Return a column with "" for spellings of a missing value, and a note that counts them."""
+    spelled = [index for index, value in enumerate(values) if value.lower() in MISSING]
+    if not spelled:
+        return values, []
+    spellings = sorted({values[index] for index in spelled})
+    cleaned = ["" if value.lower() in MISSING else value for value in values]
+    first = rows[spelled[0]][0]
+    return cleaned, [
+        f"{', '.join(spellings)} in {len(spelled):,} cells of {name} (first in row {first}) is read as missing."
+    ]
+
+
+def _printable(text: str) -> str:
+    """Return text for a message: on one line, and not long."""
+    shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."

@@ -1,0 +1,27 @@
+"""Let only one process at a time write a folder, by a lock on a file in it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data_modelling.inference.errors import InputError
+
+
+@contextmanager
+def exclusive_lock(path: Path, refusal: str) -> Iterator[None]:
+    """Hold a lock on the file `path` during the block; the system releases it when the process ends, however it ends.
+
+    The file is made if it is missing, and stays. Raises InputError with the sentence `refusal` if another process holds
+    the lock, and OSError if the file cannot be made.
+    """
+    from filelock import FileLock, Timeout  # its import writes a temporary file, which the app must not
+
+    lock = FileLock(path, blocking=False)
+    try:
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(refusal) from error
+    try:
+        yield
+    finally:
+        lock.release()

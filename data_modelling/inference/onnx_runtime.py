@@ -1,0 +1,34 @@
+"""Imports onnxruntime with its telemetry off; every module imports onnxruntime from here.
+
+Since 1.29 its Linux builds report over the network what they run, and keep a database in the home directory.
+`disable_telemetry_events` comes too late to prevent the database. The library reads the environment variable when it
+is loaded, so it must be set before the import.
+"""
+
+import os
+from pathlib import Path
+
+from data_modelling.inference.errors import BundleError
+
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+import onnxruntime
+
+__all__ = ["one_line", "onnxruntime", "open_session"]
+
+
+def open_session(model: Path) -> onnxruntime.InferenceSession:
+    """Return the session of a model on one core; raise BundleError when it cannot be loaded."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1  # best for single photos; the cores are used by requests side by side
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 4  # errors are raised as well
+    try:
+        return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise BundleError(f"{model} cannot be loaded: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """Return the text of an error in one line."""
+    return " ".join(str(error).split())

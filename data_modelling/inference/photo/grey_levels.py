@@ -1,0 +1,162 @@
+"""Maps the stored values of DICOM pixels to 8-bit levels: rescaling, windows, lookup tables and palettes."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Levels = NDArray[np.uint8]
+
+LINEAR, LINEAR_EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"  # VOI LUT Function (0028,1056)
+ROWS_AT_ONCE = 64  # rows of 32-bit pixels that are computed at once, to need little memory
+
+
+@dataclass(frozen=True)
+class LookupTable:
+    """A lookup table: its entry 0 is for the value `first`, and values beyond its ends get the nearest entry.
+
+    entries: (N,) or (N, 3) of `bits` bits.
+    """
+
+    entries: NDArray[np.unsignedinteger]
+    first: int
+    bits: int
+
+    def __post_init__(self) -> None:
+        if not len(self.entries) or not 1 <= self.bits <= 16:
+            raise ValueError("the lookup table is empty or too wide")
+
+    def apply(self, values: Floats) -> Floats:
+        """Return the entries for values (...,), of shape (...,) or (..., 3)."""
+        index = np.clip(np.floor(values) - self.first, 0, len(self.entries) - 1)
+        return np.asarray(self.entries[index.astype(np.intp)], np.float64)
+
+    @classmethod
+    def parse(cls, descriptor: tuple[int, int, int], *planes: bytes, byteorder: str) -> "LookupTable":
+        """Return the table of a descriptor (entries, first value, bits) and the bytes of one or three planes.
+
+        PS3.3, C.7.6.3.1.5: 0 entries stand for 65,536; 8-bit entries may be stored in 8 or in 16 bits. Raises
+        ValueError where they do not fit.
+        """
+        count, first, bits = descriptor[0] or 65_536, descriptor[1], descriptor[2]
+        columns = []
+        for plane in planes:
+            stored = len(plane) // count
+            if stored not in (1, 2):
+                raise ValueError("the lookup table does not have the size that its descriptor says")
+            kind = np.uint8 if stored == 1 else np.dtype(f"{'<' if byteorder == 'little' else '>'}u2")
+            columns.append(np.frombuffer(plane, kind, count))
+        entries = np.stack(columns, axis=-1)
+        highest = int(entries.max())
+        if entries.itemsize == 1 or (bits == 16 and highest < 256 and len(planes) > 1):
+            bits = 8  # cameras write palettes of 8 bits and say 16
+        if bits < 16 and highest >= 1 << bits:
+            raise ValueError("the lookup table has larger entries than its descriptor says")
+        return cls(entries if len(planes) > 1 else entries[:, 0], first, bits)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A window: its centre, its width, and its function (PS3.3, C.11.2.1.2)."""
+
+    centre: float
+    width: float
+    function: str = LINEAR
+
+    def apply(self, values: Floats) -> Floats:
+        """Return levels from 0 to 1."""
+        if self.function == SIGMOID:
+            exponent = np.clip(-4 * (values - self.centre) / self.width, -700, 700)
+            return np.asarray(1 / (1 + np.exp(exponent)))
+        if self.function == LINEAR_EXACT:
+            return np.asarray(np.clip((values - self.centre) / self.width + 0.5, 0, 1))
+        if self.width == 1:
+            return np.asarray(values > self.centre - 0.5, np.float64)
+        return np.asarray(np.clip((values - (self.centre - 0.5)) / (self.width - 1) + 0.5, 0, 1))
+
+    @property
+    def is_valid(self) -> bool:
+        """Return whether the numbers describe a window."""
+        least = 1 if self.function == LINEAR else 0
+        return bool(
+            np.isfinite([self.centre, self.width]).all() and self.width >= least and self.width > 0
+        ) and self.function in (LINEAR, LINEAR_EXACT, SIGMOID)
+
+
+@dataclass(frozen=True)
+class GreyRule:
+    """How stored values become grey: modality (slope and intercept, or a table), VOI (a table or a window), polarity.
+
+    Without a VOI, the whole range of stored values is shown.
+    """
+
+    slope: float = 1.0
+    intercept: float = 0.0
+    modality: LookupTable | None = None
+    voi: LookupTable | None = None
+    window: Window | None = None
+    is_inverted: bool = False
+
+    def levels(self, pixels: NDArray[np.integer], bits: int) -> Levels:
+        """Return the 8-bit grey levels of pixels (rows, columns) with `bits` stored bits."""
+        low, high = stored_range(pixels, bits)
+
+        def grey(values: Floats) -> Floats:
+            ends = np.array([low, high])
+            if self.modality is not None:
+                values, ends = self.modality.apply(values), np.array([0, (1 << self.modality.bits) - 1])
+            else:
+                values, ends = (part * self.slope + self.intercept for part in (values, ends))
+            if self.voi is not None:
+                shares = self.voi.apply(values) / ((1 << self.voi.bits) - 1)
+            elif self.window is not None:
+                shares = self.window.apply(values)
+            else:
+                shares = (values - ends.min()) / (ends.max() - ends.min())
+            return 1 - shares if self.is_inverted else shares
+
+        return map_levels(pixels, grey)
+
+
+def colour_levels(pixels: NDArray[np.integer], bits: int) -> Levels:
+    """Return pixels of any shape with `bits` stored bits, scaled to 8 bits."""
+    if bits == 8 and pixels.dtype == np.uint8:
+        return np.asarray(pixels, np.uint8)
+    low, high = stored_range(pixels, bits)
+    return map_levels(pixels, lambda values: (values - low) / (high - low))
+
+
+def palette_levels(pixels: NDArray[np.integer], palette: LookupTable) -> Levels:
+    """Return the colours (rows, columns, 3) of indices (rows, columns)."""
+    return map_levels(pixels, lambda values: palette.apply(values) / ((1 << palette.bits) - 1))
+
+
+def stored_range(pixels: NDArray[np.integer], bits: int) -> tuple[float, float]:
+    """Return the least and the largest value that `bits` stored bits can have."""
+    if pixels.dtype.kind == "i":
+        return -float(1 << (bits - 1)), float((1 << (bits - 1)) - 1) if bits > 1 else 1.0
+    return 0.0, float((1 << bits) - 1)
+
+
+def map_levels(pixels: NDArray[np.integer], share: Callable[[Floats], Floats]) -> Levels:
+    """Return the 8-bit levels of a function from stored values to shares from 0 to 1.
+
+    Pixels of up to 16 bits go through a table of all values, so that little memory is needed.
+    """
+    size = pixels.dtype.itemsize
+    native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+    if size <= 2:
+        unsigned = np.dtype(f"u{size}")
+        values = np.arange(1 << (8 * size)).astype(unsigned).view(native.dtype)
+        table = _rounded(share(values.astype(np.float64)))
+        return np.asarray(table[native.view(unsigned)])
+    blocks = range(0, len(native), ROWS_AT_ONCE)
+    return np.concatenate(
+        [_rounded(share(native[start : start + ROWS_AT_ONCE].astype(np.float64))) for start in blocks]
+    )
+
+
+def _rounded(shares: Floats) -> Levels:
+    return np.asarray(np.clip(np.round(shares * 255), 0, 255), np.uint8)

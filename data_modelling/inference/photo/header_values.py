@@ -1,0 +1,161 @@
+"""Reads age, sex and body part as DICOM headers and cameras write them."""
+
+import re
+from collections.abc import Iterable
+
+from data_modelling.inference.details import SITE_NAMES, age_in_years, parse_age
+from data_modelling.inference.errors import FieldError
+
+# An age string (AS of PS3.5, section 6.2) such as `045Y`; people also write `42`, `42.5` or `42 years`. 42 means years.
+AGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)\s*(?:(d|w|m|y)|(day|week|month|year|yr)s?)?", re.ASCII)
+SEXES = {"f": "female", "m": "male", "female": "female", "male": "male"}
+NOT_STATED = {
+    "",
+    "u",
+    "unk",
+    "unknown",
+    "unspecified",
+    "not specified",
+    "not known",
+    "na",
+    "n a",
+    "n/a",
+    "none",
+}
+NO_REGION = NOT_STATED | {"skin", "other"}
+# Body parts as in PS3.16 (annex L) and as cameras write them, in addition to the names of the data sets.
+BODY_PARTS = {
+    **dict.fromkeys(
+        ("head", "headneck", "cheek", "nose", "forehead", "lip", "eyelid", "eyebrow", "chin", "temple", "jaw", "skull",
+         "headandneck", "earlobe", "nasaltip", "eye"),
+        "head/neck",
+    ),
+    **dict.fromkeys(
+        ("arm", "forearm", "elbow", "shoulder", "wrist", "finger", "thumb", "upperlimb", "upperarm", "lowerarm"),
+        "upper extremity",
+    ),
+    **dict.fromkeys(
+        ("leg", "thigh", "knee", "calf", "shin", "ankle", "toe", "bigtoe", "greattoe", "heel", "lowerlimb", "lowerleg", "upperleg"),
+        "lower extremity",
+    ),
+    **dict.fromkeys(("breast", "anteriortrunk", "fronttorso", "fronttrunk", "belly", "abdominal", "anteriorchest"), "anterior torso"),
+    **dict.fromkeys(("posteriortrunk", "backtorso", "upperback", "lowerback"), "posterior torso"),
+    **dict.fromkeys(("flank", "lateraltrunk"), "torso"),
+    **dict.fromkeys(
+        ("palm", "sole", "handpalm", "palmhand", "footsole", "solefoot", "palmarhand", "plantarfoot", "palmar", "plantar"), "palms/soles"
+    ),
+    **dict.fromkeys(
+        ("mouth", "oralcavity", "tongue", "genitalia", "penis", "scrotum", "vulva", "vagina", "mucosa"), "oral/genital"
+    ),
+}  # fmt: skip
+SITES = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | BODY_PARTS
+# Words that do not change the region, and words that do so only in the names above ("lower back", "upper arm").
+IGNORED_WORDS = {
+    "left",
+    "right",
+    "l",
+    "r",
+    "lt",
+    "rt",
+    "bilateral",
+    "both",
+    "of",
+    "the",
+    "skin",
+    "side",
+    "sided",
+    "structure",
+    "entire",
+    "region",
+    "area",
+}
+QUALIFIERS = {
+    *("upper", "lower", "middle", "mid", "inner", "outer", "anterior", "posterior", "medial", "lateral"),
+    *("proximal", "distal", "dorsal", "dorsum", "ventral", "front"),
+}
+JOINED_SIDE = re.compile(r"^(?:left|right)(?=[a-z]{3})")
+SEPARATORS = re.compile(r"\band\b|[&/,;+]")
+
+
+def read_age(text: str) -> float | None:
+    """Return an age in years, None for "not known"; raise ValueError for words that are not read."""
+    text = text.strip().lower()
+    if text in NOT_STATED:
+        return None
+    parts = AGE.fullmatch(text)
+    if parts is None:
+        raise ValueError("no age")
+    unit = parts[2] or (parts[3] or "y")[0]
+    try:
+        return parse_age(f"{age_in_years(float(parts[1].replace(',', '.')), unit):.2f}")
+    except FieldError as error:
+        raise ValueError("no age") from error
+
+
+def read_sex(text: str) -> str | None:
+    """Return `female`, `male` or None for "not known"; raise ValueError for anything else, such as O for "other"."""
+    text = text.strip().lower()
+    if text in NOT_STATED:
+        return None
+    if text not in SEXES:
+        raise ValueError("no sex that the model knows")
+    return SEXES[text]
+
+
+def read_site(text: str) -> str | None:
+    """Return the region of a body part, None for "not known"; raise ValueError where the region is not clear.
+
+    Sides (`LEFT FOREARM`) do not matter. Of several parts (`Head and Neck`), all must be in one region.
+    """
+    text = " ".join(re.sub(r"[_\-.()]", " ", text.lower()).split())
+    if text in NO_REGION:
+        return None
+    whole = _region(text)
+    if whole:
+        return whole
+    regions = {_region(part) for part in SEPARATORS.split(text) if _words(part)}
+    if len(regions) != 1 or None in regions:
+        raise ValueError("no clear region")
+    return regions.pop()
+
+
+def read_first_site(texts: Iterable[str]) -> str | None:
+    """Return the region of the first text that names one clearly, None for "not known".
+
+    Raises ValueError where a text has words that are not read, and no other one a region.
+    """
+    is_unread = False
+    for text in texts:
+        try:
+            site = read_site(text)
+        except ValueError:
+            is_unread = True
+            continue
+        if site:
+            return site
+    if is_unread:
+        raise ValueError("no clear region")
+    return None
+
+
+def _words(text: str) -> list[str]:
+    words = [JOINED_SIDE.sub("", word) for word in re.findall(r"[a-z]+", text)]
+    return [word for word in words if word not in IGNORED_WORDS]
+
+
+def _singular(word: str) -> str:
+    return f"{word[:-3]}y" if word.endswith("ties") else word.removesuffix("s")
+
+
+def _region(text: str) -> str | None:
+    """Return the region of one body part, None where it has none."""
+    if re.search(r"[^a-z\s&/,;+]", text):
+        return None  # another script, or digits
+    words = _words(text)
+    candidates = [words, [word for word in words if word not in QUALIFIERS]]
+    singular = [[_singular(word) for word in candidate] for candidate in candidates]
+    for candidate in (candidates[0], singular[0], candidates[1], singular[1]):
+        region = SITES.get("".join(candidate))
+        if region:
+            return region
+    return None

@@ -1,0 +1,162 @@
+"""Reads the segments of JPEG files (ITU T.81), to count scans, find a missing end and tell the colours."""
+
+import re
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from io import BytesIO
+
+from PIL import Image
+
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # those that a segment follows
+START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
+START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+END = b"\xff\xd9"
+COEFFICIENTS = 64  # of a block
+MAX_REPAIRED_SCANS = (
+    20  # of a file without its end, which is decoded several times; progressive ones have about ten
+)
+MAX_COMPARED_PIXELS = (
+    25_000_000  # of photos that are compared at full size; in half of it, a whole block still shows
+)
+# What is put in place of missing data, to see whether any is missing: pixels that depend on it are.
+TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
+RESTART = re.compile(
+    rb"\xff([\xd0-\xd7])"
+)  # cameras set such markers between parts of a scan, numbered from 0 to 7 in turn
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A segment of a file: its marker, its content, and where it starts and ends in the file."""
+
+    marker: int
+    content: bytes
+    start: int
+    stop: int
+
+
+def segments(data: bytes) -> Iterator[Segment]:
+    """Yield the segments of the first picture of a JPEG file up to its end; of a damaged file, as many as there are."""
+    position = 2
+    while match := MARKER.search(data, position):
+        marker = match[0][1]
+        if marker == END_OF_IMAGE:
+            yield Segment(marker, b"", match.start(), match.end())
+            return
+        stop = match.end() + int.from_bytes(data[match.end() : match.end() + 2], "big")
+        yield Segment(marker, data[match.end() + 2 : stop], match.start(), stop)
+        position = stop
+
+
+def count_scans(data: bytes) -> int:
+    """Return the number of scans of the first picture: one, or several passes over all its pixels."""
+    return sum(segment.marker == START_OF_SCAN for segment in segments(data))
+
+
+def precision(data: bytes) -> int:
+    """Return the bits of a sample; 0 where the file has no frame."""
+    frames = (segment.content for segment in segments(data) if segment.marker in START_OF_FRAME)
+    return next((content[0] for content in frames if content), 0)
+
+
+def open_jpeg(data: bytes) -> Image.Image:
+    """Return a JPEG, its header read; raise what Pillow raises for a damaged one."""
+    return Image.open(BytesIO(data), formats=("JPEG",))
+
+
+def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
+    """Return an opened JPEG decoded, reduced by `shrink` (1, 2, 4 or 8).
+
+    data: its file. One that lacks only its end marker is read as well. Raises what Pillow raises for a damaged one.
+    """
+    if any(segment.marker == END_OF_IMAGE for segment in segments(data)):
+        return _load(image, shrink)
+    return _load(
+        open_jpeg(add_missing_end(data)), shrink
+    )  # Pillow reads some of these itself, with grey for what is missing
+
+
+def _load(image: Image.Image, shrink: int) -> Image.Image:
+    if shrink > 1:
+        image.draft(None, (image.width // shrink, image.height // shrink))  # exactly this scale, rounded up
+    image.load()
+    return image
+
+
+def add_missing_end(data: bytes) -> bytes:
+    """Return a JPEG file that lacks only its end marker with one; raise ValueError where more is missing.
+
+    The photo is decoded with different bits in place of what may be missing. Where nothing is, they change no pixel.
+    """
+    parts = list(segments(data))
+    if any(part.marker == END_OF_IMAGE for part in parts) or not _scans_are_complete(parts):
+        raise ValueError("more than the end is missing")
+    body = _without_padding(data)
+    scans = sum(part.marker == START_OF_SCAN for part in parts)
+    if scans > MAX_REPAIRED_SCANS:
+        raise ValueError("too many scans to find out what is missing")
+    last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
+    restarts = RESTART.findall(body, last_scan)
+    following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
+    # Where the next part of the scan is missing, decoders skip what does not begin with its marker.
+    tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
+    image = open_jpeg(data)
+    shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2
+    if len({zlib.crc32(_load(open_jpeg(body + tail + END), shrink).tobytes()) for tail in tails}) > 1:
+        raise ValueError("more than the end is missing")
+    return body + END
+
+
+def _without_padding(data: bytes) -> bytes:
+    """Return a file without half of an end marker, and without the zeros that fill a file up, as in a broken download.
+
+    A decoder would take the zeros for pixels. One of them stays: it may be the last byte of the pixels.
+    """
+    body = data.rstrip(b"\xff")
+    without_zeros = body.rstrip(b"\0")
+    return without_zeros + b"\0" if len(without_zeros) < len(body) else body
+
+
+def _scans_are_complete(parts: list[Segment]) -> bool:
+    """Return whether the scans of a file give every coefficient of every component to its last bit."""
+    frame = next((part.content for part in parts if part.marker in START_OF_FRAME), b"")
+    if len(frame) < 6:
+        return False
+    missing = {(frame[place], index) for place in range(6, len(frame), 3) for index in range(COEFFICIENTS)}
+    for part in parts:
+        count = part.content[0] if part.content else 0
+        if part.marker != START_OF_SCAN or len(part.content) < 4 + 2 * count:
+            continue
+        first, last, bits = part.content[1 + 2 * count : 4 + 2 * count]
+        if bits & 15 == 0:
+            components = part.content[1 : 1 + 2 * count : 2]
+            missing -= {(component, index) for component in components for index in range(first, last + 1)}
+    return not missing
+
+
+def set_colours(data: bytes, are_rgb: bool) -> bytes:
+    """Return a JPEG file of three components that decoders read as RGB or as YCbCr, whatever it said before.
+
+    Its JFIF and Adobe segments are replaced by an Adobe segment that says so.
+    """
+    adobe = b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 0 if are_rgb else 1])
+    kept, position = [data[:2], b"\xff\xee", (len(adobe) + 2).to_bytes(2, "big"), adobe], 2
+    for part in segments(data):
+        if part.marker == START_OF_SCAN:
+            break
+        if is_jfif(part) or adobe_transform(part) is not None:
+            kept.append(data[position : part.start])
+            position = part.stop
+    return b"".join([*kept, data[position:]])
+
+
+def is_jfif(segment: Segment) -> bool:
+    """Return whether a segment is JFIF's, whose colours are YCbCr."""
+    return segment.marker == JFIF and segment.content.startswith(b"JFIF\0")
+
+
+def adobe_transform(segment: Segment) -> int | None:
+    """Return the colour transform of an Adobe segment (0: none, 1: YCbCr); None for another segment."""
+    is_adobe = segment.marker == ADOBE and segment.content.startswith(b"Adobe") and len(segment.content) >= 12
+    return segment.content[11] if is_adobe else None

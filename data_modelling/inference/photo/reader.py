@@ -1,0 +1,392 @@
+"""Reads photos for training, commands and app: it turns the bytes of a file into a square sRGB array."""
+
+import re
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from data_modelling.inference.errors import DAMAGED_FILE_ERRORS, FieldError, PhotoError
+from data_modelling.inference.photo import dicom
+from data_modelling.inference.photo.colour_profile import (
+    PNG_SIGNATURE,
+    ColourTransform,
+    png_profiles,
+    srgb_transform,
+    without_icc_profile,
+)
+from data_modelling.inference.photo.jpeg_markers import count_scans, load_jpeg, precision
+
+# The decoders that Pillow may use. Without the list, an EPS file renamed to .jpg would start Ghostscript.
+FORMATS = ("JPEG", "PNG", "WEBP")
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
+MAX_MEGAPIXELS = 25  # of photos that are decoded at full size: 100 MB while they are
+MAX_MEGAPIXELS_JPEG = 50  # a JPEG of one scan is decoded at the scale that is needed, line by line
+MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
+UNREAD_BITS = (12, 16)  # of a sample; medical JPEG files have them, and Pillow does not read them
+MAX_CONVERTED_PIXELS = 2_000_000  # of a photo whose colours are converted at full size
+CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
+CORNER_SHARE = 0.9  # of the edge of a crop; the edge of the four frames at its corners
+CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
+WHOLE_FRAME = ((0, 0),)
+CROP_TOLERANCE = 1e-6  # rounding of crop fractions that were computed in a browser
+NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # as JavaScript writes them: 0.5, 1e-7
+# How a photo with this EXIF orientation is turned upright; 1 is upright, from 5 on width and height swap.
+EXIF_TRANSPOSES = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit would only warn, up to 179
+# megapixels. Its warnings about odd metadata are off too: people who send photos cannot fix it, and it changes no pixel.
+Image.MAX_IMAGE_PIXELS = None
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A square of the upright photo, in fractions from 0 to 1.
+
+    x, y: its top left corner, of the photo's width and height. size: its edge, of the shorter side.
+    """
+
+    x: float
+    y: float
+    size: float
+
+
+def parse_crop(fields: Mapping[str, str]) -> Crop | None:
+    """Return the crop of a form or request; None (the centre square) when all three fields are absent.
+
+    Raises FieldError when one of the three is missing, no number, or outside 0-1. Whether the square is inside the photo
+    can be checked only when its shape is known.
+    """
+    texts = {field: fields.get(field, "").strip() for field in CROP_FIELDS}
+    if not any(texts.values()):
+        return None
+    x, y, size = (_fraction(field, text) for field, text in texts.items())
+    if size == 0:
+        raise FieldError("crop_size", "crop_range", "crop_size must be greater than 0.")
+    return Crop(x, y, size)
+
+
+def _fraction(field: str, text: str) -> float:
+    # float() would also accept "nan", "1_0" and digits of other scripts.
+    if not NUMBER.fullmatch(text) or float(text) > 1:
+        raise FieldError(
+            field,
+            "crop_range",
+            "%(field_name)s must be a number from 0 to 1, with the other two crop fields.",
+            field_name=field,
+        )
+    return float(text)
+
+
+def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.uint8]:
+    """Return a photo, upright, cropped to a square and resized, as (edge, edge, 3) uint8 sRGB.
+
+    data: the bytes of a JPEG, PNG, WebP or DICOM file, whatever its name. edge: pixels of the result's edge. crop: the
+    default is the centre square.
+
+    A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`, in
+    training and in the app, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so that
+    its answer is that of its pixels in any other file. Colours that the file declares (an ICC profile, a PNG's chunks)
+    are converted to sRGB. Resizing is Pillow's antialiased bilinear one within the photo: an outermost pixel may see
+    one pixel beyond the crop.
+
+    Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated, photo_frames
+    (a DICOM file of several), photo_broken (does not decode), and FieldError for a crop that leaves the photo.
+    """
+    return read_photo_and_edge(data, edge, crop)[0]
+
+
+def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tuple[NDArray[np.uint8], int]:
+    """Return the results of read_photo and square_edge, and open the file only once."""
+    photo = _open(data)
+    crop_edge = _crop_edge(photo.size, crop)
+    return _read_squares(photo, edge, crop, crop_edge, WHOLE_FRAME)[0], round(crop_edge)
+
+
+def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
+    """Return four frames of a photo, each as read_photo returns it: CORNER_SHARE of the crop's edge, at its corners.
+
+    A frame that reaches beyond the photo, by rounding, is moved in. The file is decoded once for all four. Raises as
+    read_photo does.
+    """
+    photo = _open(data)
+    crop_edge = CORNER_SHARE * _crop_edge(photo.size, crop)
+    return _read_squares(photo, edge, crop, crop_edge, CORNERS)
+
+
+def read_whole_photo(data: bytes, longest: int) -> Image.Image:
+    """Return a whole photo, upright and in sRGB, whose longer edge has at most `longest` pixels; raise as read_photo does."""
+    photo = _open(data)
+    try:
+        upright, _ = photo.decode(photo.shrink(longest, min(photo.size)))
+        transform = photo.srgb_transform(upright)
+    except DAMAGED_FILE_ERRORS as error:
+        raise _broken_photo_error() from error
+    if transform is not None and transform.fits(upright):
+        upright = transform.apply(upright)
+    upright = upright.convert("RGB")
+    upright.thumbnail((longest, longest))
+    return upright
+
+
+def square_edge(data: bytes, crop: Crop | None = None) -> int:
+    """Return the edge of the cropped square in pixels of the original photo; raise as read_photo does."""
+    return round(_crop_edge(_open(data).size, crop))
+
+
+def _crop_edge(size: tuple[int, int], crop: Crop | None) -> float:
+    return min(size) * (crop.size if crop else 1)
+
+
+@dataclass
+class _PhotoFile:
+    """A JPEG, PNG or WebP photo whose header was read and is within the limits; its pixels are not decoded yet."""
+
+    data: bytes
+    image: Image.Image
+
+    @property
+    def is_jpeg(self) -> bool:
+        """Return whether it is a JPEG; MPO holds several JPEG photos, of which the first counts."""
+        return self.image.format in {"JPEG", "MPO"}
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the stored photo."""
+        return self.image.size
+
+    def shrink(self, edge: int, crop_edge: float) -> int:
+        """Return the factor by which the photo is reduced in decoding: 1, and for a JPEG up to 8."""
+        if not self.is_jpeg:
+            return 1
+        return next((shrink for shrink in (8, 4, 2) if crop_edge >= 2 * edge * shrink), 1)
+
+    def decode(self, shrink: int) -> tuple[Image.Image, tuple[int, int]]:
+        """Return the decoded photo, upright and reduced, and the (width, height) that it has without reduction."""
+        width, height = self.image.size
+        image = self._load(shrink)
+        orientation = _orientation(image)
+        image = _eight_bits(image)
+        if orientation not in EXIF_TRANSPOSES:
+            return image, (width, height)
+        size = (height, width) if orientation >= 5 else (width, height)
+        return image.transpose(EXIF_TRANSPOSES[orientation]), size
+
+    def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
+        """Return the conversion to sRGB of the decoded photo; None where it is sRGB, or says nothing else."""
+        if self.image.format == "PNG":
+            return srgb_transform(decoded, png_profiles(self.data))
+        profile = self.image.info.get("icc_profile")
+        return srgb_transform(decoded, iter([profile])) if profile else None
+
+    def _load(self, shrink: int) -> Image.Image:
+        """Return the decoded image; a JPEG that lacks only its end marker is read as viewers do."""
+        if self.is_jpeg:
+            return load_jpeg(self.image, self.data, shrink)
+        self.image.load()
+        return self.image
+
+
+@dataclass
+class _DicomPhoto:
+    """The frame of a DICOM file, within the limits. It is upright, whatever EXIF a JPEG in it may have."""
+
+    frame: dicom.Frame
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of the frame."""
+        return self.frame.size
+
+    def shrink(self, _edge: int, _crop_edge: float) -> int:
+        """Return 1: a frame is decoded at its own scale."""
+        return 1
+
+    def decode(self, _shrink: int) -> tuple[Image.Image, tuple[int, int]]:
+        """Return the decoded frame and its (width, height)."""
+        return self.frame.decode(), self.frame.size
+
+    def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
+        """Return the conversion to sRGB by the header's ICC profile, else by that of the JPEG."""
+        profile = self.frame.profile or decoded.info.get("icc_profile")
+        return srgb_transform(decoded, iter([profile])) if profile else None
+
+
+def _read_squares(
+    photo: _PhotoFile | _DicomPhoto,
+    edge: int,
+    crop: Crop | None,
+    square_edge: float,
+    corners: tuple[tuple[int, int], ...],
+) -> list[NDArray[np.uint8]]:
+    """Return squares of `square_edge` pixels at some corners of the crop; a corner is (0 left or 1 right, 0 top or 1 bottom)."""
+    shrink = photo.shrink(edge, square_edge)
+    try:
+        upright, size = photo.decode(shrink)
+        transform = photo.srgb_transform(upright)
+    except DAMAGED_FILE_ERRORS as error:
+        raise _broken_photo_error() from error
+    left, top, right, bottom = _box(size, crop)
+    squares = []
+    for column, row in corners:
+        x = min(left + column * (right - left - square_edge), size[0] - square_edge)
+        y = min(top + row * (bottom - top - square_edge), size[1] - square_edge)
+        box = (x, y, min(x + square_edge, size[0]), min(y + square_edge, size[1]))
+        squares.append(_square(upright, edge, [pixels / shrink for pixels in box], transform))
+    return squares
+
+
+def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
+    """Return the photo, its header read and found within the limits, its pixels not decoded yet."""
+    if not data:
+        raise PhotoError("photo_empty", "The file is empty; choose another one.")
+    if not _is_photo(data):
+        if dicom.is_dicom(data):
+            return _open_dicom(data)
+        raise PhotoError(
+            "photo_type", "This is no JPEG, PNG, WebP or DICOM photo; save or export it as one of these."
+        )
+    bits = 8 if data.startswith((PNG_SIGNATURE, b"RIFF")) else precision(data)
+    if bits in UNREAD_BITS:
+        raise PhotoError(
+            "photo_type",
+            "A JPEG of %(bits)s bits a colour cannot be read here; save it with 8 bits.",
+            bits=bits,
+        )
+    try:
+        pixels = without_icc_profile(data) if data.startswith(PNG_SIGNATURE) else data
+        photo = _PhotoFile(data, Image.open(BytesIO(pixels), formats=FORMATS))
+    except DAMAGED_FILE_ERRORS as error:
+        raise _broken_photo_error() from error
+    scans = count_scans(data) if photo.is_jpeg else 1
+    limit = MAX_MEGAPIXELS_JPEG if photo.is_jpeg and scans == 1 else MAX_MEGAPIXELS
+    _check_pixels(photo.size, limit)
+    if scans > MAX_SCANS:
+        raise _broken_photo_error()
+    if not photo.is_jpeg and getattr(photo.image, "is_animated", False):
+        raise PhotoError("photo_animated", "The photo is animated; save a single picture.")
+    return photo
+
+
+def _open_dicom(data: bytes) -> _DicomPhoto:
+    """Return the frame of a DICOM file, found within the same limits."""
+    try:
+        frame = dicom.read_frame(data)
+        if frame.frames > 1:
+            raise PhotoError(
+                "photo_frames",
+                "The DICOM file has %(frames)s frames; export one of them alone.",
+                frames=frame.frames,
+            )
+        largest = dicom.MAX_BYTES // frame.bytes_per_pixel // 1_000_000
+        _check_pixels(frame.size, min(MAX_MEGAPIXELS, largest))
+        if frame.is_jpeg and count_scans(frame.picture) > MAX_SCANS:
+            raise _broken_photo_error()
+        frame.check_picture()
+    except DAMAGED_FILE_ERRORS as error:
+        raise _broken_photo_error() from error
+    return _DicomPhoto(frame)
+
+
+def _check_pixels(size: tuple[int, int], limit: int) -> None:
+    """Raise PhotoError for more than `limit` megapixels."""
+    width, height = size
+    if width * height > limit * 1_000_000:
+        raise PhotoError(
+            "photo_pixels",
+            "The photo has %(width)s x %(height)s pixels; at most %(limit)s megapixels can be read.",
+            width=width,
+            height=height,
+            limit=limit,
+        )
+
+
+def _is_photo(data: bytes) -> bool:
+    """Return whether the first bytes are those of a JPEG, PNG or WebP file."""
+    return data.startswith((b"\xff\xd8\xff", PNG_SIGNATURE)) or (
+        data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+    )
+
+
+def _broken_photo_error() -> PhotoError:
+    return PhotoError(
+        "photo_broken", "The photo is damaged and cannot be decoded; save it again as JPEG or PNG."
+    )
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Return an image with at most 8 bits a sample: of 16-bit grey the upper eight, where Pillow would clip at 255."""
+    if image.mode.startswith("I"):
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+    return image
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return EXIF's orientation; a photo whose EXIF cannot be read counts as upright."""
+    try:
+        orientation = image.getexif().get(ExifTags.Base.Orientation)
+    except DAMAGED_FILE_ERRORS:
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _box(size: tuple[int, int], crop: Crop | None) -> tuple[float, float, float, float]:
+    """Return the crop in pixels of the upright photo: left, top, right, bottom."""
+    width, height = size
+    if crop is None:
+        side = float(min(size))
+        left, top = (width - side) / 2, (height - side) / 2
+    else:
+        side, left, top = min(size) * crop.size, width * crop.x, height * crop.y
+    over = max(left + side - width, top + side - height)
+    if over > CROP_TOLERANCE * max(size):
+        raise FieldError(
+            "crop_size", "crop_outside", "The crop reaches beyond the photo; choose a smaller square."
+        )
+    if side < 1:
+        raise FieldError(
+            "crop_size", "crop_range", "The crop is smaller than one pixel; choose a larger square."
+        )
+    return left, top, min(left + side, width), min(top + side, height)
+
+
+def _reduce_large(image: Image.Image, edge: int, box: list[float]) -> tuple[Image.Image, list[float]]:
+    """Return a photo and its box, a large one reduced to at least four times `edge`: colours take a second for 25 megapixels."""
+    factor = int((box[2] - box[0]) // (4 * edge))
+    is_small = image.width * image.height <= MAX_CONVERTED_PIXELS
+    if factor < 2 or is_small or image.has_transparency_data or image.mode == "P":
+        return image, box
+    return image.reduce(factor), [pixels / factor for pixels in box]
+
+
+def _square(
+    image: Image.Image, edge: int, box: list[float], transform: ColourTransform | None
+) -> NDArray[np.uint8]:
+    """Return the box of a photo of any mode as (edge, edge, 3) sRGB; transparent pixels become white.
+
+    Colours are converted before resizing, which mixes them: after it, edges would get other colours.
+    """
+    if transform is not None and transform.fits(image):
+        image, box = _reduce_large(image, edge, box)
+        image = transform.apply(image)
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    if image.mode != mode:  # Pillow would copy, 100 MB of a large photo
+        image = image.convert(mode)
+    left, top, right, bottom = box
+    square = image.resize((edge, edge), Image.Resampling.BILINEAR, box=(left, top, right, bottom))
+    if mode == "RGBA":
+        square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
+    return np.asarray(square)

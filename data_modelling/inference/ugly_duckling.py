@@ -1,0 +1,33 @@
+"""Finds the ugly duckling: the spot that is unlike the patient's others (Grob and Bonerandi 1998), by its embedding."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+MIN_LESIONS = 3  # spots; two spots are equally far from each other
+
+
+def mean_distances(embeddings: NDArray[np.floating]) -> Floats:
+    """Return the mean Euclidean distance of each spot to the others, (N,); embeddings (N, D), N at least 2."""
+    vectors = np.asarray(embeddings, np.float64)
+    between = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
+    return np.asarray(between.sum(axis=1) / (len(vectors) - 1))
+
+
+def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
+    """Return the distance of each spot divided by the median distance of the others, (N,): 1 where all are alike."""
+    distances = mean_distances(embeddings)
+    if len(distances) < MIN_LESIONS:
+        return np.ones(len(distances))
+    medians = np.array([np.median(np.delete(distances, index)) for index in range(len(distances))])
+    return np.asarray(np.where(medians > 0, distances / np.where(medians > 0, medians, 1), 1.0))
+
+
+def find_ugly_duckling(embeddings: NDArray[np.floating], ratio: float) -> int | None:
+    """Return the spot with the highest outlier score if that reaches `ratio`, else None; also None below three spots."""
+    if len(embeddings) < MIN_LESIONS:
+        return None
+    scores = outlier_scores(embeddings)
+    highest = int(scores.argmax())
+    return highest if scores[highest] >= ratio else None

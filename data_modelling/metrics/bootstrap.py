@@ -1,0 +1,229 @@
+"""Compute 95 % intervals with a bootstrap over groups, stratified by class.
+
+In each class, a resample draws as many groups as the class has, with replacement (Efron and Tibshirani 1993).
+All photos of a lesion are drawn together. A resample is an array with one weight per photo: how often the
+photo's group was drawn. The metrics take weights (resamples, N) and return one value per resample.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.metrics import classification
+from data_modelling.metrics.calibration_error import expected_calibration_error
+from data_modelling.metrics.curves import binary_auc, ratio, roc_points
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Weights = NDArray[np.float32]
+
+RESAMPLES = 2000
+SEED = 95
+RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
+PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
+Z_95 = 1.959964  # standard deviations around the mean that hold 95 % of a normal distribution
+
+
+def resample_weights(
+    groups: Labels, labels: Labels, count: int = RESAMPLES, seed: int = SEED
+) -> Iterator[Weights]:
+    """Yield the weights of `count` resamples, in batches of up to RESAMPLES_PER_BATCH: (batch, N).
+
+    groups: (N,) group of each photo, as indices from 0. labels: (N,) class indices. A group belongs to the
+    class of its first photo.
+    """
+    _, first_rows = np.unique(groups, return_index=True)
+    class_of_group = labels[first_rows].astype(np.int64)
+    for counts in _draw_groups(class_of_group.tobytes(), count, seed):
+        yield counts.astype(np.float32)[:, groups]
+
+
+@lru_cache(maxsize=2)  # the next metric is often of the same photos, and a draw takes longer than a metric
+def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[np.unsignedinteger]]:
+    """Return how often each group is drawn, in batches (batch, groups), as small integers.
+
+    class_of_group: the class of each group, as the bytes of an array of int64.
+    """
+    classes = np.frombuffer(class_of_group, np.int64)
+    rng = np.random.default_rng(seed)
+    batches = []
+    for start in range(0, count, RESAMPLES_PER_BATCH):
+        counts = np.zeros((min(RESAMPLES_PER_BATCH, count - start), len(classes)), np.int64)
+        for label in np.unique(classes):
+            members = np.flatnonzero(classes == label)
+            equal_shares = np.full(len(members), 1 / len(members))
+            counts[:, members] = rng.multinomial(len(members), equal_shares, size=len(counts))
+        batches.append(counts.astype(np.min_scalar_type(counts.max(initial=0))))
+    return batches
+
+
+@dataclass(frozen=True)
+class BootstrapMetrics:
+    """The metrics of one model on a set of photos.
+
+    whole: the metrics of the photos themselves. drawn: the metrics in each resample, (resamples, ...). Two
+    models on the same photos have the same resamples, so their metrics can be compared in pairs.
+    """
+
+    whole: dict[str, Floats]
+    drawn: dict[str, Floats]
+
+    def intervals(self) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
+        """Return the 95 % interval of each metric; a metric per class has a list, by class."""
+        return {
+            name: percentile_interval(values)
+            if values.ndim == 1
+            else [percentile_interval(column) for column in values.T]
+            for name, values in self.drawn.items()
+        }
+
+
+def bootstrap_metrics(
+    labels: Labels,
+    probability: Floats,
+    decisions: Labels,
+    groups: Labels,
+    class_mask: NDArray[np.bool_] | None = None,
+) -> BootstrapMetrics:
+    """Return the metrics of one model, on the photos themselves and in each resample.
+
+    labels, decisions: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0. class_mask:
+    (classes,) the classes that balanced accuracy and macro AUC average over; by default the classes that are
+    present. Each class is resampled on its own, so a class that is present is present in every resample.
+    """
+    return weighted_metrics(
+        lambda weights: resampled_metrics(labels, probability, decisions, weights, class_mask), groups, labels
+    )
+
+
+def weighted_metrics(
+    metrics: Callable[[Weights], dict[str, Floats]], groups: Labels, labels: Labels
+) -> BootstrapMetrics:
+    """Return metrics that depend on weights, on the photos themselves and in each resample.
+
+    metrics: from weights (resamples, N) to values (resamples, ...) by name. groups, labels: as in `resample_weights`.
+    """
+    whole = metrics(np.ones((1, len(labels)), np.float32))
+    batches = [metrics(weights) for weights in resample_weights(groups, labels)]
+    drawn = {name: np.concatenate([batch[name] for batch in batches]) for name in whole}
+    return BootstrapMetrics({name: values[0] for name, values in whole.items()}, drawn)
+
+
+def resampled_metrics(
+    labels: Labels,
+    probability: Floats,
+    decisions: Labels,
+    weights: Weights,
+    class_mask: NDArray[np.bool_] | None = None,
+) -> dict[str, Floats]:
+    """Return the metrics in each resample, (resamples,), or (resamples, classes) for a metric per class."""
+    if class_mask is None:
+        class_mask = np.isin(np.arange(probability.shape[1]), labels)
+    aucs = classification.class_aucs(labels, probability, weights)
+    sensitivity = classification.sensitivities(
+        classification.confusion_counts(labels, decisions, probability.shape[1], weights)
+    )
+    is_right = (probability.argmax(axis=1) == labels).astype(float)
+    return {
+        "balanced_accuracy": sensitivity[:, class_mask].mean(axis=1),
+        "macro_auc": aucs[:, class_mask].mean(axis=1),
+        "accuracy_most_probable": weighted_mean(is_right, weights),
+        "expected_calibration_error": expected_calibration_error(labels, probability, weights=weights),
+        "auc": aucs,
+        "sensitivity": sensitivity,
+    }
+
+
+def group_indices(groups: pd.Series) -> Labels:
+    """Return the group names as indices from 0, (N,)."""
+    return pd.factorize(groups)[0].astype(np.int64)
+
+
+def percentile_interval(values: Floats) -> tuple[float, float]:
+    """Return the 95 % percentile interval of a metric's values in the resamples; NaN if no value exists."""
+    known = values[~np.isnan(values)]
+    low, high = np.percentile(known, PERCENTILES_95) if len(known) else (np.nan, np.nan)
+    return float(low), float(high)
+
+
+def wilson_interval(successes: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the 95 % interval of a share (Wilson 1927, J Am Stat Assoc 22:209)."""
+    share, extra = successes / count, Z_95**2 / count
+    centre = (share + extra / 2) / (1 + extra)
+    half = Z_95 / (1 + extra) * np.sqrt(share * (1 - share) / count + extra / count / 4)
+    return centre - half, centre + half
+
+
+def resampled(
+    metric: Callable[[Weights], Floats], groups: Labels, labels: Labels, count: int = RESAMPLES
+) -> Floats:
+    """Return a metric, a function of weights (batch, N), in `count` resamples, (count, ...)."""
+    return np.concatenate([metric(weights) for weights in resample_weights(groups, labels, count)])
+
+
+def auc_interval(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> tuple[float, float]:
+    """Return the 95 % interval of the AUC of one question.
+
+    score, positive: (N,). A group counts as positive if any of its photos is: a patient may have lesions of
+    both kinds.
+    """
+    return percentile_interval(resampled_aucs(score, positive, groups))
+
+
+def resampled_aucs(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> Floats:
+    """Return the AUC of one question in each resample, (resamples,), drawn as for `auc_interval`."""
+    return resampled(lambda weights: binary_auc(score, positive, weights), groups, has_any(positive, groups))
+
+
+def share_interval(
+    chosen: NDArray[np.bool_], subset: NDArray[np.bool_], groups: Labels
+) -> tuple[float, float]:
+    """Return the 95 % interval of the share of `subset` that is `chosen`, both (N,), such as a sensitivity."""
+    strata = has_any(subset, groups)
+    shares = resampled(
+        lambda weights: weighted_mean(chosen[subset].astype(float), weights[:, subset]), groups, strata
+    )
+    return percentile_interval(shares)
+
+
+def balanced_accuracy_interval(labels: Labels, decisions: Labels, groups: Labels) -> tuple[float, float]:
+    """Return the 95 % interval of the mean sensitivity over the classes that are present."""
+    present = np.unique(labels)
+    classes = int(max(labels.max(), decisions.max())) + 1
+
+    def balanced_accuracies(weights: Weights) -> Floats:
+        matrices = classification.confusion_counts(labels, decisions, classes, weights)
+        return classification.sensitivities(matrices)[:, present].mean(axis=1)
+
+    return percentile_interval(resampled(balanced_accuracies, groups, labels))
+
+
+def roc_band(
+    score: Floats, positive: NDArray[np.bool_], groups: Labels, rates: Floats
+) -> tuple[Floats, Floats]:
+    """Return the bounds of the 95 % band of the sensitivity at each false positive rate; two arrays (rates,).
+
+    Each bound holds at its own rate, not for the whole curve.
+    """
+
+    def sensitivities_at_rates(weights: Weights) -> Floats:
+        curves = zip(*roc_points(score, positive, weights), strict=True)
+        return np.array([np.interp(rates, *points) for points in curves])
+
+    drawn = resampled(sensitivities_at_rates, groups, has_any(positive, groups))
+    low, high = np.percentile(drawn, PERCENTILES_95, axis=0)
+    return low, high
+
+
+def has_any(positive: NDArray[np.bool_], groups: Labels) -> Labels:
+    """Return for each photo whether any photo of its group is positive, as 0 or 1, (N,)."""
+    return (np.bincount(groups, positive) > 0)[groups].astype(np.int64)
+
+
+def weighted_mean(values: Floats, weights: Weights) -> Floats:
+    """Return the mean of one value per photo in each resample, (resamples,)."""
+    return ratio(weights.astype(np.float64) @ values, weights.sum(axis=1, dtype=np.float64))

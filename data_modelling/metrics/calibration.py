@@ -1,0 +1,131 @@
+"""Choose temperature, decision prior and thresholds on out-of-fold photos, after the training."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.optimize import minimize_scalar
+
+from data_modelling.inference.decision import (
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
+)
+from data_modelling.inference.modes import MODES
+from data_modelling.metrics.classification import (
+    balanced_accuracy,
+    confusion_counts,
+    negative_log_likelihood,
+)
+from data_modelling.metrics.predictions import learned_logits, mode_logits, true_classes
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+TEMPERATURES = (0.2, 5.0)  # bounds of the search
+PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # of the class shares: 0 is plain argmax, 1 is balanced
+
+
+@dataclass(frozen=True)
+class CalibrationChoices:
+    """What a bundle needs to turn logits into an answer.
+
+    temperature: divides the logits. decision_prior: (classes,), sums to 1. The thresholds: a photo is of
+    higher concern if the probability of the cancer group, or of melanoma, is at or above its threshold. clear_threshold: see
+    safety.clear_threshold; None where no clinic group was left out.
+    """
+
+    temperature: float
+    decision_prior: Floats
+    cancer_threshold: float
+    melanoma_threshold: float
+    clear_threshold: float | None = None
+
+
+def choose_calibration(
+    predictions: pd.DataFrame, task: str, shares: Floats, sensitivity: float, weights: Floats | None = None
+) -> CalibrationChoices:
+    """Return the choices that fit the out-of-fold predictions.
+
+    The temperature fits photos without and with details together, because the app answers both. Decision
+    prior and thresholds fit the photo alone. shares: (classes,) of the development part. sensitivity: what
+    the thresholds must reach. weights: (N,), of the photos; see metrics.reference_weights. None: all are equal.
+    """
+    labels = true_classes(predictions, task)
+    temperature = fit_temperature(predictions, task, weights)
+    probability = calibrated_probabilities(mode_logits(predictions, "photo", task), temperature)
+    cancer, melanoma = cancer_columns(task), melanoma_column(task)
+    return CalibrationChoices(
+        temperature,
+        best_decision_prior(probability, labels, shares, weights),
+        sensitivity_threshold(probability[:, cancer].sum(axis=1), cancer[labels], sensitivity, weights),
+        sensitivity_threshold(probability[:, melanoma], labels == melanoma, sensitivity, weights),
+    )
+
+
+def fit_temperature(predictions: pd.DataFrame, task: str, weights: Floats | None = None) -> float:
+    """Return the temperature that fits both MODES together, over the classes that the network learned.
+
+    weights: as for choose_calibration.
+    """
+    scores = np.concatenate([learned_logits(predictions, mode, task) for mode in MODES])
+    labels = np.tile(true_classes(predictions, task), len(MODES))
+    return best_temperature(scores, labels, None if weights is None else np.tile(weights, len(MODES)))
+
+
+def best_temperature(scores: Floats, labels: Labels, weights: Floats | None = None) -> float:
+    """Return the temperature with the least negative log-likelihood (Guo et al. 2017, arXiv:1706.04599)."""
+
+    def loss(log_temperature: float) -> float:
+        return negative_log_likelihood(
+            labels, calibrated_probabilities(scores, float(np.exp(log_temperature))), weights
+        )
+
+    low, high = np.log(TEMPERATURES)
+    return float(np.exp(minimize_scalar(loss, bounds=(low, high), method="bounded").x))
+
+
+def best_decision_prior(
+    probability: Floats, labels: Labels, shares: Floats, weights: Floats | None = None
+) -> Floats:
+    """Return the class shares to the power with the best balanced accuracy; (classes,), sums to 1.
+
+    Power 0 decides for the most probable class. Power 1 decides for the class whose probability exceeds its
+    share most. Only one number is chosen, so chance can fit little.
+    """
+    # A class that the data set lacks gets the smallest share, because nothing can be divided by zero.
+    floor = np.maximum(shares, shares[shares > 0].min())
+    best_accuracy, best_prior = -1.0, floor
+    for exponent in PRIOR_EXPONENTS:
+        prior = floor**exponent / (floor**exponent).sum()
+        accuracy = _balanced_accuracy(labels, predicted_classes(probability, prior), len(shares), weights)
+        if accuracy > best_accuracy:
+            best_accuracy, best_prior = accuracy, prior
+    return best_prior
+
+
+def _balanced_accuracy(labels: Labels, decisions: Labels, classes: int, weights: Floats | None) -> float:
+    if weights is None:
+        return balanced_accuracy(confusion_counts(labels, decisions, classes))
+    right = np.bincount(labels, weights * (labels == decisions), classes)
+    total = np.bincount(labels, weights, classes)
+    return float((right[total > 0] / total[total > 0]).mean())
+
+
+def sensitivity_threshold(
+    score: Floats, positive: NDArray[np.bool_], sensitivity: float, weights: Floats | None = None
+) -> float:
+    """Return the highest threshold that at least `sensitivity` of the positives reach; 1 where there is no positive.
+
+    weights: (N,), of all photos; None: all are equal.
+    """
+    if not positive.any():
+        return 1.0
+    descending = np.sort(score[positive])[::-1]
+    if weights is None:
+        return float(descending[int(np.ceil(sensitivity * len(descending))) - 1])
+    order = np.argsort(-score[positive], kind="stable")
+    reached = np.cumsum(weights[positive][order])
+    return float(score[positive][order][np.searchsorted(reached, sensitivity * reached[-1])])

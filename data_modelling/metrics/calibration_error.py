@@ -1,0 +1,108 @@
+"""Compute the calibration error in its common forms, and its size by chance for a perfect model."""
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.decision import CALIBRATION_BINS
+from data_modelling.metrics.curves import ratio
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Weights = NDArray[np.floating]
+Error = Callable[[Labels, Floats], Floats]
+
+DRAWS = 1000  # simulated sets of labels
+
+
+def expected_calibration_error(
+    labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS, weights: Weights | None = None
+) -> Floats:
+    """Return the top-label ECE with bins of equal width (Guo et al. 2017, arXiv:1706.04599).
+
+    labels: (N,) class indices; probabilities: (N, classes). With weights (resamples, N), one error for each resample.
+    """
+    confidence, correct = _top(labels, probabilities)
+    return _gap(confidence, correct, equal_width_bins(confidence, bins), bins, weights)
+
+
+def equal_mass_calibration_error(
+    labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS
+) -> Floats:
+    """Return the top-label ECE with bins of equally many photos (Nixon et al. 2019, arXiv:1904.01685)."""
+    confidence, correct = _top(labels, probabilities)
+    return _gap(confidence, correct, equal_mass_bins(confidence, bins), bins)
+
+
+def classwise_calibration_error(labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS) -> float:
+    """Return the mean over the classes of the one-against-rest ECE (Kull et al. 2019, arXiv:1910.12656)."""
+    errors = [
+        _gap(column, labels == label, equal_width_bins(column, bins), bins)
+        for label, column in enumerate(probabilities.T)
+    ]
+    return float(np.mean(errors))
+
+
+def errors_of_perfect_model(
+    probabilities: Floats, error: Error = expected_calibration_error, draws: int = DRAWS, seed: int = 0
+) -> Floats:
+    """Return the errors (draws,) that these probabilities would show if they were true.
+
+    Labels are drawn from the probabilities themselves, so the errors come from chance alone.
+    """
+    rng = np.random.default_rng(seed)
+    upper = probabilities.cumsum(axis=1)
+    upper[:, -1] = 1
+    simulated_labels = (rng.random((draws, len(upper), 1)) > upper).sum(axis=2)
+    return np.array([error(labels, probabilities) for labels in simulated_labels])
+
+
+def reliability_bins(
+    labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS
+) -> list[tuple[int, float, float]]:
+    """Return photos, mean confidence and accuracy of each bin of equal width that has photos, for a reliability diagram."""
+    confidence, correct = _top(labels, probabilities)
+    bin_indices = equal_width_bins(confidence, bins)
+    return [
+        (int(in_bin.sum()), float(confidence[in_bin].mean()), float(correct[in_bin].mean()))
+        for bin_index in range(bins)
+        if (in_bin := bin_indices == bin_index).any()
+    ]
+
+
+def equal_width_bins(values: Floats, bins: int) -> Labels:
+    """Return the bin of each value in (0, 1/bins], (1/bins, 2/bins] ...
+
+    An edge belongs to the bin below, as in the paper.
+    """
+    return np.clip(np.ceil(values * bins).astype(np.int64) - 1, 0, bins - 1)
+
+
+def equal_mass_bins(values: Floats, bins: int) -> Labels:
+    """Return the bin of each value when the sorted values are cut into `bins` equally long runs.
+
+    The lengths of the runs differ by one at most.
+    """
+    ranks = np.empty(len(values), np.int64)
+    ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
+    return ranks * bins // len(values)
+
+
+def _top(labels: Labels, probabilities: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
+
+
+def _gap(
+    confidence: Floats,
+    correct: NDArray[np.bool_],
+    bin_indices: Labels,
+    bins: int,
+    weights: Weights | None = None,
+) -> Floats:
+    """Return the mean over photos of |accuracy - confidence| in the photo's bin."""
+    if weights is None:
+        sums = np.bincount(bin_indices, correct - confidence, minlength=bins)
+        return np.asarray(np.abs(sums).sum() / len(confidence))
+    gaps = weights.astype(np.float64) @ (np.eye(bins)[bin_indices] * (correct - confidence)[:, None])
+    return ratio(np.abs(gaps).sum(axis=-1), weights.sum(axis=-1, dtype=np.float64))

@@ -1,0 +1,162 @@
+"""Compute metrics along the ROC curve of one class against the rest, and the decision curve.
+
+score: (N,) probability of the class. positive: (N,) whether the photo is of the class. weights: (resamples, N), how
+often each photo counts in each resample; with them, the result has one more axis in front, a value for each resample.
+Photos with the same score pass a threshold together.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+Weights = NDArray[np.floating]
+
+SLACK = 1e-9  # tolerance for rounding errors in rates
+
+
+def flagged_counts(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
+    """Return true and false positives (..., thresholds) from the highest threshold down; the first flags nobody."""
+    order = np.argsort(-score, kind="stable")
+    tie_ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    ranked = np.ones(len(score)) if weights is None else weights[:, order].astype(np.float64)
+    true_positives, false_positives = (
+        np.insert(np.cumsum(ranked * mask[order], axis=-1)[..., tie_ends], 0, 0, axis=-1)
+        for mask in (positive, ~positive)
+    )
+    return true_positives, false_positives
+
+
+def roc_points(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
+    """Return false positive rates and sensitivities (..., thresholds), from (0, 0) to (1, 1).
+
+    A rate is NaN where there is no such photo.
+    """
+    counts = flagged_counts(score, positive, weights)
+    sensitivity, false_positive_rate = (
+        ratio(count, np.broadcast_to(count[..., -1:], count.shape)) for count in counts
+    )
+    return false_positive_rate, sensitivity
+
+
+def binary_auc(score: Floats, positive: Truth, weights: Weights | None = None) -> Floats:
+    """Return the area under the ROC curve (the statistic of Mann and Whitney; a tie counts one half).
+
+    NaN when only one outcome is present.
+    """
+    if weights is None:
+        false_positive_rates, sensitivities = roc_points(score, positive)
+        return np.asarray(np.trapezoid(sensitivities, false_positive_rates))
+    if 2 * positive.sum() > len(positive):
+        score, positive = -score, ~positive  # the same area, from fewer thresholds
+    positives, negatives, all_negatives = _counts_at_positives(score, positive, weights, tied=0.5)
+    in_order = (positives * (all_negatives - negatives)).sum(axis=0)
+    return ratio(in_order, positives.sum(axis=0) * all_negatives)
+
+
+def average_precision(score: Floats, positive: Truth, weights: Weights | None = None) -> Floats:
+    """Return the mean precision, weighted by the gain in sensitivity; NaN without positives."""
+    if weights is None:
+        true_positives, false_positives = flagged_counts(score, positive)
+        steps = ratio(np.diff(true_positives), true_positives[-1:])
+        precision = true_positives / np.maximum(true_positives + false_positives, np.finfo(float).tiny)
+        return np.asarray((steps * precision[1:]).sum())
+    positives, false_positives, _ = _counts_at_positives(score, positive, weights)
+    true_positives = positives.cumsum(axis=0)
+    precision = true_positives / np.maximum(true_positives + false_positives, np.finfo(float).tiny)
+    return ratio((positives * precision).sum(axis=0), positives.sum(axis=0))
+
+
+def sensitivity_at_specificity(
+    score: Floats, positive: Truth, specificity: float, weights: Weights | None = None
+) -> Floats:
+    """Return the best sensitivity of a threshold with at least this specificity."""
+    if weights is None:
+        false_positive_rates, sensitivities = roc_points(score, positive)
+        return np.asarray(np.where(_is_specific(false_positive_rates, specificity), sensitivities, 0.0).max())
+    positives, negatives, all_negatives = _counts_at_positives(score, positive, weights)
+    false_positive_rates = ratio(negatives, np.broadcast_to(all_negatives, negatives.shape))
+    allowed = _is_specific(false_positive_rates, specificity)
+    best = np.where(allowed, positives.cumsum(axis=0), 0.0).max(axis=0, initial=0.0)
+    return ratio(best, positives.sum(axis=0))
+
+
+def specificity_at_sensitivity(score: Floats, positive: Truth, sensitivity: float) -> float:
+    """Return the best specificity of a threshold with at least this sensitivity."""
+    false_positive_rates, sensitivities = roc_points(score, positive)
+    return float(1 - false_positive_rates[sensitivities >= sensitivity - SLACK].min())
+
+
+def partial_auc_isic(score: Floats, positive: Truth, sensitivity: float = 0.8) -> float:
+    """Return the area under the part of the ROC curve at or above `sensitivity`, down to the axis; 0 to 1.
+
+    This is `auc_sens_80` of isic-challenge-scoring.
+    """
+    false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
+    return float(np.trapezoid(sensitivities, false_positive_rates))
+
+
+def partial_auc_kaggle(score: Floats, positive: Truth, sensitivity: float = 0.8) -> float:
+    """Return the area between the ROC curve and the line at `sensitivity`; 0 to 1 - sensitivity.
+
+    This is the metric of Kaggle's ISIC 2024 competition.
+    """
+    false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
+    return float(np.trapezoid(sensitivities - sensitivity, false_positive_rates))
+
+
+def net_benefit(score: Floats, positive: Truth, thresholds: Floats) -> Floats:
+    """Return the net benefit at each threshold, (thresholds,): TP/n - FP/n t/(1-t).
+
+    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo at the threshold counts as
+    flagged.
+    """
+    flagged = score[None] >= thresholds[:, None]
+    true_positives = (flagged & positive).mean(axis=1)
+    false_positives = (flagged & ~positive).mean(axis=1)
+    return np.asarray(true_positives - false_positives * thresholds / (1 - thresholds))
+
+
+def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
+    """Return part / whole; NaN where the whole is nothing."""
+    return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
+
+
+def _counts_at_positives(
+    score: Floats, positive: Truth, weights: Weights, tied: float = 1.0
+) -> tuple[Floats, Floats, Floats]:
+    """Return what a resample counts at each score that a positive photo has, from the highest score down.
+
+    The first array has the positives with this score, (scores, resamples), and the second the negatives with a
+    higher score; a negative with the same score adds the share `tied` of its weight. The third has all negatives,
+    (resamples,). Between two such scores nothing changes but the negatives, so these counts hold the whole curve. They
+    are exact where weights are whole numbers, as in a bootstrap.
+    """
+    levels = np.unique(-score[positive])
+    first, after = (np.searchsorted(levels, -score, side=side) for side in ("left", "right"))
+    photos, is_tied = np.arange(len(score)), ~positive & (after > first)
+    rows = np.concatenate([np.where(positive, first, len(levels) + first), len(levels) + after[is_tied]])
+    shares = np.concatenate([np.where(is_tied, tied, 1.0), np.full(is_tied.sum(), 1 - tied)])
+    cells = rows, np.concatenate([photos, photos[is_tied]])
+    from scipy.sparse import csr_array  # the notebooks use this module without SciPy
+
+    sums = csr_array((shares.astype(weights.dtype), cells), (2 * len(levels) + 1, len(score))) @ weights.T
+    negatives = sums[len(levels) :].cumsum(axis=0, dtype=np.float64)
+    return sums[: len(levels)].astype(np.float64), negatives[:-1], negatives[-1]
+
+
+def _is_specific(false_positive_rates: Floats, specificity: float) -> Truth:
+    return 1 - false_positive_rates >= specificity - SLACK
+
+
+def _roc_above_sensitivity(score: Floats, positive: Truth, sensitivity: float) -> tuple[Floats, Floats]:
+    """Return false positive rates and sensitivities along the curve, from exactly `sensitivity` on."""
+    false_positive_rates, sensitivities = roc_points(score, positive)
+    first = int(np.searchsorted(sensitivities, sensitivity, side="left"))
+    neighbours = slice(max(first - 1, 0), first + 1)
+    first_rate = np.interp(sensitivity, sensitivities[neighbours], false_positive_rates[neighbours])
+    return np.insert(false_positive_rates[first:], 0, first_rate), np.insert(
+        sensitivities[first:], 0, sensitivity
+    )

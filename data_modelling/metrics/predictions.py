@@ -1,0 +1,137 @@
+"""Read and write the committed predictions, from which every published metric can be computed again."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.table import class_indices
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.modes import MODES
+
+OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # parts of the split, and names of their csv files
+# Controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
+# details of another photo. No choice is made on them.
+CONTROL_MODES = ("details", "shuffled")
+# Photos of other data sets that train too, each predicted by a network that never saw its fold.
+EXTRA_PREDICTIONS_FILE = "more.csv"
+# Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
+LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
+# Columns of the one table, and their names in the predictions.
+FACTS = {
+    "image_id": "image_id",
+    "group_id": "group_id",
+    "part": "part",
+    "source": "source",
+    "diagnosis": "truth",
+    "age": "age",
+    "sex": "sex",
+    "site": "site",
+    "confirmation": "confirmation",
+}
+# Reason codes of a photo's checks, joined by `;`. The gate is that of the photo's own fold.
+CHECKS = ("refusals", "warnings")
+
+
+def prediction_table(
+    table: pd.DataFrame, logits: Mapping[str, NDArray[np.floating]], task: str
+) -> pd.DataFrame:
+    """Return facts and logits, one row per photo: the columns in FACTS' values, then `<mode>_<class>`.
+
+    logits: (N, classes) for each of MODES, and for those of CONTROL_MODES that exist. The logits are not yet
+    divided by the temperature, and follow the class shares of the data set itself.
+    """
+    facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
+    columns = {
+        column: logits[mode][:, index]
+        for mode in MODES + CONTROL_MODES
+        if mode in MODES or mode in logits
+        for index, column in enumerate(_columns(mode, task))
+    }
+    return pd.concat([facts, pd.DataFrame(columns)], axis=1)
+
+
+def available_modes(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
+    """Return those of MODES and CONTROL_MODES that the predictions have; older files lack CONTROL_MODES."""
+    return tuple(mode for mode in MODES + CONTROL_MODES if set(_columns(mode, task)) <= set(predictions))
+
+
+def round_logits(predictions: pd.DataFrame) -> pd.DataFrame:
+    """Return the predictions with logits rounded as in the file.
+
+    Choices made on them then also hold for the file.
+    """
+    return predictions.round(_logit_decimals(predictions))
+
+
+def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
+    """Write the predictions as csv, sorted by image_id, with LOGIT_DECIMALS decimals for the logits."""
+    logit_texts = {
+        column: predictions[column].map(f"{{:.{digits}f}}".format)
+        for column, digits in _logit_decimals(predictions).items()
+    }
+    with atomic_write(path) as temporary:
+        predictions.assign(**logit_texts).sort_values("image_id").to_csv(
+            temporary, index=False, float_format="%g", lineterminator="\n"
+        )
+
+
+def read_predictions(path: Path) -> pd.DataFrame:
+    """Return the predictions in a file; InputError when the file is absent or lacks a column."""
+    try:
+        # These columns are text even when they are empty: a data set may lack sites or confirmations.
+        texts = [*(name for name in FACTS.values() if name != "age"), *CHECKS]
+        predictions = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there; restore the bundle.") from error
+    missing = [column for column in FACTS.values() if column not in predictions]
+    if missing:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return predictions
+
+
+def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
+    """Return the class indices (N,) of the true diagnoses."""
+    return class_indices(predictions["truth"], task)
+
+
+def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
+    """Return the logits (N, classes) of one of MODES or CONTROL_MODES."""
+    return predictions[_columns(mode, task)].to_numpy(np.float64)
+
+
+def replace_logits(
+    predictions: pd.DataFrame, mode: str, logits: NDArray[np.floating], task: str
+) -> pd.DataFrame:
+    """Return the predictions with other logits (N, classes) of one mode."""
+    return predictions.assign(**dict(zip(_columns(mode, task), logits.T, strict=True)))
+
+
+def learned_logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
+    """Return the logits of the classes that the network learned, (N, learned): the first columns."""
+    return mode_logits(predictions, mode, task)[:, : len(learned_class_codes(task))]
+
+
+def _columns(mode: str, task: str) -> list[str]:
+    return [f"{mode}_{code}" for code in class_codes(task)]
+
+
+def refused_mask(predictions: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return which photos are refused, (N,); none if the predictions are older than the checks."""
+    if "refusals" not in predictions:
+        return np.zeros(len(predictions), bool)
+    return predictions["refusals"].fillna("").ne("").to_numpy(bool)
+
+
+def _logit_decimals(predictions: pd.DataFrame) -> dict[str, int]:
+    """Return the decimals of each column of logits."""
+    return {
+        column: digits
+        for mode, digits in LOGIT_DECIMALS.items()
+        for column in map(str, predictions)
+        if column.startswith(f"{mode}_")
+    }

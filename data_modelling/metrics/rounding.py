@@ -1,0 +1,20 @@
+"""Round metrics as metrics.json has them: six decimals, and null for a metric that does not exist."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+METRIC_DECIMALS = 6
+
+
+def round_metric(value: float | NDArray[np.float64]) -> float | None:
+    """Return a metric with six decimals; None (JSON's null) for one that does not exist."""
+    return None if np.isnan(value) else round(float(value), METRIC_DECIMALS)
+
+
+def to_json_value(value: Any) -> Any:
+    """Return a value as JSON has it: a metric rounded, an interval as a list."""
+    if isinstance(value, tuple):
+        return [round_metric(bound) for bound in value]
+    return round_metric(value) if isinstance(value, float) else value

@@ -1,0 +1,84 @@
+"""Score the two questions that have a threshold, cancer and melanoma, and count what a threshold costs."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.inference.decision import cancer_columns, melanoma_column
+from data_modelling.metrics import bootstrap, curves
+from data_modelling.metrics.calibration import sensitivity_threshold
+from data_modelling.metrics.rounding import round_metric, to_json_value
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Truth = NDArray[np.bool_]
+
+RATES = (0.9, 0.95)  # sensitivities and specificities at which the cost is reported
+NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities, of the decision curve
+
+
+def question_scores(probability: Floats, task: str) -> dict[str, Floats]:
+    """Return the score (N,) of each question: the probability of the cancer group, and of melanoma."""
+    return {
+        "cancer": probability[:, cancer_columns(task)].sum(axis=1),
+        "melanoma": probability[:, melanoma_column(task)],
+    }
+
+
+def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Truth]]:
+    """Return score and truth, each (N,), of each question."""
+    scores = question_scores(probability, task)
+    return {
+        "cancer": (scores["cancer"], cancer_columns(task)[labels]),
+        "melanoma": (scores["melanoma"], labels == melanoma_column(task)),
+    }
+
+
+def threshold_counts(score: Floats, positive: Truth, threshold: float) -> dict[str, Any]:
+    """Return sensitivity and specificity at a threshold, and the counts behind them."""
+    flagged = score >= threshold
+    return {
+        "threshold": round_metric(threshold),
+        "sensitivity": round_metric(flagged[positive].mean()) if positive.any() else None,
+        "specificity": round_metric((~flagged[~positive]).mean()) if not positive.all() else None,
+        "positives": int(positive.sum()),
+        "missed": int((positive & ~flagged).sum()),
+        "negatives": int((~positive).sum()),
+        "flagged": int((flagged & ~positive).sum()),
+    }
+
+
+def roc_metrics(score: Floats, positive: Truth, groups: Labels) -> dict[str, Any]:
+    """Return the areas of one question's ROC curve, and the cost at fixed rates.
+
+    Both outcomes must be present.
+    """
+    net_benefits = curves.net_benefit(score, positive, np.array(NET_BENEFIT_THRESHOLDS))
+    return {
+        "auc": round_metric(curves.binary_auc(score, positive)),
+        "auc_interval": to_json_value(bootstrap.auc_interval(score, positive, groups)),
+        "partial_auc_isic_above_80_sensitivity": round_metric(curves.partial_auc_isic(score, positive)),
+        "partial_auc_kaggle_above_80_sensitivity": round_metric(curves.partial_auc_kaggle(score, positive)),
+        "sensitivity_at_specificity": {
+            str(rate): round_metric(curves.sensitivity_at_specificity(score, positive, rate))
+            for rate in RATES
+        },
+        "specificity_at_sensitivity": {
+            str(rate): round_metric(curves.specificity_at_sensitivity(score, positive, rate))
+            for rate in RATES
+        },
+        "at_sensitivity": {
+            str(rate): threshold_counts(score, positive, sensitivity_threshold(score, positive, rate))
+            for rate in RATES
+        },
+        "net_benefit": {
+            str(threshold): round_metric(value)
+            for threshold, value in zip(NET_BENEFIT_THRESHOLDS, net_benefits, strict=True)
+        },
+    }
+
+
+def has_both_outcomes(positive: Truth) -> bool:
+    """Return whether there are both positives and negatives."""
+    return bool(positive.any() and not positive.all())

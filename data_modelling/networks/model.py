@@ -1,0 +1,50 @@
+"""The whole network: image branch, details branch, and a head that is linear in both.
+
+logits = kernel' * mean(feature map) + bias + term of the details. Class activation maps (Zhou et al. 2016,
+arXiv:1512.04150) and the effect of the details therefore follow exactly, without gradients and without Keras.
+"""
+
+import keras
+
+from data_modelling.inference import details
+from data_modelling.inference.diagnoses import TASKS
+from data_modelling.networks.backbones import image_branch
+from data_modelling.settings import Settings
+
+
+def details_branch(units: int, classes: int, dtype: str) -> keras.Sequential:
+    """Return the branch from encoded details (N, details.DETAILS_WIDTH) to their term of the logits (N, classes)."""
+    return keras.Sequential(
+        [
+            keras.Input((details.DETAILS_WIDTH,)),
+            keras.layers.Dense(units, activation="relu", dtype=dtype),
+            keras.layers.Dense(classes, use_bias=False, dtype=dtype),
+        ],
+        name="details_branch",
+    )
+
+
+def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = False) -> keras.Model:
+    """Return the network of a recipe, with new weights.
+
+    Inputs: `photo` (N, edge, edge, 3) float32 0-255, `details` (N, details.DETAILS_WIDTH) float32.
+    Outputs: `logits` (N, classes), `feature_map` (N, h, w, C), `embedding` (N, C), all float32.
+    any_edge: whether it takes photos of any edge, instead of the settings' alone. dtype: `float32`, or `mixed_bfloat16` for training. Do not save a network of the latter: `.keras` stores the policy.
+    """
+    network = settings.network
+    classes = len(TASKS[settings.task])
+    edge = None if any_edge else network.edge
+    photo = keras.Input((edge, edge, 3), name="photo")
+    encoded = keras.Input((details.DETAILS_WIDTH,), name="details")
+    feature_map = image_branch(network, dtype, edge)(photo)
+    feature_map = keras.layers.Activation("linear", dtype="float32", name="feature_map")(feature_map)
+    embedding = keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(feature_map)
+    dropped = keras.layers.Dropout(network.dropout, dtype="float32", name="dropout")(embedding)
+    photo_term = keras.layers.Dense(classes, dtype="float32", name="head")(dropped)
+    details_term = details_branch(network.details_units, classes, "float32")(encoded)
+    logits = keras.layers.Add(dtype="float32", name="logits")([photo_term, details_term])
+    return keras.Model(
+        {"photo": photo, "details": encoded},
+        {"logits": logits, "feature_map": feature_map, "embedding": embedding},
+        name=settings.name,
+    )

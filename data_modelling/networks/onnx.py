@@ -1,0 +1,89 @@
+"""Conversion from `.keras` to ONNX, in a process of its own because the converter needs Keras on TensorFlow.
+
+python -m data_modelling.networks.onnx network.keras model.onnx
+"""
+
+import os
+import subprocess  # nosec B404  # to convert in a process of its own
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+
+if TYPE_CHECKING:
+    import onnx
+
+LARGE_NETWORK_BYTES = 100_000_000  # size of a saved network that needs LOW_MEMORY_ENVIRONMENT
+# tf2onnx copies the graph before each of its optimizers and returns to the copy if one fails. With this setting a
+# failure is reported instead.
+NO_COPIES_ENVIRONMENT = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
+# The optimizers rewrite every weight in each pass, and protobuf's compiled version never frees the old ones: 2.5 GB for
+# EfficientNetV2-S with its 20 million weights. Protobuf's Python version frees them, and takes a third longer.
+LOW_MEMORY_ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
+GRAPH_INPUTS = ("photo", "details")
+GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
+
+
+def export_onnx(saved: Path, target: Path) -> None:
+    """Write `target` from a saved float32 network (see networks.model for inputs and outputs).
+
+    It works with any backend of this process. Raises InputError with the converter's last line if the conversion fails or
+    if the system ends it for lack of memory: an EfficientNetV2-L (118 million parameters) takes 9 GB.
+    """
+    environment = os.environ | {
+        "KERAS_BACKEND": "tensorflow",
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+        "CUDA_VISIBLE_DEVICES": "",
+        **NO_COPIES_ENVIRONMENT,
+        **(LOW_MEMORY_ENVIRONMENT if saved.exists() and saved.stat().st_size > LARGE_NETWORK_BYTES else {}),
+    }
+    command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]
+    process = subprocess.run(  # nosec B603  # this module itself, by a list of arguments
+        command, env=environment, capture_output=True, text=True, check=False
+    )
+    if process.returncode < 0:
+        raise InputError(
+            f"{saved} could not be exported to ONNX: the system ended the converter (signal {-process.returncode}), most "
+            "likely for lack of memory; close other programs, or choose a smaller network."
+        )
+    if process.returncode:
+        last_line = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise InputError(f"{saved} could not be exported to ONNX: {last_line}")
+
+
+def _convert(saved: Path, target: Path) -> None:
+    # These imports are here because the rest of the project must not need TensorFlow's backend.
+    import keras
+    import numpy as np
+    import onnx
+
+    import data_modelling.networks.ensemble_layers
+    import data_modelling.networks.merged_classes
+    import data_modelling.networks.model  # noqa: F401 - register the layers
+
+    network = keras.saving.load_model(saved, compile=False)
+    zeros = {value.name: np.zeros((1, *value.shape[1:]), np.float32) for value in network.inputs}
+    network.predict_on_batch(zeros)
+    with tempfile.TemporaryDirectory() as folder:
+        raw_file = Path(folder) / "raw.onnx"
+        network.export(raw_file, format="onnx", verbose=False)
+        model = onnx.load(raw_file)
+    _check_inputs_and_outputs(model)
+    with atomic_write(target) as temporary:
+        onnx.save(model, temporary)
+
+
+def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
+    """Raise ValueError unless inputs and outputs have the expected names; call the batch dimension N."""
+    for values, names in ((model.graph.input, GRAPH_INPUTS), (model.graph.output, GRAPH_OUTPUTS)):
+        if {value.name for value in values} != set(names):
+            raise ValueError(f"expected {names}, the converter made {[value.name for value in values]}")
+        for value in values:
+            value.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+if __name__ == "__main__":
+    _convert(Path(sys.argv[1]), Path(sys.argv[2]))

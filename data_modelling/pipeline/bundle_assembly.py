@@ -1,0 +1,243 @@
+"""The assembly of a bundle from the finished stages of a run; it appears whole or not at all."""
+
+import datetime as dt
+import hashlib
+import importlib.metadata
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.clinics import clinics_or_sources
+from data_modelling.datasets.registry import facts_of_sources, group_noun
+from data_modelling.datasets.splits.assignment import TEST, read_split
+from data_modelling.evaluation.metrics_report import NO_LOCKED_TEST
+from data_modelling.evaluation.shortcuts.shortcut_metrics import SHORTCUTS_FILE
+from data_modelling.inference.bundle import FORMAT
+from data_modelling.inference.checks.rare_details import (
+    AGE_COUNTS_KEY,
+    RARE_BELOW_KEY,
+    SITE_COUNTS_KEY,
+    TEN_YEAR_BANDS,
+    age_band,
+    rare_threshold,
+)
+from data_modelling.inference.details import DETAILS_WIDTH, SITES
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS, training_sources
+from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
+from data_modelling.metrics.predictions import true_classes, write_predictions
+from data_modelling.metrics.reference_weights import reference_weights
+from data_modelling.networks.merged_classes import network_head
+from data_modelling.networks.onnx import export_onnx
+from data_modelling.pipeline.report import write_report
+from data_modelling.safety.safety_stages import SafetyParts
+from data_modelling.settings import IMAGENET, Settings, settings_to_dict
+from data_modelling.training.checkpoint import CHECKPOINT_FILE, NETWORK_FILE, SERVED_STAGE, load_progress
+
+PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
+DIGITS = 6  # decimals of the chosen numbers in metadata.json
+
+
+def assemble_bundle(
+    settings: Settings,
+    table: pd.DataFrame,
+    choices: CalibrationChoices,
+    parts: SafetyParts,
+    work: Path,
+    split: Path,
+    out: Path,
+    shortcuts: Path | None = None,
+) -> None:
+    """Write the bundle `out` from the finished stages in `work`.
+
+    table: the development set. split: the split file, whose hash is noted. shortcuts: the folder with the results of
+    evaluation.shortcuts.shortcut_tests; None if there are none.
+    """
+    saved = work / SERVED_STAGE / NETWORK_FILE
+    network = keras.saving.load_model(saved, compile=False)
+    with atomic_write(out) as folder:
+        folder.mkdir()
+        shutil.copyfile(saved, folder / "model.keras")
+        export_onnx(saved, folder / "model.onnx")
+        write_predictions(folder / "predictions" / "out_of_fold.csv", parts.predictions)
+        for name, file in parts.files.items():
+            shutil.copyfile(file, folder / name)
+        if shortcuts:
+            shutil.copyfile(shortcuts / SHORTCUTS_FILE, folder / "predictions" / SHORTCUTS_FILE)
+        (folder / "history.json").write_text(json.dumps(training_histories(work)) + "\n")
+        _write_json(
+            folder / "metadata.json", _metadata(settings, table, network, choices, split) | parts.metadata
+        )
+        write_report(folder)
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The population for which probabilities are calibrated.
+
+    shares: (classes,). extra: predictions of extra sets, whose photos count beside the data set's own.
+    """
+
+    shares: NDArray[np.float64]
+    extra: pd.DataFrame | None = None
+
+    def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+        """Return the rows that the choices are made on, and their weights (see metrics.reference_weights).
+
+        The photos of extra sets are among them, but not where a class has a score of its own instead of a logit.
+        """
+        rows = predictions
+        if self.extra is not None and learned_class_codes(task) == class_codes(task):
+            has_class = self.extra["truth"].isin(class_codes(task))
+            rows = pd.concat([predictions, self.extra[has_class]], ignore_index=True)
+        sources = clinics_or_sources(rows["source"])
+        return rows, reference_weights(true_classes(rows, task), sources, self.shares)
+
+    def prior(self, settings: Settings) -> NDArray[np.float64]:
+        """Return the class shares, (classes,), with the recipe's unknown_share for a class that no photo teaches."""
+        learned = learned_class_codes(settings.task)
+        unknown = [code not in learned for code in class_codes(settings.task)]
+        known_share = 1 - settings.unknown_share * sum(unknown)
+        return np.where(unknown, settings.unknown_share, self.shares * known_share)
+
+
+def calibration_choices(
+    settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame, reference: Reference | None = None
+) -> CalibrationChoices:
+    """Return temperature, decision prior and thresholds, chosen on out-of-fold predictions.
+
+    table: the development set, whose class shares count. reference: class shares that count instead.
+    """
+    if reference is None:
+        return choose_calibration(
+            predictions, settings.task, class_prior(settings, table), settings.cancer_sensitivity
+        )
+    rows, weights = reference.weighted_rows(predictions, settings.task)
+    shares = reference.prior(settings)
+    return choose_calibration(rows, settings.task, shares, settings.cancer_sensitivity, weights)
+
+
+def class_prior(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the share of each class in a table, (classes,); a class without photos gets the recipe's unknown_share."""
+    shares = (
+        table["diagnosis"].value_counts(normalize=True).reindex(class_codes(settings.task), fill_value=0.0)
+    )
+    shares[list(set(shares.index) - set(learned_class_codes(settings.task)))] = settings.unknown_share
+    return np.asarray(shares.to_numpy(), np.float64)
+
+
+def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
+    """Return the choices as they are in metadata.json."""
+    prior = np.round(choices.decision_prior, DIGITS).tolist()
+    return {
+        "temperature": round(choices.temperature, DIGITS),
+        "decision_prior": dict(zip(class_codes(task), prior, strict=True)),
+        "thresholds": {
+            # Rounded down, so that every photo at or above the exact threshold is still flagged.
+            "cancer": _round_down(choices.cancer_threshold),
+            "melanoma": _round_down(choices.melanoma_threshold),
+            **({} if choices.clear_threshold is None else {"clear": choices.clear_threshold}),
+        },
+    }
+
+
+def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
+    """Return the history of each network of a run, by the name of its stage; metrics have DIGITS decimals."""
+    return {
+        path.parent.name: [
+            {name: round(value, DIGITS) for name, value in epoch.items()}
+            for epoch in load_progress(path).history
+        ]
+        for path in sorted(work.glob(f"*/{CHECKPOINT_FILE}"))
+    }
+
+
+def _metadata(
+    settings: Settings, table: pd.DataFrame, network: keras.Model, choices: CalibrationChoices, split: Path
+) -> dict[str, Any]:
+    classes = class_codes(settings.task)
+    head = network_head(network)
+    groups = {"groups": [list(group) for group in head.groups]} if head.groups else {}
+    learned = len(head.bias) if groups else len(learned_class_codes(settings.task))
+    has_test = TEST in set(read_split(split)["part"])
+    own_facts = facts_of_sources(set(table["source"]))
+    return {
+        "format": FORMAT,
+        "name": settings.name,
+        "version": settings.version,
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "task": settings.task,
+        "classes": list(classes),
+        "edge": settings.network.edge,
+        "details_width": DETAILS_WIDTH,
+        **choices_as_json(choices, settings.task),
+        "chosen_on": f"out-of-fold photos of fold {', '.join(map(str, settings.figure_folds))}",
+        # logits = head.kernel' * embedding + head.bias + term of the details.
+        "head": {"kernel": head.kernel[:, :learned].tolist(), "bias": head.bias[:learned].tolist(), **groups},
+        "data": {
+            "sources": sorted(table["source"].unique().tolist()),
+            "photos": len(table),
+            "groups": int(table["group_id"].nunique()),
+            "counts": table["diagnosis"].value_counts().reindex(classes, fill_value=0).to_dict(),
+            AGE_COUNTS_KEY: _groups_by(table, table["age"].map(age_band, na_action="ignore"), TEN_YEAR_BANDS),
+            SITE_COUNTS_KEY: _groups_by(table, table["site"], SITES),
+            RARE_BELOW_KEY: rare_threshold(int(table["group_id"].nunique())),
+            "split": split.name,
+            "split_sha256": hashlib.sha256(split.read_bytes()).hexdigest(),
+            "locked_test": "never read in training" if has_test else NO_LOCKED_TEST,
+            "grouped_by": group_noun(settings.dataset),
+            **({OWN_FACTS: own_facts} if own_facts else {}),
+        },
+        ALSO_LEARNED_FROM: pretraining_sources(settings),
+        "licence": "CC BY-NC 4.0 (because of the training data)",
+        "parameters": network.count_params(),
+        "layers": _layers(network),
+        "settings": settings_to_dict(settings),
+        "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
+    }
+
+
+def pretraining_sources(settings: Settings) -> list[str]:
+    """Return the sources that the initial weights had been trained on.
+
+    There are none if the weights do not lie in a bundle.
+    """
+    weights = settings.network.weights
+    if weights in ("", IMAGENET):
+        return []
+    metadata_file = Path(weights).with_name("metadata.json")
+    return training_sources(json.loads(metadata_file.read_text())) if metadata_file.is_file() else []
+
+
+def _groups_by(table: pd.DataFrame, values: pd.Series, categories: Sequence[str]) -> dict[str, int]:
+    """Return how many groups have each value; a group with photos at two ages counts for both."""
+    counts = table.groupby(values)["group_id"].nunique()
+    return {name: int(counts.get(name, 0)) for name in categories}
+
+
+def _layers(network: keras.Model) -> list[dict[str, Any]]:
+    """Return branch, name, kind, output shape and parameters of each layer, for the plot of the architecture."""
+    rows = []
+    for branch in ("image_branch", "details_branch"):
+        for layer in network.get_layer(branch).layers:
+            shape = [n for n in layer.output.shape[1:] if n is not None]
+            row = {"branch": branch, "layer": layer.name, "kind": type(layer).__name__}
+            rows.append(row | {"shape": shape, "parameters": layer.count_params()})
+    return rows
+
+
+def _round_down(value: float) -> float:
+    return float(np.floor(value * 10**DIGITS) / 10**DIGITS)
+
+
+def _write_json(path: Path, value: Any) -> None:
+    path.write_text(json.dumps(value, indent=1) + "\n")

@@ -1,0 +1,122 @@
+"""Out-of-fold predictions: each fold's photos, predicted by a network that was trained without the fold."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.splits.assignment import fold_mask
+from data_modelling.evaluation.details_controls import details_alone, permute_between_groups
+from data_modelling.metrics.predictions import (
+    CONTROL_MODES,
+    EXTRA_PREDICTIONS_FILE,
+    MODES,
+    available_modes,
+    prediction_table,
+    read_predictions,
+    round_logits,
+    write_predictions,
+)
+from data_modelling.pipeline.run_data import (
+    DataFolders,
+    load_development_set,
+    prepare_data_folders,
+    refuse_unclassified,
+)
+from data_modelling.pipeline.run_networks import (
+    fold_network,
+    prepare_networks,
+    rows_outside,
+    training_and_stopping_rows,
+)
+from data_modelling.pipeline.work_folder import fold_names, open_work_folder
+from data_modelling.settings import Settings
+from data_modelling.training.batches import predict_logits, select_examples
+from data_modelling.training.checkpoint import fold_stage
+from data_modelling.training.development_set import DevelopmentSet
+
+
+@dataclass(frozen=True)
+class FoldResults:
+    """The first half of a run: its data, and the predictions of its fold networks.
+
+    folders: those that the rest of the run reads from. predictions: of the photos of settings.figure_folds.
+    left_out: what was left out, as text.
+    """
+
+    folders: DataFolders
+    development: DevelopmentSet
+    predictions: pd.DataFrame
+    left_out: list[str]
+
+
+def predict_folds(settings: Settings, folders: DataFolders, work: Path, resume: bool) -> FoldResults:
+    """Train a run's fold networks, after those of its teachers, and predict each fold without having trained on it.
+
+    Raises InputError as `open_work_folder` does, and for whatever is wrong with data and split.
+    """
+    open_work_folder(work, settings, resume)
+    prepare_networks(settings, folders, work, fold_names(settings))
+    folders = prepare_data_folders(settings, folders, work)
+    development, left_out = load_development_set(settings, folders, work)
+    refuse_unclassified(settings, development)
+    predictions = [_predict_fold(settings, development, fold, work) for fold in settings.figure_folds]
+    if development.extra_table is not None:
+        for fold in settings.figure_folds:
+            _predict_extra_sets(settings, development, fold, work)
+    return FoldResults(folders, development, round_logits(pd.concat(predictions)), left_out)
+
+
+def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
+    """Return the predictions of the extra sets' photos, each by a network that was trained without its fold."""
+    return pd.concat(
+        [read_predictions(work / fold_stage(fold) / EXTRA_PREDICTIONS_FILE) for fold in settings.figure_folds]
+    )
+
+
+def _predict_fold(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> pd.DataFrame:
+    """Return the predictions of a fold's photos by the network that was trained without the fold.
+
+    If the file holds other photos or lacks one of CONTROL_MODES, the finished network predicts them again.
+    """
+    path = work / fold_stage(fold) / "predictions.csv"
+    table, in_fold = development.table, fold_mask(development.table, fold)
+    training_and_stopping_rows(settings, development, rows_outside(fold), path.parent)
+    if not _has_predictions(path, table["image_id"][in_fold], settings.task, CONTROL_MODES):
+        network = fold_network(settings, development, fold, work)
+        held_out = select_examples(table, development.pixels, in_fold, settings.task)
+        shuffled = replace(
+            held_out, details=held_out.details[permute_between_groups(table["group_id"][in_fold])]
+        )
+        logits: dict[str, NDArray[np.floating]] = {
+            "photo": predict_logits(network, held_out, with_details=False),
+            "both": predict_logits(network, held_out, with_details=True),
+            "details": details_alone(table[~in_fold], table[in_fold], settings.task),
+            "shuffled": predict_logits(network, shuffled, with_details=True),
+        }
+        write_predictions(path, prediction_table(table[in_fold], logits, settings.task))
+    return read_predictions(path)
+
+
+def _predict_extra_sets(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> None:
+    """Write the predictions of the fold's photos of extra sets by the network that was trained without the fold."""
+    path, table = work / fold_stage(fold) / EXTRA_PREDICTIONS_FILE, development.combined_table()
+    in_fold = fold_mask(table, fold) & ~development.own_mask()
+    if _has_predictions(path, table["image_id"][in_fold], settings.task, MODES):
+        return
+    network = fold_network(settings, development, fold, work)
+    held_out = select_examples(table, development.pixels, in_fold, settings.task)
+    logits = {
+        mode: predict_logits(network, held_out, with_details=mode == "both").astype(float) for mode in MODES
+    }
+    write_predictions(path, prediction_table(table[in_fold], logits, settings.task))
+
+
+def _has_predictions(path: Path, image_ids: pd.Series, task: str, modes: tuple[str, ...]) -> bool:
+    """Return whether a file has the predictions of these photos in these modes."""
+    if not path.exists():
+        return False
+    saved = read_predictions(path)
+    return set(modes) <= set(available_modes(saved, task)) and set(saved["image_id"]) == set(image_ids)

@@ -1,0 +1,183 @@
+"""Answers for the photos of a clinic group by a network that never saw the group: what a new clinic gets.
+
+The network's temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics.
+The score of a photo is its highest cancer probability over five frames, without and with the details (see
+inference.status). The four other frames are read only where the first leaves it open whether the photo is clear.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data_modelling.datasets.clinics import clinics_or_sources
+from data_modelling.datasets.formats.stored_photo import read_bytes
+from data_modelling.datasets.registry import external_data_sets
+from data_modelling.inference.decision import (
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
+)
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
+from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
+from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
+from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
+from data_modelling.metrics.predictions import prediction_table, true_classes
+from data_modelling.metrics.reference_weights import reference_weights
+from data_modelling.pipeline.run_networks import (
+    left_out_network,
+    reference_shares,
+    rows_of_clinic,
+    rows_of_other_clinics,
+    training_and_stopping_rows,
+)
+from data_modelling.safety.gate import gate_threshold, image_features_of_rows
+from data_modelling.safety.lesion_detector import load_left_out_detector
+from data_modelling.settings import Settings
+from data_modelling.training.batches import Examples, predict_logits, select_examples
+from data_modelling.training.checkpoint import left_out_stage
+from data_modelling.training.development_set import DevelopmentSet
+
+ANSWERS_FILE = "answers.csv"  # in the folder of the network
+PHONE_SOURCES = tuple(
+    record.folder for record in external_data_sets() if record.external and record.external.phone
+)
+DECIMALS = 6  # of probabilities
+OPEN_BELOW = (
+    0.5  # a first frame with a higher cancer probability is never clear: the other frames are not read
+)
+READ_AT_ONCE = 32  # photos
+Floats = NDArray[np.float64]
+
+
+def left_out_answers(
+    settings: Settings, development: DevelopmentSet, clinic: str, work: Path
+) -> pd.DataFrame:
+    """Return the answers for a clinic group's photos of the development set, one row for each.
+
+    Columns: image_id, group_id, source, diagnosis, clinic, `p_<class>` for each class (photo alone), decision (a class
+    code), concern (whether a threshold is reached, with the details), score, refused (by a detector of lesion photos
+    and a threshold that never saw the clinic) and vetoed (phone photos, palms, soles and mucosa; other vetoes would only clear fewer photos). They are kept in
+    ANSWERS_FILE.
+    """
+    table = development.combined_table()
+    photos = table[rows_of_clinic(clinic, settings.task)(table)]
+    path = work / left_out_stage(clinic) / ANSWERS_FILE
+    if not path.exists() or pd.read_csv(path, dtype={"image_id": str})["image_id"].tolist() != list(
+        photos["image_id"]
+    ):
+        network = left_out_network(settings, development, clinic, work)
+        choices = _choices(settings, development, clinic, network, work)
+        answers = _answers(settings, development, photos, network, choices).assign(
+            clinic=clinic,
+            refused=_refused(settings, development, photos, clinic, work),
+            vetoed=photos["source"].isin(PHONE_SOURCES) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
+        )
+        with atomic_write(path) as temporary:
+            answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+    return pd.read_csv(path, dtype={"image_id": str, "group_id": str})
+
+
+def _refused(
+    settings: Settings, development: DevelopmentSet, photos: pd.DataFrame, clinic: str, work: Path
+) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the photos that a gate refuses which was fitted without the clinic; see safety.gate."""
+    pixels, folder = development.pixels, work / left_out_stage(clinic)
+    _, stops = training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)
+    detector = load_left_out_detector(clinic)
+    threshold = gate_threshold(detector, image_features_of_rows(pixels, np.flatnonzero(stops)))
+    return detector.refuses(image_features_of_rows(pixels, photos.index.to_numpy()), threshold)
+
+
+def _choices(
+    settings: Settings, development: DevelopmentSet, clinic: str, network: keras.Model, work: Path
+) -> CalibrationChoices:
+    """Return temperature, decision prior and thresholds, chosen on the photos that stopped the network's training."""
+    table = development.combined_table()
+    folder = work / left_out_stage(clinic)
+    _, stops = training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)
+    stops &= table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
+    stopping = select_examples(table, development.pixels, stops, settings.task)
+    predictions = prediction_table(table[stops], _logits(network, stopping), settings.task)
+    shares = reference_shares(settings, development.table)
+    labels = true_classes(predictions, settings.task)
+    if shares is None:
+        shares = np.bincount(labels, minlength=len(class_codes(settings.task))) / len(labels)
+    weights = reference_weights(labels, clinics_or_sources(predictions["source"]), shares)
+    return choose_calibration(predictions, settings.task, shares, settings.cancer_sensitivity, weights)
+
+
+def _logits(network: keras.Model, part: Examples) -> dict[str, NDArray[np.floating]]:
+    return {mode: predict_logits(network, part, with_details=mode == PHOTO_AND_DETAILS) for mode in MODES}
+
+
+def _answers(
+    settings: Settings,
+    development: DevelopmentSet,
+    photos: pd.DataFrame,
+    network: keras.Model,
+    choices: CalibrationChoices,
+) -> pd.DataFrame:
+    table, task = development.combined_table(), settings.task
+    mask = table.index.isin(photos.index)
+    part = select_examples(table, development.pixels, mask, task)
+    probability = {
+        mode: calibrated_probabilities(logits, choices.temperature)
+        for mode, logits in _logits(network, part).items()
+    }
+    cancer = {mode: values[:, cancer_columns(task)].sum(axis=1) for mode, values in probability.items()}
+    melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
+    concern = (cancer[PHOTO_AND_DETAILS] >= choices.cancer_threshold) | (
+        melanoma >= choices.melanoma_threshold
+    )
+    score = np.maximum(*(cancer[mode] for mode in MODES))
+    is_open = ~concern & (score < OPEN_BELOW)
+    score[is_open] = np.maximum(
+        score[is_open], _frame_scores(settings, part, photos["path"], is_open, network, choices)
+    )
+    decisions = predicted_classes(probability[PHOTO_ONLY], choices.decision_prior)
+    codes = class_codes(task)
+    return photos[["image_id", "group_id", "source", "diagnosis"]].assign(
+        **{f"p_{code}": probability[PHOTO_ONLY][:, index] for index, code in enumerate(codes)},
+        decision=[codes[label] for label in decisions],
+        concern=concern,
+        score=score,
+    )
+
+
+def _frame_scores(
+    settings: Settings,
+    part: Examples,
+    paths: pd.Series,
+    chosen: NDArray[np.bool_],
+    network: keras.Model,
+    choices: CalibrationChoices,
+) -> Floats:
+    """Return the highest cancer probability of the four other frames, without and with the details, of the chosen photos."""
+    edge, cancer = settings.network.edge, cancer_columns(settings.task)
+    rows = np.flatnonzero(chosen)
+    scores = []
+    for some in tqdm(list(_portions(rows)), "frames of photos", unit=" portions"):
+        frames = np.concatenate(
+            [np.stack(read_corner_frames(read_bytes(paths.iloc[row]), edge)) for row in some]
+        )
+        details = np.repeat(part.details[some], len(CORNERS), axis=0)
+        of_frames = Examples(frames, np.arange(len(frames)), np.zeros(len(frames), np.int64), details)
+        by_mode = [
+            calibrated_probabilities(logits, choices.temperature)[:, cancer].sum(axis=1)
+            for logits in _logits(network, of_frames).values()
+        ]
+        scores.append(np.max(by_mode, axis=0).reshape(len(some), len(CORNERS)).max(axis=1))
+    return np.concatenate(scores) if scores else np.zeros(0)
+
+
+def _portions(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    for start in range(0, len(rows), READ_AT_ONCE):
+        yield rows[start : start + READ_AT_ONCE]

@@ -1,0 +1,195 @@
+"""Makes a bundle's index of known photos, and finds the nearest ones of held-out photos to measure what they are worth."""
+
+import hashlib
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+from data_modelling.datasets import external_sources
+from data_modelling.datasets.data_location import find_dataset_folder
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import attach_parts, fold_mask, read_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.table import BENIGN
+from data_modelling.evaluation.neighbours import NEIGHBOURS_FILE, neighbour_rows
+from data_modelling.inference.bundle import load_bundle, write_checksums
+from data_modelling.inference.details import Details
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.explanation.neighbours import (
+    NEIGHBOUR_COUNT,
+    file_hash,
+    unit_length,
+    write_index,
+)
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.photo.reader import read_photo
+from data_modelling.inference.predictor import Predictor
+from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.settings import Settings, settings_from_dict
+from data_modelling.training.batches import predict_output, select_examples
+from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage
+from data_modelling.training.development_set import DevelopmentSet
+
+# CC-0 and CC BY: a bundle may hold small pictures of these photos. The licence of other MSK and UDA photos is not certain.
+SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
+SHOWN_PHOTOS = 900
+THUMBNAIL_EDGE = 112  # pixels
+THUMBNAIL_QUALITY = 75  # of JPEG
+
+Floats = NDArray[np.floating]
+
+
+def write_neighbours(
+    folder: Path, data_root: Path | None, splits: Path, photos: int = SHOWN_PHOTOS
+) -> dict[str, Any]:
+    """Write the index and the thumbnails into the bundle in `folder`; return what metadata.json then says of them.
+
+    The network is the bundle's own. data_root, splits: see DataFolders. photos: how many have a thumbnail. Raises
+    InputError where a data set is absent.
+    """
+    predictor = Predictor(load_bundle(folder))
+    table = shown_photos(data_root, splits, photos)
+    embeddings, hashes, thumbnails = [], [], []
+    paths = tqdm(table["path"], desc="known photos", disable=None)
+    for path, has_thumbnail in zip(paths, table["shown"], strict=True):
+        data = Path(path).read_bytes()
+        embeddings.append(predictor.embedding(read_photo(data, predictor.edge), Details()))
+        hashes.append(file_hash(data))
+        thumbnails.append(_thumbnail(data) if has_thumbnail else b"")
+    vectors, groups = np.stack(embeddings), pd.factorize(table["group_id"])[0].astype(np.int32)
+    is_shown = table["shown"].to_numpy()
+    arrays = {
+        "embedding": vectors,
+        **{
+            name: table[name].to_numpy(np.str_)
+            for name in ("image_id", "source", "diagnosis", "confirmation")
+        },
+        "group": groups,
+        "file_hash": np.array(hashes, np.uint64),
+        "terciles": _terciles(vectors[is_shown], groups[is_shown]),
+    }
+    write_index(folder, arrays, thumbnails)
+    shown = table[table["shown"]]
+    facts: dict[str, Any] = {"photos": len(shown)}
+    for key, column in (("diagnoses", "diagnosis"), ("sources", "source")):
+        facts[key] = shown[column].value_counts().sort_index().to_dict()
+    metadata = json.loads((folder / "metadata.json").read_text()) | {"neighbours": facts}
+    with atomic_write(folder / "metadata.json") as temporary:
+        temporary.write_text(json.dumps(metadata, indent=1) + "\n")
+    write_checksums(folder)
+    return facts
+
+
+def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
+    """Return the photos of the index: those that are shown, and the others of their lesions and patients.
+
+    The shown ones are as evenly as possible of each source and diagnosis, one of each lesion or patient. Which they are
+    depends on their ids alone. The columns are those of the one table, `part`, and `shown`.
+    """
+    tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
+    table = pd.concat(tables, ignore_index=True)
+    draw = [hashlib.sha256(image_id.encode()).hexdigest() for image_id in table["image_id"]]
+    candidates = table.assign(draw=draw).sort_values("draw").drop_duplicates("group_id")
+    strata = candidates.groupby(["source", "diagnosis"])
+    limit = _stratum_limit([len(rows) for _, rows in strata], photos)
+    shown = strata.head(limit)["image_id"]
+    table = table[table["group_id"].isin(table.loc[table["image_id"].isin(shown), "group_id"])]
+    return table.assign(shown=table["image_id"].isin(shown)).reset_index(drop=True)
+
+
+def _load_source(name: str, data_root: Path | None, splits: Path) -> pd.DataFrame:
+    record = data_set(name)
+    table, _ = external_sources.load(record, data_root, splits)
+    table = attach_parts(table, read_split(split_file(splits, name)))
+    assert record.external is not None  # nosec B101  # for the type checker
+    assert record.external.confirmations is not None  # nosec B101  # for the type checker
+    root = find_dataset_folder(data_root, record.folder, *record.markers)
+    return table.assign(confirmation=table["image_id"].map(record.external.confirmations(root)))
+
+
+def _stratum_limit(sizes: list[int], photos: int) -> int:
+    """Return the largest limit of each stratum with which all strata together have at most `photos`."""
+    limits = [limit for limit in range(max(sizes) + 1) if sum(min(size, limit) for size in sizes) <= photos]
+    return limits[-1]
+
+
+def _thumbnail(data: bytes) -> bytes:
+    file = BytesIO()
+    picture = Image.fromarray(read_photo(data, THUMBNAIL_EDGE))
+    picture.save(file, "JPEG", quality=THUMBNAIL_QUALITY, optimize=True)
+    return file.getvalue()
+
+
+def _terciles(vectors: Floats, groups: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Return the two values that divide the distances between shown photos and their nearest into thirds."""
+    distances = _cosine_distances(vectors, vectors)
+    distances[groups[:, None] == groups[None]] = np.inf
+    nearest = np.sort(distances, axis=1)[:, : min(NEIGHBOUR_COUNT, len(vectors) - 1)]
+    return np.quantile(nearest, [1 / 3, 2 / 3]).astype(np.float32)
+
+
+def _cosine_distances(first: Floats, second: Floats) -> Floats:
+    return 1 - unit_length(first) @ unit_length(second).T
+
+
+def write_neighbour_predictions(
+    folder: Path, work: Path, folders: DataFolders, photos: int = SHOWN_PHOTOS
+) -> None:
+    """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
+
+    Each fold's photos are compared by the network that was trained without the fold, with known photos of other folds.
+    work: the work folder of the run that made the bundle. Raises InputError where a fold's network is not there.
+    """
+    settings = settings_from_dict(json.loads((work / "settings.json").read_text()))
+    run_folders = prepare_data_folders(settings, folders, work)
+    development, _ = load_development_set(settings, run_folders, work)
+    known = shown_photos(folders.data_root, folders.splits, photos)
+    known = known[known["shown"]].reset_index(drop=True)
+    pixels = np.stack([read_photo(Path(path).read_bytes(), settings.network.edge) for path in known["path"]])
+    rows = [_fold_rows(settings, development, fold, work, known, pixels) for fold in settings.figure_folds]
+    with atomic_write(folder / "predictions" / NEIGHBOURS_FILE) as temporary:
+        pd.concat(rows).sort_values("image_id").to_csv(temporary, index=False, lineterminator="\n")
+
+
+def _embeddings(
+    network: keras.Model,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    settings: Settings,
+) -> Floats:
+    """Return the network's embeddings of the photos in the rows of a mask."""
+    examples = select_examples(table, pixels, mask, settings.task)
+    return predict_output(network, examples, "embedding", with_details=False)
+
+
+def _fold_rows(
+    settings: Settings,
+    development: DevelopmentSet,
+    fold: int,
+    work: Path,
+    known: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+) -> pd.DataFrame:
+    """Return the nearest known photos, whose decoded pixels are given, of a fold's photos."""
+    path = work / fold_stage(fold) / NETWORK_FILE
+    if not path.exists():
+        raise InputError(f"{path} is not there; train the run to its end first.")
+    network = keras.saving.load_model(path, compile=False)
+    table = development.combined_table()
+    held_out, others = fold_mask(table, fold), ~fold_mask(known, fold)
+    # The task may not have the classes of the known photos, which do not matter here.
+    without_class = known.assign(diagnosis=BENIGN)
+    distances = _cosine_distances(
+        _embeddings(network, table, development.pixels, held_out, settings),
+        _embeddings(network, without_class, pixels, others, settings),
+    )
+    return neighbour_rows(table[held_out], known[others], distances)

@@ -1,0 +1,162 @@
+"""The report of a bundle: metrics, plots and card, all made from the bundle's own predictions and metadata."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_modelling.card.model_card import write_card
+from data_modelling.evaluation import (
+    external_sources,
+    locked_test,
+    melanoma,
+    neighbours,
+    subgroups,
+    ugly_duckling,
+)
+from data_modelling.evaluation.clinics.clinic_rendering import (
+    RENDERING_FILE,
+    read_rendering,
+    rendering_metrics,
+)
+from data_modelling.evaluation.clinics.left_out_clinics import (
+    LEFT_OUT_CLINICS_FILE,
+    left_out_metrics,
+    read_left_out_clinics,
+)
+from data_modelling.evaluation.locked_test_comparison import compare_with_locked_test, metric_targets
+from data_modelling.evaluation.metrics_report import NO_LOCKED_TEST, split_metrics
+from data_modelling.evaluation.shortcuts.shortcut_metrics import (
+    SHORTCUTS_FILE,
+    read_shortcuts,
+    shortcut_metrics,
+)
+from data_modelling.inference.bundle import write_checksums
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics.predictions import (
+    EXTRA_PREDICTIONS_FILE,
+    LOCKED_TEST,
+    OUT_OF_FOLD,
+    read_predictions,
+)
+from data_modelling.plots import bundle_plots
+from data_modelling.plots.shortcuts import draw_shortcuts
+from data_modelling.plots.style import saved_figure
+from data_modelling.safety.gate_scores import GATE_SCORES_FILE, gate_metrics, read_gate_scores
+from data_modelling.safety.lesion_detector import detector_metrics
+from data_modelling.safety.rejection_score import LEFT_OUT_FILE, read_left_out, rejection_metrics
+
+
+def write_report(folder: Path) -> dict[str, Any]:
+    """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; return the metrics.
+
+    It reads metadata.json, history.json, predictions/*.csv and openings.csv, but neither photos nor the network.
+    """
+    metadata = json.loads((folder / "metadata.json").read_text())
+    predictions = _predictions_by_part(folder)
+    values = _compute_metrics(folder, metadata, predictions)
+    with atomic_write(folder / "metrics.json") as temporary:
+        temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
+    history = json.loads((folder / "history.json").read_text())
+    bundle_plots.draw_bundle_plots(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
+    if "shortcuts" in values[OUT_OF_FOLD]:
+        with saved_figure(folder / "plots" / "shortcuts.png", 14, 4.2, colours=128) as figure:
+            draw_shortcuts(figure, values[OUT_OF_FOLD]["shortcuts"])
+    write_card(folder / "README.md", metadata, values)
+    write_checksums(folder)
+    return values
+
+
+def _predictions_by_part(folder: Path) -> dict[str, pd.DataFrame]:
+    """Return the predictions of each part that the bundle has."""
+    return {
+        part: read_predictions(path)
+        for part in (OUT_OF_FOLD, LOCKED_TEST)
+        if (path := folder / "predictions" / f"{part}.csv").exists()
+    }
+
+
+def _compute_metrics(
+    folder: Path, metadata: dict[str, Any], predictions: dict[str, pd.DataFrame]
+) -> dict[str, Any]:
+    metrics = {part: split_metrics(rows, metadata) for part, rows in predictions.items()}
+    shortcuts = folder / "predictions" / SHORTCUTS_FILE
+    if shortcuts.exists():
+        metrics[OUT_OF_FOLD]["shortcuts"] = shortcut_metrics(read_shortcuts(shortcuts), metadata)
+    # The page quotes the `thresholds` at the top: the cost on the out-of-fold photos.
+    values = metrics | {"thresholds": metrics[OUT_OF_FOLD]["thresholds"]}
+    if LOCKED_TEST in predictions:
+        values["fit_to_served"] = compare_with_locked_test(values, predictions[LOCKED_TEST], metadata)
+        values["openings"] = locked_test.openings(folder)
+    if metadata["data"].get("locked_test") == NO_LOCKED_TEST:
+        values["no_locked_test"] = True
+    values["bars"] = metric_targets(values)
+    if melanoma.has_two_classes(metadata):
+        values[melanoma.MELANOMA_KEY] = melanoma.melanoma_metrics(predictions[OUT_OF_FOLD], metadata)
+    left_out = folder / "predictions" / LEFT_OUT_CLINICS_FILE
+    if left_out.exists():
+        values |= left_out_metrics(
+            read_left_out_clinics(left_out), _all_predictions(folder, predictions[OUT_OF_FOLD]), metadata
+        )
+    values |= _optional_metrics(folder, metadata)
+    return values | detector_metrics()
+
+
+def _all_predictions(folder: Path, out_of_fold: pd.DataFrame) -> pd.DataFrame:
+    """Return the out-of-fold predictions of the data set's own photos and of those of extra sets."""
+    extra = folder / "predictions" / EXTRA_PREDICTIONS_FILE
+    return pd.concat([out_of_fold, read_predictions(extra)]) if extra.exists() else out_of_fold
+
+
+def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metrics of the evaluations whose files are in the bundle, by their key in metrics.json."""
+    predictions = folder / "predictions"
+
+    def external() -> pd.DataFrame:
+        path = predictions / external_sources.EXTERNAL_PREDICTIONS_FILE
+        return external_sources.read_external_predictions(path, metadata["task"])
+
+    def held_out() -> list[pd.DataFrame]:
+        return _held_out_predictions(predictions, metadata["task"])
+
+    # The file of each evaluation, and from its path to its metrics.
+    evaluations: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
+        "elsewhere": (
+            external_sources.EXTERNAL_PREDICTIONS_FILE,
+            lambda _path: external_sources.external_metrics(external(), metadata),
+        ),
+        "neighbours": (
+            neighbours.NEIGHBOURS_FILE,
+            lambda path: neighbours.neighbour_metrics(pd.read_csv(path, dtype=str), held_out(), metadata),
+        ),
+        "skin_types": (
+            subgroups.SKIN_TYPES_FILE,
+            lambda path: subgroups.skin_type_metrics(pd.read_csv(path, dtype=str), external(), metadata),
+        ),
+        "visits": (
+            ugly_duckling.VISITS_FILE,
+            lambda path: ugly_duckling.ugly_duckling_metrics(ugly_duckling.read_visits(path)),
+        ),
+        "unknown": (LEFT_OUT_FILE, lambda path: rejection_metrics(read_left_out(path), metadata)),
+        "gate": (GATE_SCORES_FILE, lambda _path: gate_metrics(read_gate_scores(folder))),
+        "rendering": (RENDERING_FILE, lambda _path: rendering_metrics(read_rendering(folder))),
+    }
+    return {
+        key: compute_metrics(predictions / name)
+        for key, (name, compute_metrics) in evaluations.items()
+        if (predictions / name).exists()
+    }
+
+
+def _held_out_predictions(folder: Path, task: str) -> list[pd.DataFrame]:
+    """Return the predictions of the photos that trained, each by a network that never saw its fold."""
+    external = folder / external_sources.EXTERNAL_PREDICTIONS_FILE
+    extra = folder / EXTRA_PREDICTIONS_FILE
+    tables = [read_predictions(folder / f"{OUT_OF_FOLD}.csv")]
+    if extra.exists():
+        tables.append(read_predictions(extra))
+    elif external.exists():
+        tables.append(external_sources.read_external_predictions(external, task))
+    return tables

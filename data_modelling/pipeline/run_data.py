@@ -1,0 +1,137 @@
+"""The data of a run: the folders that it reads from, and its development set."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from data_modelling.datasets.extra_sets import companions
+from data_modelling.datasets.formats.channel_order import warn_of_swapped_channels
+from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
+from data_modelling.datasets.registry import FORMATS, load_table
+from data_modelling.datasets.splits.assignment import (
+    TEST,
+    attach_parts,
+    make_split,
+    read_split,
+    refine_folds,
+    write_split,
+)
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.splits.lesion_pairs import photos_to_leave
+from data_modelling.datasets.table import DatasetReport, merge_reports, raise_if_strict
+from data_modelling.inference.decision import cancer_columns
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import Settings
+from data_modelling.training.development_set import DevelopmentSet
+from data_modelling.training.photo_cache import decode_photos
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """The folders that a run reads from.
+
+    data_root: None is that of the environment or the repository; see datasets.data_location. splits: the folder of the
+    split files. strict: whether anything wrong with the data set is an error.
+    """
+
+    data_root: Path | None
+    splits: Path
+    strict: bool = False
+
+
+def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
+    """Return the folders that hold the recipe's photos.
+
+    They are `folders`. For generated lesions they are in `work`, where the lesions are drawn and split once.
+    """
+    if not settings.generated_lesions:
+        return folders
+    generated = work / "generated"
+    path = split_file(generated, settings.split)
+    if not path.exists():
+        write_synthetic_lesions(generated, settings.generated_lesions, settings.seed)
+        table, _ = load_table(settings, generated, strict=True)
+        write_split(path, make_split(table))
+    return DataFolders(generated, generated, strict=True)
+
+
+def load_development_set(
+    settings: Settings, folders: DataFolders, work: Path
+) -> tuple[DevelopmentSet, list[str]]:
+    """Return table and photos without the locked test, and what was left out, as text.
+
+    No photo of the locked test is decoded. work: the folder of the decoded photos.
+    """
+    table, report = load_table(settings, folders.data_root, folders.strict)
+    parts = read_split(split_file(folders.splits, settings.split))
+    report = _add_vanished_photos(settings, report, table, parts, folders.strict)
+    table = attach_parts(table, parts)
+    leaving = _photos_to_leave(settings, parts, folders.splits)
+    trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
+    table = refine_folds(table[trains].reset_index(drop=True), settings.folds)
+    warn_of_swapped_channels(table["path"])
+    if settings.generated_lesions:
+        table["source"] = "generated lesions"
+    extra_table, extra_left_out = companions(settings, table, folders.data_root, folders.splits)
+    extra_table = extra_table[~extra_table["image_id"].isin(leaving)].reset_index(drop=True)
+    photos = decode_photos(pd.concat([table, extra_table], ignore_index=True), settings.network.edge, work)
+    left_out = [str(report)] * bool(report) + extra_left_out
+    if leaving:
+        left_out.append(f"photos with a photo of their lesion in another part of the split: {len(leaving)}")
+    if photos.broken:
+        reasons = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
+        left_out.append(f"photos that do not decode: {len(photos.broken)}\n{reasons}")
+        if folders.strict:
+            raise InputError(f"Mend these or leave out --strict:\n{reasons}")
+    own_decoded, extra_decoded = (
+        ~rows["image_id"].isin(list(photos.broken)).to_numpy() for rows in (table, extra_table)
+    )
+    decoded = np.concatenate([own_decoded, extra_decoded])
+    pixels = photos.pixels if decoded.all() else photos.pixels[decoded]
+    table = table[own_decoded].reset_index(drop=True)
+    extra_table = extra_table[extra_decoded].reset_index(drop=True)
+    return DevelopmentSet(table, pixels, extra_table if len(extra_table) else None), left_out
+
+
+def _photos_to_leave(settings: Settings, parts: pd.DataFrame, splits: Path) -> set[str]:
+    """Return the photos that another photo of their lesion keeps from training; see splits.lesion_pairs."""
+    extra = [read_split(split_file(splits, name)) for name in settings.more_photos]
+    return photos_to_leave(pd.concat([parts, *extra], ignore_index=True).drop_duplicates("image_id"))
+
+
+def _add_vanished_photos(
+    settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
+) -> DatasetReport:
+    """Return the report with the photos that a format's split knows and that are gone; InputError with `strict`.
+
+    A data set with a csv of its own reports rows without a photo instead.
+    """
+    if settings.dataset not in FORMATS:
+        return report
+    reported = {*table["image_id"], *report.rows_without_photo, *report.unreadable_photos}
+    gone = tuple(sorted(set(parts["image_id"]) - reported))
+    merged = merge_reports(report, DatasetReport(split_photos_gone=gone))
+    raise_if_strict(merged, strict)
+    return merged
+
+
+def refuse_unclassified(settings: Settings, development: DevelopmentSet) -> None:
+    """Raise InputError where a model could not tell anything: without photos of a cancer, or of two classes."""
+    present = set(development.table["diagnosis"])
+    cancers = [
+        code
+        for code, is_cancer in zip(class_codes(settings.task), cancer_columns(settings.task), strict=True)
+        if is_cancer
+    ]
+    if not present & set(cancers):
+        raise InputError(
+            f"{settings.dataset} has no photo of a cancer ({', '.join(cancers)}) outside the locked test: a model of it could "
+            "never raise concern."
+        )
+    if len(present) < 2:
+        raise InputError(
+            f"{settings.dataset} has photos of one class only ({', '.join(present)}); a model needs two."
+        )

@@ -1,0 +1,263 @@
+"""The networks of a run: one without each fold, the served one, and those of its teachers."""
+
+import json
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from msgspec import structs
+from numpy.typing import NDArray
+
+from data_modelling.datasets.clinics import clinic_groups
+from data_modelling.datasets.splits.assignment import fold_mask, training_masks
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.networks.merged_classes import class_groups, merge_classes
+from data_modelling.pipeline.run_data import (
+    DataFolders,
+    load_development_set,
+    prepare_data_folders,
+    refuse_unclassified,
+)
+from data_modelling.pipeline.work_folder import check_network_names, has_teachers, open_work_folder
+from data_modelling.settings import Settings, read_settings
+from data_modelling.training.batches import select_examples
+from data_modelling.training.checkpoint import (
+    CHECKPOINT_FILE,
+    FOLD_PREFIX,
+    LEFT_OUT_PREFIX,
+    NETWORK_FILE,
+    SERVED_STAGE,
+    fold_stage,
+    left_out_stage,
+)
+from data_modelling.training.development_set import DevelopmentSet
+from data_modelling.training.distillation import teacher_mask, teacher_recipes, teacher_work_folder
+from data_modelling.training.fingerprint import check_fingerprint
+from data_modelling.training.trainer import fit_network, save_network
+
+REFERENCE_FILE = "reference_shares.json"  # in the folder of a network
+RowSelector = Callable[[pd.DataFrame], NDArray[np.bool_]]  # from a table to a mask of its rows, (N,)
+
+
+def train_networks(
+    settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
+) -> list[str]:
+    """Train some of a run's networks, and before them their teachers; return what was left out, as text.
+
+    Several processes, or machines with one disk, may each train other networks of the same run.
+    names: foldN, without_CLINIC or SERVED_STAGE. Raises InputError for a network that the run does not have, as `open_work_folder`
+    does, and for whatever is wrong with data and split.
+    """
+    check_network_names(settings, names)
+    open_work_folder(work, settings, resume)
+    prepare_networks(settings, folders, work, names)
+    folders = prepare_data_folders(settings, folders, work)
+    development, left_out = load_development_set(settings, folders, work)
+    refuse_unclassified(settings, development)
+    for name in names:
+        _network_by_name(settings, development, name, work)
+    return left_out
+
+
+def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
+    """Train what the networks of these names need, if it is not finished.
+
+    It is the networks of their teachers, or those of the recipe that `networks_of` names; these are then the run's own,
+    with their classes merged.
+    """
+    learned = [name for name in names if has_teachers(name)]
+    for recipe, teacher_settings in teacher_recipes(settings).items():
+        teacher_work = teacher_work_folder(str(recipe), work.parent)
+        _train_missing(recipe, teacher_settings, folders, teacher_work, learned)
+    if not settings.networks_of:
+        return
+    recipe = Path(settings.networks_of)
+    source_work = teacher_work_folder(settings.networks_of, work.parent)
+    source_settings = structs.replace(
+        read_settings(recipe), folds=settings.folds, figure_folds=settings.figure_folds
+    )
+    _train_missing(recipe, source_settings, folders, source_work, names)
+    for name in names:
+        derive_network(source_work / name, work / name, settings.task)
+
+
+def _train_missing(
+    recipe: Path, settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]
+) -> None:
+    missing = [name for name in names if not (work / name / NETWORK_FILE).exists()]
+    if missing:
+        print(f"First the networks of {recipe}, in {work}:")
+        train_networks(settings, folders, work, missing, resume=True)
+
+
+def derive_network(source: Path, folder: Path, task: str) -> None:
+    """Write the finished network of the stage in `source` into `folder`, with its classes merged for the task.
+
+    The file of a network that is there already stays, because later stages depend on its bytes.
+    """
+    if (folder / NETWORK_FILE).exists():
+        return
+    network = merge_classes(keras.saving.load_model(source / NETWORK_FILE, compile=False), task)
+    folder.mkdir(parents=True, exist_ok=True)
+    shares = np.array(json.loads((source / REFERENCE_FILE).read_text()))
+    _write_reference(folder, [shares[list(group)].sum() for group in class_groups(task)])
+    shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # the history of the training
+    save_network(network, folder)
+
+
+def _network_by_name(settings: Settings, development: DevelopmentSet, name: str, work: Path) -> keras.Model:
+    """Return the network of this name, foldN, without_CLINIC or SERVED_STAGE."""
+    if name == SERVED_STAGE:
+        return served_network(settings, development, work)
+    if name.startswith(LEFT_OUT_PREFIX):
+        return left_out_network(settings, development, name.removeprefix(LEFT_OUT_PREFIX), work)
+    return fold_network(settings, development, int(name.removeprefix(FOLD_PREFIX)), work)
+
+
+def served_network(settings: Settings, development: DevelopmentSet, work: Path) -> keras.Model:
+    """Return the network that is trained on all folds."""
+    return load_or_fit_network(settings, development, _all_rows, work / SERVED_STAGE, "the served model")
+
+
+def fold_network(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> keras.Model:
+    """Return the network that is trained without the fold."""
+    return load_or_fit_network(
+        settings,
+        development,
+        rows_outside(fold),
+        work / fold_stage(fold),
+        f"without fold {fold}",
+    )
+
+
+def left_out_network(settings: Settings, development: DevelopmentSet, clinic: str, work: Path) -> keras.Model:
+    """Return the network of the recipe, without its teachers, that never saw a clinic group; see datasets.clinics."""
+    training = structs.replace(settings.training, teachers=())
+    return load_or_fit_network(
+        structs.replace(settings, training=training),
+        development,
+        rows_of_other_clinics(clinic),
+        work / left_out_stage(clinic),
+        f"without the clinic {clinic}",
+    )
+
+
+def load_or_fit_network(
+    settings: Settings, development: DevelopmentSet, selector: RowSelector, folder: Path, title: str
+) -> keras.Model:
+    """Return a network that is trained on the selected rows of the development set.
+
+    A tenth of the selected groups of the recipe's own data set stops the training instead. A network whose training has
+    ended is loaded from its file and not saved again, which would change the file. Raises InputError if its training
+    began with other photos.
+    """
+    table = development.combined_table()
+    training_rows, stopping_rows = training_and_stopping_rows(settings, development, selector, folder)
+    network_file = folder / NETWORK_FILE
+    if network_file.exists():
+        return keras.saving.load_model(network_file, compile=False)
+    training = select_examples(table, development.pixels, training_rows, settings.task)
+    is_own = development.own_mask()[training.rows]
+    training = replace(training, is_own=is_own)
+    if settings.training.teachers:
+        sources = table["source"].iloc[training.rows].to_numpy(str)
+        training = replace(training, teacher_weights=teacher_mask(settings, folder, sources, is_own))
+    stopping = select_examples(table, development.pixels, stopping_rows, settings.task)
+    reference = reference_shares(settings, development.table)
+    if reference is not None:
+        _write_reference(folder, reference)
+    return fit_network(
+        settings,
+        training,
+        stopping,
+        folder,
+        title,
+        absent=_absent_classes(settings, table),
+        reference=reference,
+    )
+
+
+def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
+    """Return the class shares, (classes,), for which a run's networks are calibrated; None: those of its own data set."""
+    file = work / SERVED_STAGE / REFERENCE_FILE
+    return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
+
+
+def _write_reference(folder: Path, shares: Iterable[float]) -> None:
+    with atomic_write(folder / REFERENCE_FILE) as temporary:
+        temporary.write_text(json.dumps([float(share) for share in shares]) + "\n")
+
+
+def reference_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64] | None:
+    """Return the class shares, (classes,), of the recipe's reference source; None if the recipe names none.
+
+    Raises InputError if the table has no photo of the source.
+    """
+    if not settings.reference:
+        return None
+    diagnoses = table.loc[table["source"] == settings.reference, "diagnosis"]
+    if diagnoses.empty:
+        raise InputError(f"reference: {settings.dataset} has no photo of {settings.reference}.")
+    shares = diagnoses.value_counts(normalize=True).reindex(class_codes(settings.task), fill_value=0.0)
+    return np.asarray(shares.to_numpy(), np.float64)
+
+
+def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
+    """Return the indices of the classes without a photo in the table, but for the one without photos by definition."""
+    present = set(table["diagnosis"])
+    codes = class_codes(settings.task)
+    return [codes.index(code) for code in learned_class_codes(settings.task) if code not in present]
+
+
+def training_and_stopping_rows(
+    settings: Settings, development: DevelopmentSet, selector: RowSelector, folder: Path
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return masks of the rows that train the network in `folder` and of those that stop its training, (N,) each.
+
+    Raises InputError if the training in `folder` began with other rows, or if there are none of one kind.
+    """
+    table = development.combined_table()
+    training, stopping = training_masks(table, selector(table), settings.seed, development.own_mask())
+    if not (training.any() and stopping.any()):
+        raise InputError(
+            f"{len(table)} photos of {table['group_id'].nunique()} lesions or patients are too few: "
+            f"{training.sum()} would train a network and {stopping.sum()} would stop its training; both need some."
+        )
+    parts = {"training photos": training, "stopping photos": stopping}
+    check_fingerprint(folder, table, parts, settings.network.weights)
+    return training, stopping
+
+
+def rows_outside(fold: int, code: str = "") -> RowSelector:
+    """Return a selector of the rows that belong neither to the fold nor to the class."""
+    return lambda table: ~fold_mask(table, fold) & (table["diagnosis"] != code).to_numpy()
+
+
+def rows_of_other_clinics(clinic: str) -> RowSelector:
+    """Return a selector of the rows of all clinic groups but one; sources that mix clinics are not selected."""
+
+    def select(table: pd.DataFrame) -> NDArray[np.bool_]:
+        groups = clinic_groups(table["source"])
+        return ((groups != clinic) & (groups != "")).to_numpy(np.bool_)
+
+    return select
+
+
+def rows_of_clinic(clinic: str, task: str) -> RowSelector:
+    """Return a selector of a clinic group's rows whose diagnosis is a class of the task."""
+
+    def select(table: pd.DataFrame) -> NDArray[np.bool_]:
+        is_clinic = clinic_groups(table["source"]) == clinic
+        return (is_clinic & table["diagnosis"].isin(class_codes(task))).to_numpy(np.bool_)
+
+    return select
+
+
+def _all_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
+    return np.ones(len(table), bool)

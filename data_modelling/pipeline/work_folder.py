@@ -1,0 +1,109 @@
+"""The work folder of a run, which keeps its finished stages beside the bundle (`OUT.work`)."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from data_modelling.datasets.registry import find_folder
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
+from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fold_stage, left_out_stage
+
+# Settings that may change in an unfinished run without a change of any finished stage: a label, more folds.
+CHANGEABLE_SETTINGS = ("version", "figure_folds")
+
+
+def work_folder(out: Path) -> Path:
+    """Return the folder that keeps the stages of a run towards the bundle `out`."""
+    return out.with_name(f"{out.name}.work")
+
+
+def fold_names(settings: Settings) -> list[str]:
+    """Return the names of the fold networks."""
+    return [fold_stage(fold) for fold in settings.figure_folds]
+
+
+def network_names(settings: Settings) -> list[str]:
+    """Return the names of all networks of a run: of the folds, of the left-out clinics, and the served one."""
+    return [*fold_names(settings), *map(left_out_stage, settings.left_out_clinics), SERVED_STAGE]
+
+
+def has_teachers(name: str) -> bool:
+    """Return whether a network learns from the teachers of its recipe; see `run_networks.left_out_network`."""
+    return not name.startswith(LEFT_OUT_PREFIX)
+
+
+def check_run(
+    settings: Settings, data_root: Path | None, out: Path, names: Sequence[str], resume: bool
+) -> None:
+    """Raise InputError for what is wrong with a run before anything is written and before Keras is loaded.
+
+    names: of the networks to train; none means the whole run, whose bundle `out` must not exist yet.
+    """
+    if not names:
+        check_bundle_is_new(out)
+    check_network_names(settings, names)
+    check_work_folder(work_folder(out), settings, resume)
+    if not settings.generated_lesions:
+        find_folder(settings.dataset, data_root)
+
+
+def check_bundle_is_new(out: Path) -> None:
+    """Raise InputError if the bundle `out` exists."""
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+
+
+def check_network_names(settings: Settings, names: Sequence[str]) -> None:
+    """Raise InputError for a network that the run does not have."""
+    run_names = network_names(settings)
+    for name in names:
+        if name not in run_names:
+            raise InputError(f"This recipe trains no network {name!r}, but {', '.join(run_names)}.")
+
+
+def check_work_folder(
+    work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
+) -> None:
+    """Raise InputError if the folder exists and `resume` is false, or if it was started with other settings.
+
+    free: names of settings that may differ.
+    """
+    settings_file = work / "settings.json"
+    if settings_file.exists() and not resume:
+        raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
+    if settings_file.exists() and not _has_same_settings(
+        json.loads(settings_file.read_text()), settings, free
+    ):
+        raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
+
+
+def open_work_folder(
+    work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
+) -> Path:
+    """Return the work folder, new or started with the same settings; raises InputError as `check_work_folder` does."""
+    check_work_folder(work, settings, resume, free)
+    with atomic_write(work / "settings.json") as temporary:
+        temporary.write_text(json.dumps(settings_to_dict(settings), indent=1))
+    return work
+
+
+def _has_same_settings(saved: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
+    """Return whether a run was started with these settings.
+
+    A setting that did not exist when the run was started counts with its default.
+    """
+    try:
+        return bool(
+            _fixed_settings(settings_to_dict(settings_from_dict(saved)), free)
+            == _fixed_settings(settings_to_dict(settings), free)
+        )
+    except InputError:
+        return False
+
+
+def _fixed_settings(settings: dict[str, Any], free: tuple[str, ...]) -> Any:
+    """Return the settings in the types of JSON, without those named in `free`."""
+    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in free}))

@@ -1,0 +1,156 @@
+"""Draws the plots that a bundle keeps."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import NDArray
+
+from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.metrics.bootstrap import group_indices
+from data_modelling.metrics.calibration_error import expected_calibration_error, reliability_bins
+from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.plots.architecture import draw_architecture
+from data_modelling.plots.curves import (
+    draw_decision_curve,
+    draw_precision_recall,
+    draw_risk_coverage,
+    draw_roc,
+)
+from data_modelling.plots.forest_plots import (
+    draw_external_sources,
+    draw_locked_test,
+    draw_subgroups,
+    subgroup_rows,
+)
+from data_modelling.plots.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, saved_figure
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+COLOURS = 128  # in a plot's file
+
+
+def draw_bundle_plots(
+    folder: Path,
+    metadata: dict[str, Any],
+    values: dict[str, Any],
+    history: dict[str, Any],
+    predictions: pd.DataFrame,
+) -> None:
+    """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions.
+
+    A plot is left out if its metrics do not exist yet (locked test, external sources).
+    """
+    task, classes = metadata["task"], metadata["classes"]
+    labels, scores = true_classes(predictions, task), mode_logits(predictions, "photo", task)
+    probability = calibrated_probabilities(scores, metadata["temperature"])
+    groups = group_indices(predictions["group_id"])
+    out_of_fold = values["out_of_fold"]
+
+    def named_figure(name: str, width: float, height: float) -> AbstractContextManager[Figure]:
+        return saved_figure(folder / f"{name}.png", width, height, COLOURS)
+
+    with named_figure("confusion_matrix", 12, 5.4) as figure:
+        draw_confusion(figure, classes, np.array(out_of_fold["photo"]["confusion"]))
+    with named_figure("roc", 10, 5) as figure:
+        draw_roc(figure, labels, probability, groups, metadata)
+    with named_figure("precision_recall", 10.8, 5) as figure:
+        draw_precision_recall(figure, labels, probability, metadata)
+    with named_figure("reliability", 10, 4.8) as figure:
+        draw_reliability(figure, labels, scores, metadata["temperature"])
+    with named_figure("risk_coverage", 10, 4.6) as figure:
+        draw_risk_coverage(figure, labels, probability, metadata)
+    with named_figure("decision_curve", 10, 4.4) as figure:
+        draw_decision_curve(figure, labels, probability, metadata)
+    with named_figure("subgroups", 10, 2 + 0.28 * len(subgroup_rows(out_of_fold))) as figure:
+        draw_subgroups(figure, out_of_fold)
+    if "fit_to_served" in values:
+        with named_figure("locked_test", 10, 4.4) as figure:
+            draw_locked_test(figure, values["fit_to_served"])
+    if "elsewhere" in values:
+        with named_figure("elsewhere", 11, 3.8) as figure:
+            draw_external_sources(figure, values)
+    with named_figure("learning_curves", 10, 4) as figure:
+        draw_learning_curves(figure, history)
+    with named_figure("architecture", 11, 5.2) as figure:
+        draw_architecture(figure, metadata)
+
+
+def draw_confusion(
+    figure: Figure,
+    classes: list[str],
+    matrix: NDArray[np.int64],
+    title: str = "Out-of-fold decisions, photo alone",
+) -> None:
+    """Draw the counts on the left and the shares of each true class on the right.
+
+    title: what the decisions are, written before the number of right ones.
+    """
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    left, right = figure.subplots(1, 2)
+    _matrix(left, classes, shares, [[str(n) for n in row] for row in matrix], "Photos")
+    _matrix(right, classes, shares, [[f"{n:.0%}" for n in row] for row in shares], "Share of each true class")
+    figure.suptitle(
+        f"{title}: {matrix.trace():,} of {matrix.sum():,} photos right",
+        x=0.01,
+        ha="left",
+    )
+
+
+def _matrix(
+    axes: Axes, classes: list[str], shares: NDArray[np.float64], texts: list[list[str]], title: str
+) -> None:
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, line in enumerate(texts):
+        for column, text in enumerate(line):
+            colour = "white" if shares[row, column] > 0.55 else "black"
+            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
+    axes.set_xticks(range(len(classes)), classes)
+    axes.set_yticks(range(len(classes)), classes)
+    axes.set(title=title, xlabel="Decided", ylabel="True diagnosis")
+    axes.spines[:].set_visible(False)
+
+
+def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
+    """Draw how often the most probable class is right against how sure the model is, before and after scaling."""
+    left, right = figure.subplots(1, 2)
+    for axes, divisor, title in (
+        (left, 1.0, "As trained"),
+        (right, temperature, f"After temperature {temperature:.2f} (served)"),
+    ):
+        probability = calibrated_probabilities(scores, divisor)
+        counts, confidence, accuracy = np.array(reliability_bins(labels, probability)).T
+        axes.plot((0, 1), (0, 1), color=LIGHT_GREY, lw=1)
+        axes.plot(confidence, accuracy, color=BLUE, lw=1)
+        axes.scatter(
+            confidence, accuracy, 12 + 400 * counts / len(labels), color=BLUE, zorder=3, clip_on=False
+        )
+        error = expected_calibration_error(labels, probability)
+        axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{title}: ECE {error:.3f}")
+        axes.set(xlabel="Probability of the most probable class", ylabel="Share of them that is right")
+    right.text(0.97, 0.05, "dot size: number of photos", ha="right", color=GREY, fontsize=9)
+
+
+def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float]]]) -> None:
+    """Draw the training loss on the left and the macro AUC of the stopping photos on the right, a line for each network."""
+    left, right = figure.subplots(1, 2)
+    styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
+    for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):
+        epochs = range(1, len(rows) + 1)
+        label = (
+            "served model"
+            if name == "served"
+            else f"without {name.replace('fold', 'fold ').replace('_', ' ')}"
+        )
+        left.plot(epochs, [row["loss"] for row in rows], line, color=colour, label=label)
+        right.plot(epochs, [row["stopping_macro_auc"] for row in rows], line, color=colour, label=label)
+        best = int(np.argmax([row["smoothed_macro_auc"] for row in rows]))
+        right.plot(best + 1, rows[best]["stopping_macro_auc"], "o", color=colour)
+    left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy of what an epoch shows")
+    right.set(title="Averaged weights on stopping photos", xlabel="Epoch", ylabel="Macro AUC, photo alone")
+    right.legend(frameon=False, title="dot: the weights kept", loc="upper left", bbox_to_anchor=(1, 1))

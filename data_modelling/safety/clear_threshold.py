@@ -1,0 +1,97 @@
+"""Fit `thresholds.clear`: a photo may be answered with `no_cancer_class` only where its score is below it.
+
+A photo's score is its highest cancer probability over the five frames, without and with the details. It comes
+from a network that never saw the photo's clinic, neither in training nor in stopping, temperature or prior.
+
+A melanoma lesion counts as cleared when any of its photos has no veto and a score below the threshold. In a
+clinic group with LEAST_LESIONS melanoma lesions, the threshold is the highest at which the one-sided 95 %
+Clopper-Pearson bound on the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest threshold of
+these groups applies to everybody. Smaller groups only check it.
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import beta
+
+from data_modelling.inference.errors import InputError
+from data_modelling.metrics.rounding import round_metric
+
+COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of the photos, one row each
+MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # diagnoses, by the task
+LEAST_LESIONS = 150  # melanoma lesions of a clinic group that sets the threshold
+MAX_CLEARED_SHARE = 0.03  # of the melanoma lesions, as the bound says
+CONFIDENCE = 0.95  # of the bound, one-sided
+DIGITS = 6  # decimals of the threshold
+Floats = NDArray[np.float64]
+
+
+def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any]]]:
+    """Return the threshold, and the table behind it: a row for each clinic group.
+
+    photos: with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. Without a group of
+    LEAST_LESIONS melanoma lesions the threshold is 0, which clears nothing. A row has the group's melanoma
+    lesions; its own threshold (None: it only checks); at the threshold that applies, the cleared lesions, their
+    share and its bound; and the group's moles with the share of them that is cleared.
+    """
+    if missing := [name for name in COLUMNS if name not in photos]:
+        raise InputError(f"The scores lack the column {missing[0]}.")
+    if not np.isfinite(photos["score"]).all():
+        raise InputError("A score is not a number.")
+    lowest = {
+        str(clinic): lowest_scores(rows)
+        for clinic, rows in photos.groupby("clinic")
+        if rows["diagnosis"].isin(MELANOMAS).any()
+    }
+    own = {
+        clinic: group_threshold(scores) for clinic, scores in lowest.items() if len(scores) >= LEAST_LESIONS
+    }
+    threshold = min(own.values(), default=0.0)
+    rows = [
+        _row(clinic, scores, own.get(clinic), threshold, photos[photos["clinic"] == clinic])
+        for clinic, scores in lowest.items()
+    ]
+    return threshold, rows
+
+
+def lowest_scores(photos: pd.DataFrame) -> Floats:
+    """Return the lowest score of each melanoma lesion, sorted, (lesions,); infinite where each photo has a veto."""
+    melanomas = photos[photos["diagnosis"].isin(MELANOMAS)]
+    scores = melanomas["score"].astype(float).where(~melanomas["vetoed"].astype(bool), math.inf)
+    return np.sort(scores.groupby(melanomas["group_id"]).min().to_numpy(np.float64))
+
+
+def group_threshold(lowest: Floats) -> float:
+    """Return the highest threshold that a clinic group allows; lowest: from lowest_scores."""
+    bounds = np.array([cleared_share_bound(cleared, len(lowest)) for cleared in range(len(lowest))])
+    allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # lesions that may be cleared; the bounds rise
+    if allowed < 0:
+        return 0.0
+    # A lesion at the threshold itself is not cleared. Rounding down clears no further lesion.
+    return math.floor(min(float(lowest[allowed]), 1.0) * 10**DIGITS) / 10**DIGITS
+
+
+def cleared_share_bound(cleared: int, lesions: int) -> float:
+    """Return the one-sided upper bound on a share of which `cleared` of `lesions` were seen."""
+    return 1.0 if cleared >= lesions else float(beta.ppf(CONFIDENCE, cleared + 1, lesions - cleared))
+
+
+def _row(
+    clinic: str, lowest: Floats, own: float | None, threshold: float, photos: pd.DataFrame
+) -> dict[str, Any]:
+    cleared = int((lowest < threshold).sum())
+    moles = photos[photos["diagnosis"].isin(MOLES)]
+    cleared_moles = ~moles["vetoed"].astype(bool) & (moles["score"] < threshold)
+    return {
+        "clinic": clinic,
+        "melanoma_lesions": len(lowest),
+        "own_threshold": own,
+        "cleared": cleared,
+        "share": round_metric(cleared / len(lowest)),
+        "bound": round_metric(cleared_share_bound(cleared, len(lowest))),
+        "moles": len(moles),
+        "cleared_moles": round_metric(cleared_moles.mean()) if len(moles) else None,
+    }

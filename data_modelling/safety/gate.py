@@ -1,0 +1,215 @@
+"""Fit the gate of a network (see inference.checks.gate).
+
+The distances are fitted on the network's training photos. The threshold of the lesion detector is the one that
+was fitted on all clinics, or a higher one where that would refuse more than REFUSED_SHARE of the network's
+stopping photos. No foreign picture is needed here.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+import data_modelling.networks.model  # noqa: F401 - registers the layers of saved networks
+from data_modelling.datasets.splits.assignment import fold_mask, training_masks
+from data_modelling.inference.checks.gate import (
+    GATE_FILE,
+    METHOD_VERSION,
+    Gate,
+    MahalanobisDistance,
+    embedding_square_root,
+)
+from data_modelling.inference.checks.image_features import measure_image_features
+from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.safety.gate_scores import SCORE_DIGITS
+from data_modelling.settings import Settings
+from data_modelling.training.batches import predict_output, select_examples
+from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
+from data_modelling.training.development_set import DevelopmentSet
+
+REFUSED_SHARE = 0.015  # largest share of the stopping photos that the threshold refuses
+# Towards equal variances; values from .01 to .2 differ by less than a point. `looks` are the image features.
+SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
+LEAST_SPREAD = 1e-3  # of a distance's logarithm
+QUANTILES = 101  # of the stopping photos' distances
+DIGITS = 6  # decimals of numbers in metadata.json
+Floats = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class GateInputs:
+    """What the gate uses of photos, row by row. embedding: (N, C). image_features: (N, FEATURE_COUNT)."""
+
+    embedding: Floats
+    image_features: Floats
+
+
+@dataclass(frozen=True)
+class FittedGate:
+    """A fitted gate: `metadata` is the key `gate` of the bundle's metadata, `arrays` the file GATE_FILE."""
+
+    metadata: dict[str, Any]
+    arrays: dict[str, Floats]
+
+    def gate(self) -> Gate:
+        """Return the gate as a bundle loads it."""
+        embedding, looks = (
+            MahalanobisDistance(
+                self.arrays[f"{name}_matrix"],
+                self.arrays[f"{name}_centres"],
+                self.metadata[f"{name}_mean"],
+                self.metadata[f"{name}_spread"],
+            )
+            for name in SHRINKAGE
+        )
+        return Gate(embedding, looks, self.metadata["threshold"], np.array(self.metadata["quantiles"]))
+
+
+def fit_gate(training: GateInputs, labels: NDArray[np.int64], stopping: GateInputs) -> FittedGate:
+    """Return the gate of a network.
+
+    training, labels: its training photos and their class indices (N,); stopping: photos that did not train
+    it.
+    """
+    roots, stopping_roots = (embedding_square_root(part.embedding) for part in (training, stopping))
+    one_class = np.zeros(len(labels), np.int64)
+    fitted = {
+        "embedding": _fit_whitening(roots, labels, stopping_roots, "embedding"),
+        "looks": _fit_whitening(training.image_features, one_class, stopping.image_features, "looks"),
+    }
+    gate = Gate(fitted["embedding"], fitted["looks"], np.inf, np.zeros(2))
+    distances = np.array(gate_distances(gate, stopping))
+    metadata: dict[str, Any] = {
+        "method": METHOD_VERSION,
+        "threshold": gate_threshold(load_lesion_detector(), stopping.image_features),
+        "refused_share": REFUSED_SHARE,
+        "photos": len(distances),
+        "quantiles": np.quantile(distances, np.linspace(0, 1, QUANTILES)).round(DIGITS).tolist(),
+    }
+    for name, distance in fitted.items():
+        metadata |= {f"{name}_mean": distance.mean, f"{name}_spread": distance.spread}
+    arrays = {f"{name}_matrix": distance.matrix for name, distance in fitted.items()}
+    arrays |= {f"{name}_centres": distance.centres for name, distance in fitted.items()}
+    return FittedGate(metadata, arrays)
+
+
+def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
+    """Return the score above which a photo is refused: the detector's own, or a higher one.
+
+    At most REFUSED_SHARE of a network's stopping photos, with image features (N, FEATURE_COUNT), may be refused.
+    """
+    own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
+    return round(max(detector.threshold, own_threshold), DIGITS)
+
+
+def write_gate(folder: Path, gate: FittedGate) -> None:
+    """Write GATE_FILE; equal arrays give equal bytes."""
+    with atomic_write(folder / GATE_FILE) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **gate.arrays)
+
+
+def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:
+    """Return the distance of each photo."""
+    pairs = zip(inputs.image_features, inputs.embedding, strict=True)
+    return [gate.distance(features, embedding) for features, embedding in pairs]
+
+
+def gate_inputs(
+    settings: Settings,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    network: keras.Model,
+) -> GateInputs:
+    """Return the gate's inputs for the rows in `mask` of a table whose photos are `pixels`."""
+    examples = select_examples(table, pixels, mask, settings.task)
+    embedding = predict_output(network, examples, "embedding", with_details=False)
+    return GateInputs(embedding, image_features_of_rows(pixels, examples.rows))
+
+
+def image_features_of_rows(pixels: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64]) -> Floats:
+    """Return the image features of the photos in some rows, (N, FEATURE_COUNT)."""
+    return np.stack([measure_image_features(np.asarray(pixels[row])) for row in rows])
+
+
+def fit_served_gate(
+    settings: Settings, development: DevelopmentSet, work: Path
+) -> tuple[FittedGate, pd.DataFrame]:
+    """Return the served network's gate, and the scores of out-of-fold photos by their folds' own gates.
+
+    work: the folder of a run's finished stages; the folds are settings.figure_folds. The scores have COLUMNS
+    and `own`. A gate is also fitted on photos of other data sets that trained its network, and scores those
+    of its fold. own is False for these photos.
+    """
+    table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
+    scores = []
+    for fold in settings.figure_folds:
+        mask = fold_mask(table, fold)
+        network = keras.saving.load_model(work / fold_stage(fold) / NETWORK_FILE, compile=False)
+        fold_gate = fit_fold_gate(settings, table, pixels, ~mask, network, own)
+        held_out = gate_inputs(settings, table, pixels, mask, network)
+        scores.append(
+            gate_scores(fold_gate, table.loc[mask, "image_id"], str(fold), held_out).assign(own=own[mask])
+        )
+    network = keras.saving.load_model(work / SERVED_STAGE / NETWORK_FILE, compile=False)
+    all_rows = np.ones(len(table), bool)
+    served_gate = fit_fold_gate(settings, table, pixels, all_rows, network, own)
+    return served_gate, pd.concat(scores, ignore_index=True)
+
+
+def gate_scores(fitted: FittedGate, image_ids: pd.Series, fold: str, inputs: GateInputs) -> pd.DataFrame:
+    """Return a table with COLUMNS, one row per photo."""
+    gate = fitted.gate()
+    distances = np.round(gate_distances(gate, inputs), SCORE_DIGITS)
+    refused = [int(gate.foreign(features)) for features in inputs.image_features]
+    rows = {"image_id": image_ids.to_numpy(), "fold": fold, "distance": distances, "refused": refused}
+    return pd.DataFrame(rows)
+
+
+def fit_fold_gate(
+    settings: Settings,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    mask: NDArray[np.bool_],
+    network: keras.Model,
+    own: NDArray[np.bool_] | None = None,
+) -> FittedGate:
+    """Return the gate of a network that was trained on the rows in `mask`, (N,).
+
+    own: see datasets.splits.assignment.training_masks.
+    """
+    training, stopping = training_masks(table, mask, settings.seed, own)
+    labels = select_examples(table, pixels, training, settings.task).labels
+    training_inputs, stopping_inputs = (
+        gate_inputs(settings, table, pixels, rows, network) for rows in (training, stopping)
+    )
+    return fit_gate(training_inputs, labels, stopping_inputs)
+
+
+def _fit_whitening(
+    values: Floats, labels: NDArray[np.int64], stopping_values: Floats, name: str
+) -> MahalanobisDistance:
+    """Return the distance from the nearest class mean under the shared covariance, fitted on values (N, D)."""
+    present, class_of_row = np.unique(labels, return_inverse=True)
+    exact_values = values.astype(np.float64)
+    means = np.stack([exact_values[labels == label].mean(axis=0) for label in present])
+    # Each value has its own unit, so that shrinkage towards equal variances means the same for all.
+    unit = np.maximum(
+        (exact_values - means[class_of_row]).std(axis=0), 1e-6 * max(1.0, float(np.abs(exact_values).max()))
+    )
+    scaled = (exact_values - means[class_of_row]) / unit
+    # Shrunk towards equal variances, so that it is invertible (Ledoit and Wolf 2004).
+    covariance, share = scaled.T @ scaled / len(scaled), SHRINKAGE[name]
+    width = len(covariance)
+    covariance = (1 - share) * covariance + share * np.trace(covariance) / width * np.eye(width)
+    matrix = np.linalg.cholesky(np.linalg.inv(covariance)) / unit[:, None]
+    distance = MahalanobisDistance(matrix.astype(np.float32), (means @ matrix).astype(np.float32), 0.0, 1.0)
+    logarithms = [distance.standardised(row) for row in stopping_values]
+    mean, spread = float(np.mean(logarithms)), max(float(np.std(logarithms)), LEAST_SPREAD)
+    return MahalanobisDistance(distance.matrix, distance.centres, round(mean, DIGITS), round(spread, DIGITS))

@@ -1,0 +1,51 @@
+"""Read and write the gate's scores of the out-of-fold photos, and compute the metrics from them.
+
+Each photo has the score of its own fold's gate.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics.refused_share import refused_share
+
+GATE_SCORES_FILE = "gate.csv"  # in the bundle's predictions
+COLUMNS = ("image_id", "fold", "distance", "refused")
+SCORE_DIGITS = 3  # decimals of a distance in the file
+
+
+def write_gate_scores(folder: Path, scores: pd.DataFrame, name: str = GATE_SCORES_FILE) -> None:
+    """Write predictions/gate.csv of the bundle in `folder`, or another file there, sorted by image_id."""
+    with atomic_write(folder / "predictions" / name) as temporary:
+        scores.sort_values("image_id").to_csv(
+            temporary,
+            columns=list(COLUMNS),
+            index=False,
+            float_format=f"%.{SCORE_DIGITS}f",
+            lineterminator="\n",
+        )
+
+
+def read_gate_scores(folder: Path, name: str = GATE_SCORES_FILE) -> pd.DataFrame:
+    """Return what `write_gate_scores` wrote; InputError when it is absent or lacks a column."""
+    path = folder / "predictions" / name
+    try:
+        scores = pd.read_csv(path, dtype={"image_id": str, "fold": str})
+    except FileNotFoundError as error:
+        raise InputError(f"{path} is not there; restore the bundle.") from error
+    if missing := [column for column in COLUMNS if column not in scores]:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return scores
+
+
+def gate_metrics(scores: pd.DataFrame) -> dict[str, Any]:
+    """Return the share of out-of-fold lesion photos refused as foreign: of all, and of each fold."""
+    folds = {str(fold): _share(rows) for fold, rows in scores.groupby("fold")}
+    return _share(scores) | {"folds": folds}
+
+
+def _share(scores: pd.DataFrame) -> dict[str, Any]:
+    return refused_share(int(scores["refused"].sum()), len(scores))

@@ -1,0 +1,334 @@
+"""Choose the thresholds of the quality checks on real photos that are degraded step by step.
+
+Photos of the folds are degraded and predicted by the network that never saw their fold. On one half of the
+lesions:
+
+- a photo gets a warning from the first step whose balanced accuracy falls below WARN_BELOW of that of the
+  unchanged photos;
+- a photo is refused from the first step below REFUSE_BELOW;
+- a threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
+  It also refuses at most SPARED_SHARE of the photos of a milder step that needs no warning.
+
+Low contrast has no warning, so it is refused where others warn. A photo of few pixels is blurred before it is
+refused. No step shows ink, hair, or a lesion that is cut off or tiny. For these, a small share of the data
+set's photos get a warning, the worst ones.
+
+At last, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of
+each source that trains: a clinic's light and resolution alone are no fault of a photo.
+"""
+
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, fields
+from itertools import repeat
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from tqdm import tqdm
+
+import data_modelling.networks.model  # noqa: F401 - registers the layers
+from data_modelling.datasets.formats import stored_photo
+from data_modelling.datasets.splits.assignment import fold_mask
+from data_modelling.datasets.table import class_indices
+from data_modelling.inference.checks.image_quality import (
+    QUALITY_CHECKS,
+    MeasureThresholds,
+    QualityCheck,
+    QualityMeasures,
+    QualityThresholds,
+    measure_quality,
+)
+from data_modelling.inference.cpu_cores import usable_cores
+from data_modelling.inference.decision import calibrated_probabilities, predicted_classes
+from data_modelling.inference.details import Details, encode_details
+from data_modelling.inference.photo.reader import read_photo, square_edge
+from data_modelling.safety.degradation import DEGRADATION_KINDS, encode_png
+from data_modelling.settings import Settings
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]
+Decide = Callable[[NDArray[np.float32]], Labels]
+
+UNCHANGED_KIND = "clean"  # the kind of an unchanged photo
+WARN_BELOW = 0.9  # of the unchanged photos' balanced accuracy: worse photos must be caught
+PER_CLASS = 120  # photos of a class that are degraded, at most
+BATCH = 64  # photos that a network predicts together
+REFUSE_BELOW = 0.7  # of the unchanged photos' balanced accuracy
+ONLY_REFUSED = ("contrast",)  # it has no warning, so it is refused where others warn
+MARGIN = 0.03  # thresholds are this much stricter, because few photos tell a step's accuracy
+CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold must catch
+SPARED_SHARE = 0.05  # largest share refused of the photos of any step that is not below WARN_BELOW
+MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # of unchanged photos beyond a threshold
+MAX_FIRED_SHARE = 0.05  # largest share of a source's photos on which one reason fires
+# The share of warned photos for what no step shows, by measure. A person looked at the photos: up to these
+# shares, most warnings are right.
+WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
+# The least value for a warning, even in a data set with hardly any bad photo.
+AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
+DIGITS = 6  # decimals of thresholds
+MEASURES = tuple(field.name for field in fields(QualityMeasures))
+
+
+@dataclass(frozen=True)
+class FittedQualityChecks:
+    """The fitted checks of a bundle.
+
+    metadata: its key `quality`. unchanged: the measures of all unchanged photos of the development part, one row
+    each.
+    """
+
+    metadata: dict[str, dict[str, float | None]]
+    unchanged: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class _DegradationStep:
+    """Photos (N) after one step: their measures, and whether each was decided correctly."""
+
+    kind: str
+    number: int
+    severity: float
+    measures: list[QualityMeasures]
+    correct: NDArray[np.bool_]
+
+
+def fit_quality(
+    settings: Settings,
+    table: pd.DataFrame,
+    pixels: NDArray[np.uint8],
+    networks: Mapping[int, Path],
+    temperature: float,
+    decision_prior: Floats,
+    other_measures: pd.DataFrame | None = None,
+) -> FittedQualityChecks:
+    """Return the checks fitted on the development part.
+
+    table, pixels: its rows and their decoded photos. networks: by fold, the saved network that never saw it;
+    some folds may be absent. temperature, decision_prior: of the decision (see metrics.calibration).
+    other_measures: of other sources' photos, from `source_measures`.
+    """
+    choosing = threshold_half(table["group_id"], settings.seed)
+    unchanged = photo_measures(table, pixels)
+    sample = sample_rows(table, networks, settings.seed)
+
+    def decide(scores: NDArray[np.float32]) -> Labels:
+        return predicted_classes(calibrated_probabilities(scores, temperature), decision_prior)
+
+    steps = _degradation_steps(settings, table.iloc[sample], networks, decide)
+    labels = class_indices(table["diagnosis"], settings.task)[sample]
+    sample_choosing = choosing[sample]
+    choosing_measures = [
+        measures for measures, is_chosen in zip(unchanged, choosing, strict=True) if is_chosen
+    ]
+    checks = choose_quality_thresholds(choosing_measures, steps, labels, sample_choosing)
+    checks = spare_sources(checks, pd.concat([source_measures(table, unchanged), other_measures]))
+    unchanged_table = pd.DataFrame([asdict(measures) for measures in unchanged])
+    return FittedQualityChecks(checks.as_json(), unchanged_table.assign(choosing=choosing))
+
+
+def threshold_half(groups: pd.Series, seed: int) -> NDArray[np.bool_]:
+    """Return the photos in the half of the groups that chooses thresholds; (N,)."""
+    names = np.sort(groups.unique())
+    half = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
+    return groups.isin(half).to_numpy()
+
+
+def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) -> Labels:
+    """Return the rows of the photos to degrade: up to PER_CLASS of each class, in folds with a network."""
+    rng = np.random.default_rng(seed)
+    mask = table["part"].isin([str(fold) for fold in networks]).to_numpy()
+    rows = [
+        rng.permutation(np.flatnonzero(mask & (table["diagnosis"] == code).to_numpy()))[:PER_CLASS]
+        for code in sorted(table["diagnosis"].unique())
+    ]
+    return np.sort(np.concatenate(rows)).astype(np.int64)
+
+
+def _degradation_steps(
+    settings: Settings, photos: pd.DataFrame, networks: Mapping[int, Path], decide: Decide
+) -> list[_DegradationStep]:
+    """Return every kind and severity of the sampled photos, measured and decided; the unchanged ones first."""
+    step_keys = [(UNCHANGED_KIND, 0, 0.0)]
+    step_keys += [
+        (name, step, severity)
+        for name, kind in DEGRADATION_KINDS.items()
+        for step, severity in enumerate(kind.severities, start=1)
+    ]
+    measures: list[list[QualityMeasures]] = [[] for _ in step_keys]
+    decided: list[list[int]] = [[] for _ in step_keys]
+    row_numbers: list[int] = []
+    labels = class_indices(photos["diagnosis"], settings.task)
+    unknown = encode_details(Details())
+    pool = ThreadPoolExecutor(usable_cores())
+    with tqdm(total=len(photos), desc="make worse", unit=" photos") as bar, pool:
+        for fold, path in sorted(networks.items()):
+            network = keras.saving.load_model(path, compile=False)
+            fold_rows = np.flatnonzero(fold_mask(photos, fold))
+            for start in range(0, len(fold_rows), BATCH):
+                batch_rows = fold_rows[start : start + BATCH]
+                paths = photos["path"].iloc[batch_rows]
+                versions = list(pool.map(_degraded_versions, paths, repeat(settings.network.edge)))
+                for number in range(len(step_keys)):
+                    batch = np.stack([pictures[number] for pictures, _ in versions]).astype(np.float32)
+                    details = np.tile(unknown, (len(batch_rows), 1))
+                    output = network.predict_on_batch({"photo": batch, "details": details})
+                    decided[number] += decide(np.asarray(output["logits"])).tolist()
+                    measures[number] += [photo_measures[number] for _, photo_measures in versions]
+                row_numbers += batch_rows.tolist()
+                bar.update(len(batch_rows))
+    order = np.argsort(row_numbers)
+    return [
+        _DegradationStep(*step, [photo_measures[i] for i in order], np.array(step_decisions)[order] == labels)
+        for step, photo_measures, step_decisions in zip(step_keys, measures, decided, strict=True)
+    ]
+
+
+def _degraded_versions(path: str, edge: int) -> tuple[list[NDArray[np.uint8]], list[QualityMeasures]]:
+    """Return one photo unchanged and at every step, as the network sees it, and the measures."""
+    square = Image.fromarray(stored_photo.read_pixels(path, square_edge(stored_photo.read_bytes(path))))
+    files = [encode_png(square)]
+    files += [
+        kind.degrade(square, severity) for kind in DEGRADATION_KINDS.values() for severity in kind.severities
+    ]
+    pictures = [read_photo(file, edge) for file in files]
+    measures = [
+        measure_quality(picture, square_edge(file)) for picture, file in zip(pictures, files, strict=True)
+    ]
+    return pictures, measures
+
+
+def choose_quality_thresholds(
+    unchanged: list[QualityMeasures],
+    steps: list[_DegradationStep],
+    labels: Labels,
+    choosing: NDArray[np.bool_],
+) -> QualityThresholds:
+    """Return the thresholds.
+
+    unchanged: measures of unchanged photos. steps: of the sampled photos (N), the unchanged ones first.
+    labels, choosing: (N,) their classes and whether they are in the half to choose on.
+    """
+    limits = {}
+    unchanged_accuracy = _balanced_accuracy(steps[0].correct[choosing], labels[choosing])
+    for check in QUALITY_CHECKS:
+        usual_values = _values(unchanged, check.measure)
+        if check.measure in WARNED_OF_CONTENT:
+            limit = _quantile_threshold(check, usual_values, WARNED_OF_CONTENT[check.measure])
+            worse_of = max if check.bad == "high" else min
+            limits[check.measure] = MeasureThresholds(None, worse_of(limit, AT_LEAST[check.measure]))
+            continue
+        # The measure at the first step of each kind that is too bad to go without a warning, and to be used at all.
+        first_below: dict[float, dict[str, Floats]] = {WARN_BELOW + MARGIN: {}, REFUSE_BELOW: {}}
+        spared_limits = []
+        for step in steps:
+            if step.kind == UNCHANGED_KIND or check.measure not in DEGRADATION_KINDS[step.kind].measures:
+                continue
+            values = _values(step.measures, check.measure)[choosing]
+            accuracy = _balanced_accuracy(step.correct[choosing], labels[choosing])
+            # A network that decides no unchanged photo right says nothing about a step.
+            accuracy = accuracy / unchanged_accuracy if unchanged_accuracy else 1.0
+            for share, first in first_below.items():
+                if accuracy < share:
+                    first.setdefault(step.kind, values)
+            if accuracy >= WARN_BELOW:
+                spared_limits.append(_quantile_threshold(check, values, SPARED_SHARE))
+        warn_at, refuse_at = (list(first.values()) for first in first_below.values())
+        refuse_at = warn_at if check.measure in ONLY_REFUSED else refuse_at
+        limits[check.measure] = MeasureThresholds(
+            _threshold(
+                check,
+                refuse_at,
+                [_quantile_threshold(check, usual_values, MAX_REFUSED_SHARE), *spared_limits],
+            )
+            if check.refusal
+            else None,
+            _threshold(check, warn_at, [_quantile_threshold(check, usual_values, MAX_WARNED_SHARE)])
+            if check.warning
+            else None,
+        )
+    return QualityThresholds(limits)
+
+
+def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
+    """Return thresholds beyond which at most MAX_FIRED_SHARE of each source's photos are, for each reason.
+
+    thresholds: those to make milder where they fire more often. measures: of unchanged photos, with MEASURES
+    and `source`.
+    """
+    limits = {}
+    for check in QUALITY_CHECKS:
+        old = thresholds.limits[check.measure]
+        limits[check.measure] = MeasureThresholds(
+            _milder(check, old.refuse, check.refusal, measures),
+            _milder(check, old.warn, check.warning, measures),
+        )
+    return QualityThresholds(limits)
+
+
+def _milder(
+    check: QualityCheck, threshold: float | None, code: str | None, measures: pd.DataFrame
+) -> float | None:
+    """Return one threshold, or that of the source that needs the mildest one."""
+    if threshold is None:
+        return None
+    sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)  # the code's measures
+    limits = [
+        _quantile_threshold(check, rows.to_numpy(np.float64), MAX_FIRED_SHARE / sharing)
+        for _, rows in measures.groupby("source")[check.measure]
+    ]
+    return (max if check.bad == "high" else min)(threshold, *limits)
+
+
+def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[float]) -> float | None:
+    """Return the threshold that catches CAUGHT_SHARE of every kind's first step, but respects all `limits`.
+
+    None when no step is bad enough.
+    """
+    if not step_values:
+        return None
+    sign = 1 if check.bad == "high" else -1
+    signed_threshold = min(float(np.quantile(sign * values, 1 - CAUGHT_SHARE)) for values in step_values)
+    signed_threshold -= 10**-DIGITS  # so that the photo at the quantile itself is beyond the threshold
+    return round(sign * max(signed_threshold, *(sign * limit for limit in limits)), DIGITS)
+
+
+def _quantile_threshold(check: QualityCheck, values: Floats, share: float) -> float:
+    """Return the threshold beyond which at most a share of the values is."""
+    sorted_values = np.sort(values[~np.isnan(values)])
+    if not len(sorted_values):
+        return -np.inf if check.bad == "high" else np.inf  # there is nothing to spare
+    # The number of photos that may be beyond the threshold; a photo without a value never is.
+    allowed = min(int(share * len(values)), len(sorted_values) - 1)
+    return round(float(sorted_values[-1 - allowed if check.bad == "high" else allowed]), DIGITS)
+
+
+def _values(measures: list[QualityMeasures], name: str) -> Floats:
+    return np.array([getattr(photo, name) for photo in measures], np.float64)
+
+
+def _balanced_accuracy(correct: NDArray[np.bool_], labels: Labels) -> float:
+    return float(np.mean([correct[labels == label].mean() for label in np.unique(labels)]))
+
+
+def photo_measures(table: pd.DataFrame, pixels: NDArray[np.uint8]) -> list[QualityMeasures]:
+    """Return the measures of a table's unchanged photos, whose decoded pixels are given row by row."""
+    return [
+        measure_quality(pixels[row], square_edge(stored_photo.read_bytes(path)))
+        for row, path in enumerate(tqdm(table["path"], "measure", len(table), unit=" photos"))
+    ]
+
+
+def source_measures(table: pd.DataFrame, measures: list[QualityMeasures]) -> pd.DataFrame:
+    """Return MEASURES and `source` of a table's photos, one row each."""
+    rows = pd.DataFrame([asdict(photo) for photo in measures], columns=list(MEASURES))
+    return rows.assign(source=table["source"].to_numpy())
+
+
+def measures_of_rows(table: pd.DataFrame) -> list[QualityMeasures]:
+    """Return the measures in the rows of a table, which has a column for each measure."""
+    rows = table[list(MEASURES)].itertuples(index=False, name=None)
+    return [QualityMeasures(*row) for row in rows]

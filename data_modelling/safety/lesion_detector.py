@@ -1,0 +1,353 @@
+"""Fit the detector that tells lesion photos from foreign pictures, and measure it at clinics that it never saw.
+
+python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
+
+It is fitted on PER_CLASS photos of each class of each source and on the foreign pictures of the role `fit`, each
+of them as it is and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
+
+The threshold refuses at most MAX_REFUSED_SHARE of each class of a clinic group with enough photos, by a detector that
+never saw the group. The metrics of a group come from such a detector too, and from a threshold that was fitted in
+the same way on the other groups alone. ISIC 2020 mixes clinics: it is in no detector that leaves a group out.
+"""
+
+import argparse
+import itertools
+import json
+import sys
+import warnings
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from tqdm import tqdm
+
+from data_modelling.datasets import external_sources, isic2019
+from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
+from data_modelling.datasets.data_location import add_data_options
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.inference.checks.image_features import FEATURE_EDGE, measure_image_features
+from data_modelling.inference.checks.lesion_detector import (
+    DETECTOR_ARRAYS_FILE,
+    DETECTOR_FACTS_FILE,
+    LesionDetector,
+)
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.photo.reader import read_photo
+from data_modelling.metrics.refused_share import refused_share
+from data_modelling.safety.foreign_pictures import FIT, HELD_OUT, read_pictures, sources_with_role
+from data_modelling.safety.photo_variants import render_variants
+
+# The detectors that leave one clinic group out, for the answers of networks that never saw the group.
+LEFT_OUT_DETECTORS_FILE = Path(__file__).with_name("left_out_detectors.npz")
+OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # beside ISIC 2019, which has the rest
+PER_CLASS = 120  # photos of each class of a source, at most
+VARIANTS = 2  # of each photo and of each foreign picture
+FEWEST_PHOTOS = 50  # a class of a group with more photos sets the threshold and is judged
+FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer is reported but not judged
+MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
+LEAST_FOREIGN_SHARE = 0.95  # of all held-out foreign pictures that should be refused
+CURVE = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06)  # fitted shares at which the curve is reported
+UNITS, DECAY, EPOCHS, BATCH, RATE, SEED = 32, 0.3, 20, 128, 2e-3, 11
+DIGITS = 6  # decimals of the threshold
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class DetectorExamples:
+    """Image features, (N, FEATURE_COUNT) each, of lesion photos and foreign pictures.
+
+    lesions: a row for each photo, with source, clinic ("" where it mixes clinics) and diagnosis. lesion_variants:
+    (VARIANTS, N, FEATURE_COUNT), of the same photos, rendered as another clinic's. foreign_fit: pictures and their variants. foreign: a row for
+    each held-out picture, with source and kind.
+    """
+
+    lesions: pd.DataFrame
+    lesion_features: NDArray[np.float32]
+    lesion_variants: NDArray[np.float32]
+    foreign_fit: NDArray[np.float32]
+    foreign: pd.DataFrame
+    foreign_features: NDArray[np.float32]
+
+
+def read_examples(
+    data_root: Path | None, splits: Path, pictures: Path
+) -> tuple[DetectorExamples, tuple[str, ...]]:
+    """Return the examples, and the sources of foreign pictures that are missing; shows progress."""
+    lesions = sample_lesions(development_lesions(data_root, splits))
+    rows = tqdm(lesions["path"], "read", len(lesions), unit=" photos")
+    photos = np.stack([read_photo(Path(path).read_bytes(), FEATURE_EDGE) for path in rows])
+    fit, held_out = (
+        read_pictures(sources_with_role(role), pictures, FEATURE_EDGE) for role in (FIT, HELD_OUT)
+    )
+    examples = DetectorExamples(
+        lesions,
+        _features(photos),
+        np.stack([_features(render_variants(photos, SEED + number)) for number in range(VARIANTS)]),
+        np.vstack(
+            [_features(fit.pixels)]
+            + [_features(render_variants(fit.pixels, SEED + number)) for number in range(VARIANTS)]
+        ),
+        held_out.table,
+        _features(held_out.pixels),
+    )
+    return examples, (*fit.missing, *held_out.missing)
+
+
+def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
+    """Return image_id, path, source, clinic and diagnosis (of ham10000) of all photos that no split locks."""
+    table, _ = isic2019.load(data_root)
+    parts = {name: read_split(split_file(splits, name)) for name in ("isic2019", *OTHER_DATA_SETS)}
+    others = [external_sources.load(data_set(name), data_root, splits)[0] for name in OTHER_DATA_SETS]
+    photos = pd.concat([attach_known_parts(table, parts["isic2019"])[0], *others], ignore_index=True)
+    locked = pd.concat([split.loc[split["part"] == TEST, "image_id"] for split in parts.values()])
+    photos = photos.assign(
+        image_id=isic2019.original_ids(photos["image_id"]),
+        clinic=clinic_groups(photos["source"]),
+        diagnosis=photos["diagnosis"].replace(external_sources.MERGED_CLASSES),
+    )
+    photos = photos[~photos["image_id"].isin(isic2019.original_ids(locked))].drop_duplicates("image_id")
+    return photos[["image_id", "path", "source", "clinic", "diagnosis"]].reset_index(drop=True)
+
+
+def sample_lesions(photos: pd.DataFrame) -> pd.DataFrame:
+    """Return PER_CLASS photos of each class of each source, by chance."""
+    shuffled = photos.sample(frac=1, random_state=SEED)
+    rows = shuffled.groupby(["source", "diagnosis"]).cumcount() < PER_CLASS
+    return shuffled[rows].sort_values("image_id").reset_index(drop=True)
+
+
+def _features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    return np.stack([measure_image_features(picture) for picture in tqdm(pictures, "measure", leave=False)])
+
+
+def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = ()) -> LesionDetector:
+    """Return a detector whose threshold is 0, fitted without some clinic groups and then without ISIC 2020 either.
+
+    Lesions and foreign pictures have the same total weight. Each class of a source weighs the root of its photos.
+    """
+    rows = ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()
+    lesions = np.vstack([examples.lesion_features[rows], *examples.lesion_variants[:, rows]]).astype(
+        np.float64
+    )
+    values = np.vstack([lesions, examples.foreign_fit.astype(np.float64)])
+    is_foreign = np.arange(len(values)) >= len(lesions)
+    classes = examples.lesions[rows].groupby(["source", "diagnosis"])["clinic"].transform("size")
+    lesion_weights = np.tile(classes.to_numpy(np.float64) ** -0.5, 1 + len(examples.lesion_variants))
+    weights = np.concatenate(
+        [lesion_weights / lesion_weights.sum(), np.full(is_foreign.sum(), 1 / is_foreign.sum())]
+    )
+    mean, spread = lesions.mean(axis=0), lesions.std(axis=0) + 1e-3
+    network = MLPClassifier(
+        (UNITS,),
+        alpha=DECAY,
+        batch_size=min(BATCH, len(values)),
+        max_iter=EPOCHS,
+        learning_rate_init=RATE,
+        random_state=SEED,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of epochs need not converge
+        network.fit((values - mean) / spread, is_foreign, sample_weight=weights / weights.mean())
+    (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
+    hidden = np.vstack([first / spread[:, None], first_bias - mean / spread @ first]).astype(np.float32)
+    return LesionDetector(hidden, np.append(second[:, 0], second_bias).astype(np.float32), 0.0)
+
+
+def left_out_scores(examples: DetectorExamples) -> dict[tuple[str, ...], LesionDetector]:
+    """Return a detector without each clinic group, and without each pair of them, by the groups left out."""
+    groups = [group for group in CLINIC_NAMES if group in set(examples.lesions["clinic"])]
+    left_out = [*itertools.combinations(groups, 1), *itertools.combinations(groups, 2)]
+    return {names: fit_lesion_detector(examples, names) for names in tqdm(left_out, "leave clinics out")}
+
+
+def threshold_at_share(
+    examples: DetectorExamples,
+    detectors: dict[tuple[str, ...], LesionDetector],
+    share: float,
+    unseen: str | None = None,
+) -> float:
+    """Return the threshold that refuses at most a share of each class of each group, by detectors without it.
+
+    unseen: a group that takes no part in this, neither in the detectors nor in the threshold.
+    """
+    limits = []
+    for names, detector in detectors.items():
+        judged = set(names) - {unseen}
+        if len(judged) == 1 and (unseen is None) == (len(names) == 1):
+            limits += [
+                np.quantile(scores, 1 - share, method="higher")
+                for scores in _class_scores(examples, detector, judged.pop()).values()
+            ]
+    return float(np.ceil(max(limits) * 10**DIGITS) / 10**DIGITS)
+
+
+def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: str) -> dict[str, Floats]:
+    """Return the scores of a group's photos by class, of classes with more than FEWEST_PHOTOS."""
+    rows = (examples.lesions["clinic"] == group).to_numpy()
+    scores = pd.Series(detector.score(examples.lesion_features[rows]))
+    by_class = scores.groupby(examples.lesions.loc[rows, "diagnosis"].to_numpy())
+    return {str(code): np.asarray(part, np.float64) for code, part in by_class if len(part) > FEWEST_PHOTOS}
+
+
+def clinic_rows(
+    examples: DetectorExamples, detectors: dict[tuple[str, ...], LesionDetector], share: float
+) -> list[dict[str, Any]]:
+    """Return for each group and class the share refused, and for the group that of the held-out foreign pictures.
+
+    Detector and threshold never saw the group.
+    """
+    rows = []
+    for (group,) in [names for names in detectors if len(names) == 1]:
+        detector = detectors[(group,)]
+        threshold = threshold_at_share(examples, detectors, share, unseen=group)
+        foreign = detector.score(examples.foreign_features) > threshold
+        for code, scores in _class_scores(examples, detector, group).items():
+            rows.append(
+                {"clinic": group, "diagnosis": code, "threshold": threshold}
+                | refused_share(int((scores > threshold).sum()), len(scores))
+                | {"foreign_refused": round(float(foreign.mean()), DIGITS)}
+            )
+    return rows
+
+
+def foreign_rows(examples: DetectorExamples, detector: LesionDetector) -> dict[str, Any]:
+    """Return the share of held-out foreign pictures that a detector refuses: of all, and by kind."""
+    refused = detector.score(examples.foreign_features) > detector.threshold
+    kinds = [
+        {"kind": str(kind), "judged": len(rows) >= FEWEST_PICTURES}
+        | refused_share(int(refused[rows.index].sum()), len(rows))
+        for kind, rows in examples.foreign.groupby("kind")
+    ]
+    return {"held_out": refused_share(int(refused.sum()), len(refused)), "kinds": kinds}
+
+
+def write_detector(
+    examples: DetectorExamples,
+    arrays: Path = DETECTOR_ARRAYS_FILE,
+    facts: Path = DETECTOR_FACTS_FILE,
+    left_out: Path = LEFT_OUT_DETECTORS_FILE,
+) -> dict[str, Any]:
+    """Fit on all photos, measure, write the three files, and return the content of the JSON file."""
+    detectors = left_out_scores(examples)
+    fitted = fit_lesion_detector(examples)
+    threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE)
+    detector = LesionDetector(fitted.hidden, fitted.output, threshold)
+    values = {
+        "threshold": threshold,
+        "photos": len(examples.lesions),
+        "clinics": clinic_rows(examples, detectors, MAX_REFUSED_SHARE),
+        "foreign": foreign_rows(examples, detector),
+        "curve": [_curve_point(examples, detectors, fitted, share) for share in CURVE],
+    }
+    with atomic_write(arrays) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, hidden=detector.hidden, output=detector.output)
+    with atomic_write(facts) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n")
+    write_left_out_detectors(examples, detectors, left_out)
+    return values
+
+
+def write_left_out_detectors(
+    examples: DetectorExamples, detectors: dict[tuple[str, ...], LesionDetector], path: Path
+) -> None:
+    """Write the detector without each clinic group, with a threshold that never saw the group either."""
+    arrays: dict[str, NDArray[Any]] = {}
+    for (group,) in [names for names in detectors if len(names) == 1]:
+        threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE, unseen=group)
+        found = {
+            "hidden": detectors[(group,)].hidden,
+            "output": detectors[(group,)].output,
+            "threshold": threshold,
+        }
+        arrays |= {f"{group}_{name}": np.asarray(value) for name, value in found.items()}
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def load_left_out_detector(clinic: str, path: Path = LEFT_OUT_DETECTORS_FILE) -> LesionDetector:
+    """Return the detector that saw no photo of a clinic group, see datasets.clinics; nor does its threshold."""
+    with np.load(path, allow_pickle=False) as arrays:
+        hidden, output, threshold = (arrays[f"{clinic}_{name}"] for name in ("hidden", "output", "threshold"))
+    return LesionDetector(hidden, output, float(threshold))
+
+
+def _curve_point(
+    examples: DetectorExamples,
+    detectors: dict[tuple[str, ...], LesionDetector],
+    fitted: LesionDetector,
+    share: float,
+) -> dict[str, float]:
+    rows = clinic_rows(examples, detectors, share)
+    threshold = threshold_at_share(examples, detectors, share)
+    foreign = fitted.score(examples.foreign_features) > threshold
+    return {
+        "fitted_share": share,
+        "threshold": threshold,
+        "largest_refused": max(row["share"] for row in rows),
+        "foreign_refused": round(float(foreign.mean()), DIGITS),
+        "foreign_refused_without_a_clinic": min(row["foreign_refused"] for row in rows),
+    }
+
+
+def detector_metrics() -> dict[str, Any]:
+    """Return `gate_elsewhere` and `foreign` for metrics.json: what the shipped detector refuses."""
+    facts = json.loads(DETECTOR_FACTS_FILE.read_text(encoding="utf-8"))
+    return {
+        "gate_elsewhere": {name: facts[name] for name in ("clinics", "curve")},
+        "foreign": facts["foreign"],
+    }
+
+
+def describe_metrics(values: dict[str, Any]) -> list[str]:
+    """Return the metrics as text: clinics and classes, kinds of foreign pictures, and the curve."""
+    clinics = [
+        f"{row['clinic']:9} {row['diagnosis']:6} {row['refused']:4} of {row['photos']:4} refused, {row['share']:.1%}"
+        f"{'' if row['share'] <= MAX_REFUSED_SHARE else '  (too many)'}"
+        for row in values["clinics"]
+    ]
+    kinds = [
+        f"{row['kind']:26} {row['refused']:4} of {row['photos']:4} refused, {row['share']:.1%}"
+        f"{'' if row['judged'] else '  (too few to judge)'}"
+        for row in values["foreign"]["kinds"]
+    ]
+    overall = values["foreign"]["held_out"]
+    return [
+        "Lesion photos of a clinic group that neither detector nor threshold saw:",
+        *clinics,
+        "Foreign pictures of sources with which nothing was fitted:",
+        *kinds,
+        f"all of them: {overall['share']:.1%}; at least {LEAST_FOREIGN_SHARE:.0%} is the aim",
+        "Curve:",
+        *map(str, values["curve"]),
+    ]
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the options, fit the detector and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__spec__.name}", description="Fit the detector of lesion photos."
+    )
+    parser.add_argument("--pictures", type=Path, required=True, help="folder with the packages' pictures")
+    add_data_options(parser)
+    options = parser.parse_args(arguments)
+
+    def command() -> list[str]:
+        examples, missing = read_examples(options.data_root, options.splits, options.pictures)
+        print(*describe_metrics(write_detector(examples)), sep="\n")
+        return list(missing)
+
+    return run_with_exit_status(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

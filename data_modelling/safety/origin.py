@@ -1,0 +1,218 @@
+"""Fit the detectors of inference.checks.origin on the available sources of photos.
+
+python -m data_modelling.safety.origin [--data-root DATA]
+
+Before fitting, all photos are stretched and encoded again in the same way. Some files are stretched to a
+square where others are cropped, and the edits of an archive do not appear in a user's photo. The thresholds
+come from five folds of whole groups. No locked photo is read.
+"""
+
+import argparse
+import io
+import itertools
+import json
+import sys
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+from tqdm import tqdm
+
+from data_modelling.datasets.data_location import add_data_options
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import FOLD_NAMES
+from data_modelling.datasets.splits.photos import development_photos
+from data_modelling.inference.checks.image_features import FEATURE_EDGE, measure_image_features
+from data_modelling.inference.checks.origin import (
+    DETECTOR_ARRAYS_FILE,
+    DETECTOR_FACTS_FILE,
+    PHONE_SOURCES,
+    OriginDetector,
+    probability_of_sources,
+    threshold_key,
+)
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.photo.reader import read_photo
+
+NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
+SOURCES = tuple(data_set(name).folder for name in NAMES)  # as metadata.json names them
+DERMOSCOPIC = tuple(source for source in SOURCES if source not in PHONE_SOURCES)
+STRETCH = 4 / 3  # largest ratio of the sides, in either direction
+QUALITY = (60, 96)  # of the new JPEG: the lowest, and one above the highest
+SIZE = 256  # pixels of its edge
+UNITS, EPOCHS, DECAY, RATE, BATCH = 32, 25, 1e-2, 3e-3, 256  # a linear model is almost as good
+# Largest share of the photos of named sources, plain or stretched, above the threshold of unlike.
+UNLIKE_FLAGGED_SHARE = 0.04
+PHONE_FLAGGED_SHARE = 0.008  # largest share of dermoscopic photos of any source above the phone threshold
+SEED, DIGITS = 11, 6
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class OriginFeatures:
+    """The features of photos, row by row.
+
+    table: source, group_id and part. altered, plain: image features (N, FEATURE_COUNT); the altered photos
+    are those of `stretch_and_recompress`.
+    """
+
+    table: pd.DataFrame
+    altered: NDArray[np.float32]
+    plain: NDArray[np.float32]
+
+
+def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
+    """Return a photo's centre, cut to a random shape, squeezed into a square and encoded as a JPEG.
+
+    The quality of the JPEG is random too.
+    """
+    with Image.open(io.BytesIO(data)) as file:
+        image = file.convert("RGB")
+    ratio = float(np.exp(rng.uniform(-np.log(STRETCH), np.log(STRETCH))))
+    side = min(image.size)
+    width, height = side * min(1, ratio), side * min(1, 1 / ratio)
+    left, top = (image.width - width) / 2, (image.height - height) / 2
+    box = (left, top, left + width, top + height)
+    square = image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box)
+    target = io.BytesIO()
+    square.save(target, "JPEG", quality=int(rng.integers(*QUALITY)))
+    return target.getvalue()
+
+
+def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:
+    """Return the features of all photos of NAMES without the locked test; InputError if a set is absent."""
+    tables, altered, plain = [], [], []
+    for number, name in enumerate(NAMES):
+        table = development_photos(name, data_root, splits)
+        for row, path in enumerate(tqdm(table["path"], name, unit=" photos")):
+            data = Path(path).read_bytes()
+            recompressed = stretch_and_recompress(data, np.random.default_rng((number, row)))
+            altered.append(measure_image_features(read_photo(recompressed, FEATURE_EDGE)))
+            plain.append(measure_image_features(read_photo(data, FEATURE_EDGE)))
+        tables.append(table.assign(source=data_set(name).folder))
+    return OriginFeatures(pd.concat(tables, ignore_index=True), np.stack(altered), np.stack(plain))
+
+
+def fit_origin_detector(values: NDArray[np.float32], sources: Sequence[str]) -> OriginDetector:
+    """Return a detector of the sources that occur, all with the same total weight; its thresholds are 1."""
+    present = tuple(source for source in SOURCES if source in set(sources))
+    labels = np.array([present.index(source) for source in sources])
+    mean, spread = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
+    network = MLPClassifier(
+        (UNITS,),
+        alpha=DECAY,
+        batch_size=min(BATCH, len(values)),
+        max_iter=EPOCHS,
+        learning_rate_init=RATE,
+        random_state=SEED,
+    )
+    weights = len(labels) / len(present) / np.bincount(labels)[labels]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of epochs need not converge
+        network.fit((values - mean) / spread, labels, sample_weight=weights)
+    (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
+    if len(present) == 2:  # scikit-learn has only the output of the second of two sources
+        second, second_bias = np.hstack([0 * second, second]), np.append(0, second_bias)
+    first = first / spread[:, None]
+    hidden = np.vstack([first, first_bias - mean @ first]).astype(np.float32)
+    output = np.vstack([second, second_bias]).astype(np.float32)
+    return OriginDetector(present, hidden, output, 1.0, {})
+
+
+def source_probabilities(detector: OriginDetector, values: NDArray[np.float32]) -> Floats:
+    """Return the probability of each of SOURCES, (N, sources); 0 for one that the detector does not know."""
+    probabilities = np.zeros((len(values), len(SOURCES)))
+    columns = [SOURCES.index(source) for source in detector.sources]
+    probabilities[:, columns] = detector.shares(values)
+    return probabilities
+
+
+def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
+    """Return probabilities for altered and for plain photos, by detectors that never saw their group."""
+    altered, plain = (np.zeros((len(photos.table), len(SOURCES))) for _ in range(2))
+    for fold in FOLD_NAMES:
+        mask = (photos.table["part"] == fold).to_numpy()
+        detector = fit_origin_detector(photos.altered[~mask], photos.table.loc[~mask, "source"].tolist())
+        altered[mask] = source_probabilities(detector, photos.altered[mask])
+        plain[mask] = source_probabilities(detector, photos.plain[mask])
+    return altered, plain
+
+
+def phone_probability(shares: Floats) -> Floats:
+    """Return the probability of a phone photo, (N,)."""
+    return probability_of_sources(shares, SOURCES, PHONE_SOURCES)
+
+
+def unnamed_source_probability(shares: Floats, named: Sequence[str]) -> Floats:
+    """Return the probability of a source that is not named, (N,)."""
+    return 1 - probability_of_sources(shares, SOURCES, named)
+
+
+def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
+    """Return the thresholds that at most the shares UNLIKE_FLAGGED_SHARE and PHONE_FLAGGED_SHARE reach.
+
+    Each holds for altered and for plain photos.
+    """
+    unlike = {}
+    # Every set of sources that may train a model.
+    for named in itertools.chain(
+        *(itertools.combinations(SOURCES, count) for count in range(1, len(SOURCES) + 1))
+    ):
+        is_named = table["source"].isin(named).to_numpy()
+        if is_named.any():
+            scores = [unnamed_source_probability(shares[is_named], named) for shares in (altered, plain)]
+            unlike[threshold_key(named)] = _threshold_for_share(scores, UNLIKE_FLAGGED_SHARE)
+    phone = [
+        phone_probability(shares[(table["source"] == source).to_numpy()])
+        for source in DERMOSCOPIC
+        for shares in (altered, plain)
+    ]
+    return {"phone": _threshold_for_share(phone, PHONE_FLAGGED_SHARE), "unlike": unlike}
+
+
+def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
+    """Return the threshold that at most `share` of each of the arrays reaches."""
+    limits = [np.quantile(score, 1 - share, method="higher") for score in scores if len(score)]
+    return float((np.floor(max(limits) * 10**DIGITS) + 1) / 10**DIGITS)
+
+
+def write_detector(
+    photos: OriginFeatures, arrays: Path = DETECTOR_ARRAYS_FILE, facts: Path = DETECTOR_FACTS_FILE
+) -> dict[str, Any]:
+    """Fit on all photos, with thresholds from out-of-fold ones; write both files and return the JSON file's content."""
+    thresholds = origin_thresholds(photos.table, *out_of_fold_probabilities(photos))
+    detector = fit_origin_detector(photos.altered, photos.table["source"].tolist())
+    values = {"sources": list(SOURCES), "thresholds": thresholds}
+    with atomic_write(arrays) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, hidden=detector.hidden, output=detector.output)
+    with atomic_write(facts) as temporary:
+        temporary.write_text(json.dumps(values, indent=1) + "\n")
+    return values
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse the options, fit the detectors and return the exit status."""
+    parser = argparse.ArgumentParser(
+        prog=f"python -m {__spec__.name}", description="Fit the detectors of phone photos and other sources."
+    )
+    add_data_options(parser)
+    options = parser.parse_args(arguments)
+
+    def command() -> list[str]:
+        print(write_detector(measure_origin_features(options.data_root, options.splits)))
+        return []
+
+    return run_with_exit_status(command)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,117 @@
+"""Render photos as other clinics' cameras would have taken and stored them, to fit the gate on.
+
+Lesion photos and foreign pictures are rendered alike, so that a border, a coarse file or a colour cast says
+nothing about what is in the picture. Stickers and ink are drawn on both as well.
+"""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFilter
+
+Pixels = NDArray[np.uint8]
+
+# How often each change is made.
+ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4
+LEAST_ZOOM = 0.5  # share of the edge that is left
+SHARPENING_PERCENT = (50, 300)  # of an unsharp mask, as phones apply it
+DARKEST_SHADE = 0.5  # of the light, at the darkest side of a photo
+GAIN, CAST = 0.25, 0.12  # largest change of the brightness, and of one colour against the others, as a share
+STICKER_RADII = (0.15, 0.45)  # of the edge; colour charts at the photo's border
+BORDER_RADII = (0.26, 0.65)  # of the edge; the corners are at 0.71
+RIM = 0.02  # width of a border's rim, as a share of the edge
+EDGES, QUALITIES = (64, 100), (60, 95)  # of the reduced file: pixels, and quality of its JPEG
+
+
+def render_variants(photos: Pixels, seed: int) -> Pixels:
+    """Return one variant of each photo, (N, edge, edge, 3)."""
+    return np.stack([_variant(photo, np.random.default_rng((seed, row))) for row, photo in enumerate(photos)])
+
+
+def _variant(photo: Pixels, rng: np.random.Generator) -> Pixels:
+    image = Image.fromarray(np.asarray(photo))
+    if rng.random() < ZOOM:
+        image = _zoom(image, rng)
+    if rng.random() < STICKER:
+        _draw_sticker(image, rng)
+    if rng.random() < INK:
+        _draw_ink(image, rng)
+    if rng.random() < SHARPENING:
+        image = image.filter(ImageFilter.UnsharpMask(2, int(rng.integers(*SHARPENING_PERCENT)), 0))
+    if rng.random() < SHADE:
+        image = _shade(image, rng)
+    if rng.random() < COLOUR:
+        gains = (1 + rng.uniform(-GAIN, GAIN)) * (1 + rng.uniform(-CAST, CAST, 3))
+        image = _from_levels(np.asarray(image) * gains)
+    if rng.random() < BORDER:
+        image = _add_border(image, rng)
+    return np.asarray(_reduce(image, rng) if rng.random() < REDUCTION else image)
+
+
+def _zoom(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return a part of the photo, stretched to the whole of it."""
+    width, height = rng.uniform(LEAST_ZOOM, 1, 2) * image.width
+    left, top = rng.uniform(0, image.width - width), rng.uniform(0, image.width - height)
+    return image.resize(image.size, Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))
+
+
+def _shade(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return the photo with light that falls off towards one side."""
+    angle, (y, x) = rng.uniform(0, 2 * np.pi), np.ogrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j]
+    along = (np.cos(angle) * x + np.sin(angle) * y) / 2 + 0.5
+    return _from_levels(np.asarray(image) * (1 - (1 - rng.uniform(DARKEST_SHADE, 1)) * along)[..., None])
+
+
+def _draw_sticker(image: Image.Image, rng: np.random.Generator) -> None:
+    """Draw a disc of one to three bright colours whose centre is near the border."""
+    edge, angle = image.width, rng.uniform(0, 2 * np.pi)
+    distance, radius = rng.uniform(0.45, 0.7) * edge, rng.uniform(*STICKER_RADII) * edge
+    x, y = edge / 2 + distance * np.cos(angle), edge / 2 + distance * np.sin(angle)
+    for share in (1.0, 0.6, 0.3)[: int(rng.integers(1, 4))]:
+        _draw_disc(ImageDraw.Draw(image), x, y, share * radius, _bright_colour(rng))
+
+
+def _draw_ink(image: Image.Image, rng: np.random.Generator) -> None:
+    """Draw strokes of a pen around the middle."""
+    draw, edge = ImageDraw.Draw(image), image.width
+    red, green, blue = (int(value) for value in rng.uniform((40, 20, 90), (120, 80, 190)))
+    for _ in range(int(rng.integers(2, 9))):
+        angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.5) * edge
+        x, y = edge / 2 + distance * np.cos(angle), edge / 2 + distance * np.sin(angle)
+        across, down = rng.normal(0, 0.05 * edge, 2)
+        draw.line((x, y, x + across, y + down), fill=(red, green, blue), width=int(rng.integers(1, 5)))
+
+
+def _draw_disc(
+    draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: tuple[int, int, int]
+) -> None:
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
+
+
+def _bright_colour(rng: np.random.Generator) -> tuple[int, int, int]:
+    red, green, blue = (int(value) for value in rng.permutation(rng.uniform((0, 40, 160), (90, 220, 255))))
+    return red, green, blue
+
+
+def _add_border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return the photo with a round dark border, as a dermatoscope's lens leaves it."""
+    edge = image.width
+    centre = (edge - 1) / 2 + rng.normal(0, 0.02 * edge, 2)
+    y, x = np.ogrid[:edge, :edge]
+    outside = np.hypot(y - centre[0], x - centre[1]) - rng.uniform(*BORDER_RADII) * edge
+    inside = np.clip(0.5 - outside / (RIM * edge), 0, 1)[..., None]
+    return _from_levels(inside * np.asarray(image) + (1 - inside) * rng.uniform(0, 20))
+
+
+def _reduce(image: Image.Image, rng: np.random.Generator) -> Image.Image:
+    """Return the photo after it was stored small, as a JPEG."""
+    edge, file = int(rng.integers(*EDGES, endpoint=True)), io.BytesIO()
+    small = image.resize((edge, edge), Image.Resampling.BICUBIC)
+    small.save(file, "JPEG", quality=int(rng.integers(*QUALITIES, endpoint=True)))
+    with Image.open(file, formats=["JPEG"]) as stored:
+        return stored.resize(image.size, Image.Resampling.BILINEAR)
+
+
+def _from_levels(levels: NDArray[np.floating]) -> Image.Image:
+    return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))

@@ -1,0 +1,196 @@
+"""Fit and evaluate the rejection score with networks that were each trained without one class.
+
+For the score, see inference.checks.rejection_score. To a network that never saw a class, the photos of the
+class are of none of its classes. The other photos of the fold, which it did not see either, are of known
+classes. A logistic regression fits the weights on the photos of all such networks together. Every left-out
+class has the same weight, and photos of none of the classes have the share that the column is calibrated for.
+The metrics of a class come from weights that were fitted on the other left-out classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from data_modelling.inference.checks.rejection_score import (
+    UNKNOWN_KEY,
+    WEIGHTS,
+    RejectionScore,
+    clip_distance,
+    entropy,
+)
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.modes import MODES
+from data_modelling.metrics.bootstrap import auc_interval, group_indices
+from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.predictions import available_modes, mode_logits, replace_logits
+from data_modelling.metrics.rounding import round_metric, to_json_value
+
+Floats = NDArray[np.float64]
+
+LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions
+# left_out: the class that the network never saw. known: 1 for photos of other classes.
+COLUMNS = ("image_id", "group_id", "truth", "left_out", "known", "distance", "entropy")
+FEATURES = ["distance", "entropy"]
+COMPLETED_MODES = (*MODES, "shuffled")  # modes whose logits come from the network
+DIGITS = 6  # decimals of weights and of the values of a photo
+REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine three weights
+
+
+@dataclass(frozen=True)
+class FittedRejectionScore:
+    """Hold a fitted score.
+
+    weights: of the rejection score. metadata: its key UNKNOWN_KEY. rows: the data of the fit, with COLUMNS.
+    """
+
+    weights: RejectionScore
+    metadata: dict[str, Any]
+    rows: pd.DataFrame
+
+
+def left_out_rows(
+    photos: pd.DataFrame,
+    logits: NDArray[np.floating],
+    distance: Sequence[float],
+    left_out: str,
+    task: str,
+    temperature: float,
+) -> pd.DataFrame:
+    """Return a row with COLUMNS for each photo of a fold, from a network that was trained without a class.
+
+    logits: (N, classes), of the network. distance: (N,), of its gate.
+    """
+    seen_columns = [
+        index
+        for index, code in enumerate(class_codes(task))
+        if code in learned_class_codes(task) and code != left_out
+    ]
+    return pd.DataFrame(
+        {
+            "image_id": photos["image_id"].to_numpy(),
+            "group_id": photos["group_id"].to_numpy(),
+            "truth": photos["diagnosis"].to_numpy(),
+            "left_out": left_out,
+            "known": (photos["diagnosis"] != left_out).astype(int).to_numpy(),
+            "distance": clip_distance(np.asarray(distance)).round(DIGITS),
+            "entropy": entropy(np.asarray(logits[:, seen_columns], np.float64), temperature).round(DIGITS),
+        }
+    )
+
+
+def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRejectionScore:
+    """Return the weights from the rows of all left-out classes. share: of photos of none of the classes.
+
+    Raises InputError when the fold has no photo of a class that was left out.
+    """
+    empty = [code for code, class_rows in rows.groupby("left_out") if class_rows["known"].all()]
+    if empty:
+        raise InputError(f"The fold has no photo of {', '.join(map(str, empty))}; leave out other classes.")
+    weights = _weights(rows, share, task)
+    metadata = {
+        "weights": {name: getattr(weights, name) for name in WEIGHTS},
+        "share": share,
+        "left_out": list(dict.fromkeys(rows["left_out"])),
+    }
+    return FittedRejectionScore(weights, {UNKNOWN_KEY: metadata}, rows)
+
+
+def add_rejection_logits(
+    predictions: pd.DataFrame, distance: pd.Series, weights: RejectionScore, task: str, temperature: float
+) -> pd.DataFrame:
+    """Return the predictions with the logit of none of the classes added to the network's logits.
+
+    distance: by image_id.
+    """
+    distances = predictions["image_id"].map(distance).to_numpy(np.float64)
+    for mode in COMPLETED_MODES:
+        if mode in available_modes(predictions, task):
+            logits = weights.completed(mode_logits(predictions, mode, task), distances, temperature)
+            predictions = replace_logits(predictions, mode, logits, task)
+    return predictions
+
+
+def write_left_out(path: Path, rows: pd.DataFrame) -> None:
+    """Write rows with COLUMNS as csv."""
+    with atomic_write(path) as temporary:
+        rows.to_csv(temporary, columns=list(COLUMNS), index=False, lineterminator="\n")
+
+
+def read_left_out(path: Path) -> pd.DataFrame:
+    """Return the rows in a file; InputError when a column is missing."""
+    rows = pd.read_csv(path, dtype={"image_id": str, "group_id": str})
+    if missing := [column for column in COLUMNS if column not in rows]:
+        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
+    return rows
+
+
+def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the AUROC of the rejection score for each left-out class against the known ones, and their mean.
+
+    Each AUROC has its 95 % interval over groups. The mean probability of the bundle's score is given for both
+    kinds of photos.
+    """
+    share, task = metadata[UNKNOWN_KEY]["share"], metadata["task"]
+    served = RejectionScore.from_metadata(metadata, task)
+    if served is None:
+        raise InputError(
+            f"The task {task} has no class without photos; remove {LEFT_OUT_FILE} from the bundle."
+        )
+    by_class: dict[str, Any] = {}
+    for code, class_rows in rows.groupby("left_out", sort=False):
+        other_rows = rows[rows["left_out"] != code]
+        weights = _weights(other_rows if len(other_rows) else class_rows, share, task)
+        score, unknown = weights.score(*_features(class_rows)), (class_rows["known"] == 0).to_numpy()
+        probability = 1 / (1 + np.exp(-served.score(*_features(class_rows))))
+        by_class[str(code)] = {
+            "photos": int(unknown.sum()),
+            "others": int((~unknown).sum()),
+            "auroc": round_metric(binary_auc(score, unknown)),
+            "auroc_interval": to_json_value(
+                auc_interval(score, unknown, group_indices(class_rows["group_id"]))
+            ),
+            "mean_probability": round_metric(probability[unknown].mean()),
+            "mean_probability_of_others": round_metric(probability[~unknown].mean()),
+        }
+    return {
+        "share": share,
+        "classes": by_class,
+        "mean_auroc": round_metric(np.mean([class_metrics["auroc"] for class_metrics in by_class.values()])),
+    }
+
+
+def _weights(rows: pd.DataFrame, share: float, task: str) -> RejectionScore:
+    """Return the weights of a logistic regression on FEATURES, without features of negative weight."""
+    features = FEATURES
+    while True:
+        bias, weights = _fit_regression(rows, features, share)
+        if all(weight >= 0 for weight in weights.values()):
+            break
+        features = [name for name in features if weights[name] >= 0]
+    values = {name: round(weights.get(name, 0.0), DIGITS) for name in FEATURES}
+    return RejectionScore(round(bias, DIGITS), **values, learned=len(learned_class_codes(task)))
+
+
+def _fit_regression(rows: pd.DataFrame, features: list[str], share: float) -> tuple[float, dict[str, float]]:
+    """Return bias and weights for the probability of none of the classes."""
+    unknown = (rows["known"] == 0).to_numpy()
+    counts = rows.groupby(["left_out", "known"])["known"].transform("size").to_numpy(np.float64)
+    weight = np.where(unknown, share, 1 - share) / counts
+    if not features:
+        return float(np.log(share / (1 - share))), {}
+    model = LogisticRegression(C=REGULARISATION_C)
+    model.fit(rows[features].to_numpy(), unknown, sample_weight=weight * len(rows) / weight.sum())
+    return float(model.intercept_[0]), dict(zip(features, map(float, model.coef_[0]), strict=True))
+
+
+def _features(rows: pd.DataFrame) -> tuple[Floats, Floats]:
+    distance, doubt = (rows[name].to_numpy(np.float64) for name in FEATURES)
+    return distance, doubt

@@ -1,0 +1,213 @@
+"""Fit all parts of a bundle that detect the limits of an answer, on a run's own data set.
+
+The first stages fit the quality thresholds and a gate for each network. Their results for every out-of-fold
+photo are the input for the prediction sets and the operating point. Slow stages keep their files in the run's
+work folder and are resumed from there.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.inference.checks import gate as gates
+from data_modelling.inference.checks import image_quality
+from data_modelling.inference.checks.photo_checks import combine_refusals
+from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.drift.comparison import quantiles
+from data_modelling.inference.drift.score_log import NEARNESS
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.modes import PHOTO_ONLY
+from data_modelling.metrics.calibration import CalibrationChoices
+from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, mode_logits
+from data_modelling.safety import conformal, operating_point
+from data_modelling.safety.gate import fit_served_gate, write_gate
+from data_modelling.safety.gate_scores import GATE_SCORES_FILE, write_gate_scores
+from data_modelling.safety.image_quality import (
+    MEASURES,
+    fit_quality,
+    measures_of_rows,
+    photo_measures,
+    source_measures,
+)
+from data_modelling.settings import Settings
+from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
+from data_modelling.training.development_set import DevelopmentSet
+
+MEASURES_FILE = "measures.csv"
+PREDICTIONS = "predictions"  # the folder in a bundle
+
+
+@dataclass(frozen=True)
+class SafetyParts:
+    """Hold the fitted parts. predictions: out-of-fold, with each photo's CHECKS. metadata: keys for metadata.json.
+
+    files: finished ones in the work folder, by their name in the bundle.
+    """
+
+    predictions: pd.DataFrame
+    metadata: dict[str, Any]
+    files: dict[str, Path]
+
+
+def fit_safety_parts(
+    settings: Settings,
+    development: DevelopmentSet,
+    predictions: pd.DataFrame,
+    choices: CalibrationChoices,
+    work: Path,
+) -> SafetyParts:
+    """Return the parts fitted on the development part.
+
+    predictions: out-of-fold, of settings.figure_folds. work: the folder of the run, with its networks.
+    """
+    table = development.table
+    decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
+    quality_folder = _stage(
+        work / "quality",
+        _stage_dependencies(settings, table, work) | decision,
+        lambda folder: _fit_quality(settings, development, choices, folder),
+    )
+    gate_folder = run_gate_stage(settings, development, work)
+    metadata = {
+        "quality": json.loads((quality_folder / "metadata.json").read_text()),
+        "gate": json.loads((gate_folder / "metadata.json").read_text()),
+    }
+    measures = pd.read_csv(quality_folder / MEASURES_FILE)
+    check_results = _check_results(table, measures, gate_folder, metadata)
+    checked_predictions = predictions.merge(check_results, on="image_id", validate="one_to_one")
+    metadata["prediction_sets"] = conformal.fit_prediction_sets(
+        checked_predictions, settings.task, choices.temperature
+    )
+    metadata["operating_point"] = operating_point.fit_operating_point(
+        checked_predictions, settings.task, choices.temperature, choices.decision_prior
+    )
+    probability = calibrated_probabilities(
+        mode_logits(checked_predictions, PHOTO_ONLY, settings.task), choices.temperature
+    )
+    served = gates.Gate.load(gate_folder, metadata)
+    nearness = np.array([served.nearness(distance) for distance in checked_predictions["distance"]])
+    metadata["reference"] = drift_quantiles(probability, list(class_codes(settings.task)), measures, nearness)
+    files = {
+        gates.GATE_FILE: gate_folder / gates.GATE_FILE,
+        f"{PREDICTIONS}/{GATE_SCORES_FILE}": gate_folder / PREDICTIONS / GATE_SCORES_FILE,
+    }
+    return SafetyParts(checked_predictions.drop(columns="distance"), metadata, files)
+
+
+def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:
+    """Return the folder with the served network's gate and the scores of out-of-fold photos, gate.csv.
+
+    It also has more.csv, with the other data sets' photos that train too, if there are any. Both are in its
+    folder predictions.
+    """
+    more = development.extra_table
+    extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
+    dependencies = (
+        _stage_dependencies(settings, development.combined_table(), work, SERVED_STAGE) | extra_sources
+    )
+    return _stage(work / "gate", dependencies, lambda folder: _fit_gate(settings, development, folder))
+
+
+def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
+    """Return what a stage depends on: the folds, the table's photos, the networks of the folds and of `more`."""
+    names = [*map(fold_stage, settings.figure_folds), *more]
+    return {
+        "folds": list(settings.figure_folds),
+        "photos": hashlib.sha256("\n".join(table["image_id"]).encode()).hexdigest(),
+        "networks": {
+            name: hashlib.sha256((work / name / NETWORK_FILE).read_bytes()).hexdigest() for name in names
+        },
+    }
+
+
+def _stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path], None]) -> Path:
+    """Return the folder of a stage; it is made if it is absent or its dependencies have changed."""
+    dependencies_file = folder / "made_for.json"
+    if not dependencies_file.exists() or json.loads(dependencies_file.read_text()) != dependencies:
+        dependencies_file.unlink(missing_ok=True)
+        folder.mkdir(exist_ok=True)
+        make(folder)
+        with atomic_write(dependencies_file) as temporary:
+            temporary.write_text(json.dumps(dependencies))
+    return folder
+
+
+def _fit_quality(
+    settings: Settings, development: DevelopmentSet, choices: CalibrationChoices, folder: Path
+) -> None:
+    table, extra = development.table, development.extra_table
+    networks = {fold: folder.parent / fold_stage(fold) / NETWORK_FILE for fold in settings.figure_folds}
+    other_measures = (
+        None
+        if extra is None
+        else source_measures(extra, photo_measures(extra, development.pixels[len(table) :]))
+    )
+    fitted = fit_quality(
+        settings,
+        table,
+        development.pixels[: len(table)],
+        networks,
+        choices.temperature,
+        choices.decision_prior,
+        other_measures,
+    )
+    (folder / "metadata.json").write_text(json.dumps(fitted.metadata))
+    fitted.unchanged.to_csv(folder / MEASURES_FILE, index=False, lineterminator="\n")
+
+
+def _fit_gate(settings: Settings, development: DevelopmentSet, folder: Path) -> None:
+    gate, scores = fit_served_gate(settings, development, folder.parent)
+    (folder / "metadata.json").write_text(json.dumps(gate.metadata))
+    write_gate(folder, gate)
+    (folder / PREDICTIONS).mkdir(exist_ok=True)
+    write_gate_scores(folder, scores[scores["own"]])
+    if not scores["own"].all():
+        write_gate_scores(folder, scores[~scores["own"]], EXTRA_PREDICTIONS_FILE)
+
+
+def _check_results(
+    table: pd.DataFrame, measures: pd.DataFrame, gate_folder: Path, metadata: dict[str, Any]
+) -> pd.DataFrame:
+    """Return the check results of out-of-fold photos: image_id, the columns CHECKS, and the gate's distance.
+
+    measures: of the table's photos, row by row. The gate is that of the photo's own fold.
+    """
+    scores = pd.read_csv(gate_folder / PREDICTIONS / GATE_SCORES_FILE, dtype={"image_id": str})
+    checks = image_quality.QualityThresholds.from_metadata(metadata)
+    measured = table[["image_id"]].assign(**{name: measures[name] for name in MEASURES})
+    measured = measured.merge(scores, on="image_id", validate="one_to_one")
+    photo_measures = measures_of_rows(measured)
+    refusals = [
+        combine_refusals(checks.refusals(photo), bool(is_foreign))
+        for photo, is_foreign in zip(photo_measures, measured["refused"], strict=True)
+    ]
+    return measured[["image_id", "distance"]].assign(
+        refusals=[";".join(codes) for codes in refusals],
+        warnings=[";".join(checks.warnings(photo)) for photo in photo_measures],
+    )
+
+
+def drift_quantiles(
+    probability: NDArray[np.float64],
+    classes: list[str],
+    unchanged: pd.DataFrame,
+    nearness: NDArray[np.float64] | None = None,
+) -> dict[str, list[float]]:
+    """Return the key `reference` of metadata.json.
+
+    probability: (N, classes), calibrated, of out-of-fold photos without details. unchanged: measures of the
+    development photos (see FittedQualityChecks). nearness: of out-of-fold photos to the training photos.
+    """
+    values = dict(zip(classes, probability.T, strict=True))
+    values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged if name != "choosing"}
+    if nearness is not None:
+        values[NEARNESS] = nearness
+    return {name: quantiles(scores) for name, scores in values.items() if not np.isnan(scores).all()}

@@ -1,0 +1,172 @@
+"""Train each change without the judged photos, and predict these.
+
+They are a fold's photos, those of the data set and of external sources, or a clinic group's.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import pandas as pd
+from msgspec import structs
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_predict
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tqdm import tqdm
+
+from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.splits.assignment import fold_mask
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.pipeline.run_networks import (
+    RowSelector,
+    load_or_fit_network,
+    rows_of_clinic,
+    rows_of_other_clinics,
+)
+from data_modelling.pipeline.work_folder import open_work_folder, work_folder
+from data_modelling.settings import Settings
+from data_modelling.studies.ablation.recipes import RecipeChange
+from data_modelling.studies.comparison.candidates import training_cost
+from data_modelling.training.batches import Examples, predict_output, select_examples
+from data_modelling.training.checkpoint import fold_stage, left_out_stage
+from data_modelling.training.development_set import DevelopmentSet
+
+ANSWER_COLUMNS = ("image_id", "group_id", "source", "diagnosis")
+SOURCE_FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Trial:
+    """Hold a trained change and its predictions.
+
+    answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
+    each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
+    chance it is one divided by the number of sources. epochs, minutes: length of the training, and its processor time.
+    """
+
+    change: RecipeChange
+    answers: pd.DataFrame
+    source_accuracy: float
+    epochs: float
+    minutes: float
+
+
+def train_changes(
+    changes: Sequence[RecipeChange], sources: DataFolders, runs: Path, resume: bool
+) -> tuple[list[Trial], list[str]]:
+    """Train each change in `runs`/ablation_<name>.work; return the trials and what was left out, as text.
+
+    With `resume`, finished work is used again. Raises InputError as `train` does.
+    """
+    trials, left_out = [], []
+    for change in tqdm(changes, desc="ablation", unit=" trainings"):
+        work = open_work_folder(work_folder(runs / f"ablation_{change.name}"), change.settings, resume)
+        development, reasons = _development(changes, change.settings, sources, runs)
+        trials.append(_load_or_train_trial(change, development, work))
+        left_out += [text for text in reasons if text not in left_out]
+    return trials, left_out
+
+
+def _development(
+    changes: Sequence[RecipeChange], settings: Settings, sources: DataFolders, runs: Path
+) -> tuple[DevelopmentSet, list[str]]:
+    """Load the photos of all data sets that any change trains with, so that all changes predict the same photos."""
+    names = dict.fromkeys(name for change in changes for name in change.settings.more_photos)
+    folder = work_folder(runs / f"ablation_photos_{settings.network.edge}")
+    folder.mkdir(parents=True, exist_ok=True)
+    settings = structs.replace(settings, more_photos=tuple(names))
+    return load_development_set(settings, prepare_data_folders(settings, sources, folder), folder)
+
+
+def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
+    """Return a selector of the rows that a change trains with.
+
+    They are outside the fold or the clinic, and of the data set itself or of the data sets that the change names.
+    """
+    allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
+    clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
+
+    def select(table: pd.DataFrame) -> NDArray[np.bool_]:
+        outside = rows_of_other_clinics(clinics[0])(table) if clinics else ~fold_mask(table, fold)
+        return outside & table["source"].isin(allowed).to_numpy()
+
+    return select
+
+
+def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the photos that a change is judged on: those of the fold, or of the clinic group."""
+    if not settings.left_out_clinics:
+        return fold_mask(table, settings.figure_folds[0])
+    return rows_of_clinic(settings.left_out_clinics[0], settings.task)(table)
+
+
+def _stage(settings: Settings, work: Path) -> Path:
+    """Return the folder of the network that never saw the judged photos."""
+    clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
+    return work / (left_out_stage(clinics[0]) if clinics else fold_stage(fold))
+
+
+def _load_or_train_trial(change: RecipeChange, development: DevelopmentSet, work: Path) -> Trial:
+    """Return the trial from `work` if it is finished there; else train it."""
+    answers_file, accuracy_file = work / "answers.csv", work / "guess.json"
+    if not (answers_file.exists() and accuracy_file.exists()):
+        _train_and_predict(change, development, work, answers_file, accuracy_file)
+    answers = pd.read_csv(answers_file, dtype=dict.fromkeys(ANSWER_COLUMNS, str))
+    accuracy = json.loads(accuracy_file.read_text())["source"]
+    return Trial(
+        change,
+        answers,
+        np.nan if accuracy is None else accuracy,
+        *training_cost([_stage(change.settings, work)]),
+    )
+
+
+def _train_and_predict(
+    change: RecipeChange, development: DevelopmentSet, work: Path, answers_file: Path, accuracy_file: Path
+) -> None:
+    """Train the change; write what its network predicts, and how well its embedding reveals the source."""
+    settings = change.settings
+    selector = training_photo_filter(settings, development)
+    network = load_or_fit_network(settings, development, selector, _stage(settings, work), change.name)
+    table = development.combined_table()
+    judged = judged_rows(settings, table)
+    photos = select_examples(table, development.pixels, judged, settings.task)
+    logits = pd.DataFrame(
+        predict_output(network, photos, "logits", with_details=False),
+        columns=list(class_codes(settings.task)),
+    )
+    facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=development.own_mask()[judged])
+    with atomic_write(answers_file) as temporary:
+        pd.concat([facts.reset_index(drop=True), logits], axis=1).to_csv(
+            temporary, index=False, float_format="%.4f", lineterminator="\n"
+        )
+    accuracy = network_source_accuracy(network, photos, table[judged])
+    with atomic_write(accuracy_file) as temporary:
+        temporary.write_text(json.dumps({"source": None if np.isnan(accuracy) else accuracy}) + "\n")
+
+
+def network_source_accuracy(network: keras.Model, photos: Examples, table: pd.DataFrame) -> float:
+    """Return the balanced accuracy of predicting the source from the network's embedding; NaN with a single source.
+
+    A logistic regression is cross-fitted over groups.
+    """
+    if table["source"].nunique() < 2:
+        return np.nan
+    embedding = predict_output(network, photos, "embedding", with_details=False)
+    return embedding_source_accuracy(embedding, table["source"], table["group_id"])
+
+
+def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
+    """Return the same as network_source_accuracy, from the embedding (N, C)."""
+    folds = StratifiedGroupKFold(SOURCE_FOLDS, shuffle=True, random_state=0)
+    regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500))
+    predicted = cross_val_predict(regression, embedding, sources, groups=groups, cv=folds)
+    return float(balanced_accuracy_score(sources, predicted))

@@ -1,0 +1,185 @@
+"""Make one bundle from several: their networks in one file, their out-of-fold predictions combined, and all choices renewed.
+
+The gate and the quality checks belong to one network: they are the first bundle's, whose embedding the ensemble returns.
+"""
+
+import datetime as dt
+import json
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+from data_modelling.inference.bundle import Bundle
+from data_modelling.inference.checks.gate import GATE_FILE
+from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.modes import MODES, PHOTO_ONLY
+from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, training_sources
+from data_modelling.metrics.calibration import choose_calibration
+from data_modelling.metrics.predictions import (
+    OUT_OF_FOLD,
+    mode_logits,
+    read_predictions,
+    replace_logits,
+    round_logits,
+    write_predictions,
+)
+from data_modelling.networks.ensemble_layers import SMALLEST_PROBABILITY, combine_networks
+from data_modelling.networks.onnx import export_onnx
+from data_modelling.pipeline.bundle_assembly import choices_as_json
+from data_modelling.pipeline.report import write_report
+from data_modelling.safety import conformal, operating_point
+from data_modelling.safety.gate_scores import GATE_SCORES_FILE
+from data_modelling.safety.safety_stages import drift_quantiles
+
+# Files of the first bundle, if it has them.
+COPIED_FILES = (GATE_FILE, f"predictions/{GATE_SCORES_FILE}")
+MIN_BUNDLES = 2
+
+
+def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
+    """Return the out-of-fold predictions of each bundle on the photos that all bundles have, in the same order.
+
+    Raises InputError for bundles that cannot be combined: too few, of several tasks or edges, of a task with a class
+    without photos, without a photo in common, or with a photo that they have in different folds.
+    """
+    _check_combinable(bundles)
+    tables = [
+        read_predictions(bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv").set_index(
+            "image_id", drop=False
+        )
+        for bundle in bundles
+    ]
+    shared = sorted(set.intersection(*(set(table.index) for table in tables)))
+    if not shared:
+        raise InputError("The bundles have no out-of-fold photo in common; train them with the same folds.")
+    tables = [table.loc[shared].reset_index(drop=True) for table in tables]
+    if any((table["part"] != tables[0]["part"]).any() for table in tables):
+        raise InputError(
+            "The bundles have the same photos in different folds; train them with the same folds."
+        )
+    return tables
+
+
+def make_ensemble(bundles: Sequence[Bundle], name: str, version: str, out: Path) -> None:
+    """Write the bundle `out`, which averages the calibrated probabilities of the bundles.
+
+    Raises InputError as shared_predictions does, and if `out` exists.
+    """
+    if out.exists():
+        raise InputError(f"{out} exists; choose another --out or move it away.")
+    predictions = round_logits(_mean_predictions(shared_predictions(bundles), bundles))
+    with atomic_write(out) as folder:
+        (folder / "predictions").mkdir(parents=True)
+        _write_network(bundles, folder, name)
+        for file in COPIED_FILES:
+            if (bundles[0].folder / file).exists():
+                shutil.copyfile(bundles[0].folder / file, folder / file)
+        write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", predictions)
+        metadata = _metadata(bundles, predictions, name, version)
+        (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
+        (folder / "history.json").write_text(json.dumps(_histories(bundles)) + "\n")
+        write_report(folder)
+
+
+def _check_combinable(bundles: Sequence[Bundle]) -> None:
+    if len(bundles) < MIN_BUNDLES:
+        raise InputError(f"An ensemble needs at least {MIN_BUNDLES} bundles.")
+    for key in ("task", "edge"):
+        values = {str(bundle.metadata[key]) for bundle in bundles}
+        if len(values) > 1:
+            raise InputError(
+                f"The bundles differ in {key} ({', '.join(sorted(values))}); put alike ones together."
+            )
+    task = bundles[0].task
+    if learned_class_codes(task) != class_codes(task):
+        raise InputError(
+            f"{task} has a class without photos, which is answered by one network's gate: no ensemble."
+        )
+
+
+def _temperatures(bundles: Sequence[Bundle]) -> list[float]:
+    return [float(bundle.metadata["temperature"]) for bundle in bundles]
+
+
+def _mean_predictions(tables: Sequence[pd.DataFrame], bundles: Sequence[Bundle]) -> pd.DataFrame:
+    """Return the first bundle's predictions with the ensemble's logits."""
+    task = bundles[0].task
+    controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
+    predictions = tables[0].drop(columns=controls)
+    for mode in MODES:
+        members = [
+            calibrated_probabilities(mode_logits(table, mode, task), temperature)
+            for table, temperature in zip(tables, _temperatures(bundles), strict=True)
+        ]
+        logits = np.log(np.maximum(np.mean(members, axis=0), SMALLEST_PROBABILITY))
+        predictions = replace_logits(predictions, mode, logits, task)
+    return predictions
+
+
+def _write_network(bundles: Sequence[Bundle], folder: Path, name: str) -> None:
+    networks = [keras.saving.load_model(bundle.folder / "model.keras", compile=False) for bundle in bundles]
+    combine_networks(networks, _temperatures(bundles), name).save(folder / "model.keras")
+    export_onnx(folder / "model.keras", folder / "model.onnx")
+
+
+def _metadata(
+    bundles: Sequence[Bundle],
+    predictions: pd.DataFrame,
+    name: str,
+    version: str,
+) -> dict[str, Any]:
+    """Return the first bundle's metadata with all choices renewed, without what does not belong to the ensemble."""
+    first, task = bundles[0].metadata, bundles[0].task
+    counts = first["data"]["counts"]
+    shares = np.array([counts[code] for code in class_codes(task)], np.float64)
+    choices = choose_calibration(
+        predictions, task, shares / shares.sum(), first["settings"]["cancer_sensitivity"]
+    )
+    photo_probabilities = calibrated_probabilities(
+        mode_logits(predictions, PHOTO_ONLY, task), choices.temperature
+    )
+    kept_keys = {key: value for key, value in first.items() if key not in ("head", "odd_one_out", "more")}
+    sources = sorted({str(source) for bundle in bundles for source in bundle.metadata["data"]["sources"]})
+    return kept_keys | {
+        "name": name,
+        "version": version,
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "parameters": sum(int(bundle.metadata["parameters"]) for bundle in bundles),
+        **choices_as_json(choices, task),
+        "data": first["data"] | {"sources": sources},
+        # These photos have no answer by networks that never saw them.
+        ALSO_LEARNED_FROM: sorted(
+            {name for bundle in bundles for name in training_sources(bundle.metadata)} - {*sources}
+        ),
+        "prediction_sets": conformal.fit_prediction_sets(predictions, task, choices.temperature),
+        "operating_point": operating_point.fit_operating_point(
+            predictions, task, choices.temperature, choices.decision_prior
+        ),
+        "reference": first["reference"]
+        | drift_quantiles(photo_probabilities, list(class_codes(task)), pd.DataFrame()),
+        "ensemble": {
+            "way": "mean",
+            "members": [
+                {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+                for bundle in bundles
+            ],
+            "weights": [1 / len(bundles)] * len(bundles),
+        },
+    }
+
+
+def _histories(bundles: Sequence[Bundle]) -> dict[str, Any]:
+    """Return the learning curves of all networks, by bundle and stage."""
+    return {
+        f"{bundle.name} {number} {stage}": rows
+        for number, bundle in enumerate(bundles, 1)
+        for stage, rows in json.loads((bundle.folder / "history.json").read_text()).items()
+    }

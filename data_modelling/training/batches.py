@@ -1,0 +1,169 @@
+"""Batches of decoded photos for training and for prediction, made with numpy alone."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.clinics import clinics_or_sources
+from data_modelling.datasets.table import class_indices, encode_table
+from data_modelling.inference.details import Details, encode_details
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.settings import Settings
+from data_modelling.training import augmentation_parameters
+from data_modelling.training.class_balance import class_loss_weights, draw_epoch_rows
+from data_modelling.training.loss import target_distributions
+from data_modelling.training.mixing import draw_mixes, mix_rows
+from data_modelling.training.recompression import add_vignettes, recompress
+
+Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The photos of one part of the data, as arrays aligned by row.
+
+    pixels: (all photos, edge, edge, 3) uint8, memory-mapped.
+    rows: (N,), the indices of the part's photos in `pixels`.
+    labels: (N,), class indices (see datasets.table.class_indices).
+    details: (N, WIDTH) float32.
+    coarse: whether the network gets photos of half the edge.
+    teacher_weights: (N, teachers), see training.distillation; None if there is no teacher, or if all teachers know all
+    photos.
+    sources: (N,), the clinic group of each photo, else its source; None if they do not count.
+    is_own: (N,), whether a photo is of the recipe's own data set, not of an extra set; None if all are.
+    """
+
+    pixels: NDArray[np.uint8]
+    rows: NDArray[np.int64]
+    labels: NDArray[np.int64]
+    details: NDArray[np.float32]
+    coarse: bool = False
+    teacher_weights: NDArray[np.float32] | None = None
+    sources: NDArray[np.str_] | None = None
+    is_own: NDArray[np.bool_] | None = None
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def own_labels(self) -> NDArray[np.int64]:
+        """Return the labels of the photos of the recipe's own data set."""
+        return self.labels if self.is_own is None else self.labels[self.is_own]
+
+    def photos(self, indices: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
+        """Return the pixels (n, edge, edge, 3) of some of the N photos, at the size that the network gets."""
+        pixels = self.pixels[self.rows[indices]]
+        return halve_resolution(pixels) if self.coarse else pixels
+
+
+def halve_resolution(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return pixels (N, H/2, W/2, C) from (N, H, W, C): the rounded means of squares of four pixels."""
+    wide = pixels.astype(np.uint16)
+    row_sums = wide[:, ::2] + wide[:, 1::2]
+    return ((row_sums[:, :, ::2] + row_sums[:, :, 1::2] + 2) // 4).astype(np.uint8)
+
+
+def select_examples(
+    table: pd.DataFrame, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], task: str
+) -> Examples:
+    """Return the rows of a table where `mask` is true, in the table's order.
+
+    pixels: those of all photos of the table.
+    """
+    rows = np.flatnonzero(mask)
+    part = table.iloc[rows]
+    labels = class_indices(part["diagnosis"], task)
+    return Examples(pixels, rows, labels, encode_table(part), sources=clinics_or_sources(part["source"]))
+
+
+def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
+    """Yield the batches of one epoch, which depend on (seed, epoch) alone.
+
+    Rows are balanced and shuffled, and their changes are drawn. Each batch has the inputs of
+    training.augmentation.AugmentedModel, the targets (N, classes), and the weight of each photo in the loss (N,).
+    """
+    rng = np.random.default_rng((settings.seed, epoch))
+    targets_by_label = target_distributions(settings.task, settings.training.label_smoothing)
+    order = draw_epoch_rows(part.labels, len(targets_by_label), settings.training, rng, part.sources)
+    weights_by_label = class_loss_weights(
+        part.labels, len(targets_by_label), settings.training.class_weights
+    ).astype(np.float32)
+    for start in range(0, len(order), settings.training.batch):
+        indices = order[start : start + settings.training.batch]
+        yield _augmented_batch(rng, part, indices, targets_by_label, weights_by_label, settings)
+
+
+def _augmented_batch(
+    rng: np.random.Generator,
+    part: Examples,
+    indices: NDArray[np.int64],
+    targets_by_label: NDArray[np.float32],
+    weights_by_label: NDArray[np.float32],
+    settings: Settings,
+) -> Batch:
+    """Return a batch of some of the part's photos with newly drawn changes.
+
+    targets_by_label: (labels, classes). weights_by_label: (labels,).
+    """
+    changes, labels, photos = settings.augmentation, part.labels[indices], part.photos(indices)
+    edge = photos.shape[1]
+    batch: dict[str, np.ndarray] = {
+        "photo": photos,
+        "details": augmentation_parameters.drop_details(rng, part.details[indices], changes),
+        "warp": augmentation_parameters.draw_warps(rng, len(indices), edge, changes),
+        "colour": augmentation_parameters.draw_colours(rng, len(indices), changes),
+    }
+    targets, weights = targets_by_label[labels], weights_by_label[labels]
+    if part.teacher_weights is not None:
+        batch["teacher_weights"] = part.teacher_weights[indices]
+    if changes.recompress:
+        batch["photo"] = recompress(rng, batch["photo"], changes)
+    if changes.vignette:
+        batch["photo"] = add_vignettes(rng, batch["photo"], changes.vignette)
+    if changes.mixup:
+        # A photo that is only known to be benign has no single class to mix.
+        mixes = draw_mixes(rng, labels < len(class_codes(settings.task)), changes)
+        # The details of two patients cannot be mixed, so a mixed photo has none.
+        batch["details"][mixes.share < 1] = encode_details(Details())
+        batch |= {"partner": mixes.partner, "photo_share": mixes.share}
+        targets, weights = mix_rows(targets, mixes), mix_rows(weights, mixes)
+        if "teacher_weights" in batch:
+            batch["teacher_weights"] = mix_rows(batch["teacher_weights"], mixes)
+    return batch, targets, weights
+
+
+def steps_per_epoch(part: Examples, settings: Settings) -> int:
+    """Return the number of batches in one epoch, which is the same for every epoch."""
+    rng = np.random.default_rng(0)
+    labels = len(target_distributions(settings.task, 0))
+    rows = draw_epoch_rows(part.labels, labels, settings.training, rng, part.sources)
+    return -(-len(rows) // settings.training.batch)
+
+
+def predict_logits(
+    network: keras.Model, part: Examples, with_details: bool, batch: int = 64
+) -> NDArray[np.float32]:
+    """Return the logits (N, classes) of unchanged photos.
+
+    with_details: whether the network gets the details; otherwise all are "not known".
+    """
+    return predict_output(network, part, "logits", with_details, batch)
+
+
+def predict_output(
+    network: keras.Model, part: Examples, name: str, with_details: bool, batch: int = 64
+) -> NDArray[np.float32]:
+    """Return one of the network's outputs (N, ...) for unchanged photos; see `predict_logits`."""
+    unknown = encode_details(Details())
+    outputs = []
+    for start in range(0, len(part), batch):
+        photos = part.photos(slice(start, start + batch)).astype(np.float32)
+        details = part.details[start : start + batch]
+        used_details = details if with_details else np.tile(unknown, (len(details), 1))
+        # `predict` would need all photos at once; here they are read from disk batch by batch.
+        output = network.predict_on_batch({"photo": photos, "details": used_details})
+        outputs.append(np.asarray(output[name]))
+    return np.concatenate(outputs)

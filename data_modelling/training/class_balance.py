@@ -1,0 +1,136 @@
+"""Class balance: which rows of the training part an epoch draws, and the share of each class that this gives.
+
+It resamples row indices, never photos, because imbalanced-learn's samplers take no arrays of more than two dimensions.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_modelling.settings import TrainingSettings
+
+Labels = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+MOST_ROUNDS = 6  # how often an epoch repeats the photos of one class and source at most
+
+
+def draw_epoch_rows(
+    labels: Labels,
+    classes: int,
+    training: TrainingSettings,
+    rng: np.random.Generator,
+    sources: NDArray[np.str_] | None = None,
+) -> NDArray[np.int64]:
+    """Return the row indices of one epoch, shuffled.
+
+    With `photos_a_class`, each class has that many rows: RandomOverSampler adds to rare classes, RandomUnderSampler takes
+    from frequent ones. Otherwise there are about as many rows as photos, and `balance` sets the share of each class.
+    Within a class every row is drawn equally often, give or take one: whole rounds, then a random rest.
+
+    With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in shares that do not
+    depend on the class: the source of a photo then says nothing about its class. Only where this would repeat photos more
+    than MOST_ROUNDS times are there fewer.
+    """
+    if training.photos_a_class:
+        return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
+    quota = sampling_prior(labels, classes, training.balance) * len(labels)
+    drawn: list[NDArray[np.int64]] = []
+    for label in range(classes):
+        rows = np.flatnonzero(labels == label)
+        if not len(rows):
+            continue
+        if sources is None or not training.source_balance:
+            drawn += _draw_evenly(rows, round(quota[label]), rng)
+            continue
+        for source, share in source_shares(sources, sources[rows], training.source_balance).items():
+            of_source = rows[sources[rows] == source]
+            drawn += _draw_evenly(
+                of_source, min(round(share * quota[label]), MOST_ROUNDS * len(of_source)), rng
+            )
+    return rng.permutation(np.concatenate(drawn))
+
+
+def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
+    """Return the share of each source among those in `present`, proportional to its count in `sources`^(1 - balance)."""
+    names, counts = np.unique(sources, return_counts=True)
+    weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
+    there = np.unique(present).tolist()
+    total = sum(weights[name] for name in there)
+    return {name: weights[name] / total for name in there}
+
+
+def _draw_evenly(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
+    """Return `count` of the rows, at least one: whole rounds, then a random rest."""
+    rounds, rest = divmod(max(1, count), len(rows))
+    return [np.tile(rows, rounds), rng.permutation(rows)[:rest]]
+
+
+def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Return row indices in which each class that is present has `count` rows."""
+    # Loaded here, so that the notebooks, which only need the priors, do without imbalanced-learn.
+    from imblearn.over_sampling import RandomOverSampler
+    from imblearn.under_sampling import RandomUnderSampler
+
+    rows, sampled_labels = np.arange(len(labels))[:, None], labels
+    class_counts = np.bincount(labels)
+    for sampler, strategy in (
+        (RandomUnderSampler, dict.fromkeys(np.flatnonzero(class_counts > count), count)),
+        (
+            RandomOverSampler,
+            dict.fromkeys(np.flatnonzero((class_counts > 0) & (class_counts < count)), count),
+        ),
+    ):
+        if strategy and np.count_nonzero(class_counts) > 1:
+            resampler = sampler(sampling_strategy=strategy, random_state=int(rng.integers(2**31)))
+            rows, sampled_labels = resampler.fit_resample(rows, sampled_labels)
+    return np.asarray(rows[:, 0], np.int64)
+
+
+def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> Floats:
+    """Return the share of each class in the loss of an epoch, (classes,): the prior that the network learns.
+
+    A class without rows stays at 0.
+    """
+    shares = sampling_prior(labels, classes, 1.0 if training.photos_a_class else training.balance)
+    shares = shares * class_loss_weights(labels, classes, training.class_weights)
+    return np.asarray(shares / shares.sum())
+
+
+def sampling_prior(labels: Labels, classes: int, balance: float) -> Floats:
+    """Return the share of each class in the rows of an epoch, (classes,), proportional to count^(1 - balance).
+
+    A balance of 0 leaves the shares as they are; with 1 every class is drawn equally often. A class without rows stays at 0.
+    """
+    counts = np.bincount(labels, minlength=classes).astype(float)
+    weights = np.where(counts > 0, counts ** (1 - balance), 0.0)
+    return np.asarray(weights / weights.sum())
+
+
+def empirical_prior(labels: Labels, classes: int) -> Floats:
+    """Return the share of each class in the data, (classes,)."""
+    return np.asarray(np.bincount(labels, minlength=classes) / len(labels))
+
+
+def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
+    """Return the weight of a photo of each class in the loss, (classes,), proportional to 1 / count^power.
+
+    The mean weight over the photos is 1, so that the learning rate keeps its meaning.
+    """
+    counts = np.bincount(labels, minlength=classes).astype(float)
+    weights = np.maximum(counts, 1) ** -power
+    return np.asarray(weights * counts.sum() / (weights * counts).sum())
+
+
+def prior_shift(trained_prior: Floats, true_prior: Floats) -> Floats:
+    """Return log(true prior / training prior) for each class, (classes,).
+
+    It undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class without training photos
+    or without a share of the true prior.
+    """
+    positive = (trained_prior > 0) & (true_prior > 0)
+    return np.where(
+        positive,
+        np.log(np.where(positive, true_prior, 1)) - np.log(np.where(positive, trained_prior, 1)),
+        0.0,
+    )

@@ -1,0 +1,70 @@
+"""Early stopping: which epoch's weights are the best, and when a training ends."""
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from data_modelling.metrics.classification import macro_auc
+from data_modelling.settings import TrainingSettings
+from data_modelling.training.batches import Examples, predict_logits
+from data_modelling.training.checkpoint import Progress
+
+SMOOTHING_EPOCHS = 3  # the AUC is averaged over these epochs before epochs are compared
+
+
+class EarlyStopping:
+    """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best.
+
+    classes: their number; stopping photos without a known class do not count. shift: what to add to the logits,
+    (classes,). coarse_epochs: the first epochs, with photos of half the edge, which do not count for the patience.
+    """
+
+    def __init__(
+        self,
+        training: TrainingSettings,
+        stopping: Examples,
+        classes: int,
+        shift: NDArray[np.float64],
+        coarse_epochs: int,
+    ) -> None:
+        self.training, self.stopping, self.shift = training, stopping, shift
+        self.rows = np.flatnonzero(stopping.labels < classes)
+        self.coarse_epochs, self.progress = coarse_epochs, Progress()
+        self.best_weights: list[np.ndarray] = []
+
+    def evaluate(self, network: keras.Model, loss: float) -> None:
+        """Add an epoch to the history, and keep the network's weights if they are the best so far."""
+        logits = predict_logits(network, self.stopping, with_details=False)
+        probability = softmax(logits + self.shift, axis=1)
+        auc = mean_macro_auc(self.stopping, probability, self.rows)
+        history = self.progress.history
+        history.append({"loss": loss, "stopping_macro_auc": auc})
+        recent = [row["stopping_macro_auc"] for row in history[-SMOOTHING_EPOCHS:]]
+        history[-1]["smoothed_macro_auc"] = float(np.mean(recent))
+        best = self.progress.best
+        if best < 0 or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]:
+            self.progress.best = len(history) - 1
+            self.best_weights = network.get_weights()
+
+    def is_over(self) -> bool:
+        """Return whether the schedule has ended, or the AUC has not improved for too long."""
+        epochs, training = len(self.progress.history), self.training
+        epochs_since_best = epochs - 1 - max(self.progress.best, self.coarse_epochs - 1)
+        is_stale = epochs_since_best >= training.patience and epochs > self.coarse_epochs
+        return epochs >= training.epochs or (is_stale and epochs >= training.least_share * training.epochs)
+
+
+def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
+    """Return the mean over the sources of the macro AUC of some rows; pooled, it would reward to know the source."""
+    if part.sources is None:
+        return macro_auc(part.labels[rows], probability[rows])
+    of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]
+    aucs = [macro_auc(part.labels[some], probability[some]) for some in of_sources]
+    return float(np.nanmean(aucs))
+
+
+def photo_macro_auc(network: keras.Model, part: Examples) -> float:
+    """Return the macro AUC of the photos alone."""
+    logits = predict_logits(network, part, with_details=False).astype(float)
+    return macro_auc(part.labels, softmax(logits, axis=1))

@@ -1,0 +1,45 @@
+"""The fingerprint of a training: it prevents that a training is resumed or evaluated with other photos or another split."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.inference.errors import InputError, join_names
+from data_modelling.inference.files.atomic_files import atomic_write
+
+FINGERPRINT_FILE = "learned_from.json"
+INITIAL_WEIGHTS = "first weights"
+
+
+def check_fingerprint(
+    folder: Path, table: pd.DataFrame, parts: Mapping[str, NDArray[np.bool_]], weights: str = ""
+) -> None:
+    """Raise InputError if the training in `folder` began with other photos, diagnoses or weights.
+
+    At the beginning of a training, and for a folder without a fingerprint, it writes the fingerprint instead.
+    parts: masks of the table's rows, (N,) each, by their purpose. weights: network.weights of the settings.
+    """
+    hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
+    if Path(weights).is_file():
+        hashes[INITIAL_WEIGHTS] = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
+    file = folder / FINGERPRINT_FILE
+    if not file.exists():
+        with atomic_write(file) as temporary:
+            temporary.write_text(json.dumps(hashes, indent=1) + "\n")
+        return
+    saved_hashes = json.loads(file.read_text())
+    if changed := [name for name in hashes if saved_hashes.get(name) != hashes[name]]:
+        raise InputError(
+            f"{folder} began with other {join_names(changed)}; restore them, or remove the folder to begin again."
+        )
+
+
+def _hash_rows(rows: pd.DataFrame) -> str:
+    """Return a hash of the photos and their diagnoses, in the table's order, from which batches are drawn."""
+    lines = (rows["image_id"].astype(str) + "," + rows["diagnosis"].astype(str) + "\n").tolist()
+    return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,0 +1,68 @@
+"""The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of the weights that it makes."""
+
+from typing import Any
+
+import keras
+
+from data_modelling.settings import TrainingSettings
+
+# Steps between two updates of the averaged weights; an update at each step would take a tenth of the time.
+AVERAGING_INTERVAL = 8
+
+
+class FineTuningSchedule(keras.optimizers.schedules.LearningRateSchedule):
+    """Another learning rate schedule, multiplied by `factor` from a step on."""
+
+    def __init__(
+        self, schedule: keras.optimizers.schedules.LearningRateSchedule, step: int, factor: float
+    ) -> None:
+        self.schedule, self.step, self.factor = schedule, step, factor
+
+    def __call__(self, step: Any) -> Any:
+        return self.schedule(step) * keras.ops.where(step < self.step, 1.0, self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"schedule": self.schedule, "step": self.step, "factor": self.factor}
+
+
+def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
+    """Return AdamW with a warm-up and a cosine schedule, without weight decay on biases and normalisations.
+
+    steps: per epoch.
+    """
+    warmup = round(training.warmup_epochs * steps)
+    schedule = keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=training.learning_rate / 100,
+        warmup_target=training.learning_rate,
+        warmup_steps=warmup,
+        decay_steps=max(1, training.epochs * steps - warmup),
+    )
+    if training.frozen_epochs:
+        schedule = FineTuningSchedule(schedule, training.frozen_epochs * steps, training.fine_tuning)
+    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
+    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
+    return optimizer
+
+
+class WeightAverage:
+    """An exponential average of a network's weights, batch statistics included, in a float32 network of its own.
+
+    averaged: that network, which begins with the weights of `network`. decay: per step. steps: per epoch.
+    """
+
+    def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:
+        self.averaged, self.network, self.decay, self.steps = averaged, network, decay, steps
+        averaged.set_weights(network.get_weights())
+
+    def follow(self, step: int) -> None:
+        """Update the average after step number `step` of all, if it is the last of an interval or of an epoch."""
+        done = step % self.steps + 1
+        if done % AVERAGING_INTERVAL == 0 or done == self.steps:
+            self.update(step, (done - 1) % AVERAGING_INTERVAL + 1)
+
+    def update(self, step: int, steps: int) -> None:
+        """Move the average towards the network, `steps` steps after the last update."""
+        decay = min(self.decay, (1 + step) / (10 + step)) ** steps
+        for average, value in zip(self.averaged.weights, self.network.weights, strict=True):
+            if average.dtype == "float32":
+                average.assign(decay * average + (1 - decay) * keras.ops.cast(value, "float32"))

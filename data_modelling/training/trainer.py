@@ -1,0 +1,232 @@
+"""The training of one network on one part of the data.
+
+The loop is here; what a recipe may ask for beside it is an object each: WeightAverage, EarlyStopping, DistillationLoss,
+the optimiser's schedule, and the phases of the first epochs.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.networks import backbones
+from data_modelling.networks.float_precision import training_dtype
+from data_modelling.networks.model import build_network
+from data_modelling.settings import Settings
+from data_modelling.training import checkpoint
+from data_modelling.training.augmentation import AugmentedModel
+from data_modelling.training.batches import Examples, steps_per_epoch, training_batches
+from data_modelling.training.checkpoint import CHECKPOINT_FILE, NETWORK_FILE
+from data_modelling.training.class_balance import empirical_prior, prior_shift, training_prior
+from data_modelling.training.distillation import DistillationLoss, load_teachers
+from data_modelling.training.early_stopping import EarlyStopping
+from data_modelling.training.loss import any_of_or_cross_entropy
+from data_modelling.training.optimizer import WeightAverage, build_optimizer
+
+RULED_OUT_LOGIT = -1e4  # of a class without photos: its softmax is 0 at every temperature
+
+
+class Phase(NamedTuple):
+    """What is special in an epoch: photos of half the edge, and an image branch that does not change."""
+
+    coarse: bool
+    frozen: bool
+
+
+class Trainer:
+    """Hold one training with all its state.
+
+    network: one that `initial_network` made of the same settings; None makes one. teachers: see training.distillation.
+    reference: the class shares, (classes,), that the answers must fit; None means those of the recipe's own photos.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        training: Examples,
+        stopping: Examples,
+        network: keras.Model | None = None,
+        teachers: Sequence[keras.Model] = (),
+        reference: NDArray[np.float64] | None = None,
+    ) -> None:
+        self.settings, self.training = settings, training
+        self.steps = steps_per_epoch(training, settings)
+        self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
+        classes = len(class_codes(settings.task))
+        self.shift = self._prior_shift(classes, reference)
+        network = network or initial_network(settings)
+        self.network = AugmentedModel(network)
+        self.average = WeightAverage(
+            build_network(settings), network, settings.training.averaging, self.steps
+        )
+        self.early_stopping = EarlyStopping(
+            settings.training, stopping, classes, self.shift, self.coarse_epochs
+        )
+        self.distillation = (
+            DistillationLoss(teachers, self.shift, settings.training.distillation) if teachers else None
+        )
+        has_group_targets = bool((training.labels >= classes).any())
+        self.loss = (
+            any_of_or_cross_entropy
+            if has_group_targets
+            else keras.losses.CategoricalCrossentropy(from_logits=True)
+        )
+        self.optimizer = build_optimizer(settings.training, self.steps)
+        self.optimizer.build(self.network.trainable_variables)  # with all variables, before any is frozen
+        self._begin_phase(self._phase(0))
+
+    @property
+    def epochs_done(self) -> int:
+        """Return the number of epochs that are done."""
+        return len(self.early_stopping.progress.history)
+
+    def train_epoch(self, bar: tqdm) -> None:
+        """Train for one epoch, and judge the averaged weights."""
+        epoch = self.epochs_done
+        if self._phase(epoch) != self.phase:
+            self._begin_phase(self._phase(epoch))
+        _seed_dropout(self.network.network, self.settings.seed, epoch)
+        losses = []
+        examples = replace(self.training, coarse=self.phase.coarse)
+        for step, batch in enumerate(training_batches(examples, self.settings, epoch)):
+            losses.append(self.train_batch(batch, epoch * self.steps + step))
+            bar.update()
+        self.early_stopping.evaluate(self.average.averaged, float(np.mean(losses)))
+
+    def train_batch(self, batch: tuple[Any, ...], step: int) -> float:
+        """Take one step of the optimiser, number `step` of all, and update the average; return the batch's loss."""
+        loss = float(self.network.train_on_batch(*batch))
+        self.average.follow(step)
+        return loss
+
+    def best_network(self) -> keras.Model:
+        """Return the network with the best averaged weights, its head corrected to the true class prior."""
+        network = self.average.averaged
+        network.set_weights(self.early_stopping.best_weights)
+        bias = network.get_layer("head").bias
+        bias.assign(bias + self.shift)
+        return network
+
+    def save(self, path: Path) -> None:
+        best_weights = {"best": self.early_stopping.best_weights}
+        checkpoint.save_checkpoint(path, self.early_stopping.progress, self._state() | best_weights)
+
+    def restore(self, path: Path) -> None:
+        self.early_stopping.progress, groups = checkpoint.load_checkpoint(path)
+        for name, variables in self._state().items():
+            checkpoint.assign_variables(variables, groups[name])
+        self.early_stopping.best_weights = groups["best"]
+
+    def _prior_shift(self, classes: int, reference: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """Return what to add to the logits, (classes,), so that they fit the true class prior.
+
+        The network learns the training prior, of the photos of all sets; its answers must have the prior of the recipe's
+        own data set. Photos that are only known to be benign have the label after the last class and no share of a class.
+        """
+        trained_prior = training_prior(self.training.labels, classes + 1, self.settings.training)[:classes]
+        own_prior = empirical_prior(self.training.own_labels(), classes + 1)[:classes]
+        return prior_shift(trained_prior, own_prior if reference is None else reference)
+
+    def _phase(self, epoch: int) -> Phase:
+        return Phase(epoch < self.coarse_epochs, epoch < self.settings.training.frozen_epochs)
+
+    def _begin_phase(self, phase: Phase) -> None:
+        """Compile the network for a phase. Teachers were not trained on coarse photos and do not teach on them."""
+        self.phase = phase
+        self.network.network.get_layer(backbones.BRANCH).trainable = not phase.frozen
+        self.network.distillation = None if phase.coarse else self.distillation
+        share = 1 - self.settings.training.distillation if self.network.distillation else 1.0
+        self.network.compile(optimizer=self.optimizer, loss=self.loss, loss_weights=[share])
+
+    def _state(self) -> dict[str, Sequence[Any]]:
+        """Return the variables of a training by their group in the checkpoint."""
+        return {
+            "network": self.network.network.variables,
+            "averaged": self.average.averaged.variables,
+            "optimizer": self.optimizer.variables,
+        }
+
+
+def initial_network(settings: Settings) -> keras.Model:
+    """Return the network at the start of its training.
+
+    Its weights come from the seed or from a file, and it computes in the dtype that the settings name. It takes photos of
+    any edge if its first epochs see smaller ones.
+    """
+    keras.utils.set_random_seed(settings.seed)
+    dtype = training_dtype(settings.training.bfloat16)
+    network = build_network(settings, dtype, any_edge=settings.training.coarse_share > 0)
+    backbones.load_weights(network, settings.network)
+    return network
+
+
+def fit_network(
+    settings: Settings,
+    training: Examples,
+    stopping: Examples,
+    folder: Path,
+    title: str,
+    network: keras.Model | None = None,
+    absent: Sequence[int] = (),
+    reference: NDArray[np.float64] | None = None,
+) -> keras.Model:
+    """Train until the schedule or the patience ends; return the network with the best averaged weights, in float32.
+
+    Its logits fit the class prior of the recipe's own training photos. A shift of the head's bias undoes the balance of the
+    epochs and the influence of extra sets.
+
+    network, reference: as for `Trainer`. folder: holds the checkpoint, written after every epoch, from which the training is resumed;
+    at the end it holds `network.keras` too. The teachers are the networks of the same stage in other runs.
+
+    absent: indices of classes of which the data set has no photo; the network gives them a probability of 0.
+    """
+    trainer = Trainer(settings, training, stopping, network, load_teachers(settings, folder), reference)
+    path, stopping_rule = folder / CHECKPOINT_FILE, trainer.early_stopping
+    if path.exists():
+        trainer.restore(path)
+    total, done = settings.training.epochs * trainer.steps, trainer.epochs_done * trainer.steps
+    with tqdm(total=total, initial=done, desc=title, unit=" steps", mininterval=1) as bar:
+        while not stopping_rule.is_over():
+            started = time.process_time()
+            trainer.train_epoch(bar)
+            stopping_rule.progress.cpu_seconds += time.process_time() - started
+            trainer.save(path)
+            row = stopping_rule.progress.history[-1]
+            figures = {"loss": f"{row['loss']:.3f}", "auc": f"{row['stopping_macro_auc']:.4f}"}
+            bar.set_postfix(epoch=trainer.epochs_done, **figures)
+    network = trainer.best_network()
+    rule_out_classes(network, absent)
+    save_network(network, folder)
+    return network
+
+
+def save_network(network: keras.Model, folder: Path) -> None:
+    """Write NETWORK_FILE in `folder`, whole or not at all."""
+    with atomic_write(folder / NETWORK_FILE) as temporary:
+        keras_file = temporary.with_suffix(".keras")  # Keras accepts no other suffix
+        network.save(keras_file)
+        keras_file.rename(temporary)
+
+
+def rule_out_classes(network: keras.Model, absent: Sequence[int]) -> None:
+    """Lower the logits of these classes by the head's bias, so that their probability is 0 and none is ever decided."""
+    if len(absent):
+        bias = network.get_layer("head").bias
+        values = np.asarray(bias).copy()
+        values[list(absent)] = RULED_OUT_LOGIT
+        bias.assign(values)
+
+
+def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
+    """Make the dropout of an epoch depend on (seed, epoch) alone, so that a resumed training repeats it."""
+    dropout = network.get_layer("dropout")
+    if dropout.rate > 0:  # without dropout Keras makes no generator
+        dropout.seed_generator.state.assign(np.array([seed, epoch], "uint32"))

@@ -1,0 +1,56 @@
+"""Test the page of the examples with the committed model: it tells where the model is wrong."""
+
+import pytest
+
+from app import create_app
+from app.analysis.examples import EXAMPLES
+from app.analysis.gallery import FALSE_ALARM, MISSED, NOT_JUDGED, NOT_USED, RIGHT, _verdict, judged_examples
+from app.settings import Settings
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.predictor import Predictor
+from tests.conftest import PROJECT
+
+COMMITTED = PROJECT / "DATA" / "models"
+
+
+@pytest.fixture(scope="module")
+def judged():
+    return judged_examples(Predictor(load_bundle(COMMITTED / "ham10000")))
+
+
+def test_among_eight_examples_are_one_missed_and_one_not_judged(judged):
+    verdicts = [one.verdict for one in judged]
+    assert len(verdicts) == len(EXAMPLES) == 8
+    assert MISSED in verdicts
+    assert {NOT_JUDGED, NOT_USED} & set(verdicts)
+    assert RIGHT in verdicts
+
+
+def test_the_page_shows_each_photo_with_its_verdict(judged):
+    client = create_app(Settings(bundles=COMMITTED, rate_limit="off")).test_client()
+    text = client.get("/examples").text
+    for one in judged:
+        assert f"examples/{one.example.image_id}.jpg" in text
+        assert one.verdict in text
+        assert f'name="example" value="{one.example.name}"' in text
+    assert "a melanoma" in client.get("/").text
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "verdict"),
+    [
+        ("melanoma", "higher_concern", RIGHT),
+        ("melanoma", "uncertain", MISSED),
+        ("melanoma", "no_cancer_class", MISSED),
+        ("melanoma", "refused", NOT_USED),
+        ("nevus", "higher_concern", FALSE_ALARM),
+        ("nevus", "uncertain", NOT_JUDGED),
+        ("nevus", "no_cancer_class", RIGHT),
+    ],
+)
+def test_the_verdict_follows_from_the_diagnosis_and_the_status(name, status, verdict):
+    assert _verdict(EXAMPLES[name], status) == verdict
+
+
+def test_without_a_model_there_is_no_gallery(orphan):
+    assert orphan.get("/examples").status_code == 503

@@ -1,0 +1,41 @@
+import csv
+from pathlib import Path
+
+from app import create_app
+from app.settings import Settings
+from tests.app.conftest import encoded, form, photo
+
+
+def test_the_log_has_a_line_an_answer_and_neither_details_nor_names(bundles: Path, tmp_path: Path):
+    path = tmp_path / "scores.csv"
+    client = create_app(Settings(bundles=bundles, rate_limit="off", score_log=str(path))).test_client()
+    first = client.post("/api/v1/predictions", **encoded(form(photo("red"), age="93", site="scalp")))
+    client.post("/", **encoded(form(photo("lime"))))
+    client.post("/", **encoded(form(b"no photo")))
+    client.post("/", **encoded(form(photo("lime"), bundle="other")))
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 2
+    assert list(rows[0]) == ["day", "MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC", "nearness"]
+    assert float(rows[0]["MEL"]) == round(first.json["probabilities"]["MEL"], 6)
+    assert "93" not in path.read_text().replace(rows[0]["day"], "").split(",")
+    assert "secret" not in path.read_text()
+
+
+def test_the_page_says_when_the_log_is_on(bundles: Path, tmp_path: Path):
+    sentence = "Of each answer the day, the probabilities and how near the photo"
+    on = create_app(Settings(bundles=bundles, rate_limit="off", score_log=str(tmp_path / "scores.csv")))
+    off = create_app(Settings(bundles=bundles, rate_limit="off"))
+    assert sentence in on.test_client().get("/privacy").text
+    assert sentence not in off.test_client().get("/privacy").text
+    off.test_client().post("/", **encoded(form()))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_refused_photo_has_no_line(bundles: Path, tmp_path: Path, monkeypatch):
+    path = tmp_path / "scores.csv"
+    app = create_app(Settings(bundles=bundles, rate_limit="off", score_log=str(path)))
+    model = app.extensions["bundles"].predictor()
+    monkeypatch.setattr(model, "_status", lambda *_: ("refused", ("photo_foreign",)))
+    assert app.test_client().post("/api/v1/predictions", **encoded(form())).status_code == 422
+    assert not path.exists()

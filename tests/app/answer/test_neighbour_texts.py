@@ -1,0 +1,61 @@
+import re
+
+import pytest
+
+from tests.app.conftest import encoded, form, photo
+
+SHARES = {"value": 0.5, "low": 0.4, "high": 0.6}
+METRICS = {
+    "all": {"photos": 100, "groups": 90, "chance": 0.25}
+    | dict.fromkeys(("nearest", "majority", "model", "warning_auc", "confidence_auc"), SHARES),
+    "by_source": {"ISIC_2017": {"photos": 3, "groups": 3}},
+}
+INDEX = {"neighbours": {"photos": 7, "diagnoses": {"NV": 7}, "sources": {"ISIC_2017": 7}}}
+
+
+def section(page: str) -> str:
+    return page[page.index('<section class="neighbours"') :]
+
+
+def answer(client, **fields) -> str:
+    return section(client.post("/", **encoded(form(**fields))).text)
+
+
+def test_six_known_photos_have_their_diagnosis_confirmation_and_credit(client):
+    text = answer(client, dermatoscope="yes")
+    assert len(re.findall("data-neighbour", text)) == 6
+    assert len(re.findall('src="data:image/jpeg;base64,', text)) == 6
+    for words in ("Basal cell carcinoma", "histopathology", "several dermatologists", "CC-0", "CC BY 4.0"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("helps", "dermatoscope", "is_open"), [(True, "no", True), (False, "no", False), (True, "yes", False)]
+)
+def test_they_are_open_beside_an_uncertain_answer_if_they_help(changed, helps, dermatoscope, is_open):
+    client = changed(metrics={"neighbours": METRICS | {"helps": helps}})
+    colour = "lime" if dermatoscope == "no" else "red"
+    text = section(client.post("/", **encoded(form(photo(colour), dermatoscope=dermatoscope))).text)
+    assert ("<details open>" in text) == is_open
+    assert "right diagnosis for 50 of 100 photos" in text
+    assert ("They do not help to judge a spot." in text) != helps
+
+
+def test_what_was_not_measured_is_said(client):
+    assert "was not measured for this model" in answer(client)
+
+
+def test_the_models_page_shows_their_worth_by_source(changed):
+    client = changed(metadata=INDEX, metrics={"neighbours": METRICS | {"helps": True}})
+    text = client.get("/model").text
+    assert "What known photos are worth" in text
+    assert 'data-figure="neighbours/all/nearest/value"' in text
+    assert "too few to say" in text
+
+
+def test_the_models_page_says_of_a_rare_skin_type_that_it_is_too_rare(changed):
+    counts = {"photos": 30, "patients": 22, "cancers": 9}
+    measured = counts | dict.fromkeys(("cancer_auc", "sensitivity", "specificity"), SHARES)
+    text = changed(metrics={"skin_types": {"II": measured, "V": counts}}).get("/model").text
+    assert 'data-figure="skin_types/II/cancer_auc/value"' in text
+    assert text[text.index(">V</th>") :].count("too few to say") == 3

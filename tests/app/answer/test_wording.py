@@ -1,0 +1,85 @@
+from types import SimpleNamespace
+
+import pytest
+from flask import Flask
+
+from app.answer.wording import NO_DIAGNOSIS, answer_cautions, heat_map_text
+from app.submission import Submission
+from data_modelling.inference.details import Details
+from data_modelling.inference.explanation.heat_map import ClassMap, Heatmap
+
+SPACE = "\N{NO-BREAK SPACE}"
+
+
+def said(centre, darker, amount=1.0):
+    """Return the text about a class with that much evidence, beside another class with 1."""
+    class_map = ClassMap(((0.0,),), ((amount,),), 0.0, centre, darker)
+    other = ClassMap(((0.0,),), ((1.0,),), 0.0, 0.5, 0.5)
+    return heat_map_text(Heatmap({"MEL": class_map, "NV": other}, 0.14), "MEL")
+
+
+@pytest.mark.parametrize(
+    ("centre", "darker", "words"),
+    [
+        (0.9, None, "Mostly the centre."),
+        (0.1, None, "Mostly the edges."),
+        (0.5, None, "Centre and edges alike."),
+        (
+            0.7,
+            0.71,
+            f"Mostly the centre; 71{SPACE}% inside the darker area, which is 14{SPACE}% of the picture.",
+        ),
+        (None, None, "Nothing in the photo speaks for this class more than for the average class."),
+    ],
+)
+def test_a_map_in_words(centre, darker, words):
+    assert said(centre, darker) == words
+
+
+def test_little_evidence_is_said():
+    assert said(0.9, None, amount=0.05) == "Mostly the centre. There is little that speaks for this class."
+
+
+def test_little_evidence_is_said_in_german(app: Flask):
+    with app.test_request_context("/?lang=de"):
+        assert said(0.9, None, amount=0.05) == "Vor allem die Mitte. Für diese Klasse spricht wenig."
+
+
+def answer_with(*reasons):
+    return SimpleNamespace(reasons=reasons, side=500)
+
+
+@pytest.mark.parametrize(
+    ("dermatoscope", "begins"),
+    [
+        (False, "The photo was not taken through a dermatoscope."),
+        (None, "The picture looks like one of a phone"),
+        (True, "You said that the photo was taken through a dermatoscope, but"),
+    ],
+)
+def test_a_phone_photo_says_who_tells_it(dermatoscope, begins):
+    submission = Submission(b"", Details(), dermatoscope=dermatoscope)
+    reasons = ("dermatoscope", "phone_photo") if dermatoscope is None else ("phone_photo",)
+    (caution,) = answer_cautions(submission, answer_with(*reasons), 112)
+    assert caution.startswith(begins)
+
+
+def test_the_strongest_caution_comes_first():
+    submission = Submission(b"", Details(age=3), dermatoscope=True)
+    cautions = answer_cautions(
+        submission, answer_with("wide_set", "unlike_training", "age_rare", "hair", "changing"), 112
+    )
+    beginnings = (
+        "A spot that is new",
+        "The model learned",
+        "The photo is unlike",
+        "Hair lies",
+        "Too many kinds",
+    )
+    assert len(cautions) == len(beginnings)
+    assert all(text.startswith(begins) for text, begins in zip(cautions, beginnings, strict=True))
+
+
+def test_every_answer_has_a_caution():
+    submission = Submission(b"", Details(), dermatoscope=True)
+    assert answer_cautions(submission, answer_with(), 112) == [NO_DIAGNOSIS]

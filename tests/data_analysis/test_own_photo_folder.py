@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pytest
+
+from data_analysis.own_photo_folder import answer_table, confusion_table, neighbour_table, read_photo_folder
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.predictor import Predictor
+from tests.app.conftest import photo
+from tests.app.tiny_bundle import make_tiny_bundle
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two red photos labelled MEL and NV by their folders, a green one, and one that does not decode."""
+    root = tmp_path / "photos"
+    for name, data in {
+        "MEL/a.jpg": photo("red"),
+        "NV/b.jpg": photo("red"),
+        "NV/c.jpg": photo("lime"),
+        "NV/d.jpg": b"no photo",
+        "NV/notes.txt": b"no photo either",
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_bytes(data)
+    return root
+
+
+def test_the_diagnosis_is_the_name_of_the_folder(folder):
+    photos = read_photo_folder(folder)
+    assert photos["image"].tolist() == ["a", "b", "c", "d"]
+    assert photos["diagnosis"].tolist() == ["MEL", "NV", "NV", "NV"]
+
+
+def test_a_csv_of_labels_comes_before_the_folder(folder):
+    (folder / "labels.csv").write_text("image,diagnosis,age\na,BCC,60\n")
+    photos = read_photo_folder(folder).set_index("image")
+    assert (photos.loc["a", "diagnosis"], photos.loc["a", "age"]) == ("BCC", "60")
+    assert photos.loc["b", "diagnosis"] == "NV"
+
+
+def test_answers_neighbours_and_counts_are_those_of_the_model(folder, tmp_path):
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "tiny")))
+    answers = answer_table(predictor, read_photo_folder(folder))
+    assert answers["status"].tolist()[0] == "higher_concern"
+    assert answers["class"].tolist() == ["MEL", "MEL", "NV", ""]
+    assert neighbour_table(answers)["nearest"].tolist()[0].startswith("MEL, ")
+    assert neighbour_table(answers)["nearest"].tolist()[3] == "none"
+    counts = confusion_table(answers)
+    assert counts.loc["NV"].to_dict() == {"(refused)": 1, "MEL": 1, "NV": 1}
+
+
+def test_a_wrong_detail_is_the_reason_of_its_photo_alone(folder, tmp_path):
+    (folder / "labels.csv").write_text("image,diagnosis,age\na,MEL,600\n")
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "tiny")))
+    answers = answer_table(predictor, read_photo_folder(folder)).set_index("image")
+    assert answers.loc["a", "status"] == "refused"
+    assert "Age must be" in answers.loc["a", "reasons"]
+    assert answers.loc["b", "class"] == "MEL"
+
+
+def test_a_folder_without_photos_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="holds no photo"):
+        read_photo_folder(tmp_path)

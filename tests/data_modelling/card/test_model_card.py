@@ -1,0 +1,165 @@
+import json
+import re
+from pathlib import Path
+
+from data_modelling.card.model_card import card_text, render_card_part, results_text, summary_text
+from data_modelling.card.verdicts import target_text
+
+# Mitchell et al. 2019, arXiv:1810.03993, figure 1.
+MODEL_CARD = (
+    "Model details",
+    "Intended use",
+    "Factors",
+    "Metrics",
+    "Evaluation data",
+    "Training data",
+    "Quantitative analyses",
+    "Ethical considerations",
+    "Caveats and recommendations",
+)
+
+ROW = {
+    "date": "2026-11-21",
+    "bundle": "ham10000",
+    "version": "1.0.0",
+    "model_sha256": "a" * 64,
+    "metadata_sha256": "b" * 64,
+    "reason": "release | first",
+}
+
+
+def read(bundle: Path) -> tuple[dict, dict]:
+    metadata, values = (json.loads((bundle / name).read_text()) for name in ("metadata.json", "metrics.json"))
+    return metadata, values
+
+
+def test_the_headings_are_those_of_a_model_card_in_their_order(smoke_run: Path) -> None:
+    headings = re.findall("^## (.*)$", card_text(*read(smoke_run)), re.MULTILINE)
+    assert tuple(headings[: len(MODEL_CARD)]) == MODEL_CARD
+    text = card_text(*read(smoke_run))
+    assert text.index("### Unitary results") < text.index("### Intersectional results")
+
+
+def test_every_item_of_clear_derm_has_an_answer(smoke_run: Path) -> None:
+    text = card_text(*read(smoke_run))
+    parts = "data|technique|technical assessment|application"
+    items = re.findall(rf"^\| (?:{parts}) \| (\d+)\. \w[^|]+ \| (.+) \|$", text, re.MULTILINE)
+    assert [int(number) for number, _ in items] == list(range(1, 26))
+    assert [answer for _, answer in items if not answer.endswith(".")] == []
+
+
+def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    values["out_of_fold"]["thresholds"]["melanoma"] |= {
+        "threshold": 0.125,
+        "positives": 171,
+        "missed": 20,
+        "negatives": 2000,
+        "flagged": 300,
+    }
+    expected = (
+        "- Melanoma, at or above 0.125: of 171 photos 20 missed; of 2,000 others 300 flagged (150 of 1,000)."
+    )
+    assert expected in card_text(metadata, values)
+
+
+def test_without_other_sources_or_the_locked_test_the_card_says_so(smoke_run: Path) -> None:
+    text = card_text(*read(smoke_run))
+    assert "The locked test has not been opened for this bundle." in text
+    assert "This bundle was not measured on other sources' photos." in text
+    assert "### Fold models and the served one" not in text
+
+
+def test_every_plot_that_the_card_shows_is_there(smoke_run: Path) -> None:
+    shown = re.findall(r"\]\((plots/\w+\.png)\)", card_text(*read(smoke_run)))
+    assert len(shown) >= 7
+    assert all((smoke_run / name).is_file() for name in shown)
+
+
+def test_a_source_of_which_nothing_is_known_gets_no_claim(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    metadata["data"]["sources"] = ["a new one"]
+    text = card_text(metadata, values)
+    assert "**a new one**: nothing is on record here." in text
+    assert "Vienna" not in text
+
+
+def test_the_text_of_a_source_stands_once(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    metadata["data"]["sources"] = ["HAM10000"]
+    text = card_text(metadata, values)
+    for words in ("Vienna, Austria", "darker skin is hardly in it", "doi:10.1038/sdata.2018.161"):
+        assert text.count(words) == 1
+
+
+def test_the_record_shows_which_hash_belongs_to_which_opening(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    values["openings"] = {"rows": [ROW, ROW | {"model_sha256": "c" * 64}], "as_opened": True}
+    text = card_text(metadata, values)
+    first = "| 1 | 2026-11-21 | ham10000 1.0.0 | `aaaaaaaaaaaa` | `bbbbbbbbbbbb` | release / first |"
+    second = first.replace("| 1 |", "| 2 |").replace("a" * 12, "c" * 12)
+    assert f"{first}\n{second}\n" in text
+
+
+def test_targets_are_met_missed_or_not_yet_known(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    target = {"input": "photo", "figure": "macro_auc", "value": 0.9, "limit": [0.8, 0.95]}
+    target["name"] = "locked_interval_contains_out_of_fold"
+    values["bars"] = [target | {"met": met} for met in (True, False, None)]
+    text = card_text(metadata, values)
+    row = "| out-of-fold macro AUC inside the locked test's interval [.800, .950] | photo alone | .900 | "
+    words = ("yes", "**no**", "not known before the locked test is opened")
+    assert "\n".join(f"{row}{word} |" for word in words) in text
+    unknown = target | {"value": None, "limit": None}
+    assert target_text(unknown) == "out-of-fold macro AUC inside the locked test's interval"
+
+
+CLINIC_METRIC = {"value": 0.8125, "low": 0.75, "high": 0.875}
+CLINICS = [
+    {"group": "BCN", "name": "Barcelona", "photos": 11000, "lesions": 9000, "melanomas": 2200}
+    | {"seen": {"melanoma_auc": CLINIC_METRIC}, "left_out": {"refused": CLINIC_METRIC}},
+    {"group": "PAD", "name": "phones", "photos": 405, "lesions": 400, "melanomas": 16}
+    | {"seen": {"macro_auc": CLINIC_METRIC}, "left_out": None},
+]
+
+
+def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    text = card_text(metadata, values | {"clinics": CLINICS})
+    lines = text.splitlines()
+    assert lines[0] == f"# smoke {metadata['version']}"
+    assert lines[2].startswith(
+        "| clinic group | photos (melanomas) | melanoma AUC: what a new clinic gets (left out"
+    )
+    assert lines[4].startswith("| Barcelona | 11,000 (2,200) | too few to say | .812 [.750, .875] |")
+    assert lines[5].startswith("| phones | 405 (16) | not left out | too few to say | not left out | .812 [")
+    assert "| Barcelona | what a new clinic gets (left out whole) | .812 [.750, .875] | too few" in text
+    assert "| phones | what a new clinic gets" not in text
+    assert results_text(values | {"clinics": CLINICS}).startswith(lines[2])
+
+
+def test_without_clinic_groups_there_is_no_such_table(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    assert "clinic group" not in card_text(metadata, values)
+    assert results_text(values).startswith("| photos | input |")
+    assert render_card_part("clinics", {}).strip() == ""
+
+
+def test_the_short_table_has_a_row_for_each_clinic_group(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    lines = summary_text(metadata, values | {"clinics": CLINICS}).splitlines()
+    assert lines[0].startswith("| clinic group | photos (melanomas) | melanoma AUC: clinic left out |")
+    assert lines[2].startswith("| Barcelona | 11,000 (2,200) | too few to say | .812 [.750, .875] |")
+    assert lines[3].startswith("| phones | 405 (16) | not left out | too few to say |")
+    assert lines[4] == ""
+
+
+def test_without_clinic_groups_the_short_table_has_a_row_for_each_set_of_photos(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    other = {"photos": 405, "phone": True, "learned_from": False, "photo": {"melanoma_auc": 0.75}}
+    other["photo"]["melanoma_auc_interval"] = [0.5, 0.875]
+    lines = summary_text(metadata, values | {"elsewhere": {"PAD_UFES_20": other}}).splitlines()
+    parts = [part for part in ("out_of_fold", "locked_test") if part in values]
+    melanoma = values["out_of_fold"]["photo"]["classes"]["MEL"]["auc"]
+    assert f"| yes | {melanoma:.3f}".replace(" 0.", " .") in lines[2]
+    assert lines[2 + len(parts)] == "| PAD_UFES_20 (phone), 405 | no | .750 [.500, .875] | - | - |"

@@ -1,0 +1,27 @@
+from data_modelling.card.model_card import render_card_part
+from data_modelling.metrics.refused_share import refused_share
+
+
+def test_without_measurements_it_says_that_nothing_was_measured() -> None:
+    assert "not been measured" in render_card_part("refusals", {})
+
+
+def test_every_measured_part_is_told_with_its_figures() -> None:
+    values = {
+        "gate": refused_share(2, 100) | {"folds": {"0": refused_share(2, 100)}},
+        "foreign": {
+            "held_out": refused_share(21, 24),
+            "kinds": [
+                {"kind": "cats", "judged": True} | refused_share(19, 20),
+                {"kind": "faces", "judged": False} | refused_share(2, 4),
+            ],
+        },
+        "gate_elsewhere": {"clinics": [{"clinic": "BCN", "diagnosis": "MEL"} | refused_share(3, 100)]},
+        "elsewhere": {"ISIC_2017": {"photos": 40, "checks": {"refused": refused_share(10, 40)}}},
+    }
+    text = render_card_part("refusals", values)
+    assert "2 of 100 out-of-fold lesion photos" in text
+    assert "| cats | 20 | 19 |" in text
+    assert "| faces (too few to judge) | 4 | 2 |" in text
+    assert "| BCN | MEL | 100 | 3.0 %" in text
+    assert "ISIC_2017 25.0 %" in text

@@ -1,0 +1,160 @@
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from data_modelling.datasets.formats import channel_order, stored_photo, tfrecord
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.photo.reader import read_photo
+from data_modelling.settings import FeatureNames, PreparedSettings
+from tests.conftest import skip_unless_ci
+from tests.data_modelling.datasets.formats.small_data_sets import (
+    ham10000_table,
+    settings_for,
+    write_prepared,
+)
+
+SETTINGS = settings_for("tfrecord")
+# The features of the shard of ISIC 2020: of its details only the age is no code of somebody's own.
+OTHERS = FeatureNames(
+    image_id="image_name", diagnosis="target", group_id="patient_id", age="age_approx", sex="", site=""
+)
+
+
+@pytest.fixture
+def real_shard(data_root: Path) -> Path:
+    shard = data_root / "ISIC_2020" / "tfrecords" / "sample.tfrec"
+    if not shard.exists():
+        skip_unless_ci(f"{shard} is not there")
+    return shard
+
+
+def test_tensorflow_reads_what_is_written_under_the_names_that_are_set(generated, tmp_path):
+    names = FeatureNames(image="picture", image_id="name", confirmation="")
+    write_prepared(generated, "tfrecord", tmp_path, shard=30, features=names)
+    table = ham10000_table(generated)
+    shards = sorted(str(path) for path in tmp_path.glob("*.tfrecord"))
+    assert len(shards) == -(-len(table) // 30)
+    found = [tf.train.Example.FromString(data.numpy()) for data in tf.data.TFRecordDataset(shards)]
+    read = [example.features.feature["name"].bytes_list.value[0].decode() for example in found]
+    assert read == table["image_id"].tolist()
+    picture = found[5].features.feature["picture"].bytes_list.value[0]
+    assert picture == Path(table["path"][5]).read_bytes()
+    assert "confirmation" not in found[0].features.feature
+
+
+def test_a_photo_is_read_out_of_its_shard(generated, tmp_path):
+    write_prepared(generated, "tfrecord", tmp_path)
+    original = ham10000_table(generated)
+    table, _ = tfrecord.load(SETTINGS, tmp_path)
+    for number in (0, 17, len(table) - 1):
+        assert stored_photo.read_bytes(table["path"][number]) == Path(original["path"][number]).read_bytes()
+
+
+def test_a_damaged_shard_is_named(generated, tmp_path):
+    write_prepared(generated, "tfrecord", tmp_path)
+    [shard] = tmp_path.glob("*.tfrecord")
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 2] ^= 1
+    shard.write_bytes(bytes(data))
+    with pytest.raises(InputError, match="is damaged or no uncompressed TFRecord"):
+        tfrecord.load(SETTINGS, tmp_path)
+
+
+def test_an_absent_feature_is_named_with_those_that_exist(generated, tmp_path):
+    write_prepared(generated, "tfrecord", tmp_path)
+    other = settings_for("tfrecord", features=FeatureNames(image="picture"))
+    with pytest.raises(InputError, match=r"record 0: no feature picture or image_id; it has age, confirm"):
+        tfrecord.load(other, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "image_id", ["../outside", "a//b", "a/../b", "/outside", "a\\b", "a\0b", ".", "..", ""], ids=repr
+)
+def test_an_id_that_is_no_name_of_a_file_is_refused(tmp_path, image_id):
+    """Such a photo would be written outside the class folders."""
+    shard = tmp_path / "others.tfrecord"
+    rows = [{"image_id": name, "diagnosis": "NV"} for name in ("ISIC_1", image_id)]
+    tfrecord.write_shard(shard, rows, [b"photo"] * 2, FeatureNames())
+    told = re.escape(f"{shard}, record 1: the image id {image_id!r} is no name of a file")
+    with pytest.raises(InputError, match=told):
+        tfrecord.load(SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize("image_id", ["a b", "...", "..a", "ISIC_1.2"])
+def test_an_id_with_dots_or_spaces_is_a_name(tmp_path, image_id):
+    shard = tmp_path / "others.tfrecord"
+    tfrecord.write_shard(shard, [{"image_id": image_id}], [b"photo"], FeatureNames())
+    [(values, _)] = tfrecord.read_shard(shard, PreparedSettings())
+    assert values == {"image_id": image_id}
+
+
+def write_empty(folder, *names):
+    for name in names:
+        (folder / name).touch()
+
+
+def test_fewer_shards_than_their_names_count_are_refused(tmp_path):
+    write_empty(tmp_path, "a-00000-of-00002.tfrec", "a-00001-of-00002.tfrec", "b-00002-of-00003.tfrec")
+    with pytest.raises(InputError, match=r"has 1 of the 3 shards b-\*-of-\*; get the others"):
+        tfrecord.load(SETTINGS, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["a-00001-of-00002.tfrec", "a-00002-of-00002.tfrec", "b-0-of-1.tfrecord"],  # some count from 1
+        ["sample.tfrec", "train00-2071.tfrec"],
+    ],
+)
+def test_all_shards_of_several_and_shards_without_a_count_are_found(tmp_path, names):
+    write_empty(tmp_path, *names)
+    assert [shard.name for shard in tfrecord._shards(tmp_path)] == names
+
+
+def test_no_shard_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="has a shard"):
+        tfrecord.load(SETTINGS, tmp_path)
+
+
+def test_an_index_is_read_as_a_class_and_text_as_it_is():
+    assert [tfrecord._code(text, ("MEL", "NV")) for text in ("0", "1", "2", "NV", "")] == [
+        "MEL",
+        "NV",
+        "2",
+        "NV",
+        "",
+    ]
+
+
+def test_0_and_1_of_a_task_of_one_class_are_no_index():
+    assert [tfrecord._code(text, ("melanoma",)) for text in ("0", "1")] == ["0", "1"]
+
+
+def test_the_real_shard_is_read(real_shard):
+    rows = list(tfrecord.read_shard(real_shard, PreparedSettings(features=OTHERS)))
+    assert len(rows) == 21
+    assert rows[0][0] == {"image_id": "ISIC_9895582", "diagnosis": "0", "group_id": "54", "age": "50"}
+
+
+@pytest.mark.parametrize(("channels", "blue"), [("rgb", 1), ("bgr", 0)])
+def test_the_real_shards_colours_are_noticed(real_shard, channels, blue, capsys):
+    settings = PreparedSettings(features=OTHERS, channels=channels)
+    paths = [path for _, path in tfrecord.read_shard(real_shard, settings)]
+    assert channel_order.warn_of_swapped_channels(paths) == [str(real_shard)] * blue
+    told = capsys.readouterr().err
+    assert told.count("sample.tfrec have more blue than red, and skin is redder") == told.count("\n") == blue
+
+
+def test_the_real_shard_read_with_blue_first_looks_like_the_photos_of_its_data_set(real_shard, data_root):
+    right = PreparedSettings(features=OTHERS, channels="bgr")
+    compared = 0
+    for values, path in tfrecord.read_shard(real_shard, right):
+        file = data_root / "ISIC_2020" / "images" / f"{values['image_id']}.jpg"
+        if file.exists():
+            one, other = stored_photo.read_pixels(path, 16).astype(float), read_photo(file.read_bytes(), 16)
+            assert np.abs(one - other).mean() < np.abs(one[:, :, ::-1] - other).mean()
+            compared += 1
+    assert compared == 21

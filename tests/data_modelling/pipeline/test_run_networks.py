@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from msgspec import structs
+
+from data_modelling.inference.errors import InputError
+from data_modelling.pipeline.run_networks import reference_shares, rows_of_other_clinics, train_networks
+from data_modelling.settings import read_settings
+
+RECIPE = Path("data_modelling/configs/all_clinics.toml")
+
+
+def test_a_left_out_clinic_trains_nothing_and_neither_does_a_source_that_mixes_clinics():
+    sources = ["HAM10000", "ISIC_2017", "ISIC_MSK_UDA", "BCN_20000", "PAD_UFES_20", "ISIC_2020"]
+    table = pd.DataFrame({"source": sources})
+    selected = {
+        clinic: table["source"][rows_of_other_clinics(clinic)(table)].tolist() for clinic in ("MSK", "BCN")
+    }
+    assert selected["MSK"] == ["HAM10000", "BCN_20000", "PAD_UFES_20"]
+    assert selected["BCN"] == ["HAM10000", "ISIC_2017", "ISIC_MSK_UDA", "PAD_UFES_20"]
+
+
+def test_reference_shares_are_those_of_the_named_source():
+    settings = read_settings(RECIPE)
+    table = pd.DataFrame(
+        {
+            "source": ["HAM10000"] * 4 + ["BCN_20000"] * 3,
+            "diagnosis": ["NV", "NV", "NV", "MEL", "SCC", "SCC", "MEL"],
+        }
+    )
+    shares = reference_shares(settings, table)
+    assert shares is not None
+    # MEL, NV, BCC, AK, BKL, DF, VASC, SCC, UNK
+    assert shares.tolist() == [0.25, 0.75, 0, 0, 0, 0, 0, 0, 0]
+    assert reference_shares(structs.replace(settings, reference=""), table) is None
+    with pytest.raises(InputError, match="has no photo of PAD_UFES_20"):
+        reference_shares(structs.replace(settings, reference="PAD_UFES_20"), table)
+
+
+def test_a_network_that_the_recipe_does_not_have_is_named(tmp_path):
+    settings = read_settings(RECIPE)
+    with pytest.raises(InputError, match="no network 'without_ISIC_2020', but fold0, .* without_PAD, served"):
+        train_networks(settings, None, tmp_path / "work", ["without_ISIC_2020"], resume=False)

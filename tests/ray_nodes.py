@@ -1,0 +1,81 @@
+"""A Ray cluster of several nodes on this machine."""
+
+import importlib.util
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import psutil
+
+from data_modelling.inference.batch.ray_cluster import ENVIRONMENT
+from tests.conftest import skip_unless_ci
+
+TRIES = 4
+STORE_BYTES = 100_000_000  # the smallest object store that Ray accepts is 75 MB
+
+
+@dataclass
+class Nodes:
+    """A head without cores, and nodes of one core each."""
+
+    cluster: Any
+    workers: list[Any] = field(default_factory=list)
+
+    @property
+    def address(self) -> str:
+        return str(self.cluster.address)
+
+    def add(self) -> None:
+        start = partial(self.cluster.add_node, num_cpus=1, object_store_memory=STORE_BYTES)
+        self.workers.append(patiently(start))
+
+    def kill_one(self) -> None:
+        """End all processes of a node with SIGKILL."""
+        self.cluster.remove_node(self.workers.pop(), allow_graceful=False)
+
+
+def require_ray() -> None:
+    """Skip the test where Ray has no wheel."""
+    if importlib.util.find_spec("ray") is None:
+        skip_unless_ci("Ray is not installed: it has no wheel for this machine")
+
+
+def patiently(start: Callable[[], Any]) -> Any:
+    """Start something of Ray, again where Ray gave up after 30 seconds, as it does on a busy machine."""
+    for _ in range(TRIES - 1):
+        try:
+            return start()
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+    return start()
+
+
+@contextmanager
+def run_nodes(count: int) -> Iterator[Nodes]:
+    """Run a head and `count` nodes."""
+    require_ray()
+    os.environ |= ENVIRONMENT
+    from ray.cluster_utils import Cluster
+
+    head = {"num_cpus": 0, "include_dashboard": False, "object_store_memory": STORE_BYTES}
+    nodes = Nodes(patiently(partial(Cluster, initialize_head=True, head_node_args=head)))
+    try:
+        for _ in range(count):
+            nodes.add()
+        yield nodes
+    finally:
+        nodes.cluster.shutdown()
+
+
+def processes(title: str) -> list[psutil.Process]:
+    """Return the processes below this one whose title begins so, as Ray's workers have one: `ray::NAME`."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):  # it ended meanwhile
+            if " ".join(process.cmdline()).startswith(title):
+                found.append(process)
+    return found
