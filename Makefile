@@ -18,6 +18,9 @@ app: ## serve the page at http://127.0.0.1:8000 (settings from the environment, 
 	@$(PYTHON) tools/environment.py app
 	@.venv/app/bin/python -m app
 
+# The tests start hundreds of Python processes. Without bytecode files each of them compiles TensorFlow again: ten seconds.
+test coverage test-all: export PYTHONDONTWRITEBYTECODE =
+
 test: lint ## install everything, check the code, run all tests but the slow ones
 	@$(ALL) -m pytest $(QUICK)
 
