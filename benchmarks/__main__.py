@@ -78,7 +78,7 @@ def measure_all(plan: Plan) -> dict[str, Any]:
         result = measure_contenders(plan.rounds, plan.seconds, rounds_end, folder, plan.contenders)
         measurements = {
             **result.as_json(),
-            "parts": measure_answer_costs(BUNDLE, plan.loops),
+            "parts": measure_answer_costs(BUNDLE, plan.loops, folder),
             "trouble": measure_resilience(plan.seconds, folder),
             "long_run": measure_long_run(plan.requests, run_end, folder),
         }

@@ -1,23 +1,34 @@
 """Measure the parts of an answer in bare loops: the least that an answer can cost on this machine."""
 
+import shutil
 import time
 from collections.abc import Callable
 from functools import partial
+from io import BytesIO
 from pathlib import Path
 
+from werkzeug.test import TestResponse
+
+from app import create_app
+from app.settings import Settings
 from benchmarks.photos import KINDS, make_photos
-from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.bundle import load_bundle, write_checksums
 from data_modelling.inference.checks.photo_checks import PhotoChecks
 from data_modelling.inference.details import Details
+from data_modelling.inference.explanation.neighbours import INDEX_FILE
 from data_modelling.inference.photo.reader import read_photo_and_edge
 from data_modelling.inference.predictor import Predictor
 
 DECODE, CHECKS, MODEL, ANSWER = "decode", "checks", "model", "whole answer, without HTTP"
+NEIGHBOUR_PAGE, PLAIN_PAGE = "page with known photos", "page without known photos"
 BATCH_SECONDS = 0.2  # least processor time of a loop
 
 
-def measure_answer_costs(bundle: Path, rounds: int) -> dict[str, list[float]]:
-    """Return the milliseconds of processor time of each part, one value for each round; `decode` for each kind of photo."""
+def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
+    """Return the milliseconds of processor time of each part, one value for each round; `decode` for each kind of photo.
+
+    folder: for a copy of the bundle without its index of known photos. A bundle without an index has no page costs.
+    """
     loaded = load_bundle(bundle)
     predictor, checks = Predictor(loaded), PhotoChecks(loaded)
     files = {kind.name: make_photos(kind)[0] for kind in KINDS}
@@ -33,11 +44,27 @@ def measure_answer_costs(bundle: Path, rounds: int) -> dict[str, list[float]]:
         MODEL: lambda: predictor.logits(photo, Details()),
         ANSWER: lambda: predictor.answer(small),
     }
+    if (bundle / INDEX_FILE).exists():
+        plain = Path(shutil.copytree(bundle, folder / bundle.name))
+        (plain / INDEX_FILE).unlink()
+        write_checksums(plain)
+        loops |= {NEIGHBOUR_PAGE: page_loop(bundle, small), PLAIN_PAGE: page_loop(plain, small)}
     costs: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(rounds):
         for name, loop in loops.items():
             costs[name].append(_milliseconds(loop))
     return costs
+
+
+def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
+    """Return a function that answers the form with a page, compressed as for a browser."""
+    settings = Settings(bundles=bundle.parent, bundle=bundle.name, rate_limit="off")
+    client = create_app(settings).test_client()
+    return lambda: client.post(
+        "/",
+        data={"photo": (BytesIO(photo), "photo.jpg"), "dermatoscope": "yes"},
+        headers={"Accept-Encoding": "gzip"},
+    )
 
 
 def _milliseconds(loop: Callable[[], object]) -> float:

@@ -23,7 +23,8 @@ FULL_FIELDS = {"explain": "heatmap,details", "age": "50", "sex": "female", "site
 class LoadCell:
     """Hold one measurement.
 
-    cpu: milliseconds of processor time for each request. others: requests that were not answered 200.
+    cpu: milliseconds of processor time for each request. others: requests that were not answered 200. memory: megabytes
+    of all processes after it.
     """
 
     contender: str
@@ -36,6 +37,7 @@ class LoadCell:
     p99: float
     cpu: float
     others: int
+    memory: float
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,7 @@ def measure_cell(
         p99=load.percentile(0.99),
         cpu=1000 * cpu_seconds / count,
         others=count - len(load.milliseconds),
+        memory=server.memory(),
     )
 
 

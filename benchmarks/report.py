@@ -7,7 +7,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.answer_costs import ANSWER, CHECKS, DECODE, MODEL
+from benchmarks.answer_costs import ANSWER, CHECKS, DECODE, MODEL, NEIGHBOUR_PAGE, PLAIN_PAGE
 from benchmarks.contenders import EMPTY_ENDPOINT, KERAS_CALL, KERAS_PREDICT, OURS
 from benchmarks.measurement import CLIENTS, FULL_ANSWER, PAGE, PROBABILITIES, USUAL_CLIENTS
 from benchmarks.photos import KINDS, LARGE, SMALL
@@ -116,6 +116,12 @@ def least_costs(measurements: Measurements) -> dict[str, float]:
     }
 
 
+def neighbour_cost(parts: Mapping[str, Sequence[float]]) -> float:
+    """Return the milliseconds that known photos add to a page: the median of the rounds."""
+    pages = zip(parts[NEIGHBOUR_PAGE], parts[PLAIN_PAGE], strict=True)
+    return median(with_photos - without for with_photos, without in pages)
+
+
 def format_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a table of Markdown."""
     lines = [head, ["---"] * len(head), *rows]
@@ -180,6 +186,18 @@ def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]
             "PSS after 50,000 requests over that after 10,000",
             "at most 1.1",
             lambda: _at_most(memory[50_000] / memory[10_000], 1.1, 2),
+        ),
+        (
+            "CPU of a page with known photos over one without, ms",
+            "at most 3",
+            lambda: _at_most(neighbour_cost(measurements["parts"]), 3, 1),
+        ),
+        (
+            "PSS after answer pages, MB",
+            "at most 210",
+            lambda: _at_most(
+                max(row["memory"] for row in select_cells(measurements, contender=OURS, answer=PAGE)), 210
+            ),
         ),
     ]
     return [(name, goal, *_goal_result(measure)) for name, goal, measure in goals]
@@ -306,6 +324,9 @@ def _parts(measurements: Measurements) -> str:
         (f"decode, {kind.name}", f"{median(parts[f'{DECODE} {kind.name}']):.2f}")
         for kind in KINDS
         if kind is not SMALL
+    ]
+    rows += [
+        (f"a {name}", f"{median(parts[name]):.2f}") for name in (NEIGHBOUR_PAGE, PLAIN_PAGE) if name in parts
     ]
     limit, reached = ideal_rate(measurements), median(row["rate"] for row in _usual_cells(measurements, OURS))
     return (

@@ -1,5 +1,6 @@
 """The benchmarks themselves: a very short run."""
 
+import gzip
 import json
 import sys
 from pathlib import Path
@@ -7,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks import __main__ as command
+from benchmarks import answer_costs
 from benchmarks.contenders import BUNDLE, CONTENDERS, EMPTY_ENDPOINT, OURS
 from benchmarks.measurement import FULL_ANSWER, PAGE
+from benchmarks.photos import SMALL, make_photos
 from tests.app.tiny_bundle import make_tiny_bundle
 
 pytestmark = pytest.mark.skipif(
@@ -24,6 +27,7 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
     ours = [one for one in found["cells"] if one["contender"] == OURS]
     assert {one["clients"] for one in ours} == {1, 8, 32, 128}
     assert {one["answer"] for one in ours} == {"probabilities", FULL_ANSWER, PAGE}
+    assert all(one["memory"] > 10 for one in ours)
     assert all(one["rate"] > 0 and one["cpu"] >= 0 and one["p50"] <= one["p99"] for one in ours)
     assert {one["contender"] for one in found["cells"]} == {OURS, EMPTY_ENDPOINT.name}
     assert found["absent"] == {}
@@ -41,6 +45,20 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
 def test_the_bundle_is_named_as_its_metadata_says(tmp_path):
     folder = make_tiny_bundle(tmp_path / "of_a_test", version="3.4")
     assert command.bundle_facts(folder) == {"name": "of_a_test", "version": "3.4", "edge": 16}
+
+
+def test_a_bundle_with_known_photos_has_the_costs_of_a_page_with_and_without_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(answer_costs, "BATCH_SECONDS", 0.01)
+    folder = make_tiny_bundle(tmp_path / "tiny")
+    costs = answer_costs.measure_answer_costs(folder, 1, tmp_path / "plain")
+    pages = (answer_costs.NEIGHBOUR_PAGE, answer_costs.PLAIN_PAGE)
+    assert all(costs[name][0] > 0 for name in pages)
+    shown, plain = (
+        answer_costs.page_loop(place, make_photos(SMALL)[0])().data
+        for place in (folder, tmp_path / "plain" / "tiny")
+    )
+    assert b"data-neighbour" in gzip.decompress(shown)
+    assert b"data-neighbour" not in gzip.decompress(plain)
 
 
 def test_a_contender_that_cannot_start_is_told(tmp_path):
