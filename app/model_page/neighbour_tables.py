@@ -7,6 +7,7 @@ from typing import Any
 from app.answer.neighbour_texts import neighbours_worth_text
 from app.http.languages import format_number
 from app.http.languages import translate as _
+from app.metric_names import UntranslatedText
 from app.model_page.metric_values import Cell, MetricValue, Table, measured_cell
 from app.model_page.sections import MetricsSection
 from data_modelling.inference.bundle import Bundle
@@ -16,7 +17,7 @@ MEASURES = ("nearest", "majority", "chance", "model", "warning_auc", "confidence
 
 
 def neighbours_section(bundle: Bundle) -> MetricsSection | None:
-    """Return how often the nearest known photos have the right diagnosis, by source; None where it was not measured."""
+    """Return how often the nearest known photos have the right diagnosis, by clinic group; None if not measured."""
     metrics, index = bundle.metrics.get(NEIGHBOURS_KEY), bundle.metadata.get(NEIGHBOURS_KEY)
     if not isinstance(metrics, dict) or not isinstance(index, dict):
         return None
@@ -28,11 +29,11 @@ def neighbours_section(bundle: Bundle) -> MetricsSection | None:
     )
     rows = [_row(_("All photos"), f"{NEIGHBOURS_KEY}/all", metrics["all"])]
     rows += [
-        _row(name, f"{NEIGHBOURS_KEY}/by_source/{name}", values)
-        for name, values in metrics["by_source"].items()
+        _row(UntranslatedText(clinic["name"]), f"{NEIGHBOURS_KEY}/clinics/{index}", clinic)
+        for index, clinic in enumerate(metrics["clinics"])
     ]
     columns = (
-        _("Photos of"),
+        _("Clinic group"),
         _("Photos"),
         _("Nearest photo is right"),
         _("Most frequent of six is right"),

@@ -12,9 +12,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from data_modelling.datasets.clinics import CLINIC_NAMES, clinics_or_sources
 from data_modelling.datasets.external_sources import class_of
 from data_modelling.evaluation.metrics_report import decide_classes
-from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.inference.decision import calibrated_probabilities, melanoma_column
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation.neighbours import NEIGHBOUR_COUNT
 from data_modelling.metrics import bootstrap
@@ -50,7 +51,9 @@ def neighbour_rows(
 def neighbour_metrics(
     rows: pd.DataFrame, predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the metrics of all photos and by source; of a source with too few lesions only the counts.
+    """Return the metrics of all photos and by clinic group; of a group with too few lesions only the counts.
+
+    A source that is in no clinic group is a group of its own.
 
     rows: as in NEIGHBOURS_FILE. predictions: the logits of the same photos, by the same networks. The shares are those
     of photos whose nearest photo, majority of the nearest (the nearest of equally frequent ones counts), a random known
@@ -60,14 +63,28 @@ def neighbour_metrics(
     task = metadata["task"]
     answers = _answers(predictions, metadata)
     rows = rows.merge(answers, on="image_id", how="inner", validate="one_to_one")
-    rows["label"] = [class_of(truth, task) for truth in rows["truth"]]
+    rows["label"] = [_class_of(truth, task) for truth in rows["truth"]]
     rows = rows[rows["label"] >= 0].reset_index(drop=True)
     known = metadata["neighbours"]["diagnoses"]
-    by_source = {
-        str(name): _metrics(part.reset_index(drop=True), known, task) for name, part in rows.groupby("source")
-    }
+    clinics = [
+        {"name": CLINIC_NAMES.get(str(clinic), str(clinic))}
+        | _metrics(part.reset_index(drop=True), known, task)
+        for clinic, part in rows.groupby(clinics_or_sources(rows["source"]))
+    ]
     overall = _metrics(rows, known, task)
-    return {"all": overall, "by_source": by_source, "helps": _helps(overall)}
+    return {"all": overall, "clinics": clinics, "helps": _helps(overall)}
+
+
+def _class_of(diagnosis: str, task: str) -> int:
+    """Return the index of a diagnosis among a task's classes; -1 if it is none of them.
+
+    Where the task is melanoma or not, every diagnosis but melanoma is the other class.
+    """
+    codes = class_codes(task)
+    if len(codes) > 2:
+        return class_of(diagnosis, task)
+    is_melanoma = diagnosis in ("MEL", codes[melanoma_column(task)])
+    return melanoma_column(task) if is_melanoma else 1 - melanoma_column(task)
 
 
 def _answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
@@ -94,7 +111,7 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
     if counts["groups"] < FEWEST_GROUPS:
         return counts
     labels, decisions = rows["label"].to_numpy(np.int64), rows["decision"].to_numpy(np.int64)
-    nearest = np.array([[class_of(code, task) for code in text.split(";")] for text in rows["nearest"]])
+    nearest = np.array([[_class_of(code, task) for code in text.split(";")] for text in rows["nearest"]])
     is_right = {
         "nearest": nearest[:, 0] == labels,
         "majority": np.array([_majority(row) for row in nearest]) == labels,
@@ -120,7 +137,7 @@ def _chance(labels: Labels, known: dict[str, int], task: str) -> float:
     """Return how often a random known photo has the right class."""
     counts = np.zeros(len(class_codes(task)) + 1)  # the last one: photos of no class of the task
     for code, count in known.items():
-        counts[class_of(code, task)] += count
+        counts[_class_of(code, task)] += count
     return float((counts / counts.sum())[labels].mean())
 
 

@@ -8,7 +8,7 @@ SHARES = {"value": 0.5, "low": 0.4, "high": 0.6}
 METRICS = {
     "all": {"photos": 100, "groups": 90, "chance": 0.25}
     | dict.fromkeys(("nearest", "majority", "model", "warning_auc", "confidence_auc"), SHARES),
-    "by_source": {"ISIC_2017": {"photos": 3, "groups": 3}},
+    "clinics": [{"name": "a clinic", "photos": 3, "groups": 3}],
 }
 INDEX = {"neighbours": {"photos": 7, "diagnoses": {"NV": 7}, "sources": {"ISIC_2017": 7}}}
 
@@ -45,12 +45,14 @@ def test_what_was_not_measured_is_said(client):
     assert "was not measured for this model" in answer(client)
 
 
-def test_the_models_page_shows_their_worth_by_source(changed):
+def test_the_models_page_shows_their_worth_by_clinic_group(changed):
     client = changed(metadata=INDEX, metrics={"neighbours": METRICS | {"helps": True}})
     text = client.get("/model").text
     assert "What known photos are worth" in text
     assert 'data-figure="neighbours/all/nearest/value"' in text
-    assert "too few to say" in text
+    row = text[text.index("a clinic") :]
+    assert 'data-figure="neighbours/clinics/0/photos"' in row
+    assert row[: row.index("</tr>")].count("too few to say") == 6
 
 
 def test_the_models_page_says_of_a_rare_skin_type_that_it_is_too_rare(changed):

@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_modelling.datasets.clinics import CLINIC_NAMES
 from data_modelling.evaluation.neighbours import FEWEST_GROUPS, neighbour_metrics, neighbour_rows
 from data_modelling.inference.diagnoses import class_codes
 
@@ -69,12 +70,31 @@ def test_shares_and_warnings_by_hand():
     assert metrics["helps"]
 
 
-def test_a_source_with_few_lesions_has_counts_alone():
+def test_sources_of_one_clinic_group_count_together_and_a_group_with_few_lesions_has_counts_alone():
     rows, predictions = rows_and_predictions(200)
-    by_source = neighbour_metrics(rows, [predictions], METADATA)["by_source"]
-    assert by_source["B"] == {"photos": 4, "groups": 4}
-    assert by_source["A"]["photos"] == 196
-    assert by_source["B"]["groups"] < FEWEST_GROUPS
+    rows.loc[:99, "source"] = "ISIC_MSK_UDA"
+    rows.loc[100:195, "source"] = "ISIC_2017"
+    few, msk = neighbour_metrics(rows, [predictions], METADATA)["clinics"]
+    assert few == {"name": "B", "photos": 4, "groups": 4}
+    assert few["groups"] < FEWEST_GROUPS
+    assert (msk["name"], msk["photos"]) == (CLINIC_NAMES["MSK"], 196)
+    assert msk["model"]["value"] == 0.75
+
+
+def test_where_the_task_is_melanoma_or_not_every_other_diagnosis_is_the_other_class():
+    rows, _ = rows_and_predictions(200)
+    rows["truth"] = ["melanoma", "benign", "benign", "benign"] * 50
+    decided = ["melanoma", "benign", "benign", "melanoma"] * 50
+    codes = class_codes("isic2020")
+    predictions = pd.DataFrame(
+        {"image_id": rows["image_id"]}
+        | {f"photo_{code}": [3.0 * (code == name) for name in decided] for code in codes}
+    )
+    metadata = METADATA | {"task": "isic2020", "classes": codes, "decision_prior": dict.fromkeys(codes, 0.5)}
+    overall = neighbour_metrics(rows, [predictions], metadata)["all"]
+    assert overall["nearest"]["value"] == overall["majority"]["value"] == 1.0
+    # A random known photo is a melanoma for a quarter.
+    assert overall["chance"] == pytest.approx(0.25 * 0.25 + 0.75 * 0.75)
 
 
 def test_neighbours_that_are_no_better_than_chance_do_not_help():
