@@ -162,6 +162,7 @@ WITHOUT_JAVASCRIPT = (
     "errors",
     "refusal",
     "answer",
+    "uncertain answer",
     "visit",
     "visit errors",
     "visit answer",

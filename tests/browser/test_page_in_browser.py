@@ -107,6 +107,40 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     assert_answered(browser)
 
 
+def test_examples_and_known_photos_by_keyboard_alone(browser):
+    resize(browser, 390, 844)
+    browser.get(f"{browser.current_url}examples")
+    tab_to(browser, ".gallery button")
+    with wait_for_new_page(browser):
+        press(browser, Keys.ENTER)
+    assert focused(browser).get_attribute("id") == "status"
+    known = find(browser, ".neighbours details")
+    was_open = known.get_attribute("open")
+    tab_to(browser, ".neighbours summary")
+    press(browser, Keys.ENTER)
+    assert known.get_attribute("open") != was_open
+
+
+def test_the_links_of_the_page_for_programs_are_reached_by_keyboard(browser):
+    resize(browser, 1440, 900)
+    set_colours(browser, dark=True)
+    browser.get(f"{browser.current_url}api")
+    for stop in browser.find_elements(By.CSS_SELECTOR, "a[href], button, summary")[:30]:
+        press(browser, Keys.TAB)
+        assert focused(browser) == stop
+
+
+def tab_to(driver: Chrome, selector: str) -> None:
+    """Press Tab until an element has the focus."""
+    target = find(driver, selector)
+    stops = len(driver.find_elements(By.CSS_SELECTOR, "a[href], button, input, select, summary, [tabindex]"))
+    for _ in range(stops):
+        press(driver, Keys.TAB)
+        if focused(driver) == target:
+            return
+    pytest.fail(f"Tab does not reach {selector}")
+
+
 def press(driver: Chrome, *keys: str) -> None:
     for key in keys:
         ActionChains(driver).send_keys(key).perform()
