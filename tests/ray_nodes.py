@@ -1,17 +1,23 @@
-"""A Ray cluster of several nodes on this machine."""
+"""A Ray cluster of several nodes on this machine, and commands that use it.
+
+No test connects its own process to Ray: Ray ends a process at once when its node does not answer for too long.
+"""
 
 import importlib.util
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import psutil
 
 from data_modelling.inference.batch.ray_cluster import ENVIRONMENT
-from tests.conftest import skip_unless_ci
+from tests.conftest import PROJECT, skip_unless_ci
 
 TRIES = 4
 STORE_BYTES = 100_000_000  # the smallest object store that Ray accepts is 75 MB
@@ -35,6 +41,16 @@ class Nodes:
     def kill_one(self) -> None:
         """End all processes of a node with SIGKILL."""
         self.cluster.remove_node(self.workers.pop(), allow_graceful=False)
+
+
+def cluster_command(nodes: Nodes, module: str, *options: str | Path) -> list[str]:
+    """Return a command of data_modelling that runs on the nodes."""
+    command = [sys.executable, "-m", f"data_modelling.{module}", *map(str, options)]
+    return [*command, "--engine", "ray", "--address", nodes.address]
+
+
+def run_command(command: list[str], seconds: float) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=seconds, check=False)
 
 
 def require_ray() -> None:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import subprocess
 import threading
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from data_modelling import train
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.training.checkpoint import load_progress
 from tests.conftest import PROJECT, train_command
-from tests.ray_nodes import processes, run_nodes
+from tests.ray_nodes import cluster_command, processes, run_command, run_nodes
 
 PATIENCE = 1_500  # seconds; one minute is enough where nothing else runs
 
@@ -39,15 +38,9 @@ def test_a_run_ends_with_a_complete_bundle_though_a_worker_is_killed(tmp_path: P
     killer = threading.Thread(target=kill_a_worker_in_a_training, args=(tmp_path / "smoke.work", seen))
     with run_nodes(1) as nodes:
         killer.start()
-        options = ["--fold", "0", "--engine", "ray", "--address", nodes.address]
-        done = subprocess.run(
-            train_command(out, *options),
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            timeout=PATIENCE,
-            check=False,
-        )
+        smoke = PROJECT / "data_modelling" / "configs" / "smoke.toml"
+        options = ["--config", smoke, "--out", out, "--fold", "0"]
+        done = run_command(cluster_command(nodes, "train", *options), PATIENCE)
         killer.join()
     assert done.returncode == 0, done.stderr
     assert seen

@@ -6,10 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from itertools import cycle
+from multiprocessing import get_context
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -25,7 +28,7 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 from tests.conftest import PROJECT
-from tests.ray_nodes import Nodes, run_nodes
+from tests.ray_nodes import Nodes, cluster_command, run_command, run_nodes
 
 BUNDLE = PROJECT / "DATA" / "models" / "ham10000"
 EXAMPLES = sorted((PROJECT / "app" / "static" / "examples").glob("*.jpg"))
@@ -82,62 +85,65 @@ def contents(out: Path) -> list[bytes]:
     ]
 
 
-def test_the_csv_files_are_the_same_though_a_node_is_killed(nodes, folder, predictor, expected, tmp_path):
-    with connect_to_ray(nodes.address) as ray:
-
-        def rows_and_a_kill(*arguments):
-            for number, row in enumerate(ClusterRows(ray)(*arguments)):
-                if number == BATCH:
-                    nodes.kill_one()
-                yield row
-
-        failed = predict_folder(
-            predictor, scan_photo_folder(folder), {}, tmp_path / "p.csv", row_source=rows_and_a_kill
-        )
-    nodes.add()
-    assert contents(tmp_path / "p.csv") == expected
-    assert [stem for stem, _ in failed] == ["0040_broken"]
+def predict_command(nodes: Nodes, images: Path | str, out: Path, *options: str | Path) -> list[str]:
+    return cluster_command(nodes, "predict", "--bundle", BUNDLE, "--images", images, "--out", out, *options)
 
 
-def test_a_run_whose_driver_was_killed_is_resumed(nodes, folder, expected, tmp_path):
-    out = tmp_path / "p.csv"
-    command = [
-        sys.executable,
-        "-m",
-        "data_modelling.predict",
-        "--bundle",
-        str(BUNDLE),
-        "--images",
-        str(folder),
-    ]
-    command += ["--out", str(out), "--engine", "ray", "--address", nodes.address]
+def start_and_wait_for_rows(command: list[str], out: Path) -> subprocess.Popen[str]:
+    """Start the command and return it when it has noted its first rows."""
     note = batch_work_folder(out) / "note.json"
-    driver = subprocess.Popen(command, cwd=PROJECT)
+    driver = subprocess.Popen(command, cwd=PROJECT, stderr=subprocess.PIPE, text=True)
     until = time.monotonic() + WAIT_SECONDS
     while not (note.exists() and json.loads(note.read_text())["photos"]):
         assert driver.poll() is None
         assert time.monotonic() < until
         time.sleep(0.05)
-    driver.send_signal(signal.SIGKILL)
-    driver.wait()
-    assert not out.exists()
-    resumed = subprocess.run(
-        command, cwd=PROJECT, capture_output=True, text=True, timeout=WAIT_SECONDS, check=False
-    )
-    assert resumed.returncode == 3, resumed.stderr  # the broken photo
-    assert resumed.stderr.splitlines()[-1].startswith("0040_broken: This is no JPEG")
+    return driver
+
+
+def test_the_csv_files_are_the_same_though_a_node_is_killed(nodes, folder, expected, tmp_path):
+    out = tmp_path / "p.csv"
+    driver = start_and_wait_for_rows(predict_command(nodes, folder, out), out)
+    nodes.kill_one()
+    assert not out.exists(), "killed too late to show anything"
+    _, stderr = driver.communicate(timeout=WAIT_SECONDS)
+    nodes.add()
+    assert driver.returncode == 3, stderr  # the broken photo
     assert contents(out) == expected
+    assert stderr.splitlines()[-1].startswith("0040_broken: This is no JPEG")
+
+
+def test_a_run_whose_driver_was_killed_is_resumed(nodes, folder, expected, tmp_path):
+    out = tmp_path / "p.csv"
+    command = predict_command(nodes, folder, out)
+    driver = start_and_wait_for_rows(command, out)
+    driver.send_signal(signal.SIGKILL)
+    driver.communicate()
+    assert not out.exists()
+    resumed = run_command(command, WAIT_SECONDS)
+    assert resumed.returncode == 3, resumed.stderr
+    assert contents(out) == expected
+
+
+def first_rows(address: str, folder: Path, changes: dict[str, Any]) -> None:
+    """Answer photos on the cluster with a bundle that differs from that of the nodes by the changes."""
+    bundle = replace(load_bundle(BUNDLE), **changes)
+    photos = scan_photo_folder(folder).paths
+    with connect_to_ray(address) as ray:
+        next(
+            ClusterRows(ray)(SimpleNamespace(bundle=bundle, views=1), photos.items(), {}, RowOptions(["MEL"]))
+        )
 
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [({"folder": Path("gone")}, "There is no bundle"), ({"sums": {}}, "another bundle")],
 )
-def test_a_node_without_the_bundle_is_told_in_one_sentence(changes, sentence, nodes, folder, predictor):
-    stand_in = SimpleNamespace(bundle=replace(predictor.bundle, **changes), views=1)
-    photos = scan_photo_folder(folder).paths
-    with connect_to_ray(nodes.address) as ray, pytest.raises(InputError, match=sentence):
-        next(ClusterRows(ray)(stand_in, photos.items(), {}, RowOptions(["MEL"])))
+def test_a_node_without_the_bundle_is_told_in_one_sentence(changes, sentence, nodes, folder):
+    with ProcessPoolExecutor(1, get_context("spawn")) as pool:
+        running = pool.submit(first_rows, nodes.address, folder, changes)
+        with pytest.raises(InputError, match=sentence):
+            running.result(WAIT_SECONDS)
 
 
 def listens(port: int) -> bool:
@@ -183,13 +189,15 @@ def test_photos_of_a_bucket(nodes, bucket, predictor, tmp_path):
         (folder / name).write_bytes(content)
         with store.open_output_stream(f"{prefix}/{name}") as stream:
             stream.write(content)
+    (tmp_path / "details.csv").write_text("image,age,sex,site\nb,80,male,\n")
     details = {"b": Details(age=80, sex="male")}
     plain, clustered = tmp_path / "plain.csv", tmp_path / "ray.csv"
     predict_folder(predictor, scan_photo_folder(folder), details, plain)
     photos = scan_photo_bucket(bucket)
     assert photos.other == ("notes.txt",)
-    with connect_to_ray(nodes.address) as ray:
-        predict_folder(predictor, photos, details, clustered, row_source=ClusterRows(ray))
+    command = predict_command(nodes, bucket, clustered, "--details", tmp_path / "details.csv")
+    done = run_command(command, WAIT_SECONDS)
+    assert done.returncode == 3, done.stderr  # the broken photo
     assert contents(clustered) == contents(plain)
     store.delete_file(f"{prefix}/b.jpg")
     with pytest.raises(OSError, match="b.jpg"):

@@ -6,20 +6,14 @@ import signal
 import threading
 import time
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
-from msgspec import structs
 
-from data_modelling.inference.batch.ray_cluster import connect_to_ray
-from data_modelling.pipeline.run_data import DataFolders
-from data_modelling.settings import read_settings
 from data_modelling.studies.tuning import search
-from data_modelling.studies.tuning.cluster_search import search_on_cluster
 from data_modelling.studies.tuning.trials_table import FAILURE
 from tests.conftest import PROJECT
-from tests.ray_nodes import processes, run_nodes
+from tests.ray_nodes import cluster_command, processes, run_command, run_nodes
 
 TRIALS, WORKERS = 4, 3
 PATIENCE = 1_500  # seconds until a worker must have begun a trial
@@ -38,28 +32,25 @@ def kill_a_worker_in_a_trial(folder: Path, killed: list[int]) -> None:
 
 
 def test_a_search_ends_with_all_trials_though_a_worker_is_killed(tmp_path: Path) -> None:
-    smoke = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
-    base = structs.replace(smoke, generated_lesions=120, figure_folds=(0, 1))
-    killed: list[int] = []
-    killer = threading.Thread(target=kill_a_worker_in_a_trial, args=(tmp_path, killed))
-    with run_nodes(2) as nodes, connect_to_ray(nodes.address) as ray:
+    smoke = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
+    config = tmp_path / "smoke.toml"
+    config.write_text(
+        smoke.replace("generated_lesions = 220", "generated_lesions = 120\nfigure_folds = [0, 1]")
+    )
+    out, killed = tmp_path / "search", list[int]()
+    killer = threading.Thread(target=kill_a_worker_in_a_trial, args=(out, killed))
+    options = ["--config", config, "--out", out, "--tuner", "random", "--epochs", "2"]
+    counts = ["--trials", str(TRIALS), "--workers", str(WORKERS)]
+    with run_nodes(2) as nodes:
         killer.start()
-        search.run_search(
-            base,
-            DataFolders(None, Path("none")),
-            tmp_path,
-            "random",
-            TRIALS,
-            epochs=2,
-            resume=False,
-            run_trials=partial(search_on_cluster, ray=ray, workers=WORKERS),
-        )
+        done = run_command(cluster_command(nodes, "search", *options, *counts), PATIENCE)
+    assert done.returncode == 0, done.stderr
     killer.join()
     assert killed
-    table = pd.read_csv(tmp_path / search.TRIALS_FILE, dtype={"trial": str})
+    table = pd.read_csv(out / search.TRIALS_FILE, dtype={"trial": str})
     assert Counter(table["trial"].astype(int)) == Counter(range(TRIALS))
     # The seed draws one network that is larger than allowed, which counts as chance; no trial failed with its worker.
     assert [text.partition(":")[0] for text in table[FAILURE].dropna()] == ["OversizedNetworkError"]
-    oracle = json.loads((tmp_path / "random" / "oracle.json").read_text())
+    oracle = json.loads((out / "random" / "oracle.json").read_text())
     assert sorted(map(int, oracle["end_order"])) == list(range(TRIALS))
     assert (oracle["ongoing_trials"], oracle["retry_queue"]) == ({}, [])
