@@ -28,24 +28,22 @@ Labels = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 NEIGHBOURS_FILE = "neighbours.csv"  # in a bundle's predictions/
-COLUMNS = ("image_id", "group_id", "source", "truth", "nearest")
+PHOTO_FACTS = ["image_id", "group_id", "source", "truth"]  # in the files of predictions
 FEWEST_GROUPS = 50  # lesions or patients; with fewer, an interval says nothing
 
 
 def neighbour_rows(
     held_out: pd.DataFrame, known: pd.DataFrame, distances: NDArray[np.floating]
 ) -> pd.DataFrame:
-    """Return COLUMNS for each held-out photo; nearest: the diagnoses of the nearest known photos, joined by `;`.
+    """Return image_id and nearest of each held-out photo: the diagnoses of the nearest known photos, joined by `;`.
 
     distances: (held-out photos, known photos). A known photo of the same group is never among the nearest.
     """
     same = held_out["group_id"].to_numpy()[:, None] == known["group_id"].to_numpy()[None]
     order = np.argsort(np.where(same, np.inf, distances), axis=1, kind="stable")[:, :NEIGHBOUR_COUNT]
     diagnoses = known["diagnosis"].to_numpy()
-    rows = held_out.rename(columns={"diagnosis": "truth"}).assign(
-        nearest=[";".join(diagnoses[indices]) for indices in order]
-    )
-    return rows[list(COLUMNS)]
+    nearest = [";".join(diagnoses[indices]) for indices in order]
+    return held_out[["image_id"]].assign(nearest=nearest).reset_index(drop=True)
 
 
 def neighbour_metrics(
@@ -55,7 +53,7 @@ def neighbour_metrics(
 
     A source that is in no clinic group is a group of its own.
 
-    rows: as in NEIGHBOURS_FILE. predictions: the logits of the same photos, by the same networks. The shares are those
+    rows: as in NEIGHBOURS_FILE. predictions: facts and logits of the same photos, by the same networks. The shares are those
     of photos whose nearest photo, majority of the nearest (the nearest of equally frequent ones counts), a random known
     photo, and the model's decision have the right class. warning_auc: how well the number of nearest photos of another
     class than the decision finds wrong decisions; confidence_auc: the same of a low highest probability.
@@ -88,18 +86,14 @@ def _class_of(diagnosis: str, task: str) -> int:
 
 
 def _answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
-    """Return image_id, decision and confidence of each photo, for the photo alone."""
+    """Return PHOTO_FACTS, decision and confidence of each photo, for the photo alone."""
     tables = []
     for table in predictions:
         logits = mode_logits(table, "photo", metadata["task"])
         probability = calibrated_probabilities(logits, metadata["temperature"])
         tables.append(
-            pd.DataFrame(
-                {
-                    "image_id": table["image_id"],
-                    "decision": decide_classes(probability, metadata),
-                    "confidence": probability.max(axis=1),
-                }
+            table[PHOTO_FACTS].assign(
+                decision=decide_classes(probability, metadata), confidence=probability.max(axis=1)
             )
         )
     return pd.concat(tables, ignore_index=True)

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
+import data_modelling.networks.merged_classes
+import data_modelling.networks.model  # noqa: F401 - both register the layers of saved networks
 from data_modelling.datasets import external_sources
 from data_modelling.datasets.data_location import find_dataset_folder
 from data_modelling.datasets.registry import data_set

@@ -27,7 +27,7 @@ def test_the_nearest_known_photos_are_of_other_groups():
     held_out = table(["MEL", "NV"], ["own", "other"])
     rows = neighbour_rows(held_out, known, np.array([[0.1, 0.3, 0.2], [0.1, 0.3, 0.2]]))
     assert rows["nearest"].str.split(";").str[0].tolist() == ["BCC", "MEL"]
-    assert rows["truth"].tolist() == ["MEL", "NV"]
+    assert rows["image_id"].tolist() == ["P0", "P1"]
 
 
 def logits(decided: list[str]) -> dict[str, list[float]]:
@@ -43,16 +43,16 @@ def rows_and_predictions(count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
         ("NV", "NV;NV;NV;MEL;NV;NV", "MEL"),
     ] * (count // 4)
     ids = [f"P{number:03}" for number in range(len(kinds))]
-    rows = pd.DataFrame(
+    rows = pd.DataFrame({"image_id": ids, "nearest": [kind[1] for kind in kinds]})
+    facts = pd.DataFrame(
         {
             "image_id": ids,
             "group_id": ids,
             "source": ["A"] * (len(ids) - 4) + ["B"] * 4,
             "truth": [kind[0] for kind in kinds],
-            "nearest": [kind[1] for kind in kinds],
         }
     )
-    return rows, pd.DataFrame({"image_id": ids, **logits([kind[2] for kind in kinds])})
+    return rows, facts.assign(**logits([kind[2] for kind in kinds]))
 
 
 def test_shares_and_warnings_by_hand():
@@ -72,8 +72,8 @@ def test_shares_and_warnings_by_hand():
 
 def test_sources_of_one_clinic_group_count_together_and_a_group_with_few_lesions_has_counts_alone():
     rows, predictions = rows_and_predictions(200)
-    rows.loc[:99, "source"] = "ISIC_MSK_UDA"
-    rows.loc[100:195, "source"] = "ISIC_2017"
+    predictions.loc[:99, "source"] = "ISIC_MSK_UDA"
+    predictions.loc[100:195, "source"] = "ISIC_2017"
     few, msk = neighbour_metrics(rows, [predictions], METADATA)["clinics"]
     assert few == {"name": "B", "photos": 4, "groups": 4}
     assert few["groups"] < FEWEST_GROUPS
@@ -82,13 +82,11 @@ def test_sources_of_one_clinic_group_count_together_and_a_group_with_few_lesions
 
 
 def test_where_the_task_is_melanoma_or_not_every_other_diagnosis_is_the_other_class():
-    rows, _ = rows_and_predictions(200)
-    rows["truth"] = ["melanoma", "benign", "benign", "benign"] * 50
-    decided = ["melanoma", "benign", "benign", "melanoma"] * 50
-    codes = class_codes("isic2020")
-    predictions = pd.DataFrame(
-        {"image_id": rows["image_id"]}
-        | {f"photo_{code}": [3.0 * (code == name) for name in decided] for code in codes}
+    rows, predictions = rows_and_predictions(200)
+    codes, decided = class_codes("isic2020"), ["melanoma", "benign", "benign", "melanoma"] * 50
+    predictions = predictions.assign(
+        truth=["melanoma", "benign", "benign", "benign"] * 50,
+        **{f"photo_{code}": [3.0 * (code == name) for name in decided] for code in codes},
     )
     metadata = METADATA | {"task": "isic2020", "classes": codes, "decision_prior": dict.fromkeys(codes, 0.5)}
     overall = neighbour_metrics(rows, [predictions], metadata)["all"]
@@ -106,5 +104,5 @@ def test_neighbours_that_are_no_better_than_chance_do_not_help():
 
 def test_photos_without_a_prediction_or_without_a_class_do_not_count():
     rows, predictions = rows_and_predictions(200)
-    rows.loc[0, "truth"] = "benign"
+    predictions.loc[0, "truth"] = "benign"
     assert neighbour_metrics(rows, [predictions[:-1]], METADATA)["all"]["photos"] == 198

@@ -1,20 +1,30 @@
 """Test the index of known photos on made photos in the layouts of ISIC 2017 and PAD-UFES-20."""
 
 import re
+import shutil
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import make_split, write_split
 from data_modelling.datasets.splits.files import split_file
+from data_modelling.evaluation.neighbours import NEIGHBOURS_FILE
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.explanation.details_effect import NEIGHBOURS
 from data_modelling.inference.predictor import Predictor
-from data_modelling.pipeline.neighbour_index import shown_photos, write_neighbours
+from data_modelling.metrics.predictions import read_predictions
+from data_modelling.pipeline.neighbour_index import (
+    shown_photos,
+    write_neighbour_predictions,
+    write_neighbours,
+)
+from data_modelling.pipeline.run_data import DataFolders
 from tests.app.tiny_bundle import make_tiny_bundle
 
 ISIC, PAD = 24, 12  # photos; two of ISIC 2017 are of one lesion
@@ -74,6 +84,25 @@ def test_how_a_diagnosis_was_confirmed_is_that_of_its_source(data):
     assert table.loc["ISIC_0000002", "confirmation"] == "histopathology"  # a melanoma
     assert table.loc["ISIC_0000004", "confirmation"] == "not_on_record"
     assert table.loc[["PAT_0", "PAT_1"], "confirmation"].tolist() == ["histopathology", "consensus"]
+
+
+def test_each_held_out_photo_is_compared_by_the_network_that_never_saw_it(data, smoke_run, smoke_bundle):
+    root, splits = data
+    work = smoke_run.with_name("smoke.work")
+    write_neighbour_predictions(smoke_bundle, work, DataFolders(root, splits))
+    rows = pd.read_csv(smoke_bundle / "predictions" / NEIGHBOURS_FILE, dtype=str)
+    predictions = read_predictions(smoke_bundle / "predictions" / "out_of_fold.csv")
+    assert rows["image_id"].tolist() == sorted(predictions["image_id"])
+    assert set(rows["nearest"].str.count(";")) == {5}
+    assert set(";".join(rows["nearest"]).split(";")) <= {"MEL", "NV", "BCC"}
+
+
+def test_without_the_networks_of_the_folds_nothing_is_compared(data, smoke_run, tmp_path):
+    root, splits = data
+    work = tmp_path / "smoke.work"
+    shutil.copytree(smoke_run.with_name("smoke.work"), work, ignore=lambda *_: ["fold0"])
+    with pytest.raises(InputError, match="train the run to its end first"):
+        write_neighbour_predictions(tmp_path, work, DataFolders(root, splits))
 
 
 def test_a_bundle_with_the_index_answers_a_known_photo_without_its_own_lesion(data, tmp_path):
