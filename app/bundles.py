@@ -81,7 +81,7 @@ class Bundles:
             names = ", ".join(self._valid) or "none"
             raise problem(
                 "bundle_unknown",
-                _("There is no such bundle; the valid ones are: %(known)s.", known=names),
+                _("There is no bundle of this name; the valid bundles are: %(known)s.", known=names),
                 "bundle",
             )
         with self._lock:
@@ -102,7 +102,7 @@ class Bundles:
         if predictor is None:
             raise problem(
                 "model_unavailable",
-                _("No valid model is installed, so no photo can be answered."),
+                _("No valid model is installed, so the app cannot analyse photos."),
                 retry_after=RETRY_AFTER,
             )
         return predictor

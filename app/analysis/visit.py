@@ -32,7 +32,7 @@ from data_modelling.inference.ugly_duckling import MIN_LESIONS, find_ugly_duckli
 
 blueprint = Blueprint("visits", __name__)
 
-NO_ALL_CLEAR = "A low rank is no all-clear."
+NO_ALL_CLEAR = "A low rank does not mean that a spot is harmless."
 STEPS_BY_URGENCY = [
     NEXT_STEPS[name] for name in (HIGHER_CONCERN, CHANGING, UNCERTAIN, REFUSED, NO_CANCER_CLASS)
 ]

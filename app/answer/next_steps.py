@@ -11,8 +11,8 @@ SEE_NOW = mark_message(
 )
 WHOM = mark_message("A family doctor (GP), who can send you to a specialist, or a dermatologist.")
 BRING = mark_message(
-    "This page, printed, and older photos of the spot. Note since when it is there, how it has changed, and skin cancers "
-    "in your family."
+    "A print of this page, and older photos of the spot. Note how long it has been there, how it has "
+    "changed, and skin cancers in your family."
 )
 GO_NOW = mark_message(
     "Go now if it changes, itches, hurts or bleeds, or if a sore does not heal in four weeks."
@@ -57,7 +57,8 @@ NEXT_STEPS = {
     UNCERTAIN: NextStep(
         action=mark_message("Have a family doctor or dermatologist look at the spot within four weeks."),
         what=mark_message(
-            "The model gives no result for this photo. That says nothing about the spot, neither good nor bad: have it looked at."
+            "The model gives no result for this photo. That says nothing about the spot, neither good "
+            "nor bad. Have a doctor look at it."
         ),
         quickly=mark_message("Within four weeks."),
         sooner=GO_NOW,
@@ -78,11 +79,14 @@ NEXT_STEPS = {
             "Have a family doctor or dermatologist look at the spot within four weeks. They need no photo."
         ),
         what=mark_message(
-            "The photo was not analysed. That says nothing about the spot, neither good nor bad: have it looked at."
+            "The photo was not analysed. That says nothing about the spot, neither good nor bad. Have a "
+            "doctor look at it."
         ),
         quickly=mark_message("Within four weeks."),
         sooner=GO_NOW,
-        bring=mark_message("Older photos of the spot. Note since when it is there and how it has changed."),
+        bring=mark_message(
+            "Older photos of the spot. Note how long it has been there and how it has changed."
+        ),
     ),
 }
 

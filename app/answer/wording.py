@@ -34,19 +34,26 @@ STATUSES = {
 REASONS = {
     "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
     "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
-    "photo_alone": "Without the age or the place of the body, which are rare in training, the photo reaches a threshold.",
+    "photo_alone": (
+        "Without the age or the place on the body, which are rare in training, the photo reaches a threshold."
+    ),
 }
 CAUTIONS = {
-    "changing": "A spot that is new or changes has to be looked at by a doctor, whatever the model says.",
+    "changing": "A doctor must look at a spot that is new or changes, whatever the model says.",
     "age_rare": "The model learned from very few spots of people of this age, so nobody knows how good it is for them.",
     "acral_or_mucosal": "The model learned too little about palms, soles, mouth and genitals to judge a spot there.",
-    "site_rare": "The model learned from very few spots at this place of the body, so nobody knows how good it is there.",
-    "phone_photo": "The model is made for dermoscopic photos, and its probabilities are not reliable for others.",
+    "site_rare": (
+        "The model learned from very few spots at this place on the body, so nobody knows how good it is "
+        "there."
+    ),
+    "phone_photo": (
+        "The model is made for dermoscopic photos. Its probabilities are not reliable for other photos."
+    ),
     "dermatoscope": "It is not known whether the photo was taken through a dermatoscope. Without one the model cannot judge a spot.",
-    "none_of_classes": "The photo fits none of the kinds of spot that the model learned.",
+    "none_of_classes": "The photo fits none of the kinds of spot that the model knows.",
     "unlike_training": (
-        "The photo is unlike those that the model was made with, as photos of other clinics and cameras often are. "
-        "On such photos it is wrong more often."
+        "The photo is unlike the training photos, as photos of other clinics and cameras often are. The "
+        "model is wrong more often on these photos."
     ),
     **{code: problem for code, (problem, _hint) in HINTS.items() if not code.startswith("photo_")},
     "wide_set": "Too many kinds of spot fit this photo, so the answer is of little use.",
@@ -60,17 +67,17 @@ CAUTIONS = {
 NO_DIAGNOSIS = "This is no diagnosis and no medical device: the model misses cancers and takes harmless spots for cancer."
 PHONE_PHOTO_TEXTS = {
     False: "The photo was not taken through a dermatoscope.",
-    None: "The picture looks like one of a phone, not like one taken through a dermatoscope.",
+    None: "The photo looks like a phone photo, not like a photo taken through a dermatoscope.",
     True: (
-        "You said that the photo was taken through a dermatoscope, but it looks like one taken without. "
-        "To be safe it counts as a phone photo."
+        "You said that the photo was taken through a dermatoscope, but it looks like a photo taken without "
+        "one. To be safe, it counts as a phone photo."
     ),
 }
 # Codes with which the promise of the likely classes does not hold: the photo is none of those that it was made for.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 FEW_PIXELS = (
-    "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x %(edge)s, "
-    "so it saw a blown-up picture."
+    "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x "
+    "%(edge)s, so it saw an enlarged picture."
 )
 # Faults of the photo itself; the page shows them as a refusal, and no probabilities.
 REFUSALS = (

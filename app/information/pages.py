@@ -44,14 +44,15 @@ def _dermnet(title: str, topic: str) -> Reference:
 MELANOMA_INFORMATION = DiagnosisInformation(
     (
         mark_message(
-            "A cancer of the cells that give skin its colour. It can appear on healthy skin or in a mole."
+            "It is a cancer of the cells that give skin its colour. It can appear on healthy skin or in "
+            "a mole."
         ),
         mark_message(
-            "Often asymmetric, with a ragged border and several colours, and it changes over weeks and months. "
-            "Some melanomas are pink, without any brown."
+            "It is often asymmetric, with a ragged border and several colours, and it changes over weeks and "
+            "months. Some melanomas are pink, without any brown."
         ),
         mark_message(
-            "Found early and cut out it is nearly always cured; later it spreads to other organs. "
+            "If it is found early and cut out, it is nearly always cured. Later it spreads to other organs. "
             "See a doctor within days."
         ),
     ),
@@ -71,7 +72,7 @@ ACTINIC_KERATOSIS_TEXTS = (
         "Bowen's disease is a squamous cell carcinoma that has not yet left the outer skin: a red, scaly patch that "
         "grows slowly."
     ),
-    mark_message("A doctor treats them by freezing, creams or cutting them out."),
+    mark_message("A doctor treats them with freezing or creams, or cuts them out."),
 )
 # By class code; a code has one meaning in all tasks.
 DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
@@ -80,10 +81,12 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "NV": DiagnosisInformation(
         (
             mark_message(
-                "A mole: a harmless heap of the cells that give skin its colour. Nearly everybody has some."
+                "It is a mole: a harmless heap of the cells that give skin its colour. Nearly everybody "
+                "has moles."
             ),
             mark_message(
-                "Round or oval, one or two shades of brown, and much like the other moles of the same person."
+                "It is round or oval, has one or two shades of brown, and looks much like the other "
+                "moles of the same person."
             ),
             mark_message("If it changes or does not look like the others, show it to a doctor."),
         ),
@@ -92,9 +95,12 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "BCC": DiagnosisInformation(
         (
             mark_message(
-                "The most common skin cancer. It grows slowly where the sun shines, most often on face and neck."
+                "It is the most common skin cancer. It grows slowly where the sun shines, most often on "
+                "face and neck."
             ),
-            mark_message("A shiny bump with small vessels, a sore that does not heal, or a red patch."),
+            mark_message(
+                "It looks like a shiny bump with small vessels, a sore that does not heal, or a red patch."
+            ),
             mark_message(
                 "It hardly ever spreads, but it destroys what is around it. A doctor cuts it out or treats it."
             ),
@@ -115,7 +121,8 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "SCC": DiagnosisInformation(
         (
             mark_message(
-                "A cancer of the outer skin, often on sun-damaged skin, lips or ears: a scaly or sore lump."
+                "It is a cancer of the outer skin: a scaly or sore lump, often on sun-damaged skin, lips "
+                "or ears."
             ),
             mark_message("It can spread. See a doctor within days."),
         ),
@@ -127,8 +134,10 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
                 "Three harmless growths in one class, since they turn into one another and look alike: seborrhoeic "
                 "keratosis (age wart), solar lentigo (sun spot) and lichen-planus-like keratosis."
             ),
-            mark_message("Flat or raised, yellow to dark brown; an age wart looks as if it were stuck on."),
-            mark_message("A dark one can look like melanoma, even to doctors: then it is examined."),
+            mark_message(
+                "They are flat or raised, and yellow to dark brown. An age wart looks as if it were stuck on."
+            ),
+            mark_message("A dark growth can look like melanoma, even to doctors. They then examine it."),
         ),
         (
             _dermnet("Seborrhoeic keratosis", "seborrhoeic-keratosis"),
@@ -139,9 +148,10 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     ),
     "DF": DiagnosisInformation(
         (
-            mark_message("A small, firm, harmless knot of fibres, most often on a leg."),
+            mark_message("It is a small, firm, harmless knot of fibres, most often on a leg."),
             mark_message(
-                "Brown or pink; it dimples when it is pinched. If it grows quickly, show it to a doctor."
+                "It is brown or pink, and dimples when you pinch it. If it grows quickly, show it to a "
+                "doctor."
             ),
         ),
         (_dermnet("Dermatofibroma", "dermatofibroma"),),
@@ -152,14 +162,15 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
                 "Harmless growths of small blood vessels, such as cherry angiomas, and bleeding under the skin: red, "
                 "purple or black."
             ),
-            mark_message("One that bleeds, grows quickly or is black all over is shown to a doctor."),
+            mark_message("If one bleeds, grows quickly or is black all over, show it to a doctor."),
         ),
         (_dermnet("Cherry angioma", "cherry-angioma"), _dermnet("Pyogenic granuloma", "pyogenic-granuloma")),
     ),
     "benign": DiagnosisInformation(
         (
             mark_message(
-                "A mole or another harmless spot: whatever is not a melanoma in the photos it learned from."
+                "A mole or another harmless spot. In the training photos it is everything that is not a "
+                "melanoma."
             ),
         ),
         (_dermnet("Melanocytic naevus", "melanocytic-naevus"),),

@@ -55,7 +55,7 @@ def _overall(metrics: dict[str, Any], key: str) -> Table:
             values = [metric_at(metrics, f"{key}/{mode}/{name}") for mode in modes]
             change = [metric_at(metrics, f"{key}/effect_of_details/{name}/difference")] if has_effect else []
             rows.append((metric_name(name), *values, *change))
-    columns = (_("Figure"), *(names[mode] for mode in modes), *([_("Change")] if has_effect else []))
+    columns = (_("Metric"), *(names[mode] for mode in modes), *([_("Change")] if has_effect else []))
     return Table(f"{key}-overall", _("In short"), columns, tuple(rows))
 
 

@@ -22,8 +22,8 @@ def neighbours_section(bundle: Bundle) -> MetricsSection | None:
     if not isinstance(metrics, dict) or not isinstance(index, dict):
         return None
     description = _(
-        "%(photos)s known photos (%(sources)s) are compared with each photo. Here each photo was compared by a network that "
-        "had not seen it, with known photos of other lesions and patients.",
+        "The app compares each photo with %(photos)s known photos (%(sources)s). In this test, a network "
+        "that had not seen the photo compared it with known photos of other lesions and patients.",
         photos=format_number(int(index["photos"])),
         sources=", ".join(index["sources"]),
     )
@@ -42,7 +42,7 @@ def neighbours_section(bundle: Bundle) -> MetricsSection | None:
         _("Other diagnoses find wrong decisions (AUC)"),
         _("Low probability finds wrong decisions (AUC)"),
     )
-    table = Table(NEIGHBOURS_KEY, _("What known photos are worth"), columns, tuple(rows))
+    table = Table(NEIGHBOURS_KEY, _("How much known photos help"), columns, tuple(rows))
     worth = neighbours_worth_text(metrics)
     return MetricsSection(NEIGHBOURS_KEY, _("Photos to compare with"), f"{description} {worth}", (table,))
 

@@ -47,10 +47,10 @@ def plot(name: str, file: str) -> Response:
     expected = bundle.sums.get(PLOTS_FOLDER + file)
     path = bundle.folder / PLOTS_FOLDER / file
     if expected is None or path.suffix != ".png" or not path.is_file():
-        raise problem("not_found", _("This bundle has no such plot."))
+        raise problem("not_found", _("This bundle has no plot of this name."))
     data = path.read_bytes()
     if hashlib.sha256(data).hexdigest() != expected:
-        raise problem("not_found", _("This plot was altered since the app was started."))
+        raise problem("not_found", _("This plot has changed since the app was started."))
     response = Response(data, mimetype="image/png")
     response.headers["Cache-Control"] = (
         CACHE_FOREVER if request.args.get("v") == expected[:12] else REVALIDATE

@@ -70,9 +70,9 @@ def plot_title(name: str) -> str:
     """Return the title of a plot."""
     titles = {
         "confusion_matrix": _("Right and wrong decisions"),
-        "roc": _("Found against wrongly flagged (ROC curves)"),
-        "reliability": _("How far its probabilities can be believed (reliability)"),
-        "precision_recall": _("Right among those flagged (precision and recall)"),
+        "roc": _("Photos found and photos wrongly flagged (ROC curves)"),
+        "reliability": _("How reliable its probabilities are (calibration)"),
+        "precision_recall": _("Share of flagged photos that are right (precision and recall)"),
         "risk_coverage": _("Errors when the uncertain photos are not answered"),
         "decision_curve": _("Whether flagging helps (decision curve)"),
         "locked_test": _("What was expected and what the locked test gave"),
@@ -170,7 +170,7 @@ def _locked_test(bundle: Bundle) -> Content:
         for mode, mode_name in mode_names.items()
         for name in value_at(bundle.metrics, f"fit_to_served/{mode}") or {}
     ]
-    return (_("Figure"), _("Expected"), _("Locked test")), rows
+    return (_("Metric"), _("Expected"), _("Locked test")), rows
 
 
 def _external_sources(bundle: Bundle) -> Content:
@@ -238,7 +238,7 @@ def _shortcuts(bundle: Bundle) -> Content:
         for test, title in tests.items()
         for kind, name in maps.items()
     ]
-    return (_("Figure"), _("Value")), rows if value_at(bundle.metrics, path) else []
+    return (_("Metric"), _("Value")), rows if value_at(bundle.metrics, path) else []
 
 
 TABLES: dict[str, Callable[[Bundle], Content]] = {

@@ -91,10 +91,11 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
     share_columns = (_("Clinic group"), _("Networks"), *map(metric_name, CLINIC_SHARES))
     yield MetricsSection(
         "clinics",
-        _("How it does at each clinic"),
+        _("How well it works at each clinic"),
         _(
-            "What a new clinic gets comes from networks that never saw a photo of the clinic group, in training or in "
-            "any choice. What a known clinic gets comes from networks that saw other photos of the same clinic group."
+            "The numbers for a new clinic come from networks that never saw a photo of the clinic group, in "
+            "training or in any choice. The numbers for a known clinic come from networks that saw other "
+            "photos of the same clinic group."
         ),
         (
             Table("clinics-headline", _("Each clinic group, photo alone"), columns, tuple(headline)),
@@ -128,7 +129,7 @@ def _describe_photos(key: str, metrics: dict[str, Any]) -> str:
     if key != OUT_OF_FOLD:
         return count
     chosen = _(
-        "The thresholds were chosen on the same photos, so that figures that depend on them are a little too good."
+        "The thresholds were chosen on the same photos, so numbers that depend on them are a little too good."
     )
     return f"{count} {unseen} {chosen}"
 
@@ -163,8 +164,9 @@ def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
         "melanoma",
         _("Melanoma or not"),
         _(
-            "%(photos)s photos of %(patients)s patients, %(melanomas)s of melanomas, each judged by a network that had "
-            "seen no photo of the patient. In context: against the mean of the patient's other spots.",
+            "%(photos)s photos of %(patients)s patients; %(melanomas)s photos show melanomas. Each was "
+            "judged by a network that had seen no photo of the patient. “In context” means: compared with "
+            "the mean of the patient's other spots.",
             **{name: format_number(int(melanoma[name])) for name in ("photos", "patients", "melanomas")},
         ),
         (Table("melanoma", _("Melanoma or not"), columns, tuple(rows)),),
@@ -189,8 +191,9 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
         "unknown",
         _("None of the known classes"),
         _(
-            "No photo of training shows none of the classes. So each of these classes was left out in turn: a network "
-            "that had never seen it was asked how well its photos fit."
+            "Every training photo shows one of the classes. To test other kinds of spot, each of these "
+            "classes was left out in turn. A network that had never seen the class then judged how well its "
+            "photos fit."
         ),
         (Table("unknown", _("Told apart from the other classes"), columns, rows),),
     )

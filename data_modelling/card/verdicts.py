@@ -36,14 +36,14 @@ def verdict(differences: MetricValues, more: str, less: str, neither: str) -> st
         return f"{neither}."
     if len(set(is_gain.values())) > 1:
         return "The two metrics disagree."
-    restriction = f" (certain of {next(iter(is_gain))} alone)" if len(is_gain) == 1 else ""
+    restriction = f" (certain only for {next(iter(is_gain))})" if len(is_gain) == 1 else ""
     return f"{more if all(is_gain.values()) else less}{restriction}."
 
 
 def comparison(difference: MetricValues, more: str, less: str, alternative: str) -> str:
     """Return how something compares with an alternative, and the paired difference."""
     low, high = difference["interval"]
-    word = more if low > 0 else less if high < 0 else "not certainly otherwise than"
+    word = more if low > 0 else less if high < 0 else "not certainly different from"
     return f"{word} {alternative} ({signed_difference(difference)})"
 
 
@@ -81,7 +81,7 @@ def outside_intervals(locked_test_comparison: MetricValues) -> list[str]:
 
 
 def target_text(target: MetricValues) -> str:
-    """Return what a target asks for; the limit is left out where it is not known yet."""
+    """Return a target in words; without its limit where this is not known yet."""
     limit = target["limit"]
     limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
     text = TARGET_TEXTS[target["name"]].format(
@@ -91,7 +91,7 @@ def target_text(target: MetricValues) -> str:
 
 
 def coverage_text(row: MetricValues) -> str:
-    """Return the coverage of prediction sets and its interval, in per cent; a dash without any group."""
+    """Return the coverage of prediction sets and its interval, in per cent; a dash if there is no group."""
     if row["coverage"] is None:
         return "-"
     low, high = (f"{100 * bound:.1f}" for bound in row["interval"])

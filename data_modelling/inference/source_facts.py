@@ -1,14 +1,14 @@
-"""Holds the facts about each source of photos that cards and pages show."""
+"""The facts about each source of photos that cards and pages show."""
 
 from dataclasses import dataclass
 from typing import Any
 
-# Key of metadata.json: further sources that the networks learned from, on which no network was tested that never saw them.
+# Key of metadata.json: more sources of training photos; no network was tested on them without having seen them.
 ALSO_LEARNED_FROM = "also_learned_from"
 OWN_FACTS = "source_facts"  # in `data` of metadata.json: facts of sources that SOURCE_FACTS lacks
 # The address of a publication, by the prefix of its identifier.
 RESOLVERS = {"doi:": "https://doi.org/", "arXiv:": "https://arxiv.org/abs/"}
-NO_SKIN_TYPES = "no skin-type labels are in it, and none were guessed"
+NO_SKIN_TYPES = "it has no skin-type labels, and we guessed none"
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class SourceFacts:
 
     origin: where the photos come from. labels: how the diagnoses were found. skin: what is known about the patients'
     skin. ethics: consent and approval. cite: the publication, with its identifier last. licence: of the photos.
-    has_skin_types: whether some photos have a label of the skin type.
+    has_skin_types: whether some photos have a skin-type label.
     """
 
     origin: str
@@ -41,10 +41,9 @@ class SourceFacts:
 SOURCE_FACTS = {
     "HAM10000": SourceFacts(
         origin="dermoscopic photos from a university clinic in Vienna, Austria, and a skin cancer practice in "
-        "Queensland, Australia, taken with several devices, some scanned from slides; which is not on record for a photo",
+        "Queensland, Australia, taken with several devices, some scanned from slides; no photo has a record of its device",
         labels="by histopathology, follow-up, consensus of experts or confocal microscopy, as published for each photo",
-        skin="no skin-type labels are in it, and none were guessed; darker skin is hardly in it, so that nothing can be "
-        "said of how the model does there",
+        skin=f"{NO_SKIN_TYPES}; darker skin is hardly in it, so we cannot say how well the model works there",
         ethics="published by its authors with approval of their ethics boards, without names; patients are not "
         "identified, and neither are lesions of one patient",
         cite="Tschandl, Rosendahl and Kittler 2018, doi:10.1038/sdata.2018.161",
@@ -53,8 +52,7 @@ SOURCE_FACTS = {
     "ISIC_2017": SourceFacts(
         origin="dermoscopic photos of the ISIC Archive, most of them from clinics in the United States, Europe and "
         "Australia, taken with several devices",
-        labels="all melanomas by histopathology; of the benign ones many by consensus of experts, which is not on record "
-        "for a photo",
+        labels="all melanomas by histopathology; many benign lesions by consensus of experts, without a record for each photo",
         skin=NO_SKIN_TYPES,
         ethics="published by the ISIC Archive without names; patients are not identified",
         cite="Codella et al. 2018, arXiv:1710.05006",
@@ -62,7 +60,7 @@ SOURCE_FACTS = {
     ),
     "BCN_20000": SourceFacts(
         origin="dermoscopic photos from a hospital in Barcelona, Spain",
-        labels="by histopathology, follow-up or consensus of experts, which is not on record for a photo",
+        labels="by histopathology, follow-up or consensus of experts, without a record for each photo",
         skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics board, without names",
         cite="Combalia et al. 2019, arXiv:1908.02288",
@@ -71,7 +69,7 @@ SOURCE_FACTS = {
     "ISIC_2020": SourceFacts(
         origin="dermoscopic photos of patients of clinics in the United States, Europe and Australia",
         labels="all melanomas by histopathology; benign lesions by histopathology, follow-up or consensus of experts, "
-        "which is not on record for a photo",
+        "without a record for each photo",
         skin=NO_SKIN_TYPES,
         ethics="published by its authors with approval of their ethics boards; patients have numbers, no names",
         cite="Rotemberg et al. 2021, doi:10.34970/2020-ds01",
@@ -80,7 +78,7 @@ SOURCE_FACTS = {
     "PAD_UFES_20": SourceFacts(
         origin="phone photos of patients of a dermatological aid programme in the state of Espírito Santo, Brazil",
         labels="all cancers by histopathology; most of the other lesions by consensus of dermatologists",
-        skin="its doctors noted a Fitzpatrick type for three photos in five, mostly II and III; no figure is told by it",
+        skin="its doctors noted a Fitzpatrick type for three of five photos, mostly II and III; no metric here is split by it",
         ethics="published by its authors with approval of their ethics board and consent of the patients, who have "
         "numbers, no names",
         cite="Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221",
@@ -90,8 +88,8 @@ SOURCE_FACTS = {
     "generated lesions": SourceFacts(
         origin="drawings by a program, no photos",
         labels="by the program that drew them",
-        skin="drawings of nobody's skin",
-        ethics="no patient is in them",
+        skin="it shows no real skin",
+        ethics="it has no patients",
         cite="the module data_modelling/datasets/formats/synthetic_lesions.py",
     ),
 }

@@ -193,9 +193,9 @@ def test_times_are_those_of_the_reader(empty, site):
 
 
 def test_it_says_who_sees_it(empty, site):
-    assert "Whoever uses this browser sees it" in offered(empty).text
+    assert "Everyone who uses this browser sees it" in offered(empty).text
     open_history(empty, site)
-    assert "Whoever uses this browser sees them" in find(empty, "main").text
+    assert "Everyone who uses this browser sees them" in find(empty, "main").text
 
 
 def test_without_javascript_the_page_says_what_it_needs(browser_without_javascript, site):

@@ -35,7 +35,7 @@ HINTS: dict[str, tuple[str, str]] = {
         "Go closer or choose a larger square, and send the photo as the camera wrote it.",
     ),
     "photo_blank": (
-        "There is next to nothing to see in this photo.",
+        "There is hardly anything to see in this photo.",
         "Take the cover off the lens and put the spot in the middle.",
     ),
     "photo_blurred": (

@@ -43,7 +43,7 @@ def test_form_says_first_what_it_is_and_is_not(client: FlaskClient):
     for words in (
         "no diagnosis",
         "no medical device",
-        "goes to a doctor",
+        "Show a doctor any spot that is new",
         "education and",
         "Nothing is stored",
     ):
@@ -136,8 +136,8 @@ def test_classes_are_shown_in_the_order_of_the_answer(client: FlaskClient, post)
 
 def test_cost_of_the_threshold_is_that_of_metrics_json(client: FlaskClient):
     response, _ = submit(client, form())
-    assert "of 1,640 of cancer classes, 164 stayed below the threshold" in response.text
-    assert "of 6,860 of benign spots, 1,372 reached it" in response.text
+    assert "164 of 1,640 photos of cancer classes stayed below the threshold" in response.text
+    assert "1,372 of 6,860 photos of benign spots reached it" in response.text
     assert "Melanoma alone raises concern from 15\N{NO-BREAK SPACE}%." in response.text
 
 
@@ -202,7 +202,7 @@ def test_a_bundle_that_says_little_is_shown_without_what_it_does_not_say(bundles
     client = create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
     response, page = submit(client, form(age="40"))
     assert response.status_code == 200
-    assert "does not say enough for a heat map" in response.text
+    assert "do not have what a heat map needs" in response.text
     assert "In testing" not in response.text
     assert "Learned from" not in response.text
     assert "with-MEL" in page.values
@@ -314,7 +314,7 @@ def test_an_uncertain_answer_shows_no_class_first_on_the_map_either(client: Flas
 
 def test_without_details_nothing_is_said_to_have_changed(client: FlaskClient):
     response, page = submit(client, form())
-    assert "No age, sex or place was given" in response.text
+    assert "You gave no age, sex or place" in response.text
     assert not any(name.startswith("with-") for name in page.values)
 
 
@@ -348,9 +348,9 @@ def test_photo_without_dermatoscope_never_gets_the_all_clear(client: FlaskClient
     [
         (
             "yes",
-            "You said that the photo was taken through a dermatoscope, but it looks like one taken without.",
+            "You said that the photo was taken through a dermatoscope, but it looks like a photo taken without one.",
         ),
-        ("unknown", "The picture looks like one of a phone"),
+        ("unknown", "The photo looks like a phone photo"),
         ("no", "The photo was not taken through a dermatoscope."),
     ],
 )
@@ -457,8 +457,10 @@ def test_a_refusal_shows_the_photo_and_how_often_real_spots_are_refused(changed)
     response, page = submit(client, form(photo("red"), dermatoscope="no"))
     assert response.status_code == 422
     assert "data:image/jpeg;base64," in response.text
-    assert "refuses up to 7 of 100 photos of real spots" in response.text
-    assert "Without a dermatoscope no photo can be judged here" in response.text
+    assert (
+        "Of 100 photos of real spots from clinics that it had not seen, it refuses up to 7." in response.text
+    )
+    assert "cannot judge a photo taken without a dermatoscope" in response.text
     assert page.values == {}
 
 

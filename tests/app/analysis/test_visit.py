@@ -202,8 +202,8 @@ def test_page_and_json_show_the_same_numbers(comparing: FlaskClient):
 
 def test_one_caution_stands_above_all_ranks(comparing: FlaskClient):
     text = ask(comparing, several(*map(photo, GREENS), photo("red")), "/visit").text
-    assert text.count("A low rank is no all-clear") == 1
-    assert text.index("A low rank is no all-clear") < text.index("Rank 1 of 4")
+    assert text.count("A low rank does not mean that a spot is harmless") == 1
+    assert text.index("A low rank does not mean that a spot is harmless") < text.index("Rank 1 of 4")
     assert "Call a family doctor or dermatologist today." in text  # the step of the most urgent spot
 
 
@@ -223,7 +223,7 @@ def test_the_mark_goes_where_it_found_no_more_than_chance(comparing: FlaskClient
 def test_the_mark_never_stands_without_its_figures_and_no_claim_without_its_interval(comparing: FlaskClient):
     text = ask(comparing, several(*map(photo, GREENS), photo("red")), "/visit").text
     assert 'data-figure="visits/found/value" data-low="0.15' in text
-    assert "cannot be said" in text
+    assert "We cannot say" in text
 
 
 def test_a_phone_photo_is_never_told_that_nothing_stands_out(client: FlaskClient):
@@ -268,4 +268,4 @@ def test_form_is_there_with_room_for_twelve(client: FlaskClient):
     text = client.get("/visit").text
     assert len(re.findall(r'type="file" id="photo-\d+" name="photo"', text)) == 12
     assert len(re.findall(r'name="site"', text)) == 12
-    assert "A low rank is no all-clear" in text[: text.index("<form")]
+    assert "A low rank does not mean that a spot is harmless" in text[: text.index("<form")]

@@ -42,13 +42,13 @@ def test_they_are_open_beside_an_uncertain_answer_if_they_help(changed, helps, d
 
 
 def test_what_was_not_measured_is_said(client):
-    assert "was not measured for this model" in answer(client)
+    assert "For this model, we did not measure" in answer(client)
 
 
 def test_the_models_page_shows_their_worth_by_clinic_group(changed):
     client = changed(metadata=INDEX, metrics={"neighbours": METRICS | {"helps": True}})
     text = client.get("/model").text
-    assert "What known photos are worth" in text
+    assert "How much known photos help" in text
     assert 'data-figure="neighbours/all/nearest/value"' in text
     row = text[text.index("a clinic") :]
     assert 'data-figure="neighbours/clinics/0/photos"' in row

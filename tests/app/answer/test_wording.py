@@ -53,7 +53,7 @@ def answer_with(*reasons):
     ("dermatoscope", "begins"),
     [
         (False, "The photo was not taken through a dermatoscope."),
-        (None, "The picture looks like one of a phone"),
+        (None, "The photo looks like a phone photo"),
         (True, "You said that the photo was taken through a dermatoscope, but"),
     ],
 )
@@ -70,7 +70,7 @@ def test_the_strongest_caution_comes_first():
         submission, answer_with("wide_set", "unlike_training", "age_rare", "hair", "changing"), 112
     )
     beginnings = (
-        "A spot that is new",
+        "A doctor must look at a spot that is new",
         "The model learned",
         "The photo is unlike",
         "Hair lies",

@@ -33,8 +33,8 @@ def test_every_class_of_every_task_is_explained():
 
 def test_limits_quote_the_cost_of_metrics_json(client: FlaskClient):
     text = client.get("/limits").text
-    assert "of 1,640 photos of cancer classes, 164 stayed below" in text
-    assert "of 820, 82 stayed below" in text
+    assert "164 of 1,640 photos of cancer classes stayed below" in text
+    assert "82 of 820 melanoma photos stayed below" in text
 
 
 MORE = {
@@ -66,7 +66,7 @@ def test_photos_of_its_own_set_alone_are_counted_too(client: FlaskClient):
 
 
 def test_labels_of_skin_types_are_told_where_a_source_has_some(changed, client: FlaskClient):
-    some = "Only some of them, from PAD_UFES_20, have a label of the skin type"
+    some = "Only some of them, from PAD_UFES_20, have a skin-type label"
     none = "There are no labels of skin types"
     text = changed({"more": MORE}).get("/limits").text
     assert some in text

@@ -57,7 +57,7 @@ def test_a_first_opening_and_figures_that_hold() -> None:
 
 
 def test_a_second_opening_is_said_to_be_one() -> None:
-    assert "opening number 2: the test had been looked at before" in said([ROW | {"version": "0.9.0"}, ROW])
+    assert "opening number 2. The test had been used before" in said([ROW | {"version": "0.9.0"}, ROW])
 
 
 def test_a_metric_outside_its_interval_is_named_with_the_direction() -> None:
@@ -86,11 +86,17 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
         "fit_to_served": found,
     }
     text = render_card_part("locked_test", values)
-    assert "Each of its 95 % intervals contains the out-of-fold value. This is not asked of the ECE:" in text
-    assert "ECE, photo alone, is .020, below .034, which a perfectly calibrated model would exceed" in text
-    assert "ECE, photo and details, is .040, not below .034," in text
+    assert (
+        "Each of its 95 % intervals contains the out-of-fold value. We do not compare the ECE in this way:"
+        in text
+    )
+    assert (
+        "The ECE with photo alone is .020, below .034. On as many photos, a perfectly calibrated model would exceed"
+        in text
+    )
+    assert "The ECE with photo and details is .040, not below .034." in text
 
 
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
-    assert "changed since" in said([ROW], as_opened=False)
-    assert "changed since" not in said([ROW])
+    assert "have changed since" in said([ROW], as_opened=False)
+    assert "have changed since" not in said([ROW])

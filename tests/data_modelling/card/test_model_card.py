@@ -58,7 +58,7 @@ def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
         "flagged": 300,
     }
     expected = (
-        "- Melanoma, at or above 0.125: of 171 photos 20 missed; of 2,000 others 300 flagged (150 of 1,000)."
+        "- Melanoma, at or above 0.125: 20 of 171 photos missed; 300 of 2,000 others flagged (150 of 1,000)."
     )
     assert expected in card_text(metadata, values)
 

@@ -58,19 +58,19 @@ def test_every_figure_is_told() -> None:
     assert "1,980 out-of-fold photos (20 more were left out" in text
     assert "fold 0, 1." in text
     assert (
-        "balanced accuracy .200 [.200, .200] (as it is .700, by chance .143; paired -0.400 [-0.500, -0.300])"
+        "balanced accuracy .200 [.200, .200] (intact photo .700, by chance .143; paired difference -0.400 [-0.500, -0.300])"
         in text
     )
     assert (
-        "55 % of what speaks for the decided class lies in the lesion, which covers 34 % of the photo" in text
+        "55 % of the evidence for the decided class lies in the lesion, which covers 34 % of the photo"
+        in text
     )
-    assert "of a random map 34 %, of a centred Gaussian 61 %" in text
+    assert "For a random map it is 34 %, for a centred Gaussian 61 %" in text
 
 
 def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
     assert (
-        "of the 600 photos decided as another than NV the areas are .200, .450 and .250 (map less random"
-        in said()
+        "For the 600 photos not decided as NV, the areas are .200, .450 and .250 (map less random" in said()
     )
     assert "Bare skin" not in said(deletion_of_the_rarer={"photos": 0})
 
@@ -78,26 +78,26 @@ def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
 def test_the_unpleasant_is_said() -> None:
     """More than chance without the lesion; less in the lesion than a Gaussian that never looks."""
     text = said()
-    assert "A macro AUC of .650 rather than .500 is more than chance" in text
+    assert "A macro AUC of .650 rather than .500 is better than chance" in text
     assert (
         "less in the lesion than the Gaussian, which never looks at the photo (-0.060 [-0.070, -0.050])"
         in text
     )
     assert "better than a random order (-0.200" in text
-    assert "not certainly otherwise than going from the centre outwards (+0.010 [-0.010, +0.030])" in text
-    assert "It uses the skin around the lesion, or is put off by its absence." in text
+    assert "not certainly different from going from the centre outwards (+0.010 [-0.010, +0.030])" in text
+    assert "It uses the skin around the lesion, or the paint misleads it." in text
 
 
 @pytest.mark.parametrize(
     ("low", "high", "sentence"),
-    [(0.45, 0.55, "cannot be told from chance"), (0.3, 0.4, "worse than chance")],
+    [(0.45, 0.55, "does not differ from chance"), (0.3, 0.4, "worse than chance")],
 )
 def test_what_is_left_without_the_lesion(low: float, high: float, sentence: str) -> None:
     painted = FOUND["views"] | {
         "lesion_painted": view(0.14, (low + high) / 2, low, high) | {"less_intact": both(-0.5, -0.6, -0.4)}
     }
     assert sentence in said(views=painted)
-    assert "more than chance" not in said(views=painted)
+    assert "better than chance" not in said(views=painted)
 
 
 def test_without_figures_it_says_that_it_was_not_tested() -> None:
@@ -132,7 +132,7 @@ def test_what_the_details_do_is_told_with_its_certainty() -> None:
 
 def test_a_gain_of_one_figure_alone_is_named_so() -> None:
     one = {"balanced_accuracy": difference(0.02, -0.01, 0.03), "macro_auc": difference(0.02, 0.01, 0.03)}
-    assert details(one, both(0, -1, 1))[0].endswith("They help (certain of macro AUC alone).")
+    assert details(one, both(0, -1, 1))[0].endswith("They help (certain only for macro AUC).")
 
 
 def test_figures_that_disagree_are_not_called_a_gain() -> None:

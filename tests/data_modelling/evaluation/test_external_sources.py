@@ -140,7 +140,7 @@ def test_photos_that_the_first_weights_learned_from_are_passed_over(
     assert "No source is there on which the bundle was not trained" in capsys.readouterr().err
     assert evaluate.main(command) == 0
     card = (smoke_bundle / "README.md").read_text()
-    assert "and through the weights that it started from PAD_UFES_20." in card
+    assert "and through its initial weights also PAD_UFES_20." in card
 
 
 def test_without_any_source_the_command_does_not_start(
