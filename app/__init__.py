@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the app with its bundles checked and its default bundle loaded.
 
-    settings: without them, every setting has its default.
+    settings: None means that every setting has its default.
 
     The parts are imported here, so that the process that only supervises the server does not load them.
     """
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     languages.init_app(app)
     request_log.init_app(app)  # first: it measures the time of refused requests too
     metrics_endpoint.init_app(app, settings)
-    rate_limit.init_app(app, settings)  # before all that refuse: refused requests count too
+    rate_limit.init_app(app, settings)  # before everything that refuses requests: refused requests count too
     security.init_app(app, settings)
     content_negotiation.init_app(app)
     photo_slots.init_app(app, settings)

@@ -12,7 +12,7 @@ from data_modelling.inference.errors import InputError
 def main() -> int:
     """Serve the app and return the exit status: 130 after Ctrl-C, 0 after SIGTERM.
 
-    It is 2 when the app cannot start; then standard error has one sentence.
+    It is 2 when the app cannot start; standard error then says why in one sentence.
     """
     try:
         settings = read_settings(os.environ)

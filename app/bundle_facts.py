@@ -19,7 +19,7 @@ OUT_OF_FOLD_PREFIX = "out-of-fold photos of fold "  # as metadata.json writes it
 
 @dataclass(frozen=True)
 class ThresholdCost:
-    """Hold what a threshold cost in testing, in photos."""
+    """Hold the counts of photos that a threshold missed or flagged in testing."""
 
     threshold: float
     positives: int
@@ -39,7 +39,7 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> ThresholdCost | None:
 
 @dataclass(frozen=True)
 class StatusShare:
-    """Hold how many of 100 cancers and of 100 harmless spots of clinics that were left out got one status.
+    """Hold how many of 100 cancers and of 100 harmless spots of left-out clinics got a status.
 
     is_of_phones: whether they are phone photos.
     """
@@ -52,8 +52,8 @@ class StatusShare:
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> StatusShare | None:
     """Return how often photos like this one got its status; None where metrics.json does not have it.
 
-    The photos of the clinics were taken through a dermatoscope, and nothing is known of changes of their spots. So an
-    answer that is uncertain for these two reasons has no such count.
+    The photos of the clinics were taken through a dermatoscope, and we do not know whether their spots changed. So
+    an answer that is uncertain for one of these two reasons has no count.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -69,12 +69,12 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> StatusShare | No
 
 
 def _per_hundred(counts: Mapping[str, float], status: str, of_one_group: bool) -> float:
-    """Return the count of a status; that of one group is a number of photos, that of all groups is per 100 already."""
+    """Return a status count per 100. The counts of one group are numbers of photos; those of all groups are per 100."""
     return 100 * counts[status] / counts["n"] if of_one_group else float(counts[status])
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:
-    """Return the largest share of lesion photos that is refused in a source that no network saw; None without sources."""
+    """Return the largest refused share of lesion photos among the external sources; None without sources."""
     sources = metrics.get("elsewhere", {}).values()
     shares = [
         source["checks"]["refused"]["share"] for source in sources if "refused" in source.get("checks", {})
@@ -83,9 +83,9 @@ def refused_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how the mark on the lesion that looks unlike the others did in simulated visits of real patients.
+    """Return how well the mark on the ugly duckling worked in simulated visits of real patients.
 
-    None where metrics.json does not have it all; each share has its 95 % interval (see evaluation.ugly_duckling).
+    None where metrics.json lacks a part of it. Each share has its 95 % interval (see evaluation.ugly_duckling).
     """
     visits: dict[str, Any] = metrics.get("visits", {})
     names = {"found", "wrong", "by_oddity", "by_score", "by_chance", "difference"}
@@ -108,7 +108,7 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
 
 
 def threshold_selection_photos(metadata: Mapping[str, Any]) -> str | None:
-    """Return on which photos the thresholds were chosen; None where metadata.json does not have it."""
+    """Return a text on the photos with which the thresholds were chosen; None where metadata.json does not have it."""
     text = metadata.get("chosen_on")
     if text is None:
         return None
@@ -117,7 +117,7 @@ def threshold_selection_photos(metadata: Mapping[str, Any]) -> str | None:
 
 
 def training_data_text(metadata: dict[str, Any]) -> str | None:
-    """Return a text about the data of the training; None where metadata.json does not have them."""
+    """Return a text about the training data; None where metadata.json does not have them."""
     data = metadata.get("data", {})
     if not {"sources", "photos", "groups"} <= set(data):
         return None

@@ -19,7 +19,7 @@ from data_modelling.inference.photo.orientations import ONE_VIEW
 from data_modelling.inference.predictor import Predictor
 
 MODEL_FILE = "model.onnx"
-RETRY_AFTER = 60  # seconds after which somebody may have put a bundle back
+RETRY_AFTER = 60  # seconds until a bundle that was invalid is tried again
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 class Bundles:
     """Hold the valid bundles of a folder by name; an invalid one is left out, and the log names it.
 
-    At most two predictors are kept in memory: the default one and the last other one that was used.
+    At most two predictors are kept in memory: the default one, and the other one that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
@@ -44,7 +44,7 @@ class Bundles:
         if self._default_predictor is None:
             if self._valid.pop(default, None):
                 self._invalid[default] = f"{MODEL_FILE} cannot be used."
-            log.error("the default bundle %s is not a valid one in %s: no photo is answered", default, folder)
+            log.error("the default bundle %s is not valid in %s: no photo is answered", default, folder)
 
     @property
     def valid(self) -> dict[str, Bundle]:
@@ -53,7 +53,7 @@ class Bundles:
 
     @property
     def invalid(self) -> dict[str, str]:
-        """Return the reason for each folder without a valid bundle, without the paths that only the log may show."""
+        """Return why each invalid bundle is invalid, by folder name; without paths, which only the log may show."""
         return dict(self._invalid)
 
     def _load_or_note_error(self, path: Path) -> Bundle | None:
@@ -70,10 +70,10 @@ class Bundles:
         return self._default_predictor is not None
 
     def predictor(self, name: str | None = None) -> Predictor:
-        """Return the predictor of a bundle; without a name, that of the default one.
+        """Return the predictor of a bundle; None is the default bundle.
 
-        Raises Problem: bundle_unknown, or model_unavailable when the default bundle is invalid or this bundle was
-        altered since the start.
+        Raises Problem: bundle_unknown, or model_unavailable when the default bundle is invalid or this bundle has
+        changed since the start.
         """
         if name is None or name == self.default:
             return self._require(self._default_predictor)

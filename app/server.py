@@ -1,7 +1,7 @@
-"""The HTTP server: gunicorn with a process for each core, or waitress in one process where the system is not POSIX.
+"""The HTTP server: gunicorn with a process for each core, or waitress in one process on systems without POSIX.
 
-A gunicorn process has many threads, since one waits with each client that is slow to send. Only as many as there are
-photo slots compute at a time (app/http/photo_slots.py).
+A gunicorn process has many threads, because each slow client keeps a thread waiting. Only as many threads as there
+are photo slots compute at a time (app/http/photo_slots.py).
 """
 
 from __future__ import annotations
@@ -40,20 +40,18 @@ if TYPE_CHECKING:
 
     AppMaker = Callable[[Settings], Flask]
 
-THREADS = (
-    256  # of a process; with as many slow clients it answers nobody, so that a proxy must stand in front
-)
+THREADS = 256  # of a process; so many slow clients block it, so a proxy must stand in front
 ONE_PROCESS_THREADS = 8  # of waitress, which receives bodies before a thread works on them
 BACKLOG = 1024  # connections that wait while no process accepts them; the system may allow fewer
-SILENT_SECONDS = 60  # after which a client that sends nothing is closed
+SILENT_SECONDS = 60  # after which the connection of a silent client is closed
 KEPT_SECONDS = 10  # that a connection is kept open after an answer
 FINISH_SECONDS = 30  # that a process has to finish what it has begun
-OPEN_FILES = 4096  # that a process may have, if the system allows: some systems begin with 256
+OPEN_FILES = 4096  # that a process may open, if the system allows it; some systems begin with 256
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # Linux's folder in memory, for files that must not reach the disk
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # names of options in glibc
 LARGE_BLOCK_BYTES = 1024 * 1024
 PARTS = "app.analysis.visit"  # which imports nearly all that answers photos
-CANNOT_LOAD = 4  # gunicorn's exit status of a process without an app, after which it starts no other
+CANNOT_LOAD = 4  # gunicorn's exit status of a process without an app; it then starts no other process
 
 log = logging.getLogger("app.server")
 
@@ -63,12 +61,12 @@ class ListenError(InputError):
 
 
 def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
-    """Listen and answer until a signal comes; the exit status: 130 after SIGINT, 0 after SIGTERM. Raises InputError."""
+    """Serve until a signal comes; return 130 after SIGINT, 0 after SIGTERM. Raises InputError."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: requests side by side use the cores
     with open_listener(settings.host, settings.port) as listener:
         if settings.is_public:
             log.warning(
-                "HOST %s can be reached from other machines, and without TLS in front photos travel unencrypted.",
+                "Other machines can reach HOST %s; without a TLS proxy in front, photos travel unencrypted.",
                 settings.host,
             )
         if find_spec("fcntl") is None:
@@ -158,11 +156,11 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
         "threads": THREADS,
         "keepalive": KEPT_SECONDS,
         "graceful_timeout": FINISH_SECONDS,
-        "forwarded_allow_ips": "",  # the app reads these headers itself, from trusted proxies alone
+        "forwarded_allow_ips": "",  # the app reads these headers itself, and only from trusted proxies
         "logger_class": Log,
         "loglevel": "warning",
         "control_socket_disable": True,
-        # gunicorn looks at the time of an empty file there to know that a process lives.
+        # gunicorn knows by the time of an empty file there that a process lives.
         "worker_tmp_dir": str(MEMORY_FOLDER) if MEMORY_FOLDER.is_dir() else None,
         "when_ready": _close_silent_clients,
         "post_worker_init": tell_where,
@@ -178,7 +176,7 @@ def _hide_request(record: logging.LogRecord) -> bool:
 
 
 def _close_silent_clients(arbiter: Any) -> None:
-    """Set a deadline on the listening sockets, which accepted connections inherit on Linux; gunicorn has none."""
+    """Set a timeout on the listening sockets; on Linux, accepted connections inherit it. gunicorn sets none."""
     for listener in arbiter.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", SILENT_SECONDS, 0))
 
@@ -189,12 +187,12 @@ def _load_app(settings: Settings, make_app: AppMaker) -> Flask:
     _return_memory()
     app = make_app(settings)
     gc.collect()
-    gc.freeze()  # what the app consists of is not looked through again and again
+    gc.freeze()  # the garbage collector need not search the app's own objects again
     return app
 
 
 def _say_where(address: str) -> None:
-    with contextlib.suppress(OSError):  # a full disk behind standard output is no reason not to serve
+    with contextlib.suppress(OSError):  # the app serves even when standard output cannot be written
         print(f"Serving on {address} (Ctrl-C stops)", flush=True)
 
 
@@ -230,7 +228,7 @@ def _allow_open_files() -> None:
 def _return_memory() -> None:
     """Tell glibc to give memory that large photos needed back as soon as it is free.
 
-    By default each of many threads has a heap of its own, and a block as large as a photo stays in it for good.
+    By default each thread has its own heap, and a block as large as a photo stays in it for ever.
     """
     if sys.platform == "linux":
         mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
@@ -259,7 +257,7 @@ def _serve_in_one_process(settings: Settings, listener: socket.socket, make_app:
         outbuf_overflow=size,
         max_request_body_size=size,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # the app reads them itself, from trusted proxies alone
+        clear_untrusted_proxy_headers=False,  # the app reads them itself, and only from trusted proxies
     )
     log.info("the server runs as process %s", os.getpid())
     _say_where(_url(settings.host, listener))

@@ -15,11 +15,11 @@ from data_modelling.inference.errors import InputError
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
-# Photos read at once, one per core that may be used: one may take 40 MB while it is read from the form, and 150 MB decoded.
+# Photos read at once, one per usable core. A photo may take 40 MB while the form is read, and 150 MB decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # of METRICS
-IN_MEMORY = "memory"  # where each process counts the requests of an address alone
+IN_MEMORY = "memory"  # each process counts the requests of an address by itself
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
 
 
@@ -40,13 +40,13 @@ class Settings:
     rate_limit_storage: str = (
         IN_MEMORY  # where those requests are counted, or the address of a Redis or Valkey
     )
-    trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are believed
+    trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are trusted
     trusted_hosts: tuple[str, ...] = ()  # host names that are served, separated by commas; empty is any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
-    # who sees the counts of requests at /metrics: nobody ("off"), this machine ("on"), or who sends this token
+    # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send this token
     metrics: str = "off"
-    views: int = 1  # positions in which the network sees each photo: 1, or 8 at eight times the cost
-    processes: int = 0  # number that answer; 0 is one per core that may be used, at most 8 (1 on Windows)
+    views: int = 1  # views of each photo: 1, or 8 at eight times the cost
+    processes: int = 0  # number that answer; 0 is one per usable core, at most 8 (1 on Windows)
     # csv file to which each answer's day, probabilities and nearness are appended, or "off"
     score_log: str = "off"
     log_format: str = "text"  # of the lines on standard error: "text" or "json"
@@ -94,7 +94,7 @@ class Settings:
             return False
         try:
             return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:  # a host name may be that of this machine in its network
+        except ValueError:  # a host name may be this machine's name in its network
             return True
 
 
@@ -163,7 +163,7 @@ def _file(name: str, text: str) -> str:
         return "off"
     path = Path(text).expanduser()
     if path.is_dir() or not path.parent.is_dir():
-        raise SettingError(f'{name} must be a file in a folder that is there, or "off", not {text!r}.')
+        raise SettingError(f'{name} must be a file in an existing folder, or "off", not {text!r}.')
     return str(path)
 
 

@@ -1,4 +1,4 @@
-"""A submission: a photo and its details, or several photos of one patient, as somebody sent them."""
+"""A submission: a photo and its details, or several photos of one patient, as they were sent."""
 
 from dataclasses import dataclass
 
@@ -10,9 +10,9 @@ from data_modelling.inference.photo.reader import Crop
 class Submission:
     """Hold a photo and what is known about it.
 
-    photo: the bytes of the file. details: those of the form, completed by those of a DICOM header. from_header: the
+    photo: the bytes of the file. details: from the form, completed from a DICOM header. from_header: the
     details that the header completed. crop: None is the centre square. dermatoscope: None is not known.
-    bundle: None is the default one. explain: the requested ones of EXPLANATIONS.
+    bundle: None is the default bundle. explain: the requested names of EXPLANATIONS.
     """
 
     photo: bytes
@@ -28,8 +28,8 @@ class Submission:
 class VisitSubmission:
     """Hold several photos of one patient.
 
-    rows: the number of each photo's row in the form, from 1. sites: one for each photo, as details that have only site and
-    changing; those in `details` are not used.
+    rows: the number of each photo's row in the form, from 1. sites: for each photo, details with only site and changing;
+    site and changing in `details` are not used.
     """
 
     photos: tuple[bytes, ...]

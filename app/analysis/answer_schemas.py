@@ -19,12 +19,12 @@ STATUSES = sorted({code.status for code in PROBLEM_CODES.values()})
 
 
 def value(kind: str | list[str], description: str, **more: Any) -> Schema:
-    """Return the schema of a value of a JSON type, or of one of several."""
+    """Return the schema of a value of a JSON type, or of one of several types."""
     return {"type": kind, "description": description, **more}
 
 
 def text(description: str, codes: Iterable[str] = (), **more: Any) -> Schema:
-    """Return the schema of a text; codes: those that it can be, if they are known."""
+    """Return the schema of a text; codes: its possible values, if they are known."""
     return value("string", description, **({"enum": list(codes)} if codes else {}), **more)
 
 
@@ -54,7 +54,7 @@ def mapping(items: Schema, description: str) -> Schema:
 
 
 def reference(name: str, description: str = "") -> Schema:
-    """Return a reference to one of the schemas, with what it means at this place."""
+    """Return a reference to one of the schemas, with its meaning in this place."""
     schema = {"$ref": f"#/components/schemas/{name}"}
     return {**schema, "description": description} if description else schema
 
@@ -79,7 +79,7 @@ def _answer_objects() -> dict[str, Schema]:
         "Answer": {
             "status": text("What the answer says.", [HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN]),
             "class": text(
-                "The decided class: the largest probability after each is divided by the bundle's decision_prior.",
+                "The decided class: it has the largest probability divided by its decision_prior.",
                 CLASS_CODES,
             ),
             "reasons": array(
@@ -139,7 +139,7 @@ def _explanation_objects() -> dict[str, Schema]:
             "confirmation": text("How the diagnosis was confirmed.", CONFIRMATIONS),
             "distance": value("number", "1 - cosine of the two embeddings.", minimum=0, maximum=2),
             "closeness": text(
-                "The third of the distances between known photos in which the distance lies.", CLOSENESS
+                "In which third of the distances between known photos this distance lies.", CLOSENESS
             ),
             "source": text("The data set of the photo."),
             "credit": text("Authors, publication and licence."),
@@ -150,7 +150,7 @@ def _explanation_objects() -> dict[str, Schema]:
             "columns": count("The number of columns of each map."),
             "darker_area": value(
                 maybe,
-                "The share of the photo that is its darker area; null where there is none.",
+                "The share of the photo that is darker; null if no area is.",
                 **SHARE,
             ),
             "classes": mapping(reference("ClassMap"), "The map of each class by code."),
@@ -170,7 +170,7 @@ def _explanation_objects() -> dict[str, Schema]:
             ),
             "darker": value(
                 maybe,
-                "The share of it that lies in the photo's darker area; null where there is none.",
+                "The share of it in the photo's darker area; null if there is no such area.",
                 **SHARE,
             ),
         },
@@ -218,7 +218,7 @@ def _visit_objects() -> dict[str, Schema]:
                 minimum=0,
             ),
             "stands_out": value(
-                ["boolean", "null"], "Whether it is the odd one out; null where it cannot be told."
+                ["boolean", "null"], "Whether it stands out from the others; null if that cannot be told."
             ),
             "answer": reference("Answer", "The answer for the photo alone."),
         },

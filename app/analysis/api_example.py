@@ -1,4 +1,4 @@
-"""The example of /api: what a developer sends in the first minute, and what this app answers to it."""
+"""The example of /api: a request that a developer can copy, and the answer of this app."""
 
 from functools import lru_cache
 from typing import Any
@@ -27,7 +27,7 @@ def example_fields() -> dict[str, str]:
 
 
 def example_objects() -> dict[str, Any]:
-    """Return real objects of this app by the name of their schema; few if it has no valid default bundle."""
+    """Return real objects of this app by the name of their schema; only a few without a valid default bundle."""
     fault = problem("age_range", "Age must be a number from 0 to 120, or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()

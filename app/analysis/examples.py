@@ -1,6 +1,6 @@
 """The example photos of the page, from ISIC 2017 (CC-0; Codella et al. 2018), listed in examples/labels.csv.
 
-They are in the locked part of our splits: no network of ours learned from them.
+They are in the locked test of our splits: none of our networks learned from them.
 """
 
 import csv
@@ -24,7 +24,7 @@ TRUTHS = {
 
 @dataclass(frozen=True)
 class ExamplePhoto:
-    """Hold an example. image_id: its name in the ISIC Archive. diagnosis: the archive's, a class of ISIC 2019."""
+    """Hold an example. image_id: its name in the ISIC Archive. diagnosis: from the archive, a class of ISIC 2019."""
 
     name: str
     image_id: str

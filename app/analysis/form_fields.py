@@ -116,7 +116,7 @@ def _chosen_rows(request: Request) -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(request: Request, name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return the values of a field for the chosen photos. It was sent for each row of the form, each photo, or not at all."""
+    """Return the values of a field for the chosen photos. It is sent for each row of the form, for each photo, or never."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

@@ -146,7 +146,7 @@ def _digits(model_answer: Answer, task: str, melanoma_cost: ThresholdCost | None
 
 
 def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
-    """Return each class's overlay (None where nothing speaks for the class), its map, and a text about the map."""
+    """Return each class's overlay (None without evidence for the class), its map, and a text about the map."""
     if heatmap is None:
         return {}
     pictures = heat_map_overlays(heatmap)
@@ -158,7 +158,7 @@ def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
 
 @blueprint.post("/preview")
 def preview() -> Response:
-    """Return the whole photo as a JPEG, for a browser that cannot show the file itself, as that of a DICOM file."""
+    """Return the whole photo as a JPEG, for a file that the browser cannot show, such as DICOM."""
     max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
     require_multipart(request, max_bytes)
     submission = read_submission(request, max_bytes)
@@ -186,7 +186,7 @@ def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = 
 
 
 def _refused_share() -> float | None:
-    """Return the share of real lesion photos that the default model refuses; None where its bundle does not have it."""
+    """Return the share of real lesion photos that the default model refuses; None if its bundle lacks this number."""
     bundles = current_bundles()
     bundle = bundles.valid.get(bundles.default)
     return refused_share(bundle.metrics) if bundle else None

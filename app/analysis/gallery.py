@@ -1,4 +1,4 @@
-"""The page of the examples: eight photos with a known diagnosis, and what the default model says of each."""
+"""The page of the examples: eight photos with a known diagnosis, with the default model's answer to each."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,7 +13,7 @@ from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, REF
 
 blueprint = Blueprint("gallery", __name__)
 
-# What the model's answer is worth for an example.
+# How the model's answer compares with the diagnosis of an example.
 RIGHT, MISSED, FALSE_ALARM, NOT_JUDGED, NOT_USED = (
     mark_message("The model's answer fits the diagnosis."),
     mark_message("The model misses this cancer: it raises no concern."),
@@ -25,7 +25,7 @@ RIGHT, MISSED, FALSE_ALARM, NOT_JUDGED, NOT_USED = (
 
 @dataclass(frozen=True)
 class JudgedExample:
-    """Hold an example, the status of the model's answer, and a sentence on what that is worth."""
+    """Hold an example, the status of the model's answer, and a sentence that compares it with the diagnosis."""
 
     example: ExamplePhoto
     status: str

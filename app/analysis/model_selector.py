@@ -20,8 +20,8 @@ TASK_TITLES: Mapping[str, str] = {
 class ModelChoice:
     """Hold a model that can be chosen.
 
-    name: that of the bundle's folder. title: a message to translate. training_data: a text about the data of the
-    training. cost: the cost of its melanoma threshold; None where its bundle does not have it.
+    name: the name of the bundle's folder. title: a message to translate. training_data: a text about the training
+    data. cost: the cost of its melanoma threshold; None where its bundle lacks it.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ModelChoice:
 
     @property
     def flagged(self) -> int:
-        """Return for how many of 100 other spots it raised concern in testing."""
+        """Return how many of 100 other spots it flagged in testing."""
         return round(100 * self.cost.flagged / self.cost.negatives) if self.cost else 0
 
 

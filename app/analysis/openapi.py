@@ -26,7 +26,7 @@ PHOTO_TYPES = "image/jpeg, image/png, image/webp, application/dicom"
 UNKNOWN_VALUES = ("", "unknown")
 # The error statuses of each kind of request.
 COMMON_ERROR_STATUSES = (400, 405, 406, 429, 500)
-HEALTH_ERROR_STATUSES = (400, 405, 429, 500)  # a health check is answered whatever it accepts
+HEALTH_ERROR_STATUSES = (400, 405, 429, 500)  # a health check is answered whatever its Accept header says
 FORM_ERROR_STATUSES = (*COMMON_ERROR_STATUSES, 413, 415, 422, 503)
 
 
@@ -77,14 +77,14 @@ def openapi_document(
     )
     model = _operation(
         "model",
-        "What the files of one model say",
+        "The files of one model",
         "Model",
-        "Its metadata and its figures.",
+        "Its metadata and its metrics.",
         (*COMMON_ERROR_STATUSES, 404),
     )
     ready = (*HEALTH_ERROR_STATUSES, 503)
     health = _operation("health", "Whether photos can be answered", "Health", "They can.", ready)
-    life = _operation("life", "Whether the process lives", "Life", "It does.", HEALTH_ERROR_STATUSES)
+    life = _operation("life", "Whether the process runs", "Life", "It does.", HEALTH_ERROR_STATUSES)
     schemas = {
         name: {**schema, "examples": [examples[name]]} if examples and name in examples else schema
         for name, schema in object_schemas().items()
@@ -155,13 +155,16 @@ def _visits(max_upload_mb: int) -> Schema:
         f"At most {max_upload_mb} MB each and {max(LARGEST_VISIT_MB, max_upload_mb)} MB together."
     )
     limits = {"minItems": MIN_VISIT_PHOTOS, "maxItems": MAX_VISIT_PHOTOS}
-    for_each = "One a photo, in the same order, or none."
-    fields = {"photo": array(photos, "The photos of one person, a part each.", **limits), **_fields()}
+    for_each = "One for each photo, in the same order, or none."
+    fields = {
+        "photo": array(photos, "The photos of one person, each in its own part.", **limits),
+        **_fields(),
+    }
     for name in ("site", "changing"):
         fields[name] = array(fields[name], for_each)
     title = "Several photos of one person, ranked by the probability of the cancer classes"
     operation = _operation("compare", title, "Visit", "The photos were compared.")
-    description = f"{NO_ALL_CLEAR} A photo that cannot be used has a problem of its own."
+    description = f"{NO_ALL_CLEAR} A photo that cannot be used has its own problem."
     return operation | {"description": description} | _form(fields)
 
 

@@ -46,7 +46,7 @@ def analyse(submission: Submission) -> Answer:
 
 
 def photo_preview(submission: Submission) -> str:
-    """Return the analysed square as a data: URL; it is encoded again, so that it holds only pixels."""
+    """Return the analysed square as a data: URL; it is encoded again, so it has only pixels."""
     with _bad_input_as_problem():
         return photo_data_url(submission.photo, PREVIEW_EDGE, submission.crop)
 
@@ -60,7 +60,7 @@ def whole_photo(data: bytes) -> bytes:
 
 
 def photo_data_url(data: bytes, edge: int, crop: Crop | None = None) -> str:
-    """Return the square of a photo as a data: URL. Raises PhotoError and FieldError as read_photo does."""
+    """Return the square of a photo as a data: URL. Raises PhotoError and FieldError, like read_photo."""
     pixels = read_photo(data, edge, crop)
     jpeg = BytesIO()
     Image.fromarray(pixels).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)

@@ -1,4 +1,4 @@
-"""The log of answers that SCORE_LOG turns on: day, probabilities and nearness, nothing else."""
+"""The log of answers that SCORE_LOG turns on: only day, probabilities and nearness."""
 
 from pathlib import Path
 

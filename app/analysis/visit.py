@@ -1,4 +1,4 @@
-"""Several photos of one patient, ranked by concern, with a mark on the one that is unlike the others."""
+"""Several photos of one patient, ranked by cancer probability, with a mark on a spot that is unlike the others."""
 
 from __future__ import annotations
 
@@ -47,9 +47,9 @@ ODDITY_DIGITS = 6  # decimals of an oddity in the JSON
 class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
-    index: from 1, in the order in which they were sent. row: the number of its row in the form, by which the page
-    names it. preview: a data: URL, for pages. oddity: its distance to the patient's other spots over the median of
-    their distances; None with fewer than three.
+    index: from 1, in the order of sending. row: the number of its row in the form; the page names it by this number.
+    preview: a data: URL, for pages. oddity: its distance to the patient's other spots divided by the median of their
+    distances; None with fewer than three photos.
     """
 
     index: int
@@ -65,9 +65,9 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit.
 
-    ranked: those with an answer, the most concerning first. failed: those with a problem. ugly_duckling: the one that
-    is unlike the others; None if none is. can_compare: whether there were enough photos, and the bundle has the
-    oddity from which a photo is marked.
+    ranked: the photos with an answer, the highest cancer probability first. failed: the photos with a problem.
+    ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether there are enough
+    photos, and the bundle has the oddity threshold for a mark.
     """
 
     ranked: tuple[VisitPhoto, ...]
@@ -143,7 +143,7 @@ def answer() -> str | tuple[str, int]:
 
 
 def _most_urgent_step(visit: Visit) -> NextStep:
-    """Return the next step of the spot that is most urgent: a concern, a change, no result, else all photos alike."""
+    """Return the next step of the most urgent spot; in order of urgency: concern, change, no result, all others."""
     answers = [photo.answer for photo in visit.ranked if photo.answer]
     steps = [next_step(answer) for answer in answers] or [NEXT_STEPS[REFUSED]]
     return min(steps, key=STEPS_BY_URGENCY.index)
@@ -191,7 +191,7 @@ def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews:
 
 
 def _rank_photos(predictor: Predictor, photos: list[VisitPhoto]) -> Visit:
-    """Return the visit ranked by the cancer probability; equal ones stay in the order in which they were sent."""
+    """Return the visit ranked by the cancer probability; ties keep the order of sending."""
     answered = [photo for photo in photos if photo.answer is not None]
     ratio = predictor.odd_ratio
     can_compare = ratio is not None and len(answered) >= MIN_LESIONS

@@ -1,6 +1,6 @@
 """An answer as a DiagnosticReport of FHIR R4, for a hospital's systems; a draft for research, without the photo.
 
-Codes stand only where their source is open: the category of FHIR R4 (hl7.org/fhir/R4/codesystem-observation-category.html)
+Codes are used only if their source is open: the category of FHIR R4 (hl7.org/fhir/R4/codesystem-observation-category.html)
 and the unit of UCUM. Everything else is text: SNOMED CT needs a licence, and LOINC has no code for these probabilities.
 """
 

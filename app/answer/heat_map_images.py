@@ -11,8 +11,8 @@ from data_modelling.inference.explanation.heat_map import Heatmap
 
 OVERLAY_EDGE = 112  # pixels; browsers smooth it further
 COLOUR_LEVELS = 64  # steps of colour, few enough for an image of two or three kB
-# Dark blue to yellow through magenta, after matplotlib's "plasma": visible on light and dark skin, in print, and
-# to colour-blind readers, since the lightness alone shows the order.
+# Dark blue, magenta, yellow, as in matplotlib's "plasma". It is visible on light and dark skin and in print, and
+# colour-blind readers can read it, because the lightness alone shows the order.
 RAMP = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (248, 149, 64), (240, 249, 33))
 CLEAR_BELOW = 0.12  # share of the scale below which nothing is drawn
 MOST_OPAQUE = 0.9  # opacity at the top of the scale
@@ -32,7 +32,7 @@ def _data_url(shares: NDArray[np.float64]) -> str:
 
 
 def _image(shares: NDArray[np.float64]) -> Image.Image:
-    """Return an image of COLOUR_LEVELS colours. shares: of the scale, (rows, columns)."""
+    """Return an image of COLOUR_LEVELS colours. shares: places on the scale, 0-1, (rows, columns)."""
     smooth = Image.fromarray(shares.astype(np.float32)).resize(
         (OVERLAY_EDGE, OVERLAY_EDGE), Image.Resampling.BICUBIC
     )

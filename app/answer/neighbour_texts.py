@@ -1,4 +1,4 @@
-"""The words for the nearest known photos of an answer, and for what they are worth."""
+"""The words for the nearest known photos of an answer, and for how much they help."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def init_app(app: Flask) -> None:
 
 
 def neighbours_worth_text(metrics: dict[str, Any] | None) -> str:
-    """Return what the photos are worth. metrics: `neighbours` of metrics.json, None where it is absent."""
+    """Return a text on how much the photos help. metrics: `neighbours` of metrics.json, None where it is absent."""
     overall = (metrics or {}).get("all", {})
     if metrics is None or "nearest" not in overall:
         return _(NOT_MEASURED)

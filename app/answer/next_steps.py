@@ -92,6 +92,6 @@ NEXT_STEPS = {
 
 
 def next_step(answer: Answer) -> NextStep:
-    """Return the step that follows from the status; a change that the reader told of decides where there is no result."""
+    """Return the step for the status; without a result, a reported change of the spot has its own step."""
     is_changing = answer.status == UNCERTAIN and CHANGING in answer.reasons
     return NEXT_STEPS[CHANGING if is_changing else answer.status]

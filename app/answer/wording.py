@@ -19,10 +19,8 @@ from data_modelling.inference.predictor import Answer, ClassProbability
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
 MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a reader
-MOSTLY_SHARE = 2 / 3  # share of a map's evidence from which the text says "mostly"
-LITTLE_EVIDENCE = (
-    0.1  # share of the strongest class's evidence below which the text says that there is little
-)
+MOSTLY_SHARE = 2 / 3  # smallest share of a map's evidence for which the text says "mostly"
+LITTLE_EVIDENCE = 0.1  # below this share of the strongest class's evidence, the text says "little"
 
 STATUSES = {
     "higher_concern": "Higher concern",
@@ -63,7 +61,7 @@ CAUTIONS = {
     "sex_unread": "The header of the file has a sex that this app cannot read. You can choose it.",
     "site_unread": "The header of the file has a body part that this app cannot read. You can choose it.",
 }
-# What is said where nothing else limits the answer.
+# The caution of an answer that has no other.
 NO_DIAGNOSIS = "This is no diagnosis and no medical device: the model misses cancers and takes harmless spots for cancer."
 PHONE_PHOTO_TEXTS = {
     False: "The photo was not taken through a dermatoscope.",
@@ -73,7 +71,7 @@ PHONE_PHOTO_TEXTS = {
         "one. To be safe, it counts as a phone photo."
     ),
 }
-# Codes with which the promise of the likely classes does not hold: the photo is none of those that it was made for.
+# With these codes, the coverage of the likely classes does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 FEW_PIXELS = (
     "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x "
@@ -133,7 +131,7 @@ NOT_KNOWN = "not known"
 
 
 def format_percent(probability: float, digits: int = 0) -> str:
-    """Return per cent with that many decimals; never 0 % or 100 %, which no model can know."""
+    """Return per cent with so many decimals; never 0 % or 100 %, because no model is certain."""
     smallest = _smallest_share(digits)
     if probability < smallest:
         return _("under %(share)s", share=_percent_text(smallest, digits))
@@ -152,7 +150,7 @@ def _percent_text(share: float, digits: int) -> str:
 
 
 def digits_beside(threshold: float, probability: float) -> int:
-    """Return how many decimals of per cent show the threshold, and show it different from another probability."""
+    """Return how many decimals of per cent show the threshold, and its difference from another probability."""
     for digits in range(MOST_DIGITS):
         looks_the_same = format_percent(probability, digits) == format_percent(threshold, digits)
         if threshold >= _smallest_share(digits) and (probability == threshold or not looks_the_same):
@@ -165,7 +163,7 @@ def describe_inputs(
     dermatoscope: bool | None,
     from_header: Details = Details(),  # noqa: B008 - frozen
 ) -> dict[str, str]:
-    """Return the details of the submission in words. from_header: those that come from the file's header."""
+    """Return the details of the submission in words. from_header: the details that come from the file's header."""
     not_known = _("not known")
     dermatoscope_texts = {True: _("yes"), False: _("no"), None: not_known}
     return {
@@ -192,7 +190,7 @@ def _with_origin(value: str, from_file: bool) -> str:
 
 
 def format_percentage_points(probability: float, before: float) -> str:
-    """Return a change in percentage points in words, of rounded per cents, so that it fits the numbers beside it."""
+    """Return a change in percentage points in words, from rounded per cents, so that it fits the numbers beside it."""
     change = round(100 * probability) - round(100 * before)
     if change == 0 or format_percent(probability) == format_percent(before):
         return _("no change") if probability == before else _("hardly any change")
@@ -202,8 +200,8 @@ def format_percentage_points(probability: float, before: float) -> str:
 
 
 def answer_cautions(submission: Submission, answer: Answer, edge: int) -> list[str]:
-    """Return what limits this answer, the strongest first; never empty. edge: pixels of the model's input."""
-    # A phone photo says more than that the dermatoscope is not known.
+    """Return the cautions about this answer, the strongest first; never empty. edge: pixels of the model's input."""
+    # "phone_photo" says more than "dermatoscope" (not known).
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
     texts = [caution_text(code, submission.dermatoscope) for code in codes]
@@ -218,13 +216,13 @@ def strongest_caution(answer: Answer) -> str | None:
 
 
 def caution_text(code: str, dermatoscope: bool | None) -> str:
-    """Return a caution in words; that of a phone photo first says whether the reader or the pixels tell it."""
+    """Return a caution in words; for a phone photo it first says whether the user or the pixels say so."""
     introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
     return introduction + _(CAUTIONS[code])
 
 
 def status_share_text(share: StatusShare) -> str:
-    """Return in words how often clinics' cancers and harmless spots got the status of this answer."""
+    """Return a text on how often cancers and harmless spots of left-out clinics got the status of this answer."""
     counts = {"cancers": _per_hundred(share.cancers), "benign": _per_hundred(share.benign)}
     if share.is_of_phones:
         return _(
@@ -246,8 +244,8 @@ def _per_hundred(count: float) -> str:
 class PredictionSetText:
     """Hold a prediction set for the reader.
 
-    level: its name. names: those of the classes. coverage, groups: the test's coverage and its number of spots; None
-    where metrics.json does not have them.
+    level: its name. names: the names of the classes. coverage, groups: the coverage in the test and its number of
+    spots; None where metrics.json does not have them.
     """
 
     level: str
@@ -259,7 +257,7 @@ class PredictionSetText:
 def prediction_set_texts(
     answer: Answer, with_details: bool, metrics: Mapping[str, Any]
 ) -> list[PredictionSetText]:
-    """Return the likely classes by level; none where their promise does not hold.
+    """Return the likely classes by level; none where their coverage does not hold.
 
     Without a result the classes keep the task's order, so that none is named first.
     """
@@ -282,7 +280,7 @@ def prediction_set_texts(
 
 
 def heat_map_text(heatmap: Heatmap, code: str) -> str:
-    """Return in one or two sentences where the evidence for a class lies."""
+    """Return one or two sentences on where the evidence for a class lies."""
     class_map = heatmap.classes[code]
     if class_map.centre is None:
         return _("Nothing in the photo speaks for this class more than for the average class.")

@@ -12,8 +12,8 @@ TEXT_TYPES = [
     "text/javascript",
     "text/plain",
 ]
-LEVEL = 1  # of gzip: most of the gain for the least processor time
-SMALLEST_BYTES = 1024  # below that a packet holds the answer anyway
+LEVEL = 1  # of gzip: it gains the most for little processor time
+SMALLEST_BYTES = 1024  # a smaller answer fits into one packet anyway
 
 
 def init_app(app: Flask) -> None:

@@ -8,7 +8,7 @@ from app.http.problems import problem
 JSON_TYPE = "application/json"
 FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
-OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}  # by endpoint; the others offer JSON alone
+OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}  # by endpoint; the others offer only JSON
 
 
 def init_app(app: Flask) -> None:

@@ -1,4 +1,4 @@
-"""The languages of the page: `?lang=` selects one, else the browser's preference does; there is no cookie."""
+"""The languages of the page, selected by `?lang=` or else by the browser's preference; there is no cookie."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ TRANSLATED_ENDPOINTS = ("pages.", "models.", "visits.", "knowledge.", "history."
 
 
 def init_app(app: Flask) -> None:
-    """Select the language of each request, and keep one that `?lang=` selects in all addresses of pages."""
+    """Select the language of each request; addresses of pages keep a language that `?lang=` selected."""
     Babel(app, locale_selector=request_language)
     app.url_defaults(add_language_to_url)
     app.after_request(add_vary_header)
@@ -34,7 +34,7 @@ def requested_language() -> str | None:
 
 
 def browser_language() -> str | None:
-    """Return the language of the page that the browser prefers; a regional one counts as its language."""
+    """Return the page's language that the browser prefers; a regional variant counts as its language."""
     tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
     return next((tag for tag in tags if tag in LANGUAGES), None)
 
@@ -73,7 +73,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the address of this page in another language; that of the start page where this one has no GET."""
+    """Return the address of this page in another language; a page without GET gives the start page."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)
@@ -81,7 +81,7 @@ def url_in_language(name: str) -> str:
 
 
 def capitalise_first(text: str) -> str:
-    """Return the text with a capital first letter and the rest unchanged, since German nouns have capitals too."""
+    """Return the text with a capital first letter; the rest stays, because German nouns have capitals."""
     return text[:1].upper() + text[1:]
 
 

@@ -1,4 +1,4 @@
-"""The endpoint /metrics with counts of requests for Prometheus; nothing of a request's content is counted."""
+"""The endpoint /metrics with counts of requests for Prometheus; it counts nothing of a request's content."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     def count_response(response: Response) -> Response:
         endpoint = (
             request.endpoint or NO_ENDPOINT
-        )  # an unknown path may hold anything and is not counted by itself
+        )  # an unknown path may contain anything, so all unknown paths count together
         requests.labels(endpoint, response.status_code).inc()
         seconds.labels(endpoint).inc(time.perf_counter() - g.started)
         return response
@@ -54,7 +54,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def may_see_metrics(setting: str) -> bool:
-    """Return whether the request has the token; where there is none, whether it comes from this machine."""
+    """Return whether the request has the token or, if no token is set, comes from this machine."""
     if setting == "on":
         return is_local_request()
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -62,7 +62,7 @@ def may_see_metrics(setting: str) -> bool:
 
 
 def is_local_request() -> bool:
-    """Return whether the request comes from this machine, to one of its local names; one through a proxy does not."""
+    """Return whether the request comes from this machine, to a local name, and through no proxy."""
     host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
     try:
         is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback

@@ -1,4 +1,4 @@
-"""The photos that a process works on: few at a time, some that wait, and no more."""
+"""The slots for photos: a process works on a few at a time, some wait, and more are refused."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PhotoSlots:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Work on a photo when it is its turn. Raises a 503 Problem when too many wait, or when it waited too long."""
+        """Hold a slot, after waiting for a free one. Raises a 503 Problem when too many wait, or when it waited too long."""
         if not self._places.acquire(blocking=False):
             raise too_many_photos()
         try:
@@ -48,7 +48,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 @contextmanager
 def photo_slot() -> Iterator[None]:
-    """Hold a slot while a photo, whose request has arrived whole, is decoded. Raises Problem when there are too many."""
+    """Hold a slot while a photo is decoded; its request has arrived whole. Raises Problem when there are too many."""
     slots: PhotoSlots = current_app.extensions["photo_slots"]
     with slots.hold():
         yield

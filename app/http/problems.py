@@ -41,26 +41,26 @@ PROBLEM_CODES: dict[str, ProblemCode] = {
     "photo_missing": ProblemCode(422, "there is no file in the field photo"),
     "photo_several": ProblemCode(422, "there is more than one file in the field photo"),
     "photos_count": ProblemCode(422, "there are fewer than two or more than twelve photos of a visit"),
-    "sites_count": ProblemCode(422, "there is not one value of site or changing for each photo of a visit"),
+    "sites_count": ProblemCode(422, "site or changing does not have one value for each photo of a visit"),
     "photo_empty": ProblemCode(422, "the file has no content"),
     "photo_broken": ProblemCode(422, "the photo is damaged and cannot be decoded"),
     "photo_pixels": ProblemCode(422, "the photo has more pixels than are decoded"),
     "photo_animated": ProblemCode(422, "the photo is animated"),
     "photo_frames": ProblemCode(422, "the DICOM file has more than one frame"),
     "photo_small": ProblemCode(422, "the square that is analysed has too few pixels"),
-    "photo_blank": ProblemCode(422, "the photo shows next to nothing"),
+    "photo_blank": ProblemCode(422, "the photo shows hardly anything"),
     "photo_blurred": ProblemCode(422, "the photo is too blurred"),
     "photo_dark": ProblemCode(422, "the photo is too dark"),
     "photo_bright": ProblemCode(422, "the photo is too bright"),
     "photo_foreign": ProblemCode(422, "the photo does not look like a dermoscopic photo of a skin lesion"),
-    "crop_range": ProblemCode(422, "a crop field is missing or no number from 0 to 1"),
+    "crop_range": ProblemCode(422, "a crop field is missing or is no number from 0 to 1"),
     "crop_outside": ProblemCode(422, "the crop reaches beyond the photo"),
     "age_range": ProblemCode(422, "age is no number from 0 to 120"),
     "sex_unknown_value": ProblemCode(422, "sex is neither female nor male"),
     "site_unknown_value": ProblemCode(422, "site is no name of a body site"),
     "changing_unknown_value": ProblemCode(422, "changing is neither yes nor no"),
     "dermatoscope_unknown_value": ProblemCode(422, "dermatoscope is neither yes nor no"),
-    "field_repeated": ProblemCode(422, "a field is there more than once"),
+    "field_repeated": ProblemCode(422, "a field is sent more than once"),
     "bundle_unknown": ProblemCode(422, "there is no valid bundle of the name in the field bundle"),
     "example_unknown": ProblemCode(422, "there is no example photo of this name"),
     "explain_unknown_value": ProblemCode(
@@ -89,7 +89,7 @@ _HTTP_FAULTS = {
     ),
     500: ("internal", mark_message("Something went wrong on our side. Nothing was stored.")),
 }
-# The titles of statuses that pages show translated; in JSON the title is that of the standard.
+# The titles of statuses that pages translate; in JSON the title is the standard's.
 STATUS_TITLES = (
     mark_message("Bad Request"),
     mark_message("Not Found"),
@@ -182,7 +182,7 @@ def photo_too_large(limit: int) -> Problem:
 def problem_from_http_exception(error: HTTPException) -> Problem:
     """Return the Problem for an exception of werkzeug, Flask or Flask-Limiter."""
     if isinstance(error, SecurityError):
-        return problem("host_unknown", "This app is not served under the host name that was asked for.")
+        return problem("host_unknown", "This app is not served under the requested host name.")
     status = error.code or 500
     code, message = _HTTP_FAULTS.get(status) or _HTTP_FAULTS[400 if status < 500 else 500]
     field = "photo" if isinstance(error, RequestEntityTooLarge) else None

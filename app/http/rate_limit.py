@@ -1,7 +1,7 @@
 """The limit on the requests of one address.
 
-In memory each process counts alone, so that up to as many times the limit pass as there are processes. In a Redis or
-Valkey all processes, on all machines, count together.
+In memory each process counts by itself, so with N processes up to N times the limit can pass. With Redis or Valkey,
+all processes on all machines count together.
 """
 
 import logging
@@ -19,9 +19,9 @@ from app.http.problems import Fault, Problem, show_http_exception, show_problem
 from app.http.reverse_proxy import parse_address
 from app.settings import IN_MEMORY, Settings
 
-CLIENT_NETWORK_BITS = 64  # of an IPv6 address: providers give a client at least so large a network
+CLIENT_NETWORK_BITS = 64  # of an IPv6 address: providers give a client a network of at least this size
 NO_ADDRESS = "none"
-STORAGE_SECONDS = 0.4  # to wait for the storage; twice where its name has an IPv6 and an IPv4 address
+STORAGE_SECONDS = 0.4  # to wait for the storage; twice as long if its name has an IPv6 and an IPv4 address
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -40,8 +40,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         else settings.rate_limit_storage,
         storage_options=_storage_options(settings.rate_limit_storage),
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # of requests that meet a dead storage while another one notices that it is dead
-        strategy="moving-window",  # the limit holds for every stretch of its time, and not from a first request on
+        swallow_errors=True,  # requests that meet a dead storage while another request finds out that it is dead
+        strategy="moving-window",  # the limit holds for every period of its length, not only from the first request on
         on_breach=_refusal,
         request_identifier=_endpoint_key,
     )
@@ -52,7 +52,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _storage_options(storage: str) -> dict[str, Any]:
-    """Return the options of the client: it neither waits for long nor tries again, since a request waits with it."""
+    """Return the options of the client: it waits only briefly and does not retry, because a request waits for it."""
     if storage == IN_MEMORY:
         return {}
     from redis.backoff import NoBackoff
@@ -66,12 +66,12 @@ def _storage_options(storage: str) -> dict[str, Any]:
 
 
 def _names_no_client(record: logging.LogRecord) -> bool:
-    """Return whether a message of Flask-Limiter may be logged; those about one request name the client's address."""
+    """Return whether a message of Flask-Limiter may be logged: messages about a request name the client's address."""
     return record.levelno >= logging.WARNING or "storage" in record.msg
 
 
 def client_key() -> str:
-    """Return the address that the request counts for: an IPv6 one counts with its network of 64 bits."""
+    """Return the address that the request counts for; an IPv6 address counts as its network of 64 bits."""
     address = parse_address(request.remote_addr or "")
     if isinstance(address, IPv6Address):
         return str(ip_network((address, CLIENT_NETWORK_BITS), strict=False))
@@ -79,7 +79,7 @@ def client_key() -> str:
 
 
 def _endpoint_key() -> str:
-    """Return the endpoint, or a stand-in for an unknown path: Flask-Limiter counts no request without an endpoint."""
+    """Return the endpoint, or a replacement for an unknown path: Flask-Limiter ignores requests without an endpoint."""
     return request.endpoint or NO_ENDPOINT
 
 
@@ -91,5 +91,5 @@ def _refusal(limit: RequestLimit) -> Response:
 
 
 def _show_refusal(error: RateLimitExceeded) -> Response:
-    """Return that answer, or one that does not know the time where the storage went away in between."""
+    """Return that answer, or one without the waiting time if the storage has failed since."""
     return error.response or show_http_exception(error)  # type: ignore[return-value]  # _refusal gives a Response

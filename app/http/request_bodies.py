@@ -1,4 +1,4 @@
-"""The bodies of requests, held in memory: all of a process together within a budget."""
+"""The bodies of requests, held in memory; all bodies of a process share a budget."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from flask import Flask, Response, current_app, g, request
 from app.http.photo_slots import too_many_photos
 from app.settings import MEGABYTE, Settings
 
-MAX_DISCARDED_BYTES = 256 * MEGABYTE  # of a body that is refused, which is read and forgotten up to here
-READ_BYTES = 64 * 1024  # of it at a time
+MAX_DISCARDED_BYTES = 256 * MEGABYTE  # of a refused body: up to so many bytes are read and discarded
+READ_BYTES = 64 * 1024  # read of it at a time
 MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # of all bodies that are being received or answered at the same time
 
 
@@ -24,7 +24,7 @@ class Budget:
         self._lock = Lock()
 
     def take(self, count: int) -> bool:
-        """Take that many bytes if there is room for them. Return whether there was."""
+        """Take so many bytes if there is room for them; return whether there was room."""
         with self._lock:
             if count > self._left:
                 return False
@@ -48,7 +48,7 @@ class BudgetedStream:
         """Return at most so many bytes. Raises a 503 Problem when the budget has no room for them."""
         data = self._stream.read(size)
         if not self._budget.take(len(data)):
-            _give_back()  # at once, since the rest of the body is still to be read
+            _give_back()  # at once, because the rest of the body is not read yet
             raise too_many_photos()
         g.body_bytes = g.get("body_bytes", 0) + len(data)
         return data
@@ -63,14 +63,12 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def discard_rest(response: Response) -> Response:
-    """Read what was not read of a body that was refused.
+    """Read the rest of a refused body.
 
     A browser that still sends when the connection is closed shows "connection reset" instead of the answer.
     """
     stream, left = request.environ["wsgi.input"], MAX_DISCARDED_BYTES
-    with contextlib.suppress(
-        OSError
-    ):  # where the client is gone, or sends no more, nobody waits for the answer
+    with contextlib.suppress(OSError):  # if the client is gone or silent, nobody waits for the answer
         while left > 0 and (data := stream.read(READ_BYTES)):
             left -= len(data)
     return response

@@ -25,7 +25,7 @@ def start_request() -> None:
 
 
 def log_response(response: Response) -> Response:
-    """Log an answer. It names the endpoint instead of the path, since a path that does not exist may hold anything."""
+    """Log an answer with the endpoint, not the path, because an unknown path may contain anything."""
     milliseconds = (time.perf_counter() - g.started) * 1000
     log.info(
         "%s %s %s %d %.0f ms",
@@ -53,7 +53,7 @@ def log_fault(exc_info: Any) -> None:
 
 
 def _fields(request_id: str, status: int) -> dict[str, object]:
-    """Return what a log in JSON has in fields of its own."""
+    """Return the extra fields of a log line in JSON."""
     return {
         "request": request_id,
         "method": logged_method(),
@@ -63,5 +63,5 @@ def _fields(request_id: str, status: int) -> dict[str, object]:
 
 
 def logged_method() -> str:
-    """Return the request's method if HTTP has it, else "-": any other word may hold anything."""
+    """Return the request's method if HTTP has it, else "-", because any other word may contain anything."""
     return request.method if request.method in HTTPMethod.__members__ else "-"

@@ -1,4 +1,4 @@
-"""The headers by which trusted reverse proxies say who the client is, and where the app is on the web."""
+"""The headers in which trusted reverse proxies give the address of the client and the web address of the app."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 FOR, PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
 HOST, PREFIX = "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PREFIX"
 SCHEMES = ("http", "https")
-# An address of either kind, the first two with or without a port. "2001:db8::1:80" has no port: it is an address.
+# An IPv4 or IPv6 address; the first two forms with or without a port. "2001:db8::1:80" has no port: it is an address.
 ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]+)?|([^\[\]]+)")
 # No segment begins with a point, as ".." does, and none is empty: links to "//name" would lead to another host.
 PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
@@ -26,7 +26,7 @@ PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
 class ForwardedHeaders:
     """Apply the X-Forwarded-* headers of trusted proxies to each request, with werkzeug's ProxyFix.
 
-    Before, each header is reduced to the one value that the outermost trusted proxy wrote. ProxyFix takes an address
+    First, each header is reduced to the value that the outermost trusted proxy wrote. ProxyFix takes an address
     with its port for another address, and ignores a header with fewer values than proxies. That is right only for
     X-Forwarded-For, to which each proxy adds a value; most proxies replace the value of the other headers.
     """
@@ -51,7 +51,7 @@ class ForwardedHeaders:
 
 
 def _values(header: str) -> list[str]:
-    """Return the values of a header, without quotes around one.
+    """Return the values of a header, without quotes around them.
 
     Every comma separates two values. A client could begin a quoted text, which would hide what the proxies add after it.
     """
@@ -61,7 +61,7 @@ def _values(header: str) -> list[str]:
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the IP address in a text such as "192.0.2.1:4711" or "[2001:db8::1]:4711"; None if there is none.
 
-    An IPv4 address that is written as an IPv6 one is returned as IPv4, and an IPv6 address without its zone.
+    An IPv4 address written as IPv6 is returned as IPv4; an IPv6 address is returned without its zone.
     """
     match = ADDRESS.fullmatch(text.strip())
     try:
@@ -74,7 +74,7 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def script_name(prefix: str) -> str:
-    """Return WSGI's SCRIPT_NAME for the value of X-Forwarded-Prefix; empty for none, or one that is no plain path.
+    """Return WSGI's SCRIPT_NAME for the value of X-Forwarded-Prefix; empty without a value, or if it is no plain path.
 
     The slash at the beginning may be absent.
     """

@@ -40,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def refuse_cross_site() -> None:
-    """Raise a Problem for a post from a page of another site; without cookies, no more is needed.
+    """Raise a Problem for a post from a page of another site; the app has no cookies, so this is enough.
 
     A browser sends Sec-Fetch-Site, except to a plain-http host in the network, to which it sends only Origin.
     A program such as curl sends neither.
@@ -65,7 +65,7 @@ def _host_of(origin: str) -> str | None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Add the headers that forbid to store, to frame, to guess the type, and to load from other sites."""
+    """Add the headers that forbid storing, framing, guessing the type, and loading from other sites."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -24,22 +24,22 @@ MAX_TEXT_BYTES = 256 * 1024
 
 
 class BoundaryPattern:
-    """Find what werkzeug's pattern of a boundary finds, but look for its text first: half a millisecond a photo."""
+    """Find what werkzeug's boundary pattern finds, but search for its text first; this saves half a millisecond a photo."""
 
     def __init__(self, boundary: bytes, pattern: re.Pattern[bytes]) -> None:
         self._text = b"--" + boundary
         self._pattern = pattern
 
     def search(self, data: bytes | bytearray) -> re.Match[bytes] | None:
-        """Return the first match; at most a line break of two bytes is before the boundary's text in it."""
+        """Return the first match; in it, at most a line break of two bytes precedes the boundary's text."""
         start = data.find(self._text)
         return self._pattern.search(data, max(start - 2, 0)) if start >= 0 else None
 
 
 class TolerantDecoder(MultipartDecoder):
-    """Decode a form whose headers may be in another character set, as a file name of an old program is.
+    """Decode a form whose headers may have another character set, such as a file name from an old program.
 
-    werkzeug would refuse the whole form, although nobody needs the name.
+    werkzeug would refuse the whole form, although the app does not need the name.
     """
 
     def __init__(self, boundary: bytes, max_form_memory_size: int | None, *, max_parts: int | None) -> None:
@@ -51,7 +51,7 @@ class TolerantDecoder(MultipartDecoder):
 
 
 class TolerantMultiPartParser(MultiPartParser):
-    """Read the parts of a form, also with headers that are no UTF-8, and a photo without a file name as a file.
+    """Read the parts of a form. Headers may be no UTF-8, and a photo without a file name counts as a file.
 
     A program that sends a photo as text leaves out the file name (`curl -F "photo=<a.jpg"`). Such a part becomes a
     file whose name is None, so that the fault can be named and the limits of texts do not hide it.

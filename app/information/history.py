@@ -1,4 +1,4 @@
-"""The page of the answers that readers keep in their browser, and the number and time of a report."""
+"""The page of the answers that readers keep in their browser; the number and the time of a report."""
 
 import datetime as dt
 

@@ -243,7 +243,7 @@ def _diagnosis(bundle: Bundle | None, code: str | None) -> Diagnosis | None:
 
 
 def _sources_with_skin_types(bundle: Bundle) -> str:
-    """Return the names of its sources of which some photos have a label of the skin type."""
+    """Return the names of its sources in which some photos have a skin-type label."""
     return ", ".join(
         name for name, facts in source_facts.facts_by_source(bundle.metadata).items() if facts.has_skin_types
     )

@@ -9,7 +9,7 @@ from typing import Any
 from app.http.languages import translate as _
 from app.metric_names import plain_name
 
-QUESTIONS = ("cancer", "melanoma")  # that have a threshold
+QUESTIONS = ("cancer", "melanoma")  # they have a threshold
 # Metrics whose interval is `interval` beside them.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
 
@@ -36,7 +36,7 @@ Row = tuple[Cell, ...]
 class Table:
     """Hold a table.
 
-    columns: the first one is that of the row headers. wide: has many narrow columns and stays a grid on a phone.
+    columns: the first has the row headers. wide: it has many narrow columns and stays a grid on a phone.
     """
 
     name: str
@@ -124,7 +124,7 @@ def _interval_bounds(bounds: Any) -> tuple[float, float] | None:
 
 
 def measured_cell(path: str, value: Any) -> Cell:
-    """Return the cell of {value, low, high} or a number; of an absent one, that there were too few photos."""
+    """Return the cell of a number or of {value, low, high}; None gives "too few to say"."""
     if value is None:
         return _("too few to say")
     if isinstance(value, dict):

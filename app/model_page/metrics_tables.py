@@ -1,4 +1,4 @@
-"""The tables of a part of metrics.json, such as the out-of-fold photos; what a bundle lacks is left out."""
+"""The tables of a part of metrics.json, such as the out-of-fold photos; a table without metrics is left out."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OUT_OF_FOLD = "out_of_fold"
 
 
 def part_tables(bundle: Bundle, key: str) -> Iterator[Table]:
-    """Yield the tables of a part of metrics.json; one for which it has no metrics has no rows."""
+    """Yield the tables of a part of metrics.json; a table without metrics has no rows."""
     yield _overall(bundle.metrics, key)
     yield _thresholds(bundle.metrics, key)
     yield class_table(bundle, key, CLASS_METRICS)
@@ -71,7 +71,7 @@ def _thresholds(metrics: dict[str, Any], key: str) -> Table:
 
 
 def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
-    """Return those of the metrics `names` that metrics.json has, for each class with the photo alone."""
+    """Return the metrics of each class with the photo alone: those of `names` that metrics.json has."""
     by_class = bundle.metrics[key]["photo"].get("classes", {})
     names = [name for name in names if any(name in values for values in by_class.values())]
     rows: tuple[Row, ...] = tuple(
@@ -116,7 +116,7 @@ def confusion_table(bundle: Bundle, key: str) -> Table:
 
 
 def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
-    """Return the metrics of subgroups; one with too few photos says so."""
+    """Return the metrics of subgroups; a subgroup with too few photos says so."""
     rows: list[Row] = []
     for index, row in enumerate(metrics[key].get("subgroups", [])):
         path = f"{key}/subgroups/{index}"

@@ -1,4 +1,4 @@
-"""What the nearest known photos are worth, as a section of the model's page."""
+"""How much the nearest known photos help, as a section of the model's page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from app.model_page.metric_values import Cell, MetricValue, Table, measured_cell
 from app.model_page.sections import MetricsSection
 from data_modelling.inference.bundle import Bundle
 
-NEIGHBOURS_KEY = "neighbours"  # in metrics.json, and in metadata.json for what the index holds
+NEIGHBOURS_KEY = "neighbours"  # key of the metrics in metrics.json, and of the index in metadata.json
 MEASURES = ("nearest", "majority", "chance", "model", "warning_auc", "confidence_auc")
 
 

@@ -26,7 +26,7 @@ for template_filter in (in_its_language, subgroup_name, whole_percent, worst_mis
 
 @blueprint.get("/model")
 def default() -> str | tuple[str, int]:
-    """Return the page of the default bundle; if that is invalid, the page says so and gives the reason."""
+    """Return the page of the default bundle; for an invalid bundle, the page gives the reason."""
     bundles = current_bundles()
     return _page(bundles.default) if bundles.default in bundles.valid else (_page(None), 503)
 
@@ -42,7 +42,7 @@ def model(name: str) -> str | AnyResponse:
 
 @blueprint.get("/model/<name>/plots/<file>")
 def plot(name: str, file: str) -> Response:
-    """Return a plot. Raises a Problem unless SHA256SUMS lists it and it is unchanged since."""
+    """Return a plot. Raises a Problem unless SHA256SUMS lists it and it has not changed since."""
     bundle = _bundle(name)
     expected = bundle.sums.get(PLOTS_FOLDER + file)
     path = bundle.folder / PLOTS_FOLDER / file

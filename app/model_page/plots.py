@@ -36,8 +36,8 @@ PLOTS_FOLDER = "plots/"
 class Plot:
     """Hold a plot.
 
-    name: of its file in the bundle's folder of plots, without the ending. version: a part of its address that changes
-    with its content. table: None where metrics.json has no numbers of it.
+    name: the name of its file in the bundle's folder of plots, without the ending. version: a part of its address that
+    changes with its content. table: None where metrics.json lacks its numbers.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The results of others beside those of a bundle, as a table of the model's page."""
+"""Published results beside a bundle's results, as a table of the model's page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ OFFICIAL_TEST = "official test of ISIC 2018, Task 3"
 
 @dataclass(frozen=True)
 class PublishedResult:
-    """Hold one result. who, how: in English. cite: the source. A metric is None where it was not published."""
+    """Hold a published result. who, how: in English. cite: the source. A metric that was not published is None."""
 
     who: str
     how: str
@@ -69,7 +69,7 @@ PUBLISHED_RESULTS = (
 
 
 def published_section(bundle: Bundle) -> MetricsSection | None:
-    """Return our metrics and those of others, each with its test; None for another task or without metrics."""
+    """Return our metrics and published ones, each with its test; None for another task or without metrics."""
     has_metrics = {
         part: bundle.metrics.get(part, {}).get("photo", {}).keys() >= set(METRICS) for part in PARTS
     }

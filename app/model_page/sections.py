@@ -1,4 +1,4 @@
-"""The sections of the page: the clinic groups first, then each set of photos, then what only some tasks have."""
+"""The sections of the page: first the clinic groups, then each set of photos, then sections of only some tasks."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ RARE_CLASS_METRICS = (
 
 @dataclass(frozen=True)
 class MetricsSection:
-    """Hold the metrics on one set of photos, e.g. out-of-fold. title, description: say what they are."""
+    """Hold the metrics on one set of photos, e.g. out-of-fold. title, description: what the photos are."""
 
     key: str
     title: str
@@ -61,7 +61,7 @@ def section_name(key: str) -> str:
 
 
 def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
-    """Yield the headline: each clinic group's metrics, first as a new clinic would get them."""
+    """Yield the main section: the metrics of each clinic group, first the ones that a new clinic would get."""
     clinics = metrics.get("clinics")
     if not clinics:
         return
@@ -113,7 +113,7 @@ def _clinic_cell(metrics: dict[str, Any], path: str, network: str, metric: str) 
 
 
 def _describe_photos(key: str, metrics: dict[str, Any]) -> str:
-    """Return what the photos are, and which networks analysed them."""
+    """Return a text on the photos and on the networks that judged them."""
     if "groups" not in metrics:
         return ""
     counts = {
