@@ -164,8 +164,8 @@ def _explanation_objects() -> dict[str, Schema]:
             ),
             "centre": value(
                 maybe,
-                "The share of what speaks for the class that lies in the middle square of half the area; null "
-                "without any.",
+                "The share of the evidence for the class in the middle square of half the area; null without "
+                "evidence.",
                 **SHARE,
             ),
             "darker": value(

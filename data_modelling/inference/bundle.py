@@ -17,7 +17,7 @@ SUMS = "SHA256SUMS"
 SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # as `sha256sum` writes them
 LARGEST_EDGE = 1024  # pixels
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
-# Keys of metadata.json that limit what is answered. Without them the app would answer for any photo.
+# Keys of metadata.json that limit the answers. Without them the app would answer any photo.
 FORMAT = 2  # of metadata.json and the files beside it; a bundle of another format is refused
 SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
@@ -50,7 +50,7 @@ class Bundle:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Return a checked bundle; raise BundleError when it is absent, incomplete, altered or inconsistent."""
+    """Return a checked bundle; raise BundleError if it is absent, incomplete, altered or inconsistent."""
     if not folder.is_dir():
         raise BundleError(f"There is no bundle {folder}; train one or restore the folder.")
     sums = _read_checksums(folder)
@@ -65,7 +65,7 @@ def load_bundle(folder: Path) -> Bundle:
     metadata, metrics = (_read_json(folder / name) for name in ("metadata.json", "metrics.json"))
     _check_metadata(folder / "metadata.json", metadata)
     if not _all_finite(metrics):
-        raise BundleError(f"{folder / 'metrics.json'} has a figure that is no number; restore the bundle.")
+        raise BundleError(f"{folder / 'metrics.json'} has a metric that is no number; restore the bundle.")
     return Bundle(folder, metadata, metrics, sums["model.onnx"], sums)
 
 
@@ -94,7 +94,7 @@ def _read_checksums(folder: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    """Return the hex digest of a file, or an empty text when it cannot be read: no digest equals that."""
+    """Return the hex digest of a file, or an empty text if it cannot be read, which equals no digest."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -113,7 +113,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
-    """Raise BundleError when a key that the predictor needs is absent, of a wrong type, or of another program version."""
+    """Raise BundleError if a key that the predictor needs is absent, has a wrong type, or is of another version."""
 
     def require(holds: bool, sentence: str) -> None:
         if not holds:
@@ -128,7 +128,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
     classes = class_codes(task) if isinstance(task, str) and task in TASKS else ()
     require(
         bool(classes) and metadata.get("classes") == list(classes),
-        "task and classes are not those of this program; update it or the bundle.",
+        "task and classes differ from those of this program; update the program or the bundle.",
     )
     require(
         metadata.get("details_width") == DETAILS_WIDTH,
@@ -145,7 +145,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
     for part in SAFETY_KEYS:  # the predictor checks their values
         require(
             isinstance(metadata.get(part), dict),
-            f"{part} is missing; train the bundle anew with this program.",
+            f"{part} is missing; train the bundle again with this program.",
         )
     require(
         _is_list_of_texts(_inner(metadata, "data", "sources")),
@@ -157,7 +157,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
         require(_is_number(value) and value != 0, f"{name} must be a number above 0; restore the bundle.")
     for group in ("cancer", "melanoma", "clear"):
         value = _inner(metadata, "thresholds", group)
-        is_absent = group == "clear" and value is None  # no such threshold was earned
+        is_absent = group == "clear" and value is None  # no evidence for such a threshold
         require(
             is_absent or _is_number(value, 0, 1),
             f"thresholds.{group} must be a number from 0 to 1; restore the bundle.",
@@ -165,12 +165,12 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def _is_number(value: Any, low: float = 0, high: float = sys.float_info.max) -> bool:
-    """Return whether a JSON value is a number in a range. Python counts true and false as numbers; this does not."""
+    """Return whether a JSON value is a number in a range. Unlike in Python, true and false are no numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
 
 
 def _all_finite(value: Any) -> bool:
-    """Return whether a JSON value holds no NaN and no infinity, which pages and the API could not show."""
+    """Return whether a JSON value has no NaN and no infinity, which pages and the API cannot show."""
     if isinstance(value, dict):
         return all(_all_finite(item) for item in value.values())
     if isinstance(value, list):

@@ -9,12 +9,12 @@ DONE, NOT_STARTED, LEFT_OUT, INTERRUPTED = 0, 2, 3, 130
 
 
 def run_with_exit_status(
-    command: Callable[[], list[str]], stopped: str = "Stopped; nothing half-written was kept."
+    command: Callable[[], list[str]], stopped: str = "Stopped; incomplete files were removed."
 ) -> int:
-    """Run a command that returns lines about the inputs it left out, and return its exit status.
+    """Run a command and return its exit status. The command returns a line for each input that it left out.
 
-    0: done. 2: bad input, or a file that the system refuses to read or write; one sentence on standard error says
-    so. 3: done, but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has `stopped`.
+    0: done. 2: bad input, or a file that the system cannot read or write; standard error has one sentence about
+    it. 3: done, but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has `stopped`.
     """
     try:
         left_out = command()
@@ -22,7 +22,7 @@ def run_with_exit_status(
         print(error, file=sys.stderr)
         return NOT_STARTED
     except OSError as error:
-        if error.errno is None:  # A library raised it, not the system: a fault of our own.
+        if error.errno is None:  # A library raised it, not the system, so it is a fault of the program.
             raise
         print(f"{error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return NOT_STARTED

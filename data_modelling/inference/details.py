@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import FieldError
 
-# An age string of DICOM (AS of PS3.5, section 6.2) such as `045Y`, and how many of its unit make a year.
+# An age string of DICOM (AS of PS3.5, section 6.2) such as `045Y`, and how many of each unit make a year.
 AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
 UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
-YOUNGEST = 0.01  # years; a day-old child is not "age not known"
+YOUNGEST = 0.01  # years; the age of a day-old child is known
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 MAX_AGE = 120  # years
 SEXES = ("female", "male")
@@ -59,8 +59,8 @@ ENCODED_COLUMNS = {"age": slice(0, _SEX), "sex": slice(_SEX, _SITE), "site": sli
 class Details:
     """The details of one patient: age in years, sex (one of SEXES), site (one of SITES); None is "not known".
 
-    stated_unknown: the fields that the sender gave as not known; fill_in_details leaves them so. unread: the fields that
-    a file's header gives in words that are not read. changing: whether the spot is new, changing, itching or bleeding.
+    stated_unknown: the fields that the sender gave as not known; fill_in_details does not fill them. unread: the fields
+    whose words in a file's header cannot be read. changing: whether the spot is new, changing, itching or bleeding.
     These three change no probability, so comparisons ignore them.
     """
 
@@ -77,8 +77,8 @@ def parse_age(text: str) -> float | None:
 
     Age 0 is "not known" too: data sets and DICOM files write it where no age was recorded.
 
-    Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may have a point, or a comma with one or
-    two digits after it; before three digits, a comma may be a thousands separator.
+    Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may
+    have a point, or a comma with one or two digits after it; with three, the comma may separate thousands.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
@@ -96,7 +96,7 @@ def parse_age(text: str) -> float | None:
 
 
 def age_in_years(count: float, unit: str) -> float:
-    """Return an age of so many units (`d`, `w`, `m` or `y`) in years; only an age of 0 is 0."""
+    """Return an age in units (`d`, `w`, `m` or `y`) as years; only the age 0 gives 0."""
     years = count / UNITS_PER_YEAR[unit]
     return max(years, YOUNGEST) if years else 0.0
 
@@ -139,7 +139,7 @@ DETAIL_PARSERS = {"age": parse_age, "sex": parse_sex, "site": parse_site}
 
 
 def parse_details(fields: Mapping[str, str]) -> tuple[Details, list[FieldError]]:
-    """Return the details from text fields, and an error for each refused field, which counts as not known."""
+    """Return the details from text fields, and an error for each refused field; a refused field counts as not known."""
     values: dict[str, Any] = {}
     errors = []
     for name, parse in {**DETAIL_PARSERS, "changing": parse_changing}.items():
@@ -156,7 +156,7 @@ def parse_details(fields: Mapping[str, str]) -> tuple[Details, list[FieldError]]
 
 
 def fill_in_details(details: Details, fallback: Details) -> Details:
-    """Return the details, with those of `fallback` where they are empty, which "stated unknown" is not."""
+    """Return the details with empty fields filled from `fallback`; fields "stated unknown" stay as they are."""
     empty = [
         name
         for name in DETAIL_PARSERS

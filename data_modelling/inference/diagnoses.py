@@ -99,7 +99,7 @@ def class_codes(task: str) -> tuple[str, ...]:
 
 
 def learned_class_codes(task: str) -> tuple[str, ...]:
-    """Return the codes of the classes that training photos have; they come first in the order of the logits."""
+    """Return the codes of the classes that occur in training photos; they come first in the order of the logits."""
     return tuple(diagnosis.code for diagnosis in TASKS[task] if diagnosis is not UNKNOWN)
 
 

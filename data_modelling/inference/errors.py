@@ -1,4 +1,4 @@
-"""Defines the errors of bad input, which a user can fix, as opposed to faults of the program."""
+"""Defines the errors of bad input, which a user can fix; faults of the program are other exceptions."""
 
 import struct
 import zlib
@@ -37,7 +37,7 @@ class InputError(Exception):
 class PhotoError(InputError):
     """A photo that cannot be read; `code` is one of the codes in docs/api.md.
 
-    message: may have values as %(name)s, so that it can be translated.
+    message: it may have values as %(name)s, so that it can be translated.
     """
 
     def __init__(self, code: str, message: str, **values: object) -> None:

@@ -1,6 +1,6 @@
 """Imports onnxruntime with its telemetry off; every module imports onnxruntime from here.
 
-Since 1.29 its Linux builds report over the network what they run, and keep a database in the home directory.
+Since 1.29 its Linux builds send usage reports over the network, and keep a database in the home directory.
 `disable_telemetry_events` comes too late to prevent the database. The library reads the environment variable when it
 is loaded, so it must be set before the import.
 """
@@ -18,9 +18,9 @@ __all__ = ["one_line", "onnxruntime", "open_session"]
 
 
 def open_session(model: Path) -> onnxruntime.InferenceSession:
-    """Return the session of a model on one core; raise BundleError when it cannot be loaded."""
+    """Return the session of a model on one core; raise BundleError if it cannot be loaded."""
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1  # best for single photos; the cores are used by requests side by side
+    options.intra_op_num_threads = 1  # best for single photos; parallel requests use the other cores
     options.inter_op_num_threads = 1
     options.log_severity_level = 4  # errors are raised as well
     try:

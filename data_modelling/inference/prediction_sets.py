@@ -1,7 +1,7 @@
 """Computes prediction sets: the classes that a photo's probabilities do not rule out, at a stated coverage.
 
-A class is in the set when its probability is at or above the class's own threshold. The stated share of the photos of
-each class has its true class in the set (class-conditional, or Mondrian, conformal prediction: Vovk, Gammerman and
+A class is in the set if its probability is at or above the class's own threshold. For the stated share of the photos
+of each class, the true class is in the set (class-conditional, or Mondrian, conformal prediction: Vovk, Gammerman and
 Shafer 2005, chapter 4). safety.conformal finds the thresholds. Nothing is random: page, API and csv give the same set.
 """
 
@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 WIDE_SET = "wide_set"  # a reason for doubt
 SETS_KEY, OPERATING_POINT_KEY = "prediction_sets", "operating_point"  # in metadata.json
 COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by name, the share of photos whose set holds the true class
-WIDE_RULE_LEVEL = "90"  # the level whose set decides whether it is wide
+WIDE_RULE_LEVEL = "90"  # the set of this level decides whether the sets are wide
 
 
 def set_members(probability: Floats, thresholds: Floats) -> NDArray[np.bool_]:
@@ -34,9 +34,9 @@ def set_members(probability: Floats, thresholds: Floats) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class WideSetRule:
-    """The rule for sets that say nothing useful: too many classes, too many cancer classes with a benign one, or none.
+    """The rule for useless sets: with too many classes, with too many cancer classes and a benign one, or empty.
 
-    classes, cancer_classes: the smallest number that is too many; None where no number is.
+    classes, cancer_classes: the smallest number that is too many; None if no number is.
     """
 
     classes: int | None
@@ -53,12 +53,12 @@ class WideSetRule:
         return np.asarray(wide)
 
 
-NEVER_WIDE = WideSetRule(None, None)  # except for a set without any class
+NEVER_WIDE = WideSetRule(None, None)  # but not for an empty set
 
 
 @dataclass(frozen=True)
 class PhotoPredictionSets:
-    """The sets of one photo. by_level: codes, the most probable first. is_wide: whether they say nothing useful."""
+    """The sets of one photo. by_level: codes, the most probable first. is_wide: whether they are too wide to be useful."""
 
     by_level: dict[str, tuple[str, ...]]
     is_wide: bool
@@ -83,7 +83,7 @@ class PredictionSets:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], task: str) -> PredictionSets:
-        """Return the prediction sets of a bundle's metadata; raise BundleError where a threshold is missing or wrong."""
+        """Return the prediction sets of a bundle's metadata; raise BundleError if a threshold is missing or wrong."""
         names = class_codes(task)
         try:
             thresholds = {

@@ -51,7 +51,7 @@ from data_modelling.inference.status import (
 
 PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly
 NO_EMBEDDING = np.zeros(0, np.float32)
-HEAD_TOLERANCE = 1e-3  # of a logit: the head's sum and the model's differ by float32 and its order
+HEAD_TOLERANCE = 1e-3  # of a logit: the sums of head and model differ by float32 rounding and order
 
 
 @dataclass(frozen=True)
@@ -70,11 +70,11 @@ class ClassProbability:
 class Answer:
     """Hold the answer for one photo.
 
-    status: higher_concern, no_cancer_class, uncertain or refused. Of a refused photo, readers see only the reasons.
+    status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see gate). explanation: None when none was requested. side: the edge of the square that was read, in
-    pixels of the photo. embedding: (C,), from the network, to compare photos of one patient.
+    photos (see gate). explanation: None if none was requested. side: the edge of the square in pixels of the
+    photo. embedding: (C,), from the network, to compare photos of one patient.
     """
 
     status: str
@@ -111,7 +111,7 @@ class Answer:
 
 @dataclass
 class _Drafts:
-    """The answers for one photo before its status is known. The one for the photo alone is computed when it is needed."""
+    """The answers for one photo before its status is known; the answer for the photo alone is computed when needed."""
 
     predictor: Predictor
     photo: NDArray[np.uint8]
@@ -137,12 +137,12 @@ class _Drafts:
 class Predictor:
     """A loaded bundle that answers photos; safe to use from several threads.
 
-    views: the number of orientations of each photo that the network sees, one of VIEW_COUNTS; its outputs are averaged.
-    The checks see the photo in its own orientation.
+    views: how many views of each photo the network sees, one of VIEW_COUNTS; their outputs are averaged. The checks see
+    the photo as it is.
     """
 
     def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
-        """Load the model; raise BundleError when model.onnx cannot be run or does not fit its metadata."""
+        """Load the model; raise BundleError if model.onnx cannot be run or does not fit its metadata."""
         self.bundle, self.views = bundle, views
         self.edge = int(bundle.metadata["edge"])
         self.diagnoses = TASKS[bundle.task]
@@ -163,7 +163,7 @@ class Predictor:
         self._neighbours = NeighbourIndex.load(bundle.folder)
         blank = np.zeros((self.edge, self.edge, 3), np.uint8)
         if self._neighbours and len(self.embedding(blank, Details())) != self._neighbours.embedding_width:
-            raise BundleError(f"{bundle.folder}: the known photos are not of model.onnx.")
+            raise BundleError(f"{bundle.folder}: the index of known photos does not fit model.onnx.")
 
     @property
     def explanations(self) -> frozenset[str]:
@@ -183,7 +183,7 @@ class Predictor:
 
         data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
         through one. False makes it a phone photo; a photo that looks like one counts as one too. explain: any of
-        EXPLANATIONS; what the bundle cannot give is left out. Raises PhotoError and FieldError as read_photo does.
+        EXPLANATIONS; those that the bundle cannot give are left out. Raises PhotoError and FieldError like read_photo.
         """
         photo, side = read_photo_and_edge(data, self.edge, crop)
         head = self._head if HEATMAP in explain else None
@@ -227,12 +227,12 @@ class Predictor:
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
         """Return the network's logits (1, classes) of one photo (edge, edge, 3); see `completed`.
 
-        All code runs one photo at a time: the sums of a batch could differ in the last digit.
+        All code runs one photo at a time, because the sums of a batch could differ in the last digit.
         """
         return self._run(("logits",), photo, details)[0]
 
     def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
-        """Return logits (1, classes) with that of the class UNK, which no photo can teach, where the task has it.
+        """Return logits (1, classes) that include the class UNK, if the task has it; no photo can teach this class.
 
         distance: of the photo, from the gate.
         """
@@ -300,7 +300,7 @@ class Predictor:
     def _clear(self, drafts: _Drafts, source: tuple[bytes, Crop | None]) -> tuple[str, tuple[str, ...]]:
         """Return the status of a photo without concern and veto, and its reasons if it is not clear.
 
-        The four frames at the corners are computed only where the frame itself is clear.
+        The four frames at the corners are computed only if the frame itself is clear.
         """
         clear = self.thresholds.clear
         highest = max(drafts.with_details.cancer_probability, drafts.alone.cancer_probability)
@@ -356,14 +356,16 @@ class Predictor:
         try:
             logits = self.logits(blank, Details())
         except Exception as error:  # onnxruntime's exceptions share no base class
-            raise BundleError(f"{model} does not take what metadata.json says: {one_line(error)}") from error
+            raise BundleError(
+                f"{model} does not accept the inputs that metadata.json describes: {one_line(error)}"
+            ) from error
         if logits.shape != (1, len(self.diagnoses)):
-            raise BundleError(f"{model} does not give one logit a class; restore the bundle.")
+            raise BundleError(f"{model} does not give one logit for each class; restore the bundle.")
         if not np.isfinite(logits).all():
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
 
     def _check_head(self) -> None:
-        """Raise BundleError unless the head in the metadata is that of the model: the rest of the logits is the same for any photo."""
+        """Raise BundleError unless the head in the metadata belongs to the model: then logits minus head do not depend on the photo."""
         if self._head is None:
             return
         rests = []
@@ -375,7 +377,7 @@ class Predictor:
             logits = self.logits(photo, Details())[0, : len(self._learned)]
             rests.append(logits - self._head.photo_part(feature_map))
         if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
-            raise BundleError(f"{self.bundle.folder}: head in metadata.json is not that of model.onnx.")
+            raise BundleError(f"{self.bundle.folder}: head in metadata.json does not belong to model.onnx.")
 
 
 def _details_effect(answer: Answer, alone: Answer, given: bool) -> DetailsEffect:

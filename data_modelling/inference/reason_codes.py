@@ -1,6 +1,6 @@
-"""Lists the codes that explain an answer, the same in page, API and csv, with the text of docs/api.md for each.
+"""Lists the codes that explain an answer, the same in page, API and csv; docs/api.md has the text of each.
 
-They are part of the interface and are never renamed or translated. The codes of refusals are those of the app's problems.
+They are part of the interface and are never renamed or translated. Refusals have the codes of the app's problems.
 """
 
 REASON_MEANINGS = {

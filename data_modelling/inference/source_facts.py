@@ -110,7 +110,7 @@ def training_sources(metadata: dict[str, Any]) -> list[str]:
 
 
 def facts_by_source(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
-    """Return the facts of a bundle's training sources by name: from its metadata where it has them, else from SOURCE_FACTS."""
+    """Return the facts of a bundle's training sources by name: from its metadata if it has them, else from SOURCE_FACTS."""
     own = {
         name: SourceFacts(**values) for name, values in metadata.get("data", {}).get(OWN_FACTS, {}).items()
     }

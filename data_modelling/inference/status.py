@@ -22,12 +22,12 @@ STATUSES = (HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN, REFUSED)
 # Reasons for concern.
 CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
 PHOTO_ALONE = "photo_alone"
-# Reasons that come from the form. The checks and prediction_sets have the others.
+# Reasons from the form. The checks and prediction_sets have the others.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# Reasons for which the probability decides: it is not low enough, and only in one of the four other frames.
+# Reasons from the probability: it is not low enough, or not low enough in one of the four other frames.
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
-# Reasons that change no status: a detail of a file's header that is not read.
+# Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
 QUALITY_REASONS = tuple(code for code in HINTS if not code.startswith("photo_"))
 # Each of these alone forbids the status NO_CANCER_CLASS.
@@ -51,7 +51,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class StatusThresholds:
-    """The thresholds of a bundle. clear: the cancer probability must be below it; None where no bundle earned one."""
+    """The thresholds of a bundle. clear: the cancer probability must be below it; None if the bundle has no evidence for one."""
 
     cancer: float
     melanoma: float
@@ -78,8 +78,7 @@ def decide_statuses(
     """Return the status (N,) of each photo.
 
     refused: whether it cannot be used. concern: whether it reaches a threshold. vetoed: whether one of VETOES holds.
-    highest: S, the highest cancer probability over the frames that were computed, without and with the details. A NaN
-    is never clear. clear: the bundle's threshold; None never gives NO_CANCER_CLASS.
+    highest: the highest cancer probability over the computed frames, with and without the details. NaN is never clear. clear: the bundle's threshold; with None, no status is NO_CANCER_CLASS.
     """
     earned = np.zeros(np.shape(highest), bool) if clear is None else np.asarray(highest) < clear
     return np.select(
@@ -98,7 +97,7 @@ def decide_status(
 
 
 def count_statuses(statuses: NDArray[np.str_]) -> dict[str, int]:
-    """Return how many photos there are (`n`), and how many have each status."""
+    """Return the number of photos (`n`) and how many have each status."""
     return {"n": len(statuses), **{status: int((statuses == status).sum()) for status in STATUSES}}
 
 
@@ -110,10 +109,10 @@ def find_doubts(
     is_wide: bool,
     fits_none: bool,
 ) -> tuple[str, ...]:
-    """Return the codes of what limits the answer for a photo; those in VETOES forbid NO_CANCER_CLASS.
+    """Return the reason codes that limit the answer for a photo; codes in VETOES forbid NO_CANCER_CLASS.
 
-    rare: the codes of rare details. is_wide: whether the prediction set says nothing useful. fits_none: whether the
-    decided class is none of those that the network learned.
+    rare: the codes of rare details. is_wide: whether the prediction set is too wide. fits_none: whether the decided
+    class is the class "none of the known classes".
     """
     # For a phone photo, the field or the pixels are enough: a wrong "no result" does less harm than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False

@@ -1,4 +1,4 @@
-"""Finds the ugly duckling: the spot that is unlike the patient's others (Grob and Bonerandi 1998), by its embedding."""
+"""Finds the ugly duckling, the spot that is unlike the patient's others (Grob and Bonerandi 1998), by embeddings."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ def mean_distances(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
-    """Return the distance of each spot divided by the median distance of the others, (N,): 1 where all are alike."""
+    """Return the distance of each spot divided by the median distance of the others, (N,); it is 1 if all are alike."""
     distances = mean_distances(embeddings)
     if len(distances) < MIN_LESIONS:
         return np.ones(len(distances))
@@ -25,7 +25,7 @@ def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def find_ugly_duckling(embeddings: NDArray[np.floating], ratio: float) -> int | None:
-    """Return the spot with the highest outlier score if that reaches `ratio`, else None; also None below three spots."""
+    """Return the spot with the highest outlier score if it reaches `ratio`, else None; with fewer than three spots, None."""
     if len(embeddings) < MIN_LESIONS:
         return None
     scores = outlier_scores(embeddings)

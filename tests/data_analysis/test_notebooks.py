@@ -222,7 +222,7 @@ def test_ctrl_c_stops_and_leaves_nothing_half_written(made, tmp_path):
         time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     errors = running.communicate(timeout=60)[1]
-    assert (running.returncode, errors) == (130, "\nStopped; nothing half-written was kept.\n")
+    assert (running.returncode, errors) == (130, "\nStopped; incomplete files were removed.\n")
     assert list(tmp_path.glob("*ipynb*")) == []
 
 

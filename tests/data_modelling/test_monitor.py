@@ -49,14 +49,14 @@ def run(bundle: Path, out: Path, *inputs: str) -> str:
 
 def test_the_same_kind_of_photos_has_not_moved(bundle, tmp_path):
     text = run(bundle, tmp_path / "p.html", "--images", str(photos(tmp_path / "same", 80, seed=2)))
-    assert "Nothing moved" in text
+    assert "No quantity moved" in text
     assert "80 photos" in text
 
 
 def test_darkened_photos_have(bundle, tmp_path):
     text = run(bundle, tmp_path / "p.html", "--images", str(photos(tmp_path / "dark", 80, seed=2, light=0.6)))
     assert "Brightness of the light parts is lower (darker photos)" in text
-    assert "Nothing moved" not in text
+    assert "No quantity moved" not in text
 
 
 def test_a_photo_that_does_not_decode_is_named_and_left_out(bundle, tmp_path, capsys):

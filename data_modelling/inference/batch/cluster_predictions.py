@@ -1,7 +1,7 @@
 """Computes the rows of `predict` on a Ray cluster: Ray Data hands batches of photos to one predictor per core.
 
-A worker or node that dies costs its batches, which Ray gives to others. The rows come back in the order of the photos, and
-this process alone writes them, as it does without a cluster.
+If a worker or node dies, Ray gives its batches to others. The rows come back in the order of the photos, and only this
+process writes them, as without a cluster.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 
-BATCH = 32  # photos that a predictor gets at once, and that are computed again when it dies
+BATCH = 32  # photos that a predictor gets at once; they are computed again if it dies
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
 
 
 class BatchPredictor:
     """The predictor of one core; Ray makes it where the core is.
 
-    bundle: a folder that every node has. sums: the checksums that its bundle has to have.
+    bundle: a folder that every node has. sums: the checksums of the bundle.
     """
 
     def __init__(self, bundle: Path, sums: Mapping[str, str], views: int, options: RowOptions) -> None:
@@ -37,12 +37,14 @@ class BatchPredictor:
         try:
             self._predictor = Predictor(load_bundle(bundle), views)
             if self._predictor.bundle.sums != sums:
-                self._predictor = InputError(f"A node has another bundle in {bundle}; copy this one to it.")
-        except InputError as error:  # to be told in one sentence; Ray would try again and again
+                self._predictor = InputError(
+                    f"A node has another bundle in {bundle}; copy this bundle to it."
+                )
+        except InputError as error:  # as one sentence for the user; Ray would retry for ever
             self._predictor = error
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Return the rows of the photos of a block, or why there are none."""
+        """Return the rows of the photos of a block, or an error text."""
         from ray import cloudpickle
 
         return {
@@ -72,7 +74,7 @@ class ClusterRows:
     ) -> Iterator[Rows]:
         """Yield the rows of each photo, in order.
 
-        Raises InputError if a node has not the same bundle.
+        Raises InputError if a node has another bundle.
         """
         blocks = _blocks((stem, file, details.get(stem, Details())) for stem, file in photos)
         if blocks:
@@ -82,7 +84,7 @@ class ClusterRows:
     def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:
         from ray import cloudpickle, data
 
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it tells its plan, and each lost node
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it prints its plan and each lost node
         context = data.DataContext.get_current()
         context.enable_progress_bars = False  # `predict` has its own
         context.execution_options.preserve_order = True

@@ -24,7 +24,7 @@ NOTE, LOCK = "note.json", "lock"
 
 
 class CsvResults:
-    """The csv files of a run by kind, in the folder `work`. done: how many photos have their rows, from the first on."""
+    """The csv files of a run by kind, in the folder `work`. done: how many photos, from the first on, have their rows."""
 
     def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
         self.done = 0
@@ -59,7 +59,7 @@ class CsvResults:
         self._write_note()
 
     def _resumable_sizes(self) -> dict[str, int]:
-        """Return the valid size in bytes of each file, or nothing when there is no run to resume."""
+        """Return the valid size in bytes of each file; empty if there is no run to resume."""
         try:
             note: dict[str, Any] = json.loads((self._work / NOTE).read_text(encoding="utf-8"))
             sizes = {kind: int(note["bytes"][kind]) for kind in self._columns}
@@ -136,19 +136,19 @@ def open_csv_results(
         for path in _run_files(work, columns):
             if path.name != LOCK:
                 path.unlink()
-        if os.name == "nt":  # where no file can be removed that is open
+        if os.name == "nt":  # on systems where an open file cannot be removed
             stack.close()
         (work / LOCK).unlink()
         work.rmdir()
 
 
 def batch_work_folder(first: Path) -> Path:
-    """Return the work folder, as `p.csv.work`; `p.work` may be that of a training run."""
+    """Return the work folder, such as `p.csv.work`; `p.work` may belong to a training run."""
     return first.with_name(f"{first.name}.work")
 
 
 def _run_files(work: Path, columns: Mapping[str, Sequence[str]]) -> list[Path]:
-    """Return the files in the work folder that a run writes, also one that was killed while it wrote its note."""
+    """Return the files of a run in the work folder, even if it was killed while it wrote its note."""
     names = {NOTE, LOCK, *(f"{kind}.csv" for kind in columns)}
     return [path for path in work.iterdir() if path.name in names or path.match(f".{NOTE}.*.tmp")]
 

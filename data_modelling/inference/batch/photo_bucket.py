@@ -65,7 +65,7 @@ def without_options(uri: str) -> str:
 
 
 def scan_photo_bucket(uri: str) -> PhotoFolder:
-    """Return the photos of a folder of a bucket, without those below; raise InputError when there is none."""
+    """Return the photos of a folder of a bucket, without its subfolders; raise InputError if there is none."""
     title = without_options(uri)
     try:
         file_system, folder = _file_system(uri)
@@ -77,7 +77,7 @@ def scan_photo_bucket(uri: str) -> PhotoFolder:
         name: ObjectState(info.size, info.mtime_ns) for name, info in files.items() if has_photo_ending(name)
     }
     if not states:
-        raise InputError(f"{title} holds no photo ({' '.join(ENDINGS)}).")
+        raise InputError(f"{title} has no photo ({' '.join(ENDINGS)}).")
     endings = photo_endings(title, list(states))
     paths = PhotoPaths(lambda name: BucketPhoto(uri, name, states[name]), endings)
     return PhotoFolder(paths, tuple(sorted({*files} - {*states})))

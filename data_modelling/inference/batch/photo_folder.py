@@ -71,7 +71,7 @@ Rows = dict[str, list[str]]  # the rows of a photo by kind of file
 
 @dataclass(frozen=True)
 class RowOptions:
-    """What the rows of a run have. codes: the columns. dermatoscope: whether the photos were taken through one."""
+    """The options of a run's rows. codes: the columns. dermatoscope: whether the photos were taken through one."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
@@ -84,7 +84,7 @@ RowSource = Callable[
 
 
 class PhotoPaths(Mapping[str, PhotoFile]):
-    """The files of a folder's photos by stem; it takes a tenth of the memory of a dictionary of paths.
+    """The files of a folder's photos by stem, in a tenth of the memory of a dictionary of paths.
 
     file: returns the file of a name.
     """
@@ -111,8 +111,8 @@ class PhotoPaths(Mapping[str, PhotoFile]):
 class PhotoFolder:
     """Hold a folder of photos.
 
-    paths: by stem, sorted by code point. other: names of files without the ending of a photo. below: the folders in it that
-    have photos, which are not read, each with the number of its photos.
+    paths: by stem, sorted by code point. other: names of files without a photo's ending. below: its subfolders that have
+    photos, which are not read, each with the number of its photos.
     """
 
     paths: PhotoPaths
@@ -128,13 +128,13 @@ class PhotoFolder:
 
 
 def scan_photo_folder(folder: Path) -> PhotoFolder:
-    """Return the photos of a folder, without subfolders; raise InputError when there is none or two share a stem."""
+    """Return the photos of a folder, without subfolders; raise InputError if there is no photo, or if two share a stem."""
     names, other, has_folders = [], [], False
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 # A broken link or a pipe is no photo, whatever its ending.
-                # A hidden file is none either: macOS writes `._` files next to photos.
+                # A hidden file is no photo either: macOS writes `._` files next to photos.
                 is_hidden = entry.name.startswith(".")
                 if entry.is_file() and has_photo_ending(entry.name) and not is_hidden:
                     names.append(entry.name)
@@ -151,14 +151,14 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
         hint = (
             f", but there are photos in its folders {shortened_list(below)}: name one of them with --images"
         )
-        raise InputError(f"{folder} holds no photo ({' '.join(ENDINGS)}){hint if below else ''}.")
+        raise InputError(f"{folder} has no photo ({' '.join(ENDINGS)}){hint if below else ''}.")
     return PhotoFolder(
         PhotoPaths(folder.joinpath, photo_endings(folder, names)), tuple(sorted(other)), tuple(below)
     )
 
 
 def _photos_below(folder: Path) -> list[str]:
-    """Return the folders below a folder that have photos, each with the number of its photos."""
+    """Return the subfolders that have photos, each with the number of its photos."""
     counts: list[str] = []
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
@@ -197,10 +197,10 @@ class DetailsTable:
 
 
 def read_details(path: Path) -> DetailsTable:
-    """Read details from a csv with the columns image, age, sex, site and perhaps changing, in any order, among others.
+    """Read details from a csv with the columns image, age, sex, site and perhaps changing; it may have others, in any order.
 
     The image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and contradictory rows
-    are left out. Raises InputError with the row, counted as a spreadsheet does, for a bad value.
+    are left out. Raises InputError for a bad value, with its row as a spreadsheet counts it.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")
@@ -219,9 +219,9 @@ def read_details(path: Path) -> DetailsTable:
 def match_details(
     details: Mapping[str, Details], stems: Iterable[str]
 ) -> tuple[dict[str, Details], list[str]]:
-    """Return the details by the photos' stems, and the ids of which there is no photo.
+    """Return the details by the photos' stems, and the ids without a photo.
 
-    Raises InputError when there are details and none of them is a photo's.
+    Raises InputError if there are details, but none for any photo.
     """
     stems = list(stems)
     ids = {stem: normalize_image_id(stem) for stem in stems}
@@ -236,7 +236,7 @@ def match_details(
 
 
 def check_output_paths(out: Path, details: Path | None) -> None:
-    """Raise InputError where the csv files of `predict_folder` have no name, or would replace photos or the details."""
+    """Raise InputError if the csv files of `predict_folder` have no name, or would replace photos or the details."""
     if not out.name:
         raise InputError("--out must name a csv file, as p.csv.")
     if has_photo_ending(out.name):
@@ -257,7 +257,7 @@ def predict_folder(
 ) -> list[tuple[str, str]]:
     """Write `out`, `.answers.csv` and `.errors.csv`, and return the photos that do not decode.
 
-    details: by stem. A detail that is absent there is read from the header of a DICOM file; else it is not known. The
+    details: by stem. An absent detail is read from the header of a DICOM file; else it is not known. The
     files appear when all photos are done. A stopped run is resumed if bundle, photos and details are the same.
     dermatoscope: whether the photos were taken through one.
     layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT: image_name and target, the probability of melanoma. row_source: computes
@@ -296,7 +296,7 @@ def _run_fingerprint(
         try:
             status = path.stat()
             state = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:  # The file was deleted in the meantime; its row will say so.
+        except OSError:  # The file was deleted meanwhile; its row will say so.
             state = "gone"
         fingerprint.update(f"{path.name!a} {state} {details.get(stem)}\n".encode())
     return fingerprint.hexdigest()

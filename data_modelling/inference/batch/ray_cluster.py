@@ -1,4 +1,4 @@
-"""Connects to a Ray cluster, or starts one of this machine's cores for the time of a command."""
+"""Connects to a Ray cluster, or starts a cluster of this machine's cores for the time of a command."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from typing import Any
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
-RETRIES = 5  # of a task whose worker died; one that takes its worker with it each time would never end
+RETRIES = 5  # of a task whose worker died; a task that always kills its worker would never end
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
 OBJECT_STORE_BYTES = (
-    200_000_000  # of a cluster that a command starts: rows are small, and the rest is the predictors'
+    200_000_000  # of a cluster that a command starts: rows are small, and the predictors need the rest
 )
-# Ray reports home unless the first is 0; its C++ part prints every lost node as an error, and the commands tell what
-# matters; and it would start workers at the lowest priority of the machine.
+# Without these, Ray reports usage statistics, its C++ part prints every lost node as an error (the commands report
+# the important ones), and it starts workers at the machine's lowest priority.
 ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_BACKEND_LOG_LEVEL": "fatal",
@@ -50,7 +50,7 @@ def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto`: the one of this machine).
 
     None starts a cluster of the cores that this process may use, and ends it with the block. No dashboard is started and
-    nothing is reported. Raises InputError without Ray, and without a cluster at the address.
+    no usage is reported. Raises InputError if Ray is not installed or no cluster is at the address.
     """
     os.environ.update(ENVIRONMENT)
     try:
@@ -97,10 +97,10 @@ def retried_task(ray: ModuleType, function: Callable[..., Any], at_once: int) ->
 
 
 def core_share(nodes: Sequence[float], tasks: int) -> float:
-    """Return the most cores that each of `tasks` tasks can have at once. nodes: the cores of each node, some above 0."""
+    """Return how many cores each of `tasks` tasks can have at once. nodes: the cores of each node, some above 0."""
     shares = {cores / count for cores in nodes for count in range(1, tasks + 1) if cores}
     share = max(share for share in shares if sum(int(cores / share + 1e-9) for cores in nodes) >= tasks)
-    return int(share) if share >= 1 else int(share * 1000) / 1000  # Ray takes no 1.5 cores
+    return int(share) if share >= 1 else int(share * 1000) / 1000  # Ray accepts no 1.5 cores
 
 
 def check_task(ray: ModuleType, reference: Any, title: str) -> None:
@@ -116,5 +116,5 @@ def check_task(ray: ModuleType, reference: Any, title: str) -> None:
 
 
 def cluster_cores(ray: ModuleType) -> int:
-    """Return the number of cores of all nodes that are there now; at least 1."""
+    """Return the number of cores of all present nodes; at least 1."""
     return max(1, int(ray.cluster_resources().get("CPU", 0)))

@@ -1,7 +1,8 @@
-"""Refuses what is no photo of a lesion, and measures how far a photo is from the training photos.
+"""Refuses pictures that are no photo of a lesion, and measures how far a photo is from the training photos.
 
-The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. For the distance, two are added: that of the network's embedding from the nearest class (Lee et al. 2018, arXiv:1807.03888) and
-that of the photo's image features from those of the training photos. data_modelling.safety.gate fits both.
+The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. The distance is a sum of two:
+from the network's embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888), and from the photo's image
+features to the features of the training photos. data_modelling.safety.gate fits both.
 """
 
 import math
@@ -18,7 +19,7 @@ from data_modelling.inference.checks.lesion_detector import load_lesion_detector
 from data_modelling.inference.errors import BundleError
 
 GATE_FILE, GATE_KEY = "gate.npz", "gate"  # in the bundle's folder, and in its metadata
-METHOD_VERSION = 2  # to be raised when the same arrays and numbers would give another answer
+METHOD_VERSION = 2  # raise it when the same arrays and numbers give another answer
 IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance
 Floats = NDArray[np.float32]
 
@@ -28,7 +29,7 @@ class MahalanobisDistance:
     """A Mahalanobis distance to the nearest of several centres.
 
     matrix: (D, D); its product with its transpose is the inverse of the shared covariance. centres: (K, D), multiplied
-    by the matrix. mean, spread: mean and standard deviation of the distance's logarithm on photos that did not fit it.
+    by the matrix. mean, spread: mean and standard deviation of the distance's logarithm on photos that were not used to fit it.
     """
 
     matrix: Floats
@@ -44,7 +45,7 @@ class MahalanobisDistance:
         return float(np.sqrt(np.einsum("kd,kd->k", offsets, offsets).min()))
 
     def standardised(self, values: NDArray[np.floating]) -> float:
-        """Return the distance's logarithm in standard deviations above the mean of lesion photos; NaN where there is none."""
+        """Return the distance's logarithm in standard deviations above the mean of lesion photos; NaN if not finite."""
         distance = self.distance(values)
         return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
 
@@ -62,7 +63,7 @@ class Gate:
         threshold: float,
         quantiles: NDArray[np.float64],
     ) -> None:
-        """Make a gate. quantiles: of the distances of lesion photos, at even steps from 0 to 1."""
+        """Make a gate. quantiles: the distances of lesion photos at even steps from 0 to 1."""
         self._embedding, self._features = embedding, features
         self.threshold = threshold
         self._quantiles = quantiles
@@ -79,7 +80,7 @@ class Gate:
         threshold, quantiles = _numbers(folder, facts, "threshold"), _numbers(folder, facts, "quantiles")
         if threshold.ndim or quantiles.ndim != 1 or len(quantiles) < 2 or (np.diff(quantiles) < 0).any():
             raise BundleError(
-                f"{folder}: {GATE_KEY} in metadata.json needs a threshold and quantiles that rise; restore it."
+                f"{folder}: {GATE_KEY} in metadata.json needs a threshold and rising quantiles; restore it."
             )
         arrays = _read_arrays(path)
         widths = {"embedding": _embedding_width(metadata), "looks": FEATURE_COUNT}
@@ -106,7 +107,7 @@ class Gate:
 
 
 def embedding_square_root(embedding: NDArray[np.floating]) -> Floats:
-    """Return the square roots of an embedding, (..., C); means of rectified values are skewed without them."""
+    """Return the square roots of an embedding, (..., C): without them, means of rectified values are skewed."""
     return np.asarray(np.sqrt(np.maximum(embedding, 0)), np.float32)
 
 

@@ -84,8 +84,11 @@ ROUNDING = 1 / 6  # squared grey levels: the difference of two values that comes
 LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
 LEAST_UNCLIPPED = 0.25  # share of pixels that are not clipped, below which compression is not measured
 COLOURLESS = 0.9  # share of pixels with equal red and blue from which a photo is grey
-INK_BLUER, INK_BLUE = 40, 80  # grey levels of blue above red, and of blue, from which a pixel is ink
-MIDDLE_INK_WEIGHT = 3  # factor by which blue in the middle counts against ink, because lesions can be blue
+INK_BLUER, INK_BLUE = (
+    40,
+    80,
+)  # a pixel is ink from this difference of blue and red and from this blue, in grey levels
+MIDDLE_INK_WEIGHT = 3  # blue in the middle counts against ink by this factor, because lesions can be blue
 HAIR_EDGE = 112  # approximate pixels to which a photo is reduced before the search for hair
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
 HAIR_REACH = 5  # pixels in both directions along which a hair is straight
@@ -102,8 +105,8 @@ class QualityMeasures:
     """Hold the quality measures of one photo.
 
     source_edge: the square's edge in pixels of the original photo. contrast: grey levels between the darkest and the
-    brightest hundredth. sharpness: log(fine differences / coarse differences) in the direction where it is smaller; 0
-    is noise, log(1/16) is no detail at all. light, middle: grey level of the brightest twentieth, and the median.
+    brightest hundredth. sharpness: log(fine differences / coarse differences) in the direction with the smaller value;
+    0 is noise, log(1/16) is no detail at all. light, middle: grey level of the brightest twentieth, and the median.
     overexposed: share (0-1) of clipped pixels. flatness: share of neighbours with exactly the same colour. ink: share
     of pixels. hair: share of the middle. lesion_border: share of the border that the lesion reaches. lesion_area:
     share of the square that it covers; NaN where no lesion is found.
@@ -154,7 +157,7 @@ QUALITY_CHECKS = (
 
 @dataclass(frozen=True)
 class MeasureThresholds:
-    """The thresholds beyond which a measure refuses or warns; None: never."""
+    """The thresholds beyond which a measure refuses or warns; None means never."""
 
     refuse: float | None
     warn: float | None
@@ -168,7 +171,7 @@ class QualityThresholds:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "QualityThresholds":
-        """Return the thresholds under `quality` in a bundle's metadata; raise BundleError when one is absent or no number."""
+        """Return the thresholds under `quality` in a bundle's metadata; raise BundleError if one is absent or is no number."""
         part = metadata.get("quality")
         if not isinstance(part, dict):
             raise BundleError("metadata.json: quality is missing; train the bundle again.")
@@ -181,12 +184,12 @@ class QualityThresholds:
         return {measure: vars(limits) for measure, limits in self.limits.items()}
 
     def refusals(self, measures: QualityMeasures) -> tuple[str, ...]:
-        """Return the codes of why the photo cannot be used; for a blank photo only `photo_blank`."""
+        """Return the codes of the refusals; for a blank photo only `photo_blank`."""
         codes = self._beyond(measures, "refusal", "refuse")
         return ("photo_blank",) if "photo_blank" in codes else codes
 
     def warnings(self, measures: QualityMeasures) -> tuple[str, ...]:
-        """Return the codes of what makes the model less often right, without those that a refusal covers."""
+        """Return the codes of problems that make the model less often right; a refusal hides its milder code."""
         refused = self.refusals(measures)
         covered = {check.warning for check in QUALITY_CHECKS if check.refusal in refused}
         return tuple(code for code in self._beyond(measures, "warning", "warn") if code not in covered)
@@ -271,7 +274,7 @@ def _sharpness(grey: Plane) -> float:
 
 
 def _mean_squared_difference(lines: NDArray[np.float32], step: int) -> float:
-    """Return the mean squared difference of values `step` apart in their row, without what rounding adds."""
+    """Return the mean squared difference of values `step` apart in their row, minus the share of rounding."""
     differences = (lines[:, step:] - lines[:, :-step]).ravel(order="K")
     squares = float(np.dot(differences, differences)) / max(differences.size, 1)
     return max(squares - ROUNDING, LEAST_DETAIL)
@@ -302,8 +305,8 @@ def _ink(red: Plane, blue: Plane) -> float:
 def _hair(grey: Plane) -> float:
     """Return the share of the middle, three quarters of the edge, that is covered by thin dark lines.
 
-    A closing along lines fills what is thin and dark (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6, DullRazor).
-    Where that is straight for 2 HAIR_REACH + 1 pixels, it is hair and not pigment.
+    A closing along lines fills thin dark parts (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6, DullRazor).
+    A part that is straight for 2 HAIR_REACH + 1 pixels is hair and not pigment.
     """
     margin = len(grey) // 8 - (2 + 2 + 1 + HAIR_REACH)  # pixels that the steps below remove on each side
     if margin < 0:
@@ -398,7 +401,7 @@ def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
 
 
 def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the light at each pixel: that of the skin in its ring, but at least that of the rings outside it."""
+    """Return the light at each pixel: the light of the skin in its ring, but at least the light of the rings outside."""
     order, starts, ring_of = _rings(len(plane))
     rings = np.split(plane.ravel()[order], starts)
     skin = np.array([np.sort(ring)[int(SKIN_RANK * (len(ring) - 1))] for ring in rings])

@@ -1,7 +1,7 @@
 """Tells photos of lesions from foreign pictures by their image features.
 
-A small network on the image features (see inference.checks.image_features) distinguishes them. It needs none of the
-bundles' networks, so that it is the same for all of them. `python -m data_modelling.safety.lesion_detector` fitted it on
+A small network on the image features (see inference.checks.image_features) distinguishes them. It needs no network of
+a bundle, so it is the same for all bundles. `python -m data_modelling.safety.lesion_detector` fitted it on
 the photos of all clinics and on foreign pictures, and wrote the two files next to this module.
 """
 
@@ -42,7 +42,7 @@ class LesionDetector:
         return np.where(is_measured, active @ self.output[:-1] + self.output[-1], np.nan)
 
     def refuses(self, features: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
-        """Return whether pictures with these image features are foreign at a threshold, (...,); so is what is not finite."""
+        """Return whether pictures with these image features are foreign at a threshold, (...,); features not finite are."""
         return np.asarray(~(self.score(features) <= threshold))  # written like this, NaN is refused too
 
 

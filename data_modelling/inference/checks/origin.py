@@ -17,7 +17,7 @@ DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
     Path(__file__).with_name(f"origin.{ending}") for ending in ("npz", "json")
 )
 PHONE_SOURCES = ("PAD_UFES_20",)  # sources of phone photos, taken without a dermatoscope
-# The sources within a data set, where the detector knows the sources but not the data set.
+# The known sources within data sets that the detector does not know.
 SOURCE_PARTS = {"ISIC_2019": ("HAM10000", "ISIC_2017")}
 Floats = NDArray[np.float32]
 
@@ -46,9 +46,9 @@ class OriginDetector:
     def judge(self, features: NDArray[np.floating], trained_on: Collection[str]) -> tuple[bool, bool]:
         """Return whether a photo with these image features is a phone photo, and whether it is unlike the training photos.
 
-        The probabilities of phone sources and of sources that the model was not trained on decide, as if all known
-        sources were equally frequent. trained_on: the sources in the bundle's metadata.json; of a model that was trained
-        on no known source, no photo is unlike. A photo that cannot be measured (NaN) counts as both.
+        The decision uses the probabilities of phone sources and of sources that the model was not trained on, as if all
+        known sources were equally frequent. trained_on: the sources in the bundle's metadata.json; without a known
+        source among them, no photo is unlike. A photo that cannot be measured (NaN) counts as both.
         """
         shares = self.shares(features)
         known = known_sources(self.sources, trained_on)
@@ -59,7 +59,7 @@ class OriginDetector:
 
 
 def known_sources(sources: Collection[str], trained_on: Collection[str]) -> tuple[str, ...]:
-    """Return those of `sources` that a model was trained on, in their order."""
+    """Return the sources in `sources` that a model was trained on, in their order."""
     parts = {part for name in trained_on for part in SOURCE_PARTS.get(name, (name,))}
     return tuple(source for source in sources if source in parts)
 

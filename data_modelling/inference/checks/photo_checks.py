@@ -21,9 +21,9 @@ PHONE_PHOTO, UNLIKE_TRAINING = "phone_photo", "unlike_training"  # reasons for d
 class Findings:
     """The results of all checks of one photo.
 
-    refusals: codes of why the photo cannot be used; empty when it can. warnings: codes of what makes it harder for the
-    model. is_phone, is_unlike: whether its pixels are those of a phone photo, or unlike the training photos.
-    nearness: the share (0-1) of lesion photos that are at least as far from the training photos. distance: the gate's.
+    refusals: codes of why the photo cannot be used; empty if it can be. warnings: codes of problems that make it harder
+    for the model. is_phone, is_unlike: whether it looks like a phone photo, or unlike the training photos.
+    nearness: the share (0-1) of lesion photos that are at least as far from the training photos. distance: of the gate.
     """
 
     refusals: tuple[str, ...]
@@ -35,7 +35,7 @@ class Findings:
 
 
 class PhotoChecks:
-    """The checks of a bundle; making them raises BundleError where one is missing or wrong."""
+    """The checks of a bundle; making them raises BundleError if one is missing or wrong."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._quality = image_quality.QualityThresholds.from_metadata(bundle.metadata)

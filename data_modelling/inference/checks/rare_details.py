@@ -27,13 +27,13 @@ TEN_YEAR_BANDS = tuple(age_band(age) for age in range(0, MAX_AGE, AGE_BAND_YEARS
 
 
 def rare_threshold(groups: int) -> int:
-    """Return the number of training groups from which a band or site is not rare; groups: all training groups."""
+    """Return how many training groups a band or site needs not to be rare; groups: all training groups."""
     return math.ceil(RARE_SHARE * groups)
 
 
 @dataclass(frozen=True)
 class RareDetails:
-    """The counts of training groups. ages, sites: by band and by site. below: fewer are rare."""
+    """The counts of training groups. ages, sites: by band and by site. below: a smaller count is rare."""
 
     ages: Mapping[str, int]
     sites: Mapping[str, int]

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 UNKNOWN_KEY = "unknown"  # in metadata.json
 NONE_OF_CLASSES = "none_of_classes"  # a reason for doubt
 WEIGHTS = ("bias", "distance", "entropy")
-MAX_DISTANCE = 100.0  # of the gate; larger distances and NaN count as this one
+MAX_DISTANCE = 100.0  # of the gate; larger distances and NaN count as this value
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class RejectionScore:
     def completed(
         self, logits: NDArray[np.floating], distance: NDArray[np.floating], temperature: float
     ) -> Floats:
-        """Return logits (N, classes) with that of "none of the known classes" in the last column.
+        """Return logits (N, classes) with the logit of "none of the known classes" in the last column.
 
-        softmax(logits / temperature) gives this class its probability p and multiplies those of the others by 1 - p.
+        softmax(logits / temperature) gives this class its probability p and multiplies all others by 1 - p.
         logits: from the network. distance: (N,), from the gate.
         """
         known = np.asarray(logits[:, : self.learned], np.float64)

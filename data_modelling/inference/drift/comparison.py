@@ -19,7 +19,7 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 QUANTILE_LEVELS = np.linspace(0, 1, 101)  # of the stored quantiles
-ALPHA = 0.05  # probability that any quantity is reported as moved when none has
+ALPHA = 0.05  # probability that some quantity is reported as moved although none has moved
 MIN_DISTANCE = 0.05  # smallest difference of cumulative shares that is reported
 MIN_VALUES = 30  # values below which a quantity is not compared
 DIGITS = 6  # decimals of the quantiles
@@ -29,7 +29,7 @@ DIGITS = 6  # decimals of the quantiles
 class QuantityDrift:
     """Hold the drift of one quantity.
 
-    reference, sample: quantiles at QUANTILE_LEVELS. distance: the observed one. at_least: what chance does not explain.
+    reference, sample: quantiles at QUANTILE_LEVELS. distance: as observed. at_least: the part that chance does not explain.
     """
 
     name: str
@@ -63,7 +63,7 @@ def quantiles(values: Sequence[float] | Floats) -> list[float]:
 
 
 def reference_quantiles(metadata: Mapping[str, Any]) -> dict[str, Floats]:
-    """Return the reference's quantiles by quantity; raise BundleError when the bundle has none."""
+    """Return the reference's quantiles by quantity; raise BundleError if the bundle has none."""
     part = metadata.get("reference")
     if not isinstance(part, dict) or not part:
         raise BundleError("metadata.json: reference is missing; train the bundle again.")
@@ -105,7 +105,7 @@ def _quantity_drift(name: str, reference: Floats, values: Floats, alpha: float) 
 
 
 def _kolmogorov_smirnov_distance(reference: Floats, known: Floats) -> float:
-    """Return the largest difference of the shares below, and of those up to, each value of the reference.
+    """Return the largest difference of cumulative shares at the reference's values, with and without the value itself.
 
     Differences below one hundredth cannot be seen in quantiles and count as 0.
     """

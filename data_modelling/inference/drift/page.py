@@ -32,19 +32,19 @@ svg { border-bottom: 1px solid #595959; border-left: 1px solid #595959; } .moved
 
 
 def drift_page(title: str, inputs: str, drifts: list[QuantityDrift], notes: Iterable[str] = ()) -> str:
-    """Return the whole page. inputs: one sentence about what was compared. notes: sentences about what was left out."""
+    """Return the whole page. inputs: one sentence about the compared photos. notes: sentences about inputs that were left out."""
     moved = [drift for drift in drifts if drift.moved]
     few = [drift for drift in drifts if not drift.enough]
     if moved:
         items = "".join(f"<li>{escape(drift_sentence(drift))}</li>" for drift in moved)
         result = f"<p class=moved>{len(moved)} of {len(drifts)} quantities moved.</p><ul>{items}</ul>"
     elif len(few) == len(drifts):
-        result = f"<p class=moved>Too few photos to say anything: {MIN_VALUES} are needed.</p>"
+        result = f"<p class=moved>There are too few photos to compare: {MIN_VALUES} are needed.</p>"
     else:
-        result = "<p class=moved>Nothing moved by more than chance explains.</p>"
+        result = "<p class=moved>No quantity moved by more than chance explains.</p>"
     if few and len(few) < len(drifts):
         names = ", ".join(_name(drift) for drift in few)
-        result += f"<p>Of too few photos known to say anything: {escape(names)}.</p>"
+        result += f"<p>Known for too few photos to compare: {escape(names)}.</p>"
     left_out = "".join(f"<p>{escape(note)}</p>" for note in notes)
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'

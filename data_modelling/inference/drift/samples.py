@@ -30,7 +30,7 @@ class DriftSample:
 
 
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
-    """Return probabilities without details and quality measures of all photos that decode; raise InputError if none does."""
+    """Return probabilities without details and quality measures of all photos that can be decoded; raise InputError if none can."""
     with ThreadPoolExecutor(usable_cores()) as pool:
         rows = list(pool.map(lambda path: _photo_quantities(predictor, path), photos.paths.values()))
     quantities = [row for row in rows if isinstance(row, dict)]
@@ -38,16 +38,16 @@ def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample
         f"{stem}: {row}" for stem, row in zip(photos.paths, rows, strict=True) if isinstance(row, str)
     ]
     if not quantities:
-        raise InputError(f"None of the {len(rows)} photos decodes: {left_out[0]}")
+        raise InputError(f"None of the {len(rows)} photos can be decoded: {left_out[0]}")
     values = {name: np.array([row[name] for row in quantities], np.float64) for name in quantities[0]}
     return DriftSample(values, f"{len(quantities):,} photos of a folder.", tuple(left_out))
 
 
 def sample_from_score_log(scores: LoggedScores, bundle: Bundle) -> DriftSample:
-    """Return the probabilities of a score log, and the nearness where it is known."""
+    """Return the probabilities of a score log, and the nearness if known."""
     values = dict(zip(bundle.metadata["classes"], scores.probabilities.T, strict=True))
     first, last = scores.days
-    left_out = (f"{scores.broken} lines of the log are not whole.",) if scores.broken else ()
+    left_out = (f"{scores.broken} lines of the log are not complete.",) if scores.broken else ()
     title = f"{len(scores.nearness):,} answers of the app, from {first} to {last}."
     return DriftSample(values | {NEARNESS: scores.nearness}, title, left_out)
 

@@ -1,6 +1,6 @@
 """Writes and reads the score log: one line for each answer of the app, without details, address or time of day.
 
-It is a csv with the columns `day`, one probability for each class code, and `nearness`, empty where it is not known.
+It is a csv with the columns `day`, a probability for each class code, and `nearness`, which is empty if not known.
 """
 
 import csv
@@ -70,7 +70,7 @@ class ScoreLog:
 class LoggedScores:
     """Hold the content of a score log.
 
-    days: the first and the last. probabilities: (N, classes). nearness: (N,), NaN if not known. broken: the number of
+    days: the first and the last day. probabilities: (N, classes). nearness: (N,), NaN if not known. broken: the number of
     lines that were left out, for example truncated by a full disk.
     """
 
@@ -87,7 +87,7 @@ def read_score_log(path: Path, codes: Sequence[str]) -> LoggedScores:
             rows = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(
-            f"{path} cannot be read as a score log; name the file that SCORE_LOG names."
+            f"{path} cannot be read as a score log; give the file of the setting SCORE_LOG."
         ) from error
     if not rows or rows[0] != column_names(codes):
         raise InputError(
@@ -104,7 +104,7 @@ def read_score_log(path: Path, codes: Sequence[str]) -> LoggedScores:
 
 
 def _parse_row(row: list[str], classes: int) -> tuple[str, list[float]] | None:
-    """Return day and numbers of a line; None for a broken one."""
+    """Return day and numbers of a line; None if the line is broken."""
     try:
         day = dt.date.fromisoformat(row[0]).isoformat()
         values = [float(text) for text in row[1 : classes + 1]]

@@ -1,4 +1,4 @@
-"""Defines the explanations of an answer: heat maps, what the patient details changed, and the nearest known photos."""
+"""Defines the explanations of an answer: heat maps, the effect of the details, and the nearest known photos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ EXPLANATIONS = (HEATMAP, DETAILS, NEIGHBOURS)  # the values of `explain`
 
 @dataclass(frozen=True)
 class ProbabilityChange:
-    """Hold a probability with the details and one without any."""
+    """Hold a probability with the details and the probability without any."""
 
     with_details: float
     without: float
@@ -28,7 +28,7 @@ class ProbabilityChange:
 class DetailsEffect:
     """Hold the effect of the details on an answer.
 
-    given: whether any detail was known; if none was, nothing changes. classes: by code, in the order of the task.
+    given: whether any detail was known; if none was known, nothing changes. classes: by code, in the order of the task.
     """
 
     given: bool

@@ -26,7 +26,7 @@ Floats = NDArray[np.float64]
 DIGITS = 12  # decimals of every number of a map, as of the probabilities
 CENTRE_EDGE = 0.5**0.5  # of the edge: the middle square has half the area
 LUMA = (0.299, 0.587, 0.114)  # grey of red, green, blue (ITU-R BT.601)
-FRAME_GREY = 48  # darker pixels outside the inscribed circle are the dermatoscope's rim
+FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim
 LEVELS = np.arange(256)  # grey levels
 LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the rest
 
@@ -87,7 +87,7 @@ class Head:
     def photo_part(self, feature_map: NDArray[np.float32]) -> Floats:
         """Return the photo's part of the logits, (classes,): the sum of each map and the bias.
 
-        Of a class of several columns it is the logarithm of the sum of their exponentials.
+        For a class of several columns it is the logarithm of the sum of their exponentials.
         """
         logits = self._column_maps(feature_map).sum(axis=(1, 2)) + self.bias
         if not self.groups:
@@ -176,9 +176,9 @@ def make_heatmap(
 
 
 def class_evidence(maps: Floats) -> Floats:
-    """Return the evidence for each class over the average class: maps minus their mean, where that is above 0.
+    """Return the evidence for each class: its map minus the mean map, where this is above 0.
 
-    The same number added to the cells of all classes changes no probability, so only differences have a meaning.
+    Adding the same number to the cells of all classes changes no probability, so only differences have a meaning.
     """
     return np.asarray(np.maximum(maps - maps.mean(axis=0), 0))
 

@@ -1,7 +1,7 @@
 """Finds the known photos that are nearest to a photo, by an exact search in a bundle's small index.
 
 The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY), and a thumbnail of
-one photo of each lesion or patient. A photo that the index knows is never shown its own lesion or patient.
+one photo of each lesion or patient. For a photo that the index knows, photos of its own lesion or patient are left out.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 INDEX_FILE, THUMBNAILS_FILE = "neighbours.npz", "neighbours.jpgs"
 NEIGHBOUR_COUNT = 6
-# Below this distance two embeddings are of one photo, saved twice: at most .0035 with 1,024 pixels and JPEG quality 60.
+# Below this distance two embeddings are of one photo saved twice: at most .0035 at 1,024 pixels and JPEG quality 60.
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
@@ -39,14 +39,14 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; a photo without one ends where it begins
+    "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; without a thumbnail, where the one before ends
     "terciles": "f",  # (2,), of the distances between known photos and their nearest
 }
 
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A known photo near the one that was sent.
+    """A known photo near the sent photo.
 
     diagnosis: a class of ISIC 2019. confirmation: one of CONFIRMATIONS. distance: 1 - cosine of the embeddings, from 0
     to 2. closeness: one of CLOSENESS. thumbnail: a JPEG file.
@@ -99,14 +99,14 @@ class NeighbourIndex:
 
     @classmethod
     def load(cls, folder: Path) -> NeighbourIndex | None:
-        """Return the index in a bundle's folder, None if there is none; raise BundleError if it is not whole."""
+        """Return the index in a bundle's folder, None if there is no index; raise BundleError if it is not complete."""
         path = folder / INDEX_FILE
         if not path.exists():
             return None
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ARRAYS}
-            # Mapped, not read: a process holds only the pages of the thumbnails that it showed.
+            # Memory-mapped: a process holds only the pages of the thumbnails that it showed.
             thumbnails = np.memmap(folder / THUMBNAILS_FILE, np.uint8, "r")
         except (OSError, ValueError, KeyError) as error:
             raise BundleError(f"{path} cannot be read; restore the bundle.") from error
@@ -124,8 +124,8 @@ class NeighbourIndex:
     def nearest(self, embedding: Floats, file: bytes) -> tuple[Neighbour, ...]:
         """Return the nearest photos with a thumbnail, the nearest first.
 
-        embedding: (C,), of the photo. file: its bytes. No photo of its own lesion or patient is among them, as far as
-        the index knows the photo.
+        embedding: (C,), of the photo. file: its bytes. If
+        the index knows the photo, photos of its own lesion or patient are left out.
         """
         distances = 1 - self._embedding @ unit_length(embedding)
         is_same = (distances < SAME_PHOTO_DISTANCE) | (self._arrays["file_hash"] == file_hash(file))
@@ -161,7 +161,7 @@ def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[
 
 
 def unit_length(embeddings: NDArray[np.floating]) -> Floats:
-    """Return embeddings (..., C) scaled to the length 1; one of zeros stays zero."""
+    """Return embeddings (..., C) scaled to the length 1; zeros stay zeros."""
     vectors = np.asarray(embeddings, np.float32)
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)

@@ -1,7 +1,7 @@
 """Reads every csv file of the project as named columns of text; it needs nothing but the standard library.
 
-It reads comma, semicolon and tab as separator, and blanks where R wrote them; UTF-8 with or without a byte-order mark, UTF-16 and cp1252; and column names
-in any case. Blanks around cells do not count. What cannot be read is one sentence that names the file and the row.
+It reads comma, semicolon, tab and R's blanks as separators; UTF-8 with or without a byte-order mark, UTF-16 and cp1252;
+and column names in any case. Blanks around cells do not count. An error is one sentence with the file and the row.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ SEPARATOR_HINT = re.compile(
 )  # Excel writes it as the first line
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 FALLBACK_ENCODING = "cp1252"  # of Windows programs in western Europe
-# Spellings of a missing value, in any case: of R, pandas, Excel (also in German), databases and by hand. "unknown" is a value of its own, which
-# the parsers of inference.details read as missing.
+# Spellings of a missing value, in any case: of R, pandas, Excel (also in German), databases and by hand. "unknown" is
+# not among them: the parsers of inference.details read it as missing.
 MISSING = frozenset(
     {"na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "<na>", "#nv", "k.a.", "k. a.", "-", "--", "?", "."}
 )
@@ -42,8 +42,8 @@ SHOWN = 40  # characters of a name that a message shows
 class CsvTable:
     """Holds the columns of a csv file as text.
 
-    columns: the cells by the names that were asked for, "" where missing. row_numbers: of each row, as a spreadsheet counts
-    them (the header is row 1). notes: sentences on what was read in an unusual way. numbers: names of the columns that hold numbers.
+    columns: the cells by the requested names, "" if missing. row_numbers: of each row, as a spreadsheet counts (the header
+    is row 1). notes: sentences on unusual parts of the file. numbers: names of the columns that hold numbers.
     """
 
     path: Path
@@ -60,7 +60,7 @@ class CsvTable:
         return {name: cells[index] for name, cells in self.columns.items()}
 
     def compared_row(self, index: int) -> tuple[str | float, ...]:
-        """Return one row's cells for a comparison: letters in any case are equal, and so are spellings of a number."""
+        """Return one row's cells for a comparison, in which case and the spelling of numbers do not count."""
         return tuple(
             float(text.replace(",", "."))
             if name in self.numbers and NUMBER.fullmatch(text)
@@ -73,7 +73,7 @@ class CsvTable:
 class RowFindings:
     """Lists repeated and contradictory rows; each entry names the id and the row numbers.
 
-    without_details: ids of rows whose details should be in a second file, which lacks them.
+    without_details: ids of rows whose details are missing in the second file.
     """
 
     repeated: list[str] = field(default_factory=list)
@@ -108,7 +108,7 @@ def read_csv_table(
     columns of image ids; see `normalize_image_id`. numbers: columns whose decimal commas become points where the separator
     is not the comma. In all columns but ids, spellings of a missing value become "".
 
-    Raises InputError when the file cannot be read, lacks a column or has one twice, or when a row cannot be read.
+    Raises InputError if the file or a row cannot be read, or if a column is missing or occurs twice.
     """
     aliases = aliases or {}
     text, notes = _read_text(path)
@@ -147,8 +147,8 @@ def read_csv_table(
 def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
     """Return the indices of the rows that count, and the findings on the others.
 
-    Of rows that are equal in all columns (see CsvTable.compared_row), the first counts. Rows with the same key that differ contradict each other, and
-    none of them counts. Raises InputError for a row without a key.
+    Of rows that are equal in all columns (see CsvTable.compared_row), the first counts. Different rows with the same key
+    contradict each other, and none of them counts. Raises InputError for a row without a key.
     """
     indices_by_key: dict[str, list[int]] = {}
     for index, value in enumerate(table.columns[key]):
@@ -170,7 +170,7 @@ def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
 
 
 def normalize_image_id(text: str) -> str:
-    """Return an image id as `normalize_file_name` does, without blanks around it and without a photo's file ending."""
+    """Return an image id like `normalize_file_name`, but without surrounding blanks and a photo's file ending."""
     text = normalize_file_name(text.strip())
     stem, point, ending = text.rpartition(".")
     return stem if point and stem and f".{ending}".lower() in ENDINGS else text
@@ -190,7 +190,7 @@ def normalize_file_name(name: str) -> str:
 
 
 def shortened_list(names: Iterable[str], shown: int = NAMED) -> str:
-    """Return the first names, joined by commas, with `...` where there are more."""
+    """Return the first names, joined by commas, with `...` if there are more."""
     listed = list(names)
     return ", ".join(listed[:shown]) + (", ..." if len(listed) > shown else "")
 
@@ -277,7 +277,7 @@ def _separator(text: str, columns: Sequence[str], aliases: Mapping[str, Sequence
 def _header_below(
     text: str, columns: Sequence[str], optional: Sequence[str], aliases: Mapping[str, Sequence[str]]
 ) -> str:
-    """Return a sentence that names the row below title rows that has all columns; "" where there is none."""
+    """Return a sentence that names the row, below title rows, that has all columns; "" if there is none."""
     required = [
         {_normalize_name(name) for name in (column, *aliases.get(column, ()))}
         for column in columns
@@ -297,7 +297,7 @@ def _normalize_name(name: str) -> str:
 
 
 def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return where the first of the names is in the header; None where none is. InputError where a name is there twice."""
+    """Return the place of the first of the names in the header, None if absent. Raises InputError if it occurs twice."""
     present = [_normalize_name(name) for name in header]
     for name in map(_normalize_name, names):
         places = [place for place, other in enumerate(present) if other == name]
@@ -313,7 +313,7 @@ def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> in
 def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
     """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped.
 
-    R's write.table names the rows in a first column that has no header: it is dropped where it counts the rows from 1.
+    R's write.table writes row names in a first column without a header; it is dropped if it counts the rows from 1.
     """
     if len(rows) > 1 and all(
         len(row) == width + 1 and row[0] == str(index) for index, (_, row) in enumerate(rows, start=1)

@@ -1,4 +1,4 @@
-"""Let only one process at a time write a folder, by a lock on a file in it."""
+"""Locks a file in a folder, so that only one process at a time writes the folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ def exclusive_lock(path: Path, refusal: str) -> Iterator[None]:
     The file is made if it is missing, and stays. Raises InputError with the sentence `refusal` if another process holds
     the lock, and OSError if the file cannot be made.
     """
-    from filelock import FileLock, Timeout  # its import writes a temporary file, which the app must not
+    from filelock import FileLock, Timeout  # its import writes a temporary file, which the app must not do
 
     lock = FileLock(path, blocking=False)
     try:

@@ -28,8 +28,8 @@ D65 = (0.3127, 0.3290)
 D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 SRGB_GAMMA = 1 / 2.2
 GAMMAS = (0.00016, 6250.0)  # of gAMA, as in libpng; others mean nothing
-SAME_GAMMA = 0.05  # share by which a gamma may differ from sRGB's and still mean sRGB's curve, as in libpng
-# Of cICP (ITU-T H.273): primaries with the white D65, and exponents; 13 is sRGB's curve, which is near that of video.
+SAME_GAMMA = 0.05  # a gamma that differs from sRGB's by at most this share means sRGB's curve, as in libpng
+# Of cICP (ITU-T H.273): primaries with the white D65, and exponents; 13 is sRGB's curve, which is close to the curve of video.
 CICP_PRIMARIES = {
     1: SRGB_PRIMARIES,
     9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),  # ITU-R BT.2020
@@ -71,7 +71,7 @@ class ColourTransform:
 
 
 def srgb_transform(image: Image.Image, profiles: Iterator[bytes | None]) -> ColourTransform | None:
-    """Return the conversion by the first usable profile; None where the image is sRGB already.
+    """Return the conversion by the first usable profile; None if the image is already sRGB.
 
     profiles: in the order of their precedence; None stands for sRGB.
     """
@@ -88,7 +88,7 @@ def srgb_transform(image: Image.Image, profiles: Iterator[bytes | None]) -> Colo
 
 
 def _build_transform(profile: bytes) -> tuple[ColourTransform | None, bool]:
-    """Return the conversion of a profile, None for an unusable one; and whether the profile is sRGB itself."""
+    """Return the conversion of a profile (None if unusable), and whether the profile is sRGB itself."""
     try:
         source = ImageCms.ImageCmsProfile(BytesIO(profile))
         if source.profile.device_class.strip() not in DEVICE_CLASSES:
@@ -148,12 +148,12 @@ def png_profiles(data: bytes) -> Iterator[bytes | None]:
     try:
         yield matrix_profile(white, tuple(primaries), exponent)
     except (ArithmeticError, ValueError, np.linalg.LinAlgError, struct.error):
-        if exponent is not None:  # points that span no triangle; the gamma is good all the same
+        if exponent is not None:  # points that span no triangle; the gamma is still usable
             yield matrix_profile(D65, SRGB_PRIMARIES, exponent)
 
 
 def _cicp_profile(content: bytes) -> Iterator[bytes | None]:
-    """Yield the profile of a cICP chunk, if it is one of full-range RGB that is no HDR."""
+    """Yield the profile of a cICP chunk, if the chunk means full-range RGB and no HDR."""
     if len(content) != 4:
         return
     primaries, curve, matrix, full_range = content
@@ -182,7 +182,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def without_icc_profile(data: bytes) -> bytes:
-    """Return a PNG without its ICC profile, for which Pillow would refuse the file if it is damaged or above 1 MB."""
+    """Return a PNG without its ICC profile: Pillow refuses files with a damaged profile or one above 1 MB."""
     kept, position = [], 0
     for name, start, stop in _png_chunks(data):
         if name == b"iCCP":
@@ -192,7 +192,7 @@ def without_icc_profile(data: bytes) -> bytes:
 
 
 def _unpack_profile(content: bytes) -> bytes:
-    """Return the profile in an iCCP chunk: a name, a zero, the method 0, and zlib's stream; empty for a damaged one."""
+    """Return the profile in an iCCP chunk: a name, a zero, the method 0, and zlib's stream; empty if damaged."""
     _name, _zero, packed = content.partition(b"\0")
     if not packed.startswith(b"\0"):
         return b""
@@ -203,7 +203,7 @@ def _unpack_profile(content: bytes) -> bytes:
 
 
 def _png_numbers(content: bytes, count: int) -> tuple[float, ...]:
-    """Return the `count` numbers of a chunk, stored as hundred thousandths; nothing for another length."""
+    """Return the `count` numbers of a chunk, stored as hundred thousandths; nothing if the length differs."""
     if len(content) != 4 * count:
         return ()
     return tuple(number / 100_000 for number in struct.unpack(f">{count}I", content))
@@ -214,7 +214,7 @@ def matrix_profile(
 ) -> bytes:
     """Return an ICC profile of three primaries, with the gamma or, if None, with sRGB's curve.
 
-    white, primaries: chromaticities (x, y). Raises ArithmeticError, LinAlgError or struct.error where they make none.
+    white, primaries: chromaticities (x, y). Raises ArithmeticError, LinAlgError or struct.error if they make no profile.
     """
     matrix = _to_d50(white, primaries)
     if gamma is None:

@@ -1,4 +1,4 @@
-"""Reads the photo in a DICOM file, its one frame, and age, sex and body part; it reads nothing else of the file."""
+"""Reads the photo (the only frame) of a DICOM file, and age, sex and body part; it reads nothing else."""
 
 import logging
 import re
@@ -70,9 +70,9 @@ IMAGE_TAGS = (
     *(CENTRE, WIDTH, WINDOW_FUNCTION, INTERCEPT, SLOPE, MODALITY_TABLES, VOI_TABLES),
     *(PALETTE_DESCRIPTOR, *PALETTE_DATA, SEGMENTED_PALETTE, ICC_PROFILE, PIXELS),
 )
-# Of hostile files, which hold millions of elements: an element takes about two, and those of cameras have a hundred.
+# Hostile files have millions of elements. An element takes about two reads, and a camera's file has a hundred elements.
 MAX_READS = 20_000
-# The first element of a file without the 132 bytes that begin other files, as some programs store what they received.
+# The first element of a file without the usual first 132 bytes: some programs store received files in this way.
 BARE_START = re.compile(
     rb"\x02\0\0\0UL|\x08\0.\0(?:CS|DA|TM|UI|UL|[\0-@]\0\0\0)|\0\x08\0.(?:CS|DA|TM|UI|UL)", re.DOTALL
 )
@@ -89,8 +89,7 @@ class Frame:
 
     frames: the number of frames; a photo has one. size: width and height in pixels, as in the header. syntax: the
     transfer syntax. pixels: the samples, or the pieces of a compressed picture. pixel_vr: OB, or OW, whose bytes
-    come in pairs, which big endian swaps. colours: the photometric
-    interpretation. samples: per pixel. bits, stored: bits of a sample, and how many of them count. is_signed,
+    come in pairs that big endian swaps. colours: the photometric interpretation. samples: per pixel. bits, stored: bits of a sample, and how many of them count. is_signed,
     is_planar: whether samples are signed, and whether each colour has its own plane. grey: how values become grey.
     palette: for PALETTE COLOR. profile: the ICC profile, empty without one.
     """
@@ -122,12 +121,12 @@ class Frame:
 
     @cached_property
     def picture(self) -> bytes:
-        """Return the compressed picture, put together from its pieces; raise what pydicom raises for a damaged one."""
+        """Return the compressed picture, joined from its pieces; raise what pydicom raises for a damaged picture."""
         data: bytes = _pydicom().encaps.get_frame(self.pixels, 0, number_of_frames=1)
         return data
 
     def check_picture(self) -> None:
-        """Raise PhotoError or ValueError where the compressed picture is not what the header says, before decoding it."""
+        """Raise PhotoError or ValueError if the compressed picture, not decoded yet, differs from the header."""
         if self.syntax in JPEG_2000:
             kind = "JPEG2000"
         elif self.is_jpeg:
@@ -142,7 +141,7 @@ class Frame:
                 raise ValueError("the header and the picture differ in size")
 
     def decode(self) -> Image.Image:
-        """Return the decoded picture, RGB or L; raise what Pillow and pydicom raise for a damaged one."""
+        """Return the decoded picture, RGB or L; raise what Pillow and pydicom raise for a damaged picture."""
         if self.is_jpeg:
             image = self._jpeg()
             if image.mode != "L":
@@ -202,7 +201,7 @@ class Frame:
 
 
 class _Stream(BytesIO):
-    """A file that is read in pieces of known sizes, and a limited number of them."""
+    """A file that is read in a limited number of pieces of known sizes."""
 
     reads = 0
 
@@ -216,14 +215,14 @@ class _Stream(BytesIO):
 
 
 def is_dicom(data: bytes) -> bool:
-    """Return whether the bytes are those of a DICOM file, or of one without its preamble."""
+    """Return whether the bytes are a DICOM file, with or without its preamble."""
     return data[128:132] == b"DICM" or BARE_START.match(data) is not None
 
 
 def read_frame(data: bytes) -> Frame:
     """Return the frame of a DICOM file; the caller checks number and size before decoding it.
 
-    Raises PhotoError photo_type (no picture, or one that is stored in a way that is not read) and DAMAGED_FILE_ERRORS
+    Raises PhotoError photo_type (no picture, or a picture stored in an unsupported way), and DAMAGED_FILE_ERRORS
     for a damaged file.
     """
     elements = _elements(data, IMAGE_TAGS)
@@ -257,7 +256,7 @@ def read_frame(data: bytes) -> Frame:
 
 
 def _check_header(frame: Frame) -> None:
-    """Raise PhotoError for a frame that is stored in a way that is not read, ValueError for a damaged header."""
+    """Raise PhotoError for a frame that is stored in an unsupported way, ValueError for a damaged header."""
     if frame.bits == 0:  # pydicom forgets what it has read of a file that ends too soon
         raise ValueError("the header is not whole")
     if frame.frames < 1 or 0 in frame.size:
@@ -274,9 +273,9 @@ def _check_header(frame: Frame) -> None:
 
 
 def header_details(data: bytes) -> Details:
-    """Return age, sex and site from a file's header; `unread` names what it gives in words that are not read.
+    """Return age, sex and site from a file's header; `unread` names the fields whose words cannot be read.
 
-    A photo of another format has none. A damaged file has none either: reading its photo reports the damage.
+    Other formats have no details. A damaged file has none either: reading its photo reports the damage.
     """
     if not is_dicom(data):
         return Details()
@@ -301,7 +300,7 @@ def header_details(data: bytes) -> Details:
 
 
 def _coded_regions(elements: "FileDataset") -> tuple[str, ...]:
-    """Return the words of the Anatomic Region Sequence, in which dermoscopes name the body part; empty for a damaged one."""
+    """Return the words of the Anatomic Region Sequence, in which dermatoscopes name the body part; empty if damaged."""
     try:
         items = elements[REGIONS].value if REGIONS in elements else None
         return tuple(_text(item, CODE_MEANING) for item in items or ())
@@ -310,7 +309,7 @@ def _coded_regions(elements: "FileDataset") -> tuple[str, ...]:
 
 
 def _elements(data: bytes, tags: tuple[int, ...]) -> "FileDataset":
-    """Return these elements of a file, not converted; the others, names and private ones too, are skipped."""
+    """Return these elements of a file, not converted; all others, such as names and private elements, are skipped."""
     pydicom = _pydicom()
     try:
         return pydicom.dcmread(  # type: ignore[no-any-return]
@@ -322,7 +321,7 @@ def _elements(data: bytes, tags: tuple[int, ...]) -> "FileDataset":
 
 @cache
 def _pydicom() -> ModuleType:
-    """Return pydicom, imported once a DICOM file is met: it takes a quarter of a second and 20 MB.
+    """Return pydicom, imported with the first DICOM file, because that takes a quarter of a second and 20 MB.
 
     Its warnings are off: they quote the file, and people who send photos cannot fix the reasons.
     """
@@ -343,15 +342,15 @@ def _byte_order(elements: "FileDataset") -> ByteOrder:
 
 
 def _syntax(elements: "FileDataset") -> str:
-    """Return the transfer syntax of a file; of one that does not name it, the one that its first element has."""
+    """Return the transfer syntax of a file; if the file does not name it, it follows from the first element."""
     is_implicit, is_little_endian = elements.original_encoding
     unnamed = IMPLICIT if is_implicit else EXPLICIT if is_little_endian else BIG_ENDIAN
     return _text(elements.file_meta, SYNTAX) or unnamed
 
 
 def _value(elements: "Dataset", tag: int) -> bytes:
-    """Return the bytes of an element; empty when it is absent or no plain value."""
-    # The raw element: pydicom would convert an empty one, and fail for an unknown kind of value.
+    """Return the bytes of an element; empty if it is absent or has no plain value."""
+    # The raw element: pydicom would convert an empty element, and fail for an unknown kind of value.
     value = elements.get_item(tag, keep_deferred=True).value if tag in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
         return value.encode("latin-1", "replace")
@@ -368,13 +367,13 @@ def _number(elements: "Dataset", tag: int, order: ByteOrder) -> int:
 
 
 def _decimal(elements: "Dataset", tag: int) -> float | None:
-    """Return the first number of a decimal string (DS); None for an absent one. Raises ValueError for another text."""
+    """Return the first number of a decimal string (DS), None if it is absent. Raises ValueError for other text."""
     text = _text(elements, tag).split("\\")[0].strip()
     return float(text) if text else None
 
 
 def _grey_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> GreyRule:
-    """Return how the values of a file become grey; raise ValueError for a damaged rule."""
+    """Return the rule that turns the values of a file into grey; raise ValueError for a damaged rule."""
     if colours not in GREY:
         return GreyRule()
     centre, width = _decimal(elements, CENTRE), _decimal(elements, WIDTH)
@@ -396,7 +395,7 @@ def _grey_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> GreyR
 
 
 def _sequence_table(elements: "FileDataset", tag: int, order: ByteOrder) -> LookupTable | None:
-    """Return the lookup table in the first item of a sequence; None without one."""
+    """Return the lookup table in the first item of a sequence; None if there is no table."""
     items = elements[tag].value if tag in elements else None
     if not items:
         return None
@@ -404,7 +403,7 @@ def _sequence_table(elements: "FileDataset", tag: int, order: ByteOrder) -> Look
 
 
 def _palette(elements: "FileDataset", order: ByteOrder) -> LookupTable:
-    """Return the palette of a file; raise PhotoError for a segmented one."""
+    """Return the palette of a file; raise PhotoError for a segmented palette."""
     if SEGMENTED_PALETTE in elements:  # a few bytes of it could stand for gigabytes
         raise _unsupported_pixels(f"{PALETTE}, segmented")
     is_signed = _number(elements, SIGNED, order) == 1
@@ -414,7 +413,7 @@ def _palette(elements: "FileDataset", order: ByteOrder) -> LookupTable:
 def _table(
     elements: "Dataset", descriptor: int, planes: tuple[int, ...], is_signed: bool, order: ByteOrder
 ) -> LookupTable:
-    """Return a lookup table; its numbers are raw bytes, or what pydicom has converted on its way."""
+    """Return a lookup table from raw bytes, or from numbers that pydicom has already converted."""
     numbers = elements.get_item(descriptor).value if descriptor in elements else ()
     if isinstance(numbers, bytes):
         numbers = [int.from_bytes(numbers[place : place + 2], order) for place in (0, 2, 4)]
@@ -436,7 +435,7 @@ def _table_bytes(elements: "Dataset", tag: int, order: ByteOrder) -> bytes:
 
 
 def _raise_without_picture(elements: "FileDataset", bits: int) -> None:
-    """Raise what a file without pixels is: a report, another kind of file, or a photo without its end."""
+    """Raise the error for a file without pixels: a report, another kind of file, or a photo without its end."""
     kind = _text(elements, SOP_CLASS) or _text(elements.file_meta, MEDIA_CLASS)
     name = _uid_name(kind)
     syntax = _text(elements.file_meta, SYNTAX)
@@ -456,7 +455,7 @@ def _raise_without_picture(elements: "FileDataset", bits: int) -> None:
 
 
 def _uid_name(uid: str) -> str:
-    """Return the standard's name of a unique identifier, else the identifier; empty for what is none."""
+    """Return the standard's name of a unique identifier, else the identifier; empty if it is no identifier."""
     return str(_pydicom().uid.UID(uid).name) if UID_TEXT.fullmatch(uid) else ""
 
 

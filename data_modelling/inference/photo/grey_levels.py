@@ -10,12 +10,12 @@ Floats = NDArray[np.float64]
 Levels = NDArray[np.uint8]
 
 LINEAR, LINEAR_EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"  # VOI LUT Function (0028,1056)
-ROWS_AT_ONCE = 64  # rows of 32-bit pixels that are computed at once, to need little memory
+ROWS_AT_ONCE = 64  # rows of 32-bit pixels that are computed at once; few, to save memory
 
 
 @dataclass(frozen=True)
 class LookupTable:
-    """A lookup table: its entry 0 is for the value `first`, and values beyond its ends get the nearest entry.
+    """A lookup table: entry 0 belongs to the value `first`; values beyond the ends get the nearest entry.
 
     entries: (N,) or (N, 3) of `bits` bits.
     """
@@ -38,7 +38,7 @@ class LookupTable:
         """Return the table of a descriptor (entries, first value, bits) and the bytes of one or three planes.
 
         PS3.3, C.7.6.3.1.5: 0 entries stand for 65,536; 8-bit entries may be stored in 8 or in 16 bits. Raises
-        ValueError where they do not fit.
+        ValueError if they do not fit.
         """
         count, first, bits = descriptor[0] or 65_536, descriptor[1], descriptor[2]
         columns = []
@@ -51,7 +51,7 @@ class LookupTable:
         entries = np.stack(columns, axis=-1)
         highest = int(entries.max())
         if entries.itemsize == 1 or (bits == 16 and highest < 256 and len(planes) > 1):
-            bits = 8  # cameras write palettes of 8 bits and say 16
+            bits = 8  # some cameras write 8-bit palettes and declare 16 bits
         if bits < 16 and highest >= 1 << bits:
             raise ValueError("the lookup table has larger entries than its descriptor says")
         return cls(entries if len(planes) > 1 else entries[:, 0], first, bits)
@@ -87,7 +87,7 @@ class Window:
 
 @dataclass(frozen=True)
 class GreyRule:
-    """How stored values become grey: modality (slope and intercept, or a table), VOI (a table or a window), polarity.
+    """The rule from stored values to grey: modality (slope and intercept, or table), VOI (table or window), polarity.
 
     Without a VOI, the whole range of stored values is shown.
     """

@@ -49,7 +49,7 @@ BODY_PARTS = {
     ),
 }  # fmt: skip
 SITES = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | BODY_PARTS
-# Words that do not change the region, and words that do so only in the names above ("lower back", "upper arm").
+# Words that do not change the region, or change it only in the names above ("lower back", "upper arm").
 IGNORED_WORDS = {
     "left",
     "right",
@@ -78,7 +78,7 @@ SEPARATORS = re.compile(r"\band\b|[&/,;+]")
 
 
 def read_age(text: str) -> float | None:
-    """Return an age in years, None for "not known"; raise ValueError for words that are not read."""
+    """Return an age in years, None for "not known"; raise ValueError for other words."""
     text = text.strip().lower()
     if text in NOT_STATED:
         return None
@@ -103,7 +103,7 @@ def read_sex(text: str) -> str | None:
 
 
 def read_site(text: str) -> str | None:
-    """Return the region of a body part, None for "not known"; raise ValueError where the region is not clear.
+    """Return the region of a body part, None for "not known"; raise ValueError if the region is not clear.
 
     Sides (`LEFT FOREARM`) do not matter. Of several parts (`Head and Neck`), all must be in one region.
     """
@@ -122,7 +122,7 @@ def read_site(text: str) -> str | None:
 def read_first_site(texts: Iterable[str]) -> str | None:
     """Return the region of the first text that names one clearly, None for "not known".
 
-    Raises ValueError where a text has words that are not read, and no other one a region.
+    Raises ValueError if a text has unknown words and no other text names a region.
     """
     is_unread = False
     for text in texts:
@@ -148,7 +148,7 @@ def _singular(word: str) -> str:
 
 
 def _region(text: str) -> str | None:
-    """Return the region of one body part, None where it has none."""
+    """Return the region of one body part, None if it has no region."""
     if re.search(r"[^a-z\s&/,;+]", text):
         return None  # another script, or digits
     words = _words(text)

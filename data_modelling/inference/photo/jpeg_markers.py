@@ -14,12 +14,12 @@ START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
 COEFFICIENTS = 64  # of a block
 MAX_REPAIRED_SCANS = (
-    20  # of a file without its end, which is decoded several times; progressive ones have about ten
+    20  # of a file without its end, which is decoded several times; progressive files have about ten
 )
 MAX_COMPARED_PIXELS = (
-    25_000_000  # of photos that are compared at full size; in half of it, a whole block still shows
+    25_000_000  # of photos that are compared at full size; at half the size a whole block is still visible
 )
-# What is put in place of missing data, to see whether any is missing: pixels that depend on it are.
+# Bits in place of missing data. If they change pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
 RESTART = re.compile(
     rb"\xff([\xd0-\xd7])"
@@ -37,7 +37,7 @@ class Segment:
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """Yield the segments of the first picture of a JPEG file up to its end; of a damaged file, as many as there are."""
+    """Yield the segments of the first picture of a JPEG file up to its end, or up to where a damaged file ends."""
     position = 2
     while match := MARKER.search(data, position):
         marker = match[0][1]
@@ -61,14 +61,14 @@ def precision(data: bytes) -> int:
 
 
 def open_jpeg(data: bytes) -> Image.Image:
-    """Return a JPEG, its header read; raise what Pillow raises for a damaged one."""
+    """Return a JPEG with its header read; raise what Pillow raises for a damaged file."""
     return Image.open(BytesIO(data), formats=("JPEG",))
 
 
 def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
     """Return an opened JPEG decoded, reduced by `shrink` (1, 2, 4 or 8).
 
-    data: its file. One that lacks only its end marker is read as well. Raises what Pillow raises for a damaged one.
+    data: its file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
     """
     if any(segment.marker == END_OF_IMAGE for segment in segments(data)):
         return _load(image, shrink)
@@ -85,9 +85,9 @@ def _load(image: Image.Image, shrink: int) -> Image.Image:
 
 
 def add_missing_end(data: bytes) -> bytes:
-    """Return a JPEG file that lacks only its end marker with one; raise ValueError where more is missing.
+    """Return a JPEG file with its missing end marker added; raise ValueError if more is missing.
 
-    The photo is decoded with different bits in place of what may be missing. Where nothing is, they change no pixel.
+    The photo is decoded with different bits in place of possibly missing data. If none are missing, no pixel changes.
     """
     parts = list(segments(data))
     if any(part.marker == END_OF_IMAGE for part in parts) or not _scans_are_complete(parts):
@@ -99,7 +99,7 @@ def add_missing_end(data: bytes) -> bytes:
     last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
     restarts = RESTART.findall(body, last_scan)
     following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
-    # Where the next part of the scan is missing, decoders skip what does not begin with its marker.
+    # If the next part of the scan is missing, decoders skip data that do not begin with its marker.
     tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
     image = open_jpeg(data)
     shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2
@@ -109,9 +109,9 @@ def add_missing_end(data: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return a file without half of an end marker, and without the zeros that fill a file up, as in a broken download.
+    """Return a file without half an end marker, and without the zeros that fill up a broken download.
 
-    A decoder would take the zeros for pixels. One of them stays: it may be the last byte of the pixels.
+    A decoder would read the zeros as pixels. One zero stays, because it may be the last byte of the pixels.
     """
     body = data.rstrip(b"\xff")
     without_zeros = body.rstrip(b"\0")
@@ -136,9 +136,9 @@ def _scans_are_complete(parts: list[Segment]) -> bool:
 
 
 def set_colours(data: bytes, are_rgb: bool) -> bytes:
-    """Return a JPEG file of three components that decoders read as RGB or as YCbCr, whatever it said before.
+    """Return a JPEG file of three components that decoders read as RGB or as YCbCr, whatever it declared before.
 
-    Its JFIF and Adobe segments are replaced by an Adobe segment that says so.
+    An Adobe segment with this value replaces its JFIF and Adobe segments.
     """
     adobe = b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 0 if are_rgb else 1])
     kept, position = [data[:2], b"\xff\xee", (len(adobe) + 2).to_bytes(2, "big"), adobe], 2

@@ -1,4 +1,4 @@
-"""Reads photos for training, commands and app: it turns the bytes of a file into a square sRGB array."""
+"""Reads photos for training, commands and app: the bytes of a file become a square sRGB array."""
 
 import re
 import warnings
@@ -24,7 +24,7 @@ from data_modelling.inference.photo.jpeg_markers import count_scans, load_jpeg, 
 # The decoders that Pillow may use. Without the list, an EPS file renamed to .jpg would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
-MAX_MEGAPIXELS = 25  # of photos that are decoded at full size: 100 MB while they are
+MAX_MEGAPIXELS = 25  # of photos that are decoded at full size, which takes 100 MB
 MAX_MEGAPIXELS_JPEG = 50  # a JPEG of one scan is decoded at the scale that is needed, line by line
 MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
 UNREAD_BITS = (12, 16)  # of a sample; medical JPEG files have them, and Pillow does not read them
@@ -47,7 +47,7 @@ EXIF_TRANSPOSES = {
 }
 
 # The limits above are checked on the header, before a pixel is decoded. Pillow's own limit would only warn, up to 179
-# megapixels. Its warnings about odd metadata are off too: people who send photos cannot fix it, and it changes no pixel.
+# megapixels. Its warnings about odd metadata are off too: senders cannot fix them, and they change no pixel.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -67,7 +67,7 @@ class Crop:
 def parse_crop(fields: Mapping[str, str]) -> Crop | None:
     """Return the crop of a form or request; None (the centre square) when all three fields are absent.
 
-    Raises FieldError when one of the three is missing, no number, or outside 0-1. Whether the square is inside the photo
+    Raises FieldError if one of the three is missing, is no number, or is outside 0-1. Whether the square is inside the photo
     can be checked only when its shape is known.
     """
     texts = {field: fields.get(field, "").strip() for field in CROP_FIELDS}
@@ -92,19 +92,19 @@ def _fraction(field: str, text: str) -> float:
 
 
 def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.uint8]:
-    """Return a photo, upright, cropped to a square and resized, as (edge, edge, 3) uint8 sRGB.
+    """Return a photo turned upright, cropped to a square and resized, as (edge, edge, 3) uint8 sRGB.
 
     data: the bytes of a JPEG, PNG, WebP or DICOM file, whatever its name. edge: pixels of the result's edge. crop: the
     default is the centre square.
 
     A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`, in
-    training and in the app, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so that
-    its answer is that of its pixels in any other file. Colours that the file declares (an ICC profile, a PNG's chunks)
-    are converted to sRGB. Resizing is Pillow's antialiased bilinear one within the photo: an outermost pixel may see
-    one pixel beyond the crop.
+    training and in the app, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so
+    that it gets the same answer as its pixels in any other file. Colours that the file declares (an ICC profile, a PNG's chunks)
+    are converted to sRGB. Resizing is Pillow's antialiased bilinear method: an outermost pixel may include one pixel
+    beyond the crop.
 
     Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated, photo_frames
-    (a DICOM file of several), photo_broken (does not decode), and FieldError for a crop that leaves the photo.
+    (a DICOM file with several), photo_broken (does not decode), and FieldError for a crop that reaches beyond it.
     """
     return read_photo_and_edge(data, edge, crop)[0]
 
@@ -117,10 +117,10 @@ def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tup
 
 
 def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
-    """Return four frames of a photo, each as read_photo returns it: CORNER_SHARE of the crop's edge, at its corners.
+    """Return four frames at the corners of the crop, of CORNER_SHARE of its edge, each as read_photo returns it.
 
-    A frame that reaches beyond the photo, by rounding, is moved in. The file is decoded once for all four. Raises as
-    read_photo does.
+    If rounding puts a frame beyond the photo, it is moved inside. The file is decoded once for all four. Raises the
+    errors of read_photo.
     """
     photo = _open(data)
     crop_edge = CORNER_SHARE * _crop_edge(photo.size, crop)
@@ -128,7 +128,7 @@ def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list
 
 
 def read_whole_photo(data: bytes, longest: int) -> Image.Image:
-    """Return a whole photo, upright and in sRGB, whose longer edge has at most `longest` pixels; raise as read_photo does."""
+    """Return a whole photo, upright and in sRGB, whose longer edge has at most `longest` pixels; errors as read_photo."""
     photo = _open(data)
     try:
         upright, _ = photo.decode(photo.shrink(longest, min(photo.size)))
@@ -143,7 +143,7 @@ def read_whole_photo(data: bytes, longest: int) -> Image.Image:
 
 
 def square_edge(data: bytes, crop: Crop | None = None) -> int:
-    """Return the edge of the cropped square in pixels of the original photo; raise as read_photo does."""
+    """Return the edge of the cropped square in pixels of the original photo; errors as read_photo."""
     return round(_crop_edge(_open(data).size, crop))
 
 
@@ -175,7 +175,7 @@ class _PhotoFile:
         return next((shrink for shrink in (8, 4, 2) if crop_edge >= 2 * edge * shrink), 1)
 
     def decode(self, shrink: int) -> tuple[Image.Image, tuple[int, int]]:
-        """Return the decoded photo, upright and reduced, and the (width, height) that it has without reduction."""
+        """Return the decoded photo, upright and reduced, and its (width, height) before the reduction."""
         width, height = self.image.size
         image = self._load(shrink)
         orientation = _orientation(image)
@@ -186,7 +186,7 @@ class _PhotoFile:
         return image.transpose(EXIF_TRANSPOSES[orientation]), size
 
     def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
-        """Return the conversion to sRGB of the decoded photo; None where it is sRGB, or says nothing else."""
+        """Return the conversion to sRGB of the decoded photo; None if it is sRGB or declares nothing else."""
         if self.image.format == "PNG":
             return srgb_transform(decoded, png_profiles(self.data))
         profile = self.image.info.get("icc_profile")
@@ -220,7 +220,7 @@ class _DicomPhoto:
         return self.frame.decode(), self.frame.size
 
     def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
-        """Return the conversion to sRGB by the header's ICC profile, else by that of the JPEG."""
+        """Return the conversion to sRGB by the header's ICC profile, else by the JPEG's."""
         profile = self.frame.profile or decoded.info.get("icc_profile")
         return srgb_transform(decoded, iter([profile])) if profile else None
 
@@ -250,7 +250,7 @@ def _read_squares(
 
 
 def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
-    """Return the photo, its header read and found within the limits, its pixels not decoded yet."""
+    """Return the photo with its header read and within the limits; its pixels are not decoded yet."""
     if not data:
         raise PhotoError("photo_empty", "The file is empty; choose another one.")
     if not _is_photo(data):
@@ -282,7 +282,7 @@ def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
 
 
 def _open_dicom(data: bytes) -> _DicomPhoto:
-    """Return the frame of a DICOM file, found within the same limits."""
+    """Return the frame of a DICOM file, within the same limits."""
     try:
         frame = dicom.read_frame(data)
         if frame.frames > 1:
@@ -315,7 +315,7 @@ def _check_pixels(size: tuple[int, int], limit: int) -> None:
 
 
 def _is_photo(data: bytes) -> bool:
-    """Return whether the first bytes are those of a JPEG, PNG or WebP file."""
+    """Return whether the first bytes belong to a JPEG, PNG or WebP file."""
     return data.startswith((b"\xff\xd8\xff", PNG_SIGNATURE)) or (
         data.startswith(b"RIFF") and data[8:12] == b"WEBP"
     )
@@ -328,7 +328,7 @@ def _broken_photo_error() -> PhotoError:
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return an image with at most 8 bits a sample: of 16-bit grey the upper eight, where Pillow would clip at 255."""
+    """Return an image with at most 8 bits a sample; 16-bit grey keeps its upper eight, where Pillow would clip at 255."""
     if image.mode.startswith("I"):
         return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
     return image
@@ -364,7 +364,7 @@ def _box(size: tuple[int, int], crop: Crop | None) -> tuple[float, float, float,
 
 
 def _reduce_large(image: Image.Image, edge: int, box: list[float]) -> tuple[Image.Image, list[float]]:
-    """Return a photo and its box, a large one reduced to at least four times `edge`: colours take a second for 25 megapixels."""
+    """Return a photo and its box; a large photo is reduced to at least four times `edge`, to convert colours faster."""
     factor = int((box[2] - box[0]) // (4 * edge))
     is_small = image.width * image.height <= MAX_CONVERTED_PIXELS
     if factor < 2 or is_small or image.has_transparency_data or image.mode == "P":
@@ -377,7 +377,7 @@ def _square(
 ) -> NDArray[np.uint8]:
     """Return the box of a photo of any mode as (edge, edge, 3) sRGB; transparent pixels become white.
 
-    Colours are converted before resizing, which mixes them: after it, edges would get other colours.
+    Colours are converted before resizing, because resizing mixes them and would change the colours of edges.
     """
     if transform is not None and transform.fits(image):
         image, box = _reduce_large(image, edge, box)

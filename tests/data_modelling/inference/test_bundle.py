@@ -220,5 +220,5 @@ def test_a_figure_that_is_no_number(make_bundle, text):
 @pytest.mark.parametrize("value", [None, 1])
 def test_without_a_part_by_which_it_knows_its_limits_it_is_no_bundle(make_bundle, part, value):
     assert message(make_bundle(**{part: value})) == (
-        f"metadata.json: {part} is missing; train the bundle anew with this program."
+        f"metadata.json: {part} is missing; train the bundle again with this program."
     )

@@ -60,7 +60,7 @@ def test_of_too_few_photos_nothing_is_said():
     drifts = compare_with_reference(REFERENCE, {"light": np.zeros(MIN_VALUES - 1)})
     assert drifts[0].distance == 1
     assert not drifts[0].moved
-    assert "Too few photos" in drift_page("t", "i", drifts)
+    assert "There are too few photos" in drift_page("t", "i", drifts)
 
 
 def test_values_that_are_not_known_are_left_out():
@@ -68,7 +68,7 @@ def test_values_that_are_not_known_are_left_out():
         REFERENCE, {"light": np.array([np.nan] * 50 + [170.0] * 40), "hair": np.full(90, np.nan)}
     )
     assert {drift.name: drift.count for drift in drifts} == {"light": 40, "hair": 0}
-    assert "Of too few photos known" in drift_page("t", "i", drifts)
+    assert "Known for too few photos" in drift_page("t", "i", drifts)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_a_bundle_without_a_head_gives_no_heat_map(predictor):
 
 @pytest.mark.parametrize(
     ("kernel", "message"),
-    [(np.ones((3, 7)), "head in metadata.json is not that of"), (np.ones((4, 7)), "does not fit")],
+    [(np.ones((3, 7)), "head in metadata.json does not belong to"), (np.ones((4, 7)), "does not fit")],
 )
 def test_a_head_that_is_not_the_models(make_bundle, kernel, message):
     folder = make_bundle(head={"kernel": kernel.tolist(), "bias": [0.0] * 7})
