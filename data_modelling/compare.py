@@ -1,4 +1,4 @@
-"""Compare several recipes on the same photos, or change one recipe one setting or one step at a time.
+"""Compare several recipes on the same photos, or change one recipe by one setting or one step at a time.
 
 python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out docs/networks.md
 python -m data_modelling.compare --story --out docs/story.md
@@ -34,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     add_data_options(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, help="page to write (.md); its table lies beside it (.csv)"
+        "--out", type=Path, required=True, help="page to write (.md); its table is written beside it (.csv)"
     )
     parser.add_argument(
         "--runs",
@@ -42,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         default=REPOSITORY_DATA / "runs",
         help="folder for the runs (default: %(default)s)",
     )
-    parser.add_argument("--resume", action="store_true", help="go on with the unfinished runs in RUNS")
-    parser.add_argument("--strict", action="store_true", help="anything wrong with the data set is an error")
+    parser.add_argument("--resume", action="store_true", help="resume the unfinished runs in RUNS")
+    parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
     options = parser.parse_args(arguments)
     return run_with_exit_status(
         lambda: _compare(options),
-        stopped="Stopped; what is finished is kept: the same command with --resume goes on.",
+        stopped="Stopped; finished work is kept. The same command with --resume continues.",
     )
 
 
@@ -64,7 +64,7 @@ def _compare(options: argparse.Namespace) -> list[str]:
 
 
 def recipes_as_changes(configs: Sequence[Path]) -> list[RecipeChange]:
-    """Return the recipes in these files, which are compared with the first. Raises InputError for other photos than its."""
+    """Return the recipes in these files, to compare with the first. Raises InputError if one uses other photos."""
     recipes = [read_settings(config) for config in configs]
     check_comparable_recipes(recipes)
     return [RecipeChange(recipe.name, f"the recipe {recipe.name}", recipe) for recipe in recipes]

@@ -17,9 +17,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bundles", type=Path, nargs="+", required=True, help="folders of the bundles")
     parser.add_argument("--way", choices=("mean",), default="mean", help="mean of the probabilities")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the new bundle, whose name it gets"
+        "--out", type=Path, required=True, help="folder of the new bundle; the bundle gets its name"
     )
-    parser.add_argument("--version", default="1.0.0", help="of the new bundle (default: %(default)s)")
+    parser.add_argument("--version", default="1.0.0", help="version of the new bundle (default: %(default)s)")
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:

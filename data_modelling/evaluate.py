@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--publish",
         action="store_true",
-        help="also write them into README.md, docs and DATA/plots of the project",
+        help="also write the results into README.md, docs and DATA/plots of the project",
     )
     options = parser.parse_args(arguments)
 

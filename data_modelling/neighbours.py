@@ -1,4 +1,4 @@
-"""Put the nearest known photos into a bundle: index, thumbnails, and with --work what they are worth.
+"""Put the nearest known photos into a bundle: index, thumbnails, and with --work how much they help.
 
 python -m data_modelling.neighbours --bundle DATA/models/ham10000 --data-root DATA --work DATA/runs/ham10000.work
 """
@@ -18,11 +18,11 @@ from data_modelling.pipeline.run_data import DataFolders
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_modelling.neighbours", description="The nearest known photos."
+        prog="python -m data_modelling.neighbours", description="Put the nearest known photos into a bundle."
     )
-    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle; it is renewed")
+    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle, which is updated")
     parser.add_argument(
-        "--work", type=Path, help="work folder of its run, whose fold networks measure the worth"
+        "--work", type=Path, help="work folder of its run; its fold networks measure how much the photos help"
     )
     add_data_options(parser)
     options = parser.parse_args(arguments)

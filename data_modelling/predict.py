@@ -1,8 +1,8 @@
-"""A folder of photos to a csv of probabilities; runs with the app's requirements alone.
+"""Write the probabilities for a folder of photos to a csv; it needs only the app's requirements.
 
 python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
 
-A run that was stopped is picked up by the same command. `--shard 1/2 --out p1.csv` and `--shard 2/2 --out p2.csv`, on
+The same command resumes a run that was stopped. `--shard 1/2 --out p1.csv` and `--shard 2/2 --out p2.csv`, on
 two machines, give the halves of p.csv. `--engine ray` works on all cores of a Ray cluster, see docs/scale.md.
 """
 
@@ -33,7 +33,7 @@ from data_modelling.inference.predictor import Predictor
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse and call; the exit status."""
+    """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m data_modelling.predict", description="Write the answers for a folder of photos."
     )
@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         type=int,
         choices=VIEW_COUNTS,
         default=ONE_VIEW,
-        help="positions in which the network sees each photo (default: %(default)s)",
+        help="views of each photo that the network sees (default: %(default)s)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="repeated or contradictory rows of the details are an error"
@@ -85,7 +85,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         table = read_details(options.details) if options.details else DetailsTable({})
         if options.strict and table.findings:
-            raise InputError(" ".join((*table.findings, "Mend the csv, or leave out --strict.")))
+            raise InputError(" ".join((*table.findings, "Correct the csv, or leave out --strict.")))
         details, unknown = match_details(table.by_image, photos.paths)
         for note in table.notes:
             print(f"warning: {note}", file=sys.stderr)
@@ -96,12 +96,12 @@ def main(arguments: list[str] | None = None) -> int:
             )
         if photos.other:
             print(
-                f"{len(photos.other)} other files left alone: {shortened_list(photos.other)}",
+                f"{len(photos.other)} other files ignored: {shortened_list(photos.other)}",
                 file=sys.stderr,
             )
         if photos.below:
             print(
-                f"warning: photos in folders below are not read: {shortened_list(photos.below)}; name one of them with "
+                f"warning: photos in subfolders are not read: {shortened_list(photos.below)}; name one of them with "
                 "--images",
                 file=sys.stderr,
             )
@@ -116,13 +116,13 @@ def main(arguments: list[str] | None = None) -> int:
             failed = predict_folder(predictor, part, details, options.out, options.format, dermatoscope, rows)
         return [*table.findings, *(f"{stem}: {reason}" for stem, reason in failed)]
 
-    return run_with_exit_status(command, stopped="Stopped; the same command goes on from here.")
+    return run_with_exit_status(command, stopped="Stopped; the same command continues from here.")
 
 
 def _shard(text: str) -> tuple[int, int]:
     number, slash, count = text.partition("/")
     if not (slash and number.isdecimal() and count.isdecimal() and 1 <= int(number) <= int(count)):
-        raise argparse.ArgumentTypeError(f"must be K/N with K from 1 to N, as 1/2, not {text!r}")
+        raise argparse.ArgumentTypeError(f"must be K/N with K from 1 to N, such as 1/2, not {text!r}")
     return int(number), int(count)
 
 

@@ -1,4 +1,4 @@
-"""Write a data set as class folders or TFRecord shards, resized or unchanged; both train as the original does.
+"""Write a data set as class folders or TFRecord shards, resized or unchanged; recipes train on both as on the original.
 
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to class_folders --out DATA/class_folders
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to tfrecord --edge 112 --out DATA/tfrecord
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--splits",
         type=Path,
         default=REPOSITORY_DATA / "splits",
-        help="folder of the split files; the locked test is converted, but its colours are not looked at",
+        help="folder of the split files; the locked test is converted, but its colours are not used",
     )
     parser.add_argument("--resume", action="store_true", help="resume the unfinished work in OUT")
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
@@ -63,7 +63,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ([str(report)] if report else []) + broken
 
     return run_with_exit_status(
-        command, stopped="Stopped; what is written is kept. The same command with --resume continues."
+        command, stopped="Stopped; written files are kept. The same command with --resume continues."
     )
 
 

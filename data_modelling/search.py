@@ -20,7 +20,7 @@ KINDS = ("hyperband", "random", "bayesian")
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_modelling.search", description="Search a better recipe."
+        prog="python -m data_modelling.search", description="Search for a better recipe."
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe that the search starts from")
     add_data_options(parser)

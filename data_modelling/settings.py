@@ -1,4 +1,4 @@
-"""Declares the settings of a recipe with meaning and unit; a TOML file overrides few of them.
+"""Declares the settings of a recipe with meaning and unit; a TOML file overrides a few of them.
 
 settings = read_settings(Path("data_modelling/configs/ham10000.toml"))
 """
@@ -33,8 +33,8 @@ BLOCK_KINDS = ("residual", "plain")
 NETWORKS = (CNN, "resnet34", *EFFICIENTNETS)
 SMALLEST_EDGE = 32  # pixels, for networks that are not the custom one: they halve the edge five times
 TYPE_NAMES = {"array": "a list", "object": "a table"}  # of msgspec, as a user of TOML knows them
-# Options that were removed because they did not pay (docs/ablations.md), with the value at which each had no effect.
-# Bundles and work folders of before name them with this value.
+# Options that were removed because they did not help (docs/ablations.md), with the value that had no effect. Older
+# bundles and work folders name them with this value.
 REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
     "": {"earlier": {}},
     "network": {"colour_constancy": 0.0, "squeeze": 0},
@@ -89,11 +89,9 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
     weight_decay: float = 0.05  # of AdamW, on kernels only
     label_smoothing: float = 0.05  # share of the target spread over all classes
-    balance: float = (
-        0.5  # 0: classes as frequent as they are; 1: all equally often; between: a power of the counts
-    )
+    balance: float = 0.5  # 0: own class shares; 1: all classes equally often; between: a power of the counts
     source_balance: float = (
-        0.0  # 0: a photo's source does not count; else a source's share is a power of its count, 1: all equal
+        0.0  # 0: the source does not count; else a source's share is a power of its count; 1: all equal
     )
     photos_a_class: int = 0  # number to which each class is over- or undersampled; 0: `balance` decides
     class_weights: float = (
@@ -147,7 +145,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
-    folds: int = FOLD_COUNT  # number of folds: that of the split, or twice as many
+    folds: int = FOLD_COUNT  # number of folds: as in the split, or twice as many
     networks_of: str = (
         ""  # recipe of the task isic2019 whose networks are used, with its classes merged; none is trained
     )
@@ -199,7 +197,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         share = self.training.coarse_share
         if not 0 <= share < 1:
             raise InputError(
-                "training.coarse_share must be a share from 0, and below 1: the last epochs see all."
+                "training.coarse_share must be at least 0 and below 1: the last epochs use the full edge."
             )
         if share:
             try:
@@ -235,7 +233,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def half_edge_settings(settings: Settings) -> Settings:
-    """Return the same recipe for photos of half the edge. Raises InputError where its network does not accept them."""
+    """Return the same recipe for photos of half the edge. Raises InputError if its network does not accept them."""
     network = replace(settings.network, edge=settings.network.edge // 2)
     training = replace(settings.training, coarse_share=0.0)
     return replace(settings, network=network, training=training)
@@ -297,7 +295,7 @@ def settings_from_dict(values: dict[str, Any]) -> Settings:
 
 
 def _without_removed(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values without those of REMOVED_SETTINGS that had no effect."""
+    """Return the values without the REMOVED_SETTINGS that had no effect."""
     kept = {key: value for key, value in values.items() if REMOVED_SETTINGS[""].get(key) != value}
     for table, removed in REMOVED_SETTINGS.items():
         if isinstance(kept.get(table), dict):
@@ -310,7 +308,7 @@ def _without_removed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build(values: dict[str, Any]) -> Settings:
-    """Return the settings of these values. Raises InputError, which names the key, for what is no setting or of a wrong type."""
+    """Return the settings of these values. Raises InputError with the key for an unknown setting or a wrong type."""
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:

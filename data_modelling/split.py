@@ -1,4 +1,4 @@
-"""Write the splits of the data sets at hand, as ids.
+"""Write the splits of the available data sets, as ids.
 
 python -m data_modelling.split --data-root DIR
 python -m data_modelling.split --config RECIPE --data-root DIR     (class folders and TFRecord shards)

@@ -16,7 +16,7 @@ from data_modelling.settings import FOLD_COUNTS, read_settings, settings_with_fo
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_modelling.train", description="Make a bundle from photos."
+        prog="python -m data_modelling.train", description="Train a model from photos and write its bundle."
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe, a TOML of data_modelling/configs")
     add_data_options(parser)
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.engine == RAY:
             check_bundle_is_new(options.out)
         check_run(settings, options.data_root, options.out, options.only or (), options.resume)
-        # These imports load Keras, so they come after all that can be refused without it.
+        # These imports load Keras, so they come after all checks that do not need it.
         from data_modelling.pipeline.run_data import DataFolders
         from data_modelling.pipeline.run_networks import train_networks
         from data_modelling.pipeline.training_run import train_bundle
@@ -65,7 +65,7 @@ def main(arguments: list[str] | None = None) -> int:
         return train_bundle(settings, folders, options.out, options.resume)
 
     return run_with_exit_status(
-        command, stopped="Stopped; what is finished is kept. The same command with --resume continues."
+        command, stopped="Stopped; finished stages are kept. The same command with --resume continues."
     )
 
 

@@ -1,4 +1,4 @@
-"""Measure how well the most unusual spot of a patient is the melanoma; write ratio, visits and metrics into a bundle.
+"""Measure how often the most unusual spot of a patient is the melanoma; write ratio, visits and metrics to a bundle.
 
 python -m data_modelling.visits --bundle DATA/models/ham10000 --data-root DATA
 """
@@ -27,8 +27,8 @@ from data_modelling.pipeline.report import write_report
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m data_modelling.visits", description="The odd one out.")
-    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle; it is renewed")
+    parser = argparse.ArgumentParser(prog="python -m data_modelling.visits", description="Ugly duckling.")
+    parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle, which is updated")
     add_data_options(parser)
     options = parser.parse_args(arguments)
     return run_with_exit_status(
@@ -41,7 +41,7 @@ def write_visit_metrics(folder: Path, data_root: Path | None, splits: Path) -> l
     """Draw visits with the bundle's model, choose the ratio on them, and write both into the bundle."""
     with update_bundle(folder) as bundle:
         if any("2020" in source for source in training_sources(bundle.metadata)):
-            raise InputError(f"{bundle.folder} was trained on ISIC 2020: its patients cannot judge it.")
+            raise InputError(f"{bundle.folder} was trained on ISIC 2020, so it cannot be tested on it.")
         lesions = read_lesions(data_root, splits)
         visits = draw_visits(lesions, *predict_lesions(Predictor(bundle), lesions))
         with atomic_write(bundle.folder / "predictions" / VISITS_FILE) as temporary:

@@ -12,7 +12,7 @@ from data_modelling.inference.errors import InputError
 Floats = NDArray[np.float64]
 
 SEED = 7  # of the order in which details are exchanged
-LEAST = 1e-6  # probability of a class that the training rows lack: the logarithm of zero does not exist
+LEAST = 1e-6  # probability of a class without training rows, because zero has no logarithm
 ITERATIONS = 1000  # limit for the solver; HAM10000 needs a tenth of it
 
 
@@ -32,16 +32,16 @@ def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) ->
 def permute_between_groups(groups: pd.Series, seed: int = SEED) -> NDArray[np.int64]:
     """Return for each row a row of another group (N,), each row once; the seed decides which.
 
-    The rows get a random order in which groups stay together. Each row takes the row that is as many places
-    further as the largest group has rows. That row is beyond its own group and, in a cycle, before it.
+    The rows get a random order in which groups stay together. Each row takes a row further on in this cycle, by the
+    size of the largest group. So the row always belongs to another group.
 
     Raises InputError when one group has more than half of the rows.
     """
     names, counts = np.unique(groups, return_counts=True)
     if 2 * counts.max() > len(groups):
         raise InputError(
-            f"{names[counts.argmax()]} has {counts.max()} of {len(groups)} photos: details cannot be passed on "
-            "among the others; judge on more photos."
+            f"{names[counts.argmax()]} has {counts.max()} of {len(groups)} photos, too many to exchange its "
+            "details with others; evaluate on more photos."
         )
     rng = np.random.default_rng(seed)
     position = dict(zip(names, rng.permutation(len(names)), strict=True))

@@ -39,13 +39,13 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 
 
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
-    """Write predictions/elsewhere.csv of the bundle, and return what was left out, as text.
+    """Write predictions/elsewhere.csv of the bundle, and return the left-out inputs as text.
 
     The bundle's own sources are skipped, and so are those of ALSO_LEARNED_FROM, because no network gave
     unseen predictions for them. Absent sources are left out; InputError when all are absent. Photos of a set
     that trained too are predicted by the networks that saw none of their fold, and by these networks' gates.
     Their predictions move from EXTRA_PREDICTIONS_FILE into the file, so that a committed bundle stays small.
-    InputError, with nothing written, where that would lose some of them.
+    Raises InputError and writes nothing if some of them would be lost.
     """
     predictor = Predictor(bundle)
     tables, left_out, absent = [], [], []
@@ -70,11 +70,11 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
     absent_training = [name for name in absent if is_training_source(name, bundle.metadata)]
     if absent_training and not extra_file.exists():
         raise InputError(
-            f"The photos of {join_names(absent_training)} are not there, and what was said of them is in "
-            f"{external_file} alone: it is left as it was."
+            f"The photos of {join_names(absent_training)} are missing, and only "
+            f"{external_file} has their predictions, so it was not changed."
         )
     if not tables:
-        raise InputError("No source is there on which the bundle was not trained:\n" + "\n".join(left_out))
+        raise InputError("No external source is available:\n" + "\n".join(left_out))
     with atomic_write(external_file) as temporary:
         pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
     if not absent_training:
@@ -100,7 +100,7 @@ def read_external_predictions(path: Path, task: str) -> pd.DataFrame:
 
 
 def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics by source; a question without both outcomes has none.
+    """Return the metrics by source; a question without both outcomes has no metrics.
 
     Cancers are compared with benign lesions. A lesion that may become cancer (actinic keratosis) is in
     neither group; the metrics report how many of them are flagged. Classes and calibration are evaluated
@@ -160,9 +160,7 @@ def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
         return predictions
     if external_file.exists():
         return read_external_predictions(external_file, bundle.task)
-    raise InputError(
-        f"{extra_file} is missing, in which the run that made the bundle left it; copy it from there."
-    )
+    raise InputError(f"{extra_file} is missing; copy it from the run that made the bundle.")
 
 
 def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:

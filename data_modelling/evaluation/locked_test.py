@@ -32,8 +32,8 @@ OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
 def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
     """Predict the locked part of the bundle's data set, record the opening, and return the photos left out.
 
-    The row is appended to `<set>.openings.csv` in `splits` before any photo is read, so every test that was
-    read is on record. Then predictions/locked_test.csv and a copy of the record, openings.csv, are written
+    The row is appended to `<set>.openings.csv` in `splits` before any photo is read, so every opening is on
+    record. Then predictions/locked_test.csv and a copy of the record, openings.csv, are written
     into the bundle. An opening that stopped before the predictions were written is resumed under its own row.
 
     Raises InputError when this bundle has opened the test before, or when no reason is given.
@@ -52,7 +52,7 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:
         raise InputError(f"The split {settings['split']} has no locked part.")
-    predictor = Predictor(bundle)  # a bundle that cannot be run opens nothing
+    predictor = Predictor(bundle)  # a bundle that cannot run must not open the test
     if not is_interrupted:
         _append_row(record, row)
     write_openings(bundle.folder, read_openings(record))
@@ -65,10 +65,10 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 
 
 def openings(folder: Path) -> dict[str, Any]:
-    """Return what metrics.json says of the openings.
+    """Return the entry of metrics.json about the openings.
 
-    rows: the record up to the opening of the bundle in `folder`. as_opened: whether its model and metadata
-    are still those that opened the test.
+    rows: the record up to the opening of the bundle in `folder`. as_opened: whether its model and metadata are
+    unchanged since the opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     hashes = {"metadata_sha256": _metadata_sha256(folder), "model_sha256": _sha256(folder / "model.onnx")}
@@ -124,7 +124,7 @@ def _refuse_second(record: Path, row: dict[str, str]) -> None:
         if _is_same_bundle(earlier, row):
             raise InputError(
                 f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
-                "its figures are in the bundle."
+                "the bundle has its metrics."
             )
 
 

@@ -22,9 +22,9 @@ from data_modelling.inference.predictor import Predictor
 class ServedAnswers:
     """Answers to the photos of a table.
 
-    logits: by mode, (N, classes), of the photos that decode. checks: the reason codes of the same photos in
-    the columns `refusals` and `warnings`, joined by `;`. Codes of the photo's origin are warnings. broken: by
-    image_id, why a photo does not decode.
+    logits: by mode, (N, classes), of the photos that can be decoded. checks: the reason codes of these photos in the
+    columns `refusals` and `warnings`, joined by `;`. Codes of the photo's origin are warnings. broken: by
+    image_id, why a photo cannot be decoded.
     """
 
     logits: dict[str, NDArray[np.floating]]

@@ -42,7 +42,7 @@ def resample_weights(
         yield counts.astype(np.float32)[:, groups]
 
 
-@lru_cache(maxsize=2)  # the next metric is often of the same photos, and a draw takes longer than a metric
+@lru_cache(maxsize=2)  # the next metric often uses the same photos, and drawing takes longer than a metric
 def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[np.unsignedinteger]]:
     """Return how often each group is drawn, in batches (batch, groups), as small integers.
 
@@ -73,7 +73,7 @@ class BootstrapMetrics:
     drawn: dict[str, Floats]
 
     def intervals(self) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
-        """Return the 95 % interval of each metric; a metric per class has a list, by class."""
+        """Return the 95 % interval of each metric; a metric per class has a list in class order."""
         return {
             name: percentile_interval(values)
             if values.ndim == 1

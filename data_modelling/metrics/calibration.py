@@ -50,8 +50,8 @@ def choose_calibration(
     """Return the choices that fit the out-of-fold predictions.
 
     The temperature fits photos without and with details together, because the app answers both. Decision
-    prior and thresholds fit the photo alone. shares: (classes,) of the development part. sensitivity: what
-    the thresholds must reach. weights: (N,), of the photos; see metrics.reference_weights. None: all are equal.
+    prior and thresholds fit the photo alone. shares: (classes,) of the development part. sensitivity: the
+    sensitivity of the thresholds. weights: (N,), of the photos; see metrics.reference_weights. None: all are equal.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -93,7 +93,7 @@ def best_decision_prior(
     """Return the class shares to the power with the best balanced accuracy; (classes,), sums to 1.
 
     Power 0 decides for the most probable class. Power 1 decides for the class whose probability exceeds its
-    share most. Only one number is chosen, so chance can fit little.
+    share most. Only one number is chosen, so overfitting is small.
     """
     # A class that the data set lacks gets the smallest share, because nothing can be divided by zero.
     floor = np.maximum(shares, shares[shares > 0].min())

@@ -18,7 +18,7 @@ SLACK = 1e-9  # tolerance for rounding errors in rates
 
 
 def flagged_counts(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
-    """Return true and false positives (..., thresholds) from the highest threshold down; the first flags nobody."""
+    """Return true and false positives (..., thresholds) from the highest threshold down; the first flags no photo."""
     order = np.argsort(-score, kind="stable")
     tie_ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
     ranked = np.ones(len(score)) if weights is None else weights[:, order].astype(np.float64)
@@ -32,7 +32,7 @@ def flagged_counts(score: Floats, positive: Truth, weights: Weights | None = Non
 def roc_points(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
     """Return false positive rates and sensitivities (..., thresholds), from (0, 0) to (1, 1).
 
-    A rate is NaN where there is no such photo.
+    A rate is NaN if no photo belongs to it.
     """
     counts = flagged_counts(score, positive, weights)
     sensitivity, false_positive_rate = (
@@ -120,19 +120,19 @@ def net_benefit(score: Floats, positive: Truth, thresholds: Floats) -> Floats:
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """Return part / whole; NaN where the whole is nothing."""
+    """Return part / whole; NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 
 def _counts_at_positives(
     score: Floats, positive: Truth, weights: Weights, tied: float = 1.0
 ) -> tuple[Floats, Floats, Floats]:
-    """Return what a resample counts at each score that a positive photo has, from the highest score down.
+    """Return the counts of each resample at the scores of the positive photos, from the highest score down.
 
     The first array has the positives with this score, (scores, resamples), and the second the negatives with a
     higher score; a negative with the same score adds the share `tied` of its weight. The third has all negatives,
-    (resamples,). Between two such scores nothing changes but the negatives, so these counts hold the whole curve. They
-    are exact where weights are whole numbers, as in a bootstrap.
+    (resamples,). Between two such scores only the negatives change, so these counts give the whole curve. They are
+    exact if weights are whole numbers, as in a bootstrap.
     """
     levels = np.unique(-score[positive])
     first, after = (np.searchsorted(levels, -score, side=side) for side in ("left", "right"))

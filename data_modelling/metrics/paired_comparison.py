@@ -1,4 +1,4 @@
-"""Compare two models on the same photos, pair by pair in the same bootstrap resamples."""
+"""Compare two models on the same photos, paired in the same bootstrap resamples."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
 
 @dataclass(frozen=True)
 class PairedDifference:
-    """A metric of the second model minus that of the first, and its 95 % interval."""
+    """A metric of the second model minus the same metric of the first, and its 95 % interval."""
 
     value: float
     interval: tuple[float, float]

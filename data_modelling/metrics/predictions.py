@@ -33,7 +33,7 @@ FACTS = {
     "site": "site",
     "confirmation": "confirmation",
 }
-# Reason codes of a photo's checks, joined by `;`. The gate is that of the photo's own fold.
+# Reason codes of a photo's checks, joined by `;`. The gate belongs to the network without the photo's fold.
 CHECKS = ("refusals", "warnings")
 
 
@@ -56,7 +56,7 @@ def prediction_table(
 
 
 def available_modes(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
-    """Return those of MODES and CONTROL_MODES that the predictions have; older files lack CONTROL_MODES."""
+    """Return the MODES and CONTROL_MODES that the predictions have; older files lack CONTROL_MODES."""
     return tuple(mode for mode in MODES + CONTROL_MODES if set(_columns(mode, task)) <= set(predictions))
 
 
@@ -87,7 +87,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         texts = [*(name for name in FACTS.values() if name != "age"), *CHECKS]
         predictions = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     except FileNotFoundError as error:
-        raise InputError(f"{path} is not there; restore the bundle.") from error
+        raise InputError(f"{path} is missing; restore the bundle.") from error
     missing = [column for column in FACTS.values() if column not in predictions]
     if missing:
         raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")

@@ -1,7 +1,7 @@
-"""Compute the error when only the most certain photos are answered (risk against coverage).
+"""Compute the error if only the most certain photos are answered (risk-coverage curve).
 
-The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. A photo is certain if its most probable class is
-probable.
+The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. The certainty of a photo is the probability of
+its most probable class.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from data_modelling.metrics.classification import balanced_accuracy, confusion_c
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-FEWEST_ANSWERED = 5  # photos of each class: with fewer, the balanced error would be chance
+FEWEST_ANSWERED = 5  # photos of each class: with fewer, the balanced error would be mostly chance
 
 
 def selective_risks(

@@ -9,7 +9,7 @@ METRIC_DECIMALS = 6
 
 
 def round_metric(value: float | NDArray[np.float64]) -> float | None:
-    """Return a metric with six decimals; None (JSON's null) for one that does not exist."""
+    """Return a metric with six decimals; None (JSON's null) if the metric does not exist."""
     return None if np.isnan(value) else round(float(value), METRIC_DECIMALS)
 
 

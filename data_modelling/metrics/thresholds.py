@@ -1,4 +1,4 @@
-"""Score the two questions that have a threshold, cancer and melanoma, and count what a threshold costs."""
+"""Score the two questions that have a threshold, cancer and melanoma, and count the cost of a threshold."""
 
 from typing import Any
 

@@ -1,9 +1,8 @@
 """Image branches by name: the custom CNN, ResNet34 and the EfficientNets, all with one interface.
 
 Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
-map. Each scales its input itself, as it was designed to. networks.model puts the same details branch and head on all
-of them. No branch holds augmentation or stochastic depth, so an epoch depends on its batches and the head's dropout
-alone.
+map. Each scales its input in its own way. networks.model puts the same details branch and head on all of them. No
+branch has augmentation or stochastic depth, so an epoch depends only on its batches and the head's dropout.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,7 +31,7 @@ DOWNLOAD_FAILURE = "URL fetch failure"  # start of the message when Keras cannot
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
     """Return the image branch that the settings name, with new weights.
 
-    edge: of the photos that it takes, in pixels; None is any.
+    edge: of its photos, in pixels; None accepts any edge.
     """
     if settings.name in BRANCH_BUILDERS:
         return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
@@ -46,8 +45,8 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 def load_weights(network: keras.Model, settings: NetworkSettings) -> None:
     """Load the weights that the settings name into a network's image branch; do nothing if they name none.
 
-    `imagenet` downloads the weights once into Keras's own cache. A `.keras` file is a whole network of this project, of
-    which the image branch is taken; a `.weights.h5` file holds the weights of the branch alone.
+    `imagenet` downloads the weights once into Keras's own cache. A `.keras` file is a whole network of this project, and
+    its image branch is used; a `.weights.h5` file has only the weights of the branch.
 
     Raises InputError if there is no network connection or no such file, or if the file belongs to another network.
     """
@@ -99,7 +98,7 @@ def _input_scale(pretrained: keras.Model) -> NDArray[np.float64]:
     """Return by how much a network of keras.applications scales each channel on top of our constants, (3,).
 
     EfficientNetB0-B7 have a variance with their ImageNet weights, and a second scaling behind it. Both can be moved into
-    the first kernel, because its padding is zero with or without them.
+    the first kernel, because zero padding stays zero.
     """
     scale = np.ones(3)
     for index, layer in enumerate(pretrained.layers):
@@ -117,7 +116,7 @@ def _input_scale(pretrained: keras.Model) -> NDArray[np.float64]:
 
 def _load_file(branch: keras.Sequential, path: Path) -> None:
     if not path.is_file():
-        raise InputError(f"There is no file of weights {path}; mend network.weights.")
+        raise InputError(f"There is no file of weights {path}; correct network.weights.")
     try:
         if path.suffix == ".keras":
             saved = keras.saving.load_model(path, compile=False)
@@ -127,7 +126,7 @@ def _load_file(branch: keras.Sequential, path: Path) -> None:
     except (ValueError, OSError, KeyError) as error:
         reason = str(error).strip().splitlines()[0]
         raise InputError(
-            f"{path} has no weights for this network ({reason}); mend network.weights."
+            f"{path} has no weights for this network ({reason}); correct network.weights."
         ) from error
 
 

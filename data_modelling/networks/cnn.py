@@ -49,7 +49,7 @@ class PlainBlock(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "PlainBlock":
-        """Return the block of a saved network; those of before name `squeeze`, an option that was removed."""
+        """Return the block of a saved network; older networks name `squeeze`, an option that was removed."""
         return cls(**{key: value for key, value in config.items() if key != "squeeze"})
 
 

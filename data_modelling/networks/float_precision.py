@@ -1,4 +1,4 @@
-"""The choice of the training's dtype: bfloat16 pays only where the processor or accelerator computes in it."""
+"""The choice of the training's dtype: bfloat16 is faster only if the processor or accelerator computes in it."""
 
 import platform
 from pathlib import Path
@@ -7,7 +7,7 @@ import keras
 
 
 def training_dtype(bfloat16_wanted: bool) -> str:
-    """Return `mixed_bfloat16` if it is wanted and the hardware has it, else `float32`."""
+    """Return `mixed_bfloat16` if it is wanted and the hardware supports it, else `float32`."""
     return (
         "mixed_bfloat16"
         if bfloat16_wanted and (_has_accelerator() or _processor_has_bfloat16())

@@ -1,8 +1,8 @@
 """Turns a network of ISIC 2019's classes into one of another task, whose classes consist of them.
 
-AKIEC of HAM10000 is AK or SCC: ISIC 2019 labels HAM10000's photos of AKIEC one or the other. Of ISIC 2020, melanoma is
-MEL, and benign is everything else. The probability of a class is the sum of its parts: its logit is the logarithm of
-the sum of their exponentials. No weight changes.
+AKIEC of HAM10000 is AK or SCC: ISIC 2019 labels each of HAM10000's photos of AKIEC with one of them. In ISIC 2020,
+melanoma is MEL, and benign is every other class. The probability of a class is the sum of its parts, so its logit is the
+logarithm of the sum of their exponentials. No weight changes.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def class_groups(task: str) -> tuple[tuple[int, ...], ...]:
 
 @keras.saving.register_keras_serializable("data_modelling")
 class MergedLogits(keras.layers.Layer):
-    """A layer that turns logits (N, columns) into logits (N, groups): of each group's summed exponentials."""
+    """A layer from logits (N, columns) to logits (N, groups): the logarithm of each group's summed exponentials."""
 
     def __init__(self, groups: Sequence[Sequence[int]], **options: Any) -> None:
         super().__init__(**options)

@@ -29,7 +29,8 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
 
     Inputs: `photo` (N, edge, edge, 3) float32 0-255, `details` (N, details.DETAILS_WIDTH) float32.
     Outputs: `logits` (N, classes), `feature_map` (N, h, w, C), `embedding` (N, C), all float32.
-    any_edge: whether it takes photos of any edge, instead of the settings' alone. dtype: `float32`, or `mixed_bfloat16` for training. Do not save a network of the latter: `.keras` stores the policy.
+    any_edge: whether it accepts photos of any edge, or only of the settings' edge. dtype: `float32`, or `mixed_bfloat16`
+    for training. Do not save a network with `mixed_bfloat16`: `.keras` stores the policy.
     """
     network = settings.network
     classes = len(TASKS[settings.task])

@@ -1,10 +1,10 @@
-"""Conversion from `.keras` to ONNX, in a process of its own because the converter needs Keras on TensorFlow.
+"""Conversion from `.keras` to ONNX, in a separate process, because the converter needs Keras on TensorFlow.
 
 python -m data_modelling.networks.onnx network.keras model.onnx
 """
 
 import os
-import subprocess  # nosec B404  # to convert in a process of its own
+import subprocess  # nosec B404  # to convert in a separate process
 import sys
 import tempfile
 from pathlib import Path

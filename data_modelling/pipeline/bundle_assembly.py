@@ -1,4 +1,4 @@
-"""The assembly of a bundle from the finished stages of a run; it appears whole or not at all."""
+"""The assembly of a bundle from the finished stages of a run; it appears completely or not at all."""
 
 import datetime as dt
 import hashlib
@@ -93,7 +93,7 @@ class Reference:
     def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         """Return the rows that the choices are made on, and their weights (see metrics.reference_weights).
 
-        The photos of extra sets are among them, but not where a class has a score of its own instead of a logit.
+        The photos of extra sets are included, unless a class has a rejection score instead of a logit.
         """
         rows = predictions
         if self.extra is not None and learned_class_codes(task) == class_codes(task):
@@ -207,9 +207,9 @@ def _metadata(
 
 
 def pretraining_sources(settings: Settings) -> list[str]:
-    """Return the sources that the initial weights had been trained on.
+    """Return the sources on which the initial weights were trained.
 
-    There are none if the weights do not lie in a bundle.
+    There are none if the weights are not in a bundle.
     """
     weights = settings.network.weights
     if weights in ("", IMAGENET):

@@ -9,15 +9,15 @@ from pathlib import Path
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import InputError
 
-STOPPED_MESSAGE = "Stopped; the bundle is as it was."  # of a command that is stopped during an update
+STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # of a command that is stopped during an update
 
 
 @contextmanager
 def update_bundle(folder: Path) -> Iterator[Bundle]:
     """Yield a copy of the bundle that can be changed; it becomes the bundle when the block ends without an error.
 
-    After an exception (Ctrl-C included) the bundle is as it was. Raises BundleError for a folder that is not a complete
-    bundle. An InputError of the block names the bundle's folder, not that of the copy.
+    After an exception (Ctrl-C included) the bundle is unchanged. Raises BundleError for a folder that is not a complete
+    bundle. An InputError of the block names the folder of the bundle, not of the copy.
     """
     load_bundle(folder)
     folder = folder.resolve()  # so that a link to a bundle stays a link

@@ -1,4 +1,4 @@
-"""Train the networks of a run as tasks of a Ray cluster, each after those of its teachers.
+"""Train the networks of a run as tasks of a Ray cluster, each after its teachers' tasks.
 
 Each task trains one network with `train_networks`, in the run's work folder on a disk that all nodes share. Ray repeats a
 task whose worker died; its training then resumes from its checkpoint.
@@ -31,9 +31,9 @@ def train_networks_on_cluster(
     names: Sequence[str] | None,
     resume: bool,
 ) -> list[str]:
-    """Train the networks of these names (None: all of the run) on a cluster; return what was left out, as text.
+    """Train the networks of these names (None: all of the run) on a cluster; return the left-out inputs as text.
 
-    Raises InputError as `train_networks` does, and when a network was lost with its worker in every try.
+    Raises InputError like `train_networks`, and if every try of a network lost its worker.
     """
     work, names = work.resolve(), names or network_names(settings)
     at_once = min(len(names), cluster_cores(ray))
@@ -68,7 +68,7 @@ def _prepare(
 def _start(
     start: Callable[..., object], settings: Settings, work: Path, name: str, tasks: Tasks
 ) -> object | None:
-    """Start the task of a network after those of its teachers; return its reference, None for a finished network."""
+    """Start the task of a network after its teachers' tasks; return its reference, None for a finished network."""
     if _is_finished(work, name):
         return None
     if (work, name) not in tasks:

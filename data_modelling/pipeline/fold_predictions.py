@@ -42,8 +42,8 @@ from data_modelling.training.development_set import DevelopmentSet
 class FoldResults:
     """The first half of a run: its data, and the predictions of its fold networks.
 
-    folders: those that the rest of the run reads from. predictions: of the photos of settings.figure_folds.
-    left_out: what was left out, as text.
+    folders: the folders that the rest of the run reads. predictions: of the photos of settings.figure_folds.
+    left_out: the left-out inputs, as text.
     """
 
     folders: DataFolders
@@ -53,9 +53,9 @@ class FoldResults:
 
 
 def predict_folds(settings: Settings, folders: DataFolders, work: Path, resume: bool) -> FoldResults:
-    """Train a run's fold networks, after those of its teachers, and predict each fold without having trained on it.
+    """Train the fold networks of a run, after its teachers', and predict each fold with the network that never saw it.
 
-    Raises InputError as `open_work_folder` does, and for whatever is wrong with data and split.
+    Raises InputError like `open_work_folder`, and for problems of data and split.
     """
     open_work_folder(work, settings, resume)
     prepare_networks(settings, folders, work, fold_names(settings))

@@ -2,7 +2,7 @@
 
 The network's temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics.
 The score of a photo is its highest cancer probability over five frames, without and with the details (see
-inference.status). The four other frames are read only where the first leaves it open whether the photo is clear.
+inference.status). The four other frames are read only if the photo may be clear after the first.
 """
 
 from collections.abc import Iterator
@@ -64,8 +64,8 @@ def left_out_answers(
 
     Columns: image_id, group_id, source, diagnosis, clinic, `p_<class>` for each class (photo alone), decision (a class
     code), concern (whether a threshold is reached, with the details), score, refused (by a detector of lesion photos
-    and a threshold that never saw the clinic) and vetoed (phone photos, palms, soles and mucosa; other vetoes would only clear fewer photos). They are kept in
-    ANSWERS_FILE.
+    and a threshold that never saw the clinic) and vetoed (phone photos, palms, soles and
+    mucosa; other vetoes would only clear fewer photos). They are saved in ANSWERS_FILE.
     """
     table = development.combined_table()
     photos = table[rows_of_clinic(clinic, settings.task)(table)]
@@ -88,7 +88,7 @@ def left_out_answers(
 def _refused(
     settings: Settings, development: DevelopmentSet, photos: pd.DataFrame, clinic: str, work: Path
 ) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos that a gate refuses which was fitted without the clinic; see safety.gate."""
+    """Return a mask (N,) of the photos refused by a gate that was fitted without the clinic; see safety.gate."""
     pixels, folder = development.pixels, work / left_out_stage(clinic)
     _, stops = training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)
     detector = load_left_out_detector(clinic)

@@ -1,4 +1,4 @@
-"""Makes a bundle's index of known photos, and finds the nearest ones of held-out photos to measure what they are worth."""
+"""Makes a bundle's index of known photos, and finds the nearest ones of held-out photos to measure how much they help."""
 
 import hashlib
 import json
@@ -52,10 +52,10 @@ Floats = NDArray[np.floating]
 def write_neighbours(
     folder: Path, data_root: Path | None, splits: Path, photos: int = SHOWN_PHOTOS
 ) -> dict[str, Any]:
-    """Write the index and the thumbnails into the bundle in `folder`; return what metadata.json then says of them.
+    """Write the index and the thumbnails into the bundle in `folder`; return their entry of metadata.json.
 
     The network is the bundle's own. data_root, splits: see DataFolders. photos: how many have a thumbnail. Raises
-    InputError where a data set is absent.
+    InputError if a data set is absent.
     """
     predictor = Predictor(load_bundle(folder))
     table = shown_photos(data_root, splits, photos)
@@ -91,10 +91,10 @@ def write_neighbours(
 
 
 def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
-    """Return the photos of the index: those that are shown, and the others of their lesions and patients.
+    """Return the photos of the index: the shown photos, and all other photos of their lesions and patients.
 
-    The shown ones are as evenly as possible of each source and diagnosis, one of each lesion or patient. Which they are
-    depends on their ids alone. The columns are those of the one table, `part`, and `shown`.
+    The shown photos are spread as evenly as possible over sources and diagnoses, one of each lesion or patient. The
+    choice depends only on their ids. The columns are those of the one table, `part`, and `shown`.
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)
@@ -148,7 +148,7 @@ def write_neighbour_predictions(
     """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
 
     Each fold's photos are compared by the network that was trained without the fold, with known photos of other folds.
-    work: the work folder of the run that made the bundle. Raises InputError where a fold's network is not there.
+    work: the work folder of the run that made the bundle. Raises InputError if a fold's network is missing.
     """
     settings = settings_from_dict(json.loads((work / "settings.json").read_text()))
     run_folders = prepare_data_folders(settings, folders, work)
@@ -184,7 +184,7 @@ def _fold_rows(
     """Return the nearest known photos, whose decoded pixels are given, of a fold's photos."""
     path = work / fold_stage(fold) / NETWORK_FILE
     if not path.exists():
-        raise InputError(f"{path} is not there; train the run to its end first.")
+        raise InputError(f"{path} is missing; finish the training run first.")
     network = keras.saving.load_model(path, compile=False)
     table = development.combined_table()
     held_out, others = fold_mask(table, fold), ~fold_mask(known, fold)

@@ -33,8 +33,8 @@ from data_modelling.training.photo_cache import decode_photos
 class DataFolders:
     """The folders that a run reads from.
 
-    data_root: None is that of the environment or the repository; see datasets.data_location. splits: the folder of the
-    split files. strict: whether anything wrong with the data set is an error.
+    data_root: None is the folder of the environment or the repository; see datasets.data_location. splits: the folder of
+    the split files. strict: whether any problem in the data set is an error.
     """
 
     data_root: Path | None
@@ -61,7 +61,7 @@ def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -
 def load_development_set(
     settings: Settings, folders: DataFolders, work: Path
 ) -> tuple[DevelopmentSet, list[str]]:
-    """Return table and photos without the locked test, and what was left out, as text.
+    """Return table and photos without the locked test, and the left-out inputs, as text.
 
     No photo of the locked test is decoded. work: the folder of the decoded photos.
     """
@@ -83,9 +83,9 @@ def load_development_set(
         left_out.append(f"photos with a photo of their lesion in another part of the split: {len(leaving)}")
     if photos.broken:
         reasons = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
-        left_out.append(f"photos that do not decode: {len(photos.broken)}\n{reasons}")
+        left_out.append(f"photos that cannot be decoded: {len(photos.broken)}\n{reasons}")
         if folders.strict:
-            raise InputError(f"Mend these or leave out --strict:\n{reasons}")
+            raise InputError(f"Correct these or leave out --strict:\n{reasons}")
     own_decoded, extra_decoded = (
         ~rows["image_id"].isin(list(photos.broken)).to_numpy() for rows in (table, extra_table)
     )
@@ -97,7 +97,7 @@ def load_development_set(
 
 
 def _photos_to_leave(settings: Settings, parts: pd.DataFrame, splits: Path) -> set[str]:
-    """Return the photos that another photo of their lesion keeps from training; see splits.lesion_pairs."""
+    """Return the photos that may not train because of another photo of their lesion; see splits.lesion_pairs."""
     extra = [read_split(split_file(splits, name)) for name in settings.more_photos]
     return photos_to_leave(pd.concat([parts, *extra], ignore_index=True).drop_duplicates("image_id"))
 
@@ -105,9 +105,9 @@ def _photos_to_leave(settings: Settings, parts: pd.DataFrame, splits: Path) -> s
 def _add_vanished_photos(
     settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
 ) -> DatasetReport:
-    """Return the report with the photos that a format's split knows and that are gone; InputError with `strict`.
+    """Return the report with the photos in a format's split that are gone; raise InputError with `strict`.
 
-    A data set with a csv of its own reports rows without a photo instead.
+    A data set with its own csv reports rows without a photo instead.
     """
     if settings.dataset not in FORMATS:
         return report
@@ -119,7 +119,7 @@ def _add_vanished_photos(
 
 
 def refuse_unclassified(settings: Settings, development: DevelopmentSet) -> None:
-    """Raise InputError where a model could not tell anything: without photos of a cancer, or of two classes."""
+    """Raise InputError if no useful model is possible: without photos of a cancer, or of two classes."""
     present = set(development.table["diagnosis"])
     cancers = [
         code

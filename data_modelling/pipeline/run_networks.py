@@ -48,11 +48,11 @@ RowSelector = Callable[[pd.DataFrame], NDArray[np.bool_]]  # from a table to a m
 def train_networks(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
 ) -> list[str]:
-    """Train some of a run's networks, and before them their teachers; return what was left out, as text.
+    """Train some of a run's networks, and before them their teachers; return the left-out inputs as text.
 
-    Several processes, or machines with one disk, may each train other networks of the same run.
-    names: foldN, without_CLINIC or SERVED_STAGE. Raises InputError for a network that the run does not have, as `open_work_folder`
-    does, and for whatever is wrong with data and split.
+    Several processes, or machines with one disk, may train different networks of the same run.
+    names: foldN, without_CLINIC or SERVED_STAGE. Raises InputError for a network that the run does not have, like
+    `open_work_folder`, and for problems of data and split.
     """
     check_network_names(settings, names)
     open_work_folder(work, settings, resume)
@@ -66,10 +66,10 @@ def train_networks(
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
-    """Train what the networks of these names need, if it is not finished.
+    """Train the networks that the networks of these names need, if they are not finished.
 
-    It is the networks of their teachers, or those of the recipe that `networks_of` names; these are then the run's own,
-    with their classes merged.
+    These are their teachers, or the networks of the recipe that `networks_of` names; the latter become the run's own
+    networks, with their classes merged.
     """
     learned = [name for name in names if has_teachers(name)]
     for recipe, teacher_settings in teacher_recipes(settings).items():
@@ -99,7 +99,7 @@ def _train_missing(
 def derive_network(source: Path, folder: Path, task: str) -> None:
     """Write the finished network of the stage in `source` into `folder`, with its classes merged for the task.
 
-    The file of a network that is there already stays, because later stages depend on its bytes.
+    An existing file of a network stays, because later stages depend on its bytes.
     """
     if (folder / NETWORK_FILE).exists():
         return
@@ -184,7 +184,7 @@ def load_or_fit_network(
 
 
 def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), for which a run's networks are calibrated; None: those of its own data set."""
+    """Return the class shares, (classes,), for which a run's networks are calibrated; None: the shares of its own data set."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
 
@@ -209,7 +209,7 @@ def reference_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.floa
 
 
 def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
-    """Return the indices of the classes without a photo in the table, but for the one without photos by definition."""
+    """Return the indices of the classes without a photo in the table, except the class that never has photos."""
     present = set(table["diagnosis"])
     codes = class_codes(settings.task)
     return [codes.index(code) for code in learned_class_codes(settings.task) if code not in present]
@@ -220,7 +220,7 @@ def training_and_stopping_rows(
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Return masks of the rows that train the network in `folder` and of those that stop its training, (N,) each.
 
-    Raises InputError if the training in `folder` began with other rows, or if there are none of one kind.
+    Raises InputError if the training in `folder` began with other rows, or if one of the masks is empty.
     """
     table = development.combined_table()
     training, stopping = training_masks(table, selector(table), settings.seed, development.own_mask())

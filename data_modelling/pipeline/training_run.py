@@ -1,6 +1,6 @@
 """The whole run of `train`: photos, fold networks and their predictions, the served network, the bundle.
 
-Each stage keeps its files in a work folder beside the bundle (`OUT.work`), and a finished stage is not made again. The
+Each stage keeps its files in a work folder beside the bundle (`OUT.work`), and a finished stage is not computed again. The
 bundle appears under its name when it is complete.
 """
 
@@ -52,9 +52,9 @@ from data_modelling.training.development_set import DevelopmentSet
 
 
 def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bool) -> list[str]:
-    """Make the bundle `out` from photos; return what was left out, as text.
+    """Make the bundle `out` from photos; return the left-out inputs as text.
 
-    Raises InputError if `out` exists, as `open_work_folder` does, and for whatever is wrong with data and split.
+    Raises InputError if `out` exists, like `open_work_folder`, and for problems of data and split.
     """
     check_bundle_is_new(out)
     work = work_folder(out)
@@ -91,7 +91,7 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
 
 
 def _reference(settings: Settings, development: DevelopmentSet, work: Path) -> Reference | None:
-    """Return the reference population of the run; None where its own class shares count."""
+    """Return the reference population of the run; None if its own class shares count."""
     shares = run_reference_shares(work)
     if shares is None:
         return None
@@ -100,7 +100,7 @@ def _reference(settings: Settings, development: DevelopmentSet, work: Path) -> R
 
 
 def _left_out_answers(settings: Settings, development: DevelopmentSet, work: Path) -> pd.DataFrame | None:
-    """Return the answers of networks that never saw the photos' clinic; None where the recipe leaves no clinic out."""
+    """Return the answers of networks that never saw the photos' clinic; None if the recipe leaves no clinic out."""
     if not settings.left_out_clinics:
         return None
     prepared = [left_out_answers(settings, development, clinic, work) for clinic in settings.left_out_clinics]
@@ -146,7 +146,7 @@ def _outputs_without_class(
 ) -> pd.DataFrame:
     """Return the outputs for a fold's photos of a network that was trained without the fold and without a class.
 
-    Its columns are the logit of each class, and `distance`, that of the network's own gate.
+    Its columns are the logit of each class, and the `distance` of the network's own gate.
     """
     folder = work / f"{fold_stage(fold)}_without_{code}"
     path, selector = folder / "answers.csv", rows_outside(fold, code)

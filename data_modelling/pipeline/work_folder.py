@@ -11,12 +11,12 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fold_stage, left_out_stage
 
-# Settings that may change in an unfinished run without a change of any finished stage: a label, more folds.
+# Settings that may change in an unfinished run, because no finished stage depends on them: a label, more folds.
 CHANGEABLE_SETTINGS = ("version", "figure_folds")
 
 
 def work_folder(out: Path) -> Path:
-    """Return the folder that keeps the stages of a run towards the bundle `out`."""
+    """Return the folder that keeps the stages of the run that makes the bundle `out`."""
     return out.with_name(f"{out.name}.work")
 
 
@@ -38,7 +38,7 @@ def has_teachers(name: str) -> bool:
 def check_run(
     settings: Settings, data_root: Path | None, out: Path, names: Sequence[str], resume: bool
 ) -> None:
-    """Raise InputError for what is wrong with a run before anything is written and before Keras is loaded.
+    """Raise InputError for problems of a run, before anything is written and before Keras is loaded.
 
     names: of the networks to train; none means the whole run, whose bundle `out` must not exist yet.
     """
@@ -73,17 +73,17 @@ def check_work_folder(
     """
     settings_file = work / "settings.json"
     if settings_file.exists() and not resume:
-        raise InputError(f"{work} holds an unfinished run; add --resume to go on with it, or remove it.")
+        raise InputError(f"{work} holds an unfinished run; add --resume to continue it, or remove it.")
     if settings_file.exists() and not _has_same_settings(
         json.loads(settings_file.read_text()), settings, free
     ):
-        raise InputError(f"{work} was started with other settings; restore them, or remove it to start anew.")
+        raise InputError(f"{work} was started with other settings; restore them, or remove the folder.")
 
 
 def open_work_folder(
     work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
 ) -> Path:
-    """Return the work folder, new or started with the same settings; raises InputError as `check_work_folder` does."""
+    """Return the work folder, new or started with the same settings; raises InputError like `check_work_folder`."""
     check_work_folder(work, settings, resume, free)
     with atomic_write(work / "settings.json") as temporary:
         temporary.write_text(json.dumps(settings_to_dict(settings), indent=1))

@@ -1,4 +1,4 @@
-"""Fit `thresholds.clear`: a photo may be answered with `no_cancer_class` only where its score is below it.
+"""Fit `thresholds.clear`: a photo may be answered with `no_cancer_class` only if its score is below it.
 
 A photo's score is its highest cancer probability over the five frames, without and with the details. It comes
 from a network that never saw the photo's clinic, neither in training nor in stopping, temperature or prior.
@@ -6,7 +6,7 @@ from a network that never saw the photo's clinic, neither in training nor in sto
 A melanoma lesion counts as cleared when any of its photos has no veto and a score below the threshold. In a
 clinic group with LEAST_LESIONS melanoma lesions, the threshold is the highest at which the one-sided 95 %
 Clopper-Pearson bound on the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest threshold of
-these groups applies to everybody. Smaller groups only check it.
+these groups is used for all photos. Smaller groups only check it.
 """
 
 import math
@@ -70,7 +70,7 @@ def group_threshold(lowest: Floats) -> float:
     allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # lesions that may be cleared; the bounds rise
     if allowed < 0:
         return 0.0
-    # A lesion at the threshold itself is not cleared. Rounding down clears no further lesion.
+    # A lesion at the threshold itself is not cleared, so rounding down clears no more lesions.
     return math.floor(min(float(lowest[allowed]), 1.0) * 10**DIGITS) / 10**DIGITS
 
 

@@ -8,8 +8,8 @@ Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also 
 Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change with the draw.
 
 mapie 1.6 needs a solver for convex programs for class-conditional sets of a classifier. crepes 0.9.1 has such
-sets and is maintained, but it has neither groups nor weights, and breaks ties at random. All that is needed
-here is one weighted quantile per class.
+sets and is maintained, but it has neither groups nor weights, and breaks ties at random. We need only
+one weighted quantile per class.
 """
 
 from collections.abc import Mapping
@@ -128,7 +128,7 @@ def served_sets(
 
 
 def _complete_thresholds(thresholds: Floats, task: str) -> Floats:
-    """Return thresholds (classes,) with 1 for a class without photos: no set can promise anything for it."""
+    """Return thresholds (classes,) with 1 for a class without photos, because no coverage can be stated for it."""
     return np.where(np.isin(class_codes(task), learned_class_codes(task)), thresholds, 1.0)
 
 

@@ -15,8 +15,8 @@ PNG_COMPRESSION = 0  # none, which is fastest
 class Degradation:
     """Hold one way in which photos get worse.
 
-    measures: those of inference.checks.image_quality that detect it. unit: of the severities. severities: the
-    mildest first. degrade: from a square RGB photo and a severity to the bytes of a photo file.
+    measures: the measures of inference.checks.image_quality that detect it. unit: of the severities. severities:
+    the mildest first. degrade: from a square RGB photo and a severity to the bytes of a photo file.
     """
 
     measures: tuple[str, ...]

@@ -106,7 +106,7 @@ def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -
             for row in np.linspace(0, len(distinct) - 1, min(source.most, len(distinct))).astype(int)
         ]
         if not selection:
-            missing.append(f"{source.name}: nothing found; `python -m {__spec__.name}` gets what can be got.")
+            missing.append(f"{source.name}: no file; `python -m {__spec__.name}` downloads the packages.")
         selection += _random_crops(source, selection, edge)
         squares += [_resize(square, edge) for square in selection]
         rows += [(source.name, source.kind)] * len(selection)
@@ -115,7 +115,7 @@ def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -
 
 
 def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[NDArray[np.uint8]]:
-    """Return all pictures of a source, larger where they are to be cropped; files that do not decode are left out."""
+    """Return all pictures of a source, larger if they will be cropped; files that cannot be decoded are left out."""
     if source.origin == "made":
         return [read_photo(draw_picture(source.name, number), edge) for number in range(source.most)]
     margin = (1 - source.centre) / 2
@@ -165,7 +165,7 @@ def _folder(source: ForeignSource, pictures: Path) -> Path | None:
 
 
 def _drop_duplicates(squares: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return the pictures without those that look like an earlier one, such as other sizes and languages."""
+    """Return the pictures without near copies of earlier ones, such as other sizes and languages."""
     distinct: list[NDArray[np.uint8]] = []
     thumbnails: list[NDArray[np.float64]] = []
     for square in squares:

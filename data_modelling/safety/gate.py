@@ -34,7 +34,7 @@ from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_
 from data_modelling.training.development_set import DevelopmentSet
 
 REFUSED_SHARE = 0.015  # largest share of the stopping photos that the threshold refuses
-# Towards equal variances; values from .01 to .2 differ by less than a point. `looks` are the image features.
+# Towards equal variances; results with .01 to .2 differ by less than a point. `looks` are the image features.
 SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
 LEAST_SPREAD = 1e-3  # of a distance's logarithm
 QUANTILES = 101  # of the stopping photos' distances
@@ -44,7 +44,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class GateInputs:
-    """What the gate uses of photos, row by row. embedding: (N, C). image_features: (N, FEATURE_COUNT)."""
+    """The inputs of the gate for photos, row by row. embedding: (N, C). image_features: (N, FEATURE_COUNT)."""
 
     embedding: Floats
     image_features: Floats
@@ -144,8 +144,8 @@ def fit_served_gate(
     """Return the served network's gate, and the scores of out-of-fold photos by their folds' own gates.
 
     work: the folder of a run's finished stages; the folds are settings.figure_folds. The scores have COLUMNS
-    and `own`. A gate is also fitted on photos of other data sets that trained its network, and scores those
-    of its fold. own is False for these photos.
+    and `own`. A gate is also fitted on the photos of other data sets that trained its network, and scores
+    such photos of its fold; own is False for them.
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []

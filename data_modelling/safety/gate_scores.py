@@ -30,19 +30,19 @@ def write_gate_scores(folder: Path, scores: pd.DataFrame, name: str = GATE_SCORE
 
 
 def read_gate_scores(folder: Path, name: str = GATE_SCORES_FILE) -> pd.DataFrame:
-    """Return what `write_gate_scores` wrote; InputError when it is absent or lacks a column."""
+    """Return the scores that `write_gate_scores` wrote; InputError if the file is absent or lacks a column."""
     path = folder / "predictions" / name
     try:
         scores = pd.read_csv(path, dtype={"image_id": str, "fold": str})
     except FileNotFoundError as error:
-        raise InputError(f"{path} is not there; restore the bundle.") from error
+        raise InputError(f"{path} is missing; restore the bundle.") from error
     if missing := [column for column in COLUMNS if column not in scores]:
         raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
     return scores
 
 
 def gate_metrics(scores: pd.DataFrame) -> dict[str, Any]:
-    """Return the share of out-of-fold lesion photos refused as foreign: of all, and of each fold."""
+    """Return the share of out-of-fold lesion photos refused as foreign, for all photos and for each fold."""
     folds = {str(fold): _share(rows) for fold, rows in scores.groupby("fold")}
     return _share(scores) | {"folds": folds}
 

@@ -3,8 +3,8 @@
 Photos of the folds are degraded and predicted by the network that never saw their fold. On one half of the
 lesions:
 
-- a photo gets a warning from the first step whose balanced accuracy falls below WARN_BELOW of that of the
-  unchanged photos;
+- a photo gets a warning from the first step whose balanced accuracy falls below WARN_BELOW of the unchanged
+  photos' balanced accuracy;
 - a photo is refused from the first step below REFUSE_BELOW;
 - a threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
   It also refuses at most SPARED_SHARE of the photos of a milder step that needs no warning.
@@ -13,8 +13,8 @@ Low contrast has no warning, so it is refused where others warn. A photo of few 
 refused. No step shows ink, hair, or a lesion that is cut off or tiny. For these, a small share of the data
 set's photos get a warning, the worst ones.
 
-At last, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of
-each source that trains: a clinic's light and resolution alone are no fault of a photo.
+Finally, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of each
+training source: the light and resolution of a clinic alone are no fault of a photo.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,8 +64,8 @@ CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold must catch
 SPARED_SHARE = 0.05  # largest share refused of the photos of any step that is not below WARN_BELOW
 MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # of unchanged photos beyond a threshold
 MAX_FIRED_SHARE = 0.05  # largest share of a source's photos on which one reason fires
-# The share of warned photos for what no step shows, by measure. A person looked at the photos: up to these
-# shares, most warnings are right.
+# The share of warned photos for problems that no step shows, by measure. A person looked at the photos: up to
+# these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
 # The least value for a warning, even in a data set with hardly any bad photo.
 AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
@@ -221,7 +221,7 @@ def choose_quality_thresholds(
             worse_of = max if check.bad == "high" else min
             limits[check.measure] = MeasureThresholds(None, worse_of(limit, AT_LEAST[check.measure]))
             continue
-        # The measure at the first step of each kind that is too bad to go without a warning, and to be used at all.
+        # The measure at the first step of each kind that needs a warning, and at the first that needs a refusal.
         first_below: dict[float, dict[str, Floats]] = {WARN_BELOW + MARGIN: {}, REFUSE_BELOW: {}}
         spared_limits = []
         for step in steps:
@@ -229,7 +229,7 @@ def choose_quality_thresholds(
                 continue
             values = _values(step.measures, check.measure)[choosing]
             accuracy = _balanced_accuracy(step.correct[choosing], labels[choosing])
-            # A network that decides no unchanged photo right says nothing about a step.
+            # A network that decides no unchanged photo correctly says nothing about a step.
             accuracy = accuracy / unchanged_accuracy if unchanged_accuracy else 1.0
             for share, first in first_below.items():
                 if accuracy < share:
@@ -256,8 +256,8 @@ def choose_quality_thresholds(
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
     """Return thresholds beyond which at most MAX_FIRED_SHARE of each source's photos are, for each reason.
 
-    thresholds: those to make milder where they fire more often. measures: of unchanged photos, with MEASURES
-    and `source`.
+    thresholds: they are made milder if they fire more often. measures: of unchanged photos, with MEASURES and
+    `source`.
     """
     limits = {}
     for check in QUALITY_CHECKS:
@@ -272,7 +272,7 @@ def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> Qual
 def _milder(
     check: QualityCheck, threshold: float | None, code: str | None, measures: pd.DataFrame
 ) -> float | None:
-    """Return one threshold, or that of the source that needs the mildest one."""
+    """Return a threshold, or the milder threshold that a source needs."""
     if threshold is None:
         return None
     sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)  # the code's measures

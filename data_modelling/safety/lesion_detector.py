@@ -3,11 +3,11 @@
 python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
 
 It is fitted on PER_CLASS photos of each class of each source and on the foreign pictures of the role `fit`, each
-of them as it is and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
+unchanged and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
 
 The threshold refuses at most MAX_REFUSED_SHARE of each class of a clinic group with enough photos, by a detector that
-never saw the group. The metrics of a group come from such a detector too, and from a threshold that was fitted in
-the same way on the other groups alone. ISIC 2020 mixes clinics: it is in no detector that leaves a group out.
+never saw the group. The metrics of a group come from such a detector too, with a threshold that was fitted in the
+same way on the other groups alone. ISIC 2020 mixes clinics: it is in no detector that leaves a group out.
 """
 
 import argparse
@@ -120,7 +120,7 @@ def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
 
 
 def sample_lesions(photos: pd.DataFrame) -> pd.DataFrame:
-    """Return PER_CLASS photos of each class of each source, by chance."""
+    """Return PER_CLASS random photos of each class of each source."""
     shuffled = photos.sample(frac=1, random_state=SEED)
     rows = shuffled.groupby(["source", "diagnosis"]).cumcount() < PER_CLASS
     return shuffled[rows].sort_values("image_id").reset_index(drop=True)
@@ -202,7 +202,7 @@ def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: s
 def clinic_rows(
     examples: DetectorExamples, detectors: dict[tuple[str, ...], LesionDetector], share: float
 ) -> list[dict[str, Any]]:
-    """Return for each group and class the share refused, and for the group that of the held-out foreign pictures.
+    """Return the refused share of each group and class, and of the held-out foreign pictures for each group.
 
     Detector and threshold never saw the group.
     """
@@ -221,7 +221,7 @@ def clinic_rows(
 
 
 def foreign_rows(examples: DetectorExamples, detector: LesionDetector) -> dict[str, Any]:
-    """Return the share of held-out foreign pictures that a detector refuses: of all, and by kind."""
+    """Return the share of held-out foreign pictures that a detector refuses, of all and by kind."""
     refused = detector.score(examples.foreign_features) > detector.threshold
     kinds = [
         {"kind": str(kind), "judged": len(rows) >= FEWEST_PICTURES}
@@ -275,7 +275,7 @@ def write_left_out_detectors(
 
 
 def load_left_out_detector(clinic: str, path: Path = LEFT_OUT_DETECTORS_FILE) -> LesionDetector:
-    """Return the detector that saw no photo of a clinic group, see datasets.clinics; nor does its threshold."""
+    """Return a detector that, like its threshold, was fitted without a clinic group; see datasets.clinics."""
     with np.load(path, allow_pickle=False) as arrays:
         hidden, output, threshold = (arrays[f"{clinic}_{name}"] for name in ("hidden", "output", "threshold"))
     return LesionDetector(hidden, output, float(threshold))
@@ -300,7 +300,7 @@ def _curve_point(
 
 
 def detector_metrics() -> dict[str, Any]:
-    """Return `gate_elsewhere` and `foreign` for metrics.json: what the shipped detector refuses."""
+    """Return `gate_elsewhere` and `foreign` for metrics.json: the refusals of the shipped detector."""
     facts = json.loads(DETECTOR_FACTS_FILE.read_text(encoding="utf-8"))
     return {
         "gate_elsewhere": {name: facts[name] for name in ("clinics", "curve")},

@@ -1,4 +1,4 @@
-"""Choose which prediction sets are wide: from there on the model names no class.
+"""Choose which prediction sets are wide; with a wide set the model names no class.
 
 The rule is a WideSetRule (see inference.prediction_sets). The choice uses out-of-fold photos, photo alone. A
 rule may leave at most MAX_WIDE_SHARE of the photos refused or wide. Among the answered photos, melanomas must
@@ -6,7 +6,7 @@ be found at least as often as among all. Of these rules, the one with the best b
 answered photos is chosen.
 
 A photo counts as answered if it is neither refused nor has a wide set. The thresholds of the sets come from
-the other parts.
+the other folds.
 """
 
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refu
 
 
 def rules(cancer: PhotoMask) -> Iterator[WideSetRule]:
-    """Return the rules to try, the simplest and laxest first: each limit is None or a number of classes."""
+    """Return the rules to try, the simplest and least strict first; each limit is None or a number of classes."""
     class_limits = (None, *range(len(cancer), 1, -1))
     cancer_limits = (None, *range(int(cancer.sum()), 0, -1))
     return (
@@ -53,7 +53,7 @@ def rules(cancer: PhotoMask) -> Iterator[WideSetRule]:
 def choose_wide_rule(
     labels: Labels, decisions: Labels, sets: PhotoMask, is_refused: PhotoMask, task: str
 ) -> WideSetRule:
-    """Return the best rule; NEVER_WIDE when no rule meets the conditions or none is better.
+    """Return the best rule; NEVER_WIDE if no rule meets the conditions or improves the answered photos.
 
     labels, decisions: (N,) class indices. sets: (N, classes). is_refused: (N,), independent of the rule.
     """
@@ -130,7 +130,7 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
 
 
 def describe_rule(rule: WideSetRule) -> str:
-    """Return when a set is wide, as the end of a sentence. The rule must have a number."""
+    """Return the end of a sentence that says when a set is wide. The rule must have a number."""
     parts = []
     if rule.classes is not None:
         parts.append(f"when it holds {rule.classes} or more classes")

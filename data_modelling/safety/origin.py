@@ -2,8 +2,8 @@
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-Before fitting, all photos are stretched and encoded again in the same way. Some files are stretched to a
-square where others are cropped, and the edits of an archive do not appear in a user's photo. The thresholds
+Before fitting, all photos are stretched and encoded again in the same way. Some archives stretch
+files to a square and others crop them, and their edits do not appear in a user's photo. The thresholds
 come from five folds of whole groups. No locked photo is read.
 """
 
@@ -50,7 +50,7 @@ STRETCH = 4 / 3  # largest ratio of the sides, in either direction
 QUALITY = (60, 96)  # of the new JPEG: the lowest, and one above the highest
 SIZE = 256  # pixels of its edge
 UNITS, EPOCHS, DECAY, RATE, BATCH = 32, 25, 1e-2, 3e-3, 256  # a linear model is almost as good
-# Largest share of the photos of named sources, plain or stretched, above the threshold of unlike.
+# Largest share of the photos of named sources, plain or stretched, that may reach the "unlike" threshold.
 UNLIKE_FLAGGED_SHARE = 0.04
 PHONE_FLAGGED_SHARE = 0.008  # largest share of dermoscopic photos of any source above the phone threshold
 SEED, DIGITS = 11, 6
@@ -129,7 +129,7 @@ def fit_origin_detector(values: NDArray[np.float32], sources: Sequence[str]) -> 
 
 
 def source_probabilities(detector: OriginDetector, values: NDArray[np.float32]) -> Floats:
-    """Return the probability of each of SOURCES, (N, sources); 0 for one that the detector does not know."""
+    """Return the probability of each of SOURCES, (N, sources); 0 for a source that the detector does not know."""
     probabilities = np.zeros((len(values), len(SOURCES)))
     columns = [SOURCES.index(source) for source in detector.sources]
     probabilities[:, columns] = detector.shares(values)
@@ -188,7 +188,7 @@ def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
 def write_detector(
     photos: OriginFeatures, arrays: Path = DETECTOR_ARRAYS_FILE, facts: Path = DETECTOR_FACTS_FILE
 ) -> dict[str, Any]:
-    """Fit on all photos, with thresholds from out-of-fold ones; write both files and return the JSON file's content."""
+    """Fit on all photos, with thresholds from out-of-fold probabilities; write both files and return the JSON file's content."""
     thresholds = origin_thresholds(photos.table, *out_of_fold_probabilities(photos))
     detector = fit_origin_detector(photos.altered, photos.table["source"].tolist())
     values = {"sources": list(SOURCES), "thresholds": thresholds}

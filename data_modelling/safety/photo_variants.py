@@ -1,7 +1,7 @@
-"""Render photos as other clinics' cameras would have taken and stored them, to fit the gate on.
+"""Render photos as other clinics' cameras would take and store them, to fit the gate on the variants.
 
-Lesion photos and foreign pictures are rendered alike, so that a border, a coarse file or a colour cast says
-nothing about what is in the picture. Stickers and ink are drawn on both as well.
+Lesion photos and foreign pictures are rendered in the same way, so that a border, a coarse file or a colour cast
+says nothing about the content of the picture. Stickers and ink are drawn on both as well.
 """
 
 import io
@@ -14,7 +14,7 @@ Pixels = NDArray[np.uint8]
 
 # How often each change is made.
 ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4
-LEAST_ZOOM = 0.5  # share of the edge that is left
+LEAST_ZOOM = 0.5  # share of the edge that remains
 SHARPENING_PERCENT = (50, 300)  # of an unsharp mask, as phones apply it
 DARKEST_SHADE = 0.5  # of the light, at the darkest side of a photo
 GAIN, CAST = 0.25, 0.12  # largest change of the brightness, and of one colour against the others, as a share
@@ -50,7 +50,7 @@ def _variant(photo: Pixels, rng: np.random.Generator) -> Pixels:
 
 
 def _zoom(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Return a part of the photo, stretched to the whole of it."""
+    """Return a part of the photo, enlarged to the size of the photo."""
     width, height = rng.uniform(LEAST_ZOOM, 1, 2) * image.width
     left, top = rng.uniform(0, image.width - width), rng.uniform(0, image.width - height)
     return image.resize(image.size, Image.Resampling.BILINEAR, box=(left, top, left + width, top + height))

@@ -1,9 +1,8 @@
 """Fit and evaluate the rejection score with networks that were each trained without one class.
 
-For the score, see inference.checks.rejection_score. To a network that never saw a class, the photos of the
-class are of none of its classes. The other photos of the fold, which it did not see either, are of known
-classes. A logistic regression fits the weights on the photos of all such networks together. Every left-out
-class has the same weight, and photos of none of the classes have the share that the column is calibrated for.
+For the score, see inference.checks.rejection_score. For a network that never saw a class, the photos
+of this class are of none of its classes. The other photos of the fold, also unseen, are of known classes. A logistic regression fits the weights on the photos of all such networks together. Every left-out
+class has the same weight. Photos of none of the classes have the share for which the column is calibrated.
 The metrics of a class come from weights that were fitted on the other left-out classes.
 """
 
@@ -133,7 +132,7 @@ def read_left_out(path: Path) -> pd.DataFrame:
 
 
 def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the AUROC of the rejection score for each left-out class against the known ones, and their mean.
+    """Return the AUROC of the rejection score for each left-out class against the known classes, and their mean.
 
     Each AUROC has its 95 % interval over groups. The mean probability of the bundle's score is given for both
     kinds of photos.

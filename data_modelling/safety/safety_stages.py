@@ -105,8 +105,8 @@ def fit_safety_parts(
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:
     """Return the folder with the served network's gate and the scores of out-of-fold photos, gate.csv.
 
-    It also has more.csv, with the other data sets' photos that train too, if there are any. Both are in its
-    folder predictions.
+    It also has more.csv, with the training photos of other data sets, if there are any. Both are in its folder
+    predictions.
     """
     more = development.extra_table
     extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
@@ -117,7 +117,7 @@ def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) 
 
 
 def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
-    """Return what a stage depends on: the folds, the table's photos, the networks of the folds and of `more`."""
+    """Return the dependencies of a stage: the folds, the table's photos, the networks of the folds and of `more`."""
     names = [*map(fold_stage, settings.figure_folds), *more]
     return {
         "folds": list(settings.figure_folds),

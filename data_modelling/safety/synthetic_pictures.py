@@ -1,7 +1,7 @@
-"""Draw foreign pictures that everyone can make: empty frames, textures, documents, shapes, plots.
+"""Draw foreign pictures without downloads: empty frames, textures, documents, shapes, plots.
 
 Each function draws one picture, (height, width, 3) uint8, with a random generator. DRAWERS has them by their
-names in foreign.toml. Many colours are those of skin and of brown things, because these pictures are the
+names in foreign.toml. Many have the colours of skin and of brown things, because such pictures are the
 hardest.
 """
 
@@ -193,7 +193,7 @@ DRAWERS: dict[str, Draw] = {
 
 
 def draw_picture(name: str, number: int) -> bytes:
-    """Return picture `number` of a source of DRAWERS as a PNG file; it is the same for everyone."""
+    """Return picture `number` of a source of DRAWERS as a PNG file; it is always the same."""
     rng = np.random.default_rng((number, *name.encode()))
     file = io.BytesIO()
     Image.fromarray(DRAWERS[name](rng)).save(file, "PNG", compress_level=1)

@@ -1,8 +1,8 @@
 """Augmentation: random changes of the training photos, applied with Keras in one warp.
 
 training.augmentation_parameters draws the changes, and they come with the batch. A training step therefore depends on
-its batch alone: it is the same on every backend and can be repeated after an interruption. The saved network holds
-none of this.
+its batch alone: it is the same on every backend and can be repeated after an interruption. The saved network
+has no augmentation.
 """
 
 from typing import Any

@@ -49,8 +49,8 @@ def draw_colours(rng: np.random.Generator, count: int, settings: AugmentationSet
 def drop_details(rng: np.random.Generator, encoded: Floats, settings: AugmentationSettings) -> Floats:
     """Return encoded details (N, WIDTH) in which all details of a photo, or single ones, are set to "not known".
 
-    In HAM10000 missing details mostly mean a nevus. Known details are hidden far more often than details are missing.
-    "Not known" therefore does not come to mean nevus, and the network also works for a photo alone.
+    In HAM10000 missing details mostly mean a nevus. Known details are hidden far more often than details are missing,
+    so the network does not learn that "not known" means nevus. It also works for a photo alone.
     """
     unknown = encode_details(Details())
     all_dropped = rng.random(len(encoded)) < settings.drop_details

@@ -71,7 +71,7 @@ def select_examples(
 ) -> Examples:
     """Return the rows of a table where `mask` is true, in the table's order.
 
-    pixels: those of all photos of the table.
+    pixels: of all photos of the table.
     """
     rows = np.flatnonzero(mask)
     part = table.iloc[rows]
@@ -80,7 +80,7 @@ def select_examples(
 
 
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
-    """Yield the batches of one epoch, which depend on (seed, epoch) alone.
+    """Yield the batches of one epoch; they depend only on (seed, epoch).
 
     Rows are balanced and shuffled, and their changes are drawn. Each batch has the inputs of
     training.augmentation.AugmentedModel, the targets (N, classes), and the weight of each photo in the loss (N,).

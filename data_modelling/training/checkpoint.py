@@ -1,4 +1,4 @@
-"""Checkpoints: one file with all that a training needs to be resumed, written whole or not at all."""
+"""Checkpoints: one file with everything that a training needs to be resumed, written completely or not at all."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Class balance: which rows of the training part an epoch draws, and the share of each class that this gives.
+"""Class balance: which training rows an epoch draws, and the resulting share of each class.
 
 It resamples row indices, never photos, because imbalanced-learn's samplers take no arrays of more than two dimensions.
 """
@@ -12,7 +12,7 @@ Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-MOST_ROUNDS = 6  # how often an epoch repeats the photos of one class and source at most
+MOST_ROUNDS = 6  # an epoch repeats the photos of one class and source at most so often
 
 
 def draw_epoch_rows(
@@ -26,11 +26,11 @@ def draw_epoch_rows(
 
     With `photos_a_class`, each class has that many rows: RandomOverSampler adds to rare classes, RandomUnderSampler takes
     from frequent ones. Otherwise there are about as many rows as photos, and `balance` sets the share of each class.
-    Within a class every row is drawn equally often, give or take one: whole rounds, then a random rest.
+    Within a class the numbers of draws of two rows differ by at most one: whole rounds, then a random rest.
 
     With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in shares that do not
-    depend on the class: the source of a photo then says nothing about its class. Only where this would repeat photos more
-    than MOST_ROUNDS times are there fewer.
+    depend on the class: the source of a photo then says nothing about its class. A class has fewer rows if photos would be
+    repeated more than MOST_ROUNDS times.
     """
     if training.photos_a_class:
         return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
@@ -68,7 +68,7 @@ def _draw_evenly(rows: NDArray[np.int64], count: int, rng: np.random.Generator) 
 
 def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return row indices in which each class that is present has `count` rows."""
-    # Loaded here, so that the notebooks, which only need the priors, do without imbalanced-learn.
+    # Imported here, because the notebooks use the priors without imbalanced-learn.
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
 
@@ -100,7 +100,7 @@ def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> 
 def sampling_prior(labels: Labels, classes: int, balance: float) -> Floats:
     """Return the share of each class in the rows of an epoch, (classes,), proportional to count^(1 - balance).
 
-    A balance of 0 leaves the shares as they are; with 1 every class is drawn equally often. A class without rows stays at 0.
+    A balance of 0 keeps the shares; with 1 every class is drawn equally often. A class without rows stays at 0.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.where(counts > 0, counts ** (1 - balance), 0.0)
@@ -115,7 +115,7 @@ def empirical_prior(labels: Labels, classes: int) -> Floats:
 def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
     """Return the weight of a photo of each class in the loss, (classes,), proportional to 1 / count^power.
 
-    The mean weight over the photos is 1, so that the learning rate keeps its meaning.
+    The mean weight over the photos is 1, so the learning rate keeps its meaning.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.maximum(counts, 1) ** -power

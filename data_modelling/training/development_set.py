@@ -1,4 +1,4 @@
-"""The development set: the photos that a run may learn from, which are all but the locked test."""
+"""The development set: all photos outside the locked test, from which a run may learn."""
 
 from dataclasses import dataclass
 
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DevelopmentSet:
-    """All photos of the recipe's data set but the locked test, and those of extra sets, with their pixels.
+    """All photos of the recipe's data set without the locked test, and photos of extra sets, with their pixels.
 
     table: the photos of the recipe's own data set.
-    pixels: (N, edge, edge, 3), those of `table`, then those of `extra_table`.
+    pixels: (N, edge, edge, 3), first of `table`, then of `extra_table`.
     extra_table: photos of extra sets; they train the network, but no metric is computed on them.
     """
 

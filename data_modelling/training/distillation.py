@@ -25,7 +25,7 @@ from data_modelling.training.checkpoint import NETWORK_FILE
 
 RECIPE_SUFFIX = ".toml"
 SMALLEST_WEIGHT_SUM = 1e-6  # a photo whose teacher weights sum to less has no teacher
-# Two runs that agree in these settings leave out the same photos in stages of the same name.
+# If two runs agree in these settings, their stages of the same name leave out the same photos.
 SHARED_SETTINGS = ("task", "split", "folds", "generated_lesions")
 
 
@@ -56,7 +56,7 @@ def teacher_mask(
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:
-    """Return the work folder of a teacher; that of a recipe (.toml) is in `runs`, under the recipe's name."""
+    """Return the work folder of a teacher; for a recipe (.toml) it is in `runs`, under the recipe's name."""
     path = Path(teacher)
     return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
@@ -112,8 +112,8 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
     for key in SHARED_SETTINGS:
         if getattr(teacher_settings, key) != getattr(settings, key):
             raise InputError(
-                f"training.teachers: {teacher} has another {key}, so that its networks may have seen what this one is "
-                "judged on."
+                f"training.teachers: {teacher} has another {key}, so its networks may have seen photos of this "
+                "network's evaluation."
             )
 
 

@@ -1,4 +1,4 @@
-"""Early stopping: which epoch's weights are the best, and when a training ends."""
+"""Early stopping: it keeps the weights of the best epoch and decides when a training ends."""
 
 import keras
 import numpy as np
@@ -16,8 +16,8 @@ SMOOTHING_EPOCHS = 3  # the AUC is averaged over these epochs before epochs are 
 class EarlyStopping:
     """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best.
 
-    classes: their number; stopping photos without a known class do not count. shift: what to add to the logits,
-    (classes,). coarse_epochs: the first epochs, with photos of half the edge, which do not count for the patience.
+    classes: their number; stopping photos without a known class do not count. shift: added to the logits, (classes,).
+    coarse_epochs: the first epochs, with photos of half the edge, which do not count for the patience.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean over the sources of the macro AUC of some rows; pooled, it would reward to know the source."""
+    """Return the mean over the sources of the macro AUC of some rows; a pooled AUC would reward knowing the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

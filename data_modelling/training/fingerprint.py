@@ -1,4 +1,4 @@
-"""The fingerprint of a training: it prevents that a training is resumed or evaluated with other photos or another split."""
+"""The fingerprint of a training: with it, no training is resumed or evaluated with other photos or another split."""
 
 import hashlib
 import json
@@ -21,7 +21,7 @@ def check_fingerprint(
 ) -> None:
     """Raise InputError if the training in `folder` began with other photos, diagnoses or weights.
 
-    At the beginning of a training, and for a folder without a fingerprint, it writes the fingerprint instead.
+    If the folder has no fingerprint, as at the beginning of a training, it writes the fingerprint instead.
     parts: masks of the table's rows, (N,) each, by their purpose. weights: network.weights of the settings.
     """
     hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
@@ -40,6 +40,6 @@ def check_fingerprint(
 
 
 def _hash_rows(rows: pd.DataFrame) -> str:
-    """Return a hash of the photos and their diagnoses, in the table's order, from which batches are drawn."""
+    """Return a hash of the photos and their diagnoses in the table's order, because batches are drawn in this order."""
     lines = (rows["image_id"].astype(str) + "," + rows["diagnosis"].astype(str) + "\n").tolist()
     return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -19,7 +19,7 @@ class Mixes:
     """Hold how each photo of a batch is mixed.
 
     partner: (N,), the index of the photo that it is blended with.
-    share: (N,), 0-1, the share of the photo itself; 1 where nothing is blended.
+    share: (N,), 0-1, the share of the photo itself; 1 if the photo is not blended.
     """
 
     partner: NDArray[np.int64]
@@ -27,7 +27,7 @@ class Mixes:
 
 
 def draw_mixes(rng: np.random.Generator, mixable: NDArray[np.bool_], settings: AugmentationSettings) -> Mixes:
-    """Return mixes in which each photo that is `mixable`, (N,), is blended with another such photo, or stays."""
+    """Return mixes in which each photo that is `mixable`, (N,), is blended with another mixable photo, or stays unchanged."""
     count = len(mixable)
     partner = np.arange(count)
     partner[mixable] = rng.permutation(partner[mixable])
@@ -43,6 +43,6 @@ def mix_photos(photos: Any, partner: Any, share: Any) -> Any:
 
 
 def mix_rows(values: Floats, mixes: Mixes) -> Floats:
-    """Return targets or weights (N, ...) blended as the photos are."""
+    """Return targets or weights (N, ...), blended like the photos."""
     share = mixes.share.reshape(-1, *[1] * (values.ndim - 1))
     return np.asarray(share * values + (1 - share) * values[mixes.partner], np.float32)

@@ -1,4 +1,4 @@
-"""The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of the weights that it makes."""
+"""The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of its weights."""
 
 from typing import Any
 
@@ -45,9 +45,9 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 
 
 class WeightAverage:
-    """An exponential average of a network's weights, batch statistics included, in a float32 network of its own.
+    """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
 
-    averaged: that network, which begins with the weights of `network`. decay: per step. steps: per epoch.
+    averaged: the separate network, which begins with the weights of `network`. decay: per step. steps: per epoch.
     """
 
     def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:

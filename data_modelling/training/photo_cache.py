@@ -35,7 +35,7 @@ def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos
     """Return the table's photos at `edge` pixels, row by row, from the file in `folder` or decoded again.
 
     They are decoded again if a setting, the reader or a photo (path, size, time of change) differs from the note beside the
-    file. Shows progress. An interruption leaves no half-written file.
+    file. Shows progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"
     key = _key(table, edge)
@@ -49,9 +49,9 @@ def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos
 
 
 def _key(table: pd.DataFrame, edge: int) -> str:
-    """Return a hash of all that the decoded pixels depend on."""
+    """Return a hash of everything that the decoded pixels depend on."""
     digest = hashlib.sha256()
-    # The whole folder: colours and DICOM pixels have modules of their own.
+    # The whole folder, because colours and DICOM pixels have their own modules.
     for module in sorted(Path(reader.__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     digest.update(f"{np.__version__} {PIL.__version__} {edge}".encode())

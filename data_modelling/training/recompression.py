@@ -1,4 +1,4 @@
-"""Recompression, which makes the photos of all sources alike in compression and sharpness."""
+"""Recompression, which makes the photos of all sources similar in compression and sharpness."""
 
 import io
 
@@ -18,7 +18,7 @@ DARKEST_RIM = 30  # the border's grey level is drawn from 0 to this
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3) of which a share, settings.recompress, was made smaller and saved as JPEG."""
+    """Return photos (N, edge, edge, 3) of which the share settings.recompress was reduced and saved as JPEG."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges

@@ -1,7 +1,7 @@
 """The training of one network on one part of the data.
 
-The loop is here; what a recipe may ask for beside it is an object each: WeightAverage, EarlyStopping, DistillationLoss,
-the optimiser's schedule, and the phases of the first epochs.
+The loop is here. Each option of a recipe has its own object: WeightAverage, EarlyStopping, DistillationLoss, the
+optimiser's schedule, and the phases of the first epochs.
 """
 
 import time
@@ -35,7 +35,7 @@ RULED_OUT_LOGIT = -1e4  # of a class without photos: its softmax is 0 at every t
 
 
 class Phase(NamedTuple):
-    """What is special in an epoch: photos of half the edge, and an image branch that does not change."""
+    """The special conditions of an epoch: photos of half the edge, or an image branch that does not change."""
 
     coarse: bool
     frozen: bool
@@ -45,7 +45,7 @@ class Trainer:
     """Hold one training with all its state.
 
     network: one that `initial_network` made of the same settings; None makes one. teachers: see training.distillation.
-    reference: the class shares, (classes,), that the answers must fit; None means those of the recipe's own photos.
+    reference: the class shares, (classes,), that the answers must fit; None means the shares of the recipe's own photos.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class Trainer:
         self.early_stopping.best_weights = groups["best"]
 
     def _prior_shift(self, classes: int, reference: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Return what to add to the logits, (classes,), so that they fit the true class prior.
+        """Return the shift of the logits, (classes,), that fits them to the true class prior.
 
         The network learns the training prior, of the photos of all sets; its answers must have the prior of the recipe's
         own data set. Photos that are only known to be benign have the label after the last class and no share of a class.
@@ -183,10 +183,10 @@ def fit_network(
     Its logits fit the class prior of the recipe's own training photos. A shift of the head's bias undoes the balance of the
     epochs and the influence of extra sets.
 
-    network, reference: as for `Trainer`. folder: holds the checkpoint, written after every epoch, from which the training is resumed;
-    at the end it holds `network.keras` too. The teachers are the networks of the same stage in other runs.
+    network, reference: as for `Trainer`. folder: it gets the checkpoint after every epoch, from which the training is
+    resumed, and at the end `network.keras`. The teachers are the networks of the same stage in other runs.
 
-    absent: indices of classes of which the data set has no photo; the network gives them a probability of 0.
+    absent: indices of classes without a photo in the data set; the network gives them a probability of 0.
     """
     trainer = Trainer(settings, training, stopping, network, load_teachers(settings, folder), reference)
     path, stopping_rule = folder / CHECKPOINT_FILE, trainer.early_stopping
@@ -209,7 +209,7 @@ def fit_network(
 
 
 def save_network(network: keras.Model, folder: Path) -> None:
-    """Write NETWORK_FILE in `folder`, whole or not at all."""
+    """Write NETWORK_FILE in `folder`, completely or not at all."""
     with atomic_write(folder / NETWORK_FILE) as temporary:
         keras_file = temporary.with_suffix(".keras")  # Keras accepts no other suffix
         network.save(keras_file)
@@ -217,7 +217,7 @@ def save_network(network: keras.Model, folder: Path) -> None:
 
 
 def rule_out_classes(network: keras.Model, absent: Sequence[int]) -> None:
-    """Lower the logits of these classes by the head's bias, so that their probability is 0 and none is ever decided."""
+    """Lower the head's bias of these classes, so that their probability is 0 and they are never decided."""
     if len(absent):
         bias = network.get_layer("head").bias
         values = np.asarray(bias).copy()
@@ -226,7 +226,7 @@ def rule_out_classes(network: keras.Model, absent: Sequence[int]) -> None:
 
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
-    """Make the dropout of an epoch depend on (seed, epoch) alone, so that a resumed training repeats it."""
+    """Make the dropout of an epoch depend only on (seed, epoch), so that a resumed training repeats it."""
     dropout = network.get_layer("dropout")
     if dropout.rate > 0:  # without dropout Keras makes no generator
         dropout.seed_generator.state.assign(np.array([seed, epoch], "uint32"))

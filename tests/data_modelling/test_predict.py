@@ -61,7 +61,7 @@ def test_photos_in_folders_below_are_told(root, capsys):
         (root / "images" / name).write_bytes(b"")
     assert main(command(root)) == 0
     assert capsys.readouterr().err == (
-        "warning: photos in folders below are not read: more (1), more/part (2); name one of them with --images\n"
+        "warning: photos in subfolders are not read: more (1), more/part (2); name one of them with --images\n"
     )
 
 
@@ -184,7 +184,7 @@ def test_other_files_are_counted_and_named_once(root, capsys):
     for name in ("notes.txt", "a.tif"):
         (root / "images" / name).write_text("")
     assert main(command(root)) == 0
-    assert capsys.readouterr().err == "2 other files left alone: a.tif, notes.txt\n"
+    assert capsys.readouterr().err == "2 other files ignored: a.tif, notes.txt\n"
 
 
 @pytest.mark.parametrize(
@@ -365,7 +365,7 @@ def test_a_stopped_run_leaves_no_half_written_file_and_goes_on(many, number, sta
         _, error = running.communicate(timeout=30)
     assert running.returncode == status
     assert "Traceback" not in error
-    assert ("goes on from here" in error) is (number == signal.SIGINT)
+    assert ("continues from here" in error) is (number == signal.SIGINT)
     assert sorted(path.name for path in root.iterdir()) == sorted([*before, "p.csv.work"])
     assert main(command(root)) == 0
     assert [(root / name).read_bytes() for name in NAMES] == expected

@@ -52,7 +52,7 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
         (f"seed = {2**200}\nunknown_share = {10**400}", "unknown_share: "),
         ("[network]\nwidths = [8]", "must have the same length"),
         ("[network]\nedge = 100", "network.edge must be a multiple of 16"),
-        ("[training]\ncoarse_share = 1.0", "training.coarse_share must be a share from 0, and below 1"),
+        ("[training]\ncoarse_share = 1.0", "training.coarse_share must be at least 0 and below 1"),
         (
             "[network]\nedge = 48\n[training]\ncoarse_share = 0.5",
             "training.coarse_share: at half the edge, network.edge must be a multiple of 16",

@@ -26,4 +26,4 @@ def test_a_network_that_knows_the_patients_is_not_judged_on_them(
     (folder / "metadata.json").write_text(json.dumps(metadata | learned | {"data": data}))
     write_checksums(folder)
     assert visits.main(["--bundle", str(folder), "--data-root", str(tmp_path)]) == 2
-    assert f"{folder} was trained on ISIC 2020: its patients cannot judge it." in capsys.readouterr().err
+    assert f"{folder} was trained on ISIC 2020, so it cannot be tested on it." in capsys.readouterr().err

@@ -1,6 +1,6 @@
 """Compute the metrics of one clinic group's photos, from answers of networks that never saw these photos.
 
-The same metrics judge a group out-of-fold and when it was left out whole, so that both stand in one table.
+The same metrics are used for a group out-of-fold and for the left-out group, so one table can show both.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ FEWEST_OF_CLASS = 10  # lesions of a class: with fewer, a single lesion changes 
 
 @dataclass(frozen=True)
 class ClinicAnswers:
-    """Hold the answers to all photos of a clinic group, refused ones among them.
+    """Hold the answers to all photos of a clinic group, refused photos included.
 
     labels, decisions: (N,) class indices. probability: (N, classes), for the reference shares. lesions: (N,) the
     lesion of each photo. statuses: (N,) the status of each answer, REFUSED for a photo that was refused.
@@ -110,7 +110,7 @@ def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> di
 
 
 def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_shares: Floats) -> dict[str, Any]:
-    """Return the ECE as it is, and with the probabilities adjusted to the group's own class shares."""
+    """Return the ECE of the unchanged probabilities, and after adjusting them to the group's own class shares."""
     if lesions.max() + 1 < FEWEST_LESIONS:
         return {}
     labels = answers.labels
@@ -126,7 +126,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return the share of the photos of `subset` that is `chosen`.
 
-    Where all or none is chosen, resamples do not differ: the interval is Wilson's, with one photo a lesion.
+    If all or none are chosen, resamples do not differ, so the interval is Wilson's with one photo a lesion.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

@@ -1,7 +1,7 @@
 """Render HAM10000's photos as another clinic's files look, and count how often the answer's status changes.
 
 BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often with a round dark border. The lesion stays the
-same, so a model that changes its answer looks at the file. Photos of the development part alone are read.
+same, so a changed answer depends on the file. Only photos outside the locked test are read.
 """
 
 import io
@@ -38,7 +38,7 @@ SEED = 7  # of the sample
 
 
 def rendered_statuses(predictor: Predictor, data_root: Path | None, splits: Path) -> pd.DataFrame:
-    """Return a table with COLUMNS: the status of each sampled photo, as it is and rendered."""
+    """Return a table with COLUMNS: the status of each sampled photo, unchanged and rendered."""
     sample = sample_photos(development_photos(DATA_SET, data_root, splits))
     rows = tqdm(sample.itertuples(), "render", len(sample), unit=" photos")
     return pd.DataFrame(_statuses(predictor, rows), columns=list(COLUMNS))
@@ -55,7 +55,7 @@ def sample_photos(photos: pd.DataFrame) -> pd.DataFrame:
 
 
 def render_photo(data: bytes, image_id: str) -> bytes:
-    """Return a photo's file as BCN20000 has it; the border is drawn at random, the same for each image_id."""
+    """Return a photo's file as BCN20000 would store it; image_id decides the random border."""
     rng = np.random.default_rng(zlib.crc32(image_id.encode()))
     (bordered,) = add_vignettes(rng, read_photo(data, SOURCE_EDGE)[None], 1.0)
     file = io.BytesIO()
@@ -83,7 +83,7 @@ def write_rendering(folder: Path, table: pd.DataFrame) -> None:
 
 
 def read_rendering(folder: Path) -> pd.DataFrame:
-    """Return what write_rendering wrote; InputError when it lacks a column."""
+    """Return the table that write_rendering wrote; InputError if it lacks a column."""
     path = folder / "predictions" / RENDERING_FILE
     table = pd.read_csv(path, dtype=str)
     if missing := [column for column in COLUMNS if column not in table]:
@@ -92,9 +92,9 @@ def read_rendering(folder: Path) -> pd.DataFrame:
 
 
 def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
-    """Return photos, changed statuses and their share, the counts of each change, and the melanomas that lost concern.
+    """Return photos, changed statuses and their share, the counts of each change, and `melanomas_cleared`.
 
-    `melanomas_cleared` are those that went from higher concern to the all-clear.
+    These are the melanomas whose status changed from higher concern to "no cancer class stands out".
     """
     changed = table[table["status"] != table["rendered_status"]]
     cleared = (
@@ -122,5 +122,5 @@ def describe_changes(metrics: dict[str, Any]) -> str:
     return (
         f"{metrics['changed']} of {metrics['photos']} photos change their status when they are rendered as BCN20000's "
         f"({metrics['share']:.1%}, at most {MAX_CHANGED_SHARE:.0%} is the aim); {metrics['melanomas_cleared']} "
-        "melanomas go from higher concern to the all-clear."
+        "melanomas change from higher concern to no cancer class."
     )

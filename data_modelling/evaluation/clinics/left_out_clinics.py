@@ -1,4 +1,4 @@
-"""Compute the table of the clinic groups: metrics out-of-fold, and those of networks that never saw the group.
+"""Compute the table of the clinic groups: metrics out-of-fold, and of networks that never saw the group.
 
 Both come from committed predictions. The left-out answers are in LEFT_OUT_CLINICS_FILE; pipeline.left_out_clinics
 makes them.
@@ -56,7 +56,7 @@ def left_out_metrics(
         seen = _seen(predictions[clinic_groups(predictions["source"]) == clinic], metadata)
         row = clinic_row(str(clinic), CLINIC_NAMES[str(clinic)], left_out, task)
         seen_metrics = clinic_metrics(seen, task, shares)
-        # The five frames of photos out-of-fold are not computed, so that nothing can be said of their all-clear.
+        # The five frames of out-of-fold photos are not computed, so it is not known which are clear.
         seen_metrics = {
             name: metric for name, metric in seen_metrics.items() if not name.startswith("all_clear")
         }

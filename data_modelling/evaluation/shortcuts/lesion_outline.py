@@ -1,4 +1,4 @@
-"""The outline of a photo's lesion, read as the photo is."""
+"""The outline of a photo's lesion, read like the photo."""
 
 from pathlib import Path
 

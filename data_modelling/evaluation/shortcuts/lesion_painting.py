@@ -1,9 +1,9 @@
 """Paint over the lesion, the background or some cells of a photo, in the colour of the nearby skin.
 
 The skin is a ring around the lesion, from the enlarged outline to SKIN_RING_WIDTH further, without the
-dermatoscope's dark rim. All painting uses its mean colour. The mean of the whole photo would not do. It
-contains the lesion's colour, so the lesion would stay visible as a tint, and a painted background would show
-less contrast than the real one.
+dermatoscope's dark rim. All painting uses its mean colour. The mean of the whole photo would be wrong: it
+contains the lesion's colour, so the lesion would stay visible as a tint, and a painted background would have less
+contrast than the real background.
 """
 
 from dataclasses import dataclass

@@ -8,9 +8,9 @@ fold:
   the evidence for the class, compared with the average class. The controls are maps of random cells, and a
   Gaussian around the photo's centre, because lesions are centred;
 - the deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): how much of the decided class's probability is
-  left when the highest cells of the map are painted over, a tenth more at each step. It is at most all of it,
-  because the probability of an uncertain class may rise. The area under the curve is small when the map finds
-  what the answer rests on. The controls are a random order and the Gaussian's.
+  left when the highest cells of the map are painted over, a tenth more at each step. It counts as at most all
+  of it, because the probability of an uncertain class may rise. The area under the curve is small if the map finds
+  the cells on which the answer depends. The controls are a random order and the order of the Gaussian.
 """
 
 import hashlib
@@ -57,7 +57,7 @@ BATCH_SIZE = 32  # photos that are painted together, and that the network predic
 
 @dataclass(frozen=True)
 class FoldNetwork:
-    """How a fold's network predicts and decides.
+    """The functions with which a fold's network predicts and decides.
 
     predict: photos (N, edge, edge, 3) to logits and feature maps.
     """
@@ -133,7 +133,7 @@ def run_shortcut_tests(
 def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int = PHOTOS) -> NDArray[np.int64]:
     """Return the rows of a random sample: at most `count` photos with an outline, one per lesion.
 
-    The order of the hash of the id decides. It is the same for everyone, and prefers no class or fold. The
+    The order of the hash of the id decides. It is always the same, and prefers no class or fold. The
     rows are in the order of the table.
     """
     hashes = [hashlib.sha256(f"{SEED} {image_id}".encode()).digest() for image_id in table["image_id"]]
@@ -202,7 +202,7 @@ def gaussian(shape: tuple[int, int]) -> Floats:
 def deletion_area(curve: Floats) -> float:
     """Return the area under a deletion curve with equal steps, by the trapezium rule.
 
-    It is between 0 and 1 where nothing rises.
+    It is between 0 and 1 if the probability never rises.
     """
     return float((curve[1:] + curve[:-1]).sum() / 2 / (len(curve) - 1))
 

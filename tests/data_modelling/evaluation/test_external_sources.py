@@ -137,7 +137,7 @@ def test_photos_that_the_first_weights_learned_from_are_passed_over(
     root, splits = (str(place) for place in places)
     command = ["--bundle", str(smoke_bundle), "--data-root", root, "--splits", splits]
     assert evaluate.main([*command, "--elsewhere"]) == 2
-    assert "No source is there on which the bundle was not trained" in capsys.readouterr().err
+    assert "No external source is available" in capsys.readouterr().err
     assert evaluate.main(command) == 0
     card = (smoke_bundle / "README.md").read_text()
     assert "and through its initial weights also PAD_UFES_20." in card
@@ -147,7 +147,7 @@ def test_without_any_source_the_command_does_not_start(
     smoke_bundle: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert evaluate.main(["--bundle", str(smoke_bundle), "--data-root", str(tmp_path), "--elsewhere"]) == 2
-    assert "No source is there" in capsys.readouterr().err
+    assert "No external source is available" in capsys.readouterr().err
 
 
 def made(source: str, truth: list[str], said: list[str], groups: list[str]) -> pd.DataFrame:

@@ -94,5 +94,5 @@ def test_a_stopped_evaluation_leaves_the_bundle_that_there_was(
 
     monkeypatch.setattr(report, "write_card", interrupt)
     assert evaluate.main(["--bundle", str(smoke_bundle)]) == 130
-    assert "Stopped; the bundle is as it was." in capsys.readouterr().err
+    assert "Stopped; the bundle is unchanged." in capsys.readouterr().err
     assert contents(smoke_bundle.parent) == before

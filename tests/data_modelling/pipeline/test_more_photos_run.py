@@ -129,7 +129,7 @@ def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
     images.rename(images.with_name("away"))
     try:
         assert evaluate.main(command) == 2
-        assert "elsewhere.csv alone: it is left as it was" in capsys.readouterr().err
+        assert "elsewhere.csv has their predictions, so it was not changed" in capsys.readouterr().err
     finally:
         images.with_name("away").rename(images)
     assert moved.read_bytes() == written
