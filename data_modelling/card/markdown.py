@@ -24,7 +24,7 @@ def metric_labels(*names: str) -> dict[str, str]:
 
 
 def format_metric(value: float | None) -> str:
-    """Return three decimals without the leading zero, or a dash for a metric that does not exist."""
+    """Return three decimals without the leading zero, or a dash if the metric does not exist."""
     if value is None:
         return "-"
     text = f"{value:.3f}"
@@ -76,7 +76,7 @@ def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> lis
 def render_markdown(
     template: Path, filters: Mapping[str, Callable[..., Any]] | None = None, **context: Any
 ) -> str:
-    """Return the text of a template, with FILTERS and `filters`; blank lines that blocks left are joined.
+    """Return the text of a template, with FILTERS and `filters`; blank lines from blocks are joined.
 
     A name that the context lacks is an error.
     """

@@ -26,7 +26,7 @@ TOO_FEW, NOT_LEFT_OUT = "too few to say", "not left out"
 
 
 def verdict(differences: MetricValues, more: str, less: str, neither: str) -> str:
-    """Return one of three sentences, by which of the two metrics certainly differ from zero, and in which direction."""
+    """Return one of three sentences, depending on which of the two differences are certain, and in which direction."""
     is_gain = {}
     for key, label in VERDICT_METRICS.items():
         low, high = differences[key]["interval"]
@@ -41,7 +41,7 @@ def verdict(differences: MetricValues, more: str, less: str, neither: str) -> st
 
 
 def comparison(difference: MetricValues, more: str, less: str, alternative: str) -> str:
-    """Return how something compares with an alternative, and the paired difference."""
+    """Return the words of a comparison with an alternative, with the paired difference."""
     low, high = difference["interval"]
     word = more if low > 0 else less if high < 0 else "not certainly different from"
     return f"{word} {alternative} ({signed_difference(difference)})"

@@ -1,4 +1,4 @@
-"""Defines the clinic groups: sources whose photos come from the same clinics, and are left out of a training together."""
+"""Defines the clinic groups: sources from the same clinics, which are left out of a training together."""
 
 import numpy as np
 import pandas as pd
@@ -29,6 +29,6 @@ def clinic_groups(sources: pd.Series) -> pd.Series:
 
 
 def clinics_or_sources(sources: pd.Series) -> NDArray[np.str_]:
-    """Return the clinic group of each source name, (N,); the source itself where it is in no group."""
+    """Return the clinic group of each source name, (N,); the source itself if it is in no group."""
     groups = clinic_groups(sources)
     return groups.where(groups != "", sources).to_numpy(str)

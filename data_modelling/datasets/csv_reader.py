@@ -27,16 +27,16 @@ def read_csv(
     ids: Sequence[str] = (),
     numbers: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the named columns of a csv file, every cell as text without blanks around it, "" where missing.
+    """Return the named columns of a csv file, every cell as text without blanks around it, "" if missing.
 
-    key: the column of image ids that identifies a row; "" where rows may repeat. Repeated rows count once, and contradictory
-    rows are left out. `findings` gets both; without it they are a warning on standard error. The other parameters are those
-    of inference.files.csv_table.read_csv_table.
+    key: the column of image ids that identifies a row; "" if rows may repeat. Repeated rows count once, and contradictory
+    rows are left out. `findings` gets both; without it, a warning on standard error names them. The other parameters are as
+    in inference.files.csv_table.read_csv_table.
 
     Raises InputError when the file is absent, cannot be read, lacks a column or has no row.
     """
     if not path.exists():
-        raise InputError(f"{path} is not there; DATA/README.md tells how to get it.")
+        raise InputError(f"{path} is missing; DATA/README.md tells how to get it.")
     id_columns = (*ids, key) if key else ids
     table = read_csv_table(path, columns, optional=optional, aliases=aliases, ids=id_columns, numbers=numbers)
     if not len(table):
@@ -48,7 +48,7 @@ def read_csv(
 
 
 def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
-    """Return pairs of image ids that belong together, from two columns of a csv file; InputError as read_csv."""
+    """Return pairs of image ids that belong together, from two columns of a csv file; errors as read_csv."""
     return list(read_csv(path, columns, ids=columns).itertuples(index=False, name=None))
 
 
@@ -66,5 +66,5 @@ def _distinct(frame: pd.DataFrame, table: CsvTable, key: str, findings: RowFindi
 
 @cache
 def _print_note(sentence: str) -> None:
-    """Print a warning on standard error, once for each sentence."""
+    """Print a warning on standard error; each sentence is printed only once."""
     print(f"warning: {sentence}", file=sys.stderr)

@@ -11,7 +11,7 @@ REPOSITORY_DATA = Path(__file__).resolve().parents[2] / "DATA"
 
 
 class MissingDataError(InputError):
-    """Tells that a data set is not in the folders where it was looked for."""
+    """Tells that a data set is in none of the searched folders."""
 
 
 def base_folder(data_root: Path | None) -> Path:
@@ -28,10 +28,10 @@ def find_dataset_folder(data_root: Path | None, folder: str, *markers: str) -> P
     """Return the folder that holds a data set's files.
 
     data_root: see base_folder; the files are in it or in its subfolder `folder`. markers: file names; one of them shows
-    that the data set is there (its csv under any of its names). A marker `folder/name` has a name that other data sets use
-    too, and counts only in a folder of that name.
+    that the data set exists (its csv under any of its names). Other data sets also use the name of a marker
+    `folder/name`, so it counts only in a folder of that name.
 
-    Raises MissingDataError when no marker is in either folder.
+    Raises MissingDataError if no marker is in either folder.
     """
     base = base_folder(data_root)
     root = find_first_folder(
@@ -51,7 +51,7 @@ def _has_marker(folder: Path, marker: str) -> bool:
 
 
 def find_subfolders(root: Path, names: Iterable[str]) -> list[Path]:
-    """Return those subfolders of `root` that exist; their names may be written in other case."""
+    """Return the subfolders of `root` that exist, in any case of letters."""
     folders = [_find_subfolder(root, PurePath(name).parts) for name in names]
     return [folder for folder in folders if folder]
 

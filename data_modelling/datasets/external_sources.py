@@ -1,7 +1,7 @@
 """Reads labelled photos of external sources, on which a model is evaluated or with which it trains.
 
 Diagnoses are classes of ISIC 2019, where actinic keratosis (AK) and squamous cell carcinoma (SCC) are two classes;
-`benign` where no more is known. Photos of a locked test are never among them.
+`benign` if no more is known. Photos of a locked test are never included.
 """
 
 import hashlib
@@ -33,8 +33,8 @@ def load(
     """Return the photos of a source outside its locked test, as the one table (see datasets.table), and the report.
 
     to_train: also returns photos beyond benign_at_most, with the finest diagnoses that the source has. Photos that the
-    split does not know are reported and left out. Raises InputError (MissingDataError when the source is absent) as the
-    loaders of the data sets do.
+    split does not know are reported and left out. Raises InputError (MissingDataError if the source is absent) like
+    the loaders of the data sets.
     """
     external = _external(source)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
@@ -45,7 +45,7 @@ def load(
     if to_train and external.finer_diagnoses:
         rows["diagnosis"] = external.finer_diagnoses(root)  # of the same rows, in the same order
     parts = read_split(split_file(splits, source.name))
-    # A source may be there in part: rows without a photo are not reported.
+    # A source may be incomplete, so rows without a photo are not reported.
     rows = rows[rows["image_id"].isin(list(photos))]
     rows, not_in_split = attach_known_parts(rows, parts)
     rows = rows[rows["part"] != TEST]
@@ -72,7 +72,7 @@ def class_of(diagnosis: str, task: str) -> int:
 def _external(source: DataSet) -> ExternalSource:
     if source.external is None:
         raise InputError(
-            f"{source.name} is not read beside another data set: its record says nothing of that."
+            f"{source.name} cannot be read beside another data set: its record has no `external`."
         )
     return source.external
 
@@ -90,7 +90,7 @@ def _details(external: ExternalSource, root: Path) -> pd.DataFrame:
 
 
 def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:
-    """Return the rows with at most so many benign ones; which of them stay depends on their ids alone."""
+    """Return the rows with at most so many benign rows; their ids alone decide which stay."""
     benign = rows.loc[rows["diagnosis"] == BENIGN, "image_id"]
     if benign_at_most is None or len(benign) <= benign_at_most:
         return rows

@@ -1,8 +1,8 @@
 """Reads photos of other data sets that train beside a data set's own, each with its label and the fold of its split.
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
-training.loss). These photos have a part in the choices only where a recipe names a reference (see
-metrics.reference_weights), and in the metrics of their clinic group.
+training.loss). These photos are used for choices only if a recipe names a reference (see
+metrics.reference_weights), and for metrics only of their clinic group.
 """
 
 from pathlib import Path
@@ -20,20 +20,20 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 
-# The data set of which a recipe's own data set may be a part, as HAM10000 is: the rest of it trains beside it.
+# The data set that may contain a recipe's own data set, such as HAM10000; the rest of it then trains beside it.
 BESIDE_ITS_OWN = "isic2019"
 MELANOMA_OR_BENIGN = (
-    "isic2020"  # the task whose classes are melanoma and benign; another cancer is in neither
+    "isic2020"  # the task whose classes are melanoma and benign; other cancers are in neither class
 )
 
 
 def companions(
     settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the one table with `part` of the data sets in settings.more_photos, and what was left out, as text.
+    """Return the one table with `part` of the data sets in settings.more_photos, and the left-out inputs, as text.
 
     own: the table of the data set itself (see datasets.table), whose photos are not returned again. Raises InputError for
-    a data set that is not known, whose folder is absent, or that has no photo of its own.
+    an unknown data set, an absent folder, or a data set without any photo that `own` lacks.
     """
     known = [record.name for record in external_data_sets()] + [BESIDE_ITS_OWN]
     tables, left_out = [own.iloc[:0]], []

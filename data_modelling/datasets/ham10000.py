@@ -3,11 +3,11 @@
 Tschandl, Rosendahl and Kittler 2018, Sci Data 5:180161, doi:10.1038/sdata.2018.161; CC BY-NC 4.0.
 
 How its values are read:
-- Age 0.0 (39 rows: 30 nv, 5 bkl, 4 vasc) is missing: there is no benign keratosis at birth, so that zero
-  stands for "not recorded", as the 57 empty ages do. All other ages are multiples of five years.
+- Age 0.0 (39 rows: 30 nv, 5 bkl, 4 vasc) is missing: there is no benign keratosis at birth, so zero
+  means "not recorded", like the 57 empty ages. All other ages are multiples of five years.
 - Sex and site "unknown" (57 and 234 rows) are missing.
 - 20 pairs of photos show one lesion under two lesion ids: Abhishek, Jain and Hamarneh 2025, Sci Data 12:196,
-  doi:10.1038/s41597-025-04382-5. The list of pairs is beside this module, since a download of HAM10000 lacks it.
+  doi:10.1038/s41597-025-04382-5. The list of pairs is beside this module, because a download of HAM10000 lacks it.
   Each pair joins two lesions into one group.
 """
 
@@ -40,8 +40,8 @@ AGE_NOT_RECORDED = ("0", "0.0")
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
     """Return HAM10000 as the one table (see datasets.table), in the order of its csv, and the report.
 
-    Raises InputError when the data is absent, the csv lacks a column, no photo can be used, and with `strict` when
-    there is anything to report.
+    Raises InputError if the data is absent, the csv lacks a column or no photo can be used, and with `strict` if there
+    is anything to report.
     """
     root = find_dataset_folder(data_root, FOLDER, *METADATA)
     photos, twice = find_photos(photo_folders(root))

@@ -16,8 +16,8 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "ISIC_2017"
 LABELS = "ISIC_2017_labels.csv"
 PHOTO_FOLDER = "images"
-# Pairs that show one lesion although their lesion ids differ or are empty. Most are one photo that was published
-# twice with other colours. They were found by correlating grey thumbnails and gradients, then checked by eye.
+# Pairs that show one lesion although their lesion ids differ or are empty. Most pairs are one photo that was
+# published twice with other colours. They were found by correlating grey thumbnails and gradients, then checked by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 
 

@@ -4,8 +4,8 @@ Tschandl et al. 2018, Sci Data 5:180161; Codella et al. 2018, arXiv:1710.05006; 
 arXiv:1908.02288; CC BY-NC 4.0.
 
 How its values are read:
-- A photo is found by its id in ISIC 2019's own folder, in HAM10000's, in ISIC 2017's and in ISIC_2019_84px. It may also have the id of
-  its first publication, which does not end in `_downsampled`. Rows without a photo are counted and left out.
+- A photo is found by its id in ISIC 2019's own folder, in HAM10000's, in ISIC 2017's and in ISIC_2019_84px. It may also have the
+  id of its first publication, which does not end in `_downsampled`. Rows without a photo are counted and left out.
 - Age 0 is missing, as in HAM10000, from which these rows come.
 - UNK has no photo: no network can learn it from examples (see inference.checks.rejection_score).
 - `source` is the data set in which a photo was first published; its lesion id tells which. A lesion id that is empty or
@@ -39,8 +39,8 @@ SOURCE_BY_LESION_PREFIX = {"HAM": ham10000.FOLDER, "BCN": BCN}  # by the beginni
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
     """Return ISIC 2019 as the one table (see datasets.table), in the order of its csv, and the report.
 
-    Raises InputError when a csv file is absent or wrong, when no photo can be used, and with `strict` when there is
-    anything to report.
+    Raises InputError if a csv file is absent or wrong or no photo can be used, and with `strict` if there is anything to
+    report.
     """
     root = find_dataset_folder(data_root, FOLDER, GROUND_TRUTH_FILE)
     findings = RowFindings()
@@ -84,7 +84,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def _sources(rows: pd.DataFrame, data_root: Path | None) -> pd.Series:
-    """Return the source of each row; photos that ISIC 2017's csv does not have are those of ISIC_MSK_UDA."""
+    """Return the source of each row; photos that ISIC 2017's csv lacks belong to ISIC_MSK_UDA."""
     try:
         root = find_dataset_folder(data_root, isic2017.FOLDER, isic2017.LABELS)
     except MissingDataError:
@@ -144,7 +144,7 @@ def _photos(root: Path, data_root: Path | None, image_ids: pd.Series) -> tuple[d
 
 
 def _other_photo_folders(data_root: Path | None) -> list[Path]:
-    """Return those folders of HAM10000's and ISIC 2017's photos that exist."""
+    """Return the existing folders of HAM10000's and ISIC 2017's photos."""
     folders = []
     with contextlib.suppress(MissingDataError):
         folders += ham10000.photo_folders(find_dataset_folder(data_root, ham10000.FOLDER, *ham10000.METADATA))

@@ -53,7 +53,7 @@ ISIC2019_CLASS_BY_DIAGNOSIS = {
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
     """Return ISIC 2020 as the one table (see datasets.table) with the classes melanoma and benign, and the report.
 
-    Raises InputError as the loaders of the other data sets do.
+    Raises InputError like the loaders of the other data sets.
     """
     root = find_dataset_folder(data_root, FOLDER, *GROUND_TRUTH_FILES)
     findings = RowFindings()
@@ -88,12 +88,12 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the csv's diagnoses as classes of ISIC 2019; `benign` where a lesion has none of them or no more is known."""
+    """Return the csv's diagnoses as classes of ISIC 2019; `benign` if a lesion has none of them or no more is known."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 
 def photo_paths(root: Path, data_root: Path | None = None) -> dict[str, str]:
-    """Return the path of each photo at hand by its id; the JPEG where a photo is there as JPEG and as DICOM.
+    """Return the path of each available photo by its id; if a photo is there as JPEG and as DICOM, the JPEG.
 
     The photos of ISIC_2020_extra are found too, if that folder is in the data root.
     """

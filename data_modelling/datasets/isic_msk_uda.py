@@ -16,7 +16,7 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "ISIC_MSK_UDA"
 LABELS = "labels.csv"
 MARKER = f"{FOLDER}/{LABELS}"  # other data sets have a labels.csv too
-OWN_PROPORTIONS = "original aspect"  # how `geometry` of a photo begins that was not stretched
+OWN_PROPORTIONS = "original aspect"  # the beginning of `geometry` for photos that were not stretched
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:

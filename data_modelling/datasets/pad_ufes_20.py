@@ -15,7 +15,7 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "PAD_UFES_20"
 LABELS = ("labels.csv", "metadata.csv")  # the second is the official name
 SKIN_TYPE = "fitspatrick"  # as the published csv spells it
-SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # of Fitzpatrick; it was noted for three photos in five
+SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # of Fitzpatrick; it was noted for three of five photos
 DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # its names of ISIC 2019's classes, where they differ
 SITES = {
     "arm": "upper extremity",
@@ -44,7 +44,7 @@ def read_confirmations(root: Path) -> pd.Series:
 
 
 def read_skin_types(root: Path) -> pd.Series:
-    """Return the Fitzpatrick type of each photo's patient by image_id, I to VI; empty where it is not known."""
+    """Return the Fitzpatrick type of each photo's patient by image_id, I to VI; empty if not known."""
     labels = read_csv(_labels_path(root), ("img_id",), "img_id", RowFindings(), optional=(SKIN_TYPE,))
     if SKIN_TYPE not in labels:
         return pd.Series("", labels["img_id"])

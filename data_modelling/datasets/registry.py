@@ -1,4 +1,4 @@
-"""Lists one record for each data set; a new data set is a module and a record here (docs/data-sets.md)."""
+"""Lists one record for each data set; a new data set needs a module and a record here (docs/data-sets.md)."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -27,7 +27,7 @@ from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
 # `load` of a data set's module: from data root and `strict` to the one table and the report (see datasets.table).
-# `load` of a storage format has the settings before, which name classes and features.
+# `load` of a storage format takes the settings first, which name classes and features.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
 # `read_rows` of a data set's module: the csv's rows, from the folder and perhaps RowFindings; no photo is read.
 RowReader = Callable[..., pd.DataFrame]
@@ -35,9 +35,9 @@ RowReader = Callable[..., pd.DataFrame]
 
 @dataclass(frozen=True)
 class Split:
-    """Says how a data set is split.
+    """Describes how a data set is split.
 
-    locked_test: whether there is a locked test beside the five folds. inherits: names of the data sets whose photos keep
+    locked_test: whether there is a locked test besides the five folds. inherits: names of the data sets whose photos keep
     their part of the split.
     """
 
@@ -47,11 +47,11 @@ class Split:
 
 @dataclass(frozen=True)
 class ExternalSource:
-    """Says how photos of a data set are read beside another data set, to evaluate on them or to train with them.
+    """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
-    csv: names of its file of details; the first that exists is read. columns: of image id, age, sex, site. phone:
-    whether the photos were taken with a phone. diagnoses: its names of diagnoses that are not ISIC 2019's. sites: its
-    names of sites that no other data set has. benign_at_most: how many photos are used that are only known to be
+    csv: names of its file of details; the first existing file is read. columns: of image id, age, sex, site. phone:
+    whether the photos were taken with a phone. diagnoses: its names of diagnoses that differ from ISIC 2019's. sites:
+    its names of sites that no other data set has. benign_at_most: how many photos are used that are only known to be
     benign; they are drawn by id. finer_diagnoses: returns, for the folder, a column that replaces the diagnoses of
     `read_rows` in training. confirmations: returns, for the folder, how each photo's diagnosis was confirmed, by image id.
     """
@@ -75,7 +75,7 @@ class DataSet:
     columns that include image_id, group_id and diagnosis. load: returns the one table, for a data set that a recipe may
     name. group: what the photos of a group share. split: None for a data set that is made of others. outlines: returns,
     for the data root, lesion outlines by image id. external: None for a data set that is only used by itself.
-    published: None for a data set that cannot be downloaded. facts: what cards and pages say about it; None where
+    published: None for a data set that cannot be downloaded. facts: the text of cards and pages about it; None if
     inference.source_facts has it.
     """
 
@@ -99,7 +99,7 @@ class DataSet:
         return self.read_rows(root, findings)[["image_id", "group_id", "diagnosis"]]
 
 
-# In this order: a data set that inherits parts of a split comes after those that it inherits from.
+# A data set that inherits parts of a split comes after the data sets that it inherits from.
 DATA_SETS: tuple[DataSet, ...] = (
     DataSet(
         "ham10000",
@@ -138,7 +138,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         isic2020.read_rows,
         load=isic2020.load,
         group=PATIENT,
-        # Its test part is Kaggle's; with 584 malignant photos a part of our own would cost too many.
+        # Its test part is Kaggle's. It has only 584 malignant photos, too few for our own locked test.
         split=Split(locked_test=False),
         external=ExternalSource(
             isic2020.GROUND_TRUTH_FILES,
@@ -200,7 +200,7 @@ def data_set(name: str) -> DataSet:
 
 
 def find_folder(name: str, data_root: Path | None) -> Path | None:
-    """Return the folder of a data set's files; None for a format's name and for one that is not in the registry.
+    """Return the folder of a data set's files; None for a format's name and for an unknown name.
 
     Raises MissingDataError if the files are not there; see datasets.data_location.
     """
@@ -209,7 +209,7 @@ def find_folder(name: str, data_root: Path | None) -> Path | None:
 
 
 def split_data_sets() -> tuple[DataSet, ...]:
-    """Return the data sets that have a split of their own, each after those that it inherits from."""
+    """Return the data sets that have their own split, each after the data sets that it inherits from."""
     return tuple(record for record in DATA_SETS if record.split)
 
 
@@ -221,7 +221,7 @@ def external_data_sets() -> tuple[DataSet, ...]:
 def load_table(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the one table of the data set or format that the settings name, and the report; InputError as they raise."""
+    """Return the one table of the data set or format that the settings name, and the report; raises their InputError."""
     if settings.dataset in FORMATS:
         return FORMATS[settings.dataset](settings, data_root, strict)
     loaders = {record.name: record.load for record in DATA_SETS if record.load}
@@ -237,13 +237,13 @@ def group_noun(dataset: str) -> str:
 
 
 def facts_of_sources(names: Iterable[str]) -> dict[str, dict[str, str | bool]]:
-    """Return the facts that the registry's own records have of sources, for metadata.json."""
+    """Return the facts about sources in the registry's records, for metadata.json."""
     return {
         record.folder: asdict(record.facts) for record in DATA_SETS if record.facts and record.folder in names
     }
 
 
 def outlines_by_image(dataset: str, data_root: Path | None) -> dict[str, str]:
-    """Return the paths of lesion outlines by image id; empty where the data set or format has none."""
+    """Return the paths of lesion outlines by image id; empty if the data set or format has none."""
     find = next((record.outlines for record in DATA_SETS if record.name == dataset), None)
     return find(data_root) if find else {}

@@ -1,8 +1,8 @@
-"""Finds copies of a data set's photos that are stored in a folder of their own, with a list of their ids.
+"""Finds copies of a data set's photos that are stored in a separate folder, with a list of their ids.
 
 ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels, nearly all of BCN20000 (Combalia et al. 2019,
-arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. Diagnosis, details and part of the split of such a
-photo are those of the data set itself.
+arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. Diagnosis, details and part of the split of these
+photos come from the data set itself.
 """
 
 from pathlib import Path
@@ -21,7 +21,7 @@ PHOTO_FOLDER = "images"
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return image_id, group_id and diagnosis of every row of the list; "" where a photo is only known to be benign.
+    """Return image_id, group_id and diagnosis of every row of the list; "" if a photo is only known to be benign.
 
     findings: see csv_reader.read_csv.
     """
@@ -31,5 +31,5 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def copies(data_root: Path | None, folder: str) -> dict[str, str]:
-    """Return the path of each photo in `folder` of the data root by its id; empty where the folder is absent."""
+    """Return the path of each photo in `folder` of the data root by its id; empty if the folder is absent."""
     return find_photos(find_subfolders(base_folder(data_root) / folder, (PHOTO_FOLDER,)))[0]

@@ -1,4 +1,4 @@
-"""Defines the one table that every data set becomes, and the report of what was wrong with the files."""
+"""Defines the one table that every data set becomes, and the report of problems in the files."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -16,7 +16,7 @@ from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 # image_id: file name without ending. path: of the photo. diagnosis: a class code of the task.
 # group_id: photos that share it must be in the same part of a split. age: years, NaN where missing.
 # sex, site: as in inference.details, None where missing. source: name of the data set.
-# confirmation: how the diagnosis was established; never a model's input, since follow-up means nevus.
+# confirmation: how the diagnosis was established; never a model's input, because follow-up means nevus.
 TABLE_COLUMNS = (
     "image_id",
     "path",
@@ -33,7 +33,7 @@ BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """Lists what is wrong with the files; each entry is an image id, with the value where there is one."""
+    """Lists the problems in the files; each entry is an image id, with the value if there is one."""
 
     rows_without_photo: tuple[str, ...] = ()
     photos_without_row: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class DatasetReport:
     values_not_accepted: tuple[str, ...] = ()
     photos_not_in_split: tuple[str, ...] = ()
     repeated_rows: tuple[str, ...] = ()  # equal to an earlier row of the id, which counts
-    contradictory_rows: tuple[str, ...] = ()  # they differ from another row of the id; none of them is used
+    contradictory_rows: tuple[str, ...] = ()  # different rows of one id; none of them is used
     unused_folders: tuple[str, ...] = ()  # of no class, with the number of their photos
     nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
     class_folders_without_photos: tuple[str, ...] = ()
@@ -51,7 +51,7 @@ class DatasetReport:
     rows_without_details: tuple[
         str, ...
     ] = ()  # their details should be in a second csv file, which lacks them
-    split_photos_gone: tuple[str, ...] = ()  # in the split, but no photo is there any more
+    split_photos_gone: tuple[str, ...] = ()  # in the split, but without a photo
 
     def __bool__(self) -> bool:
         """Return whether there is anything to report."""
@@ -75,7 +75,7 @@ def merge_reports(first: DatasetReport, second: DatasetReport) -> DatasetReport:
 
 
 def findings_report(findings: RowFindings) -> DatasetReport:
-    """Return what was found in the rows of csv files as a report."""
+    """Return the findings in the rows of csv files as a report."""
     return DatasetReport(
         repeated_rows=tuple(findings.repeated),
         contradictory_rows=tuple(findings.contradictory),
@@ -84,9 +84,9 @@ def findings_report(findings: RowFindings) -> DatasetReport:
 
 
 def raise_if_strict(report: DatasetReport, strict: bool) -> None:
-    """Raise InputError with the report where it is not empty and `strict` is set."""
+    """Raise InputError with the report if it is not empty and `strict` is set."""
     if strict and report:
-        raise InputError(f"The data set is not as it should be; mend it or leave out --strict:\n{report}")
+        raise InputError(f"The data set has problems; correct them or leave out --strict:\n{report}")
 
 
 def checked_table(
@@ -100,11 +100,11 @@ def checked_table(
     """Return the table of the rows that can be used, and the report on the others.
 
     rows: TABLE_COLUMNS without `path`, as text; a diagnosis that is not one of `codes` is reported and left out, as are
-    rows without a photo and photos that do not open. Repeated rows of an id count once, and contradictory ones are left
+    rows without a photo and photos that cannot be opened. Repeated rows of an id count once, and contradictory ones are left
     out; both are reported. An age, sex or site that is not accepted is reported and read as missing. photos: path by image
-    id. photos_twice: ids with a second photo. earlier: what was found before, such as in the csv file.
+    id. photos_twice: ids with a second photo. earlier: earlier findings, such as in the csv file.
 
-    Raises InputError when no row is left, and with `strict` when there is anything to report.
+    Raises InputError if no row is left, and with `strict` if there is anything to report.
     """
     rows, findings = _distinct_rows(rows)
     absent = ~rows["image_id"].isin(list(photos))
@@ -156,7 +156,7 @@ def _first_names(names: Iterable[str]) -> str:
 def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:
     """Return the indices (N,) that a column of class codes has in the task's logits.
 
-    A lesion that is only known to be benign has the index after the last class, where `benign` is no class of the task.
+    A lesion that is only known to be benign has the index after the last class, if `benign` is no class of the task.
     """
     codes = diagnoses.class_codes(task)
     indices = {BENIGN: len(codes)} | {code: index for index, code in enumerate(codes)}

@@ -33,7 +33,7 @@ def draw_roc(
 ) -> None:
     """Draw the ROC curves: cancer group and melanoma on the left, each class on the right.
 
-    Those on the left have their 95 % band and the point of their threshold.
+    The curves on the left have their 95 % band and the point of their threshold.
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
@@ -56,7 +56,7 @@ def draw_precision_recall(
 ) -> None:
     """Draw precision against recall: cancer group and melanoma on the left, each class on the right.
 
-    Those on the left have a line for their share of the photos.
+    The curves on the left have a line for their share of the photos.
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():

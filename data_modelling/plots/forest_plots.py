@@ -25,7 +25,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return the rows of the subgroups that have metrics, those by two attributes last."""
+    """Return the rows of the subgroups that have metrics, subgroups of two attributes last."""
     subgroups = [
         subgroup
         for subgroup in (*out_of_fold["subgroups"], *out_of_fold["intersections"])
@@ -42,7 +42,7 @@ def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
 
 
 def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
-    """Draw the macro AUC of each subgroup with its interval, and that of all photos as a line."""
+    """Draw the macro AUC of each subgroup with its interval, and the macro AUC of all photos as a line."""
     axes = figure.subplots()
     overall = out_of_fold["photo"]["macro_auc"]
     axes.axvline(overall, color=GREY, lw=1, ls="--")
@@ -56,7 +56,7 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
 def draw_locked_test(figure: Figure, comparison: dict[str, Any]) -> None:
     """Draw the metrics of the locked test with their intervals, and the out-of-fold values as diamonds.
 
-    The ECE has a panel of its own.
+    The ECE has its own panel.
     """
     panels = figure.subplots(2, 1, height_ratios=[3, 1])
     for axes, is_error in zip(panels, (False, True), strict=True):

@@ -17,7 +17,7 @@ MAP_COLOURS = {"map": BLUE, "random": GREY, "gaussian": ORANGE}
 
 
 def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
-    """Draw what remains when parts are painted over, where the map lies, and the area under its deletion curve.
+    """Draw the metrics of painted photos, the share of the map in the lesion, and the area under the deletion curve.
 
     shortcuts: the `shortcuts` of metrics.json.
     """

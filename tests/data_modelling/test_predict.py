@@ -192,7 +192,7 @@ def test_other_files_are_counted_and_named_once(root, capsys):
     [
         (
             "MEL",
-            r"images holds no photo \(.jpg .jpeg .png .webp .dcm\), but there are photos in its folders MEL \(4\): name one",
+            r"images has no photo \(.jpg .jpeg .png .webp .dcm\), but there are photos in its folders MEL \(4\): name one",
         ),
         ("part_1/part_1", r"in its folders part_1/part_1 \(4\): name one of them with --images\."),
     ],

@@ -1,4 +1,4 @@
-"""Extracts zip archives of photos: each photo is written whole or not at all, and none outside its folder."""
+"""Extracts zip archives of photos: each photo is written completely or not at all, and none outside its folder."""
 
 import shutil
 import zipfile
@@ -15,10 +15,10 @@ from data_modelling.inference.files.atomic_files import atomic_write
 def extract_photos(archive: Path, folder: Path) -> None:
     """Extract the photos of a zip archive into `folder`, from all subfolders of the archive.
 
-    Photos that exist with the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
+    Existing photos of the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
     photo is checked. Other files of the archive are not extracted.
 
-    Raises InputError when the archive is damaged, has a member outside itself, or has two photos of one name.
+    Raises InputError if the archive is damaged, has a member outside itself, or has two photos of one name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -34,9 +34,7 @@ def extract_photos(archive: Path, folder: Path) -> None:
                 ):
                     shutil.copyfileobj(source, copy)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise InputError(
-            f"{archive} is damaged ({error}); remove it and run the command again to get it once more."
-        ) from error
+        raise InputError(f"{archive} is damaged ({error}); remove it and run the command again.") from error
 
 
 def _photos(archive: Path, members: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:

@@ -33,11 +33,11 @@ Confirmation = Callable[[str], bool]
 def download_dataset(facts: PublishedFiles, root: Path, mirror: str, agree: Confirmation) -> None:
     """Download, check and extract a data set into `root`/<its folder>; existing files are kept.
 
-    mirror: an address that has the files under <folder>/<name>; "" means the publisher's. agree: is called with a
-    sentence on the disk space before anything is downloaded.
+    mirror: an address that has the files under <folder>/<name>; "" means the publisher's. agree: called with a sentence
+    on the disk space before anything is downloaded.
 
-    Raises InputError when the disk space is too small, the answer is no, a csv with other content is in the way, or a
-    file cannot be downloaded as published (see datasets.download.file_download and datasets.download.archives).
+    Raises InputError if the disk space is too small, the answer is no, a csv with other content exists, or a file
+    cannot be downloaded as published (see datasets.download.file_download and datasets.download.archives).
     """
     if mirror and not mirror.startswith(("http://", "https://")):
         raise InputError(f"A mirror is an address such as https://mirror.example.org/skin, not {mirror!r}.")
@@ -71,13 +71,13 @@ def download_dataset(facts: PublishedFiles, root: Path, mirror: str, agree: Conf
 
 
 def _is_downloaded(file: RemoteFile, folder: Path) -> bool:
-    """Return whether the published csv exists; InputError for another file, which is the user's and never replaced."""
+    """Return whether the published csv exists; InputError for another file: it is the user's and never replaced."""
     path = folder / file.name
     if not path.exists():
         return False
     algorithm, _, digits = (file.checksum or "").partition(":")
     if digits and pooch.file_hash(str(path), alg=algorithm) != digits:
-        raise InputError(f"{path} is there, but is not the published file; move it away to download that.")
+        raise InputError(f"{path} is not the published file; move it away to download that file.")
     return True
 
 
@@ -103,8 +103,8 @@ def _ask_for_space(
     space = f"needs about {needed / GIGABYTE:.1f} GB in {folder}, which has {free / GIGABYTE:.1f} GB free"
     if needed + SPARE > free:
         raise InputError(
-            f"{facts.title} {space} ({SPARE / GIGABYTE:.0f} GB is to stay so); make room, or name another "
-            "place with --data-root."
+            f"{facts.title} {space} ({SPARE / GIGABYTE:.0f} GB must stay free); make room, or give "
+            "another folder with --data-root."
         )
     if not agree(f"{facts.title} ({facts.licence}, {facts.page}) {space}."):
         raise InputError("Nothing was downloaded; add --yes to download without the question.")

@@ -1,7 +1,7 @@
 """Downloads one file over HTTP, with progress; it resumes a broken download and checks the file.
 
-pooch checks files and puts them into place. This module adds a downloader that resumes a partial file. Proxies are
-those of the environment (HTTPS_PROXY, NO_PROXY).
+pooch checks files and puts them into place. This module adds a downloader that resumes a partial file. Proxies come
+from the environment (HTTPS_PROXY, NO_PROXY).
 """
 
 import logging
@@ -18,12 +18,12 @@ from data_modelling.datasets.download.published_files import RemoteFile
 from data_modelling.inference.errors import InputError
 
 PARTIAL_ENDING = ".part"  # ending of a partial file
-CHUNK_BYTES = 1 << 14  # bytes; the most that a broken connection loses
+CHUNK_BYTES = 1 << 14  # bytes; a broken connection loses at most so many
 TIMEOUTS = (30, 60)  # seconds to connect, and between two chunks
 RETRY_DELAYS = (1, 3, 10, 30)  # seconds before each new try; tries that receive data do not count
 HEADERS = {
     "User-Agent": "skin-lesion-classifier",  # Dataverse refuses requests of nameless programs
-    "Accept-Encoding": "identity",  # sizes and ranges are those of the file itself
+    "Accept-Encoding": "identity",  # without compression, sizes and ranges belong to the file itself
 }
 PARTIAL, RANGE_NOT_SATISFIABLE = 206, 416  # HTTP statuses
 
@@ -38,11 +38,11 @@ class _CutOffError(Exception):
 def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | None) -> Path:
     """Download a file into `folder` under its name, unless it is there already; return its path.
 
-    address: of the file. checksum: `md5:` or `sha256:` with digits, None where none is known; an existing file is
-    checked too.
+    address: of the file. checksum: `md5:` or `sha256:` with digits, None if unknown; an existing file is checked
+    too.
 
-    Raises InputError, in one sentence, when the server cannot be reached, answers with an error or offers another size,
-    and when the file has another checksum. At most a partial file, which can be resumed, is left then.
+    Raises InputError if the server cannot be reached, answers with an error or offers another size, or if the file has
+    another checksum. At most a partial file remains, which can be resumed.
     """
     part = folder / (file.name + PARTIAL_ENDING)
     try:
@@ -110,7 +110,7 @@ class _Downloader:
             with self.part.open("ab" if resumed else "wb") as target:
                 for chunk in response.iter_content(CHUNK_BYTES):
                     target.write(chunk)
-                    target.flush()  # if the process is killed, these bytes stay
+                    target.flush()  # these bytes stay even if the process is killed
                     bar.update(len(chunk))
                     if target.tell() > self.file.size:
                         break  # an answer without a Content-Length may never end

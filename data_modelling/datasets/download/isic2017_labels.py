@@ -30,7 +30,7 @@ def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
     """
     truth = isic2019.read_rows(root).assign(image=lambda rows: isic2019.original_ids(rows["image_id"]))
     details = read_csv(root / isic2019.METADATA, ("image", *DETAIL_COLUMNS), "image")
-    # The table of ISIC 2019 has no age 0; the labels file keeps the ages as they are.
+    # The table of ISIC 2019 has no age 0; the labels file keeps the published ages.
     details = details.assign(image=isic2019.original_ids(details["image"])).set_index("image")
     missing = image_ids[~image_ids.isin(truth["image"]) | ~image_ids.isin(details.index)]
     if len(missing):
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     def command() -> list[str]:
         path = base_folder(options.data_root) / isic2017.FOLDER / isic2017.LABELS
         if path.exists():
-            raise InputError(f"{path} is there; move it away to make it anew.")
+            raise InputError(f"{path} exists; move it away to make it again.")
         root = find_dataset_folder(options.data_root, isic2019.FOLDER, isic2019.GROUND_TRUTH_FILE)
         known = read_split(split_file(options.splits, "isic2017"))["image_id"]
         labels = make_labels(root, known)

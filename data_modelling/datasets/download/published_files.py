@@ -5,8 +5,8 @@ The registry's records refer to them; `python -m data_modelling.download` downlo
 - HAM10000: file numbers, sizes and MD5 as Harvard Dataverse publishes them for version 4 of
   doi:10.7910/DVN/DBW86T. The metadata file is requested with `?format=original`: by default Dataverse serves a
   conversion, which has another checksum than the recorded one.
-- ISIC 2019: two reproduction packages of 2026 independently state the SHA-256 of the official files. Those of the csv
-  files were computed again on a copy of the official files.
+- ISIC 2019: two reproduction packages of 2026 independently state the SHA-256 of the official files. We computed the SHA-256 of the
+  csv files again on a copy of the official files.
 - ISIC 2020: the SHA-256 of the csv files was computed on a copy of the official files and is published with the same
   size. No SHA-256 of the photo archive was found. Its size is checked; its checksum is recorded at the first download
   and compared with every later one; the CRC-32 of each photo is checked on extraction.
@@ -24,8 +24,8 @@ ISIC = "https://isic-challenge-data.s3.amazonaws.com"
 class RemoteFile:
     """Describes a file to download.
 
-    name: on this machine. address: the official one. size: bytes. checksum: `md5:` or `sha256:` and the digits; None
-    where none is published.
+    name: on this machine. address: the official address. size: bytes. checksum: `md5:` or `sha256:` and the digits;
+    None if no checksum is published.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Detects TFRecord shards whose colours seem to be stored in another order: their photos are bluer than skin."""
+"""Detects TFRecord shards whose colours seem to be stored in another order, because their photos are bluer than skin."""
 
 import sys
 from collections import defaultdict

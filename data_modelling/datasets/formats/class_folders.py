@@ -1,7 +1,7 @@
 """Reads class folders: one folder of photos per class, with or without a csv beside them.
 
 `python -m data_modelling.prepare` writes them with `photos.csv`, whose columns are the one table's without `path`: read back,
-table and photos are those of the data set from which they were made.
+table and photos are the same as in the original data set.
 
 A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see datasets.formats.class_names), and the file
 name is the id. A file name that occurs more than once gets the id `folder/name`. A csv may give groups and patient details; see
@@ -32,7 +32,7 @@ from data_modelling.settings import Settings
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
 SEARCHED_DEPTH = 2  # folders below the data root that are searched for class folders to name in a message
-OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # further names under which a user's csv is read
+OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
 ALIASES = {
     "image_id": (
@@ -61,7 +61,7 @@ SLASH, WRITTEN_SLASH = "/", "%2F"  # in an id, and in the name of a file that `p
 
 @dataclass
 class _Photos:
-    """Collects what the folders hold. paths, classes: by image id. ids: by `folder/name`, which a csv may have."""
+    """Collects the photos of the folders. paths, classes: by image id. ids: by `folder/name`, which a csv may have."""
 
     paths: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -78,9 +78,9 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the class folders of the settings' task as the one table, and the report.
 
-    They are in the data root or in its subfolder `class_folders`. Raises InputError when there is none, when
-    `data_modelling.prepare` has not finished them, when a photo is in another folder than its row says, and when
-    checked_table does.
+    They are in the data root or in its subfolder `class_folders`. Raises InputError if there is none, if
+    `data_modelling.prepare` has not finished them, if a photo is in another folder than its row says, and like
+    checked_table.
     """
     codes = diagnoses.learned_class_codes(settings.task)
     root = find_root(data_root, settings.task)
@@ -123,7 +123,7 @@ def find_root(data_root: Path | None, task: str) -> Path:
 
 
 def _folders_below(folder: Path, depth: int) -> list[Path]:
-    """Return the folders in a folder, and in those, down to a depth."""
+    """Return the subfolders of a folder, down to a depth."""
     if not depth or not folder.is_dir():
         return []
     folders = [Path(path) for path in list_folder(folder)[1]]
@@ -211,7 +211,7 @@ def _count_photos(folder: str) -> int:
 
 
 def _rows(root: Path, photos: _Photos, task: str, findings: RowFindings) -> pd.DataFrame:
-    """Return the csv's rows, or rows of what the folders alone say."""
+    """Return the csv's rows, or rows made from the folders alone."""
     if (root / PREPARATION_RECORD).is_file() and not (root / PHOTOS_CSV).is_file():
         raise InputError(
             f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; go on with "
@@ -221,7 +221,7 @@ def _rows(root: Path, photos: _Photos, task: str, findings: RowFindings) -> pd.D
     if path is None:
         print(
             f"warning: {root} has no {PHOTOS_CSV}: which photos show one lesion or patient is not known, nor age, sex "
-            "and site; a split by photo flatters the figures.",
+            "and site; a split by photo makes the metrics too good.",
             file=sys.stderr,
         )
         rows = pd.DataFrame({"image_id": sorted(classes)})
@@ -252,7 +252,7 @@ def _photos_of_one_lesion(rows: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _known_id(image_id: str, photos: _Photos) -> str:
-    """Return the id of a photo that a csv names by its folder, even where the file name alone is the id."""
+    """Return the id of a photo that a csv names by its folder, even if the file name alone is the id."""
     return image_id if image_id in photos.paths else photos.ids.get(image_id.replace("\\", SLASH), image_id)
 
 
@@ -264,7 +264,7 @@ def _csv_file(root: Path) -> Path | None:
 
 
 def _refuse_other_folders(path: Path, rows: pd.DataFrame, classes: dict[str, str], task: str) -> None:
-    """Raise InputError where the csv names another class than a photo's folder."""
+    """Raise InputError if the csv names another class than a photo's folder."""
     names = learned_class_by_name(task)
     folder_classes = rows["image_id"].map(classes)
     csv_classes = rows["diagnosis"].map(lambda name: names.get(normalize_class_name(name), name))

@@ -7,8 +7,8 @@ from string import digits
 from data_modelling.inference.diagnoses import TASKS, learned_class_codes
 from data_modelling.inference.files.csv_table import normalize_file_name
 
-# Other names of the classes of ISIC 2019 and HAM10000: of the published data sets, and British and plural forms,
-# and the usual German and French names.
+# Other names of the classes of ISIC 2019 and HAM10000: from the published data sets, British and plural forms, and
+# the usual German and French names.
 OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "MEL": ("malignant melanoma", "melanomas", "Melanom", "Melanome", "mélanome", "mélanomes"),
     "NV": (
@@ -94,7 +94,7 @@ def learned_class_by_name(task: str) -> dict[str, str]:
     """Return the code of each class with photos by normalized name; see `normalize_class_name`.
 
     A code of the task comes before another class's name. AKIEC includes AK and SCC, which ISIC 2019 has as two classes. UNK
-    has no photos, so that it is not among them.
+    has no photos, so it is left out.
     """
     names: dict[str, str] = {}
     for code, name in _names(task):

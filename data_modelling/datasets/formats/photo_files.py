@@ -1,4 +1,4 @@
-"""Lists the photo files of a data set and tells which of them can be opened."""
+"""Lists the photo files of a data set and checks which of them can be opened."""
 
 import os
 from collections.abc import Container, Iterable
@@ -24,7 +24,7 @@ def find_photos(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
     """Return the path of each photo by its id, and the ids that occur twice (the first one counts).
 
     The id is the name without ending; see inference.files.csv_table.normalize_image_id. Files with other endings and hidden files
-    (macOS leaves `._` files beside photos) are not photos. Of a folder without photos, the subfolders are read: unpacked
+    (macOS leaves `._` files beside photos) are not photos. If a folder has no photos, its subfolders are read: unpacked
     archives often repeat the folder's name.
     """
     photos: dict[str, str] = {}
@@ -56,7 +56,7 @@ def list_folder(folder: Path | str) -> tuple[list[str], list[str]]:
 
 
 def list_unread_pictures(folder: Path | str) -> list[str]:
-    """Return the names of a folder's pictures whose ending is not that of a photo, sorted, without hidden ones."""
+    """Return the names of a folder's pictures without a photo's ending, sorted, without hidden files."""
     with os.scandir(folder) as entries:
         return sorted(
             entry.name
@@ -74,7 +74,7 @@ def _is_unread_picture(path: str) -> bool:
 
 
 def any_photo(folder: Path, image_ids: Container[str]) -> bool | None:
-    """Return whether a folder or one below it has a photo with one of the ids; None where there is no photo.
+    """Return whether a folder or a subfolder has a photo with one of the ids; None if it has no photo.
 
     A suffix such as `_segmentation` of a lesion outline does not count.
     """

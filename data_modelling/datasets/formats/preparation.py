@@ -1,7 +1,7 @@
 """Writes any data set as class folders or TFRecord shards, in parallel; a stopped run can be resumed.
 
-A photo or a shard is written whole or not at all, and only once. `prepared.json` in the folder says what it is made
-from, so that two preparations are never mixed. A finished preparation reads back as the same table; an unfinished one
+A photo or a shard is written completely or not at all, and only once. `prepared.json` in the folder records its inputs,
+so that two preparations are never mixed. A finished preparation reads back as the same table; an unfinished one
 is refused. Class folders get their csv last, and the names of shards say how many there are.
 
 The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. With an edge
@@ -33,13 +33,13 @@ from data_modelling.settings import PreparedSettings
 PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
 BROKEN_PHOTOS_FILE = "broken.json"  # photos that finished shards lack, and why; absent if there are none
 CHUNK_SIZE = 32  # photos that a process gets at once
-# From paths to (bytes, ending) of each photo, or the reason why it does not decode.
+# From paths to (bytes, ending) of each photo, or the reason why it cannot be decoded.
 _Encode = Callable[[Iterable[str]], Iterator[tuple[bytes, str] | str]]
 
 
 @dataclass(frozen=True)
 class PreparationPlan:
-    """Says what is written where. kind: one of PREPARED_FORMATS. workers: how many processes encode photos."""
+    """Describes a preparation. kind: one of PREPARED_FORMATS. workers: how many processes encode photos."""
 
     kind: str
     out: Path
@@ -48,14 +48,14 @@ class PreparationPlan:
 
     @property
     def channels(self) -> str:
-        """Return the order of the colours that is written; class folders have what every reader expects."""
+        """Return the colour order to write; class folders have the order that every reader expects."""
         return self.settings.channels if self.kind == tfrecord.FOLDER else "rgb"
 
 
 def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) -> list[str]:
-    """Write a table's photos; return those that do not decode, with their reasons.
+    """Write a table's photos; return the photos that cannot be decoded, with the reasons.
 
-    Raises InputError when `out` holds something else, and without `resume` when it holds a preparation.
+    Raises InputError if `out` holds something else, or, without `resume`, if it holds a preparation.
     """
     other_order = table["path"].map(stored_photo.has_bgr_order) != (plan.channels == "bgr")
     if other_order.any() and not plan.settings.edge:
@@ -80,7 +80,7 @@ def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> N
         if not record.exists():
             raise InputError(f"{plan.out} holds something else; name a new folder with --out.")
         if not resume:
-            raise InputError(f"{plan.out} was begun before; add --resume to go on with it, or remove it.")
+            raise InputError(f"{plan.out} was begun before; add --resume to continue it, or remove it.")
         if json.loads(record.read_text()) != _preparation_record(plan, table):
             raise InputError(
                 f"{plan.out} was begun from other photos or settings; name a new folder with --out."
@@ -90,7 +90,7 @@ def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> N
 
 
 def _preparation_record(plan: PreparationPlan, table: pd.DataFrame) -> dict[str, Any]:
-    """Return all that the files depend on; the folder of the photos is not part of it."""
+    """Return everything that the files depend on; the folder of the photos is no part of it."""
     rows = hashlib.sha256(table_to_text(table).to_csv(index=False).encode()).hexdigest()
     settings = {name: getattr(plan.settings, name) for name in ("edge", "shard", "channels")}
     return {"kind": plan.kind, "rows": rows, **settings, "features": structs.asdict(plan.settings.features)}
@@ -99,7 +99,7 @@ def _preparation_record(plan: PreparationPlan, table: pd.DataFrame) -> dict[str,
 def _write_folders(
     rows: pd.DataFrame, paths: pd.Series, plan: PreparationPlan, encode: _Encode, bar: tqdm
 ) -> dict[str, str]:
-    """Write one folder per class, then `photos.csv`; return the photos that do not decode, with the reasons."""
+    """Write one folder per class, then `photos.csv`; return the photos that cannot be decoded, with the reasons."""
     broken: dict[str, str] = {}
     names = rows["image_id"].map(class_folders.written_name)
     targets = [plan.out / code / name for code, name in zip(rows["diagnosis"], names, strict=True)]
@@ -123,9 +123,9 @@ def _write_folders(
 def _write_shards(
     rows: pd.DataFrame, paths: pd.Series, plan: PreparationPlan, encode: _Encode, bar: tqdm
 ) -> dict[str, str]:
-    """Write shards of as many photos as the settings say, without photos that do not decode; return those.
+    """Write shards of as many photos as the settings say; return the photos that cannot be decoded.
 
-    A file keeps them, so that a resumed run reports them again.
+    A file records these, so that a resumed run reports them again.
     """
     broken_file = plan.out / BROKEN_PHOTOS_FILE
     broken: dict[str, str] = json.loads(broken_file.read_text()) if broken_file.exists() else {}
@@ -164,7 +164,7 @@ def _photo_encoder(plan: PreparationPlan) -> Iterator[_Encode]:
     if plan.workers < 2:
         yield partial(map, encode)
         return
-    # Spawned, not forked: a copy of this process, with TensorFlow's threads in it, might never end.
+    # Spawned, not forked: a forked copy with TensorFlow's threads might never end.
     with ProcessPoolExecutor(plan.workers, multiprocessing.get_context("spawn")) as pool:
         try:
             yield partial(pool.map, encode, chunksize=CHUNK_SIZE)

@@ -1,7 +1,7 @@
 """Reads a photo that the table's `path` names: a file, or a range of bytes in a TFRecord shard.
 
-A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`: where the photo's own bytes (a JPEG, PNG, WebP or DICOM
-file) begin in the shard, how many there are, and the order of their colours.
+A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`: the offset and number of the photo's own bytes (a JPEG,
+PNG, WebP or DICOM file) in the shard, and the order of their colours.
 """
 
 import re
@@ -36,7 +36,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def path_or_buffer(path: str) -> str | BytesIO:
-    """Return what a reader of files can open: the path of a file, or a buffer with the bytes from a shard."""
+    """Return an input for a reader of files: the path of a file, or a buffer with the bytes from a shard."""
     return BytesIO(read_bytes(path)) if SHARD_PATH_PATTERN.fullmatch(path) else path
 
 

@@ -34,7 +34,7 @@ SKIN = (222, 182, 160)  # RGB
 BRIGHTNESS_SPREAD = (
     14.0  # standard deviation of a lesion's brightness, grey levels; it makes similar classes overlap
 )
-HUE_SPREAD = 6.0  # the same of each colour channel on its own
+HUE_SPREAD = 6.0  # the same for each colour channel
 NOISE = 9.0  # standard deviation of a pixel, grey levels
 SITE_NAMES = (
     "back",
@@ -78,7 +78,7 @@ def _dark_patch(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
 
 @dataclass(frozen=True)
 class LesionClass:
-    """Says how the lesions of one class look and how frequent they are.
+    """Describes how the lesions of a class look and how frequent they are.
 
     share: of the lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius.
     texture: grey levels added, given the coordinates (the outline is near radius 1). age: mean, years.
@@ -104,7 +104,7 @@ LESION_CLASSES: dict[str, LesionClass] = {
 
 @dataclass(frozen=True)
 class _Lesion:
-    """Holds what the photos of one lesion share: colours as RGB, outline as harmonics, size in pixels."""
+    """Holds the common properties of a lesion's photos: colours as RGB, outline as harmonics, size in pixels."""
 
     kind: LesionClass
     skin: NDArray[np.float64]

@@ -1,10 +1,10 @@
-"""Writes the one table's rows as text, which prepared data sets keep beside the photos."""
+"""Writes the one table's rows as text, for the csv beside the photos of a prepared data set."""
 
 import pandas as pd
 
 from data_modelling.datasets.table import TABLE_COLUMNS
 
-PREPARATION_RECORD = "prepared.json"  # what a prepared data set is made from; it is written first, so the rest may be unfinished
+PREPARATION_RECORD = "prepared.json"  # the inputs of a prepared data set; written first, before the photos
 TEXT_COLUMNS = tuple(column for column in TABLE_COLUMNS if column != "path")
 
 

@@ -45,8 +45,8 @@ def load(
     They are in the data root or in its subfolder `tfrecord`. No photo is decoded here (see
     datasets.formats.channel_order).
 
-    Raises InputError when there is no shard, a numbered shard is missing, a shard is damaged or lacks a feature, and
-    when checked_table does.
+    Raises InputError if there is no shard, a numbered shard is missing, a shard is damaged or lacks a feature, and like
+    checked_table.
     """
     codes = diagnoses.class_codes(settings.task)
     rows: list[dict[str, str]] = []
@@ -130,11 +130,11 @@ def _refuse_no_name(image_id: str, where: str) -> None:
     """Raise InputError for an id that cannot name a file in a class folder, or that leads out of the folder."""
     is_file_name = FORBIDDEN_CHARACTERS.isdisjoint(image_id)
     if not is_file_name or any(part in FORBIDDEN_IDS for part in image_id.split("/")):
-        raise InputError(f"{where}: the image id {image_id!r} is no name of a file; give the photo another.")
+        raise InputError(f"{where}: the image id {image_id!r} is no file name; give the photo another id.")
 
 
 def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
-    """Raise InputError when there are fewer shards than `-of-` in their names says, as after a stopped run."""
+    """Raise InputError if there are fewer shards than `-of-` in their names says, as after a stopped run."""
     matches = [match for shard in shards if (match := SHARD_NAME_PATTERN.fullmatch(shard.stem))]
     present = Counter((match["name"], int(match["count"])) for match in matches)
     for (name, count), number in present.items():
@@ -166,9 +166,9 @@ def _text(value: object) -> str:
 
 
 def _code(text: str, codes: tuple[str, ...]) -> str:
-    """Return the class code for a code or an index, which many shards have.
+    """Return the class code for a code or for an index, which many shards have.
 
-    A task with one class has no indices: there 0 and 1 mean no and yes.
+    A task with one class has no indices: for it, 0 and 1 mean no and yes.
     """
     is_index = len(codes) > 1 and text.isdecimal() and int(text) < len(codes)
     return codes[int(text)] if is_index else text

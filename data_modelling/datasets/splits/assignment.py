@@ -1,7 +1,7 @@
 """Makes, reads and attaches splits: a locked test and five folds, with each group in one part.
 
-A split depends only on the ids, groups and diagnoses, not on the order of rows or a library's random numbers. So
-everyone who makes it again gets the same split.
+A split depends only on the ids, groups and diagnoses, not on the order of rows or a library's random numbers, so making
+it again gives the same split.
 """
 
 import hashlib
@@ -38,8 +38,8 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
     table: columns group_id and diagnosis, one row per photo. shares: of each part; they sum to 1.
 
     The classes are assigned from the rarest to the most frequent. Within a class, the groups with most of its photos
-    come first; each goes to the part that has least of the class for its share. So the large groups are spread first,
-    and the many small groups even out the differences.
+    come first; each goes to the part that has least of the class for its share. So large groups are spread first, and
+    the many small groups balance the differences.
     """
     counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
     photos, groups = counts.to_numpy(), counts.index.to_numpy()
@@ -53,7 +53,7 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
             if photos[group, diagnosis] == 0:
                 break
             if parts[group] >= 0:
-                continue  # a rarer class assigned it
+                continue  # already assigned with a rarer class
             of_class = (filled[:, diagnosis] + photos[group, diagnosis]) / share
             of_all = (filled.sum(axis=1) + photos[group].sum()) / share
             parts[group] = np.lexsort((of_all, of_class.round(9)))[0]
@@ -63,7 +63,7 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
 
 
 def _draw(seed: int, group: str) -> bytes:
-    """Return a group's place in the shuffled order; it is a hash, so that other groups do not change it."""
+    """Return a group's place in the shuffled order: a hash, so that it does not depend on other groups."""
     return hashlib.sha256(f"{seed} {group}".encode()).digest()
 
 
@@ -103,8 +103,8 @@ def write_split(path: Path, parts: pd.DataFrame) -> None:
 def read_split(path: Path) -> pd.DataFrame:
     """Return the split in a file: columns SPLIT_COLUMNS, as text.
 
-    Raises InputError when the file is absent, lacks a column, names an unknown part or an id twice, or has a group in
-    two parts.
+    Raises InputError if the file is absent, lacks a column, names an unknown part or an id twice, or has a group in two
+    parts.
     """
     findings = RowFindings()
     parts = read_csv(path, SPLIT_COLUMNS, "image_id", findings)
@@ -151,8 +151,8 @@ def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.Dat
 def refine_folds(table: pd.DataFrame, folds: int) -> pd.DataFrame:
     """Return the table with another number of folds, a multiple of five; a locked test stays.
 
-    Each fold's groups are divided into equal new folds: of ten, fold k keeps half of fold k, and k + 5 gets the other
-    half. So two photos of different folds stay in different folds.
+    Each fold's groups are divided into equal new folds: with ten folds, fold k keeps half of its groups, and fold k + 5
+    gets the other half. So photos of different folds stay in different folds.
     """
     parts = table["part"].copy()
     for fold in FOLD_NAMES:
@@ -172,7 +172,7 @@ def drop_locked_test(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 
 
 def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the rows that stop the training: a tenth of each class's photos, in whole groups."""
+    """Return a mask (N,) of the stopping photos: a tenth of each class's photos, in whole groups."""
     parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)
     return (parts == "stop").to_numpy(dtype=bool)
 

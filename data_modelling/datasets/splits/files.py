@@ -1,4 +1,4 @@
-"""Writes the split files of all data sets at hand for `python -m data_modelling.split`."""
+"""Writes the split files of all available data sets for `python -m data_modelling.split`."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,10 +31,10 @@ def split_file(folder: Path, name: str) -> Path:
 def write_recipe_split(
     settings: Settings, data_root: Path | None, out: Path, force: bool = False, strict: bool = False
 ) -> tuple[Path, list[str]]:
-    """Write the split that a recipe names, from the photos of its data set; return the file and what was left out.
+    """Write the split that a recipe names, from the photos of its data set; return the file and the left-out inputs.
 
-    This is how class folders and TFRecord shards get a split. Raises InputError as the loader of the data set does, and
-    without `force` when the split file exists already.
+    Class folders and TFRecord shards get their split in this way. Raises InputError like the loader of the data set, and
+    without `force` if the split file exists.
     """
     path = split_file(out, settings.split)
     _refuse_existing([path], force)
@@ -46,12 +46,12 @@ def write_recipe_split(
 def write_splits(
     data_root: Path | None, out: Path, force: bool = False, only: Sequence[str] = (), strict: bool = False
 ) -> tuple[list[Path], list[str]]:
-    """Write the split of every data set at hand; return the files, and what was left out and why.
+    """Write the split of every available data set; return the files, and the left-out inputs with reasons.
 
     only: names of the data sets to split; empty means all.
 
-    Raises InputError when no data set is there, `only` has an unknown name or a csv file is wrong, with `strict` when a csv
-    file has repeated or contradictory rows, and without `force` when a split file exists already; nothing is written then.
+    Raises InputError if there is no data set, `only` has an unknown name or a csv file is wrong, with `strict` if a csv file
+    has repeated or contradictory rows, and without `force` if a split file exists; then nothing is written.
     """
     sources: list[tuple[DataSet, Path]] = []
     left_out: list[str] = []

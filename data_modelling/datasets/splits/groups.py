@@ -23,7 +23,7 @@ class _UnionFind:
 
     def join(self, first: tuple[str, str], second: tuple[str, str]) -> None:
         # The smaller node becomes the root, so that a group's name does not depend on the order of rows.
-        # "key" sorts before "photo": a lesion's or patient's id names the group where there is one.
+        # "key" sorts before "photo", so the id of a lesion or patient names the group if there is one.
         low, high = sorted((self.root(first), self.root(second)))
         self.parents[high] = low
 

@@ -1,4 +1,4 @@
-"""Lists the photos at hand of any data set of the registry, each with its part of the split."""
+"""Lists the available photos of any data set of the registry, each with its part of the split."""
 
 import sys
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
 from data_modelling.datasets.splits.files import split_file
 
-PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000 has a loader of its own
+PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000 has its own loader
 WarningHandler = Callable[[str], None]
 
 
@@ -25,7 +25,7 @@ def print_warning(sentence: str) -> None:
 def split_photos(
     name: str, data_root: Path | None, splits: Path, tell: WarningHandler = print_warning
 ) -> pd.DataFrame:
-    """Return image_id, group_id, diagnosis, path and part of a source's photos at hand, with the locked test.
+    """Return image_id, group_id, diagnosis, path and part of a source's available photos, with the locked test.
 
     Photos that the split does not know are left out; `tell` is called with a sentence that counts them. Raises
     InputError when the data or its split is absent.
@@ -41,7 +41,7 @@ def split_photos(
         table = table.dropna(subset="path")
     known, not_in_split = attach_known_parts(table, read_split(split_file(splits, name)))
     if not_in_split:
-        tell(f"{source.folder}: {len(not_in_split)} photos are left out, which its split does not know.")
+        tell(f"{source.folder}: {len(not_in_split)} photos are left out, because its split lacks them.")
     return known
 
 

@@ -15,7 +15,7 @@ BASE = "base"
 class RecipeChange:
     """Describe one way to train.
 
-    name: of its run and of its row. description: what differs from the recipe, in a few words.
+    name: of its run and of its row. description: the difference from the recipe, in a few words.
     """
 
     name: str
@@ -34,7 +34,7 @@ def read_changes(path: Path) -> list[RecipeChange]:
     """Return the recipe itself, named BASE, and its changes.
 
     The file has `[recipe]`, and `[[change]]` with name, told and settings. Raises InputError for a missing file, an unknown
-    key, a repeated name, or anything but one fold or one clinic group to judge the changes on.
+    key, a repeated name, or unless one fold or one clinic group is named to evaluate the changes.
     """
     try:
         values = tomllib.loads(path.read_text())

@@ -1,4 +1,4 @@
-"""Tabulate what each change does, on the data set and on external sources, and write the page from the table."""
+"""Tabulate the effect of each change on the data set and on external sources, and write the page from the table."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -42,7 +42,7 @@ from data_modelling.training.class_balance import empirical_prior
 Floats = NDArray[np.float64]
 
 REMOVED = "removed"  # the commit that measured a change whose option is no longer in the code
-# The question that the external photos of the fold answer, by source.
+# The question on which the external photos of the fold are evaluated, by source.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
 
@@ -85,7 +85,7 @@ def _row_facts(trial: Trial, first: Trial) -> dict[str, Any]:
 def evaluate_trial(trial: Trial) -> BootstrapMetrics:
     """Return METHOD_METRICS on the data set itself, and `<source>_<question>_auc` for EXTERNAL_QUESTIONS.
 
-    A source counts only if its photos are there, both positive and negative ones.
+    A source counts only if it has both positive and negative photos.
     """
     task, answers = trial.change.settings.task, trial.answers
     is_own = answers["own"].to_numpy()
@@ -141,7 +141,7 @@ def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[
 def write_ablation(out: Path, rows: pd.DataFrame) -> None:
     """Write the table as csv next to the page `out`, and the page from it.
 
-    Rows of the csv whose change was removed from the code (column REMOVED) stay.
+    Rows of changes that were removed from the code (column REMOVED) stay in the csv.
     """
     source = out.with_suffix(".csv")
     if source.exists():

@@ -1,6 +1,6 @@
 """Train each change without the judged photos, and predict these.
 
-They are a fold's photos, those of the data set and of external sources, or a clinic group's.
+The judged photos are a fold of the data set and of external sources, or a clinic group.
 """
 
 import json
@@ -62,9 +62,9 @@ class Trial:
 def train_changes(
     changes: Sequence[RecipeChange], sources: DataFolders, runs: Path, resume: bool
 ) -> tuple[list[Trial], list[str]]:
-    """Train each change in `runs`/ablation_<name>.work; return the trials and what was left out, as text.
+    """Train each change in `runs`/ablation_<name>.work; return the trials and the left-out inputs, as text.
 
-    With `resume`, finished work is used again. Raises InputError as `train` does.
+    With `resume`, finished work is used again. Raises InputError like `train`.
     """
     trials, left_out = [], []
     for change in tqdm(changes, desc="ablation", unit=" trainings"):
@@ -89,7 +89,7 @@ def _development(
 def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
     """Return a selector of the rows that a change trains with.
 
-    They are outside the fold or the clinic, and of the data set itself or of the data sets that the change names.
+    The rows are outside the fold or the clinic, and belong to the data set or to the data sets that the change names.
     """
     allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
@@ -102,7 +102,7 @@ def training_photo_filter(settings: Settings, development: DevelopmentSet) -> Ro
 
 
 def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos that a change is judged on: those of the fold, or of the clinic group."""
+    """Return a mask (N,) of the photos on which a change is judged: the photos of the fold or of the clinic group."""
     if not settings.left_out_clinics:
         return fold_mask(table, settings.figure_folds[0])
     return rows_of_clinic(settings.left_out_clinics[0], settings.task)(table)
@@ -165,7 +165,7 @@ def network_source_accuracy(network: keras.Model, photos: Examples, table: pd.Da
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
-    """Return the same as network_source_accuracy, from the embedding (N, C)."""
+    """Return the result of network_source_accuracy from the embedding (N, C)."""
     folds = StratifiedGroupKFold(SOURCE_FOLDS, shuffle=True, random_state=0)
     regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500))
     predicted = cross_val_predict(regression, embedding, sources, groups=groups, cv=folds)

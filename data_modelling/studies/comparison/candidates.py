@@ -1,4 +1,4 @@
-"""Check recipes that are compared, and tell what their training cost."""
+"""Check that recipes can be compared, and compute the cost of their training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -31,7 +31,7 @@ def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
 def training_cost(stages: Sequence[Path]) -> tuple[float, float]:
     """Return the mean epochs and the mean minutes of processor time of the networks in the folders `stages`.
 
-    The minutes include what was trained for a network first.
+    The minutes include earlier trainings that a network needs.
     """
     epochs = [len(load_progress(stage / CHECKPOINT_FILE).history) for stage in stages]
     seconds = [total_cpu_seconds(stage) for stage in stages]

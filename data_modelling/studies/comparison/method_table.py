@@ -37,7 +37,7 @@ TEMPLATES = Path(__file__).parents[1] / "templates"
 
 @dataclass(frozen=True)
 class Method:
-    """Hold what a row tells: its facts by column, and its metrics. reference: name of the row it is compared with."""
+    """Hold the content of a row: its facts by column, and its metrics. reference: the row that it is compared with."""
 
     name: str
     facts: Record
@@ -85,7 +85,7 @@ def evaluate_answers(
 ) -> bootstrap.BootstrapMetrics:
     """Return the metrics of probabilities (N, classes) and decisions (N,) for the photos of `predictions`, row by row.
 
-    Melanoma's AUC and sensitivity have names of their own. Paired metrics need the photos in the same order.
+    Melanoma's AUC and sensitivity have separate names. Paired metrics need the photos in the same order.
     """
     labels, groups = true_classes(predictions, task), bootstrap.group_indices(predictions["group_id"])
     metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups)
@@ -120,9 +120,9 @@ def _columns(name: str, value: float, bounds: tuple[float, float]) -> Record:
 
 
 def write_table_and_page(out: Path, rows: pd.DataFrame, page: Callable[[pd.DataFrame, str], str]) -> None:
-    """Write the table as csv next to the page `out`, and the page from what the csv then says.
+    """Write the table as csv next to the page `out`, and the page from this csv.
 
-    page: makes the page's text from the table that was read and from the csv's name.
+    page: makes the page's text from the csv's table and name.
     """
     source = out.with_suffix(".csv")
     with atomic_write(source) as temporary:

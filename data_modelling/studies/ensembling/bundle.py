@@ -1,6 +1,6 @@
-"""Make one bundle from several: their networks in one file, their out-of-fold predictions combined, and all choices renewed.
+"""Make one bundle from several: it joins the networks, combines the out-of-fold predictions and makes all choices again.
 
-The gate and the quality checks belong to one network: they are the first bundle's, whose embedding the ensemble returns.
+Gate and quality checks belong to one network: they are the first bundle's, and the ensemble returns its embedding.
 """
 
 import datetime as dt
@@ -47,8 +47,8 @@ MIN_BUNDLES = 2
 def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
     """Return the out-of-fold predictions of each bundle on the photos that all bundles have, in the same order.
 
-    Raises InputError for bundles that cannot be combined: too few, of several tasks or edges, of a task with a class
-    without photos, without a photo in common, or with a photo that they have in different folds.
+    Raises InputError for bundles that cannot be combined: if there are too few, if task or edge differs, if the task has
+    a class without photos, if no photo is in all of them, or if a photo is in different folds.
     """
     _check_combinable(bundles)
     tables = [
@@ -71,7 +71,7 @@ def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
 def make_ensemble(bundles: Sequence[Bundle], name: str, version: str, out: Path) -> None:
     """Write the bundle `out`, which averages the calibrated probabilities of the bundles.
 
-    Raises InputError as shared_predictions does, and if `out` exists.
+    Raises InputError like shared_predictions, and if `out` exists.
     """
     if out.exists():
         raise InputError(f"{out} exists; choose another --out or move it away.")
@@ -136,7 +136,7 @@ def _metadata(
     name: str,
     version: str,
 ) -> dict[str, Any]:
-    """Return the first bundle's metadata with all choices renewed, without what does not belong to the ensemble."""
+    """Return the first bundle's metadata with new choices and without keys that do not apply to the ensemble."""
     first, task = bundles[0].metadata, bundles[0].task
     counts = first["data"]["counts"]
     shares = np.array([counts[code] for code in class_codes(task)], np.float64)

@@ -1,7 +1,7 @@
 """Run the trials of a search as tasks of a Ray cluster, with KerasTuner's oracle in this process.
 
-Ray repeats a task whose worker died; the trial then goes on from its last epoch. The oracle hears of a trial once, when its
-result is in its folder, which all nodes see.
+Ray repeats a task whose worker died; the trial then continues from its last epoch. The oracle gets the result of a
+trial once, from the trial's folder, which all nodes see.
 """
 
 import json
@@ -24,7 +24,7 @@ from data_modelling.studies.tuning.tuners import Search, finish_trial
 
 @dataclass(frozen=True)
 class SearchData:
-    """What a worker makes a search's hypermodel from. folder: the search's, where the photos are decoded."""
+    """The inputs of a worker's hypermodel. folder: of the search, with the decoded photos."""
 
     base: Settings
     sources: DataFolders
@@ -49,7 +49,7 @@ def _run_trial(
 def search_on_cluster(tuner: Search, search_data: SearchData, ray: ModuleType, workers: int) -> None:
     """Run all trials of a search, `workers` at a time.
 
-    Raises InputError when a trial's folder cannot be seen from here, or its worker died in every try.
+    Raises InputError if a trial's folder cannot be seen from here, or if its worker died in every try.
     """
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(search_data.base))
@@ -71,7 +71,7 @@ def search_on_cluster(tuner: Search, search_data: SearchData, ray: ModuleType, w
 
 
 def _next_trial(tuner: Search, worker: str) -> trials.Trial | None:
-    """Return a new trial; None while the oracle waits for the running ones, and when it has no more."""
+    """Return a new trial; None while the oracle waits for running trials, or if it has no more."""
     trial = tuner.oracle.create_trial(worker)
     return trial if trial.status == trials.TrialStatus.RUNNING else None
 

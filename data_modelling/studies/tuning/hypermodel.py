@@ -26,14 +26,14 @@ MAX_MULTIPLY_ADDS = 500_000_000  # multiply-adds of one photo, 1 GFLOP
 
 
 class OversizedNetworkError(Exception):
-    """Report a set of hyperparameters whose network is larger than what may be served."""
+    """Report a set of hyperparameters whose network is too large to be served."""
 
 
 @dataclass(frozen=True)
 class TrialPhotos:
     """Hold the photos of a trial; no group is in two parts.
 
-    training, stopping: what a trial learns from. judged: what its objective is measured on.
+    training, stopping: a trial learns from them. judged: its objective is measured on them.
     """
 
     training: Examples
@@ -42,14 +42,14 @@ class TrialPhotos:
 
 
 def trial_photos(base: Settings, development: DevelopmentSet, judged: int, unread: int) -> TrialPhotos:
-    """Return the photos that trials learn from, stop by and are judged on; none is of the fold `unread`."""
+    """Return the training, stopping and judged photos of trials; none is in the fold `unread`."""
     table = development.table
     rows = trial_rows(base, table, judged, unread).values()
     return TrialPhotos(*(select_examples(table, development.pixels, part, base.task) for part in rows))
 
 
 def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) -> dict[str, NDArray[np.bool_]]:
-    """Return masks of the rows that a trial learns from, stops by and is judged on, by their names."""
+    """Return the masks of a trial's training, stopping and judged rows, by these names."""
     in_training_folds = ~(fold_mask(table, judged) | fold_mask(table, unread))
     learning, stopping = training_masks(table, in_training_folds, base.seed)
     return {

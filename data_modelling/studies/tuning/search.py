@@ -31,7 +31,7 @@ RunTrials = Callable[[Search, SearchData], None]
 
 def run_trials_here(tuner: Search, _data: SearchData) -> None:
     """Run the trials in this process, one after the other."""
-    tuner.search(verbose=0)  # KerasTuner's tables need a terminal of their own; trials print their own lines
+    tuner.search(verbose=0)  # KerasTuner's tables need a whole terminal; trials print their own lines
 
 
 def run_search(
@@ -48,8 +48,8 @@ def run_search(
 
     kind, trials, epochs: as for tuners.create_search. figure_folds of the recipe are the judged and the unread fold.
     run_trials: runs all trials, here or on a cluster.
-    Returns what was left out of the data, as text. Raises InputError as `train` does, without two folds, when another
-    search runs in `folder`, and when the disk is full.
+    Returns the left-out data as text. Raises InputError like `train`, without two folds, if another search runs in
+    `folder`, and if the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
@@ -64,7 +64,7 @@ def run_search(
     except Exception as error:
         if is_full_disk(error):
             raise InputError(
-                f"{folder} cannot be written: the disk is full. Free some space, and add --resume to go on."
+                f"{folder} cannot be written: the disk is full. Free some space, and add --resume to continue."
             ) from error
         raise
 

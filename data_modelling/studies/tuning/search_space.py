@@ -1,4 +1,4 @@
-"""Define what a search may change in a recipe: named hyperparameters, and the settings that their values make."""
+"""Define what a search may change in a recipe: named hyperparameters, and the settings for their values."""
 
 from typing import Any
 
@@ -26,9 +26,9 @@ BATCHES = [32, 64, 128]  # photos in a step
 
 
 def trial_settings(values: keras_tuner.HyperParameters, base: Settings) -> Settings:
-    """Return the settings of a trial: those of `base`, with what the search may change.
+    """Return the settings of a trial: `base` with the trial's hyperparameters.
 
-    The first value of each hyperparameter, before any search, is that of `base`, or the nearest one that the search has.
+    The first value of each hyperparameter, before any search, is the value of `base` or the nearest in the search.
     """
     stages = values.Int("stages", 2, 4, default=len(base.network.widths))
     width = values.Choice("width", WIDTHS, default=_nearest(base.network.widths[0], WIDTHS))

@@ -1,4 +1,4 @@
-"""Find the files of a search that a full disk or a power cut left empty or torn, and set them aside."""
+"""Find files of a search that a full disk or a power cut left empty or incomplete, and set them aside."""
 
 import errno
 import json
@@ -26,7 +26,7 @@ def is_full_disk(error: BaseException | None) -> bool:
 
 
 def set_aside_broken_files(folder: Path) -> list[Path]:
-    """Set aside what a search in `folder` cannot resume from; return the old paths.
+    """Set aside files from which a search in `folder` cannot resume; return the old paths.
 
     A trial with an unreadable file loses its whole folder, and runs again. KerasTuner's own state is set aside too if it
     is unreadable or does not belong to the trials. The search then repeats all its draws from the seed, and each finished
@@ -56,7 +56,7 @@ def _is_whole_trial(folder: Path) -> bool:
         trials.Trial.load(str(folder / TRIAL_FILE))
         path = folder / RESULT_FILE
         result = json.loads(path.read_text()) if path.exists() else {}
-        return FULL_DISK_TEXT not in result.get("failure", "")  # once, a full disk counted as a failed trial
+        return FULL_DISK_TEXT not in result.get("failure", "")  # old versions wrote full disks as failures
     except (OSError, ValueError, LookupError, TypeError, AttributeError):
         return False
 

@@ -40,7 +40,7 @@ def _row(result: Path, epochs: int) -> dict[str, Any]:
 
 
 def hyperparameters(table: pd.DataFrame) -> list[str]:
-    """Return the names of what the search changed."""
+    """Return the names of the searched hyperparameters."""
     return [str(name) for name in table.columns if name not in FACT_COLUMNS]
 
 

@@ -1,9 +1,9 @@
-"""Adapt KerasTuner's searches to what a long search meets: a failing trial, a killed process, a full disk.
+"""Adapt KerasTuner to the problems of a long search: a failing trial, a killed process, a full disk.
 
-Each trial has a folder. Its `result.json` says what the trial gave, or why it failed; a trial whose process was killed
+Each trial has a folder. Its `result.json` has the result of the trial, or why it failed; a trial whose process was killed
 resumes from its last epoch. KerasTuner itself would end a search after a few failing trials, leave Hyperband waiting for
 a failed one, and continue a promoted trial from weights whose schedule has ended at zero. It also writes its files in
-place, so that a full disk leaves them empty: here they are written whole or not at all.
+place, so a full disk leaves them empty; here they are written completely or not at all.
 """
 
 import json
@@ -28,7 +28,7 @@ from data_modelling.studies.tuning.trial_files import (
     set_aside_broken_files,
 )
 
-CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that knows nothing
+CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
 FACTOR = 3  # Hyperband trains this many times longer, and as many times fewer networks, from round to round
 # Share of random trials in a Bayesian search; Keras's default of three for each hyperparameter can be all trials.
 RANDOM_SHARE = 1 / 3
@@ -47,7 +47,7 @@ class Search(base_tuner.BaseTuner):
         return {OBJECTIVE: result[OBJECTIVE]}
 
     def _try_run_and_update_trial(self, trial: trials.Trial, *_: Any, **__: Any) -> None:
-        """Run a trial; an error here ends the search, because run_trial itself handles those of a trial."""
+        """Run a trial; an error here ends the search, because run_trial handles the errors of a trial."""
         self._run_and_update_trial(trial)
         trial.status = trials.TrialStatus.COMPLETED
 
@@ -66,7 +66,7 @@ class Search(base_tuner.BaseTuner):
 def finish_trial(
     hypermodel: CNNHyperModel, values: keras_tuner.HyperParameters, folder: Path
 ) -> dict[str, Any]:
-    """Return what the trial in `folder` gave; train its network first if the folder has no result."""
+    """Return the result of the trial in `folder`; train its network first if the folder has none."""
     path = folder / RESULT_FILE
     if not path.exists():
         result = _fit_or_fail(hypermodel, values, folder)
@@ -82,16 +82,16 @@ def _fit_or_fail(
         return hypermodel.fit(values, hypermodel.build(values), folder)
     except Exception as error:
         if is_full_disk(error) or (isinstance(error, OSError) and error.errno is not None):
-            raise  # the system is to blame, and no set of hyperparameters
+            raise  # the cause is the system, not the hyperparameters
         reason = f"{type(error).__name__}: {error}"
         tqdm.write(f"Trial {folder.name} failed and counts as chance. {reason}")
         return {OBJECTIVE: CHANCE_AUC, FAILURE: reason}
 
 
 class _FromStart:
-    """Make the search's own recipe the first trial of an oracle, so that the best is never worse.
+    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse.
 
-    The oracle writes its files whole or not at all.
+    The oracle writes its files completely or not at all.
     """
 
     def save(self: Any) -> None:
@@ -142,7 +142,7 @@ def _differ(first: trials.Trial, second: trials.Trial) -> bool:
 def create_search(
     kind: str, hypermodel: CNNHyperModel, folder: Path, trials: int, epochs: int, seed: int
 ) -> Search:
-    """Return a search that is kept in `folder`/`kind` and resumes if it is there already.
+    """Return a search in `folder`/`kind`; an existing search is resumed.
 
     Files that cannot be read are set aside first, see trial_files.
 

@@ -213,7 +213,7 @@ def test_a_figure_that_is_no_number(make_bundle, text):
     folder = make_bundle()
     (folder / "metrics.json").write_text(f'{{"out_of_fold": {{"rows": [0.5, {text}]}}}}')
     write_checksums(folder)
-    assert message(folder) == "metrics.json has a figure that is no number; restore the bundle."
+    assert message(folder) == "metrics.json has a metric that is no number; restore the bundle."
 
 
 @pytest.mark.parametrize("part", SAFETY_KEYS)

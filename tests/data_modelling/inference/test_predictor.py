@@ -312,7 +312,9 @@ def test_model_that_is_none(make_bundle):
 
 
 def test_model_of_another_edge(make_bundle):
-    assert refusal(make_bundle(edge=24)).startswith("/model.onnx does not take what metadata.json says: ")
+    assert refusal(make_bundle(edge=24)).startswith(
+        "/model.onnx does not accept the inputs that metadata.json describes: "
+    )
 
 
 def test_model_of_another_number_of_classes(make_bundle):
@@ -326,7 +328,7 @@ def test_model_of_another_number_of_classes(make_bundle):
         decision_prior=dict.fromkeys(others, 1 / 9),
         prediction_sets=sets,
     )
-    assert refusal(folder) == "/model.onnx does not give one logit a class; restore the bundle."
+    assert refusal(folder) == "/model.onnx does not give one logit for each class; restore the bundle."
 
 
 def test_model_without_numbers(make_bundle):

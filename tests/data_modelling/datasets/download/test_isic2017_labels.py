@@ -46,7 +46,7 @@ def test_a_file_that_is_there_is_left_alone(root: Path, capsys: pytest.CaptureFi
     path.parent.mkdir()
     path.write_text("mine")
     assert made(root, root) == 2
-    assert "move it away to make it anew" in capsys.readouterr().err
+    assert "move it away to make it again" in capsys.readouterr().err
     assert path.read_text() == "mine"
 
 

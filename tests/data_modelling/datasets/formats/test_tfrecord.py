@@ -78,7 +78,7 @@ def test_an_id_that_is_no_name_of_a_file_is_refused(tmp_path, image_id):
     shard = tmp_path / "others.tfrecord"
     rows = [{"image_id": name, "diagnosis": "NV"} for name in ("ISIC_1", image_id)]
     tfrecord.write_shard(shard, rows, [b"photo"] * 2, FeatureNames())
-    told = re.escape(f"{shard}, record 1: the image id {image_id!r} is no name of a file")
+    told = re.escape(f"{shard}, record 1: the image id {image_id!r} is no file name")
     with pytest.raises(InputError, match=told):
         tfrecord.load(SETTINGS, tmp_path)
 

@@ -91,7 +91,7 @@ def test_two_photos_of_one_stem(images):
 
 
 def test_no_photo(images):
-    with pytest.raises(InputError, match="holds no photo"):
+    with pytest.raises(InputError, match="has no photo"):
         scan_photo_folder(images("notes.txt"))
 
 

@@ -108,7 +108,7 @@ def test_what_cannot_be_measured_is_refused(folder, value):
         (changed(threshold=float("nan")), "gate.threshold"),
         (changed(threshold="high"), "gate.threshold"),
         (changed(quantiles=[]), "gate.quantiles"),
-        (changed(quantiles=[1.0, 0.0]), "rise"),
+        (changed(quantiles=[1.0, 0.0]), "rising"),
         (changed(embedding_mean=None), "gate.embedding_mean"),
         (changed(looks_spread=0.0), "looks_spread"),
     ],

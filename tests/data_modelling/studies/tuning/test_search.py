@@ -227,7 +227,9 @@ def test_a_disk_that_is_full_in_a_training_is_no_failed_trial(
         patch.setattr(CNNHyperModel, "fit", full)
         assert search_command.main(["--config", str(config), *shape]) == 2
     last = capsys.readouterr().err.splitlines()[-1]
-    assert last == f"{out} cannot be written: the disk is full. Free some space, and add --resume to go on."
+    assert (
+        last == f"{out} cannot be written: the disk is full. Free some space, and add --resume to continue."
+    )
     assert search_command.main(["--config", str(config), *shape, "--resume"]) == 0
     assert pd.read_csv(out / search.TRIALS_FILE)["failure"].isna().all()
 
