@@ -1,4 +1,4 @@
-"""Measure the app against other servers: `make bench`, or `python -m benchmarks [--quick] [--out docs]`.
+"""Compare the app with other servers: `make bench`, or `python -m benchmarks [--quick] [--out docs]`.
 
 It takes at most about 15 minutes (--quick: 2) and writes benchmarks.md, .png and .json.
 """
@@ -30,9 +30,9 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 
 @dataclass(frozen=True)
 class Plan:
-    """Say how much is measured.
+    """Hold the extent of the measurement.
 
-    seconds: length of each cell. minutes: the times after which no further round starts and the long run ends.
+    seconds: length of each cell. minutes: the times after which no round starts and the long run ends.
     """
 
     rounds: int
@@ -50,13 +50,16 @@ QUICK_PLAN = Plan(1, 0.4, (1.0, 1.5), 1, (50, 200))
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks", description="Measure the app against others."
+        prog="python -m benchmarks", description="Compare the app with other servers."
     )
     parser.add_argument("--quick", action="store_true", help="a short look")
     parser.add_argument("--out", type=Path, help="folder to write to (docs; with --quick .cache)")
     options = parser.parse_args(arguments)
     if not Path("/proc/self/smaps_rollup").exists():
-        print("The benchmarks need Linux, which tells what processes hold and cost.", file=sys.stderr)
+        print(
+            "The benchmarks need Linux, which reports memory and time of processes.",
+            file=sys.stderr,
+        )
         return 2
     out: Path = options.out or ROOT / (".cache" if options.quick else "docs")
     out.mkdir(parents=True, exist_ok=True)
@@ -88,7 +91,7 @@ def measure_all(plan: Plan) -> dict[str, Any]:
 
 
 def machine_facts() -> dict[str, Any]:
-    """Return where and when the benchmarks ran."""
+    """Return the facts about the machine and the time of the benchmarks."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -102,7 +105,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def bundle_facts(folder: Path) -> dict[str, Any]:
-    """Return which bundle was measured.
+    """Return the facts about the measured bundle.
 
     edge: pixels of the square photo that its network reads.
     """

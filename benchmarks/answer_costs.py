@@ -1,4 +1,4 @@
-"""Measure the parts of an answer in bare loops: the least that an answer can cost on this machine."""
+"""Measure the parts of an answer in bare loops: the least possible cost of an answer on this machine."""
 
 import shutil
 import time

@@ -1,4 +1,4 @@
-"""List who is compared."""
+"""List the compared servers."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -29,12 +29,12 @@ class Contender:
     path: str = API
 
     def request(self, kind: PhotoKind, data: bytes, **fields: str) -> bytes:
-        """Return the whole request that sends it a photo."""
+        """Return the whole request that sends the server a photo."""
         return photo_request(self.path, data, kind.media_type, **fields)
 
     @contextmanager
     def running(self, request: bytes, log: Path) -> Iterator[MeasuredServer]:
-        """Start it, and stop it at the end of the block. Raises MeasurementError."""
+        """Start the server, and stop it at the end of the block. Raises MeasurementError."""
         port = free_port()
         settings = {"PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
         with run_server(self.command(port), port, settings, request, log) as server:

@@ -1,4 +1,4 @@
-"""Serve a Keras model with a usual Flask app, in a process of its own.
+"""Serve a Keras model with a usual Flask app, in a separate process.
 
 python -m benchmarks.flask_servers predict|call BUNDLE PORT
 

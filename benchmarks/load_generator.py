@@ -19,10 +19,10 @@ BOUNDARY = "benchmark"
 
 @dataclass
 class LoadResult:
-    """Hold what the clients received.
+    """Hold the results of the clients.
 
-    milliseconds: of the requests answered 200, from the first byte sent to the last one received. statuses: number of
-    answers of each status; 0 stands for a broken connection. refused: milliseconds of those answered 503. seconds: from
+    milliseconds: of the requests answered 200, from the first byte sent to the last byte received. statuses: number of
+    answers of each status; 0 stands for a broken connection. refused: milliseconds of the requests answered 503. seconds: from
     the first request to the last answer.
     """
 
@@ -150,7 +150,7 @@ def run_load(
 ) -> LoadResult:
     """Send these requests in turn from so many clients, for so many seconds or so many requests.
 
-    The clients then wait for open answers, for at most TIMEOUT_SECONDS; later ones count as lost. Raises ValueError for a
+    The clients then wait for open answers, for at most TIMEOUT_SECONDS; later answers count as lost. Raises ValueError for a
     URL without host and port.
     """
     address = _address(url)

@@ -1,4 +1,4 @@
-"""Measure requests a second, times and processor time: each contender in turn, in several rounds, so that all meet the same load of the machine."""
+"""Measure requests a second, times and processor time in several rounds, so that all contenders meet the same load."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -98,7 +98,7 @@ def measure_contenders(
 ) -> BenchmarkResult:
     """Measure all contenders in so many rounds.
 
-    No round starts after `latest` (of time.monotonic), and a running one is stopped OVERTIME_SECONDS later. seconds: of
+    No round starts after `latest` (of time.monotonic), and a running round is stopped OVERTIME_SECONDS later. seconds: of
     each cell. folder: for logs.
     """
     photos = {kind.name: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}

@@ -1,4 +1,4 @@
-"""Make the photos that are sent: example photos enlarged, with the grain of a sensor, so that their files are as large as real ones."""
+"""Make the sent photos: enlarged example photos with the grain of a sensor, so that their files are as large as real ones."""
 
 from dataclasses import dataclass
 from io import BytesIO

@@ -1,4 +1,4 @@
-"""Run a server and measure its processes: what they cost and hold."""
+"""Run a server and measure the processor time and memory of its processes."""
 
 import os
 import re
@@ -42,7 +42,7 @@ class MeasuredServer:
 
     @property
     def workers(self) -> list[int]:
-        """Return the processes of our own server that answer: all but the one that supervises them."""
+        """Return the answering processes of our own server: all except the supervisor."""
         return self.processes[1:]
 
     def cpu(self) -> float:
@@ -103,7 +103,7 @@ def _wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> No
 
 
 def wait_for_answer(url: str, request: bytes) -> int:
-    """Send the request on new connections until the answer is 200; return how many connections got none before it.
+    """Send the request on new connections until the answer is 200; return how many connections failed before it.
 
     Raises MeasurementError after START_SECONDS.
     """

@@ -23,7 +23,7 @@ machine. All contenders are measured in turn, and all again, so that ratios hold
 figure is the median of the rounds, in brackets the least and the most. Only requests answered 200 count. "CPU" is the
 processor time of all processes of the server.
 """
-# The choice of the server, and a growing archive: measured by commands that are gone.
+# The choice of the server, and a growing archive; the commands that measured them were removed.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 FIELD_WORDS = """The others answer with the probabilities of the network alone; ours has all its checks on. Flask +
@@ -129,7 +129,7 @@ def format_table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]:
-    """Return for each goal what is measured, the goal, the measurement, and whether it is reached."""
+    """Return for each goal its metric, the goal, the measurement, and whether it is reached."""
     ours, predict = _usual_cells(measurements, OURS), _usual_cells(measurements, KERAS_PREDICT)
     trouble = measurements["trouble"]
     memory = {int(count): state["memory"] for count, state in measurements["long_run"].items()}
@@ -227,7 +227,7 @@ def _restart_result(trouble: Measurements) -> tuple[str, bool]:
 
 
 def _replacement_result(trouble: Measurements) -> tuple[str, bool]:
-    """Return whether no request was lost, by a server that did take over."""
+    """Return whether a new server took over and no request was lost."""
     stayed = trouble["replaced_stayed"]
     value, whole = _at_most(trouble["replaced_lost"], 0)
     return (f"{value}, {stayed:,.0f} stay" if stayed else value), whole and not stayed

@@ -22,7 +22,7 @@ Metrics = dict[str, float]
 
 
 def measure_resilience(seconds: float, folder: Path) -> Metrics:
-    """Measure all troubles but the long run.
+    """Measure all troubles except the long run.
 
     seconds: of each load.
     """
@@ -40,7 +40,7 @@ def measure_resilience(seconds: float, folder: Path) -> Metrics:
 
 
 def _measure_large_photos(server: MeasuredServer, large: list[bytes]) -> Metrics:
-    """Measure what large photos cost, one after another."""
+    """Measure the cost of large photos, one after another."""
     workers = server.workers
     idle = sum(status_megabytes(worker, "VmRSS") for worker in workers)
     for worker in workers:
@@ -100,7 +100,7 @@ def _measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
 def measure_replacement(server: MeasuredServer, small: list[bytes], seconds: float) -> Metrics:
     """Count the requests that are lost while a new server takes over, and the old processes that remain.
 
-    Without the latter, a server that ignores SIGHUP would lose nothing either.
+    The old processes count because a server that ignores SIGHUP would lose no request either.
     """
     old_workers = server.workers
     with ThreadPoolExecutor(1) as pool:
@@ -118,7 +118,7 @@ def measure_replacement(server: MeasuredServer, small: list[bytes], seconds: flo
 
 
 def measure_long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, dict[str, float]]:
-    """Measure memory, threads and open files after so many requests, or as many as are answered by `latest`."""
+    """Measure memory, threads and open files after so many requests, or after fewer if the time `latest` comes first."""
     ours = CONTENDERS[0]
     small = [ours.request(SMALL, data) for data in make_photos(SMALL, 4)]
     metrics: dict[str, dict[str, float]] = {}

@@ -1,7 +1,7 @@
-"""Carry the measured cost of one photo to a million photos a day and to an archive of a hundred million.
+"""Compute the cost of a million photos a day and of an archive of a hundred million from the cost of one photo.
 
-python -m benchmarks.scale             # the arithmetic again, from docs/scale.json into docs/scale.md
-python -m benchmarks.scale --measure   # first measure one photo on this machine, without a cluster and on one
+python -m benchmarks.scale             # compute again, from docs/scale.json into docs/scale.md
+python -m benchmarks.scale --measure   # first measure one photo on this machine, without and with a cluster
 
 The prices are assumptions; --core-hour, --gigabyte-month and --million-reads put yours in their place.
 """
@@ -38,7 +38,7 @@ DAY = 86_400  # seconds
 MEGABIT = 125_000  # bytes
 PHOTOS_A_DAY, ARCHIVE = 1_000_000, 100_000_000
 PEAK = 4  # the busiest hour over the mean of the day
-BUSY = 0.5  # share of a server's cores that may be in use then, so that nobody waits long
+BUSY = 0.5  # share of a server's cores that may be in use then, to keep waiting times short
 PROCESS_MB = 65  # of an app process, docs/operate.md
 ROW_BYTES = 330  # of a photo in the three csv files of seven classes
 NAME_BYTES = 250  # that the driver of a cluster holds for each photo of its part
@@ -49,7 +49,7 @@ METER_SECONDS = 0.5  # between two readings of the processor time
 
 @dataclass(frozen=True)
 class Cost:
-    """What one photo costs. cpu: milliseconds of processor time in `predict`. size: bytes of the file."""
+    """The cost of one photo. cpu: milliseconds of processor time in `predict`. size: bytes of the file."""
 
     photo: str
     cpu: float
@@ -58,7 +58,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Figures:
-    """What was measured. start: seconds of processor time before the first photo. driver: milliseconds for each photo."""
+    """The measured values. start: seconds of processor time before the first photo. driver: milliseconds for each photo."""
 
     photos: list[Cost]
     cluster_cpu: float
@@ -79,7 +79,7 @@ class Prices:
 class CpuMeter:
     """Adds up the processor time of this process and all below it, also of those that ended since the meter was made.
 
-    Ray's workers leave their time to no parent, so that each process is read again and again while it lives.
+    The time of Ray's workers is not added to a parent, so each process is read repeatedly while it runs.
     """
 
     def __init__(self) -> None:
@@ -126,7 +126,7 @@ def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
 def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> tuple[float, float, float]:
     """Return the milliseconds of processor time of one more photo, the seconds of a start, and the driver's milliseconds.
 
-    counts: of two runs; what both cost is the start.
+    counts: of two runs; their common cost is the start.
     """
     predictor = Predictor(load_bundle(BUNDLE))
     options, photos = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images).paths
@@ -229,7 +229,7 @@ def _archive(figures: Figures, prices: Prices) -> Iterator[tuple[str, list[str]]
 
 
 def read_figures() -> Figures:
-    """Return what was measured last."""
+    """Return the values measured last."""
     saved: dict[str, Any] = json.loads(FIGURES.read_text())
     return Figures(**saved | {"photos": [Cost(**cost) for cost in saved["photos"]]})
 

@@ -1,4 +1,4 @@
-"""Draw the notebooks' figures in one style, with colours that everybody can tell apart, and keep the data of each."""
+"""Draw the notebooks' figures in one style, in colours that everybody can tell apart, and keep their data."""
 
 import functools
 import textwrap
@@ -41,7 +41,7 @@ DIGITS = 6  # significant digits of a figure's data
 class Chart:
     """Hold a drawn figure.
 
-    png: its file. data: what it shows, as plain values.
+    png: its file. data: the shown values, as plain types.
     """
 
     png: bytes
@@ -59,7 +59,7 @@ def class_colour(code: str) -> str:
 
 
 def styled_chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart]:
-    """Make a function that returns a figure and its data into one that returns a Chart in the common style."""
+    """Wrap a function that returns a figure and its data, so that it returns a Chart in the common style."""
 
     @functools.wraps(draw)
     def drawn(*arguments: Any, **options: Any) -> Chart:
@@ -179,7 +179,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw the leak of random splits by class (see leaks.random_split_leak) against that of our own split."""
+    """Draw the leak of random splits by class (see leaks.random_split_leak), and the leak of our own split."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):

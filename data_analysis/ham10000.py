@@ -13,15 +13,15 @@
 # # HAM10000: what its metadata says before a model is trained
 #
 # HAM10000 is a collection of dermoscopic photos from Vienna and Queensland, each with one of seven diagnoses, and
-# with the patient's age, sex and the place on the body. It is what this project's default model learns from. This
-# notebook asks of the table what a careful reader would ask before training anything: which diagnoses are rare,
-# how sure they are, what is missing, what would leak from training into a test, and who the patients were. It ends
-# with what the project did about each answer.
+# with the patient's age, sex and the place on the body. This project's default model learns from it. This
+# notebook answers questions that come before any training: which diagnoses are rare, how sure they are, what is
+# missing, what would leak from training into a test, and who the patients were. At the end it says what the project
+# did about each answer.
 #
-# Every number below, also those within sentences, is computed by the cell above it. `make notebooks` runs
-# everything again. Nothing here tunes or judges a model: counts are of the whole table, while photos are shown and
-# measured only from the part that models may learn from. The locked test is looked at once, for photos that are
-# equal to others in every pixel.
+# Every number below, also in sentences, is computed by the cell above it. `make notebooks` runs everything
+# again. Nothing here tunes or evaluates a model. Counts are of the whole table. Photos are shown and measured only
+# from the part that models may learn from. The locked test is read once, to find photos that are equal to others in
+# every pixel.
 #
 # *Data: Tschandl, Rosendahl and Kittler 2018, Sci Data 5:180161, doi:10.1038/sdata.2018.161, CC BY-NC 4.0.*
 
@@ -58,19 +58,19 @@ show_figure(
     "ham10000_classes",
     f"{charts.DIAGNOSIS_NAMES[common]} has {counts['share'].iloc[0]:.0%} of all photos; the rarest class, "
     f"{charts.DIAGNOSIS_NAMES[rare]}, has {counts['photos'].iloc[-1]:,}, one for every "
-    f"{counts['photos'].iloc[0] / counts['photos'].iloc[-1]:.0f} of {common}. A model that always said {common} "
+    f"{counts['photos'].iloc[0] / counts['photos'].iloc[-1]:.0f} of {common}. A model that always decided for {common} "
     f"would be right in {percent(counts['share'].iloc[0])} of the photos and find no cancer at all.",
 )
 
 # %% [markdown]
-# Accuracy is therefore the wrong judge. Balanced accuracy, the mean of the classes' sensitivities, asks for each
-# class alike; the always-the-same model above reaches one in seven.
+# Accuracy is therefore the wrong metric. Balanced accuracy, the mean of the classes' sensitivities, counts every
+# class equally; a model that always gives the same answer reaches one in seven.
 
 # %% [markdown]
 # ## How sure are the diagnoses?
 #
-# Four ways of confirmation occur: histopathology of what was cut out, in-vivo confocal microscopy, the consensus of
-# experts, and follow-up, which is a mole that did not change over time.
+# A diagnosis was confirmed in one of four ways: histopathology of the removed tissue, in-vivo confocal microscopy,
+# the consensus of experts, or follow-up, which means a mole that did not change over time.
 
 # %%
 confirmed, share = profiles.counts_and_shares(photos["diagnosis"], photos["confirmation"])
@@ -92,15 +92,15 @@ show_figure(
 )
 
 # %% [markdown]
-# So the column gives the answer away: *follow-up* means *mole*. It exists only after the diagnosis, nobody could
-# fill it in on the page, and it never reaches the model. It also tells something about the labels: cancers were
-# proven under the microscope, a good part of the harmless lesions was not, and whoever judges a model on
-# harmless lesions of this set judges it in part on easy ones, which nobody saw a need to cut out.
+# So the column reveals the diagnosis: *follow-up* means *mole*. It exists only after the diagnosis, so nobody could
+# fill it in on the page, and the model never gets it. It also says something about the labels. Cancers were proven
+# under the microscope, but many harmless lesions were not. These are often easy lesions, which nobody needed to cut
+# out, so a test on the harmless lesions of this set is partly a test on easy ones.
 
 # %% [markdown]
 # ## Who are the patients?
 #
-# From here on a lesion counts once, however many photos it has.
+# From here on each lesion counts once, whatever its number of photos.
 
 # %%
 known_sex = lesions.dropna(subset="sex")
@@ -133,8 +133,8 @@ show_figure(
 )
 
 # %% [markdown]
-# Age and place belong together: the face collects sun for a lifetime. The next figure sets both against the share
-# of lesions that are cancer, or may become it.
+# Age and place belong together, because the face gets sun for a lifetime. The next figure shows, by age and place,
+# the share of lesions that are cancer or may become cancer.
 
 # %%
 known = lesions.dropna(subset=["age", "site"])
@@ -154,21 +154,21 @@ show_figure(
     ),
     "ham10000_cancer_by_age_and_site",
     f"The share climbs with age in nearly every region, to {rates['share'].max():.0%} of the "
-    f"{rates.loc[worst, 'count']:.0f} lesions on {worst[0]} at {worst[1]}: age and site alone say much.",
+    f"{rates.loc[worst, 'count']:.0f} lesions on {worst[0]} at {worst[1]}: so age and site alone contain much information.",
 )
 
 # %% [markdown]
 # That is a reason to give the model age, sex and site, and a reason for care. These are shares among lesions that
-# somebody chose to photograph, many because they were to be cut out. They are not the risk of a person who opens
+# somebody chose to photograph, many of them before they were cut out. They are not the risk of a person who opens
 # the page: in the population a dark spot is a mole far more often. A model learns the shares of its data set, and
-# its probabilities hold for such patients only. And one thing cannot be counted at all: the table has no column for
-# the skin's colour. The photos are of mostly light skin, from two places.
+# its probabilities hold only for such patients. One thing cannot be counted at all: the table has no column for
+# the skin's colour. The photos show mostly light skin, from two places.
 
 # %% [markdown]
 # ## What is missing?
 #
-# Empty cells and the word *unknown* are missing. So is an age of zero: some of these rows are benign keratoses,
-# which newborns do not have, so that zero stands for "not recorded".
+# Empty cells and the word *unknown* count as missing. So does an age of zero: some of these rows are benign
+# keratoses, which newborns do not have, so zero means "not recorded".
 
 # %%
 gaps = profiles.missing_counts(photos)
@@ -188,9 +188,9 @@ show_figure(
 )
 
 # %% [markdown]
-# Little is missing, but not at random: a gap whispers "mole". A network given "age not known" would learn exactly
-# that, and the visitor who leaves the form empty would be told that all is well. In training, known details are
-# therefore hidden far more often than they are missing, so that "not known" comes to mean nothing.
+# Little is missing, but not at random: a missing value suggests "mole". A network that gets "age not known" would
+# learn exactly that, and a visitor who leaves the form empty would get a harmless answer. In training, known
+# details are therefore hidden far more often than they are missing. So "not known" does not mean "mole".
 
 # %% [markdown]
 # ## Several photos of one lesion
@@ -216,16 +216,16 @@ show_text(
 )
 
 # %% [markdown]
-# The number of photos says how interesting a lesion was, so it gives the diagnosis away as well. It is no input
-# either. But it does more harm in another way.
+# The number of photos says how interesting a lesion was, so it also reveals the diagnosis. It is no input either.
+# But it does more harm in another way.
 
 # %% [markdown]
 # ## What a random split leaks
 #
-# The customary way to test is to take every fifth photo at random. Photos of one lesion then stand on both sides,
-# and the model is asked about lesions that it has seen in training. How many can be computed exactly: a test photo
-# whose lesion has *k* photos leaks unless the other *k* - 1 are all in the test too. Grey and coloured bars show
-# where 95 of 100 random splits lie.
+# The usual test set is every fifth photo, drawn at random. Photos of one lesion are then in both parts, and the
+# model is tested on lesions that it has seen in training. Their number can be computed exactly: a test photo whose
+# lesion has *k* photos leaks unless the other *k* - 1 are all in the test too. Grey and coloured bars show the range
+# of 95 of 100 random splits.
 
 # %%
 leak = leaks.random_split_leak(photos, "stated")
@@ -242,22 +242,22 @@ show_figure(
 joined = leaks.random_split_leak(photos, "group_id")
 everything, melanomas = leak["share"][leaks.ALL], leak["share"]["MEL"]
 show_text(
-    f"Cut after the decimal, not rounded, these are the {int(everything * 1000) / 10} % and "
+    f"Truncated, not rounded, these are the {int(everything * 1000) / 10} % and "
     f"{int(melanomas * 100)} % that the project's documents name; rounded they are {everything:.1%} and "
     f"{melanomas:.1%}. With the undeclared duplicates of the next section joined, the leak is "
     f"{joined['share'][leaks.ALL]:.2%}."
 )
 
 # %% [markdown]
-# The leak is largest where it flatters most: melanomas were photographed again and again, ordinary moles once. A
-# figure from such a split says how well a model remembers, not how well it will do on the next patient. Here a
-# lesion stands on one side only.
+# The leak is largest for melanomas, which were photographed again and again, while ordinary moles were photographed
+# once. A metric from such a split says how well a model remembers, not how well it works for the next patient. In our
+# split all photos of a lesion are in the same part.
 
 # %% [markdown]
 # ## Duplicates
 #
-# Three kinds: photos that the table itself declares to be of one lesion (above), photos of one lesion under two
-# lesion ids, which others found by comparing all photos (Abhishek, Jain and Hamarneh 2025,
+# There are three kinds: photos that the table itself declares to be of one lesion (above), photos of one lesion
+# under two lesion ids, which others found by comparing all photos (Abhishek, Jain and Hamarneh 2025,
 # doi:10.1038/s41597-025-04382-5), and photos that are equal in every pixel, found here by comparing them.
 
 # %%
@@ -303,8 +303,8 @@ show_figure(
 # %% [markdown]
 # ## Another clinic's photos
 #
-# To see what a change of clinic alone does, the diagnosis is held fixed: only moles (in ISIC 2020, benign lesions),
-# each lesion or patient once. HAM10000, ISIC 2017 and ISIC 2020 are dermoscopic; PAD-UFES-20 was taken with
+# To see the effect of the clinic alone, only one diagnosis is used: moles (in ISIC 2020, benign lesions), one photo
+# of each lesion or patient. HAM10000, ISIC 2017 and ISIC 2020 are dermoscopic; PAD-UFES-20 was taken with
 # smartphones, without a dermatoscope. All photos are measured as the network sees them, in a small square.
 
 # %%
@@ -336,9 +336,9 @@ show_figure(
 )
 
 # %% [markdown]
-# Here HAM10000's photos are the centre square of the original, while those of ISIC 2017 and 2020 come stretched to
-# a square: a round mole becomes a tall one. Pixel size says nothing about the clinic, since the photos at hand were
-# all scaled; a user's own download of HAM10000 is larger, and the loader takes its centre square.
+# Here HAM10000's photos are the centre square of the original, but the photos of ISIC 2017 and 2020 are stretched to
+# a square: a round mole becomes a tall one. Pixel size says nothing about the clinic, because all available photos
+# were scaled. A user's own download of HAM10000 is larger, and the loader takes its centre square.
 
 # %%
 accuracy = photo_sources.source_accuracy(measured)
@@ -363,9 +363,9 @@ show_figure(
 )
 
 # %% [markdown]
-# This is why another clinic's photos are hard. A network trained in one place takes the tint of its lamp, the
-# distance and the way of cropping for part of the disease, because nothing in its data contradicts that. Elsewhere
-# these change, the diagnosis does not, and the network is wrong without noticing.
+# This is why another clinic's photos are hard. A network trained in one place treats the tint of the lamp, the
+# distance and the way of cropping as a part of the disease, because nothing in its data contradicts that. In another
+# place they differ while the diagnosis does not, and the network is wrong without noticing.
 
 # %% [markdown]
 # ## What this means for the model
@@ -399,22 +399,22 @@ show_findings(
     [
         (
             f"**Rare:** {rare} is {share_rare} of the photos, {common} {share_common}.",
-            "It does well by always saying mole.",
+            "A model seems good if it always decides for mole.",
             rare_answer,
         ),
         (
             f"**Leaks:** in a random split {everything:.1%} of the test; *follow-up* means mole.",
-            "It is praised for remembering.",
+            "A model seems good because it remembers.",
             leak_answer,
         ),
         (
             f"**Missing:** {gaps.sum().sum():,} details, {gap_share:.0%} of them of moles.",
-            "It learns that *not known* means mole.",
+            "The model learns that *not known* means mole.",
             missing_answer,
         ),
         (
             "**Biased:** two places, light skin, cases worth a photo.",
-            "It is too sure elsewhere.",
+            "The model is too sure in other places.",
             bias_answer,
         ),
     ]

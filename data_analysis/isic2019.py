@@ -14,10 +14,10 @@
 #
 # The training set of the ISIC 2019 challenge has eight diagnoses and far more photos than
 # HAM10000, because it contains HAM10000: the organisers joined it with photos of earlier challenges (among them
-# ISIC 2017) and with BCN20000, the archive of a hospital in Barcelona. This notebook asks what the join added, what it
-# blurred, and what follows when HAM10000 and ISIC 2019 are used side by side, as they are here.
+# ISIC 2017) and with BCN20000, the archive of a hospital in Barcelona. This notebook shows what the join added, which
+# differences it hides, and what follows if HAM10000 and ISIC 2019 are used side by side, as in this project.
 #
-# Numbers, also those within sentences, are computed by the cell above them; `make notebooks` runs everything again.
+# Numbers, also in sentences, are computed by the cell above them; `make notebooks` runs everything again.
 # Counts are of the whole table; photos are shown only from the part that models may learn from.
 #
 # *Data: Tschandl et al. 2018, doi:10.1038/sdata.2018.161; Codella et al. 2018, arXiv:1710.05006; Combalia et al.
@@ -63,8 +63,8 @@ show_figure(
 )
 
 # %% [markdown]
-# The class without a photo, *none of the known classes*, was asked in the challenge's test only. No network can
-# learn it from examples; a model of nine columns gives it a probability by other means or none.
+# The class without a photo, *none of the known classes*, was only in the challenge's test. No network can learn it
+# from examples, so a model of nine classes needs another way to give it a probability.
 
 # %%
 origin = profiles.origin_of_isic2019(photos, earlier.get("ham10000"))
@@ -79,14 +79,14 @@ show_figure(
 )
 
 # %% [markdown]
-# So a clinic's way of taking photos goes with the diagnosis: a network can gain by recognising the camera. The
-# origin is read off the ids (HAM10000's are known, lesion ids name Barcelona); the rest is of earlier challenges.
+# So the diagnosis depends on the clinic's way of taking photos, and a network can gain by recognising the camera. The
+# ids tell the origin (HAM10000's ids are known, lesion ids name Barcelona); the rest is from earlier challenges.
 
 # %% [markdown]
 # ## The same lesion under two names
 #
 # HAM10000 has one class for actinic keratosis, Bowen's disease and early squamous cell carcinoma (AKIEC). ISIC 2019
-# keeps actinic keratosis (AK) and squamous cell carcinoma (SCC) apart, and renamed HAM10000's photos with it.
+# separates actinic keratosis (AK) and squamous cell carcinoma (SCC), and renamed HAM10000's photos accordingly.
 
 # %%
 if "ham10000" in earlier:
@@ -103,8 +103,8 @@ if "ham10000" in earlier:
     )
 
 # %% [markdown]
-# This is why AKIEC counts as a cancer class in this project's seven-class task, while AK alone, where SCC is a class
-# of its own, "may become cancer".
+# This is why AKIEC counts as a cancer class in this project's seven-class task. If SCC is a separate class, AK alone
+# "may become cancer".
 
 # %% [markdown]
 # ## Who are the patients?
@@ -141,8 +141,8 @@ show_figure(
 # %% [markdown]
 # ## Three data sets, three vocabularies of sites
 #
-# The challenge's general sites are coarser than HAM10000's names, and those of ISIC 2020 coarser still. This project
-# reads every name as one of its own regions, so that one form and one model serve all.
+# The challenge's general sites are coarser than HAM10000's names, and the sites of ISIC 2020 are even coarser. This
+# project reads every name as one of its own regions, so one form and one model work for all.
 
 # %%
 site_names = profiles.vocabulary({"isic2019": photos, **earlier})
@@ -184,7 +184,7 @@ if "ham10000" in earlier:
     show_text(
         "Many of HAM10000's gaps were made by the join. In its own csv, its photos without a site here are: "
         + ", ".join(f"{number:,} *{site_name}*" for site_name, number in lost.items())
-        + ". A name that the challenge's vocabulary lacks was dropped, not translated; HAM10000's csv still has it."
+        + ". Names that the challenge's vocabulary lacks were dropped, not translated; HAM10000's csv still has it."
     )
 
 # %%
@@ -192,7 +192,7 @@ by_class = profiles.missing_counts(photos)
 by_share = by_class.div(counts["photos"], axis=0).loc[counts.index]
 show_table(by_class.loc[counts.index].astype(str) + by_share.map(" ({:.1%})".format))
 show_text(
-    f"Again a gap says mole: {percent(by_share['site']['NV'])} of the moles have no site, but "
+    f"Again a missing value suggests a mole: {percent(by_share['site']['NV'])} of the moles have no site, but "
     f"{percent(by_share['site']['SCC'])} of the squamous cell carcinomas. The csv has no column on how a diagnosis "
     "was confirmed, so the question of HAM10000's notebook cannot be asked here."
 )
@@ -227,9 +227,9 @@ show_figure(
 # %% [markdown]
 # ## The leak between two data sets
 #
-# There is a second leak that a careful split of ISIC 2019 alone would not stop. Its photos include HAM10000's. Were
-# the two split apart, most of HAM10000's test photos would be in ISIC 2019's training part, and a network trained
-# there would know them.
+# There is a second leak that a careful split of ISIC 2019 alone would not stop. Its photos include HAM10000's. If
+# the two were split separately, most of HAM10000's test photos would be in ISIC 2019's training part, and a network
+# trained on it would know them.
 
 # %%
 if "ham10000" in earlier:
@@ -244,7 +244,7 @@ if "ham10000" in earlier:
 # %% [markdown]
 # ## What each class looks like
 #
-# The photos of Barcelona are not at hand; those below are ISIC 2019's by way of HAM10000 and ISIC 2017.
+# The photos of Barcelona are not available here; the photos below are in ISIC 2019 and also in HAM10000 or ISIC 2017.
 
 # %%
 known_photos = photo_sources.read_isic2019_photos(photos)
@@ -275,18 +275,18 @@ show_findings(
     [
         (
             f"**Rare:** {rare} is {percent(counts['share'].iloc[-1])} of the photos; {', '.join(absent)} has none.",
-            "Rare classes vanish in the average; a class without photos cannot be learned.",
+            "The average hides rare classes; a class without photos cannot be learned.",
             "Classes are balanced in training by drawing rows; balanced accuracy judges, a class at a time.",
         ),
         (
             f"**Leaks:** at least {leak['share'][leaks.ALL]:.1%} of a random test; HAM10000 is inside.",
-            "A model of one set is judged on photos that it knows from the other.",
+            "A model of one set is tested on photos that it knows from the other.",
             f"A lesion stands on one side ({percent(ours)} leaks), and every photo where HAM10000 and ISIC 2017 have it.",
         ),
         (
             f"**Missing:** the site of {gap} of the moles; the lesion of {(photos['stated'] == '').sum():,} photos.",
-            "*Not known* says mole, and says which clinic.",
-            "Details are hidden at random in training; a photo without a lesion id is a group of its own.",
+            "*Not known* suggests a mole and shows the clinic.",
+            "Details are hidden at random in training; a photo without a lesion id is its own group.",
         ),
         (
             "**Biased:** the clinic goes with the diagnosis; no skin colour, no confirmation recorded.",

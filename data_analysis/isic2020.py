@@ -12,12 +12,12 @@
 # %% [markdown]
 # # ISIC 2020: one question, and patients with many spots
 #
-# The training set of the SIIM-ISIC 2020 challenge asks one thing: melanoma or not? It is the set that comes nearest to
-# a screening: patients of whom most have many photographed spots and no melanoma. For the first time
-# the csv names the patient. This notebook asks what that changes.
+# The training set of the SIIM-ISIC 2020 challenge has one question: melanoma or not? Of all sets it is most like a
+# screening: most patients have many photographed spots and no melanoma. It is also the first set whose csv names the
+# patient. This notebook shows what that changes.
 #
-# Numbers, also those within sentences, are computed by the cell above them; `make notebooks` runs everything again.
-# The set has no locked test of ours: the challenge keeps its own.
+# Numbers, also in sentences, are computed by the cell above them; `make notebooks` runs everything again.
+# We made no locked test of this set, because the challenge keeps its own.
 #
 # *Data: Rotemberg et al. 2021, Sci Data 8:34, doi:10.1038/s41597-021-00815-z; doi:10.34970/2020-ds01; CC BY-NC 4.0.*
 
@@ -70,8 +70,8 @@ show_text(
 )
 
 # %% [markdown]
-# So the words are the answer in another form, and no input. They also say how much the label *benign* is worth: for
-# most photos it rests on a look, not on a microscope.
+# So these words are the answer in another form and must not be an input. They also show the quality of the label
+# *benign*: for most photos somebody looked at the lesion, without a microscope.
 
 # %% [markdown]
 # ## Who has a melanoma?
@@ -125,7 +125,7 @@ show_figure(
 )
 
 # %% [markdown]
-# Few rows, and yet "sex not known" would be a perfect sign of harmlessness to a network that may see it.
+# These are few rows, but for a network that gets the sex, "not known" would be a perfect sign of a benign lesion.
 
 # %% [markdown]
 # ## Photos of one patient
@@ -152,8 +152,8 @@ show_figure(
 )
 
 # %% [markdown]
-# Nearly every test photo would come with the same skin, the same lamp and the same camera in training. What a
-# network remembers of a patient then passes for knowledge.
+# For nearly every test photo, training would have the same skin, the same lamp and the same camera. The memory of a
+# patient would then look like knowledge of the disease.
 
 # %% [markdown]
 # ## Duplicates
@@ -191,12 +191,12 @@ if sheet:
             {label: list(rows["image_id"]) for label, rows in samples.items()},
         ),
         "isic2020_thumbnails",
-        "Many of the melanomas are darker and fill more of the photo, but neither row is of one kind.",
+        "Many of the melanomas are darker and fill more of the photo, but the lesions in each row differ.",
     )
 
 # %% [markdown]
-# Doctors look for the *ugly duckling*: the spot that is unlike the patient's others. Here is one patient, the
-# melanoma first.
+# Doctors look for the *ugly duckling*: the spot that is unlike the patient's others. Below are the spots of one
+# patient; the first is the melanoma.
 
 # %%
 rows = photo_sources.sample_patient(known_photos, 16)
@@ -221,7 +221,7 @@ show_findings(
     [
         (
             f"**Rare:** melanoma is {percent(malignant.mean())} of the photos.",
-            "It is always right by saying benign.",
+            "A model is almost always right if it decides for benign.",
             "Ranking (AUC) and sensitivity judge; rows of the rare class are drawn more often in training.",
         ),
         (
@@ -229,18 +229,18 @@ show_findings(
                 f"**Leaks:** a random split knows {leak['share'][leaks.ALL]:.1%} of its test photos' patients; the word "
                 "*unknown* means benign."
             ),
-            "It is praised for knowing the patient.",
+            "A model seems good because it knows the patient.",
             f"A patient stands on one side ({percent(ours)} leaks); the diagnosis in words is no input.",
         ),
         (
             f"**Missing:** age and sex in benign photos only ({gaps['age empty'].sum()} and {gaps['sex'].sum()}).",
             "*Not known* means benign.",
-            "Details are hidden at random in training, so that a gap says nothing.",
+            "Details are hidden at random in training, so a missing value says nothing.",
         ),
         (
-            f"**Biased:** {percent(unknown.mean())} of the labels rest on a look; no skin colour recorded.",
-            "It learns what doctors chose to cut out.",
-            "Nothing mends this afterwards: it is said here, and *benign* reads as *nobody found it malignant*.",
+            f"**Biased:** {percent(unknown.mean())} of the labels were given without a microscope; no skin colour is recorded.",
+            "The model learns which lesions doctors cut out.",
+            "This cannot be corrected afterwards. So we say it here, and *benign* means *nobody found it malignant*.",
         ),
     ]
 )

@@ -1,4 +1,4 @@
-"""Measure what leaks between the parts of a split: by chance, for every photo exactly, and in a given split."""
+"""Measure the leak between the parts of a split: expected in random splits, and in a given split."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +9,7 @@ import pandas as pd
 from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photo.reader import read_photo
 
-TEST_SHARE = 0.2  # the customary split by photo: 80 % for training, 20 % for the test
+TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
 DRAWS, SEED = 200, 0  # random splits, to show how far a single one is from the mean
 SMALL_EDGE, FULL_EDGE = 16, 256  # pixels: photos are compared at the small edge first, then at the full one
 ALL = "all photos"
@@ -50,7 +50,7 @@ def shares_in_random_splits(
 def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return share (expected), low and high (of 95 in 100 random splits) by class, and ALL as the last row.
 
-    column: what ties photos together, such as group_id; "" is a photo without such information.
+    column: photos with the same value belong together, such as group_id; "" is a photo without such information.
     """
     groups = table[column].where(table[column] != "", table["image_id"])
     chance = chance_of_leak(groups)

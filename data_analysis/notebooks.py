@@ -52,9 +52,9 @@ def read_script(name: str) -> NotebookNode:
 
 
 def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
-    """Return the notebook with its outputs, run in a kernel of its own with these environment variables added.
+    """Return the notebook with its outputs, run in its own kernel with these environment variables added.
 
-    Raises InputError when a cell fails or writes to standard error, where warnings go.
+    Raises InputError if a cell fails or writes to standard error, where warnings go.
     """
     notebook = read_script(name)
     with tempfile.TemporaryDirectory() as folder:
@@ -120,12 +120,12 @@ def read_notebook(path: Path) -> NotebookNode:
     Raises InputError when it is missing.
     """
     if not path.is_file():
-        raise InputError(f"{path.name} is not there; `make notebooks` makes it.")
+        raise InputError(f"{path.name} is missing; `make notebooks` makes it.")
     return nbformat.read(path, as_version=4)
 
 
 def notebook_differences(old: NotebookNode, new: NotebookNode) -> list[str]:
-    """Return where two notebooks differ in source, text, tables or the data of a figure; pixels do not count."""
+    """Return the differences of two notebooks in source, text, tables and data of figures; pixels do not count."""
     if len(old.cells) != len(new.cells):
         return [f"{len(old.cells)} cells instead of {len(new.cells)}"]
     differences = []
@@ -138,7 +138,7 @@ def notebook_differences(old: NotebookNode, new: NotebookNode) -> list[str]:
 
 
 def comparable_outputs(cell: NotebookNode) -> list[Any]:
-    """Return a cell's outputs without pictures and without what may change from run to run."""
+    """Return a cell's outputs without pictures and parts that may change from run to run."""
     outputs: list[Any] = []
     for output in cell.get("outputs", []):
         if "data" in output:

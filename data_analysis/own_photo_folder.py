@@ -1,4 +1,4 @@
-"""The steps of the notebook for one's own photos: read a folder, ask the model, and count."""
+"""The steps of the notebook for your own photos: read a folder, ask the model, and count."""
 
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ REFUSED_COLUMN = "(refused)"
 def read_photo_folder(folder: Path) -> pd.DataFrame:
     """Return COLUMNS and `path` of each photo in the folder and its subfolders, sorted by image.
 
-    The diagnosis comes from LABELS, else from the name of the subfolder; it is empty where neither is there. Raises
+    The diagnosis comes from LABELS, else from the name of the subfolder; it is empty if there is neither. Raises
     InputError for a folder without photos.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]

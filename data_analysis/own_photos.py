@@ -13,9 +13,9 @@
 # # Your own photos: answers, similar photos, and a confusion matrix
 #
 # This notebook goes from a folder of photos to the model's answers. Set `OWN_PHOTOS` to your folder. A `labels.csv` in it
-# (columns image, diagnosis, and where known age, sex, site) gives the diagnoses; without one, the name of each photo's
+# (columns image, diagnosis, and age, sex, site if known) gives the diagnoses; without one, the name of each photo's
 # folder is its diagnosis. Without `OWN_PHOTOS` it reads the eight examples of the page (ISIC 2017, CC-0, Codella et al.
-# 2018, arXiv:1710.05006). For education and research. It is no diagnosis and no medical device.
+# 2018, arXiv:1710.05006). It is for education and research. It is no diagnosis and no medical device.
 
 # %%
 import os
@@ -39,7 +39,7 @@ show_text(f"**{len(photos)} photos** are judged by the model {predictor.bundle.n
 # %% [markdown]
 # ## The answers
 #
-# `class` is the model's decision, `cancer` the probability of the cancer classes together. A refused photo has neither.
+# `class` is the model's decision; `cancer` is the probability of the cancer classes together. A refused photo has none.
 
 # %%
 answers = answer_table(predictor, photos)
@@ -56,7 +56,7 @@ show_table(neighbour_table(answers))
 # %% [markdown]
 # ## Where the model is right
 #
-# Rows are the known diagnoses, columns the decisions. Refused photos are in a column of their own.
+# Rows are the known diagnoses, columns are the decisions. Refused photos have their own column.
 
 # %%
 show_table(confusion_table(answers))
@@ -64,8 +64,8 @@ show_table(confusion_table(answers))
 # %% [markdown]
 # ## How sure is such a count?
 #
-# Few photos say little: the interval below is the 95 % interval of Wilson (1927). Photos that the model learned from
-# must not be among yours, and neither must other photos of their lesions.
+# A count of few photos is uncertain: the interval below is the 95 % interval of Wilson (1927). Your photos must not
+# include photos that the model learned from, nor other photos of their lesions.
 
 # %%
 judged = answers[answers["diagnosis"] != ""]

@@ -1,4 +1,4 @@
-"""Compare the sources of photos: where their photos are, and colour, size and sharpness of each."""
+"""Compare the sources of photos: read their photos, and measure colour, size and sharpness."""
 
 import contextlib
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 class PhotoSource:
     """Describe a source of photos.
 
-    name: of its split. title: on figures. nevus: how its csv calls a mole.
+    name: of its split. title: on figures. nevus: the name of a mole in its csv.
     """
 
     name: str
@@ -58,7 +58,7 @@ def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
 
 def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the same with the locked test: only for finding photos that are in two parts."""
+    """Return the same with the locked test; use it only to find photos that are in two parts."""
     return split_photos(name, data_root, splits_folder(), tell=print)
 
 

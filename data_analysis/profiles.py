@@ -1,4 +1,4 @@
-"""Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 under the same names, and count what is in it."""
+"""Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 under the same names, and count its values."""
 
 import contextlib
 from collections.abc import Sequence
@@ -55,7 +55,7 @@ COLUMNS = {"ham10000": HAM10000, "isic2019": ISIC_2019, "isic2020": ISIC_2020}
 
 
 def available_tables(names: Sequence[str], data_root: Path | None = None) -> dict[str, pd.DataFrame]:
-    """Return the metadata (see read_metadata) of those data sets that are there."""
+    """Return the metadata (see read_metadata) of the available data sets."""
     tables = {}
     for name in names:
         with contextlib.suppress(MissingDataError):

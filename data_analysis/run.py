@@ -1,7 +1,7 @@
 """Run the notebooks from top to bottom: `python -m data_analysis.run --data-root DIR`.
 
-Writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` anew; with `--check` nothing is written and a
-notebook whose committed outputs are no longer what comes out is named.
+Writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` again. With `--check` it writes nothing, and names each
+notebook whose committed outputs have changed.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def make_notebooks(names: list[str], environment: dict[str, str], out: Path) -> list[str]:
-    """Run the notebooks whose data is there and write them to `out`; return why others were left out."""
+    """Run the notebooks whose data is available and write them to `out`; return why others were left out."""
     available, left_out = available_notebooks(names, Path(environment["DATA_ROOT"]))
     for name in tqdm(available, desc="notebooks", disable=None):
         notebooks.write_notebook(notebooks.execute_notebook(name, environment), out / f"{name}.ipynb")
@@ -63,7 +63,7 @@ def make_notebooks(names: list[str], environment: dict[str, str], out: Path) -> 
 
 
 def check_notebooks(names: list[str], environment: dict[str, str], out: Path) -> list[str]:
-    """Run the notebooks whose data is there and compare them with those in `out`; return why others were left out.
+    """Run the notebooks whose data is available and compare them with `out`; return why others were left out.
 
     Raises InputError that names every difference.
     """
@@ -77,12 +77,12 @@ def check_notebooks(names: list[str], environment: dict[str, str], out: Path) ->
             )
             stale += [f"{name}.ipynb, {difference}" for difference in differences]
     if stale:
-        raise InputError(f"Stale, make them anew with `make notebooks`: {'; '.join(stale)}.")
+        raise InputError(f"Out of date, make them again with `make notebooks`: {'; '.join(stale)}.")
     return left_out
 
 
 def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:
-    """Return the notebooks whose data set is there, and a line for each other one.
+    """Return the notebooks whose data set is available, and a line for each other notebook.
 
     Raises MissingDataError when there is none.
     """

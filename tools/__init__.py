@@ -1,1 +1,1 @@
-"""Hold what the Makefile calls: environments, screenshots."""
+"""The tools that the Makefile calls: environments, screenshots."""

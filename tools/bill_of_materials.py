@@ -1,6 +1,6 @@
 """Write docs/bill-of-materials.cdx.json, the app's installed packages in CycloneDX; `make update` runs this.
 
-cyclonedx-py reads the environment `.venv/app`. What changes without a change of the packages is left out.
+cyclonedx-py reads the environment `.venv/app`. Parts that change without a change of the packages are left out.
 """
 
 import json
@@ -17,7 +17,7 @@ LEFT_OUT = ("externalReferences", "tools", "properties")  # addresses, the tool 
 
 
 def write_bill(environment: Path, path: Path) -> None:
-    """Write the bill of an environment. Raises CalledProcessError when cyclonedx-py fails, which then says why."""
+    """Write the bill of an environment. Raises CalledProcessError if cyclonedx-py fails; cyclonedx-py prints the reason."""
     program = Path(sys.executable).with_name("cyclonedx-py")
     command = [str(program), "environment", str(environment), "--output-reproducible", "--of=JSON"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)  # nosec B603  # a list, no shell

@@ -31,7 +31,7 @@ IS_NEW = "return document.readyState === 'complete' && !document.querySelector('
 
 
 def missing_program() -> str:
-    """Return which program is missing, in words; empty if both are there."""
+    """Return the missing programs in words; empty if none is missing."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     return (
         f"{' and '.join(missing)} not found: install the Debian packages chromium and chromium-driver"
@@ -95,8 +95,8 @@ def follow_link(driver: Chrome, element: WebElement) -> None:
 def wait_for_new_page(driver: Chrome) -> Iterator[None]:
     """Wait after the block until the page that it led to is there.
 
-    A mark on the old page tells the two apart. To ask whether an element of the old page is stale is a race, which
-    chromedriver sometimes loses with an error of its own.
+    A mark on the old page distinguishes the two. Asking whether an element of the old page is stale is a race, in
+    which chromedriver sometimes fails.
     """
     driver.execute_script(MARK_PAGE)
     yield

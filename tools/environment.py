@@ -1,8 +1,8 @@
 """Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
-Runs under the bare python3 of the machine, before anything is installed. It is written so that a Python
-too old for the project still parses it and can say so. A stamp inside the environment lists the locks that
-it was made from. While they are current, nothing is done and no network is needed.
+It runs with the machine's own python3, before anything is installed. A Python that is too old for the project can
+also parse it, and so report this. A stamp inside the environment lists its locks. While they are current,
+nothing is done and no network is needed.
 """
 
 import argparse
@@ -40,7 +40,7 @@ OLDEST_GLIBC = (2, 28)  # for which onnxruntime is built
 class Environment(typing.NamedTuple):
     """Hold an environment's use, its lock, and the machines and newest Python with wheels (`make update`).
 
-    no_newer, no_other: the package that has none for a newer Python, and for the other machines.
+    no_newer, no_other: the package without wheels for a newer Python, and for other machines.
     """
 
     purpose: str
@@ -192,9 +192,9 @@ def alternatives(names):
 def refresh(folder, locks):
     """Make `folder` an environment with the packages of `locks`, unless it has them already.
 
-    A further lock is added to what the first one brought. Any other change starts from an empty environment, so
-    that nothing of an older lock is left. The stamp is removed before anything is changed and written last. An
-    environment whose making was interrupted is therefore never taken for complete.
+    Another lock is added to the packages of the first. Any other change starts from an empty environment, so
+    that nothing of an older lock is left. The stamp is removed before anything is changed and written last. So
+    an interrupted environment never counts as complete.
     """
     wanted = fingerprint(locks)
     stamp = folder / STAMP
@@ -216,7 +216,7 @@ def python_line():
 
 
 def fingerprint(locks):
-    """Lines: the Python version, then the name and hash of each lock."""
+    """Return lines with the Python version and the name and hash of each lock."""
     return [python_line()] + [
         "{} {}".format(name_of(lock), hashlib.sha256(lock.read_bytes()).hexdigest()) for lock in locks
     ]
@@ -242,10 +242,10 @@ def create(folder):
 
 
 def install(folder, locks):
-    """Install the locks alone: only files whose hashes they have, and none whose author's code builds it.
+    """Install only the locks: files with their hashes, as wheels, so that no author's code runs to build them.
 
-    Only the app is compiled at once, for a fast first start. Elsewhere Python compiles the modules that it meets: to
-    compile all of them takes a minute and a half. pip's progress goes to standard output. A failure is told in one
+    Only the app is compiled at once, for a fast first start. Elsewhere Python compiles modules when it imports them,
+    because compiling all takes a minute and a half. pip's progress goes to standard output. A failure is told in one
     sentence, with pip's last words.
     """
     pip = [str(python_in(folder)), "-m", "pip"]
@@ -270,7 +270,7 @@ def install(folder, locks):
 
 
 def run(command, stdout=None):
-    """Run a command; the completed process, with what it wrote to standard error."""
+    """Run a command; return the completed process with its standard error."""
     return subprocess.run(  # nosec B603  # a list of arguments, no shell
         command, check=False, stdout=stdout, stderr=subprocess.PIPE, universal_newlines=True, errors="replace"
     )
@@ -287,7 +287,7 @@ def last_words(text):
 
 
 def reached_nothing(log):
-    """Return whether pip's log says that it asked for pages and that no server answered."""
+    """Return whether pip's log says that it requested pages and no server answered."""
     text = log.read_text(encoding="utf-8", errors="replace") if log.exists() else ""
     failures = NOT_FETCHED.findall(text)
     return bool(failures) and all(failures) and not REACHED.search(text)

@@ -1,4 +1,4 @@
-"""What `make messages` needs beside pybabel: the messages in tables of the code, and those of the scripts as JSON."""
+"""The part of `make messages` that pybabel lacks: messages in tables of the code, and the scripts' messages as JSON."""
 
 import json
 import sys
@@ -46,7 +46,7 @@ def table_messages() -> Iterator[str]:
 
 
 def _texts(value: object, name: str) -> Iterator[str]:
-    """Yield the texts in a constant of `wording`; the keys of a table are codes, but those of groups are shown."""
+    """Yield the texts in a constant of `wording`; the keys of a table are codes, except shown group names."""
     if isinstance(value, str) and len(value) > 1:
         yield value
     elif isinstance(value, dict):

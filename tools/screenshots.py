@@ -36,7 +36,7 @@ QUALITY = 60  # of the saved picture, to keep the file small
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pictures to a folder, and replace those that are there."""
+    """Write the pictures to a folder, and replace existing ones."""
     if not arguments or not set(arguments[1:]) <= set(STATES):
         print(f"Usage: python -m tools.screenshots FOLDER [{'|'.join(STATES)} ...]", file=sys.stderr)
         return 2
@@ -116,7 +116,7 @@ def show_nevus(*answers: str) -> Callable[[Chrome], None]:
 
 
 def show_unfolded(driver: Chrome) -> None:
-    """Show the answer with all that is folded."""
+    """Show the answer with all folded parts open."""
     show_answer(driver)
     driver.execute_script(UNFOLD)
 

@@ -1,4 +1,4 @@
-"""Run the real app in processes of its own, on a free port of this machine, for tests, benchmarks and screenshots."""
+"""Run the real app in its own processes, on a free port of this machine, for tests, benchmarks and screenshots."""
 
 import os
 import re
@@ -21,7 +21,7 @@ SERVER = re.compile(r"the server runs as process (\d+)")
 class AppServer:
     """Hold a running app.
 
-    url: without a slash at the end. log: what the app writes, complete once it has stopped. process: the supervisor's.
+    url: without a slash at the end. log: the output of the app, complete once it has stopped. process: the supervisor.
     """
 
     url: str
@@ -43,7 +43,7 @@ class AppServer:
 def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
     """Run `python -m app` with its default settings except for `environment`; stop it at the end of the block.
 
-    prefix: a command to run it under. Raises RuntimeError with the server's own words when it does not start.
+    prefix: a command to run it under. Raises RuntimeError with the server's log if it does not start.
     """
     settings = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
     process = subprocess.Popen(  # nosec B603  # a list of arguments, no shell

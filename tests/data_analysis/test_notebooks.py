@@ -177,7 +177,7 @@ def test_a_stale_output_is_named(made, made_run, tmp_path):
     done = run_notebooks("--check", *options)
     assert done.returncode == 2
     assert done.stderr == (
-        f"Stale, make them anew with `make notebooks`: isic2020.ipynb, cell {place + 1}: the output.\n"
+        f"Out of date, make them again with `make notebooks`: isic2020.ipynb, cell {place + 1}: the output.\n"
     )
 
 
