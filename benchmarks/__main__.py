@@ -56,10 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, help="folder to write to (docs; with --quick .cache)")
     options = parser.parse_args(arguments)
     if not Path("/proc/self/smaps_rollup").exists():
-        print(
-            "The benchmarks need Linux, which reports memory and time of processes.",
-            file=sys.stderr,
-        )
+        print("The benchmarks need Linux, to read memory and processor time.", file=sys.stderr)
         return 2
     out: Path = options.out or ROOT / (".cache" if options.quick else "docs")
     out.mkdir(parents=True, exist_ok=True)

@@ -26,7 +26,7 @@ PHOTO_TYPES = "image/jpeg, image/png, image/webp, application/dicom"
 UNKNOWN_VALUES = ("", "unknown")
 # The error statuses of each kind of request.
 COMMON_ERROR_STATUSES = (400, 405, 406, 429, 500)
-HEALTH_ERROR_STATUSES = (400, 405, 429, 500)  # a health check is answered whatever its Accept header says
+HEALTH_ERROR_STATUSES = (400, 405, 429, 500)  # a health check ignores the Accept header
 FORM_ERROR_STATUSES = (*COMMON_ERROR_STATUSES, 413, 415, 422, 503)
 
 
@@ -156,10 +156,7 @@ def _visits(max_upload_mb: int) -> Schema:
     )
     limits = {"minItems": MIN_VISIT_PHOTOS, "maxItems": MAX_VISIT_PHOTOS}
     for_each = "One for each photo, in the same order, or none."
-    fields = {
-        "photo": array(photos, "The photos of one person, each in its own part.", **limits),
-        **_fields(),
-    }
+    fields = {"photo": array(photos, "The photos of one person.", **limits), **_fields()}
     for name in ("site", "changing"):
         fields[name] = array(fields[name], for_each)
     title = "Several photos of one person, ranked by the probability of the cancer classes"

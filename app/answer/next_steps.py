@@ -79,8 +79,7 @@ NEXT_STEPS = {
             "Have a family doctor or dermatologist look at the spot within four weeks. They need no photo."
         ),
         what=mark_message(
-            "The photo was not analysed. That says nothing about the spot, neither good nor bad. Have a "
-            "doctor look at it."
+            "The photo was not analysed. That says nothing about the spot, neither good nor bad. Have a doctor look at it."
         ),
         quickly=mark_message("Within four weeks."),
         sooner=GO_NOW,

@@ -32,21 +32,14 @@ STATUSES = {
 REASONS = {
     "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
     "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
-    "photo_alone": (
-        "Without the age or the place on the body, which are rare in training, the photo reaches a threshold."
-    ),
+    "photo_alone": "Without the age or the place on the body, which are rare in training, the photo reaches a threshold.",
 }
 CAUTIONS = {
     "changing": "A doctor must look at a spot that is new or changes, whatever the model says.",
     "age_rare": "The model learned from very few spots of people of this age, so nobody knows how good it is for them.",
     "acral_or_mucosal": "The model learned too little about palms, soles, mouth and genitals to judge a spot there.",
-    "site_rare": (
-        "The model learned from very few spots at this place on the body, so nobody knows how good it is "
-        "there."
-    ),
-    "phone_photo": (
-        "The model is made for dermoscopic photos. Its probabilities are not reliable for other photos."
-    ),
+    "site_rare": "The model learned from very few spots at this place on the body, so nobody knows how good it is there.",
+    "phone_photo": "The model is made for dermoscopic photos. Its probabilities are not reliable for other photos.",
     "dermatoscope": "It is not known whether the photo was taken through a dermatoscope. Without one the model cannot judge a spot.",
     "none_of_classes": "The photo fits none of the kinds of spot that the model knows.",
     "unlike_training": (

@@ -44,8 +44,7 @@ def _dermnet(title: str, topic: str) -> Reference:
 MELANOMA_INFORMATION = DiagnosisInformation(
     (
         mark_message(
-            "It is a cancer of the cells that give skin its colour. It can appear on healthy skin or in "
-            "a mole."
+            "It is a cancer of the cells that give skin its colour. It can appear on healthy skin or in a mole."
         ),
         mark_message(
             "It is often asymmetric, with a ragged border and several colours, and it changes over weeks and "
@@ -81,8 +80,7 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "NV": DiagnosisInformation(
         (
             mark_message(
-                "It is a mole: a harmless heap of the cells that give skin its colour. Nearly everybody "
-                "has moles."
+                "It is a mole: a harmless heap of the cells that give skin its colour. Nearly everybody has moles."
             ),
             mark_message(
                 "It is round or oval, has one or two shades of brown, and looks much like the other "
@@ -95,8 +93,7 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "BCC": DiagnosisInformation(
         (
             mark_message(
-                "It is the most common skin cancer. It grows slowly where the sun shines, most often on "
-                "face and neck."
+                "It is the most common skin cancer. It grows slowly where the sun shines, most often on face and neck."
             ),
             mark_message(
                 "It looks like a shiny bump with small vessels, a sore that does not heal, or a red patch."
@@ -121,8 +118,7 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "SCC": DiagnosisInformation(
         (
             mark_message(
-                "It is a cancer of the outer skin: a scaly or sore lump, often on sun-damaged skin, lips "
-                "or ears."
+                "It is a cancer of the outer skin: a scaly or sore lump, often on sun-damaged skin, lips or ears."
             ),
             mark_message("It can spread. See a doctor within days."),
         ),
@@ -150,8 +146,7 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
         (
             mark_message("It is a small, firm, harmless knot of fibres, most often on a leg."),
             mark_message(
-                "It is brown or pink, and dimples when you pinch it. If it grows quickly, show it to a "
-                "doctor."
+                "It is brown or pink, and dimples when you pinch it. If it grows quickly, show it to a doctor."
             ),
         ),
         (_dermnet("Dermatofibroma", "dermatofibroma"),),
@@ -169,8 +164,7 @@ DIAGNOSIS_INFORMATION: dict[str, DiagnosisInformation] = {
     "benign": DiagnosisInformation(
         (
             mark_message(
-                "A mole or another harmless spot. In the training photos it is everything that is not a "
-                "melanoma."
+                "A mole or another harmless spot. In the training photos it is everything that is not a melanoma."
             ),
         ),
         (_dermnet("Melanocytic naevus", "melanocytic-naevus"),),

@@ -81,8 +81,7 @@ def published_section(bundle: Bundle) -> MetricsSection | None:
     columns = (_("Who"), _("Tested on"), *map(metric_name, METRICS))
     table = Table(KEY, _("Doctors and other models"), columns, tuple(rows))
     description = _(
-        "The others were tested on different photos than our model, so a difference of a few hundredths "
-        "means nothing."
+        "The others were tested on different photos than our model, so a difference of a few hundredths means nothing."
     )
     return MetricsSection(KEY, _("Compared with doctors and other models"), description, (table,))
 

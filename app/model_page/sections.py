@@ -191,9 +191,8 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
         "unknown",
         _("None of the known classes"),
         _(
-            "Every training photo shows one of the classes. To test other kinds of spot, each of these "
-            "classes was left out in turn. A network that had never seen the class then judged how well its "
-            "photos fit."
+            "Every training photo shows one of the classes. To test other kinds of spot, each of these classes was left "
+            "out in turn. A network that had never seen the class then judged how well its photos fit."
         ),
         (Table("unknown", _("Told apart from the other classes"), columns, rows),),
     )

@@ -356,9 +356,7 @@ class Predictor:
         try:
             logits = self.logits(blank, Details())
         except Exception as error:  # onnxruntime's exceptions share no base class
-            raise BundleError(
-                f"{model} does not accept the inputs that metadata.json describes: {one_line(error)}"
-            ) from error
+            raise BundleError(f"{model} does not fit its metadata.json: {one_line(error)}") from error
         if logits.shape != (1, len(self.diagnoses)):
             raise BundleError(f"{model} does not give one logit for each class; restore the bundle.")
         if not np.isfinite(logits).all():

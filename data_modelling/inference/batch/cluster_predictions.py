@@ -37,9 +37,7 @@ class BatchPredictor:
         try:
             self._predictor = Predictor(load_bundle(bundle), views)
             if self._predictor.bundle.sums != sums:
-                self._predictor = InputError(
-                    f"A node has another bundle in {bundle}; copy this bundle to it."
-                )
+                self._predictor = InputError(f"A node has another bundle in {bundle}; copy this one to it.")
         except InputError as error:  # as one sentence for the user; Ray would retry for ever
             self._predictor = error
 

@@ -1,8 +1,8 @@
 """Refuses pictures that are no photo of a lesion, and measures how far a photo is from the training photos.
 
-The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. The distance is a sum of two:
-from the network's embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888), and from the photo's image
-features to the features of the training photos. data_modelling.safety.gate fits both.
+The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. The distance adds two: from the
+embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888), and from the image features to those of the training
+photos. data_modelling.safety.gate fits both.
 """
 
 import math

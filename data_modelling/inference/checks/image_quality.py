@@ -84,10 +84,7 @@ ROUNDING = 1 / 6  # squared grey levels: the difference of two values that comes
 LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
 LEAST_UNCLIPPED = 0.25  # share of pixels that are not clipped, below which compression is not measured
 COLOURLESS = 0.9  # share of pixels with equal red and blue from which a photo is grey
-INK_BLUER, INK_BLUE = (
-    40,
-    80,
-)  # a pixel is ink from this difference of blue and red and from this blue, in grey levels
+INK_BLUER, INK_BLUE = 40, 80  # grey levels of an ink pixel, at least: blue minus red, and blue
 MIDDLE_INK_WEIGHT = 3  # blue in the middle counts against ink by this factor, because lesions can be blue
 HAIR_EDGE = 112  # approximate pixels to which a photo is reduced before the search for hair
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides

@@ -312,9 +312,7 @@ def test_model_that_is_none(make_bundle):
 
 
 def test_model_of_another_edge(make_bundle):
-    assert refusal(make_bundle(edge=24)).startswith(
-        "/model.onnx does not accept the inputs that metadata.json describes: "
-    )
+    assert refusal(make_bundle(edge=24)).startswith("/model.onnx does not fit its metadata.json: ")
 
 
 def test_model_of_another_number_of_classes(make_bundle):
