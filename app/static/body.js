@@ -1,4 +1,4 @@
-// A body to point at; sets the select beside it, which stays what is sent.
+// A body figure to click on. It sets the select beside it; the form sends the select.
 function enhance(root) {
   for (const figures of root.querySelectorAll("[data-figures]")) {
     const select = figures.closest(".field").querySelector("select");

@@ -1,12 +1,12 @@
 // The chosen photo with a square frame: moved and sized by mouse, touch, buttons and keys. Its place is in three fields
-// (fractions of the upright photo); an untouched frame is the middle square. The server draws a photo that the browser
-// cannot show, as that of a DICOM file.
+// (fractions of the upright photo); an untouched frame is the middle square. If the browser cannot show a photo, such as
+// DICOM, the server draws it.
 import { tooLarge } from "./shrink.js";
 import { _ } from "./words.js";
 
 const SMALLEST = 0.1; // of the photo's shorter side
 const HEIGHT = 24; // rem, of the picture on the page
-const STEP = 0.05; // of the shorter side, for a press of a button or an arrow key
+const STEP = 0.05; // of the shorter side, for each press of a button or an arrow key
 const KEYS = {
   ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down",
   "-": "smaller", "+": "larger", "=": "larger", Home: "middle",
@@ -73,7 +73,7 @@ class Frame {
     }
   }
 
-  // Let the server draw the photo; whether it could.
+  // Let the server draw the photo; return whether it could.
   async draw(file) {
     const body = new FormData();
     body.set("photo", file);

@@ -1,4 +1,4 @@
-// How opaque the heat map lies over the photo. Which class it is for is chosen without any script.
+// The opacity of the heat map over the photo. The class is chosen without any script.
 function enhance(root) {
   for (const box of root.querySelectorAll("[data-strength]")) {
     const slider = box.querySelector("input");

@@ -1,4 +1,4 @@
-// Answers kept in this browser, if the reader asks for it: IndexedDB, a picture of 512 px, no names, twelve months.
+// Answers kept in this browser if the reader asks for it: in IndexedDB, with a picture of 512 px, without names.
 import { _, percent } from "./words.js";
 
 const NAME = "skin-lesion-classifier";
@@ -15,7 +15,7 @@ function open() {
   });
 }
 
-// Run one transaction; `act` gets the store and may return a request whose result is wanted.
+// Run one transaction; `act` gets the store and may return a request; its result is returned.
 async function inStore(mode, act) {
   const database = await open();
   try {
@@ -31,7 +31,7 @@ async function inStore(mode, act) {
   }
 }
 
-// All answers, the newest first; those that are too old are removed first.
+// Remove answers that are too old; return all others, the newest first.
 async function answers() {
   const oldest = new Date();
   oldest.setMonth(oldest.getMonth() - KEPT_MONTHS);
@@ -54,7 +54,7 @@ async function offerToKeep(box) {
   try {
     known = await answers();
   } catch {
-    return; // a browser that keeps nothing, as in a private window
+    return; // a browser that keeps nothing, for example in a private window
   }
   for (const spot of spots(known)) {
     const last = known.find((one) => one.spot === spot);
@@ -89,7 +89,7 @@ async function keep(box, select) {
   }
 }
 
-// The number of a new spot is found in the transaction that keeps it: another tab may have kept one meanwhile.
+// The transaction that keeps a new spot also finds its number: another tab may have kept a spot meanwhile.
 function put(store, entry) {
   const others = store.getAll();
   others.addEventListener("success", () => {
@@ -230,12 +230,12 @@ function dateOf(one) {
   return localTime(one.date);
 }
 
-// A time in the zone and the words of the reader.
+// A time in the time zone and the language of the reader.
 function localTime(date) {
   return new Date(date).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 }
 
-// Answers of an earlier export, which may come from another browser; one that is there already is replaced.
+// Answers of an earlier export, maybe from another browser; an answer that exists is replaced.
 async function imported(file) {
   const { format, answers: entries } = JSON.parse(await file.text());
   if (format !== FORMAT || !Array.isArray(entries) || !entries.every(isAnswer)) throw new Error("no export");

@@ -1,5 +1,5 @@
-// Ways to give a photo beside the file field: drop it, paste it, take it.
-// Tells the rest of the page with the event "chosen" (detail: {file, crop}; file is null when there is none).
+// Ways to choose a photo besides the file field: drop it, paste it, take it.
+// It sends the event "chosen" (detail: {file, crop}; file is null if there is none) to the rest of the page.
 
 function enhance(root) {
   for (const input of root.querySelectorAll("#photo")) wire(input.form, input);
@@ -35,7 +35,7 @@ function wire(form, input) {
   });
 }
 
-// Put the first of some files into the field, as if it had been chosen there.
+// Put the first file into the field, as if it had been chosen there.
 function take(input, files) {
   if (!files.length) return;
   const list = new DataTransfer();

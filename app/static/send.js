@@ -1,5 +1,5 @@
-// Sends a form without leaving the page: upload progress, one sending at a time, a time-out, and a photo that is
-// still there after an error or on the way back from the answer. Without it the browser sends the form by itself.
+// Sends a form without leaving the page: with upload progress, only once at a time, with a time-out, and the photo is
+// still there after an error or after going back from the answer. Without this script the browser sends the form.
 import { fileNames, formBody, tooLarge } from "./shrink.js";
 import { _ } from "./words.js";
 
@@ -112,7 +112,7 @@ function showAnswer(form, title, main) {
   replaceMain(title, main);
 }
 
-// The form again, with what is wrong in it; the photos move over, unless the one is what is wrong.
+// Show the form again with its errors; the photos are moved to it, unless the only photo is the error.
 function showErrors(form, title, main) {
   const chosen = [...form.querySelectorAll("[type=file]")].filter((input) => input.files.length);
   const [x, y, size] = ["crop_x", "crop_y", "crop_size"].map((name) => form.elements[name]?.value);
@@ -137,7 +137,7 @@ function replaceMain(title, main) {
   first.focus({ preventScroll: true });
 }
 
-// Something went wrong on the way: said at the top of the page as it is.
+// Show an error of the transfer at the top of the unchanged page.
 function complain(words) {
   document.querySelector(".errors")?.remove();
   const box = document.createElement("section");

@@ -1,10 +1,10 @@
-// What is sent of a form: of each photo that the browser can show, only the frame, as a JPEG of at most 1,024 px.
-// DICOM files and small photos are sent as they are.
+// Prepares a form for sending: of each photo that the browser can show, only the frame, as a JPEG of at most 1,024 px.
+// DICOM files and small photos are sent unchanged.
 import { _ } from "./words.js";
 
 const MEGABYTE = 1024 * 1024;
 const EDGE = 1024; // pixels
-const MOST_BYTES = 195_000; // of the JPEG, and of a file that is sent as it is
+const MOST_BYTES = 195_000; // of the JPEG, and of a file that is sent unchanged
 const QUALITIES = [0.92, 0.86, 0.8, 0.7, 0.6, 0.5];
 const READ_BY_THE_SERVER = ["image/jpeg", "image/png", "image/webp"];
 const CROP = ["crop_x", "crop_y", "crop_size"];
@@ -24,7 +24,7 @@ export async function formBody(form) {
   return body;
 }
 
-// The sentence about a file that is too large, limit in MB; null where it is not.
+// The sentence about a file that is too large, with the limit in MB; null if it is not.
 export function tooLarge(file, limit) {
   if (file.size <= limit * MEGABYTE) return null;
   return _("This file has {size} MB; at most {limit} MB are accepted.", { size: Math.ceil(file.size / MEGABYTE), limit });
@@ -51,7 +51,7 @@ async function frameOf(picture, file, crop) {
   const canvas = document.createElement("canvas");
   canvas.width = canvas.height = Math.max(1, Math.min(EDGE, Math.round(side)));
   const context = canvas.getContext("2d");
-  context.fillStyle = "white"; // behind what is transparent, as on the server
+  context.fillStyle = "white"; // behind transparent parts, as on the server
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(picture, left, top, side, side, 0, 0, canvas.width, canvas.height);

@@ -1,4 +1,4 @@
-// Several photos of one person: chosen all at once they fill the rows of the form, each with a small picture.
+// Several photos of one person: if chosen all at once, they fill the rows of the form, each with a small picture.
 import { _ } from "./words.js";
 
 const drawn = new WeakMap(); // the address of the picture of each field
@@ -42,7 +42,7 @@ function wire(form) {
   form.addEventListener("chosen", (event) => show(event.detail.input));
 }
 
-// Put files into the rows that have none yet.
+// Put files into the rows without a file.
 function spread(form, inputs, files) {
   const free = inputs.filter((input) => !input.files.length);
   files.slice(0, free.length).forEach((file, index) => {

@@ -1,5 +1,5 @@
-// Messages of the scripts in the language of the page. English is what stands in the scripts; another language is
-// a file beside them, which the page names.
+// Messages of the scripts in the language of the page. The scripts have the English texts; the page names the file of
+// another language.
 const address = document.documentElement.dataset.words;
 const words = address ? await (await fetch(address)).json() : {};
 
