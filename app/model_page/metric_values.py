@@ -63,7 +63,7 @@ def metric_name(key: str) -> str:
         "photos": _("Photos"),
         "groups": _("Lesions"),
         "threshold": _("Threshold"),
-        "positives": _("Photos of it"),
+        "positives": _("Photos of the class"),
         "missed": _("Missed"),
         "negatives": _("Other photos"),
         "flagged": _("Flagged"),

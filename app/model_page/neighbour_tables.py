@@ -39,8 +39,8 @@ def neighbours_section(bundle: Bundle) -> MetricsSection | None:
         _("Most frequent of six is right"),
         _("A random known photo is right"),
         _("The model is right"),
-        _("Other diagnoses find wrong decisions (AUC)"),
-        _("Low probability finds wrong decisions (AUC)"),
+        _("AUC for wrong decisions: known photos with other diagnoses"),
+        _("AUC for wrong decisions: low probability"),
     )
     table = Table(NEIGHBOURS_KEY, _("How much known photos help"), columns, tuple(rows))
     worth = neighbours_worth_text(metrics)

@@ -99,7 +99,12 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
         ),
         (
             Table("clinics-headline", _("Each clinic group, photo alone"), columns, tuple(headline)),
-            Table("clinics-shares", _("Refusals, all-clears and calibration"), share_columns, tuple(shares)),
+            Table(
+                "clinics-shares",
+                _("Refusals, “No cancer class stands out” and calibration"),
+                share_columns,
+                tuple(shares),
+            ),
         ),
     )
 
@@ -186,7 +191,7 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
         )
         for code in by_class
     )
-    columns = (_("Class left out"), _("Photos of it"), _("Other photos"), metric_name("auc"))
+    columns = (_("Class left out"), _("Photos of the class"), _("Other photos"), metric_name("auc"))
     yield MetricsSection(
         "unknown",
         _("None of the known classes"),
@@ -194,5 +199,5 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
             "Every training photo shows one of the classes. To test other kinds of spot, each of these classes was left "
             "out in turn. A network that had never seen the class then judged how well its photos fit."
         ),
-        (Table("unknown", _("Told apart from the other classes"), columns, rows),),
+        (Table("unknown", _("Left-out classes compared with the other classes"), columns, rows),),
     )

@@ -119,7 +119,7 @@ def test_the_focus_moves_to_what_was_done(empty):
     ("language", "words"),
     [
         ("en", "One answer is kept in this browser."),
-        ("de", "Eine Antwort ist in diesem Browser aufbewahrt."),
+        ("de", "In diesem Browser wird eine Antwort aufbewahrt."),
     ],
 )
 def test_one_answer_is_counted_in_words(empty, site, language, words):

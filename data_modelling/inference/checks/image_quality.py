@@ -48,19 +48,19 @@ HINTS: dict[str, tuple[str, str]] = {
         "Lower the exposure, and avoid reflections.",
     ),
     "blurred": (
-        "The photo is blurred; the model is less often right on such photos.",
+        "The photo is blurred. The model is less often right on such photos.",
         "Hold still, wait until the camera has focused on the spot, and wipe the lens.",
     ),
     "dark": (
-        "The photo is dark; the model is less often right on such photos.",
+        "The photo is dark. The model is less often right on such photos.",
         "Switch the light on or go where it is brighter.",
     ),
     "bright": (
-        "The photo is overexposed; the model is less often right on such photos.",
+        "The photo is overexposed. The model is less often right on such photos.",
         "Turn off the flash or lower the exposure, and avoid reflections.",
     ),
     "recompressed": (
-        "The photo was strongly compressed; the model is less often right on such photos.",
+        "The photo was strongly compressed. The model is less often right on such photos.",
         "Send the file that the camera wrote, not one that went through a messenger or a screenshot.",
     ),
     "ink": (
