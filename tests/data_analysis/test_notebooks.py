@@ -295,7 +295,7 @@ def test_a_warning_is_found():
 
 
 def test_a_notebook_that_is_not_there_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"^x\.ipynb is not there; `make notebooks` makes it\.$"):
+    with pytest.raises(InputError, match=r"^x\.ipynb is missing; `make notebooks` makes it\.$"):
         notebooks.read_notebook(tmp_path / "x.ipynb")
 
 

@@ -31,7 +31,7 @@ def test_photos_that_the_split_does_not_know_are_told_where_a_notebook_may_speak
         len(photo_sources.read_all_photos("ham10000", split.root)) == len(kept) - 1 - 2
     )  # the first line is the header
     told = capsys.readouterr()
-    assert told.out == "HAM10000: 2 photos are left out, which its split does not know.\n"
+    assert told.out == "HAM10000: 2 photos are left out, because its split lacks them.\n"
     assert told.err == ""
 
 

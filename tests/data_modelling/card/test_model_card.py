@@ -67,7 +67,7 @@ def test_without_other_sources_or_the_locked_test_the_card_says_so(smoke_run: Pa
     text = card_text(*read(smoke_run))
     assert "The locked test has not been opened for this bundle." in text
     assert "This bundle was not measured on other sources' photos." in text
-    assert "### Fold models and the served one" not in text
+    assert "### Fold networks and the served network" not in text
 
 
 def test_every_plot_that_the_card_shows_is_there(smoke_run: Path) -> None:

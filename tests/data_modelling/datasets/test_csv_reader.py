@@ -41,7 +41,7 @@ def test_a_wrong_file_is_one_sentence(write, content, message):
 
 
 def test_an_absent_file_is_one_sentence(tmp_path):
-    with pytest.raises(InputError, match=r"none\.csv is not there; DATA/README\.md tells how to get it\.$"):
+    with pytest.raises(InputError, match=r"none\.csv is missing; DATA/README\.md tells how to get it\.$"):
         read_csv(tmp_path / "none.csv", ("a",))
 
 

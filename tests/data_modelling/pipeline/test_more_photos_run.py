@@ -108,7 +108,7 @@ def test_bundle_and_card_tell_what_else_was_learned_from(bundle: Path, folders: 
     own = pd.read_csv(bundle / "predictions" / "out_of_fold.csv")
     assert set(own["source"]) == {"HAM10000"}  # no figure and no choice is of the other set's photos
     card = (bundle / "README.md").read_text()
-    assert f"Beside them {len(truth):,} photos of ISIC_2020: " in card
+    assert f"- {len(truth):,} more photos of ISIC_2020: " in card
     assert "Rotemberg et al. 2021" in card
 
 
@@ -139,7 +139,7 @@ def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
     values = json.loads((bundle / "metrics.json").read_text())
     assert values["elsewhere"]["ISIC_2020"]["learned_from"] is True
     card = (bundle / "README.md").read_text()
-    assert "Photos of ISIC_2020 trained the network too" in card
+    assert "The network was also trained on photos of ISIC_2020" in card
 
 
 def test_as_an_external_source_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fold(

@@ -37,7 +37,7 @@ def test_photos_that_the_split_does_not_know_are_left_out_and_counted(published,
     """PAD-UFES-20 as its authors publish it has more photos than the committed split."""
     everything = split_photos("pad_ufes_20", published, published / "splits")
     assert everything[["image_id", "part"]].to_numpy().tolist() == [["1", TEST], ["2", "0"]]
-    sentence = "PAD_UFES_20: 3 photos are left out, which its split does not know."
+    sentence = "PAD_UFES_20: 3 photos are left out, because its split lacks them."
     assert capsys.readouterr().err == f"warning: {sentence}\n"
     told = []
     development = development_photos("pad_ufes_20", published, published / "splits", told.append)
