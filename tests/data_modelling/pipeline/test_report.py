@@ -11,6 +11,7 @@ from PIL import Image
 from data_modelling.card.model_card import card_text, results_text, summary_text, update_markdown_block
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.explanation.neighbours import THUMBNAILS_FILE
 from data_modelling.pipeline.publication import block_name, summary_name
 from data_modelling.pipeline.report import _compute_metrics, _predictions_by_part, write_report
 from tests.conftest import PROJECT
@@ -99,6 +100,7 @@ def test_committed_bundles_keep_to_the_limits(bundle: Path) -> None:
     assert sum(sizes.values()) <= 20_000_000
     assert sum(path.stat().st_size for path in (bundle / "plots").iterdir()) <= 900_000
     assert sizes["model.onnx"] <= 8_500_000
+    assert sizes.get(THUMBNAILS_FILE, 0) <= 2_000_000  # three bundles have at most 6 MB
     assert json.loads((bundle / "metadata.json").read_text())["parameters"] <= 2_000_000
 
 
