@@ -134,7 +134,7 @@ def training_data_text(metadata: dict[str, Any]) -> str | None:
     if not more:
         return own
     return _(
-        "%(own)s, and from %(photos)s more photos of %(sources)s",
+        "%(own)s, and %(photos)s photos of %(sources)s",
         own=own,
         photos=format_number(sum(int(data_set["photos"]) for data_set in more.values())),
         sources=", ".join(more),

@@ -276,22 +276,24 @@ def heat_map_text(heatmap: Heatmap, code: str) -> str:
     """Return one or two sentences on where the evidence for a class lies."""
     class_map = heatmap.classes[code]
     if class_map.centre is None:
-        return _("Nothing in the photo speaks for this class more than for the average class.")
+        return _("The photo has no evidence for this class compared with the average class.")
     if class_map.centre >= MOSTLY_SHARE:
-        text = _("Mostly the centre")
+        text = _("The evidence is mostly in the centre")
     elif class_map.centre <= 1 - MOSTLY_SHARE:
-        text = _("Mostly the edges")
+        text = _("The evidence is mostly at the edges")
     else:
-        text = _("Centre and edges alike")
+        text = _("The evidence is in the centre and at the edges")
     if class_map.darker is not None:
         inside, area = format_percent(class_map.darker), format_percent(heatmap.darker_area)
         text += _(
-            "; %(inside)s inside the darker area, which is %(area)s of the picture", inside=inside, area=area
+            "; %(inside)s of it is inside the darker area, which covers %(area)s of the picture",
+            inside=inside,
+            area=area,
         )
     amounts = {name: sum(map(sum, other.evidence)) for name, other in heatmap.classes.items()}
     if amounts[code] >= LITTLE_EVIDENCE * max(amounts.values()):
         return f"{text}."
-    little = _("There is little that speaks for this class.")
+    little = _("There is little evidence for this class.")
     return f"{text}. {little}"
 
 

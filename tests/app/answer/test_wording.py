@@ -21,15 +21,15 @@ def said(centre, darker, amount=1.0):
 @pytest.mark.parametrize(
     ("centre", "darker", "words"),
     [
-        (0.9, None, "Mostly the centre."),
-        (0.1, None, "Mostly the edges."),
-        (0.5, None, "Centre and edges alike."),
+        (0.9, None, "The evidence is mostly in the centre."),
+        (0.1, None, "The evidence is mostly at the edges."),
+        (0.5, None, "The evidence is in the centre and at the edges."),
         (
             0.7,
             0.71,
-            f"Mostly the centre; 71{SPACE}% inside the darker area, which is 14{SPACE}% of the picture.",
+            f"The evidence is mostly in the centre; 71{SPACE}% of it is inside the darker area, which covers 14{SPACE}% of the picture.",
         ),
-        (None, None, "Nothing in the photo speaks for this class more than for the average class."),
+        (None, None, "The photo has no evidence for this class compared with the average class."),
     ],
 )
 def test_a_map_in_words(centre, darker, words):
@@ -37,12 +37,18 @@ def test_a_map_in_words(centre, darker, words):
 
 
 def test_little_evidence_is_said():
-    assert said(0.9, None, amount=0.05) == "Mostly the centre. There is little that speaks for this class."
+    assert (
+        said(0.9, None, amount=0.05)
+        == "The evidence is mostly in the centre. There is little evidence for this class."
+    )
 
 
 def test_little_evidence_is_said_in_german(app: Flask):
     with app.test_request_context("/?lang=de"):
-        assert said(0.9, None, amount=0.05) == "Vor allem die Mitte. Für diese Klasse spricht wenig."
+        assert (
+            said(0.9, None, amount=0.05)
+            == "Die Hinweise liegen vor allem in der Mitte. Für diese Klasse gibt es wenige Hinweise."
+        )
 
 
 def answer_with(*reasons):
