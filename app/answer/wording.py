@@ -286,9 +286,7 @@ def heat_map_text(heatmap: Heatmap, code: str) -> str:
     if class_map.darker is not None:
         inside, area = format_percent(class_map.darker), format_percent(heatmap.darker_area)
         text += _(
-            "; %(inside)s of it is inside the darker area, which covers %(area)s of the picture",
-            inside=inside,
-            area=area,
+            "; %(inside)s of it inside the darker area (%(area)s of the picture)", inside=inside, area=area
         )
     amounts = {name: sum(map(sum, other.evidence)) for name, other in heatmap.classes.items()}
     if amounts[code] >= LITTLE_EVIDENCE * max(amounts.values()):

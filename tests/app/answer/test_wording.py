@@ -27,7 +27,7 @@ def said(centre, darker, amount=1.0):
         (
             0.7,
             0.71,
-            f"The evidence is mostly in the centre; 71{SPACE}% of it is inside the darker area, which covers 14{SPACE}% of the picture.",
+            f"The evidence is mostly in the centre; 71{SPACE}% of it inside the darker area (14{SPACE}% of the picture).",
         ),
         (None, None, "The photo has no evidence for this class compared with the average class."),
     ],
