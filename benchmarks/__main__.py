@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from benchmarks.answer_costs import measure_answer_costs
+from benchmarks.answer_costs import measure_answer_costs, measure_frame_costs
 from benchmarks.contenders import BUNDLE, Contender
 from benchmarks.measurement import ALL_CONTENDERS, measure_contenders
 from benchmarks.report import benchmark_page, draw_plot
@@ -53,6 +53,9 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks", description="Compare the app with other servers."
     )
     parser.add_argument("--quick", action="store_true", help="a short look")
+    parser.add_argument(
+        "--frames", action="store_true", help="renew only the answers of one and of five frames"
+    )
     parser.add_argument("--out", type=Path, help="folder to write to (docs; with --quick .cache)")
     options = parser.parse_args(arguments)
     if not Path("/proc/self/smaps_rollup").exists():
@@ -60,7 +63,11 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     out: Path = options.out or ROOT / (".cache" if options.quick else "docs")
     out.mkdir(parents=True, exist_ok=True)
-    measurements = measure_all(QUICK_PLAN if options.quick else FULL_PLAN)
+    plan = QUICK_PLAN if options.quick else FULL_PLAN
+    if options.frames:
+        measurements = json.loads((out / "benchmarks.json").read_text()) | {"frames": measure_frames(plan)}
+    else:
+        measurements = measure_all(plan)
     (out / "benchmarks.json").write_text(json.dumps(measurements, indent=1) + "\n")
     (out / "benchmarks.md").write_text(benchmark_page(measurements))
     draw_plot(measurements, out / "benchmarks.png")
@@ -82,9 +89,19 @@ def measure_all(plan: Plan) -> dict[str, Any]:
             "trouble": measure_resilience(plan.seconds, folder),
             "long_run": measure_long_run(plan.requests, run_end, folder),
         }
+    measurements["frames"] = measure_frames(plan)
     versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     facts["minutes"] = (time.monotonic() - started) / 60
     return {"machine": facts, "bundle": bundle, "versions": versions, **measurements}
+
+
+def measure_frames(plan: Plan) -> dict[str, Any]:
+    """Measure the answers of one and of five frames, with the facts of this measurement."""
+    return {
+        "machine": machine_facts(),
+        "bundle": bundle_facts(BUNDLE),
+        "costs": measure_frame_costs(BUNDLE, plan.loops),
+    }
 
 
 def machine_facts() -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Measure the parts of an answer in bare loops: the least possible cost of an answer on this machine."""
 
+import math
 import shutil
 import time
 from collections.abc import Callable
@@ -11,16 +12,18 @@ from werkzeug.test import TestResponse
 
 from app import create_app
 from app.settings import Settings
-from benchmarks.photos import KINDS, make_photos
+from benchmarks.photos import KINDS, SMALL, make_photos
 from data_modelling.inference.bundle import load_bundle, write_checksums
 from data_modelling.inference.checks.photo_checks import PhotoChecks
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation.neighbours import INDEX_FILE
 from data_modelling.inference.photo.reader import read_photo_and_edge
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.status import NO_CANCER_CLASS, StatusThresholds
 
 DECODE, CHECKS, MODEL, ANSWER = "decode", "checks", "model", "whole answer, without HTTP"
 NEIGHBOUR_PAGE, PLAIN_PAGE = "page with known photos", "page without known photos"
+FIRST_FRAME, FIVE_FRAMES = "answer that the first frame decides", "answer that needs all five frames"
 BATCH_SECONDS = 0.2  # least processor time of a loop
 
 
@@ -56,6 +59,27 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
     return costs
 
 
+def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
+    """Return the milliseconds of an answer where the first frame decides, and where all five frames are computed.
+
+    `clock` is the time from the bytes to the answer, `cpu` the processor time, one value for each round. Both paths have the
+    same photo; only the threshold of the all-clear differs. Empty if the bundle's checks keep this photo from the
+    all-clear, so that it never needs five frames.
+    """
+    mole = make_photos(SMALL, 2)[1]
+    costs: dict[str, dict[str, list[float]]] = {}
+    for name, clear in ((FIRST_FRAME, 0.0), (FIVE_FRAMES, math.inf)):
+        predictor = Predictor(load_bundle(bundle))
+        predictor.thresholds = StatusThresholds(cancer=math.inf, melanoma=math.inf, clear=clear)
+        is_clear = predictor.answer(mole, dermatoscope=True).status == NO_CANCER_CLASS
+        if is_clear != (name == FIVE_FRAMES):
+            return {}
+        loop = partial(predictor.answer, mole, dermatoscope=True)
+        times = [_times(loop) for _ in range(rounds)]
+        costs[name] = {"clock": [clock for clock, _ in times], "cpu": [cpu for _, cpu in times]}
+    return costs
+
+
 def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
     """Return a function that answers the form with a page, compressed as for a browser."""
     settings = Settings(bundles=bundle.parent, bundle=bundle.name, rate_limit="off")
@@ -68,9 +92,14 @@ def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
 
 
 def _milliseconds(loop: Callable[[], object]) -> float:
+    return _times(loop)[1]
+
+
+def _times(loop: Callable[[], object]) -> tuple[float, float]:
+    """Return the milliseconds of one call by the clock and of processor time."""
     loop()
-    started, count = time.process_time(), 0
+    begun, started, count = time.perf_counter(), time.process_time(), 0
     while (spent := time.process_time() - started) < BATCH_SECONDS:
         loop()
         count += 1
-    return 1000 * spent / count
+    return 1000 * (time.perf_counter() - begun) / count, 1000 * spent / count

@@ -1,15 +1,19 @@
 """Make the sent photos: enlarged example photos with the grain of a sensor, so that their files are as large as real ones."""
 
 from dataclasses import dataclass
+from functools import cache
 from io import BytesIO
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 
 GRAIN = 6.0  # standard deviation, grey levels
 SEED = 11
+CAMERA_SIZES = ((1504, 1128), (2048, 1536), (3264, 2448), (4000, 3000))  # width and height
+CAMERA_QUALITY = 92
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,21 @@ def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
         Image.fromarray(pixels).save(file, kind.form, quality=kind.quality)
         photos.append(file.getvalue())
     return photos
+
+
+def camera_file(photo: Image.Image, size: tuple[int, int]) -> bytes:
+    """Return a photo as a JPEG as a camera would write it, its sides mirrored to the shape of `size` (width, height)."""
+    sides = max(0, round(photo.height * size[0] / size[1]) - photo.width)
+    padding = ((0, 0), (sides // 2, sides - sides // 2), (0, 0))
+    mirrored = Image.fromarray(np.pad(np.asarray(photo.convert("RGB")), padding, "symmetric"))
+    enlarged = np.asarray(mirrored.resize(size, Image.Resampling.BICUBIC))
+    pixels = np.clip(enlarged + _camera_grain(size), 0, 255).astype(np.uint8)
+    file = BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=CAMERA_QUALITY)
+    return file.getvalue()
+
+
+@cache
+def _camera_grain(size: tuple[int, int]) -> NDArray[np.int16]:
+    grain = np.random.default_rng(SEED).standard_normal((*size[::-1], 3), np.float32)
+    return (GRAIN * grain).astype(np.int16)

@@ -7,7 +7,16 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.answer_costs import ANSWER, CHECKS, DECODE, MODEL, NEIGHBOUR_PAGE, PLAIN_PAGE
+from benchmarks.answer_costs import (
+    ANSWER,
+    CHECKS,
+    DECODE,
+    FIRST_FRAME,
+    FIVE_FRAMES,
+    MODEL,
+    NEIGHBOUR_PAGE,
+    PLAIN_PAGE,
+)
 from benchmarks.contenders import EMPTY_ENDPOINT, KERAS_CALL, KERAS_PREDICT, OURS
 from benchmarks.measurement import CLIENTS, FULL_ANSWER, PAGE, PROBABILITIES, USUAL_CLIENTS
 from benchmarks.photos import KINDS, LARGE, SMALL
@@ -46,6 +55,8 @@ def benchmark_page(measurements: Measurements) -> str:
         _other_requests_table(measurements),
         "## Where the time goes\n",
         _parts(measurements),
+        "## One frame or five\n",
+        _frames(measurements),
         "## Start and memory\n",
         _starts(measurements),
         _long_run(measurements),
@@ -333,6 +344,25 @@ def _parts(measurements: Measurements) -> str:
         f"{format_table((f'{SMALL.name}', 'CPU ms'), rows)}\n"
         f"The limit, cores over the sum of the first four, is {limit:,.0f} requests/s; ours answers {reached:,.0f} "
         f"({reached / limit:.2f} of it) with the clients on the same cores.\n"
+    )
+
+
+def _frames(measurements: Measurements) -> str:
+    """Return the cost of an answer of one frame and of five."""
+    frames = measurements.get("frames", {"costs": {}})
+    if not frames["costs"]:
+        return "Not measured: no photo of the benchmarks needs all five frames.\n"
+    machine, bundle, costs = frames["machine"], frames["bundle"], frames["costs"]
+    rows = [
+        (f"an {name}", *(median_and_range(costs[name][kind], 1) for kind in ("cpu", "clock")))
+        for name in (FIRST_FRAME, FIVE_FRAMES)
+    ]
+    first, five = (median(costs[name]["cpu"]) for name in (FIRST_FRAME, FIVE_FRAMES))
+    return (
+        "Four more frames are computed only where the first frame leaves the all-clear open. The same photo on both paths, in a "
+        f"bare loop without HTTP; {machine['date']}, load of others before the start: {machine['load']:.1f}; bundle "
+        f"{bundle['name']} {bundle['version']}. Five frames take {five / first:.1f} times the processor time of one.\n\n"
+        f"{format_table((SMALL.name, 'CPU ms', 'ms by the clock'), rows)}"
     )
 
 
