@@ -31,8 +31,11 @@ def noise(seed: int) -> bytes:
 
 
 def fields(index: int) -> dict[str, str]:
-    """Return one of all mixes of known and unknown details."""
+    """Return one of all mixes of known and unknown details; every second photo has a frame."""
+    frame = {"crop_x": "0.1", "crop_y": "0.2", "crop_size": "0.7"} if index % 2 else {}
     return {
+        **frame,
+        "changing": ("", "no", "yes")[index // 9 % 3],
         "age": str(index) if index % 3 else "",
         "sex": ("", "female", "male")[index % 3],
         "site": SITES[index % len(SITES)],

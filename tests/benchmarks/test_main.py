@@ -12,6 +12,7 @@ from benchmarks import answer_costs
 from benchmarks.contenders import BUNDLE, CONTENDERS, EMPTY_ENDPOINT, OURS
 from benchmarks.measurement import FULL_ANSWER, PAGE
 from benchmarks.photos import SMALL, make_photos
+from data_modelling.inference.bundle import write_checksums
 from tests.app.tiny_bundle import make_tiny_bundle
 
 pytestmark = pytest.mark.skipif(
@@ -40,6 +41,11 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
     assert found["long_run"]["5"]["memory"] > 10
     assert "| requests/s over the limit" in (tmp_path / "benchmarks.md").read_text()
     assert (tmp_path / "benchmarks.png").exists()
+    monkeypatch.setattr(command, "measure_frame_costs", lambda _bundle, _rounds: {})
+    assert command.main(["--quick", "--frames", "--out", str(tmp_path)]) == 0
+    renewed = json.loads((tmp_path / "benchmarks.json").read_text())
+    assert renewed["cells"] == found["cells"]
+    assert renewed["frames"]["costs"] == {}
 
 
 def test_the_bundle_is_named_as_its_metadata_says(tmp_path):
@@ -59,6 +65,22 @@ def test_a_bundle_with_known_photos_has_the_costs_of_a_page_with_and_without_the
     )
     assert b"data-neighbour" in gzip.decompress(shown)
     assert b"data-neighbour" not in gzip.decompress(plain)
+
+
+def test_an_answer_of_one_frame_and_one_of_five_are_measured_on_one_photo(tmp_path, monkeypatch):
+    monkeypatch.setattr(answer_costs, "BATCH_SECONDS", 0.01)
+    costs = answer_costs.measure_frame_costs(make_tiny_bundle(tmp_path / "tiny"), 2)
+    assert list(costs) == [answer_costs.FIRST_FRAME, answer_costs.FIVE_FRAMES]
+    assert all(len(times) == 2 and min(times) > 0 for cost in costs.values() for times in cost.values())
+
+
+def test_a_bundle_that_refuses_the_photo_has_no_answer_of_five_frames(tmp_path):
+    folder = make_tiny_bundle(tmp_path / "tiny")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["gate"]["threshold"] = -1e9  # it refuses every photo
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_checksums(folder)
+    assert answer_costs.measure_frame_costs(folder, 1) == {}
 
 
 def test_a_contender_that_cannot_start_is_told(tmp_path):

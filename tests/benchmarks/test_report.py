@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from benchmarks.answer_costs import FIRST_FRAME, FIVE_FRAMES
 from benchmarks.contenders import EMPTY_ENDPOINT, KERAS_PREDICT, OURS
 from benchmarks.measurement import CLIENTS, FULL_ANSWER, PAGE, PROBABILITIES
 from benchmarks.report import (
@@ -71,6 +72,14 @@ def found():
             "whole answer, without HTTP": [5.0, 5.0],
             "page with known photos": [30.0, 29.0],
             "page without known photos": [28.0, 28.5],
+        },
+        "frames": {
+            "machine": {"date": "2026-02-01", "load": 0.2},
+            "bundle": {"name": "of_a_test", "version": "3.4.6", "edge": 80},
+            "costs": {
+                FIRST_FRAME: {"clock": [7.0, 9.0], "cpu": [5.0, 7.0]},
+                FIVE_FRAMES: {"clock": [26.0, 30.0], "cpu": [20.0, 22.0]},
+            },
         },
         "trouble": {
             "restart": 600.0,
@@ -166,9 +175,17 @@ def test_the_document_says_all_of_it(found, tmp_path):
     assert "load of others before the start: 0.1; bundle of_a_test 3.4.5, 80 pixels. 2 rounds" in text
     assert "answers again after 600 ms; connections lost before that: 0.\n" in text
     assert "0 of 500 requests are lost; of 2 old processes 0 are there after that.\n" in text
+    assert "bundle of_a_test 3.4.6. Five frames take 3.5 times the processor time of one." in text
+    assert "| an answer that the first frame decides | 6.0 [5.0, 7.0] | 8.0 [7.0, 9.0] |" in text
+    assert "| an answer that needs all five frames | 21.0 [20.0, 22.0] | 28.0 [26.0, 30.0] |" in text
     assert "nan" not in text
     draw_plot(found, tmp_path / "benchmarks.png")
     assert (tmp_path / "benchmarks.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_bundle_without_an_answer_of_five_frames_is_told(found):
+    found["frames"]["costs"] = {}
+    assert "no photo of the benchmarks needs all five frames" in benchmark_page(found)
 
 
 def test_lost_connections_are_told(found):

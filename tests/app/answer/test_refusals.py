@@ -15,6 +15,7 @@ from data_modelling.inference import prediction_sets, status
 from data_modelling.inference.bundle import write_checksums
 from data_modelling.inference.checks import photo_checks, rare_details, rejection_score
 from data_modelling.inference.checks.image_quality import QUALITY_CHECKS
+from data_modelling.inference.details import parse_details
 from data_modelling.inference.reason_codes import REASON_MEANINGS
 from tests.app.conftest import encoded, form, photo
 from tests.app.html_page import Page
@@ -91,6 +92,45 @@ def test_page_api_and_csv_say_the_same_of_every_photo(strict: Path, tmp_path: Pa
     # The photos reach every status, and refusals and reasons of every kind that pixels alone can.
     assert found >= {"refused", "higher_concern", "uncertain", "no_cancer_class"}
     assert found >= {"photo_blank", "photo_dark", "dark", "ink", "wide_set", "cancer_threshold"}
+
+
+FORMS = {
+    "none": {},
+    "changing": {"changing": "yes"},
+    "rare": {"age": "5", "sex": "female"},
+    "acral": {"site": "palms/soles", "changing": "no"},
+    "usual": {"age": "50", "sex": "male", "site": "back"},
+}
+
+
+@pytest.mark.parametrize("dermatoscope", ["yes", "no"])
+def test_page_api_and_csv_say_the_same_of_every_form(strict: Path, tmp_path: Path, dermatoscope: str):
+    client = create_app(Settings(bundles=strict, rate_limit="off")).test_client()
+    pairs = {
+        f"{colour}-{name}": (PHOTOS[colour], FORMS[name]) for colour in ("green", "red") for name in FORMS
+    }
+    rows = answered(
+        strict / "ham10000",
+        {name: data for name, (data, _) in pairs.items()},
+        tmp_path / "csv",
+        "png",
+        {name: parse_details(fields)[0] for name, (_, fields) in pairs.items()},
+        dermatoscope == "yes",
+    )
+    for name, (data, fields) in pairs.items():
+        page, answer = (
+            client.post(place, **encoded(form(data, dermatoscope=dermatoscope, **fields)))
+            for place in ("/", "/api/v1/predictions")
+        )
+        expected = (rows[name]["status"], rows[name]["reasons"])
+        shown = Page(page.text).ids["status"][1]
+        assert (answer.json["status"], ";".join(answer.json["reasons"])) == expected
+        assert (shown["data-status"], shown["data-reasons"]) == expected
+    statuses = {row["status"] for row in rows.values()}
+    reasons = {code for row in rows.values() for code in row["reasons"].split(";")}
+    assert statuses >= {"higher_concern", "uncertain"}
+    assert ("no_cancer_class" in statuses) is (dermatoscope == "yes")
+    assert reasons >= {"changing", "age_rare", "acral_or_mucosal"}
 
 
 def test_every_refusal_has_its_words():

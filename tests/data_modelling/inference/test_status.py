@@ -5,11 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from data_modelling.inference import predictor as predictor_module
 from data_modelling.inference.bundle import load_bundle, write_checksums
 from data_modelling.inference.checks.photo_checks import Findings
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.photo.reader import Crop
+from data_modelling.inference.photo.reader import Crop, read_corner_frames
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import (
     QUALITY_REASONS,
@@ -214,3 +215,24 @@ def test_a_threshold_that_is_no_probability_makes_the_bundle_invalid(tmp_path, c
     write_checksums(folder)
     with pytest.raises(BundleError, match=r"thresholds\.clear must be a number from 0 to 1"):
         load_bundle(folder)
+
+
+@pytest.mark.parametrize(
+    ("colour", "details", "dermatoscope", "frames"),
+    [
+        ("lime", Details(), True, 1),  # all-clear
+        ("red", Details(), True, 0),  # not clear in the first frame
+        ("lime", Details(changing=True), True, 0),
+        ("lime", Details(), None, 0),
+    ],
+)
+def test_the_other_frames_are_read_only_where_the_first_leaves_the_all_clear_open(
+    predictor, monkeypatch, colour, details, dermatoscope, frames
+):
+    read = []
+    monkeypatch.setattr(
+        predictor_module, "read_corner_frames", lambda *file: read.append(file) or read_corner_frames(*file)
+    )
+    answer = predictor().answer(photo(colour), details, dermatoscope=dermatoscope)
+    assert len(read) == frames
+    assert (answer.status == "no_cancer_class") is bool(frames)
