@@ -20,13 +20,10 @@ which the page sends unchanged. So each was made a camera file: its sides mirror
 below in turn, with the grain of a sensor, as a JPEG of quality {quality}. Headless Chromium opened the form with the file, and
 the page's own script made of it what it sends. The predictor answered both without details, as photos taken through a
 dermatoscope. {date}, bundle {name} {version}.
-{threshold}
 """
-THRESHOLDS = {
-    False: "The threshold of the all-clear is the bundle's.",
-    True: "The bundle has no threshold for the all-clear, so it gives it to nobody. Here its cancer threshold stands in, the\n"
-    "highest threshold that is possible.",
-}
+NO_ALL_CLEAR = """This bundle has no threshold for the all-clear, so it gives it to nobody, and the third line of the table says nothing
+about it yet.
+"""
 
 
 def shrinking_page(rows: Sequence[Comparison], bundle: Bundle) -> str:
@@ -36,11 +33,11 @@ def shrinking_page(rows: Sequence[Comparison], bundle: Bundle) -> str:
         date=dt.datetime.now(dt.UTC).date(),
         name=bundle.name,
         version=bundle.version,
-        threshold=THRESHOLDS["clear" not in bundle.metadata["thresholds"]],
     )
     sections = [
         "# Photos as the browser sends them\n",
         introduction,
+        *([NO_ALL_CLEAR] if "clear" not in bundle.metadata["thresholds"] else []),
         result_table(rows),
         "## Status of the whole file and of what is sent\n",
         _status_table(rows),

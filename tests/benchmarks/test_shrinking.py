@@ -1,6 +1,7 @@
 """The comparison of shrunk photos with whole files: its table from hand-worked rows, its csv, and the committed page."""
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from benchmarks.compared_statuses import Comparison, read_csv, write_csv
 from benchmarks.photos import camera_file
 from benchmarks.shrinking_page import result_table, shrinking_page
 from benchmarks.shrunk_photos import main
-from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.bundle import load_bundle, write_checksums
 from tests.app.tiny_bundle import make_tiny_bundle
 from tests.conftest import PROJECT
 
@@ -57,6 +58,16 @@ def test_the_page_counts_statuses_and_sizes(tmp_path):
     assert "| 400 x 300 | 2 | 2,000 | 120 | 1 | 0.1500 | 0.2000 |" in page
     assert "| 600 x 300 | 1 | 2,000 | 160 | 0 | 0.0000 | 0.0000 |" in page
     assert "bundle tiny 3.4.\n" in page
+    assert "has no threshold for the all-clear" not in page
+
+
+def test_a_bundle_without_an_all_clear_is_told(tmp_path):
+    folder = make_tiny_bundle(tmp_path / "tiny")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    del metadata["thresholds"]["clear"]
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    write_checksums(folder)
+    assert "has no threshold for the all-clear" in shrinking_page([comparison()], load_bundle(folder))
 
 
 def test_the_rows_are_read_as_they_were_written(tmp_path):

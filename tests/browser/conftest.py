@@ -1,13 +1,16 @@
 """Fixtures: a served app and a real browser. Without Chromium these tests are skipped by name."""
 
+import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
 
+from data_modelling.inference.bundle import write_checksums
 from tests.app.tiny_bundle import make_tiny_bundle
-from tests.conftest import skip_unless_ci
+from tests.conftest import PROJECT, skip_unless_ci
 from tools.chromium import missing_program, open_browser, resize, set_colours
 from tools.serving import AppServer, run_app
 
@@ -20,6 +23,25 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
         make_tiny_bundle(folder / "models" / task, task=task)
     with run_app(folder / "log", {"BUNDLES": str(folder / "models")}) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    """Return the app with copies of a real bundle, which earned the all-clear and has counts of each status."""
+    folder = tmp_path_factory.mktemp("counted") / "models" / "ham10000"
+    shutil.copytree(PROJECT / "DATA" / "models" / "ham10000", folder)
+    metadata = json.loads((folder / "metadata.json").read_text())
+    metadata["thresholds"]["clear"] = metadata["thresholds"]["cancer"]
+    (folder / "metadata.json").write_text(json.dumps(metadata))
+    metrics = json.loads((folder / "metrics.json").read_text())
+    shares = dict.fromkeys(("higher_concern", "no_cancer_class", "uncertain", "refused"), 25)
+    counts = dict.fromkeys(("melanoma", "cancer", "benign"), shares | {"n": 100})
+    metrics["status_counts"] = {"all_left_out": counts, "PAD": {"left_out": counts}}
+    (folder / "metrics.json").write_text(json.dumps(metrics))
+    write_checksums(folder)
+    shutil.copytree(folder, folder.with_name("other"))  # so that the form has a choice of models
+    with run_app(folder.parents[1] / "log", {"BUNDLES": str(folder.parent)}) as app:
+        yield app
 
 
 @pytest.fixture(scope="session")

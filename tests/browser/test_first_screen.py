@@ -1,8 +1,6 @@
 """Test that what matters fits one screen, on a phone and a desktop, in both languages (PAGE.md)."""
 
-import json
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,11 +8,8 @@ from PIL import Image
 from selenium.webdriver import Chrome
 
 from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
-from data_modelling.inference.bundle import write_checksums
 from tests.browser.steps import by_id, choose, find, submit, wait_for
-from tests.conftest import PROJECT
 from tools.chromium import resize
-from tools.serving import AppServer, run_app
 
 pytestmark = pytest.mark.browser
 
@@ -33,25 +28,6 @@ WORDS = "return document.body.innerText.split(/\\s+/).filter(Boolean).length"
 PARTS = {"status": ".status h1", "action": ".step > summary", "sooner": ".sooner", "photo": ".analysed img"}
 COUNT = {"count": ".share"}
 REMEDY = {"reason and remedy": "#caution"}
-
-
-@pytest.fixture(scope="module")
-def counted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
-    """Return the app with copies of a real bundle, which earned the all-clear and has counts of each status."""
-    folder = tmp_path_factory.mktemp("counted") / "models" / "ham10000"
-    shutil.copytree(PROJECT / "DATA" / "models" / "ham10000", folder)
-    metadata = json.loads((folder / "metadata.json").read_text())
-    metadata["thresholds"]["clear"] = metadata["thresholds"]["cancer"]
-    (folder / "metadata.json").write_text(json.dumps(metadata))
-    metrics = json.loads((folder / "metrics.json").read_text())
-    shares = dict.fromkeys(("higher_concern", "no_cancer_class", "uncertain", "refused"), 25)
-    counts = dict.fromkeys(("melanoma", "cancer", "benign"), shares | {"n": 100})
-    metrics["status_counts"] = {"all_left_out": counts, "PAD": {"left_out": counts}}
-    (folder / "metrics.json").write_text(json.dumps(metrics))
-    write_checksums(folder)
-    shutil.copytree(folder, folder.with_name("other"))  # so that the form has a choice of models
-    with run_app(folder.parents[1] / "log", {"BUNDLES": str(folder.parent)}) as app:
-        yield app
 
 
 def answer(example: str, dermatoscope: str) -> Callable[[Chrome, Path], int]:

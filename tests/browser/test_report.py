@@ -9,7 +9,9 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from tests.browser.steps import PHOTO, by_id, fill_in, probabilities, submit, unfold, wait_for
+from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
+from tests.browser.steps import PHOTO, by_id, fill_in, find, probabilities, submit, unfold, wait_for
+from tests.browser.test_first_screen import STATES
 from tools.chromium import follow_link
 
 pytestmark = pytest.mark.browser
@@ -45,6 +47,20 @@ def test_an_answer_is_at_most_two_pages_of_nine_points(browser, site, language):
         assert browser.execute_script(SMALL_TEXT) == []
     finally:
         emulate_print(browser, on=False)
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("state", STATES)
+def test_each_status_of_a_real_bundle_is_at_most_two_pages(
+    shared_browser, counted, tmp_path, state, language
+):
+    act, _ = STATES[state]
+    shared_browser.get(f"{counted.url}/?lang={language}")
+    act(shared_browser, tmp_path)
+    assert find(shared_browser, f".status-{state}")
+    assert pages(shared_browser) <= 2
+    unfold(shared_browser)
+    assert pages(shared_browser) <= 2
 
 
 def test_what_is_printed_is_what_the_answer_says(browser):
@@ -88,6 +104,21 @@ def test_a_visit_of_twelve_is_at_most_three_pages(browser, site, language):
     assert len(browser.find_elements(By.CSS_SELECTOR, ".spot img")) == 12
     assert pages(browser) <= 3
     assert browser.find_element(By.CSS_SELECTOR, "[data-label]").text == Path(PHOTO).name
+
+
+@pytest.mark.parametrize("language", ["en", "de"])
+def test_a_visit_of_twelve_with_a_real_bundle_is_at_most_three_pages(
+    shared_browser, counted, tmp_path, language
+):
+    """The eight examples, three of them again, and a file that is no photo."""
+    (tmp_path / "no photo.jpg").write_text("no photo")
+    files = [EXAMPLES_FOLDER / example.file for example in EXAMPLES.values()]
+    shared_browser.get(f"{counted.url}/visit?lang={language}")
+    several = [*files, *files[:3], tmp_path / "no photo.jpg"]
+    by_id(shared_browser, "several").send_keys("\n".join(map(str, several)))
+    submit_visit(shared_browser)
+    assert len(shared_browser.find_elements(By.CSS_SELECTOR, ".spot")) == 12
+    assert pages(shared_browser) <= 3
 
 
 def test_the_sheet_is_saved_as_csv_with_the_names_of_the_files(browser, site, tmp_path):
