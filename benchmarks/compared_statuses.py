@@ -2,9 +2,10 @@
 
 import csv
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 
+from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS
 
@@ -32,6 +33,15 @@ class Comparison:
     def is_reassured(self) -> bool:
         """Return whether a concern became the all-clear."""
         return (self.whole_status, self.sent_status) == (HIGHER_CONCERN, NO_CANCER_CLASS)
+
+
+def lenient_predictor(bundle: Bundle) -> Predictor:
+    """Return the bundle's predictor; where it lacks a threshold for the all-clear, its cancer threshold stands in."""
+    predictor = Predictor(bundle)
+    thresholds = predictor.thresholds
+    if thresholds.clear is None:
+        predictor.thresholds = replace(thresholds, clear=thresholds.cancer)
+    return predictor
 
 
 def compare(predictor: Predictor, image: str, size: tuple[int, int], whole: bytes, sent: bytes) -> Comparison:

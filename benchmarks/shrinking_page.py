@@ -21,8 +21,8 @@ below in turn, with the grain of a sensor, as a JPEG of quality {quality}. Headl
 the page's own script made of it what it sends. The predictor answered both without details, as photos taken through a
 dermatoscope. {date}, bundle {name} {version}.
 """
-NO_ALL_CLEAR = """This bundle has no threshold for the all-clear, so it gives it to nobody, and the third line of the table says nothing
-about it yet.
+STAND_IN = """This bundle has no threshold for the all-clear, so the app gives it to nobody. Here the cancer threshold stands in. That
+is the hardest case: nothing lies between concern and all-clear.
 """
 
 
@@ -37,7 +37,7 @@ def shrinking_page(rows: Sequence[Comparison], bundle: Bundle) -> str:
     sections = [
         "# Photos as the browser sends them\n",
         introduction,
-        *([NO_ALL_CLEAR] if "clear" not in bundle.metadata["thresholds"] else []),
+        *([STAND_IN] if "clear" not in bundle.metadata["thresholds"] else []),
         result_table(rows),
         "## Status of the whole file and of what is sent\n",
         _status_table(rows),
