@@ -188,7 +188,12 @@ function clamp(value, least, most) {
 }
 
 function enhance(root) {
-  for (const frame of root.querySelectorAll("[data-frame]")) new Frame(frame.closest("form"));
+  for (const box of root.querySelectorAll("[data-frame]")) {
+    const form = box.closest("form");
+    const frame = new Frame(form);
+    const input = [...form.querySelectorAll("[type=file][name=photo]")].find((field) => field.files.length);
+    if (input) frame.open({ file: input.files[0], crop: null }); // chosen before this script ran
+  }
 }
 
 enhance(document);

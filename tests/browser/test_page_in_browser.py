@@ -372,6 +372,20 @@ def test_the_camera_is_offered_where_there_is_no_mouse(browser):
     assert status(browser) == "higher_concern"
 
 
+def test_a_photo_that_is_chosen_before_the_scripts_have_their_words_is_shown(browser, site):
+    """The German words come by a request of their own, which the load of the page does not wait for."""
+    slow = {"offline": False, "latency": 1000, "downloadThroughput": -1, "uploadThroughput": -1}
+    browser.execute_cdp_cmd("Network.enable", {})
+    browser.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": True})
+    browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow)
+    try:
+        browser.get(f"{site.url}/?lang=de")
+        choose(browser)
+    finally:
+        browser.execute_cdp_cmd("Network.emulateNetworkConditions", slow | {"latency": 0})
+        browser.execute_cdp_cmd("Network.setCacheDisabled", {"cacheDisabled": False})
+
+
 def test_the_body_sets_the_select_and_shows_what_is_selected(browser):
     unfold(browser)
     find(browser, '[data-site="hand"]').click()
