@@ -52,8 +52,8 @@ class StatusShare:
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> StatusShare | None:
     """Return how often photos like this one got its status; None where metrics.json does not have it.
 
-    The photos of the clinics were taken through a dermatoscope, and we do not know whether their spots changed. So
-    an answer that is uncertain for one of these two reasons has no count.
+    The clinics' photos are known to be from a dermatoscope, and it is not known whether their spots changed. So an
+    answer that is uncertain for lack of a dermatoscope, or for a change, has no count.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -69,7 +69,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> StatusShare | No
 
 
 def _per_hundred(counts: Mapping[str, float], status: str, of_one_group: bool) -> float:
-    """Return a status count per 100. The counts of one group are numbers of photos; those of all groups are per 100."""
+    """Return how many of 100 photos got a status. Counts of one group are photos; those of all are already per 100."""
     return 100 * counts[status] / counts["n"] if of_one_group else float(counts[status])
 
 

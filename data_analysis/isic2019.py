@@ -244,13 +244,13 @@ if "ham10000" in earlier:
 # %% [markdown]
 # ## What each class looks like
 #
-# The photos of Barcelona are not available here; the photos below are in ISIC 2019 and also in HAM10000 or ISIC 2017.
+# The photos of Barcelona are here at 84 x 84 pixels; the others are also in HAM10000 or ISIC 2017.
 
 # %%
 known_photos = photo_sources.read_isic2019_photos(photos)
 samples = {
     code: photo_sources.sample_photos(known_photos[known_photos["diagnosis"] == code], 8)
-    for code in ("AK", "SCC", "BKL", "MEL")
+    for code in counts.index
 }
 samples = {charts.diagnosis_name(code): rows for code, rows in samples.items() if len(rows)}
 if samples:
@@ -258,7 +258,7 @@ if samples:
         thumbnails.thumbnail_sheet(
             {label: thumbnails.read_thumbnails(rows["path"]) for label, rows in samples.items()},
             "Eight lesions of each class, drawn at random from the folds",
-            [photo_sources.CREDITS["ham10000"], photo_sources.CREDITS["isic2017"]],
+            [photo_sources.CREDITS["ham10000"], photo_sources.CREDITS["isic2017"], photo_sources.BCN_CREDIT],
             {label: list(rows["image_id"]) for label, rows in samples.items()},
         ),
         "isic2019_thumbnails",

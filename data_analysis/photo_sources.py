@@ -1,6 +1,5 @@
 """Compare the sources of photos: read their photos, and measure colour, size and sharpness."""
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_analysis.notebook_folders import splits_folder
+from data_modelling.datasets import isic2019
 from data_modelling.datasets.data_location import MissingDataError
-from data_modelling.datasets.isic2019 import original_ids
-from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.datasets.splits.photos import development_photos, split_photos
 from data_modelling.inference.photo.reader import FORMATS, read_photo
@@ -45,6 +43,7 @@ PHOTO_SOURCES = (
     PhotoSource("isic2020", "ISIC 2020", "benign", "ISIC 2020: Rotemberg et al. 2021, CC BY-NC 4.0"),
     PhotoSource("pad_ufes_20", "PAD-UFES-20", "NEV", "PAD-UFES-20: Pacheco et al. 2020, CC BY 4.0"),
 )
+BCN_CREDIT = "BCN20000: Combalia et al. 2019, CC BY-NC 4.0"
 CREDITS = {source.name: source.credit for source in PHOTO_SOURCES}
 
 
@@ -63,15 +62,11 @@ def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
 
 def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the rows of ISIC 2019 whose photo is in HAM10000 or ISIC 2017, with its path; without the locked test."""
-    paths: dict[str, str] = {}
-    split = data_set("isic2019").split
-    for name in split.inherits if split else ():
-        with contextlib.suppress(MissingDataError):
-            photos_of_source = read_photos(name, data_root)
-            paths |= dict(zip(photos_of_source["image_id"], photos_of_source["path"], strict=True))
-    photos = table.assign(path=original_ids(table["image_id"]).map(paths))
-    return photos[photos["part"] != TEST].dropna(subset="path")
+    """Return the rows of ISIC 2019 whose photo is there, with its path; without the locked test."""
+    photos, _ = isic2019.load(data_root)
+    paths = dict(zip(photos["image_id"], photos["path"], strict=True))
+    known = table.assign(path=table["image_id"].map(paths))
+    return known[known["part"] != TEST].dropna(subset="path")
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:

@@ -32,7 +32,7 @@ EFFICIENTNETS = {f"efficientnetb{size}": f"EfficientNetB{size}" for size in rang
 BLOCK_KINDS = ("residual", "plain")
 NETWORKS = (CNN, "resnet34", *EFFICIENTNETS)
 SMALLEST_EDGE = 32  # pixels, for networks that are not the custom one: they halve the edge five times
-TYPE_NAMES = {"array": "a list", "object": "a table"}  # of msgspec, as a user of TOML knows them
+TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and our errors' names
 # Options that were removed because they did not help (docs/ablations.md), with the value that had no effect. Older
 # bundles and work folders name them with this value.
 REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
@@ -98,8 +98,8 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         0.0  # 0: all photos have one weight; 1: a class's weight is the inverse of its count
     )
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
-    patience: int = 15  # epochs without a better AUC of the averaged weights that end the training, ...
-    least_share: float = 0.6  # ... after at least this share of the schedule
+    patience: int = 15  # the training ends after so many epochs without a better AUC (averaged weights), ...
+    least_share: float = 0.6  # ... but not before this share of the schedule
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
     teachers: tuple[str, ...] = ()  # recipes (.toml; `train` trains them first), or work folders of runs
     distillation: float = 0.5  # share of the loss that comes from the teachers, if there are any
@@ -147,7 +147,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
     folds: int = FOLD_COUNT  # number of folds: as in the split, or twice as many
     networks_of: str = (
-        ""  # recipe of the task isic2019 whose networks are used, with its classes merged; none is trained
+        ""  # isic2019 recipe whose networks are used, its classes merged; then no network is trained
     )
     left_out_clinics: tuple[
         str, ...
@@ -163,7 +163,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     left_out: tuple[
         str, ...
     ] = ()  # classes that are left out in turn to fit and evaluate the rejection score
-    unknown_share: float = 0.02  # share of photos of no class for which the UNK column is calibrated
+    unknown_share: float = 0.02  # assumed share of photos of no known class, which calibrates the UNK column
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = msgspec.field(default_factory=AugmentationSettings)
@@ -186,9 +186,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if has_unknown != bool(self.left_out) or not set(self.left_out) <= set(
             learned_class_codes(self.task)
         ):
+            codes = ", ".join(learned_class_codes(self.task))
             raise InputError(
-                f"left_out must name classes of {', '.join(learned_class_codes(self.task))} where the task has a class without "
-                f"photos, and be empty elsewhere; {self.task} has {'one' if has_unknown else 'none'}."
+                f"left_out must {f'name classes of {codes}' if has_unknown else 'be empty'} for the task {self.task}."
             )
         if not 0 < self.unknown_share < 1:
             raise InputError("unknown_share must be a share above 0 and below 1.")

@@ -35,16 +35,16 @@ def neighbours_worth_text(metrics: dict[str, Any] | None) -> str:
     if metrics is None or "nearest" not in overall:
         return _(NOT_MEASURED)
     counts = _(
-        "In testing, the most similar photo had the right diagnosis for %(nearest)s of 100 photos. The most "
-        "frequent diagnosis of the six was right for %(majority)s, a random known photo for %(chance)s, and "
-        "the model itself for %(model)s.",
+        "For %(nearest)s of 100 test photos, the most similar known photo had the right diagnosis. The most "
+        "frequent diagnosis of the six was right for %(majority)s, a random known photo's for %(chance)s, and "
+        "the model's own for %(model)s.",
         nearest=_of_100(overall["nearest"]["value"]),
         majority=_of_100(overall["majority"]["value"]),
         chance=_of_100(overall["chance"]),
         model=_of_100(overall["model"]["value"]),
     )
     if metrics["helps"]:
-        return f"{counts} " + _("If most of them had another diagnosis, the model was wrong more often.")
+        return f"{counts} " + _("If most of the six contradicted the model, it was wrong more often.")
     return f"{counts} " + _("They do not help to judge a spot.")
 
 

@@ -9,7 +9,7 @@ from data_modelling.inference.status import CHANGING, HIGHER_CONCERN, NO_CANCER_
 SEE_NOW = mark_message(
     "If it is new, changing, bleeding or worries you, see a doctor now, whatever this says."
 )
-WHOM = mark_message("A family doctor (GP), who can send you to a specialist, or a dermatologist.")
+WHOM = mark_message("A dermatologist, or a family doctor (GP), who can send you to a specialist.")
 BRING = mark_message(
     "A print of this page, and older photos of the spot. Note how long it has been there, how it has "
     "changed, and skin cancers in your family."

@@ -32,7 +32,7 @@ STATUSES = {
 REASONS = {
     "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
     "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
-    "photo_alone": "Without the age or the place on the body, which are rare in training, the photo reaches a threshold.",
+    "photo_alone": "The age or the place on the body is rare in training, and the photo alone reaches a threshold.",
 }
 CAUTIONS = {
     "changing": "A doctor must look at a spot that is new or changes, whatever the model says.",
@@ -85,7 +85,7 @@ REFUSALS = (
     "photo_foreign",
 )
 
-# Every value is a name that the details reader knows.
+# The inner keys are names that the details reader knows.
 SITE_GROUPS = {
     "Head and neck": {
         "scalp": "Scalp",
@@ -143,7 +143,7 @@ def _percent_text(share: float, digits: int) -> str:
 
 
 def digits_beside(threshold: float, probability: float) -> int:
-    """Return how many decimals of per cent show the threshold, and its difference from another probability."""
+    """Return the fewest decimals at which the threshold is not 0 % and differs from another, unequal probability."""
     for digits in range(MOST_DIGITS):
         looks_the_same = format_percent(probability, digits) == format_percent(threshold, digits)
         if threshold >= _smallest_share(digits) and (probability == threshold or not looks_the_same):
@@ -219,12 +219,13 @@ def status_share_text(share: StatusShare) -> str:
     counts = {"cancers": _per_hundred(share.cancers), "benign": _per_hundred(share.benign)}
     if share.is_of_phones:
         return _(
-            "Of phone photos from a clinic it had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless spots got "
-            "this answer.",
+            "Of phone photos from a clinic that the model had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless "
+            "spots got this answer.",
             **counts,
         )
     return _(
-        "At clinics it had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless spots got this answer.",
+        "At clinics that the model had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless spots got this "
+        "answer.",
         **counts,
     )
 
@@ -252,7 +253,7 @@ def prediction_set_texts(
 ) -> list[PredictionSetText]:
     """Return the likely classes by level; none where their coverage does not hold.
 
-    Without a result the classes keep the task's order, so that none is named first.
+    If there is no result, the classes keep the task's order, which ranks none.
     """
     if not set(NO_PROMISE).isdisjoint(answer.reasons):
         return []
@@ -276,7 +277,7 @@ def heat_map_text(heatmap: Heatmap, code: str) -> str:
     """Return one or two sentences on where the evidence for a class lies."""
     class_map = heatmap.classes[code]
     if class_map.centre is None:
-        return _("The photo has no evidence for this class compared with the average class.")
+        return _("No place speaks more for this class than for the average class.")
     if class_map.centre >= MOSTLY_SHARE:
         text = _("The evidence is mostly in the centre")
     elif class_map.centre <= 1 - MOSTLY_SHARE:
@@ -285,9 +286,7 @@ def heat_map_text(heatmap: Heatmap, code: str) -> str:
         text = _("The evidence is in the centre and at the edges")
     if class_map.darker is not None:
         inside, area = format_percent(class_map.darker), format_percent(heatmap.darker_area)
-        text += _(
-            "; %(inside)s of it inside the darker area (%(area)s of the picture)", inside=inside, area=area
-        )
+        text += _("; %(inside)s of it in the darker part (%(area)s of the photo)", inside=inside, area=area)
     amounts = {name: sum(map(sum, other.evidence)) for name, other in heatmap.classes.items()}
     if amounts[code] >= LITTLE_EVIDENCE * max(amounts.values()):
         return f"{text}."
@@ -296,7 +295,7 @@ def heat_map_text(heatmap: Heatmap, code: str) -> str:
 
 
 def shown_classes(answer: Answer) -> list[ClassProbability]:
-    """Return the classes in the order of the page; without a result in the task's order, so that none comes first."""
+    """Return the classes in the page's order; if there is no result, in the task's order, which ranks none."""
     if answer.status != "uncertain":
         return list(answer.classes)
     order = list(answer.probabilities)

@@ -59,7 +59,7 @@ PUBLISHED_RESULTS = (
     PublishedResult(
         "sklesion 0.2.2",
         "Xception trained on ImageNet first, 21 million parameters",
-        f"{OFFICIAL_TEST}, details not known, measured by us",
+        f"{OFFICIAL_TEST}, no patient details, measured by us",
         "the package of this name",
         balanced_accuracy=0.624,
         macro_auc=0.894,

@@ -17,6 +17,7 @@ from data_modelling.inference.modes import MODES
 
 CLINIC_METRICS = ("melanoma_auc", "macro_auc", "balanced_accuracy")
 CLINIC_SHARES = ("refused", "all_clear_melanoma", "all_clear_benign", "ece", "ece_own_shares")
+CLASS_STATUSES = ("n", "higher_concern", "uncertain", "no_cancer_class", "refused")
 RARE_CLASS_METRICS = (
     "auc",
     "average_precision",
@@ -89,6 +90,15 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
         *(f"{metric_name(metric)}: {title}" for metric in CLINIC_METRICS for title in networks.values()),
     )
     share_columns = (_("Clinic group"), _("Networks"), *map(metric_name, CLINIC_SHARES))
+    status_columns = (_("Clinic group"), _("Diagnosis"), *map(metric_name, CLASS_STATUSES))
+    statuses: tuple[tuple[Cell, ...], ...] = tuple(
+        (
+            UntranslatedText(row["clinic"]),
+            UntranslatedText(row["class"]),
+            *metric_cells(metrics, f"status_by_class/{index}", CLASS_STATUSES),
+        )
+        for index, row in enumerate(metrics.get("status_by_class", []))
+    )
     yield MetricsSection(
         "clinics",
         _("How well it works at each clinic"),
@@ -104,6 +114,12 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
                 _("Refusals, “No cancer class stands out” and calibration"),
                 share_columns,
                 tuple(shares),
+            ),
+            Table(
+                "clinics-statuses",
+                _("Answers for each diagnosis at a clinic that the network had not seen"),
+                status_columns,
+                statuses,
             ),
         ),
     )

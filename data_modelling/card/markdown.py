@@ -38,7 +38,7 @@ def format_interval(bounds: Sequence[float | None]) -> str:
 
 def format_percent(share: float) -> str:
     """Return a share, 0-1, as `1.6 %`."""
-    return f"{100 * share:.1f} %"
+    return f"{100 * share:z.1f} %"
 
 
 def share_with_interval(refusals: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ from data_modelling.card.markdown import render_markdown
 from data_modelling.evaluation.melanoma import MELANOMA_METRIC_LABELS, TARGETS
 from data_modelling.evaluation.metrics_report import LESION
 from data_modelling.evaluation.weights_origin import describe_initial_weights
+from data_modelling.inference.checks.image_quality import MAX_FIRED_SHARE
 from data_modelling.inference.decision import CALIBRATION_BINS
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.errors import InputError, join_names
@@ -20,6 +21,12 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
 from data_modelling.inference.source_facts import facts_by_source
 from data_modelling.metrics.bootstrap import RESAMPLES
+from data_modelling.safety.clear_threshold import (
+    CARCINOMA_BARS,
+    JUDGED_PHOTOS,
+    LEAST_LESIONS,
+    MAX_CLEARED_SHARE,
+)
 
 Values = dict[str, Any]
 
@@ -85,8 +92,13 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
             name for name, metrics in values.get("elsewhere", {}).items() if metrics.get("learned_from")
         ],
         calibration_bins=CALIBRATION_BINS,
+        carcinoma_bars=CARCINOMA_BARS,
         coverage_levels=list(COVERAGE_LEVELS),
+        judged_photos=JUDGED_PHOTOS,
         known_clinic=KNOWN_CLINIC,
+        least_lesions=LEAST_LESIONS,
+        max_cleared_share=MAX_CLEARED_SHARE,
+        max_fired_share=MAX_FIRED_SHARE,
         melanoma_metric_labels=MELANOMA_METRIC_LABELS,
         new_clinic=NEW_CLINIC,
         part_names=PART_NAMES,

@@ -30,7 +30,7 @@ MELANOMA_OR_BENIGN = (
 def companions(
     settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the one table with `part` of the data sets in settings.more_photos, and the left-out inputs, as text.
+    """Return the one table with `part` of the data sets in settings.more_photos, and the skipped inputs, as text.
 
     own: the table of the data set itself (see datasets.table), whose photos are not returned again. Raises InputError for
     an unknown data set, an absent folder, or a data set without any photo that `own` lacks.

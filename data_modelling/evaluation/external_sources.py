@@ -1,4 +1,4 @@
-"""Evaluate the served model on sources that it was not trained on, from committed predictions."""
+"""Evaluate the served model on sources other than its own data set, from committed predictions."""
 
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from data_modelling.datasets import pad_ufes_20
 from data_modelling.datasets.data_location import MissingDataError
 from data_modelling.datasets.external_sources import class_of, flag, load
 from data_modelling.datasets.registry import external_data_sets
+from data_modelling.evaluation.clinics.left_out_clinics import LEFT_OUT_CLINICS_FILE
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.evaluation.served_answers import ServedAnswers, predict_served
 from data_modelling.evaluation.subgroups import write_skin_types
@@ -39,18 +40,20 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 
 
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
-    """Write predictions/elsewhere.csv of the bundle, and return the left-out inputs as text.
+    """Write predictions/elsewhere.csv of the bundle, and return the skipped inputs as text.
 
-    The bundle's own sources are skipped, and so are those of ALSO_LEARNED_FROM, because no network gave
-    unseen predictions for them. Absent sources are left out; InputError when all are absent. Photos of a set
-    that trained too are predicted by the networks that saw none of their fold, and by these networks' gates.
-    Their predictions move from EXTRA_PREDICTIONS_FILE into the file, so that a committed bundle stays small.
+    Two kinds of sources are skipped: the bundle's own, which have their own metrics, and ALSO_LEARNED_FROM, from whose
+    photos every network learned. Absent sources are skipped too; InputError when all are absent. Photos of a set that
+    was trained on get the predictions and gate refusals of networks that saw none of their fold. Their predictions move
+    from EXTRA_PREDICTIONS_FILE into the file, so that a committed bundle stays small. A bundle with left-out clinics
+    keeps them where its table of clinics reads them, and only the other sources are predicted.
     Raises InputError and writes nothing if some of them would be lost.
     """
     predictor = Predictor(bundle)
+    excluded = _excluded_sources(bundle)
     tables, left_out, absent = [], [], []
     for source in external_data_sets():
-        if source.folder in _excluded_sources(bundle.metadata):
+        if source.folder in excluded:
             continue
         try:
             table, report = load(source, data_root, splits)
@@ -77,7 +80,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
         raise InputError("No external source is available:\n" + "\n".join(left_out))
     with atomic_write(external_file) as temporary:
         pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
-    if not absent_training:
+    if not absent_training and not _has_clinics(bundle):
         extra_file.unlink(missing_ok=True)
     _write_skin_types(bundle, tables, data_root)
     return left_out
@@ -119,12 +122,18 @@ def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dic
 
 
 def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
-    """Return whether photos of a source also trained the bundle, beside its own source."""
+    """Return whether the bundle was also trained on photos of this source, which is not its own."""
     return source in metadata.get("more", {})
 
 
-def _excluded_sources(metadata: dict[str, Any]) -> set[str]:
-    return {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, [])}
+def _excluded_sources(bundle: Bundle) -> set[str]:
+    metadata = bundle.metadata
+    in_table = metadata.get("more", {}) if _has_clinics(bundle) else {}
+    return {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, []), *in_table}
+
+
+def _has_clinics(bundle: Bundle) -> bool:
+    return (bundle.folder / "predictions" / LEFT_OUT_CLINICS_FILE).exists()
 
 
 def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
@@ -145,7 +154,7 @@ def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.Da
 
 
 def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
-    """Return refusals, joined by `;`: the served model's by quality, and the other gate's as foreign."""
+    """Return codes, joined by `;`: quality refusals of the served model, `photo_foreign` from the other gate."""
     quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
 
@@ -209,8 +218,8 @@ def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, A
 def _refusal_shares(rows: pd.DataFrame) -> dict[str, Any]:
     """Return how many photos are refused, and how many of them as foreign.
 
-    The photos that look like a phone's or another clinic's are not counted: the detectors were fitted on
-    these photos. Their own metrics (inference/origin.json) are cross-fitted.
+    The checks for phones and other clinics have no share here, because they were fitted on these photos. Their
+    own metrics (inference/origin.json) are cross-fitted.
     """
     refusals = rows["refusals"].fillna("").str.split(";")
     return {

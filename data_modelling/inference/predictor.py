@@ -182,7 +182,7 @@ class Predictor:
         """Return the answer for one photo.
 
         data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
-        through one. False makes it a phone photo; a photo that looks like one counts as one too. explain: any of
+        through one. If it is False, or the pixels say so, the photo counts as a phone photo. explain: any of
         EXPLANATIONS; those that the bundle cannot give are left out. Raises PhotoError and FieldError like read_photo.
         """
         photo, side = read_photo_and_edge(data, self.edge, crop)
@@ -363,7 +363,7 @@ class Predictor:
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
 
     def _check_head(self) -> None:
-        """Raise BundleError unless the head in the metadata belongs to the model: then logits minus head do not depend on the photo."""
+        """Raise BundleError if logits minus head depend on the photo: then the metadata's head is not the model's."""
         if self._head is None:
             return
         rests = []

@@ -78,7 +78,8 @@ def decide_statuses(
     """Return the status (N,) of each photo.
 
     refused: whether it cannot be used. concern: whether it reaches a threshold. vetoed: whether one of VETOES holds.
-    highest: the highest cancer probability over the computed frames, with and without the details. NaN is never clear. clear: the bundle's threshold; with None, no status is NO_CANCER_CLASS.
+    highest: the highest cancer probability over the computed frames, with and without the details; NaN: not computed.
+    clear: NO_CANCER_CLASS needs `highest` below it; None forbids it.
     """
     earned = np.zeros(np.shape(highest), bool) if clear is None else np.asarray(highest) < clear
     return np.select(

@@ -103,7 +103,7 @@ def bootstrap_metrics(
 def weighted_metrics(
     metrics: Callable[[Weights], dict[str, Floats]], groups: Labels, labels: Labels
 ) -> BootstrapMetrics:
-    """Return metrics that depend on weights, on the photos themselves and in each resample.
+    """Return weighted metrics: of the photos themselves, and of each resample.
 
     metrics: from weights (resamples, N) to values (resamples, ...) by name. groups, labels: as in `resample_weights`.
     """
@@ -161,7 +161,7 @@ def wilson_interval(successes: np.ndarray, count: np.ndarray) -> tuple[np.ndarra
 def resampled(
     metric: Callable[[Weights], Floats], groups: Labels, labels: Labels, count: int = RESAMPLES
 ) -> Floats:
-    """Return a metric, a function of weights (batch, N), in `count` resamples, (count, ...)."""
+    """Return a metric in each of `count` resamples, (count, ...). metric: takes weights (batch, N)."""
     return np.concatenate([metric(weights) for weights in resample_weights(groups, labels, count)])
 
 

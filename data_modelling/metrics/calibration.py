@@ -92,8 +92,8 @@ def best_decision_prior(
 ) -> Floats:
     """Return the class shares to the power with the best balanced accuracy; (classes,), sums to 1.
 
-    Power 0 decides for the most probable class. Power 1 decides for the class whose probability exceeds its
-    share most. Only one number is chosen, so overfitting is small.
+    Power 0 decides for the most probable class. Power 1 decides for the class with the largest probability /
+    share. Only one number is chosen, so overfitting is small.
     """
     # A class that the data set lacks gets the smallest share, because nothing can be divided by zero.
     floor = np.maximum(shares, shares[shares > 0].min())

@@ -23,6 +23,7 @@ NO_COPIES_ENVIRONMENT = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
 # The optimizers rewrite every weight in each pass, and protobuf's compiled version never frees the old ones: 2.5 GB for
 # EfficientNetV2-S with its 20 million weights. Protobuf's Python version frees them, and takes a third longer.
 LOW_MEMORY_ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
+LEAST_WEIGHTS = 2_000  # of a tensor that is worth another type in the file
 GRAPH_INPUTS = ("photo", "details")
 GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
 
@@ -72,6 +73,7 @@ def _convert(saved: Path, target: Path) -> None:
         network.export(raw_file, format="onnx", verbose=False)
         model = onnx.load(raw_file)
     _check_inputs_and_outputs(model)
+    _store_as_float16(model.graph)
     with atomic_write(target) as temporary:
         onnx.save(model, temporary)
 
@@ -83,6 +85,25 @@ def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
             raise ValueError(f"expected {names}, the converter made {[value.name for value in values]}")
         for value in values:
             value.type.tensor_type.shape.dim[0].dim_param = "N"
+
+
+def _store_as_float16(graph: "onnx.GraphProto") -> None:
+    """Store the weights that float16 holds (see networks.cnn.fold_normalisation) as float16; all is computed in float32."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for initializer in graph.initializer:
+        weights = numpy_helper.to_array(initializer)
+        if weights.dtype != np.float32 or weights.size < LEAST_WEIGHTS:
+            continue
+        half = weights.astype(np.float16)
+        if np.allclose(half.astype(np.float32), weights, rtol=1e-6, atol=0):
+            name = initializer.name
+            initializer.CopyFrom(numpy_helper.from_array(half, f"{name}_float16"))
+            casts.append(helper.make_node("Cast", [initializer.name], [name], to=TensorProto.FLOAT))
+    for cast in reversed(casts):
+        graph.node.insert(0, cast)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def train_networks_on_cluster(
     names: Sequence[str] | None,
     resume: bool,
 ) -> list[str]:
-    """Train the networks of these names (None: all of the run) on a cluster; return the left-out inputs as text.
+    """Train the networks of these names (None: all of the run) on a cluster; return the skipped inputs as text.
 
     Raises InputError like `train_networks`, and if every try of a network lost its worker.
     """

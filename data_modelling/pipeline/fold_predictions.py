@@ -43,7 +43,7 @@ class FoldResults:
     """The first half of a run: its data, and the predictions of its fold networks.
 
     folders: the folders that the rest of the run reads. predictions: of the photos of settings.figure_folds.
-    left_out: the left-out inputs, as text.
+    left_out: the skipped inputs, as text.
     """
 
     folders: DataFolders

@@ -33,9 +33,9 @@ from data_modelling.metrics.predictions import prediction_table, true_classes
 from data_modelling.metrics.reference_weights import reference_weights
 from data_modelling.pipeline.run_networks import (
     left_out_network,
-    reference_shares,
     rows_of_clinic,
     rows_of_other_clinics,
+    run_reference_shares,
     training_and_stopping_rows,
 )
 from data_modelling.safety.gate import gate_threshold, image_features_of_rows
@@ -106,7 +106,7 @@ def _choices(
     stops &= table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
     stopping = select_examples(table, development.pixels, stops, settings.task)
     predictions = prediction_table(table[stops], _logits(network, stopping), settings.task)
-    shares = reference_shares(settings, development.table)
+    shares = run_reference_shares(work)
     labels = true_classes(predictions, settings.task)
     if shares is None:
         shares = np.bincount(labels, minlength=len(class_codes(settings.task))) / len(labels)

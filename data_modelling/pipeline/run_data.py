@@ -61,7 +61,7 @@ def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -
 def load_development_set(
     settings: Settings, folders: DataFolders, work: Path
 ) -> tuple[DevelopmentSet, list[str]]:
-    """Return table and photos without the locked test, and the left-out inputs, as text.
+    """Return table and photos without the locked test, and the skipped inputs, as text.
 
     No photo of the locked test is decoded. work: the folder of the decoded photos.
     """

@@ -41,6 +41,9 @@ from data_modelling.training.distillation import teacher_mask, teacher_recipes, 
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
 
+STOPPING_FILE = (
+    "stopping_photos.txt"  # the ids of the photos that stop the training, in the folder of a network
+)
 REFERENCE_FILE = "reference_shares.json"  # in the folder of a network
 RowSelector = Callable[[pd.DataFrame], NDArray[np.bool_]]  # from a table to a mask of its rows, (N,)
 
@@ -48,7 +51,7 @@ RowSelector = Callable[[pd.DataFrame], NDArray[np.bool_]]  # from a table to a m
 def train_networks(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
 ) -> list[str]:
-    """Train some of a run's networks, and before them their teachers; return the left-out inputs as text.
+    """Train some of a run's networks, and before them their teachers; return the skipped inputs as text.
 
     Several processes, or machines with one disk, may train different networks of the same run.
     names: foldN, without_CLINIC or SERVED_STAGE. Raises InputError for a network that the run does not have, like
@@ -108,6 +111,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
     shares = np.array(json.loads((source / REFERENCE_FILE).read_text()))
     _write_reference(folder, [shares[list(group)].sum() for group in class_groups(task)])
     shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # the history of the training
+    shutil.copyfile(source / STOPPING_FILE, folder / STOPPING_FILE)
     save_network(network, folder)
 
 
@@ -222,8 +226,13 @@ def training_and_stopping_rows(
 
     Raises InputError if the training in `folder` began with other rows, or if one of the masks is empty.
     """
-    table = development.combined_table()
-    training, stopping = training_masks(table, selector(table), settings.seed, development.own_mask())
+    table, file = development.combined_table(), folder / STOPPING_FILE
+    if settings.networks_of:
+        selected = selector(table)
+        stopping = selected & table["image_id"].isin(file.read_text().split()).to_numpy()
+        training = selected & ~stopping
+    else:
+        training, stopping = training_masks(table, selector(table), settings.seed, development.own_mask())
     if not (training.any() and stopping.any()):
         raise InputError(
             f"{len(table)} photos of {table['group_id'].nunique()} lesions or patients are too few: "
@@ -231,6 +240,9 @@ def training_and_stopping_rows(
         )
     parts = {"training photos": training, "stopping photos": stopping}
     check_fingerprint(folder, table, parts, settings.network.weights)
+    if not file.exists():
+        with atomic_write(file) as temporary:
+            temporary.write_text("\n".join(table["image_id"][stopping]) + "\n")
     return training, stopping
 
 

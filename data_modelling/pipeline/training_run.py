@@ -52,7 +52,7 @@ from data_modelling.training.development_set import DevelopmentSet
 
 
 def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bool) -> list[str]:
-    """Make the bundle `out` from photos; return the left-out inputs as text.
+    """Make the bundle `out` from photos; return the skipped inputs as text.
 
     Raises InputError if `out` exists, like `open_work_folder`, and for problems of data and split.
     """
@@ -144,7 +144,7 @@ def _add_unknown_class(
 def _outputs_without_class(
     settings: Settings, development: DevelopmentSet, code: str, fold: int, work: Path
 ) -> pd.DataFrame:
-    """Return the outputs for a fold's photos of a network that was trained without the fold and without a class.
+    """Return a network's outputs for a fold's photos; it was trained without this fold and without a class.
 
     Its columns are the logit of each class, and the `distance` of the network's own gate.
     """
@@ -179,8 +179,8 @@ def _add_extra_sets(
 ) -> SafetyParts:
     """Return the parts with the counts and the predictions of the extra sets' photos.
 
-    The predictions, and the refusals of the gates in `gate_folder`, are by networks that were trained without the
-    photo's fold.
+    Each photo is predicted by the network, and checked by the gate (in `gate_folder`), that were fitted without its
+    fold.
     """
     gate_scores = read_gate_scores(gate_folder, EXTRA_PREDICTIONS_FILE).set_index("image_id")
     is_foreign = gate_scores["refused"].astype(bool)

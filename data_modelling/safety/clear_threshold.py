@@ -24,6 +24,12 @@ COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of the photo
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # diagnoses, by the task
 LEAST_LESIONS = 150  # melanoma lesions of a clinic group that sets the threshold
 MAX_CLEARED_SHARE = 0.03  # of the melanoma lesions, as the bound says
+CARCINOMA_BARS = {
+    "BCC": 0.1,
+    "SCC": 0.05,
+    "AKIEC": 0.05,
+}  # largest share of each to be cleared; reported only
+JUDGED_PHOTOS = 50  # of a class of a clinic group: with fewer, the share is mostly chance
 CONFIDENCE = 0.95  # of the bound, one-sided
 DIGITS = 6  # decimals of the threshold
 Floats = NDArray[np.float64]
@@ -33,9 +39,11 @@ def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any
     """Return the threshold, and the table behind it: a row for each clinic group.
 
     photos: with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. Without a group of
-    LEAST_LESIONS melanoma lesions the threshold is 0, which clears nothing. A row has the group's melanoma
-    lesions; its own threshold (None: it only checks); at the threshold that applies, the cleared lesions, their
-    share and its bound; and the group's moles with the share of them that is cleared.
+    LEAST_LESIONS melanoma lesions the threshold is 0, which clears nothing.
+
+    A row counts the group's melanoma lesions and mole photos. It has the group's own threshold (None: it only
+    checks) and, at the returned threshold, the cleared lesions, their share, its bound, and the share of cleared
+    moles.
     """
     if missing := [name for name in COLUMNS if name not in photos]:
         raise InputError(f"The scores lack the column {missing[0]}.")
@@ -75,7 +83,7 @@ def group_threshold(lowest: Floats) -> float:
 
 
 def cleared_share_bound(cleared: int, lesions: int) -> float:
-    """Return the one-sided upper bound on a share of which `cleared` of `lesions` were seen."""
+    """Return the one-sided upper bound on a share that was observed as cleared / lesions."""
     return 1.0 if cleared >= lesions else float(beta.ppf(CONFIDENCE, cleared + 1, lesions - cleared))
 
 

@@ -3,25 +3,26 @@
 Photos of the folds are degraded and predicted by the network that never saw their fold. On one half of the
 lesions:
 
-- a photo gets a warning from the first step whose balanced accuracy falls below WARN_BELOW of the unchanged
-  photos' balanced accuracy;
-- a photo is refused from the first step below REFUSE_BELOW;
+- warnings begin at the first step whose balanced accuracy is below WARN_BELOW of the unchanged photos';
+- refusals begin at the first step below REFUSE_BELOW of it;
 - a threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
   It also refuses at most SPARED_SHARE of the photos of a milder step that needs no warning.
 
-Low contrast has no warning, so it is refused where others warn. A photo of few pixels is blurred before it is
-refused. No step shows ink, hair, or a lesion that is cut off or tiny. For these, a small share of the data
-set's photos get a warning, the worst ones.
+Low contrast has no warning, so it is refused where others warn. Few pixels have no warning of their own: a photo
+that was shrunk gets the warning of a blurred one. No step shows ink, hair, or a lesion that is cut off or tiny.
+For these, a small share of the data set's photos get a warning, the worst ones.
 
 Finally, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of each
 training source: the light and resolution of a clinic alone are no fault of a photo.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, fields
-from itertools import repeat
+from itertools import chain, repeat
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -35,6 +36,7 @@ from data_modelling.datasets.formats import stored_photo
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.datasets.table import class_indices
 from data_modelling.inference.checks.image_quality import (
+    MAX_FIRED_SHARE,
     QUALITY_CHECKS,
     MeasureThresholds,
     QualityCheck,
@@ -54,16 +56,15 @@ Labels = NDArray[np.int64]
 Decide = Callable[[NDArray[np.float32]], Labels]
 
 UNCHANGED_KIND = "clean"  # the kind of an unchanged photo
-WARN_BELOW = 0.9  # of the unchanged photos' balanced accuracy: worse photos must be caught
+WARN_BELOW = 0.9  # of the unchanged photos' balanced accuracy: a step below it needs a warning
 PER_CLASS = 120  # photos of a class that are degraded, at most
 BATCH = 64  # photos that a network predicts together
 REFUSE_BELOW = 0.7  # of the unchanged photos' balanced accuracy
 ONLY_REFUSED = ("contrast",)  # it has no warning, so it is refused where others warn
-MARGIN = 0.03  # thresholds are this much stricter, because few photos tell a step's accuracy
+MARGIN = 0.03  # warnings begin this much earlier, because a step's accuracy rests on few photos
 CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold must catch
-SPARED_SHARE = 0.05  # largest share refused of the photos of any step that is not below WARN_BELOW
+SPARED_SHARE = 0.05  # largest refused share of a step's photos, if the step is not below WARN_BELOW
 MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # of unchanged photos beyond a threshold
-MAX_FIRED_SHARE = 0.05  # largest share of a source's photos on which one reason fires
 # The share of warned photos for problems that no step shows, by measure. A person looked at the photos: up to
 # these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
@@ -77,12 +78,13 @@ MEASURES = tuple(field.name for field in fields(QualityMeasures))
 class FittedQualityChecks:
     """The fitted checks of a bundle.
 
-    metadata: its key `quality`. unchanged: the measures of all unchanged photos of the development part, one row
-    each.
+    metadata: the value of `quality` in metadata.json. unchanged: the measures of all unchanged photos of the
+    development part, one row each. counts: from `count_reasons`, on the photos of all sources.
     """
 
     metadata: dict[str, dict[str, float | None]]
     unchanged: pd.DataFrame
+    counts: list[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -125,9 +127,12 @@ def fit_quality(
         measures for measures, is_chosen in zip(unchanged, choosing, strict=True) if is_chosen
     ]
     checks = choose_quality_thresholds(choosing_measures, steps, labels, sample_choosing)
-    checks = spare_sources(checks, pd.concat([source_measures(table, unchanged), other_measures]))
+    all_measures = pd.concat([source_measures(table, unchanged), other_measures])
+    checks = spare_sources(checks, all_measures)
     unchanged_table = pd.DataFrame([asdict(measures) for measures in unchanged])
-    return FittedQualityChecks(checks.as_json(), unchanged_table.assign(choosing=choosing))
+    return FittedQualityChecks(
+        checks.as_json(), unchanged_table.assign(choosing=choosing), count_reasons(checks, all_measures)
+    )
 
 
 def threshold_half(groups: pd.Series, seed: int) -> NDArray[np.bool_]:
@@ -254,7 +259,7 @@ def choose_quality_thresholds(
 
 
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
-    """Return thresholds beyond which at most MAX_FIRED_SHARE of each source's photos are, for each reason.
+    """Return thresholds by which each reason fires on at most MAX_FIRED_SHARE of each source's photos.
 
     thresholds: they are made milder if they fire more often. measures: of unchanged photos, with MEASURES and
     `source`.
@@ -323,9 +328,32 @@ def photo_measures(table: pd.DataFrame, pixels: NDArray[np.uint8]) -> list[Quali
 
 
 def source_measures(table: pd.DataFrame, measures: list[QualityMeasures]) -> pd.DataFrame:
-    """Return MEASURES and `source` of a table's photos, one row each."""
+    """Return MEASURES, `source` and `diagnosis` of a table's photos, one row each."""
     rows = pd.DataFrame([asdict(photo) for photo in measures], columns=list(MEASURES))
-    return rows.assign(source=table["source"].to_numpy())
+    return rows.assign(source=table["source"].to_numpy(), diagnosis=table["diagnosis"].to_numpy())
+
+
+def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return, for each source and diagnosis, its photos, those with any reason, and those with each reason.
+
+    measures: from `source_measures`.
+    """
+    rows = []
+    for (source, diagnosis), photos in measures.groupby(["source", "diagnosis"]):
+        codes = [
+            {*thresholds.refusals(photo), *thresholds.warnings(photo)} for photo in measures_of_rows(photos)
+        ]
+        reasons = dict(sorted(Counter(chain.from_iterable(codes)).items()))
+        rows.append(
+            {
+                "source": source,
+                "diagnosis": diagnosis,
+                "photos": len(photos),
+                "with_reason": sum(map(bool, codes)),
+                "reasons": reasons,
+            }
+        )
+    return rows
 
 
 def measures_of_rows(table: pd.DataFrame) -> list[QualityMeasures]:

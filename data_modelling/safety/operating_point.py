@@ -38,7 +38,7 @@ PhotoMask = NDArray[np.bool_]
 
 DIGITS = 6  # decimals of every metric
 COVERAGES = tuple(round(0.5 + 0.05 * step, 2) for step in range(11))  # of answered photos, for the curve
-MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refused or marked wide
+MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refused or have a wide set
 
 
 def rules(cancer: PhotoMask) -> Iterator[WideSetRule]:
@@ -118,25 +118,26 @@ def fit_operating_point(
 def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
     if rule == NEVER_WIDE:
         return (
-            f"No set is called wide: no rule made the answered photos of {photos:,} better with at most "
-            f"{MAX_WIDE_SHARE:.0%} of them refused or marked, and without finding fewer of the melanomas."
+            "Only an empty set is wide: no rule raises the balanced accuracy of the answered photos, if it may leave at most "
+            f"{MAX_WIDE_SHARE:.0%} of {photos:,} out-of-fold photos unanswered and must not lower the melanoma sensitivity."
         )
     return (
-        f"A {WIDE_RULE_LEVEL} % set is called wide {describe_rule(rule)}: of all such rules with at most {MAX_WIDE_SHARE:.0%} of "
-        f"{photos:,} out-of-fold photos refused or marked, and no melanoma found less often, this one gives the "
-        f"answered photos the best balanced accuracy, {metrics['balanced_accuracy_of_answered']:.3f} instead of "
-        f"{metrics['balanced_accuracy_of_all']:.3f}, with {metrics['share_refused_or_wide']:.1%} refused or marked."
+        f"A {WIDE_RULE_LEVEL} % set is wide if it is empty or {describe_rule(rule)}. Of the rules that leave at most "
+        f"{MAX_WIDE_SHARE:.0%} of {photos:,} out-of-fold photos unanswered and do not lower the melanoma sensitivity, this one "
+        "gives the answered photos the best balanced accuracy: "
+        f"{metrics['balanced_accuracy_of_answered']:.3f} instead of {metrics['balanced_accuracy_of_all']:.3f} for all photos. "
+        f"It leaves {metrics['share_refused_or_wide']:.1%} unanswered (refused or wide)."
     )
 
 
 def describe_rule(rule: WideSetRule) -> str:
-    """Return the end of a sentence that says when a set is wide. The rule must have a number."""
+    """Return when a set that is not empty is wide, as the end of a sentence. The rule must have a number."""
     parts = []
     if rule.classes is not None:
-        parts.append(f"when it holds {rule.classes} or more classes")
+        parts.append(f"has {rule.classes} or more classes")
     if rule.cancer_classes is not None:
-        parts.append(f"when it holds {rule.cancer_classes} or more cancer classes and another one")
-    return " or ".join(parts)
+        parts.append(f"has {rule.cancer_classes} or more cancer classes and another class")
+    return ", or ".join(parts)
 
 
 def _balanced_accuracy(labels: Labels, decisions: Labels, rows: PhotoMask) -> float:

@@ -42,6 +42,7 @@ from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_
 from data_modelling.training.development_set import DevelopmentSet
 
 MEASURES_FILE = "measures.csv"
+QUALITY_REASONS_FILE = "reasons.json"
 PREDICTIONS = "predictions"  # the folder in a bundle
 
 
@@ -78,6 +79,7 @@ def fit_safety_parts(
     gate_folder = run_gate_stage(settings, development, work)
     metadata = {
         "quality": json.loads((quality_folder / "metadata.json").read_text()),
+        "quality_reasons": json.loads((quality_folder / QUALITY_REASONS_FILE).read_text()),
         "gate": json.loads((gate_folder / "metadata.json").read_text()),
     }
     measures = pd.read_csv(quality_folder / MEASURES_FILE)
@@ -160,6 +162,7 @@ def _fit_quality(
         other_measures,
     )
     (folder / "metadata.json").write_text(json.dumps(fitted.metadata))
+    (folder / QUALITY_REASONS_FILE).write_text(json.dumps(fitted.counts))
     fitted.unchanged.to_csv(folder / MEASURES_FILE, index=False, lineterminator="\n")
 
 

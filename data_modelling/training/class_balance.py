@@ -26,7 +26,7 @@ def draw_epoch_rows(
 
     With `photos_a_class`, each class has that many rows: RandomOverSampler adds to rare classes, RandomUnderSampler takes
     from frequent ones. Otherwise there are about as many rows as photos, and `balance` sets the share of each class.
-    Within a class the numbers of draws of two rows differ by at most one: whole rounds, then a random rest.
+    Within a class, each row is drawn equally often or once more: whole rounds, then a random rest.
 
     With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in shares that do not
     depend on the class: the source of a photo then says nothing about its class. A class has fewer rows if photos would be
@@ -52,7 +52,7 @@ def draw_epoch_rows(
 
 
 def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
-    """Return the share of each source among those in `present`, proportional to its count in `sources`^(1 - balance)."""
+    """Return the share of each source in `present`, proportional to count^(1 - balance), counted in `sources`."""
     names, counts = np.unique(sources, return_counts=True)
     weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
     there = np.unique(present).tolist()

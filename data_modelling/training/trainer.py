@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import keras
 import numpy as np
@@ -18,6 +19,7 @@ from tqdm import tqdm
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.networks import backbones
+from data_modelling.networks.cnn import fold_normalisation
 from data_modelling.networks.float_precision import training_dtype
 from data_modelling.networks.model import build_network
 from data_modelling.settings import Settings
@@ -128,8 +130,9 @@ class Trainer:
     def _prior_shift(self, classes: int, reference: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """Return the shift of the logits, (classes,), that fits them to the true class prior.
 
-        The network learns the training prior, of the photos of all sets; its answers must have the prior of the recipe's
-        own data set. Photos that are only known to be benign have the label after the last class and no share of a class.
+        The network learns the class shares of all sets as drawn. Its answers must fit `reference` or, if this is None,
+        the class shares of the own data set. Photos that are only known to be benign have the label `classes` and are
+        left out of both priors.
         """
         trained_prior = training_prior(self.training.labels, classes + 1, self.settings.training)[:classes]
         own_prior = empirical_prior(self.training.own_labels(), classes + 1)[:classes]
@@ -180,8 +183,8 @@ def fit_network(
 ) -> keras.Model:
     """Train until the schedule or the patience ends; return the network with the best averaged weights, in float32.
 
-    Its logits fit the class prior of the recipe's own training photos. A shift of the head's bias undoes the balance of the
-    epochs and the influence of extra sets.
+    Its logits fit `reference` or, if this is None, the class prior of the recipe's own training photos: a shift of the
+    head's bias undoes the class balancing and the extra sets' class shares.
 
     network, reference: as for `Trainer`. folder: it gets the checkpoint after every epoch, from which the training is
     resumed, and at the end `network.keras`. The teachers are the networks of the same stage in other runs.
@@ -204,16 +207,20 @@ def fit_network(
             bar.set_postfix(epoch=trainer.epochs_done, **figures)
     network = trainer.best_network()
     rule_out_classes(network, absent)
+    fold_normalisation(network)
     save_network(network, folder)
     return network
 
 
 def save_network(network: keras.Model, folder: Path) -> None:
-    """Write NETWORK_FILE in `folder`, completely or not at all."""
+    """Write NETWORK_FILE in `folder`, completely or not at all, and compressed, which Keras itself does not do."""
     with atomic_write(folder / NETWORK_FILE) as temporary:
         keras_file = temporary.with_suffix(".keras")  # Keras accepts no other suffix
         network.save(keras_file)
-        keras_file.rename(temporary)
+        with ZipFile(keras_file) as saved, ZipFile(temporary, "w", ZIP_DEFLATED) as compressed:
+            for member in saved.infolist():
+                compressed.writestr(member, saved.read(member), ZIP_DEFLATED)
+        keras_file.unlink()
 
 
 def rule_out_classes(network: keras.Model, absent: Sequence[int]) -> None:

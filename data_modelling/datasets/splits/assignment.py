@@ -200,6 +200,6 @@ def _refuse_groups_in_two_parts(parts: pd.DataFrame, name: str) -> None:
     divided = part_counts.index[part_counts > 1]
     if len(divided):
         raise InputError(
-            f"{name} has {len(divided)} groups on two sides ({shortened_list(divided)}): photos of one lesion or patient "
-            "would be trained on and judged; put each group into one part."
+            f"{name} has {len(divided)} groups in two parts ({shortened_list(divided)}): one lesion or patient would "
+            "be both trained on and tested on; put each group into one part."
         )

@@ -31,7 +31,7 @@ def split_file(folder: Path, name: str) -> Path:
 def write_recipe_split(
     settings: Settings, data_root: Path | None, out: Path, force: bool = False, strict: bool = False
 ) -> tuple[Path, list[str]]:
-    """Write the split that a recipe names, from the photos of its data set; return the file and the left-out inputs.
+    """Write the split that a recipe names, from the photos of its data set; return the file and the skipped inputs.
 
     Class folders and TFRecord shards get their split in this way. Raises InputError like the loader of the data set, and
     without `force` if the split file exists.
@@ -46,7 +46,7 @@ def write_recipe_split(
 def write_splits(
     data_root: Path | None, out: Path, force: bool = False, only: Sequence[str] = (), strict: bool = False
 ) -> tuple[list[Path], list[str]]:
-    """Write the split of every available data set; return the files, and the left-out inputs with reasons.
+    """Write the split of every available data set; return the files, and the skipped inputs with reasons.
 
     only: names of the data sets to split; empty means all.
 

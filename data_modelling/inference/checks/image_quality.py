@@ -136,6 +136,7 @@ class QualityCheck:
         return value > threshold if self.bad == "high" else value < threshold
 
 
+MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos on which one reason fires
 # In the order in which readers see them.
 QUALITY_CHECKS = (
     QualityCheck("source_edge", "low", "photo_small"),

@@ -3,7 +3,7 @@
 They are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit is a
 sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
-    logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / cells
+    logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / number of cells
 
 A class that consists of several classes of the network, such as AKIEC of AK and SCC, has the mean of their maps, each
 weighted by its share in the class's probability.
@@ -35,8 +35,8 @@ LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the r
 class Head:
     """The last layer of the network. kernel: (channels, columns). bias: (columns,).
 
-    groups: the columns that each class consists of. Empty: each column is a class. With groups, the bias has the term of
-    unknown details too.
+    groups: the columns that each class consists of. Empty: each column is a class. With groups, the bias includes
+    the term of unknown details.
     """
 
     kernel: Floats
@@ -214,7 +214,7 @@ def otsu_threshold(grey: Floats) -> float:
     above = len(grey) - below
     sums = np.cumsum(counts * LEVELS)
     pairs = below * above
-    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the means of the groups, times below * above
+    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the two means, times below * above
     between = np.divide(differences * differences, pairs, out=np.zeros(255), where=pairs > 0)
     return float(1 + int(np.argmax(between)))
 

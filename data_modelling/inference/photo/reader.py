@@ -30,12 +30,12 @@ MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten
 UNREAD_BITS = (12, 16)  # of a sample; medical JPEG files have them, and Pillow does not read them
 MAX_CONVERTED_PIXELS = 2_000_000  # of a photo whose colours are converted at full size
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
-CORNER_SHARE = 0.9  # of the edge of a crop; the edge of the four frames at its corners
+CORNER_SHARE = 0.9  # edge of the four frames at a crop's corners, as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 WHOLE_FRAME = ((0, 0),)
 CROP_TOLERANCE = 1e-6  # rounding of crop fractions that were computed in a browser
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # as JavaScript writes them: 0.5, 1e-7
-# How a photo with this EXIF orientation is turned upright; 1 is upright, from 5 on width and height swap.
+# How a photo is turned upright, by its EXIF orientation: 1 is upright, and from 5 on, width and height swap.
 EXIF_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -54,9 +54,9 @@ warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
 @dataclass(frozen=True)
 class Crop:
-    """A square of the upright photo, in fractions from 0 to 1.
+    """A square of the upright photo.
 
-    x, y: its top left corner, of the photo's width and height. size: its edge, of the shorter side.
+    x, y: its top left corner, as shares of width and height. size: its edge, as a share of the shorter side.
     """
 
     x: float
@@ -85,7 +85,7 @@ def _fraction(field: str, text: str) -> float:
         raise FieldError(
             field,
             "crop_range",
-            "%(field_name)s must be a number from 0 to 1, with the other two crop fields.",
+            "%(field_name)s must be a number from 0 to 1; send all three crop fields.",
             field_name=field,
         )
     return float(text)
@@ -99,9 +99,9 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
 
     A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`, in
     training and in the app, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so
-    that it gets the same answer as its pixels in any other file. Colours that the file declares (an ICC profile, a PNG's chunks)
-    are converted to sRGB. Resizing is Pillow's antialiased bilinear method: an outermost pixel may include one pixel
-    beyond the crop.
+    its pixels get the same answer as in a PNG. Colours that the file declares (an ICC profile, a PNG's chunks) are
+    converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
+    one pixel from beyond the crop.
 
     Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated, photo_frames
     (a DICOM file with several), photo_broken (does not decode), and FieldError for a crop that reaches beyond it.
@@ -186,7 +186,7 @@ class _PhotoFile:
         return image.transpose(EXIF_TRANSPOSES[orientation]), size
 
     def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
-        """Return the conversion to sRGB of the decoded photo; None if it is sRGB or declares nothing else."""
+        """Return the conversion to sRGB of the decoded photo; None if it is sRGB or declares no colours."""
         if self.image.format == "PNG":
             return srgb_transform(decoded, png_profiles(self.data))
         profile = self.image.info.get("icc_profile")

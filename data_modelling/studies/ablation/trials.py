@@ -62,7 +62,7 @@ class Trial:
 def train_changes(
     changes: Sequence[RecipeChange], sources: DataFolders, runs: Path, resume: bool
 ) -> tuple[list[Trial], list[str]]:
-    """Train each change in `runs`/ablation_<name>.work; return the trials and the left-out inputs, as text.
+    """Train each change in `runs`/ablation_<name>.work; return the trials and the skipped inputs, as text.
 
     With `resume`, finished work is used again. Raises InputError like `train`.
     """

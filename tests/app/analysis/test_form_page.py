@@ -162,7 +162,7 @@ COUNTS = {
         (
             "red",
             {"dermatoscope": "yes"},
-            "At clinics it had not seen, 82 of 100 cancers and 30 of 100 harmless",
+            "At clinics that the model had not seen, 82 of 100 cancers and 30 of 100 harmless",
         ),
         (
             "lime",
@@ -172,7 +172,7 @@ COUNTS = {
         (
             "lime",
             {"dermatoscope": "no"},
-            "Of phone photos from a clinic it had not seen, 25 of 100 cancers and 76 of",
+            "Of phone photos from a clinic that the model had not seen, 25 of 100 cancers and 76 of",
         ),
         ("lime", {"dermatoscope": "yes", "changing": "yes"}, None),  # nobody asked that of the clinics' spots
         ("lime", {}, None),
@@ -457,9 +457,7 @@ def test_a_refusal_shows_the_photo_and_how_often_real_spots_are_refused(changed)
     response, page = submit(client, form(photo("red"), dermatoscope="no"))
     assert response.status_code == 422
     assert "data:image/jpeg;base64," in response.text
-    assert (
-        "Of 100 photos of real spots from clinics that it had not seen, it refuses up to 7." in response.text
-    )
+    assert "In tests, up to 7 of 100 photos of real spots from one data set were refused." in response.text
     assert "cannot judge a photo taken without a dermatoscope" in response.text
     assert page.values == {}
 

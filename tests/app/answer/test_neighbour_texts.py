@@ -37,7 +37,7 @@ def test_they_are_open_beside_an_uncertain_answer_if_they_help(changed, helps, d
     colour = "lime" if dermatoscope == "no" else "red"
     text = section(client.post("/", **encoded(form(photo(colour), dermatoscope=dermatoscope))).text)
     assert ("<details open>" in text) == is_open
-    assert "right diagnosis for 50 of 100 photos" in text
+    assert "For 50 of 100 test photos, the most similar known photo had the right diagnosis." in text
     assert ("They do not help to judge a spot." in text) != helps
 
 

@@ -27,9 +27,9 @@ def said(centre, darker, amount=1.0):
         (
             0.7,
             0.71,
-            f"The evidence is mostly in the centre; 71{SPACE}% of it inside the darker area (14{SPACE}% of the picture).",
+            f"The evidence is mostly in the centre; 71{SPACE}% of it in the darker part (14{SPACE}% of the photo).",
         ),
-        (None, None, "The photo has no evidence for this class compared with the average class."),
+        (None, None, "No place speaks more for this class than for the average class."),
     ],
 )
 def test_a_map_in_words(centre, darker, words):

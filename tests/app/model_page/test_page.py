@@ -262,10 +262,18 @@ CLINICS = [
     {"group": "PAD", "name": "phones", "photos": 405, "lesions": 400, "melanomas": 16}
     | {"seen": {"macro_auc": CLINIC_METRIC}, "left_out": None},
 ]
+STATUSES = [
+    {"clinic": "BCN", "class": "MEL", "n": 200}
+    | {"higher_concern": 160, "uncertain": 31, "no_cancer_class": 5, "refused": 4},
+    {"clinic": "BCN", "class": "BCC", "n": 100}
+    | {"higher_concern": 80, "uncertain": 6, "no_cancer_class": 12, "refused": 2},
+    {"clinic": "PAD", "class": "BCC", "n": 40}
+    | {"higher_concern": 30, "uncertain": 0, "no_cancer_class": 10, "refused": 0},
+]
 
 
 def test_the_page_starts_with_the_clinics_and_says_what_a_new_one_gets(changed):
-    client = changed({}, {"clinics": CLINICS})
+    client = changed({}, {"clinics": CLINICS, "status_by_class": STATUSES})
     text = client.get("/model").text
     first = text[text.index('<section aria-labelledby="clinics"') :]
     assert text.index('id="clinics"') < text.index('id="which"')
@@ -275,6 +283,7 @@ def test_the_page_starts_with_the_clinics_and_says_what_a_new_one_gets(changed):
     by_path = {path: (exact, rest) for path, exact, rest, _ in figures(first)}
     exact, bounds = by_path["clinics/0/seen/melanoma_auc/value"]
     assert (exact, 'data-low="0.75" data-high="0.875"' in bounds) == ("0.8125", True)
+    assert by_path["status_by_class/1/no_cancer_class"][0] == "12"
     assert {"clinics/0/photos", "clinics/0/left_out/refused/value", "clinics/1/seen/macro_auc/value"} <= set(
         by_path
     )

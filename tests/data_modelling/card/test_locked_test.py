@@ -53,7 +53,7 @@ def said(rows: list[dict], *, contained: bool = True, as_opened: bool = True) ->
 def test_a_first_opening_and_figures_that_hold() -> None:
     text = said([ROW])
     assert "its first opening" in text
-    assert "Each of its 95 % intervals contains the out-of-fold value." in text
+    assert "Each 95 % interval of the locked test contains the out-of-fold value." in text
 
 
 def test_a_second_opening_is_said_to_be_one() -> None:
@@ -87,7 +87,7 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
     }
     text = render_card_part("locked_test", values)
     assert (
-        "Each of its 95 % intervals contains the out-of-fold value. We do not compare the ECE in this way:"
+        "Each 95 % interval of the locked test contains the out-of-fold value. We do not compare the ECE in this way:"
         in text
     )
     assert (
@@ -98,5 +98,5 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
 
 
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
-    assert "have changed since" in said([ROW], as_opened=False)
+    assert "or metadata.json has changed" in said([ROW], as_opened=False)
     assert "have changed since" not in said([ROW])

@@ -121,6 +121,14 @@ CLINICS = [
     {"group": "PAD", "name": "phones", "photos": 405, "lesions": 400, "melanomas": 16}
     | {"seen": {"macro_auc": CLINIC_METRIC}, "left_out": None},
 ]
+STATUSES = [
+    {"clinic": "BCN", "class": "MEL", "n": 200}
+    | {"higher_concern": 160, "uncertain": 31, "no_cancer_class": 5, "refused": 4},
+    {"clinic": "BCN", "class": "BCC", "n": 100}
+    | {"higher_concern": 80, "uncertain": 6, "no_cancer_class": 12, "refused": 2},
+    {"clinic": "PAD", "class": "BCC", "n": 40}
+    | {"higher_concern": 30, "uncertain": 0, "no_cancer_class": 10, "refused": 0},
+]
 
 
 def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(smoke_run: Path) -> None:
@@ -136,6 +144,28 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
     assert "| Barcelona | what a new clinic gets (left out whole) | .812 [.750, .875] | too few" in text
     assert "| phones | what a new clinic gets" not in text
     assert results_text(values | {"clinics": CLINICS}).startswith(lines[2])
+
+
+def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
+    smoke_run: Path,
+) -> None:
+    """Twelve of 100 basal cell carcinomas are above the bar of 10 %; 40 photos are too few to say."""
+    metadata, values = read(smoke_run)
+    clear = [
+        {"clinic": "BCN", "melanoma_lesions": 180, "own_threshold": 0.02, "cleared": 2, "share": 0.011}
+        | {"bound": 0.03, "moles": 500, "cleared_moles": 0.25},
+        {"clinic": "PAD", "melanoma_lesions": 16, "own_threshold": None, "cleared": 0, "share": 0.0}
+        | {"bound": 0.17, "moles": 80, "cleared_moles": 0.5},
+    ]
+    text = card_text(
+        metadata, values | {"clinics": CLINICS, "status_by_class": STATUSES, "clear_threshold": clear}
+    )
+    assert "| BCN | MEL | 200 | 2.0 % | 80.0 % | 15.5 % | 2.5 % |" in text
+    assert "is 10.0 % of BCC, because" in text
+    assert "photos of the class: BCC of BCN; \n" in text
+    assert "needs a score below .020." in text
+    assert "all 1 tested groups with a chance of about 1 in 2." in text
+    assert "| PAD | 16 | too few lesions: it only checks | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
 
 
 def test_without_clinic_groups_there_is_no_such_table(smoke_run: Path) -> None:

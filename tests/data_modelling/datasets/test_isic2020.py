@@ -58,7 +58,7 @@ def test_a_patient_in_two_parts_is_refused(tmp_path):
     parts = pd.DataFrame(
         {"image_id": table["image_id"], "group_id": table["group_id"], "part": ["0", "1", "0"]}
     )
-    with pytest.raises(InputError, match=r"groups on two sides \(IP_1\)"):
+    with pytest.raises(InputError, match=r"groups in two parts \(IP_1\)"):
         attach_parts(table, parts)
 
 

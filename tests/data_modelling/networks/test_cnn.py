@@ -4,7 +4,14 @@ import keras
 import numpy as np
 import pytest
 
-from data_modelling.networks.cnn import PlainBlock, ResidualBlock, image_branch, multiply_adds
+from data_modelling.networks.cnn import (
+    PlainBlock,
+    ResidualBlock,
+    fold_normalisation,
+    image_branch,
+    multiply_adds,
+)
+from data_modelling.networks.normalisation import BatchNormalization
 from data_modelling.settings import NetworkSettings
 
 
@@ -67,3 +74,32 @@ def test_a_saved_plain_network_answers_as_before(tmp_path: Path) -> None:
 def test_a_block_saved_when_squeeze_was_an_option_is_still_read() -> None:
     block = PlainBlock.from_config(PlainBlock(4, stride=2).get_config() | {"squeeze": 0})
     assert (block.width, block.stride) == (4, 2)
+
+
+def randomise(branch: keras.Sequential) -> None:
+    """Give every normalisation values that a training could give it, some of them below 0."""
+    rng = np.random.default_rng(0)
+    for layer in branch._flatten_layers():
+        if isinstance(layer, BatchNormalization):
+            size = layer.gamma.shape[0]
+            layer.gamma.assign(rng.normal(0.5, 0.5, size))
+            layer.beta.assign(rng.normal(0, 0.2, size))
+            layer.moving_mean.assign(rng.normal(0, 0.3, size))
+            layer.moving_variance.assign(rng.uniform(0.2, 2, size))
+
+
+@pytest.mark.parametrize("block", ["residual", "plain"])
+def test_folded_normalisation_changes_no_output_but_for_the_rounding(block: str) -> None:
+    """Every kernel then fits into float16."""
+    settings = NetworkSettings(edge=32, stem=4, widths=(8, 12), blocks=(1, 2), block=block)
+    branch = image_branch(settings, "float32", 32)
+    randomise(branch)
+    photo = np.random.default_rng(1).uniform(0, 255, (6, 32, 32, 3)).astype("float32")
+    before = np.asarray(branch(photo))
+    fold_normalisation(keras.Sequential([branch]))
+    kernels = [value for value in branch.weights if len(value.shape) == 4]
+    assert len(kernels) == (9 if block == "residual" else 7)
+    for kernel in kernels:
+        values = np.asarray(kernel)
+        np.testing.assert_array_equal(values.astype(np.float16).astype(np.float32), values)
+    np.testing.assert_allclose(np.asarray(branch(photo)), before, atol=0.01)

@@ -1,8 +1,10 @@
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import keras
 import numpy as np
+import onnx
 import pytest
 
 import data_modelling.networks.model  # noqa: F401 - registers the layers
@@ -37,6 +39,19 @@ def test_onnx_answers_as_keras_for_every_output(smoke_run: Path) -> None:
     assert set(onnx_outputs) == {"logits", "feature_map", "embedding"}
     for name, value in onnx_outputs.items():
         np.testing.assert_allclose(value, keras_outputs[name], atol=1e-4)
+
+
+def test_large_kernels_take_two_bytes_a_weight_in_both_files(smoke_run: Path) -> None:
+    """The smoke network has three kernels of 3 x 3 pixels with at least 16 channels on either side."""
+    halves = [
+        list(value.dims)
+        for value in onnx.load(smoke_run / "model.onnx").graph.initializer
+        if value.data_type == onnx.TensorProto.FLOAT16
+    ]
+    assert sorted(halves) == [[16, 16, 3, 3], [24, 16, 3, 3], [24, 24, 3, 3]]
+    with ZipFile(smoke_run / "model.keras") as saved:
+        weights = saved.getinfo("model.weights.h5")
+    assert weights.compress_size < 0.75 * weights.file_size
 
 
 def test_inputs_have_the_names_and_types_of_the_interface(smoke_run: Path) -> None:

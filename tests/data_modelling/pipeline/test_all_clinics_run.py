@@ -23,7 +23,7 @@ from tests.data_modelling.isic_sets import write_isic2019
 
 SMOKE = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
 SHARED = """
-left_out_clinics = ["BCN"]
+left_out_clinics = ["BCN", "HAM10000"]
 reference = "HAM10000"
 """
 
@@ -123,19 +123,20 @@ def test_the_probabilities_are_for_the_class_shares_of_the_reference(run: tuple[
 
 def test_a_clinic_is_judged_by_a_network_that_never_saw_it(run: tuple[Settings, Path]) -> None:
     _, out = run
-    answers = pd.read_csv(out / "predictions" / "left_out_clinics.csv")
+    every = pd.read_csv(out / "predictions" / "left_out_clinics.csv.gz")
+    assert set(every["clinic"]) == {"BCN", "HAM10000"}
+    answers = every[every["clinic"] == "BCN"]
     more = pd.read_csv(out / "predictions" / "more.csv")
     split = pd.read_csv(out.parent / "splits" / "isic2019.csv")
     own = {path.stem for path in (out.parent / "data" / "ISIC_2019" / "images").iterdir()}
     assert set(answers["image_id"]) == own - set(split.loc[split["part"] == "test", "image_id"])
     assert set(more["image_id"]) < set(answers["image_id"])  # the recipe predicts one fold alone
-    assert set(answers["clinic"]) == {"BCN"}
     np.testing.assert_allclose(answers.filter(regex="^p_").sum(axis=1), 1, atol=1e-5)
     cancer = answers[["p_MEL", "p_BCC", "p_AKIEC"]].sum(axis=1)
     assert (answers["score"] >= cancer - 1e-5).all()
     assert (answers["score"] > cancer + 1e-4).any()  # another frame or the details
     metrics = json.loads((out / "metrics.json").read_text())
-    (row,) = metrics["clinics"]
+    row = metrics["clinics"][0]
     assert (row["group"], row["photos"], row["lesions"]) == (
         "BCN",
         len(answers),
@@ -156,3 +157,19 @@ def test_the_same_command_makes_the_same_metrics_again(run: tuple[Settings, Path
     folders = run_data.DataFolders(out.parent / "data", out.parent / "splits")
     training_run.train_bundle(settings, folders, out, resume=True)
     assert (out / "metrics.json").read_bytes() == metrics
+
+
+def test_choices_at_a_left_out_clinic_are_made_on_the_photos_that_stopped_the_shared_networks(
+    run: tuple[Settings, Path],
+) -> None:
+    """Also where the clinic is the task's own data set, which then has no photo to choose on."""
+    _, out = run
+    files = [
+        out.parent / work / "without_HAM10000" / "stopping_photos.txt"
+        for work in ("clinics.work", "ham10000.work")
+    ]
+    stopping = [file.read_text().split() for file in files]
+    assert stopping[0] == stopping[1]
+    in_ham = set(pd.read_csv(out.parent / "data" / ham10000.METADATA[0])["image_id"])
+    assert stopping[0]
+    assert not in_ham & set(stopping[0])

@@ -15,6 +15,7 @@ from data_modelling import evaluate
 from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
 from data_modelling.datasets.splits.assignment import read_split, training_masks
 from data_modelling.datasets.splits.files import write_splits
+from data_modelling.inference.bundle import write_checksums
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
@@ -140,6 +141,21 @@ def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
     assert values["elsewhere"]["ISIC_2020"]["learned_from"] is True
     card = (bundle / "README.md").read_text()
     assert "The network was also trained on photos of ISIC_2020" in card
+
+
+def test_the_table_of_clinics_keeps_the_predictions_that_it_reads(
+    bundle: Path, folders: run_data.DataFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All sources that are there trained this bundle, so that none is left to predict."""
+    copy = Path(shutil.copytree(bundle, tmp_path / "clinics"))
+    extra = copy / "predictions" / "more.csv"
+    shutil.copyfile(work_folder(bundle) / "more.csv", extra)
+    (copy / "predictions" / "left_out_clinics.csv.gz").touch()
+    write_checksums(copy)
+    places = ["--data-root", str(folders.data_root), "--splits", str(folders.splits)]
+    assert evaluate.main(["--bundle", str(copy), *places, "--elsewhere"]) == 2
+    assert "No external source is available" in capsys.readouterr().err
+    assert extra.read_bytes() == (work_folder(bundle) / "more.csv").read_bytes()
 
 
 def test_as_an_external_source_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fold(

@@ -183,7 +183,7 @@ def test_a_group_planted_in_two_parts_is_refused(smoke_run: Path, tmp_path: Path
     twin = split[split["group_id"].duplicated(keep=False)].iloc[0]
     split.loc[split["image_id"] == twin["image_id"], "part"] = "test" if twin["part"] != "test" else "0"
     split.to_csv(tmp_path / "smoke.csv", index=False)
-    with pytest.raises(InputError, match=f"1 groups on two sides .*{twin['group_id']}"):
+    with pytest.raises(InputError, match=f"1 groups in two parts .*{twin['group_id']}"):
         run_data.load_development_set(read_settings(SMOKE), run_data.DataFolders(folder, tmp_path), tmp_path)
 
 
@@ -196,7 +196,7 @@ def test_a_group_that_the_split_file_hides_is_refused_by_the_tables_own_groups(
     here = split["image_id"] == twin["image_id"]
     split.loc[here, ["group_id", "part"]] = ["alone", "test" if twin["part"] != "test" else "0"]
     split.to_csv(tmp_path / "smoke.csv", index=False)
-    with pytest.raises(InputError, match="on two sides"):
+    with pytest.raises(InputError, match="in two parts"):
         run_data.load_development_set(read_settings(SMOKE), run_data.DataFolders(folder, tmp_path), tmp_path)
 
 

@@ -170,3 +170,19 @@ def test_thresholds_that_spare_every_source_stay():
     limits["light"] = MeasureThresholds(None, 100)
     measures = pd.DataFrame([vars(USUAL)] * 10).assign(source="A")
     assert image_quality.spare_sources(QualityThresholds(limits), measures).limits == limits
+
+
+def test_reasons_are_counted_by_source_and_diagnosis():
+    """Of three dark photos one is too dark to be used; the bright one has another diagnosis."""
+    limits = {check.measure: MeasureThresholds(None, None) for check in QUALITY_CHECKS}
+    limits["light"] = MeasureThresholds(10, 50)
+    limits["middle"] = MeasureThresholds(None, 250)
+    photos = [replace(USUAL, light=light) for light in (5, 20, 30, 100)] + [replace(USUAL, middle=255)]
+    measures = pd.DataFrame([vars(photo) for photo in photos])
+    measures = measures.assign(source="A", diagnosis=["NV"] * 4 + ["MEL"])
+    rows = image_quality.count_reasons(QualityThresholds(limits), measures)
+    assert rows == [
+        {"source": "A", "diagnosis": "MEL", "photos": 1, "with_reason": 1, "reasons": {"bright": 1}},
+        {"source": "A", "diagnosis": "NV", "photos": 4, "with_reason": 3}
+        | {"reasons": {"dark": 2, "photo_dark": 1}},
+    ]

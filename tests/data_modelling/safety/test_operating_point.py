@@ -46,11 +46,11 @@ def test_photos_that_are_refused_anyway_count() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (WideSetRule(4, None), "when it holds 4 or more classes"),
-        (WideSetRule(None, 2), "when it holds 2 or more cancer classes and another one"),
+        (WideSetRule(4, None), "has 4 or more classes"),
+        (WideSetRule(None, 2), "has 2 or more cancer classes and another class"),
         (
             WideSetRule(5, 2),
-            "when it holds 5 or more classes or when it holds 2 or more cancer classes and another one",
+            "has 5 or more classes, or has 2 or more cancer classes and another class",
         ),
     ],
 )
@@ -69,4 +69,4 @@ def test_what_the_bundle_gets() -> None:
     found = operating_point.fit_operating_point(table, TASK, 1.0, EVEN)
     assert found["wide"] == {"classes": None, "cancer_classes": None}
     assert found["share_refused"] == pytest.approx(1 / 3, abs=0.001)
-    assert found["reason"].startswith("No set is called wide")
+    assert found["reason"].startswith("Only an empty set is wide")

@@ -118,7 +118,7 @@ def test_photos_of_an_earlier_split_keep_their_part_and_take_their_group_along()
 def test_a_group_that_would_inherit_two_parts_is_refused():
     rows = pd.DataFrame({"image_id": ["a", "b"], "group_id": "g1", "diagnosis": "A"})
     earlier = parts_frame(("a", "h1", "test"), ("b", "h2", "4"))
-    with pytest.raises(InputError, match=r"1 groups on two sides \(g1\)"):
+    with pytest.raises(InputError, match=r"1 groups in two parts \(g1\)"):
         make_inheriting_split(rows, rows["image_id"], earlier, EQUAL_FOLD_SHARES)
 
 
@@ -136,8 +136,8 @@ def test_a_written_split_is_read_again(tmp_path, table):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("image_id,group_id,part\na,g,test\nb,g,0\n", r"1 groups on two sides \(g\)"),
-        ("image_id,group_id,part\na,g,0\nb,g,1\n", r"1 groups on two sides \(g\)"),
+        ("image_id,group_id,part\na,g,test\nb,g,0\n", r"1 groups in two parts \(g\)"),
+        ("image_id,group_id,part\na,g,0\nb,g,1\n", r"1 groups in two parts \(g\)"),
         ("image_id,group_id,part\na,g,5\n", "names the part 5; a part is one of test, 0, 1, 2, 3, 4"),
         ("image_id,group_id,part\na,g,0\na,h,1\n", r"names a \(row 2\), a \(row 3\) twice"),
         ("image_id,part\na,0\n", "lacks the column group_id"),
@@ -168,7 +168,7 @@ def test_parts_are_attached_by_id(table):
 def test_a_group_that_only_the_table_knows_is_not_torn():
     # The split holds the two photos for two lesions; the table knows that they are one.
     rows = pd.DataFrame({"image_id": ["a", "b"], "group_id": ["g1", "g1"]})
-    with pytest.raises(InputError, match=r"1 groups on two sides \(g1\)"):
+    with pytest.raises(InputError, match=r"1 groups in two parts \(g1\)"):
         attach_parts(rows, parts_frame(("a", "g1", "test"), ("b", "g2", "0")))
 
 
