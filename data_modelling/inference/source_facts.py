@@ -66,6 +66,15 @@ SOURCE_FACTS = {
         cite="Combalia et al. 2019, arXiv:1908.02288",
         licence="CC BY-NC 4.0",
     ),
+    "ISIC_MSK_UDA": SourceFacts(
+        origin="dermoscopic photos of the ISIC Archive's collections MSK and UDA, of Memorial Sloan Kettering "
+        "in New York and of other clinics",
+        labels="those of the archive, without a record for each photo",
+        skin=NO_SKIN_TYPES,
+        ethics="published by the ISIC Archive without names; patients are not identified",
+        cite="Codella et al. 2018, arXiv:1710.05006",
+        licence="CC-0 for the photos of a challenge, not certain for the others",
+    ),
     "ISIC_2020": SourceFacts(
         origin="dermoscopic photos of patients of clinics in the United States, Europe and Australia",
         labels="all melanomas by histopathology; benign lesions by histopathology, follow-up or consensus of experts, "

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -15,7 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from data_modelling.inference.batch.photo_folder import PhotoFile, RowOptions, Rows, photo_rows
-from data_modelling.inference.batch.ray_cluster import cluster_cores
+from data_modelling.inference.batch.ray_cluster import RETRIES, cluster_cores
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
@@ -23,6 +24,17 @@ from data_modelling.inference.predictor import Predictor
 
 BATCH = 32  # photos that a predictor gets at once; they are computed again if it dies
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
+
+
+def bundle_error(bundle: Path, sums: Mapping[str, str]) -> InputError | None:
+    """Return why this node cannot use the bundle, None if it can. sums: the checksums that it should have."""
+    try:
+        found = load_bundle(bundle)
+    except InputError as error:
+        return error
+    if found.sums == sums:
+        return None
+    return InputError(f"A node has another bundle in {bundle}; copy this one to it.")
 
 
 class BatchPredictor:
@@ -33,13 +45,8 @@ class BatchPredictor:
 
     def __init__(self, bundle: Path, sums: Mapping[str, str], views: int, options: RowOptions) -> None:
         self._options = options
-        self._predictor: Predictor | InputError
-        try:
-            self._predictor = Predictor(load_bundle(bundle), views)
-            if self._predictor.bundle.sums != sums:
-                self._predictor = InputError(f"A node has another bundle in {bundle}; copy this one to it.")
-        except InputError as error:  # as one sentence for the user; Ray would retry for ever
-            self._predictor = error
+        # An error is one sentence for the user; Ray would retry for ever.
+        self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
         """Return the rows of the photos of a block, or an error text."""
@@ -77,7 +84,25 @@ class ClusterRows:
         blocks = _blocks((stem, file, details.get(stem, Details())) for stem, file in photos)
         if blocks:
             bundle = predictor.bundle
+            self._check_nodes(bundle.folder.resolve(), bundle.sums)
             yield from self._rows(blocks, (bundle.folder.resolve(), bundle.sums, predictor.views, options))
+
+    def _check_nodes(self, bundle: Path, sums: Mapping[str, str]) -> None:
+        """Raise InputError if a node that is there now has not the same bundle; a later one is told by its rows."""
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
+
+        nodes = [
+            node["NodeID"] for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
+        ]
+        check = self.ray.remote(max_retries=RETRIES)(bundle_error)
+        errors = self.ray.get(
+            [
+                check.options(scheduling_strategy=OnNode(node, soft=True)).remote(bundle, sums)
+                for node in nodes
+            ]
+        )
+        for error in filter(None, errors):
+            raise error
 
     def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:
         from ray import cloudpickle, data
@@ -95,11 +120,13 @@ class ClusterRows:
             compute=data.ActorPoolStrategy(min_size=1, max_size=cores, initial_size=cores),
         )
         blocks.clear()  # they are in Ray's store now
-        for row in output.iter_rows():
-            rows = cloudpickle.loads(row["rows"])
-            if isinstance(rows, InputError):
-                raise rows
-            yield from rows
+        # Closed before the cluster is left: Ray aborts this process if it still hands on rows then.
+        with closing(iter(output.iter_rows())) as batches:
+            for batch in batches:
+                rows = cloudpickle.loads(batch["rows"])
+                if isinstance(rows, InputError):
+                    raise rows
+                yield from rows
 
 
 def _blocks(photos: Iterator[Photo]) -> list[Any]:

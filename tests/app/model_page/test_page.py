@@ -1,3 +1,4 @@
+import csv
 import json
 import re
 import shutil
@@ -80,15 +81,17 @@ def test_a_task_is_judged_by_what_it_alone_has(committed: FlaskClient):
     assert "melanoma/photo/two_classes/auc" in melanoma
     assert "melanoma/both/patient_context/two_classes/with/sensitivity_at_specificity_0.95" in melanoma
     unknown = {path for path, *_ in figures(committed.get("/model/isic2019").text)}
-    assert {f"unknown/classes/{code}/auroc" for code in ("BCC", "BKL", "VASC")} <= unknown
+    left_out = json.loads((COMMITTED / "isic2019" / "metadata.json").read_text())["settings"]["left_out"]
+    assert left_out
+    assert {f"unknown/classes/{code}/auroc" for code in left_out} <= unknown
 
 
 def test_what_is_grouped_by_patient_speaks_of_patients(committed: FlaskClient):
     text = committed.get("/model/isic2020").text
-    assert (
-        "2,669 photos of 98 patients. Each was judged by a network that had seen no photo of its patient."
-        in text
-    )
+    with (COMMITTED / "isic2020" / "predictions" / "out_of_fold.csv").open(newline="") as file:
+        patients = [row["group_id"] for row in csv.DictReader(file)]
+    counts = f"{len(patients):,} photos of {len(set(patients))} patients."
+    assert f"{counts} Each was judged by a network that had seen no photo of its patient." in text
     assert "There is no locked test" in text
     assert "no photo of its lesion" not in text
     assert "no photo of its lesion" in committed.get("/model/isic2019").text

@@ -113,7 +113,7 @@ def test_classes_to_leave_out_belong_to_such_a_task() -> None:
     smoke = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
     with pytest.raises(InputError, match="left_out must name classes"):
         structs.replace(smoke, task=TASK)
-    with pytest.raises(InputError, match="left_out must name classes"):
+    with pytest.raises(InputError, match="left_out must be empty for the task ham10000"):
         structs.replace(smoke, left_out=("BCC",))
     with pytest.raises(InputError, match="left_out must name classes"):
         structs.replace(smoke, task=TASK, left_out=("UNK",))

@@ -101,7 +101,7 @@ def test_without_the_networks_of_the_folds_nothing_is_compared(data, smoke_run, 
     root, splits = data
     work = tmp_path / "smoke.work"
     shutil.copytree(smoke_run.with_name("smoke.work"), work, ignore=lambda *_: ["fold0"])
-    with pytest.raises(InputError, match="train the run to its end first"):
+    with pytest.raises(InputError, match="finish the training run first"):
         write_neighbour_predictions(tmp_path, work, DataFolders(root, splits))
 
 

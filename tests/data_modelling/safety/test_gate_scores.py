@@ -38,7 +38,7 @@ def test_scores_and_metrics_are_counted_again_from_the_file(tmp_path: Path) -> N
 
 
 def test_scores_that_are_absent_or_lack_a_column_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="not there"):
+    with pytest.raises(InputError, match="is missing"):
         read_gate_scores(tmp_path)
     (tmp_path / "predictions").mkdir()
     (tmp_path / "predictions" / GATE_SCORES_FILE).write_text("image_id,fold\nISIC_1,0\n")
