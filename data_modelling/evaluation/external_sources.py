@@ -47,7 +47,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
     was trained on get the predictions and gate refusals of networks that saw none of their fold. Their predictions move
     from EXTRA_PREDICTIONS_FILE into the file, so that a committed bundle stays small. A bundle with left-out clinics
     keeps them where its table of clinics reads them, and only the other sources are predicted.
-    Raises InputError and writes nothing if some of them would be lost.
+    Raises InputError and writes nothing if such predictions would be lost.
     """
     predictor = Predictor(bundle)
     excluded = _excluded_sources(bundle)

@@ -13,6 +13,7 @@ from app import create_app
 from app.model_page.plots import TABLES, worst_mistake
 from app.settings import Settings
 from data_modelling.inference.bundle import write_checksums
+from tests.clinic_metrics import CLINICS, STATUSES
 
 ROOT = Path(__file__).parents[3]
 COMMITTED = ROOT / "DATA" / "models"
@@ -256,23 +257,6 @@ def test_the_most_common_mistake_is_the_largest_count_beside_the_diagonal():
     confusion = [[9, 1], [3, 7]]
     expected = {"right": 16, "all": 20, "count": 3, "true": "benign", "decided": "melanoma"}
     assert worst_mistake(confusion, "isic2020") == expected
-
-
-CLINIC_METRIC = {"value": 0.8125, "low": 0.75, "high": 0.875}
-CLINICS = [
-    {"group": "BCN", "name": "Barcelona", "photos": 11000, "lesions": 9000, "melanomas": 2200}
-    | {"seen": {"melanoma_auc": CLINIC_METRIC}, "left_out": {"refused": CLINIC_METRIC}},
-    {"group": "PAD", "name": "phones", "photos": 405, "lesions": 400, "melanomas": 16}
-    | {"seen": {"macro_auc": CLINIC_METRIC}, "left_out": None},
-]
-STATUSES = [
-    {"clinic": "BCN", "class": "MEL", "n": 200}
-    | {"higher_concern": 160, "uncertain": 31, "no_cancer_class": 5, "refused": 4},
-    {"clinic": "BCN", "class": "BCC", "n": 100}
-    | {"higher_concern": 80, "uncertain": 6, "no_cancer_class": 12, "refused": 2},
-    {"clinic": "PAD", "class": "BCC", "n": 40}
-    | {"higher_concern": 30, "uncertain": 0, "no_cancer_class": 10, "refused": 0},
-]
 
 
 def test_the_page_starts_with_the_clinics_and_says_what_a_new_one_gets(changed):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from data_modelling.card.model_card import card_text, render_card_part, results_text, summary_text
 from data_modelling.card.verdicts import target_text
+from tests.clinic_metrics import CLINICS, STATUSES
 
 # Mitchell et al. 2019, arXiv:1810.03993, figure 1.
 MODEL_CARD = (
@@ -112,23 +113,6 @@ def test_targets_are_met_missed_or_not_yet_known(smoke_run: Path) -> None:
     assert "\n".join(f"{row}{word} |" for word in words) in text
     unknown = target | {"value": None, "limit": None}
     assert target_text(unknown) == "out-of-fold macro AUC inside the locked test's interval"
-
-
-CLINIC_METRIC = {"value": 0.8125, "low": 0.75, "high": 0.875}
-CLINICS = [
-    {"group": "BCN", "name": "Barcelona", "photos": 11000, "lesions": 9000, "melanomas": 2200}
-    | {"seen": {"melanoma_auc": CLINIC_METRIC}, "left_out": {"refused": CLINIC_METRIC}},
-    {"group": "PAD", "name": "phones", "photos": 405, "lesions": 400, "melanomas": 16}
-    | {"seen": {"macro_auc": CLINIC_METRIC}, "left_out": None},
-]
-STATUSES = [
-    {"clinic": "BCN", "class": "MEL", "n": 200}
-    | {"higher_concern": 160, "uncertain": 31, "no_cancer_class": 5, "refused": 4},
-    {"clinic": "BCN", "class": "BCC", "n": 100}
-    | {"higher_concern": 80, "uncertain": 6, "no_cancer_class": 12, "refused": 2},
-    {"clinic": "PAD", "class": "BCC", "n": 40}
-    | {"higher_concern": 30, "uncertain": 0, "no_cancer_class": 10, "refused": 0},
-]
 
 
 def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(smoke_run: Path) -> None:
