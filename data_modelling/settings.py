@@ -152,6 +152,9 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     left_out_clinics: tuple[
         str, ...
     ] = ()  # clinic groups that a network is trained without; see datasets.clinics
+    unseen_sets: tuple[
+        str, ...
+    ] = ()  # data sets of clinics that no network of the run saw, so that the served network is tested there
     reference: str = (
         ""  # source whose class shares the probabilities are calibrated for; "": the data set itself
     )

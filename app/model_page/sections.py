@@ -129,7 +129,10 @@ def _clinic_cell(metrics: dict[str, Any], path: str, network: str, metric: str) 
     if not value_at(metrics, f"{path}/{network}"):
         return _("not left out") if network == "left_out" else "-"
     if not value_at(metrics, f"{path}/{network}/{metric}"):
-        return _("too few to say")
+        # The five frames of a known clinic's photos are not computed.
+        return (
+            _("not measured") if network == "seen" and metric.startswith("all_clear") else _("too few to say")
+        )
     return metric_at(metrics, f"{path}/{network}/{metric}/value")
 
 

@@ -22,7 +22,7 @@ TARGET_TEXTS = {
     "locked_calibration_error_within_chance": "{figure} on the locked test below a perfect model's 95th percentile, {limit}",
     "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval {limit}",
 }
-TOO_FEW, NOT_LEFT_OUT = "too few to say", "not left out"
+TOO_FEW, NOT_LEFT_OUT, NOT_MEASURED = "too few to say", "not left out", "not measured"
 
 
 def verdict(differences: MetricValues, more: str, less: str, neither: str) -> str:
@@ -104,5 +104,5 @@ def clinic_metric(row: MetricValues, kind: str, name: str) -> str:
     if not metrics:
         return NOT_LEFT_OUT if kind == "left_out" else "-"
     if not (metric := metrics.get(name)):
-        return TOO_FEW
+        return NOT_MEASURED if kind == "seen" and name.startswith("all_clear") else TOO_FEW
     return f"{format_metric(metric['value'])} {format_interval((metric['low'], metric['high']))}"

@@ -80,7 +80,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
         raise InputError("No external source is available:\n" + "\n".join(left_out))
     with atomic_write(external_file) as temporary:
         pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
-    if not absent_training and not _has_clinics(bundle):
+    if not absent_training and not _keeps_extra_predictions(bundle):
         extra_file.unlink(missing_ok=True)
     _write_skin_types(bundle, tables, data_root)
     return left_out
@@ -128,12 +128,14 @@ def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
 
 def _excluded_sources(bundle: Bundle) -> set[str]:
     metadata = bundle.metadata
-    in_table = metadata.get("more", {}) if _has_clinics(bundle) else {}
+    in_table = metadata.get("more", {}) if _keeps_extra_predictions(bundle) else {}
     return {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, []), *in_table}
 
 
-def _has_clinics(bundle: Bundle) -> bool:
-    return (bundle.folder / "predictions" / LEFT_OUT_CLINICS_FILE).exists()
+def _keeps_extra_predictions(bundle: Bundle) -> bool:
+    """Return whether the bundle's table of clinics reads the predictions of extra sets where the run wrote them."""
+    folder = bundle.folder / "predictions"
+    return all((folder / name).exists() for name in (LEFT_OUT_CLINICS_FILE, EXTRA_PREDICTIONS_FILE))
 
 
 def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:

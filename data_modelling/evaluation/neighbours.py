@@ -1,7 +1,7 @@
 """Measure what the nearest known photos are worth: how often they have the right diagnosis, and whether they warn.
 
-A held-out photo is compared by a network that saw neither it nor its lesion, with known photos that are of no lesion and
-no patient of its fold.
+A held-out photo is compared by a network that never saw its clinic group, with known photos of other lesions and patients.
+If a recipe leaves no clinic group out, the network never saw the photo's fold, and the known photos are of other folds.
 """
 
 from collections import Counter
@@ -46,20 +46,18 @@ def neighbour_rows(
     return held_out[["image_id"]].assign(nearest=nearest).reset_index(drop=True)
 
 
-def neighbour_metrics(
-    rows: pd.DataFrame, predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]
-) -> dict[str, Any]:
+def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of all photos and by clinic group; of a group with too few lesions only the counts.
 
     A source that is in no clinic group is a group of its own.
 
-    rows: as in NEIGHBOURS_FILE. predictions: facts and logits of the same photos, by the same networks. The shares are those
+    rows: as in NEIGHBOURS_FILE. answers: of the same photos, by the same networks, from `predicted_answers` or
+    `answers_of_left_out_clinics`. The shares are those
     of photos whose nearest photo, majority of the nearest (the nearest of equally frequent ones counts), a random known
     photo, and the model's decision have the right class. warning_auc: how well the number of nearest photos of another
     class than the decision finds wrong decisions; confidence_auc: the same of a low highest probability.
     """
     task = metadata["task"]
-    answers = _answers(predictions, metadata)
     rows = rows.merge(answers, on="image_id", how="inner", validate="one_to_one")
     rows["label"] = [_class_of(truth, task) for truth in rows["truth"]]
     rows = rows[rows["label"] >= 0].reset_index(drop=True)
@@ -85,8 +83,17 @@ def _class_of(diagnosis: str, task: str) -> int:
     return melanoma_column(task) if is_melanoma else 1 - melanoma_column(task)
 
 
-def _answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
-    """Return PHOTO_FACTS, decision and confidence of each photo, for the photo alone."""
+def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFrame:
+    """Return PHOTO_FACTS, decision (a class index) and confidence of each photo in a file of left-out answers."""
+    codes = class_codes(task)
+    return answers.rename(columns={"diagnosis": "truth"})[PHOTO_FACTS].assign(
+        decision=answers["decision"].map(codes.index),
+        confidence=answers[[f"p_{code}" for code in codes]].max(axis=1),
+    )
+
+
+def predicted_answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
+    """Return PHOTO_FACTS, decision (a class index) and confidence of each photo, for the photo alone."""
     tables = []
     for table in predictions:
         logits = mode_logits(table, "photo", metadata["task"])

@@ -135,6 +135,11 @@ def class_prior(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64]:
     return np.asarray(shares.to_numpy(), np.float64)
 
 
+def shares_by_class(settings: Settings, shares: NDArray[np.float64]) -> dict[str, float]:
+    """Return class shares, (classes,), as metadata.json has them."""
+    return dict(zip(class_codes(settings.task), shares.tolist(), strict=True))
+
+
 def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
     """Return the choices as they are in metadata.json."""
     prior = np.round(choices.decision_prior, DIGITS).tolist()

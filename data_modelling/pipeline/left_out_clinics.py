@@ -1,6 +1,9 @@
 """Answers for the photos of a clinic group by a network that never saw the group: what a new clinic gets.
 
-The network's temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics.
+For a clinic group among the run's photos, this is a network trained without the group. Its temperature, decision prior and
+thresholds are chosen on its stopping photos, which are of other clinics. For a clinic group of `unseen_sets`, it is the
+served network itself.
+
 The score of a photo is its highest cancer probability over five frames, without and with the details (see
 inference.status). The four other frames are read only if the photo may be clear after the first.
 """
@@ -11,10 +14,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pandas as pd
+from msgspec import structs
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data_modelling.datasets.clinics import clinics_or_sources
+from data_modelling.datasets.clinics import clinic_groups, clinics_or_sources
+from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.stored_photo import read_bytes
 from data_modelling.datasets.registry import external_data_sets
 from data_modelling.inference.decision import (
@@ -31,7 +36,10 @@ from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
 from data_modelling.metrics.predictions import prediction_table, true_classes
 from data_modelling.metrics.reference_weights import reference_weights
+from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import (
+    all_rows,
+    class_shares,
     left_out_network,
     rows_of_clinic,
     rows_of_other_clinics,
@@ -42,10 +50,12 @@ from data_modelling.safety.gate import gate_threshold, image_features_of_rows
 from data_modelling.safety.lesion_detector import load_left_out_detector
 from data_modelling.settings import Settings
 from data_modelling.training.batches import Examples, predict_logits, select_examples
-from data_modelling.training.checkpoint import left_out_stage
+from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
+from data_modelling.training.photo_cache import decode_photos
 
 ANSWERS_FILE = "answers.csv"  # in the folder of the network
+UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
 PHONE_SOURCES = tuple(
     record.folder for record in external_data_sets() if record.external and record.external.phone
 )
@@ -55,6 +65,24 @@ OPEN_BELOW = (
 )
 READ_AT_ONCE = 32  # photos
 Floats = NDArray[np.float64]
+
+
+def clinic_answers(
+    settings: Settings,
+    development: DevelopmentSet,
+    unseen: DevelopmentSet | None,
+    served: keras.Model,
+    choices: CalibrationChoices,
+    work: Path,
+) -> pd.DataFrame | None:
+    """Return the answers for all clinic groups that a recipe leaves out or never sees; None if there are none.
+
+    unseen: from `unseen_photos`. served, choices: the run's network and what was chosen for it.
+    """
+    answers = [left_out_answers(settings, development, clinic, work) for clinic in settings.left_out_clinics]
+    if unseen is not None:
+        answers.append(unseen_answers(settings, development, unseen, served, choices, work))
+    return pd.concat(answers, ignore_index=True) if answers else None
 
 
 def left_out_answers(
@@ -75,25 +103,77 @@ def left_out_answers(
     ):
         network = left_out_network(settings, development, clinic, work)
         choices = _choices(settings, development, clinic, network, work)
+        stops = _stopping_rows(settings, development, clinic, work)
         answers = _answers(settings, development, photos, network, choices).assign(
-            clinic=clinic,
-            refused=_refused(settings, development, photos, clinic, work),
-            vetoed=photos["source"].isin(PHONE_SOURCES) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
+            refused=_refused(clinic, development.pixels, photos, development.pixels, stops)
         )
         with atomic_write(path) as temporary:
             answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
     return pd.read_csv(path, dtype={"image_id": str, "group_id": str})
 
 
+def unseen_photos(
+    settings: Settings, folders: DataFolders, development: DevelopmentSet, work: Path
+) -> DevelopmentSet | None:
+    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run; None without such sets.
+
+    No photo of a locked test is among them. Raises InputError like datasets.extra_sets.companions.
+    """
+    if not settings.unseen_sets:
+        return None
+    known = structs.replace(settings, more_photos=settings.unseen_sets)
+    table, _ = companions(known, development.table, folders.data_root, folders.splits)
+    groups = clinic_groups(table["source"])
+    is_new = (groups != "") & ~groups.isin(clinic_groups(development.combined_table()["source"]))
+    table = table[is_new & table["diagnosis"].isin(class_codes(settings.task))].reset_index(drop=True)
+    photos = decode_photos(table, settings.network.edge, work / UNSEEN_FOLDER)
+    decoded = ~table["image_id"].isin(list(photos.broken)).to_numpy()
+    return DevelopmentSet(table[decoded].reset_index(drop=True), photos.pixels[decoded])
+
+
+def unseen_answers(
+    settings: Settings,
+    development: DevelopmentSet,
+    unseen: DevelopmentSet,
+    network: keras.Model,
+    choices: CalibrationChoices,
+    work: Path,
+) -> pd.DataFrame:
+    """Return the answers of the served network for the photos of unseen clinic groups, as `left_out_answers` does.
+
+    choices: those of the run.
+    """
+    _, stops = training_and_stopping_rows(settings, development, all_rows, work / SERVED_STAGE)
+    answers = []
+    for clinic in sorted(set(clinic_groups(unseen.table["source"]))):
+        photos = unseen.table[rows_of_clinic(clinic, settings.task)(unseen.table)]
+        refused = _refused(clinic, unseen.pixels, photos, development.pixels, stops)
+        answers.append(_answers(settings, unseen, photos, network, choices).assign(refused=refused))
+    return pd.concat(answers, ignore_index=True)
+
+
 def _refused(
-    settings: Settings, development: DevelopmentSet, photos: pd.DataFrame, clinic: str, work: Path
+    clinic: str,
+    pixels: NDArray[np.uint8],
+    photos: pd.DataFrame,
+    stopping_pixels: NDArray[np.uint8],
+    stops: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos refused by a gate that was fitted without the clinic; see safety.gate."""
-    pixels, folder = development.pixels, work / left_out_stage(clinic)
-    _, stops = training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)
+    """Return a mask (N,) of the photos refused by a gate that was fitted without the clinic; see safety.gate.
+
+    photos: rows of `pixels`, by their index. stops: mask of the rows of `stopping_pixels` that give the threshold.
+    """
     detector = load_left_out_detector(clinic)
-    threshold = gate_threshold(detector, image_features_of_rows(pixels, np.flatnonzero(stops)))
+    threshold = gate_threshold(detector, image_features_of_rows(stopping_pixels, np.flatnonzero(stops)))
     return detector.refuses(image_features_of_rows(pixels, photos.index.to_numpy()), threshold)
+
+
+def _stopping_rows(
+    settings: Settings, development: DevelopmentSet, clinic: str, work: Path
+) -> NDArray[np.bool_]:
+    """Return a mask (N,) of the photos that stopped the training of the network without the clinic."""
+    folder = work / left_out_stage(clinic)
+    return training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)[1]
 
 
 def _choices(
@@ -101,15 +181,14 @@ def _choices(
 ) -> CalibrationChoices:
     """Return temperature, decision prior and thresholds, chosen on the photos that stopped the network's training."""
     table = development.combined_table()
-    folder = work / left_out_stage(clinic)
-    _, stops = training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)
+    stops = _stopping_rows(settings, development, clinic, work)
     stops &= table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
     stopping = select_examples(table, development.pixels, stops, settings.task)
     predictions = prediction_table(table[stops], _logits(network, stopping), settings.task)
     shares = run_reference_shares(work)
     labels = true_classes(predictions, settings.task)
     if shares is None:
-        shares = np.bincount(labels, minlength=len(class_codes(settings.task))) / len(labels)
+        shares = class_shares(development.table, settings.task)
     weights = reference_weights(labels, clinics_or_sources(predictions["source"]), shares)
     return choose_calibration(predictions, settings.task, shares, settings.cancer_sensitivity, weights)
 
@@ -149,6 +228,8 @@ def _answers(
         decision=[codes[label] for label in decisions],
         concern=concern,
         score=score,
+        clinic=clinic_groups(photos["source"]),
+        vetoed=photos["source"].isin(PHONE_SOURCES) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
     )
 
 

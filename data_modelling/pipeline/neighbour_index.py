@@ -2,9 +2,10 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -34,10 +35,12 @@ from data_modelling.inference.explanation.neighbours import (
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
+from data_modelling.pipeline.left_out_clinics import unseen_photos
 from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.pipeline.run_networks import rows_of_clinic
 from data_modelling.settings import Settings, settings_from_dict
 from data_modelling.training.batches import predict_output, select_examples
-from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage
+from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
 
 # CC-0 and CC BY: a bundle may hold small pictures of these photos. The licence of other MSK and UDA photos is not certain.
@@ -147,8 +150,9 @@ def write_neighbour_predictions(
 ) -> None:
     """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
 
-    Each fold's photos are compared by the network that was trained without the fold, with known photos of other folds.
-    work: the work folder of the run that made the bundle. Raises InputError if a fold's network is missing.
+    The photos of a clinic group are compared by a network that never saw the group. If the recipe leaves no clinic group
+    out, each fold's photos are compared by the network without the fold, with known photos of other folds. work: the work
+    folder of the run that made the bundle. Raises InputError if a network is missing.
     """
     settings = settings_from_dict(json.loads((work / "settings.json").read_text()))
     run_folders = prepare_data_folders(settings, folders, work)
@@ -156,7 +160,11 @@ def write_neighbour_predictions(
     known = shown_photos(folders.data_root, folders.splits, photos)
     known = known[known["shown"]].reset_index(drop=True)
     pixels = np.stack([read_photo(Path(path).read_bytes(), settings.network.edge) for path in known["path"]])
-    rows = [_fold_rows(settings, development, fold, work, known, pixels) for fold in settings.figure_folds]
+    unseen = unseen_photos(settings, folders, development, work)
+    rows = [
+        _nearest_rows(settings, part, known, pixels)
+        for part in _held_out_parts(settings, development, unseen, known, folder, work)
+    ]
     with atomic_write(folder / "predictions" / NEIGHBOURS_FILE) as temporary:
         pd.concat(rows).sort_values("image_id").to_csv(temporary, index=False, lineterminator="\n")
 
@@ -173,25 +181,49 @@ def _embeddings(
     return predict_output(network, examples, "embedding", with_details=False)
 
 
-def _fold_rows(
+class _HeldOutPart(NamedTuple):
+    """Photos that a network never saw: a mask of the table's rows. others: mask of the known photos to compare with."""
+
+    network: Path
+    photos: DevelopmentSet
+    held_out: NDArray[np.bool_]
+    others: NDArray[np.bool_]
+
+
+def _held_out_parts(
     settings: Settings,
     development: DevelopmentSet,
-    fold: int,
-    work: Path,
+    unseen: DevelopmentSet | None,
     known: pd.DataFrame,
-    pixels: NDArray[np.uint8],
+    bundle: Path,
+    work: Path,
+) -> Iterator[_HeldOutPart]:
+    """Yield the clinic groups that a network never saw; the folds if the recipe leaves no clinic group out."""
+    table, every = development.combined_table(), np.ones(len(known), bool)
+    for clinic in settings.left_out_clinics:
+        network = work / left_out_stage(clinic) / NETWORK_FILE
+        yield _HeldOutPart(network, development, rows_of_clinic(clinic, settings.task)(table), every)
+    if unseen is not None:
+        yield _HeldOutPart(bundle / "model.keras", unseen, np.ones(len(unseen.table), bool), every)
+    if settings.left_out_clinics or unseen is not None:
+        return
+    for fold in settings.figure_folds:
+        network = work / fold_stage(fold) / NETWORK_FILE
+        yield _HeldOutPart(network, development, fold_mask(table, fold), ~fold_mask(known, fold))
+
+
+def _nearest_rows(
+    settings: Settings, part: _HeldOutPart, known: pd.DataFrame, pixels: NDArray[np.uint8]
 ) -> pd.DataFrame:
-    """Return the nearest known photos, whose decoded pixels are given, of a fold's photos."""
-    path = work / fold_stage(fold) / NETWORK_FILE
-    if not path.exists():
-        raise InputError(f"{path} is missing; finish the training run first.")
-    network = keras.saving.load_model(path, compile=False)
-    table = development.combined_table()
-    held_out, others = fold_mask(table, fold), ~fold_mask(known, fold)
+    """Return the nearest known photos, whose decoded pixels are given, of the held-out photos."""
+    if not part.network.exists():
+        raise InputError(f"{part.network} is missing; finish the training run first.")
+    network = keras.saving.load_model(part.network, compile=False)
+    table = part.photos.combined_table()
     # The task may not have the classes of the known photos, which do not matter here.
     without_class = known.assign(diagnosis=BENIGN)
     distances = _cosine_distances(
-        _embeddings(network, table, development.pixels, held_out, settings),
-        _embeddings(network, without_class, pixels, others, settings),
+        _embeddings(network, table, part.photos.pixels, part.held_out, settings),
+        _embeddings(network, without_class, pixels, part.others, settings),
     )
-    return neighbour_rows(table[held_out], known[others], distances)
+    return neighbour_rows(table[part.held_out], known[part.others], distances)

@@ -97,17 +97,10 @@ def _compute_metrics(
         values[melanoma.MELANOMA_KEY] = melanoma.melanoma_metrics(predictions[OUT_OF_FOLD], metadata)
     left_out = folder / "predictions" / LEFT_OUT_CLINICS_FILE
     if left_out.exists():
-        values |= left_out_metrics(
-            read_left_out_clinics(left_out), _all_predictions(folder, predictions[OUT_OF_FOLD]), metadata
-        )
+        held_out = pd.concat(_held_out_predictions(folder / "predictions", metadata["task"]))
+        values |= left_out_metrics(read_left_out_clinics(left_out), held_out, metadata)
     values |= _optional_metrics(folder, metadata)
     return values | detector_metrics()
-
-
-def _all_predictions(folder: Path, out_of_fold: pd.DataFrame) -> pd.DataFrame:
-    """Return the out-of-fold predictions of the data set's own photos and of those of extra sets."""
-    extra = folder / "predictions" / EXTRA_PREDICTIONS_FILE
-    return pd.concat([out_of_fold, read_predictions(extra)]) if extra.exists() else out_of_fold
 
 
 def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -118,8 +111,11 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
         path = predictions / external_sources.EXTERNAL_PREDICTIONS_FILE
         return external_sources.read_external_predictions(path, metadata["task"])
 
-    def held_out() -> list[pd.DataFrame]:
-        return _held_out_predictions(predictions, metadata["task"])
+    def compared() -> pd.DataFrame:
+        left_out = predictions / LEFT_OUT_CLINICS_FILE
+        if left_out.exists():
+            return neighbours.answers_of_left_out_clinics(read_left_out_clinics(left_out), metadata["task"])
+        return neighbours.predicted_answers(_held_out_predictions(predictions, metadata["task"]), metadata)
 
     # The file of each evaluation, and from its path to its metrics.
     evaluations: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
@@ -129,7 +125,7 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
         ),
         "neighbours": (
             neighbours.NEIGHBOURS_FILE,
-            lambda path: neighbours.neighbour_metrics(pd.read_csv(path, dtype=str), held_out(), metadata),
+            lambda path: neighbours.neighbour_metrics(pd.read_csv(path, dtype=str), compared(), metadata),
         ),
         "skin_types": (
             subgroups.SKIN_TYPES_FILE,

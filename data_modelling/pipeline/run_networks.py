@@ -126,7 +126,7 @@ def _network_by_name(settings: Settings, development: DevelopmentSet, name: str,
 
 def served_network(settings: Settings, development: DevelopmentSet, work: Path) -> keras.Model:
     """Return the network that is trained on all folds."""
-    return load_or_fit_network(settings, development, _all_rows, work / SERVED_STAGE, "the served model")
+    return load_or_fit_network(settings, development, all_rows, work / SERVED_STAGE, "the served model")
 
 
 def fold_network(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> keras.Model:
@@ -174,6 +174,8 @@ def load_or_fit_network(
         training = replace(training, teacher_weights=teacher_mask(settings, folder, sources, is_own))
     stopping = select_examples(table, development.pixels, stopping_rows, settings.task)
     reference = reference_shares(settings, development.table)
+    if reference is None and not is_own.any():
+        reference = class_shares(development.table, settings.task)
     if reference is not None:
         _write_reference(folder, reference)
     return fit_network(
@@ -205,10 +207,15 @@ def reference_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.floa
     """
     if not settings.reference:
         return None
-    diagnoses = table.loc[table["source"] == settings.reference, "diagnosis"]
-    if diagnoses.empty:
+    photos = table[table["source"] == settings.reference]
+    if photos.empty:
         raise InputError(f"reference: {settings.dataset} has no photo of {settings.reference}.")
-    shares = diagnoses.value_counts(normalize=True).reindex(class_codes(settings.task), fill_value=0.0)
+    return class_shares(photos, settings.task)
+
+
+def class_shares(table: pd.DataFrame, task: str) -> NDArray[np.float64]:
+    """Return the share of each class of the task among the photos of a table, (classes,)."""
+    shares = table["diagnosis"].value_counts(normalize=True).reindex(class_codes(task), fill_value=0.0)
     return np.asarray(shares.to_numpy(), np.float64)
 
 
@@ -232,7 +239,11 @@ def training_and_stopping_rows(
         stopping = selected & table["image_id"].isin(file.read_text().split()).to_numpy()
         training = selected & ~stopping
     else:
-        training, stopping = training_masks(table, selector(table), settings.seed, development.own_mask())
+        selected, own = selector(table), development.own_mask()
+        # Without the recipe's own clinic, photos of the other sets stop the training.
+        training, stopping = training_masks(
+            table, selected, settings.seed, own if (selected & own).any() else None
+        )
     if not (training.any() and stopping.any()):
         raise InputError(
             f"{len(table)} photos of {table['group_id'].nunique()} lesions or patients are too few: "
@@ -271,5 +282,6 @@ def rows_of_clinic(clinic: str, task: str) -> RowSelector:
     return select
 
 
-def _all_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
+def all_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
+    """Select every row of a table."""
     return np.ones(len(table), bool)

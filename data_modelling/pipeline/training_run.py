@@ -20,9 +20,15 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.calibration import CalibrationChoices, fit_temperature
 from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, round_logits, write_predictions
-from data_modelling.pipeline.bundle_assembly import Reference, assemble_bundle, calibration_choices
+from data_modelling.pipeline.bundle_assembly import (
+    Reference,
+    assemble_bundle,
+    calibration_choices,
+    class_prior,
+    shares_by_class,
+)
 from data_modelling.pipeline.fold_predictions import extra_set_predictions, predict_folds
-from data_modelling.pipeline.left_out_clinics import left_out_answers
+from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
 from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import (
     load_or_fit_network,
@@ -61,7 +67,7 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
     folds = predict_folds(settings, folders, work, resume)
     prepare_networks(settings, folders, work, [SERVED_STAGE])
     folders, development = folds.folders, folds.development
-    served_network(settings, development, work)
+    served = served_network(settings, development, work)
     reference = _reference(settings, development, work)
     predictions, rejection_score = _add_unknown_class(
         settings, development, folds.predictions, work, reference
@@ -71,18 +77,18 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
     choices = calibration_choices(settings, table, predictions, reference)
     shortcuts = _run_shortcut_tests(settings, folders, development, choices, work)
     prepare_networks(settings, folders, work, [*map(left_out_stage, settings.left_out_clinics)])
-    left_out = _left_out_answers(settings, development, work)
+    unseen = unseen_photos(settings, folders, development, work)
+    left_out = clinic_answers(settings, development, unseen, served, choices, work)
     if left_out is not None:
         choices = replace(choices, clear_threshold=fit_clear_threshold(left_out)[0])
-    parts = fit_safety_parts(settings, development, predictions, choices, work)
+    parts = fit_safety_parts(settings, development, predictions, choices, work, unseen)
     if development.extra_table is not None:
         gate_folder = run_gate_stage(settings, development, work)
         parts = _add_extra_sets(parts, settings, development.extra_table, gate_folder, work)
     if rejection_score:
         parts = _add_rejection_score(parts, rejection_score, work)
-    if reference is not None:
-        shares = dict(zip(class_codes(settings.task), reference.shares.tolist(), strict=True))
-        parts = replace(parts, metadata=parts.metadata | {"reference_shares": shares})
+    shares = class_prior(settings, table) if reference is None else reference.shares
+    parts = replace(parts, metadata=parts.metadata | {"reference_shares": shares_by_class(settings, shares)})
     if left_out is not None:
         parts = _add_left_out_clinics(parts, left_out, work)
     split = split_file(folders.splits, settings.split)
@@ -97,14 +103,6 @@ def _reference(settings: Settings, development: DevelopmentSet, work: Path) -> R
         return None
     extra = None if development.extra_table is None else extra_set_predictions(settings, work)
     return Reference(shares, extra)
-
-
-def _left_out_answers(settings: Settings, development: DevelopmentSet, work: Path) -> pd.DataFrame | None:
-    """Return the answers of networks that never saw the photos' clinic; None if the recipe leaves no clinic out."""
-    if not settings.left_out_clinics:
-        return None
-    prepared = [left_out_answers(settings, development, clinic, work) for clinic in settings.left_out_clinics]
-    return pd.concat(prepared, ignore_index=True)
 
 
 def _add_left_out_clinics(parts: SafetyParts, answers: pd.DataFrame, work: Path) -> SafetyParts:

@@ -11,8 +11,8 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fold_stage, left_out_stage
 
-# Settings that may change in an unfinished run, because no finished stage depends on them: a label, more folds.
-CHANGEABLE_SETTINGS = ("version", "figure_folds")
+# Settings that may change in an unfinished run, because no finished stage depends on them: a label, more folds or clinics.
+CHANGEABLE_SETTINGS = ("version", "figure_folds", "left_out_clinics", "unseen_sets")
 
 
 def work_folder(out: Path) -> Path:
@@ -74,7 +74,7 @@ def check_work_folder(
     settings_file = work / "settings.json"
     if settings_file.exists() and not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to continue it, or remove it.")
-    if settings_file.exists() and not _has_same_settings(
+    if settings_file.exists() and not has_same_settings(
         json.loads(settings_file.read_text()), settings, free
     ):
         raise InputError(f"{work} was started with other settings; restore them, or remove the folder.")
@@ -90,7 +90,9 @@ def open_work_folder(
     return work
 
 
-def _has_same_settings(saved: dict[str, Any], settings: Settings, free: tuple[str, ...]) -> bool:
+def has_same_settings(
+    saved: dict[str, Any], settings: Settings, free: tuple[str, ...] = CHANGEABLE_SETTINGS
+) -> bool:
     """Return whether a run was started with these settings.
 
     A setting that did not exist when the run was started counts with its default.

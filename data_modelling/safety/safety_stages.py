@@ -64,17 +64,19 @@ def fit_safety_parts(
     predictions: pd.DataFrame,
     choices: CalibrationChoices,
     work: Path,
+    unseen: DevelopmentSet | None = None,
 ) -> SafetyParts:
     """Return the parts fitted on the development part.
 
-    predictions: out-of-fold, of settings.figure_folds. work: the folder of the run, with its networks.
+    predictions: out-of-fold, of settings.figure_folds. work: the folder of the run, with its networks. unseen: photos of
+    other clinics, which the quality checks must spare, too.
     """
     table = development.table
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
     quality_folder = _stage(
         work / "quality",
         _stage_dependencies(settings, table, work) | decision,
-        lambda folder: _fit_quality(settings, development, choices, folder),
+        lambda folder: _fit_quality(settings, development, choices, folder, unseen),
     )
     gate_folder = run_gate_stage(settings, development, work)
     metadata = {
@@ -142,16 +144,24 @@ def _stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path], No
     return folder
 
 
+def other_source_measures(development: DevelopmentSet, unseen: DevelopmentSet | None) -> pd.DataFrame | None:
+    """Return the quality measures of the photos of extra and of unseen sets; None if there are none."""
+    own, extra = len(development.table), development.extra_table
+    parts = [] if extra is None else [(extra, development.pixels[own:])]
+    parts += [] if unseen is None else [(unseen.table, unseen.pixels)]
+    measures = [source_measures(table, photo_measures(table, pixels)) for table, pixels in parts]
+    return pd.concat(measures, ignore_index=True) if measures else None
+
+
 def _fit_quality(
-    settings: Settings, development: DevelopmentSet, choices: CalibrationChoices, folder: Path
+    settings: Settings,
+    development: DevelopmentSet,
+    choices: CalibrationChoices,
+    folder: Path,
+    unseen: DevelopmentSet | None,
 ) -> None:
-    table, extra = development.table, development.extra_table
+    table = development.table
     networks = {fold: folder.parent / fold_stage(fold) / NETWORK_FILE for fold in settings.figure_folds}
-    other_measures = (
-        None
-        if extra is None
-        else source_measures(extra, photo_measures(extra, development.pixels[len(table) :]))
-    )
     fitted = fit_quality(
         settings,
         table,
@@ -159,7 +169,7 @@ def _fit_quality(
         networks,
         choices.temperature,
         choices.decision_prior,
-        other_measures,
+        other_source_measures(development, unseen),
     )
     (folder / "metadata.json").write_text(json.dumps(fitted.metadata))
     (folder / QUALITY_REASONS_FILE).write_text(json.dumps(fitted.counts))

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
+from data_modelling.datasets.clinics import CLINIC_NAMES
+from data_modelling.datasets.external_sources import class_of
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
 from data_modelling.inference.decision import calibrated_probabilities, melanoma_column, predicted_classes
@@ -48,23 +49,22 @@ def left_out_metrics(
 ) -> dict[str, Any]:
     """Return the keys `clinics`, `status_counts`, `status_by_class` and `clear_threshold` of metrics.json.
 
-    answers: of networks that never saw the clinic. predictions: out-of-fold, of the data set and of the extra sets.
+    answers: of networks that never saw the clinic. predictions: out-of-fold, of the data set and of the extra sets; a
+    clinic group without any has no metrics as a known clinic.
     """
     task = metadata["task"]
     shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
     clear = metadata["thresholds"][CLEAR]
+    predictions = predictions.assign(truth=[_class_code(name, task) for name in predictions["truth"]])
     predictions = predictions[predictions["truth"].isin(class_codes(task))]
     clinics, counts, by_class = [], {}, []
     for clinic, rows in answers.groupby("clinic"):
         left_out = _left_out(rows, task, clear)
-        seen = _seen(predictions[clinic_groups(predictions["source"]) == clinic], metadata)
         row = clinic_row(str(clinic), CLINIC_NAMES[str(clinic)], left_out, task)
-        seen_metrics = clinic_metrics(seen, task, shares)
-        # The five frames of out-of-fold photos are not computed, so it is not known which are clear.
-        seen_metrics = {
-            name: metric for name, metric in seen_metrics.items() if not name.startswith("all_clear")
-        }
-        clinics.append(row | {"seen": seen_metrics, "left_out": clinic_metrics(left_out, task, shares)})
+        of_clinic = predictions["image_id"].isin(rows["image_id"])
+        if of_clinic.any():
+            row["seen"] = _seen_metrics(predictions[of_clinic], metadata, shares)
+        clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
         by_class += [
             {"clinic": str(clinic), "class": code}
@@ -79,6 +79,20 @@ def left_out_metrics(
         "status_by_class": by_class,
         "clear_threshold": table,
     }
+
+
+def _class_code(diagnosis: str, task: str) -> str:
+    """Return the code of the task's class of a diagnosis; the diagnosis itself if it has none."""
+    label = class_of(diagnosis, task)
+    return class_codes(task)[label] if label >= 0 else diagnosis
+
+
+def _seen_metrics(
+    rows: pd.DataFrame, metadata: dict[str, Any], shares: NDArray[np.float64]
+) -> dict[str, Any]:
+    """Return the metrics of a known clinic, but not how many are clear: their five frames are not computed."""
+    metrics = clinic_metrics(_seen(rows, metadata), metadata["task"], shares)
+    return {name: metric for name, metric in metrics.items() if not name.startswith("all_clear")}
 
 
 def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:

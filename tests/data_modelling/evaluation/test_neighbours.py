@@ -3,7 +3,13 @@ import pandas as pd
 import pytest
 
 from data_modelling.datasets.clinics import CLINIC_NAMES
-from data_modelling.evaluation.neighbours import FEWEST_GROUPS, neighbour_metrics, neighbour_rows
+from data_modelling.evaluation.neighbours import (
+    FEWEST_GROUPS,
+    answers_of_left_out_clinics,
+    neighbour_metrics,
+    neighbour_rows,
+    predicted_answers,
+)
 from data_modelling.inference.diagnoses import class_codes
 
 TASK = "ham10000"
@@ -57,7 +63,7 @@ def rows_and_predictions(count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 def test_shares_and_warnings_by_hand():
     rows, predictions = rows_and_predictions(200)
-    metrics = neighbour_metrics(rows, [predictions], METADATA)
+    metrics = neighbour_metrics(rows, predicted_answers([predictions], METADATA), METADATA)
     overall = metrics["all"]
     # Of four kinds of photos, all nearest are right; of the third, three of six are AKIEC and they are nearer.
     assert (overall["nearest"]["value"], overall["majority"]["value"]) == (1.0, 1.0)
@@ -74,7 +80,7 @@ def test_sources_of_one_clinic_group_count_together_and_a_group_with_few_lesions
     rows, predictions = rows_and_predictions(200)
     predictions.loc[:99, "source"] = "ISIC_MSK_UDA"
     predictions.loc[100:195, "source"] = "ISIC_2017"
-    few, msk = neighbour_metrics(rows, [predictions], METADATA)["clinics"]
+    few, msk = neighbour_metrics(rows, predicted_answers([predictions], METADATA), METADATA)["clinics"]
     assert few == {"name": "B", "photos": 4, "groups": 4}
     assert few["groups"] < FEWEST_GROUPS
     assert (msk["name"], msk["photos"]) == (CLINIC_NAMES["MSK"], 196)
@@ -89,7 +95,7 @@ def test_where_the_task_is_melanoma_or_not_every_other_diagnosis_is_the_other_cl
         **{f"photo_{code}": [3.0 * (code == name) for name in decided] for code in codes},
     )
     metadata = METADATA | {"task": "isic2020", "classes": codes, "decision_prior": dict.fromkeys(codes, 0.5)}
-    overall = neighbour_metrics(rows, [predictions], metadata)["all"]
+    overall = neighbour_metrics(rows, predicted_answers([predictions], metadata), metadata)["all"]
     assert overall["nearest"]["value"] == overall["majority"]["value"] == 1.0
     # A random known photo is a melanoma for a quarter.
     assert overall["chance"] == pytest.approx(0.25 * 0.25 + 0.75 * 0.75)
@@ -99,10 +105,19 @@ def test_neighbours_that_are_no_better_than_chance_do_not_help():
     rows, predictions = rows_and_predictions(200)
     rng = np.random.default_rng(0)
     rows["nearest"] = [";".join(rng.choice(["MEL", "NV", "NV", "SCC"], 6)) for _ in range(len(rows))]
-    assert not neighbour_metrics(rows, [predictions], METADATA)["helps"]
+    assert not neighbour_metrics(rows, predicted_answers([predictions], METADATA), METADATA)["helps"]
 
 
 def test_photos_without_a_prediction_or_without_a_class_do_not_count():
     rows, predictions = rows_and_predictions(200)
     predictions.loc[0, "truth"] = "benign"
-    assert neighbour_metrics(rows, [predictions[:-1]], METADATA)["all"]["photos"] == 198
+    assert neighbour_metrics(rows, predicted_answers([predictions[:-1]], METADATA), METADATA)["all"]["photos"] == 198
+
+
+def test_left_out_answers_are_those_of_the_file():
+    file = pd.DataFrame({"image_id": ["P0"], "group_id": ["L0"], "source": ["A"], "diagnosis": ["NV"]})
+    file = file.assign(decision=["BKL"], **{f"p_{code}": [0.1] for code in CODES} | {"p_NV": [0.4]})
+    answers = answers_of_left_out_clinics(file, TASK)
+    assert answers.to_dict("records") == [
+        {"image_id": "P0", "group_id": "L0", "source": "A", "truth": "NV", "decision": 4, "confidence": 0.4}
+    ]
