@@ -67,12 +67,16 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 def openings(folder: Path) -> dict[str, Any]:
     """Return the entry of metrics.json about the openings.
 
-    rows: the record up to the opening of the bundle in `folder`. as_opened: whether its model and metadata are
-    unchanged since the opening.
+    rows: the record up to the opening of the bundle in `folder`. changed: which of its model and metadata have changed
+    since the opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
-    hashes = {"metadata_sha256": _metadata_sha256(folder), "model_sha256": _sha256(folder / "model.onnx")}
-    return {"rows": rows, "as_opened": bool(rows) and all(rows[-1][key] == hashes[key] for key in hashes)}
+    hashes = {
+        "model.onnx": ("model_sha256", _sha256(folder / "model.onnx")),
+        "metadata.json": ("metadata_sha256", _metadata_sha256(folder)),
+    }
+    changed = [name for name, (key, value) in hashes.items() if not rows or rows[-1][key] != value]
+    return {"rows": rows, "changed": changed}
 
 
 def read_openings(path: Path) -> list[dict[str, str]]:

@@ -8,7 +8,9 @@ The score of a photo is its highest cancer probability over five frames, without
 inference.status). The four other frames are read only if the photo may be clear after the first.
 """
 
+import json
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
@@ -107,8 +109,16 @@ def left_out_answers(
         answers = _answers(settings, development, photos, network, choices).assign(
             refused=_refused(clinic, development.pixels, photos, development.pixels, stops)
         )
-        with atomic_write(path) as temporary:
-            answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+        _write_answers(path, answers)
+    return _read_answers(path)
+
+
+def _write_answers(path: Path, answers: pd.DataFrame) -> None:
+    with atomic_write(path) as temporary:
+        answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+
+
+def _read_answers(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype={"image_id": str, "group_id": str})
 
 
@@ -141,8 +151,34 @@ def unseen_answers(
 ) -> pd.DataFrame:
     """Return the answers of the served network for the photos of unseen clinic groups, as `left_out_answers` does.
 
-    choices: those of the run.
+    choices: those of the run. The answers are saved, with what they depend on, in the folder of the unseen photos.
     """
+    folder = work / UNSEEN_FOLDER
+    key = json.dumps(
+        {
+            "photos": unseen.table["image_id"].tolist(),
+            "choices": {name: np.asarray(value).tolist() for name, value in asdict(choices).items()},
+            "weights": [float(np.abs(weight).sum()) for weight in network.get_weights()],
+        }
+    )
+    path, note = folder / ANSWERS_FILE, folder / "answers.json"
+    if not (path.exists() and note.exists() and note.read_text() == key):
+        note.unlink(missing_ok=True)
+        answers = _unseen_answers(settings, development, unseen, network, choices, work)
+        _write_answers(path, answers)
+        with atomic_write(note) as temporary:
+            temporary.write_text(key)
+    return _read_answers(path)
+
+
+def _unseen_answers(
+    settings: Settings,
+    development: DevelopmentSet,
+    unseen: DevelopmentSet,
+    network: keras.Model,
+    choices: CalibrationChoices,
+    work: Path,
+) -> pd.DataFrame:
     _, stops = training_and_stopping_rows(settings, development, all_rows, work / SERVED_STAGE)
     answers = []
     for clinic in sorted(set(clinic_groups(unseen.table["source"]))):

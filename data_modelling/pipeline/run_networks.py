@@ -85,6 +85,9 @@ def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names
     source_settings = structs.replace(
         read_settings(recipe), folds=settings.folds, figure_folds=settings.figure_folds
     )
+    for table in ("network", "augmentation", "training"):
+        if getattr(settings, table) != getattr(source_settings, table):
+            raise InputError(f"The table [{table}] must be that of {recipe}, because its networks are used.")
     _train_missing(recipe, source_settings, folders, source_work, names)
     for name in names:
         derive_network(source_work / name, work / name, settings.task)

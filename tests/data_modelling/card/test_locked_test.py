@@ -41,10 +41,10 @@ def calibration(error: float) -> dict:
     return {"equal_width": error, "equal_width_of_a_perfect_model": {"mean": 0.022, "percentile_95": 0.034}}
 
 
-def said(rows: list[dict], *, contained: bool = True, as_opened: bool = True) -> str:
+def said(rows: list[dict], *, contained: bool = True, changed: tuple[str, ...] = ()) -> str:
     values = {
         "locked_test": {mode: {"calibration": calibration(0.02)} for mode in ("photo", "both")},
-        "openings": {"rows": rows, "as_opened": as_opened},
+        "openings": {"rows": rows, "changed": list(changed)},
         "fit_to_served": fit(contained),
     }
     return render_card_part("locked_test", values)
@@ -82,7 +82,7 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
             "photo": {"calibration": calibration(0.02)},
             "both": {"calibration": calibration(0.04)},
         },
-        "openings": {"rows": [ROW], "as_opened": True},
+        "openings": {"rows": [ROW], "changed": []},
         "fit_to_served": found,
     }
     text = render_card_part("locked_test", values)
@@ -98,5 +98,5 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
 
 
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
-    assert "or metadata.json has changed" in said([ROW], as_opened=False)
-    assert "have changed since" not in said([ROW])
+    assert "metadata.json has changed" in said([ROW], changed=("metadata.json",))
+    assert "has changed" not in said([ROW])

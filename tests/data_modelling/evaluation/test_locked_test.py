@@ -93,7 +93,7 @@ def test_the_files_with_hashes_on_record_stay_unchanged(smoke_bundle: Path, data
 def test_the_opening_reaches_metrics_plots_and_card(smoke_bundle: Path, data: Path) -> None:
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
     values = json.loads((smoke_bundle / "metrics.json").read_text())
-    assert values["openings"] == {"rows": record(data), "as_opened": True}
+    assert values["openings"] == {"rows": record(data), "changed": []}
     assert set(values["fit_to_served"]) == {"photo", "both", "temperature", "thresholds"}
     assert all(bar["met"] is not None for bar in values["bars"])
     assert (smoke_bundle / "plots" / "locked_test.png").is_file()
@@ -104,12 +104,12 @@ def test_a_second_opening_is_reported_as_such(smoke_bundle: Path, data: Path) ->
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
     change_metadata(smoke_bundle)
     assert evaluated(smoke_bundle, data) == 0
-    assert json.loads((smoke_bundle / "metrics.json").read_text())["openings"]["as_opened"] is False
+    assert json.loads((smoke_bundle / "metrics.json").read_text())["openings"]["changed"] == ["metadata.json"]
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "a bar was missed") == 0
     values = json.loads((smoke_bundle / "metrics.json").read_text())
     assert [row["reason"] for row in record(data)] == ["first", "a bar was missed"]
     assert values["openings"]["rows"] == record(data)
-    assert values["openings"]["as_opened"] is True
+    assert values["openings"]["changed"] == []
     assert "opening number 2" in (smoke_bundle / "README.md").read_text()
 
 

@@ -111,7 +111,10 @@ def test_neighbours_that_are_no_better_than_chance_do_not_help():
 def test_photos_without_a_prediction_or_without_a_class_do_not_count():
     rows, predictions = rows_and_predictions(200)
     predictions.loc[0, "truth"] = "benign"
-    assert neighbour_metrics(rows, predicted_answers([predictions[:-1]], METADATA), METADATA)["all"]["photos"] == 198
+    assert (
+        neighbour_metrics(rows, predicted_answers([predictions[:-1]], METADATA), METADATA)["all"]["photos"]
+        == 198
+    )
 
 
 def test_left_out_answers_are_those_of_the_file():

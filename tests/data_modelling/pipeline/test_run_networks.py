@@ -5,7 +5,13 @@ import pytest
 from msgspec import structs
 
 from data_modelling.inference.errors import InputError
-from data_modelling.pipeline.run_networks import reference_shares, rows_of_other_clinics, train_networks
+from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.pipeline.run_networks import (
+    prepare_networks,
+    reference_shares,
+    rows_of_other_clinics,
+    train_networks,
+)
 from data_modelling.settings import read_settings
 
 RECIPE = Path("data_modelling/configs/all_clinics.toml")
@@ -42,3 +48,11 @@ def test_a_network_that_the_recipe_does_not_have_is_named(tmp_path):
     settings = read_settings(RECIPE)
     with pytest.raises(InputError, match="no network 'without_ISIC_2020', but fold0, .* without_PAD, served"):
         train_networks(settings, None, tmp_path / "work", ["without_ISIC_2020"], resume=False)
+
+
+def test_a_recipe_describes_the_networks_that_it_uses(tmp_path):
+    settings = read_settings(RECIPE.with_name("ham10000_all_clinics.toml"))
+    other = structs.replace(settings, training=structs.replace(settings.training, epochs=3))
+    folders = DataFolders(tmp_path, tmp_path)
+    with pytest.raises(InputError, match=r"\[training\] must be that of .*all_clinics.toml"):
+        prepare_networks(other, folders, tmp_path / "work", ["fold0"])

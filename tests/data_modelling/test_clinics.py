@@ -1,0 +1,101 @@
+"""Test the command that puts what a new clinic gets into a bundle, with drawn lesions as those of HAM10000 and Barcelona."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from data_modelling import clinics
+from data_modelling.datasets import ham10000, isic2019
+from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
+from data_modelling.datasets.splits.files import write_splits
+from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.details import Details
+from data_modelling.inference.predictor import Predictor
+from data_modelling.pipeline import run_data, training_run
+from data_modelling.settings import read_settings
+from tests.conftest import PROJECT
+from tests.data_modelling.isic_sets import write_isic2019
+from tests.data_modelling.pipeline.test_all_clinics_run import move_to_barcelona
+
+RECIPE = (
+    (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text().replace("epochs = 6", "epochs = 1")
+)
+
+
+def write_recipe(path: Path, line: str) -> Path:
+    text = RECIPE.replace('split = "smoke"', 'split = "ham10000"').replace("generated_lesions = 220", line)
+    path.write_text(text)
+    return path
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with `data`, `splits` and the bundle `bundle`, which was trained without any clinic left out."""
+    root = tmp_path_factory.mktemp("unseen")
+    write_synthetic_lesions(root / "data", lesions=200, seed=7)
+    write_isic2019(root / "data")
+    move_to_barcelona(root / "data")
+    (root / "splits").mkdir()
+    shutil.copyfile(PROJECT / "DATA" / "splits" / "isic2017.csv", root / "splits" / "isic2017.csv")
+    write_splits(root / "data", root / "splits")
+    settings = read_settings(write_recipe(root / "smoke.toml", ""))
+    folders = run_data.DataFolders(root / "data", root / "splits")
+    training_run.train_bundle(settings, folders, root / "bundle", resume=False)
+    return root
+
+
+def update(root: Path, recipe: Path) -> int:
+    folders = ["--data-root", str(root / "data"), "--splits", str(root / "splits")]
+    bundle = ["--bundle", str(root / "bundle"), "--work", str(root / "bundle.work")]
+    return clinics.main([*bundle, "--config", str(recipe), *folders])
+
+
+def test_the_bundle_is_tested_at_a_clinic_that_it_never_saw(trained: Path) -> None:
+    before = json.loads((trained / "bundle" / "metadata.json").read_text())
+    assert "clear" not in before["thresholds"]
+    assert update(trained, write_recipe(trained / "unseen.toml", 'unseen_sets = ["isic2019"]')) == 0
+    answers = pd.read_csv(trained / "bundle" / "predictions" / "left_out_clinics.csv.gz")
+    split = pd.read_csv(trained / "splits" / "isic2019.csv")
+    photos = trained / "data" / isic2019.FOLDER / "images"
+    own = {path.stem for path in photos.iterdir()}
+    assert set(answers["clinic"]) == {"BCN"}
+    assert set(answers["image_id"]) == own - set(split.loc[split["part"] == "test", "image_id"])
+
+    predictor = Predictor(load_bundle(trained / "bundle"))
+    row = answers.iloc[0]
+    served = predictor.answer((photos / f"{row['image_id']}.jpg").read_bytes(), Details())
+    for code, probability in served.probabilities.items():
+        assert row[f"p_{code}"] == pytest.approx(probability, abs=1e-4)
+
+    metadata = json.loads((trained / "bundle" / "metadata.json").read_text())
+    assert metadata["thresholds"] == before["thresholds"] | {"clear": 0}  # too few melanomas for a promise
+    assert metadata["settings"]["unseen_sets"] == ["isic2019"]
+    rows = pd.read_csv(trained / "data" / ham10000.METADATA[0])
+    part = pd.read_csv(trained / "splits" / "ham10000.csv").set_index("image_id")["part"]
+    shares = rows["dx"][rows["image_id"].map(part) != "test"].str.upper().value_counts(normalize=True)
+    known = {code: share for code, share in metadata["reference_shares"].items() if share}
+    assert known == pytest.approx(shares.to_dict(), abs=1e-9)
+
+    (clinic,) = json.loads((trained / "bundle" / "metrics.json").read_text())["clinics"]
+    assert clinic["group"] == "BCN"
+    assert "seen" not in clinic  # no network saw other photos of the clinic
+    assert "| not left out" not in (trained / "bundle" / "README.md").read_text()
+
+
+def test_another_recipe_leaves_the_bundle_as_it_was(
+    trained: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    metadata = (trained / "bundle" / "metadata.json").read_bytes()
+    recipe = write_recipe(trained / "other.toml", 'unseen_sets = ["isic2019"]')
+    recipe.write_text(recipe.read_text().replace("batch = 16", "batch = 8"))
+    assert update(trained, recipe) == 2
+    assert "was started with other settings" in capsys.readouterr().err
+    assert (trained / "bundle" / "metadata.json").read_bytes() == metadata
+
+
+def test_a_recipe_without_clinics_is_refused(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert update(trained, trained / "smoke.toml") == 2
+    assert "names no clinic" in capsys.readouterr().err
