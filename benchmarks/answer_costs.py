@@ -55,7 +55,7 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
     costs: dict[str, list[float]] = {name: [] for name in loops}
     for _ in range(rounds):
         for name, loop in loops.items():
-            costs[name].append(_milliseconds(loop))
+            costs[name].append(_times(loop)[1])
     return costs
 
 
@@ -89,10 +89,6 @@ def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
         data={"photo": (BytesIO(photo), "photo.jpg"), "dermatoscope": "yes"},
         headers={"Accept-Encoding": "gzip"},
     )
-
-
-def _milliseconds(loop: Callable[[], object]) -> float:
-    return _times(loop)[1]
 
 
 def _times(loop: Callable[[], object]) -> tuple[float, float]:

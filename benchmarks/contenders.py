@@ -1,7 +1,7 @@
 """List the compared servers."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,22 +11,19 @@ from benchmarks.photos import PhotoKind
 from benchmarks.processes import MeasuredServer, free_port, run_server
 from tools.serving import ROOT
 
-OURS = "ours"
-KERAS_PREDICT, KERAS_CALL = "Flask + model.predict", "Flask + model(x)"
 BUNDLE = ROOT / "DATA" / "models" / "ham10000"
-API = "/api/v1/predictions"
 
 
 @dataclass(frozen=True)
 class Contender:
     """Describe a server that is measured.
 
-    command: from a port. path: of the request.
+    arguments: of Python; PORT is in its environment. path: of the request.
     """
 
     name: str
-    command: Callable[[int], list[str]]
-    path: str = API
+    arguments: tuple[str, ...]
+    path: str = "/api/v1/predictions"
 
     def request(self, kind: PhotoKind, data: bytes, **fields: str) -> bytes:
         """Return the whole request that sends the server a photo."""
@@ -37,20 +34,11 @@ class Contender:
         """Start the server, and stop it at the end of the block. Raises MeasurementError."""
         port = free_port()
         settings = {"PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
-        with run_server(self.command(port), port, settings, request, log) as server:
+        with run_server([sys.executable, *self.arguments], port, settings, request, log) as server:
             yield server
 
 
-def _keras_command(how: str) -> Callable[[int], list[str]]:
-    return lambda port: [sys.executable, "-m", "benchmarks.flask_servers", how, str(BUNDLE), str(port)]
-
-
-CONTENDERS = (
-    Contender(OURS, lambda _port: [sys.executable, "-m", "app"]),
-    Contender(KERAS_PREDICT, _keras_command("predict"), "/predict"),
-    Contender(KERAS_CALL, _keras_command("call"), "/predict"),
-)
-EMPTY_ENDPOINT = Contender(
-    "an endpoint that does nothing",
-    lambda _port: [sys.executable, "-m", "benchmarks.empty_endpoint"],
-)
+OURS = Contender("ours", ("-m", "app"))
+KERAS = Contender("Flask + model.predict", ("-m", "benchmarks.flask_server", str(BUNDLE)), "/predict")
+EMPTY_ENDPOINT = Contender("an endpoint that does nothing", ("-m", "benchmarks.empty_endpoint"))
+CONTENDERS = (OURS, KERAS, EMPTY_ENDPOINT)

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from benchmarks.contenders import CONTENDERS, EMPTY_ENDPOINT, OURS, Contender
+from benchmarks.contenders import EMPTY_ENDPOINT, OURS, Contender
 from benchmarks.load_generator import run_load
 from benchmarks.photos import KINDS, SMALL, PhotoKind, make_photos
 from benchmarks.processes import MeasuredServer, MeasurementError
@@ -18,142 +18,76 @@ DISTINCT_PHOTOS = 4  # photos of a kind
 PROBABILITIES, FULL_ANSWER, PAGE = "probabilities", "with heat map and effect of details", "page"
 FULL_FIELDS = {"explain": "heatmap,details", "age": "50", "sex": "female", "site": "back"}
 
-
-@dataclass(frozen=True)
-class LoadCell:
-    """Hold one measurement.
-
-    cpu: milliseconds of processor time for each request. others: requests that were not answered 200. memory: megabytes
-    of all processes after it.
-    """
-
-    contender: str
-    answer: str
-    photo: str
-    clients: int
-    rate: float
-    p50: float
-    p95: float
-    p99: float
-    cpu: float
-    others: int
-    memory: float
-
-
-@dataclass(frozen=True)
-class Start:
-    """Hold one start.
-
-    milliseconds: to the first answer. memory: megabytes after the first requests.
-    """
-
-    contender: str
-    milliseconds: float
-    memory: float
-
-
-@dataclass(frozen=True)
-class RequestKind:
-    """Describe the requests of a cell."""
-
-    answer: str
-    photo: PhotoKind
-    clients: int
-
-
-@dataclass
-class BenchmarkResult:
-    """Hold the cells and starts of all rounds.
-
-    absent: contenders that could not be measured, and why.
-    """
-
-    cells: list[LoadCell]
-    starts: list[Start]
-    absent: dict[str, str]
-    rounds: int = 0
-
-    def as_json(self) -> dict[str, object]:
-        return {
-            "cells": [asdict(item) for item in self.cells],
-            "starts": [asdict(item) for item in self.starts],
-            "absent": self.absent,
-            "rounds": self.rounds,
-        }
+RequestKind = tuple[str, PhotoKind, int]  # what is answered, to which photo, at how many clients
 
 
 def request_kinds(contender: Contender) -> Iterator[RequestKind]:
     """Yield the cells of a contender."""
-    counts = CLIENTS if contender in CONTENDERS else (USUAL_CLIENTS,)
-    yield from (RequestKind(PROBABILITIES, SMALL, clients) for clients in counts)
-    if contender in CONTENDERS:
-        yield from (RequestKind(PROBABILITIES, kind, USUAL_CLIENTS) for kind in KINDS if kind is not SMALL)
-    if contender.name == OURS:
-        yield RequestKind(FULL_ANSWER, SMALL, USUAL_CLIENTS)
-        yield RequestKind(PAGE, SMALL, USUAL_CLIENTS)
+    if contender is EMPTY_ENDPOINT:
+        yield PROBABILITIES, SMALL, USUAL_CLIENTS
+        return
+    yield from ((PROBABILITIES, SMALL, clients) for clients in CLIENTS)
+    yield from ((PROBABILITIES, kind, USUAL_CLIENTS) for kind in KINDS if kind is not SMALL)
+    if contender is OURS:
+        yield from ((answer, SMALL, USUAL_CLIENTS) for answer in (FULL_ANSWER, PAGE))
 
 
 def measure_contenders(
     rounds: int, seconds: float, latest: float, folder: Path, contenders: Sequence[Contender]
-) -> BenchmarkResult:
-    """Measure all contenders in so many rounds.
+) -> dict[str, Any]:
+    """Return the cells and starts of all contenders in so many rounds, and why contenders are absent.
 
-    No round starts after `latest` (of time.monotonic), and a running round is stopped OVERTIME_SECONDS later. seconds: of
-    each cell. folder: for logs.
+    A start has the milliseconds to the first answer, and the megabytes after the first requests. No round starts after
+    `latest` (of time.monotonic), and a running round is stopped OVERTIME_SECONDS later. seconds: of each cell.
+    folder: for logs.
     """
-    photos = {kind.name: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
-    result = BenchmarkResult([], [], {})
-    while result.rounds < rounds and (result.rounds == 0 or time.monotonic() < latest):
+    photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
+    result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}
+    while result["rounds"] < rounds and (result["rounds"] == 0 or time.monotonic() < latest):
         for contender in contenders:
-            if contender.name in result.absent or (
-                result.rounds and time.monotonic() > latest + OVERTIME_SECONDS
-            ):
+            is_late = result["rounds"] and time.monotonic() > latest + OVERTIME_SECONDS
+            if is_late or contender.name in result["absent"]:
                 continue
-            print(f"round {result.rounds + 1}: {contender.name}", flush=True)
+            print(f"round {result['rounds'] + 1}: {contender.name}", flush=True)
+            first = contender.request(SMALL, photos[SMALL][0])
             try:
-                _measure_contender(contender, photos, seconds, folder / "server.log", result)
+                with contender.running(first, folder / "server.log") as server:
+                    run_load(server.url, [first], USUAL_CLIENTS, count=WARM_UP)
+                    start = {"milliseconds": server.started, "memory": server.memory()}
+                    result["starts"].append({"contender": contender.name, **start})
+                    result["cells"] += [
+                        measure_cell(contender, server, kind, photos[kind[1]], seconds)
+                        for kind in request_kinds(contender)
+                    ]
             except MeasurementError as error:
-                result.absent[contender.name] = str(error)
-        result.rounds += 1
+                result["absent"][contender.name] = str(error)
+        result["rounds"] += 1
     return result
-
-
-def _measure_contender(
-    contender: Contender, photos: dict[str, list[bytes]], seconds: float, log: Path, result: BenchmarkResult
-) -> None:
-    first_request = contender.request(SMALL, photos[SMALL.name][0])
-    with contender.running(first_request, log) as server:
-        run_load(server.url, [first_request], USUAL_CLIENTS, count=WARM_UP)
-        result.starts.append(Start(contender.name, server.started, server.memory()))
-        for kind in request_kinds(contender):
-            result.cells.append(measure_cell(contender, server, kind, photos[kind.photo.name], seconds))
 
 
 def measure_cell(
     contender: Contender, server: MeasuredServer, kind: RequestKind, photos: list[bytes], seconds: float
-) -> LoadCell:
-    """Measure one cell."""
-    fields = FULL_FIELDS if kind.answer == FULL_ANSWER else {}
-    requests = [contender.request(kind.photo, data, **fields) for data in photos]
-    if kind.answer == PAGE:
+) -> dict[str, Any]:
+    """Measure one cell.
+
+    cpu: milliseconds of processor time for each request. others: requests that were not answered 200. memory: megabytes
+    of all processes after it.
+    """
+    answer, photo, clients = kind
+    fields = FULL_FIELDS if answer == FULL_ANSWER else {}
+    requests = [contender.request(photo, data, **fields) for data in photos]
+    if answer == PAGE:
         requests = [request.replace(b"POST /api/v1/predictions ", b"POST / ", 1) for request in requests]
     cpu_before = server.cpu()
-    load = run_load(server.url, requests, kind.clients, seconds=seconds)
-    cpu_seconds = server.cpu() - cpu_before
-    count = sum(load.statuses.values())
-    return LoadCell(
-        contender=contender.name,
-        answer=kind.answer,
-        photo=kind.photo.name,
-        clients=kind.clients,
-        rate=load.rate,
-        p50=load.percentile(0.5),
-        p95=load.percentile(0.95),
-        p99=load.percentile(0.99),
-        cpu=1000 * cpu_seconds / count,
-        others=count - len(load.milliseconds),
-        memory=server.memory(),
-    )
-
-
-ALL_CONTENDERS = (*CONTENDERS, EMPTY_ENDPOINT)
+    load = run_load(server.url, requests, clients, seconds=seconds)
+    return {
+        "contender": contender.name,
+        "answer": answer,
+        "photo": photo.name,
+        "clients": clients,
+        "rate": load.rate,
+        **{f"p{percent}": load.percentile(percent / 100) for percent in (50, 95, 99)},
+        "cpu": 1000 * (server.cpu() - cpu_before) / load.statuses.total(),
+        "others": load.lost,
+        "memory": server.memory(),
+    }

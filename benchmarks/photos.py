@@ -45,12 +45,8 @@ def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
     sources = [Image.open(EXAMPLES_FOLDER / example.file).convert("RGB") for example in EXAMPLES.values()]
     photos = []
     for number in range(count):
-        enlarged = sources[number % len(sources)].resize(kind.size, Image.Resampling.BICUBIC)
         grain = rng.normal(0, GRAIN, (*kind.size[::-1], 3))
-        pixels = np.clip(np.asarray(enlarged) + grain, 0, 255).astype(np.uint8)
-        file = BytesIO()
-        Image.fromarray(pixels).save(file, kind.form, quality=kind.quality)
-        photos.append(file.getvalue())
+        photos.append(_photo_file(sources[number % len(sources)], kind.size, grain, kind.form, kind.quality))
     return photos
 
 
@@ -59,10 +55,15 @@ def camera_file(photo: Image.Image, size: tuple[int, int]) -> bytes:
     sides = max(0, round(photo.height * size[0] / size[1]) - photo.width)
     padding = ((0, 0), (sides // 2, sides - sides // 2), (0, 0))
     mirrored = Image.fromarray(np.pad(np.asarray(photo.convert("RGB")), padding, "symmetric"))
-    enlarged = np.asarray(mirrored.resize(size, Image.Resampling.BICUBIC))
-    pixels = np.clip(enlarged + _camera_grain(size), 0, 255).astype(np.uint8)
+    return _photo_file(mirrored, size, _camera_grain(size), "JPEG", CAMERA_QUALITY)
+
+
+def _photo_file(
+    photo: Image.Image, size: tuple[int, int], grain: NDArray[np.number], form: str, quality: int
+) -> bytes:
+    enlarged = np.asarray(photo.resize(size, Image.Resampling.BICUBIC))
     file = BytesIO()
-    Image.fromarray(pixels).save(file, "JPEG", quality=CAMERA_QUALITY)
+    Image.fromarray(np.clip(enlarged + grain, 0, 255).astype(np.uint8)).save(file, form, quality=quality)
     return file.getvalue()
 
 

@@ -8,15 +8,15 @@ The prices are assumptions; --core-hour, --gigabyte-month and --million-reads pu
 
 import argparse
 import json
-import re
+import math
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
+from statistics import mean
 from threading import Event, Thread
 from typing import Any
 
@@ -24,6 +24,8 @@ import psutil
 
 from benchmarks.contenders import BUNDLE
 from benchmarks.photos import LARGE, SMALL, PhotoKind, make_photos
+from data_modelling.card.markdown import format_table, render_markdown
+from data_modelling.card.model_card import update_markdown_block
 from data_modelling.inference.batch.cluster_predictions import ClusterRows
 from data_modelling.inference.batch.photo_folder import RowOptions, RowSource, predict_rows, scan_photo_folder
 from data_modelling.inference.batch.ray_cluster import connect_to_ray
@@ -33,7 +35,7 @@ from data_modelling.inference.predictor import Predictor
 from tools.serving import ROOT
 
 PAGE, FIGURES = ROOT / "docs" / "scale.md", ROOT / "docs" / "scale.json"
-BLOCK = re.compile(r"(<!-- arithmetic -->\n).*?(<!-- /arithmetic -->)", re.DOTALL)
+TEMPLATE = Path(__file__).with_name("templates") / "scale.md.jinja"
 DAY = 86_400  # seconds
 MEGABIT = 125_000  # bytes
 PHOTOS_A_DAY, ARCHIVE = 1_000_000, 100_000_000
@@ -45,35 +47,6 @@ NAME_BYTES = 250  # that the driver of a cluster holds for each photo of its par
 PART = 2_000_000  # photos of a part of the archive: what one driver holds in 500 MB
 DISTINCT_PHOTOS = 8
 METER_SECONDS = 0.5  # between two readings of the processor time
-
-
-@dataclass(frozen=True)
-class Cost:
-    """The cost of one photo. cpu: milliseconds of processor time in `predict`. size: bytes of the file."""
-
-    photo: str
-    cpu: float
-    size: int
-
-
-@dataclass(frozen=True)
-class Figures:
-    """The measured values. start: seconds of processor time before the first photo. driver: milliseconds for each photo."""
-
-    photos: list[Cost]
-    cluster_cpu: float
-    cluster_start: float
-    driver_cpu: float
-    start: float
-
-
-@dataclass(frozen=True)
-class Prices:
-    """Hold assumed prices, in dollars."""
-
-    core_hour: float
-    gigabyte_month: float
-    million_reads: float
 
 
 class CpuMeter:
@@ -112,12 +85,11 @@ class CpuMeter:
 
 def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
     """Return a new folder of links to a few photos of a kind."""
-    originals, images = folder / f"{kind.name} originals", folder / f"{kind.name} {count}"
+    originals, images = folder / f"{kind.name} originals", folder / kind.name
     images.mkdir()
-    if not originals.exists():
-        originals.mkdir()
-        for number, data in enumerate(make_photos(kind, DISTINCT_PHOTOS)):
-            (originals / f"{number}.jpg").write_bytes(data)
+    originals.mkdir()
+    for number, data in enumerate(make_photos(kind, DISTINCT_PHOTOS)):
+        (originals / f"{number}.jpg").write_bytes(data)
     for number in range(count):
         (images / f"{number:06d}.jpg").symlink_to(originals / f"{number % DISTINCT_PHOTOS}.jpg")
     return images
@@ -142,96 +114,81 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
     return 1000 * cpu, costs[0][0] - counts[0] * cpu, 1000 * driver_cpu
 
 
-def measure(counts: tuple[int, int]) -> Figures:
-    """Measure one photo of each size without a cluster, and a small one on a cluster of this machine."""
+def measure(counts: tuple[int, int]) -> dict[str, Any]:
+    """Measure one photo of each size without a cluster, and a small one on a cluster of this machine.
+
+    photos: cpu in milliseconds of processor time in `predict`, size in bytes of the file. start: seconds of processor
+    time before the first photo. driver_cpu: milliseconds for each photo.
+    """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         small = photo_folder(folder, SMALL, counts[1])
         cpu, start, _ = marginal_cost(predict_rows, small, counts)
         few = (counts[0] // 10, counts[1] // 10)
-        large_cpu, _, _ = marginal_cost(predict_rows, photo_folder(folder, LARGE, few[1]), few)
+        large = photo_folder(folder, LARGE, few[1])
+        large_cpu, _, _ = marginal_cost(predict_rows, large, few)
         ray = stack.enter_context(connect_to_ray(None))
         cluster_cpu, cluster_start, driver_cpu = marginal_cost(ClusterRows(ray), small, counts)
-        sizes = [_mean_size(folder / f"{kind.name} originals") for kind in (SMALL, LARGE)]
-    costs = [Cost(SMALL.name, cpu, sizes[0]), Cost(LARGE.name, large_cpu, sizes[1])]
-    return Figures(costs, cluster_cpu, cluster_start, driver_cpu, start)
-
-
-def _mean_size(folder: Path) -> int:
-    sizes = [path.stat().st_size for path in folder.iterdir()]
-    return round(sum(sizes) / len(sizes))
-
-
-def arithmetic(figures: Figures, prices: Prices) -> str:
-    """Return the tables of docs/scale.md."""
-    header = "| | " + " | ".join(cost.photo for cost in figures.photos) + " |"
-    rule = "|---|" + "---|" * len(figures.photos)
-    small = figures.photos[0]
-    ratio = figures.cluster_cpu / small.cpu
-    fed = figures.cluster_cpu / figures.driver_cpu
-    sections = (
-        ("Measured", _measured(figures.photos)),
-        (f"{PHOTOS_A_DAY:,} photos a day, over HTTP", _daily(figures.photos, prices)),
-        (f"An archive of {ARCHIVE:,} photos, in one day", _archive(figures, prices)),
-    )
-    tables = [
-        "\n".join([f"### {title}", "", header, rule, *(_row(name, cells) for name, cells in rows), ""])
-        for title, rows in sections
+        sizes = [mean(path.stat().st_size for path in images.iterdir()) for images in (small, large)]
+    photos = [
+        {"photo": kind.name, "cpu": cost, "size": round(size)}
+        for kind, cost, size in zip((SMALL, LARGE), (cpu, large_cpu), sizes, strict=True)
     ]
-    notes = (
-        f"On a cluster a photo of {small.photo} costs {figures.cluster_cpu:.1f} ms, {ratio:.2f} times as much, and the start "
-        f"{figures.cluster_start:.0f} s instead of {figures.start:.1f} s of processor time. The driver, which hands out the "
-        f"photos and writes the rows, has {figures.driver_cpu:.2f} ms of each photo: one driver keeps at most {fed:,.0f} cores "
-        "busy.\n"
-    )
-    return "\n".join([*tables, notes])
+    cluster = {"cluster_cpu": cluster_cpu, "cluster_start": cluster_start, "driver_cpu": driver_cpu}
+    return {"photos": photos, **cluster, "start": start}
 
 
-def _row(name: str, cells: Sequence[str]) -> str:
-    return f"| {name} | {' | '.join(cells)} |"
-
-
-def _measured(costs: Sequence[Cost]) -> Iterator[tuple[str, list[str]]]:
-    yield "processor time of a photo, ms", [f"{cost.cpu:.1f}" for cost in costs]
-    yield "file, kB", [f"{cost.size / 1000:,.0f}" for cost in costs]
-
-
-def _daily(costs: Sequence[Cost], prices: Prices) -> Iterator[tuple[str, list[str]]]:
+def arithmetic(
+    figures: Mapping[str, Any], core_hour: float, gigabyte_month: float, million_reads: float
+) -> str:
+    """Return the tables of docs/scale.md for `measure`'s figures and prices in dollars."""
+    small, cluster_cpu = figures["photos"][0], figures["cluster_cpu"]
     rate = PEAK * PHOTOS_A_DAY / DAY
-    cores = [rate * cost.cpu / 1000 / BUSY for cost in costs]
-    whole = [max(2, -int(-count // 1)) for count in cores]
-    yield f"requests/s in the busiest hour ({PEAK} times the mean)", [f"{rate:.0f}"] * len(costs)
-    yield f"cores, {100 * BUSY:.0f} % busy then", [f"{count:.1f}" for count in cores]
-    yield "cores to have, on two machines", [f"{count}" for count in whole]
-    yield "memory of the app's processes, MB", [f"{PROCESS_MB * count:,}" for count in whole]
-    yield "network in, Mbit/s", [f"{rate * cost.size / MEGABIT:,.0f}" for cost in costs]
-    yield "disk: nothing is kept", ["0"] * len(costs)
-    yield "Valkey, commands/s", [f"{rate:.0f}"] * len(costs)
-    yield "cores a month, $", [f"{count * 730 * prices.core_hour:,.0f}" for count in whole]
-
-
-def _archive(figures: Figures, prices: Prices) -> Iterator[tuple[str, list[str]]]:
-    costs, overhead = figures.photos, figures.cluster_cpu - figures.photos[0].cpu
-    hours = [ARCHIVE * (cost.cpu + overhead) / 1000 / 3600 for cost in costs]
-    gigabytes = [ARCHIVE * cost.size / 1e9 for cost in costs]
-    drivers = ARCHIVE * figures.driver_cpu / 1000 / DAY
-    yield "core hours, with the cluster's share", [f"{count:,.0f}" for count in hours]
-    yield "cores for one day", [f"{count / 24:,.0f}" for count in hours]
-    yield "drivers that are busy for that day", [f"{drivers:.1f}"] * len(costs)
-    yield "parts (`--shard`) of at most 2 million photos", [f"{ARCHIVE // PART}"] * len(costs)
-    yield "memory of a driver for its part, MB", [f"{PART * NAME_BYTES / 1e6:,.0f}"] * len(costs)
-    yield "network, Gbit/s", [f"{8 * size / DAY:.1f}" for size in gigabytes]
-    yield "photos on disk, TB", [f"{size / 1000:,.0f}" for size in gigabytes]
-    yield "csv files, GB", [f"{ARCHIVE * ROW_BYTES / 1e9:.0f}"] * len(costs)
-    yield "cores once, $", [f"{count * prices.core_hour:,.0f}" for count in hours]
-    yield "reads of the bucket once, $", [f"{ARCHIVE / 1e6 * prices.million_reads:,.0f}"] * len(costs)
-    yield "keeping the photos a month, $", [f"{size * prices.gigabyte_month:,.0f}" for size in gigabytes]
-
-
-def read_figures() -> Figures:
-    """Return the values measured last."""
-    saved: dict[str, Any] = json.loads(FIGURES.read_text())
-    return Figures(**saved | {"photos": [Cost(**cost) for cost in saved["photos"]]})
+    columns = []
+    for photo in figures["photos"]:
+        cores = rate * photo["cpu"] / 1000 / BUSY
+        whole = max(2, math.ceil(cores))
+        hours = ARCHIVE * (photo["cpu"] + cluster_cpu - small["cpu"]) / 1000 / 3600
+        gigabytes = ARCHIVE * photo["size"] / 1e9
+        columns.append(
+            {
+                "Measured": {
+                    "processor time of a photo, ms": f"{photo['cpu']:.1f}",
+                    "file, kB": f"{photo['size'] / 1000:,.0f}",
+                },
+                f"{PHOTOS_A_DAY:,} photos a day, over HTTP": {
+                    f"requests/s in the busiest hour ({PEAK} times the mean)": f"{rate:.0f}",
+                    f"cores, {100 * BUSY:.0f} % busy then": f"{cores:.1f}",
+                    "cores to have, on two machines": f"{whole}",
+                    "memory of the app's processes, MB": f"{PROCESS_MB * whole:,}",
+                    "network in, Mbit/s": f"{rate * photo['size'] / MEGABIT:,.0f}",
+                    "disk: nothing is kept": "0",
+                    "Valkey, commands/s": f"{rate:.0f}",
+                    "cores a month, $": f"{whole * 730 * core_hour:,.0f}",
+                },
+                f"An archive of {ARCHIVE:,} photos, in one day": {
+                    "core hours, with the cluster's share": f"{hours:,.0f}",
+                    "cores for one day": f"{hours / 24:,.0f}",
+                    "drivers that are busy for that day": f"{ARCHIVE * figures['driver_cpu'] / 1000 / DAY:.1f}",
+                    "parts (`--shard`) of at most 2 million photos": f"{ARCHIVE // PART}",
+                    "memory of a driver for its part, MB": f"{PART * NAME_BYTES / 1e6:,.0f}",
+                    "network, Gbit/s": f"{8 * gigabytes / DAY:.1f}",
+                    "photos on disk, TB": f"{gigabytes / 1000:,.0f}",
+                    "csv files, GB": f"{ARCHIVE * ROW_BYTES / 1e9:.0f}",
+                    "cores once, $": f"{hours * core_hour:,.0f}",
+                    "reads of the bucket once, $": f"{ARCHIVE / 1e6 * million_reads:,.0f}",
+                    "keeping the photos a month, $": f"{gigabytes * gigabyte_month:,.0f}",
+                },
+            }
+        )
+    head = ("", *(photo["photo"] for photo in figures["photos"]))
+    tables = {
+        title: "\n".join(
+            format_table(head, [(name, *(column[title][name] for column in columns)) for name in rows])
+        )
+        for title, rows in columns[0].items()
+    }
+    return render_markdown(TEMPLATE, tables=tables, small=small, **figures).strip()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -243,11 +200,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--million-reads", type=float, default=0.4, help="dollars (default: %(default)s)")
     options = parser.parse_args(arguments)
     if options.measure:
-        FIGURES.write_text(json.dumps(asdict(measure((400, 2_400))), indent=1) + "\n")
-    prices = Prices(options.core_hour, options.gigabyte_month, options.million_reads)
-    block = arithmetic(read_figures(), prices)
-    PAGE.write_text(BLOCK.sub(lambda match: f"{match[1]}{block}{match[2]}", PAGE.read_text()))
-    print(block)
+        FIGURES.write_text(json.dumps(measure((400, 2_400)), indent=1) + "\n")
+    figures = json.loads(FIGURES.read_text())
+    text = arithmetic(figures, options.core_hour, options.gigabyte_month, options.million_reads)
+    update_markdown_block(PAGE, "arithmetic", text)
+    print(text)
     return 0
 
 

@@ -6,31 +6,32 @@ files of them, and lets the page's own script shrink them in Chromium. It writes
 
 import argparse
 import base64
-import hashlib
+import datetime as dt
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
-import numpy as np
+import pandas as pd
 from PIL import Image
 from selenium.webdriver import Chrome
 
-from benchmarks.compared_statuses import Comparison, compare, lenient_predictor, write_csv
 from benchmarks.contenders import BUNDLE
-from benchmarks.photos import CAMERA_SIZES, SEED, camera_file
-from benchmarks.shrinking_page import shrinking_page
-from data_modelling.datasets import ham10000, isic2017
-from data_modelling.datasets.data_location import add_data_options, find_dataset_folder, find_subfolders
-from data_modelling.datasets.formats.photo_files import find_photos
-from data_modelling.datasets.splits.assignment import TEST, read_split
-from data_modelling.datasets.splits.files import split_file
+from benchmarks.photos import CAMERA_QUALITY, CAMERA_SIZES, SEED, camera_file
+from data_modelling.card.markdown import format_table, render_markdown
+from data_modelling.datasets.data_location import add_data_options
+from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.bundle import Bundle, load_bundle
-from data_modelling.inference.errors import InputError
+from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, STATUSES
 from tools.chromium import missing_program, open_browser
 from tools.serving import ROOT, run_app
 
 PHOTOS = 500
-SCRIPT = ROOT / "app" / "static" / "shrink.js"
+MOST_CHANGED = 0.01  # of the photos, with another status
+MOST_BYTES = 200_000  # of a sent photo
+TEMPLATE = Path(__file__).with_name("templates") / "shrinking.md.jinja"
 # What the page would send for the chosen file, as a data URL.
 SHRINK = """
     const done = arguments[0];
@@ -48,19 +49,9 @@ SHRINK = """
 
 def photo_paths(data_root: Path | None, splits: Path) -> list[Path]:
     """Return randomly drawn photos outside the locked tests, half of each data set; raise InputError if they are absent."""
-    ham_root = find_dataset_folder(data_root, ham10000.FOLDER, *ham10000.METADATA)
-    isic_root = find_dataset_folder(data_root, isic2017.FOLDER, isic2017.LABELS)
-    folders = {
-        "ham10000": ham10000.photo_folders(ham_root),
-        "isic2017": find_subfolders(isic_root, (isic2017.PHOTO_FOLDER,)),
-    }
-    rng, drawn = np.random.default_rng(SEED), []
-    for name, places in folders.items():
-        photos, _ = find_photos(places)
-        parts = read_split(split_file(splits, name))
-        ids = [image for image in parts.loc[parts["part"] != TEST, "image_id"] if image in photos]
-        drawn += [Path(photos[image]) for image in rng.choice(ids, PHOTOS // 2, replace=False)]
-    return drawn
+    tables = [development_photos(name, data_root, splits) for name in ("ham10000", "isic2017")]
+    drawn = [table["path"].sample(PHOTOS // 2, random_state=SEED) for table in tables]
+    return [Path(path) for path in pd.concat(drawn)]
 
 
 def sent_photo(browser: Chrome, path: Path) -> bytes:
@@ -72,26 +63,90 @@ def sent_photo(browser: Chrome, path: Path) -> bytes:
     return base64.b64decode(address.partition(",")[2])
 
 
-def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> list[Comparison]:
-    """Return the comparison of each photo. folder: keeps the files that another run can use."""
-    predictor = lenient_predictor(bundle)
-    version = hashlib.sha256(SCRIPT.read_bytes()).hexdigest()[:12]
-    rows = []
-    with (
-        run_app(folder / "log", {"BUNDLES": str(bundle.folder.resolve().parent)}) as app,
-        open_browser() as browser,
-    ):
+def compare(
+    predictor: Predictor, image: str, size: tuple[int, int], whole: bytes, sent: bytes
+) -> dict[str, Any]:
+    """Return the answers to the file of the camera and to what the browser sends, without details, by a dermatoscope."""
+    row: dict[str, Any] = {"image": image, "width": size[0], "height": size[1]}
+    for name, data in (("whole", whole), ("sent", sent)):
+        answer = predictor.answer(data, dermatoscope=True)
+        row |= {
+            f"{name}_bytes": len(data),
+            f"{name}_status": answer.status,
+            f"{name}_probability": round(answer.cancer_probability, 6),
+        }
+    return row
+
+
+def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame:
+    """Return the comparison of each photo, a row each. folder: for files."""
+    predictor, rows = Predictor(bundle), []
+    environment = {"BUNDLES": str(bundle.folder.resolve().parent)}
+    with run_app(folder / "log", environment) as app, open_browser() as browser:
         browser.get(app.url)
         for number, path in enumerate(paths):
-            size = CAMERA_SIZES[number % len(CAMERA_SIZES)]
-            whole = folder / f"{path.stem}-{size[0]}.jpg"
-            sent = whole.with_suffix(f".{version}.jpg")
-            if not whole.exists():
-                whole.write_bytes(camera_file(Image.open(path), size))
-            if not sent.exists():
-                sent.write_bytes(sent_photo(browser, whole))
-            rows.append(compare(predictor, path.stem, size, whole.read_bytes(), sent.read_bytes()))
-    return rows
+            size, whole = CAMERA_SIZES[number % len(CAMERA_SIZES)], folder / f"{path.stem}.jpg"
+            whole.write_bytes(camera_file(Image.open(path), size))
+            rows.append(compare(predictor, path.stem, size, whole.read_bytes(), sent_photo(browser, whole)))
+    return pd.DataFrame(rows)
+
+
+def has_changed(rows: pd.DataFrame) -> pd.Series:
+    """Return of each photo whether the two statuses differ."""
+    return rows["whole_status"] != rows["sent_status"]
+
+
+def shrinking_page(rows: pd.DataFrame, bundle: Bundle) -> str:
+    """Return the whole page. bundle: which answered."""
+    pairs = rows.groupby(["whole_status", "sent_status"]).size()
+    statuses = [(f"`{whole}`", *(pairs.get((whole, sent), 0) for sent in STATUSES)) for whole in STATUSES]
+    return render_markdown(
+        TEMPLATE,
+        quality=CAMERA_QUALITY,
+        date=dt.datetime.now(dt.UTC).date(),
+        bundle=bundle,
+        results=result_table(rows),
+        statuses="\n".join(
+            format_table(("whole file, sent →", *(f"`{status}`" for status in STATUSES)), statuses)
+        ),
+        sizes=_size_table(rows),
+    )
+
+
+def result_table(rows: pd.DataFrame) -> str:
+    """Return for each goal of the design what was measured, and whether it is reached."""
+    changed, largest = int(has_changed(rows).sum()), int(rows["sent_bytes"].max())
+    is_reassured = (rows["whole_status"] == HIGHER_CONCERN) & (rows["sent_status"] == NO_CANCER_CLASS)
+    share, reassured = changed / len(rows), int(is_reassured.sum())
+    goals = [
+        ("photos", "500", f"{len(rows)}", len(rows) >= 500),
+        (
+            "photos with another status",
+            f"at most {MOST_CHANGED:.0%}",
+            f"{changed} ({share:.1%})",
+            share <= MOST_CHANGED,
+        ),
+        ("photos whose concern became the all-clear", "0", f"{reassured}", reassured == 0),
+        ("largest sent photo, bytes", f"at most {MOST_BYTES:,}", f"{largest:,}", largest <= MOST_BYTES),
+    ]
+    lines = [(*texts, "yes" if ok else "**no**") for *texts, ok in goals]
+    return "\n".join(format_table(("", "wanted", "measured", "reached"), lines))
+
+
+def _size_table(rows: pd.DataFrame) -> str:
+    head = "pixels", "photos", "whole file, kB (median)", "sent, kB (median)", "another status"
+    moves = (rows["whole_probability"] - rows["sent_probability"]).abs()
+    lines = [
+        (
+            f"{width} x {height}",
+            len(group),
+            *(f"{group[name].median() / 1000:,.0f}" for name in ("whole_bytes", "sent_bytes")),
+            has_changed(group).sum(),
+            *(f"{move:.4f}" for move in (moves[group.index].median(), moves[group.index].max())),
+        )
+        for (width, height), group in rows.groupby(["width", "height"])
+    ]
+    return "\n".join(format_table((*head, "change of the cancer probability, median", "most"), lines))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -102,25 +157,21 @@ def main(arguments: list[str] | None = None) -> int:
     add_data_options(parser)
     parser.add_argument("--bundle", type=Path, default=BUNDLE, help="default: %(default)s")
     parser.add_argument("--out", type=Path, default=ROOT / "docs", help="folder to write to (docs)")
-    parser.add_argument("--keep", type=Path, help="folder that keeps the files for another run (1 GB)")
     options = parser.parse_args(arguments)
     if missing_program():
         parser.error(missing_program())
-    try:
-        paths = photo_paths(options.data_root, options.splits)
-        bundle = load_bundle(options.bundle)
-    except InputError as error:
-        print(error, file=sys.stderr)
-        return 2
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = options.keep or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        rows = compare_all(paths, folder, bundle)
-    options.out.mkdir(parents=True, exist_ok=True)
-    write_csv(rows, options.out / "shrinking.csv")
-    (options.out / "shrinking.md").write_text(shrinking_page(rows, bundle))
-    print(f"written: {options.out / 'shrinking.md'}")
-    return 0
+
+    def command() -> list[str]:
+        paths, bundle = photo_paths(options.data_root, options.splits), load_bundle(options.bundle)
+        with tempfile.TemporaryDirectory() as folder:
+            rows = compare_all(paths, Path(folder), bundle)
+        options.out.mkdir(parents=True, exist_ok=True)
+        rows.to_csv(options.out / "shrinking.csv", index=False, lineterminator="\n")
+        (options.out / "shrinking.md").write_text(shrinking_page(rows, bundle))
+        print(f"written: {options.out / 'shrinking.md'}")
+        return []
+
+    return run_with_exit_status(command)
 
 
 if __name__ == "__main__":

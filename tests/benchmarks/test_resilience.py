@@ -4,13 +4,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections import Counter
 from types import SimpleNamespace
 
 import pytest
 
 from benchmarks import processes, resilience
-from benchmarks.load_generator import LoadResult, photo_request
+from benchmarks.load_generator import photo_request
 from benchmarks.processes import MeasurementError
 from tests.benchmarks.scripted import Scripted
 
@@ -30,7 +29,7 @@ def test_the_time_after_kill_is_that_to_an_answer_and_not_to_a_broken_connection
     """Two connections break, one is told to come back, and the answer takes 300 ms."""
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"]) as worker:
         with Scripted(BROKEN, BROKEN, [LATER], after(0.3, WHOLE)) as url:
-            found = resilience._measure_kill(SimpleNamespace(url=url, workers=[worker.pid]), REQUEST)
+            found = resilience.measure_kill(SimpleNamespace(url=url, workers=[worker]), REQUEST)
         assert worker.wait() == -signal.SIGKILL
     assert found["restart_lost"] == 3
     assert 300 <= found["restart"] < 20_000
@@ -38,32 +37,10 @@ def test_the_time_after_kill_is_that_to_an_answer_and_not_to_a_broken_connection
 
 def test_an_answer_at_once_loses_nothing():
     with Scripted([WHOLE]) as url:
-        assert resilience._measure_kill(SimpleNamespace(url=url, workers=[]), REQUEST)["restart_lost"] == 0
+        assert resilience.measure_kill(SimpleNamespace(url=url, workers=[]), REQUEST)["restart_lost"] == 0
 
 
 def test_a_server_that_never_answers_again_is_given_up(monkeypatch):
     monkeypatch.setattr(processes, "START_SECONDS", 0.1)
     with pytest.raises(MeasurementError, match=r"^it did not answer within 0\.1 s$"):
         processes.wait_for_answer(f"http://127.0.0.1:{processes.free_port()}", REQUEST)
-
-
-@pytest.mark.parametrize(
-    ("new", "stayed"),
-    [([11, 12], 2), ([12, 13], 1), ([13, 14], 0)],
-    ids=["SIGHUP is ignored", "one is left", "a new server"],
-)
-def test_old_processes_that_stay_are_counted(new, stayed, monkeypatch):
-    server = SimpleNamespace(url="", workers=[11, 12])
-
-    def take_over(number):
-        assert number == signal.SIGHUP
-        server.workers = new
-
-    server.process = SimpleNamespace(send_signal=take_over)
-    monkeypatch.setattr(resilience, "run_load", lambda *_: LoadResult(statuses=Counter({200: 48, 0: 2})))
-    assert resilience.measure_replacement(server, [REQUEST], 0.1) == {
-        "replaced_requests": 50,
-        "replaced_lost": 2,
-        "replaced_workers": 2,
-        "replaced_stayed": stayed,
-    }

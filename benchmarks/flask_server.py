@@ -1,9 +1,7 @@
-"""Serve a Keras model with a usual Flask app, in a separate process.
-
-python -m benchmarks.flask_servers predict|call BUNDLE PORT
+"""Serve a Keras model with a usual Flask app: `PORT=8001 python -m benchmarks.flask_server BUNDLE`.
 
 There are no checks, no calibration and no limits: the photo is decoded, resized and given to the network, and the
-probabilities are the answer. waitress serves it, as it serves our app, with its usual threads.
+probabilities are the answer. waitress serves it with its usual threads.
 """
 
 import json
@@ -17,14 +15,13 @@ os.environ["CUDA_VISIBLE_DEVICES"] = ""
 from flask import Flask, jsonify, request
 from waitress import serve
 
-THREADS = 8
 
-
-def keras_app(bundle: Path, call: str) -> Flask:
-    """Return a Flask app that answers with the network of a bundle, by `model.predict` or by `model(x)`."""
+def keras_app(bundle: Path) -> Flask:
+    """Return a Flask app that answers with the network of a bundle, by `model.predict`."""
     import keras
     import numpy as np
     from PIL import Image
+    from scipy.special import softmax
 
     import data_modelling.networks.model  # noqa: F401 - registers the layers
     from data_modelling.inference.details import Details, encode_details
@@ -38,20 +35,12 @@ def keras_app(bundle: Path, call: str) -> Flask:
     def predict():
         photo = Image.open(request.files["photo"].stream).convert("RGB").resize((edge, edge))
         inputs = {"photo": np.asarray(photo, np.float32)[None], "details": details}
-        outputs = model.predict(inputs, verbose=0) if call == "predict" else model(inputs)
-        logits = np.asarray(outputs["logits"], np.float64)[0]
-        exponentials = np.exp(logits - logits.max())
-        return jsonify(probabilities=(exponentials / exponentials.sum()).tolist())
+        logits = model.predict(inputs, verbose=0)["logits"][0]
+        return jsonify(probabilities=softmax(logits.astype(float)).tolist())
 
     return app
 
 
 if __name__ == "__main__":
-    kind, bundle, port = sys.argv[1:]
-    serve(
-        keras_app(Path(bundle), kind),
-        host="127.0.0.1",
-        port=int(port),
-        threads=THREADS,
-        connection_limit=300,
-    )
+    port = int(os.environ["PORT"])
+    serve(keras_app(Path(sys.argv[1])), host="127.0.0.1", port=port, threads=8, connection_limit=300)
