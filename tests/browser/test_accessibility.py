@@ -38,10 +38,9 @@ def axe() -> str:
 
 Views = tuple[tuple[int, bool], ...]
 ALL_VIEWS: Views = ((320, True), (768, False), (1440, False))
-# More views of some states: English and German, and the views of each.
+# More views of some states, in both languages, also where the page's scripts are blocked.
 IN_BOTH_THEMES = ("api", "examples", "uncertain answer")
 BOTH_THEMES: Views = ((390, False), (390, True), (1440, False), (1440, True))
-GERMAN_THEMES: Views = ((390, False), (1440, True))
 
 
 def assert_clean(driver: Chrome, axe: str, views: Views = ALL_VIEWS) -> None:
@@ -103,21 +102,30 @@ def test_axe_finds_nothing_in_german(browser, site, axe, state):
         browser.get(site.url)
         STATES[state](browser)
         assert browser.execute_script("return document.documentElement.lang") == "de"
-        assert_clean(browser, axe, GERMAN_THEMES if state in IN_BOTH_THEMES else ((320, False),))
+        assert_clean(browser, axe, BOTH_THEMES if state in IN_BOTH_THEMES else ((320, False),))
     finally:
         prefer_language(browser, "en")
 
 
-@pytest.mark.parametrize("state", WITHOUT_JAVASCRIPT)
-def test_axe_finds_nothing_in_pages_that_the_server_made(browser, axe, state):
+SERVER_MADE = [
+    *(("en", state) for state in WITHOUT_JAVASCRIPT),
+    *(("de", state) for state in IN_BOTH_THEMES),
+]
+
+
+@pytest.mark.parametrize(("language", "state"), SERVER_MADE)
+def test_axe_finds_nothing_in_pages_that_the_server_made(browser, site, axe, language, state):
     """axe-core needs JavaScript, so only the page's own scripts are blocked."""
     browser.execute_cdp_cmd("Network.enable", {})
     browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": ["*.js*"]})
+    prefer_language(browser, language)
     try:
-        browser.refresh()
+        browser.get(site.url)
         STATES[state](browser)
-        assert_clean(browser, axe, ((320, False),))
+        assert browser.execute_script("return document.documentElement.lang") == language
+        assert_clean(browser, axe, BOTH_THEMES if state in IN_BOTH_THEMES else ((320, False),))
     finally:
+        prefer_language(browser, "en")
         browser.execute_cdp_cmd("Network.setBlockedURLs", {"urls": []})
 
 

@@ -30,7 +30,7 @@ from tests.browser.steps import (
     wait_for,
 )
 from tests.dicom_files import dicom
-from tools.chromium import follow_link, resize, set_colours, wait_for_new_page
+from tools.chromium import follow_link, prefer_language, resize, set_colours, wait_for_new_page
 
 pytestmark = pytest.mark.browser
 
@@ -107,8 +107,19 @@ def test_form_to_answer_by_keyboard_alone(browser, width, dark):
     assert_answered(browser)
 
 
-def test_examples_and_known_photos_by_keyboard_alone(browser):
-    resize(browser, 390, 844)
+@pytest.fixture(params=[("en", 390, False), ("en", 1440, True), ("de", 390, True), ("de", 1440, False)])
+def seen_by(request, browser):
+    """The browser with a language, a width and light or dark colours."""
+    language, width, dark = request.param
+    resize(browser, width, 844)
+    set_colours(browser, dark)
+    prefer_language(browser, language)
+    yield browser
+    prefer_language(browser, "en")
+
+
+def test_examples_and_known_photos_by_keyboard_alone(seen_by):
+    browser = seen_by
     browser.get(f"{browser.current_url}examples")
     tab_to(browser, ".gallery button")
     with wait_for_new_page(browser):
@@ -121,9 +132,8 @@ def test_examples_and_known_photos_by_keyboard_alone(browser):
     assert known.get_attribute("open") != was_open
 
 
-def test_the_links_of_the_page_for_programs_are_reached_by_keyboard(browser):
-    resize(browser, 1440, 900)
-    set_colours(browser, dark=True)
+def test_the_links_of_the_page_for_programs_are_reached_by_keyboard(seen_by):
+    browser = seen_by
     browser.get(f"{browser.current_url}api")
     for stop in browser.find_elements(By.CSS_SELECTOR, "a[href], button, summary")[:30]:
         press(browser, Keys.TAB)
