@@ -1,7 +1,6 @@
-"""Make notebooks from their `.py`, execute them from top to bottom, and compare them with the committed ones."""
+"""Execute the notebooks from top to bottom, and compare them with the committed ones."""
 
 import asyncio
-import copy
 import math
 import os
 import signal
@@ -11,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import jupytext  # type: ignore[import-untyped]  # without type information
 import nbformat
 from jupyter_client import AsyncKernelManager
 from nbclient import NotebookClient
@@ -27,28 +25,11 @@ OWN_PHOTOS = "own_photos"  # needs no data set
 ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
 CELL_SECONDS = 600
 TOLERANCE = 1e-4  # relative, of a figure's numbers, which another machine may round differently
-# The metadata that a notebook keeps: what pairs the two files and names the language, without versions.
+# The metadata that a notebook keeps: without the versions that the kernel adds.
 METADATA = {
-    "jupytext": {"formats": "ipynb,py:percent", "main_language": "python"},
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-
-
-def script_path(name: str) -> Path:
-    """Return the path of the notebook's text, which is edited by hand."""
-    return NOTEBOOK_FOLDER / f"{name}.py"
-
-
-def read_script(name: str) -> NotebookNode:
-    """Return the notebook without outputs; the same text gives the same notebook."""
-    notebook = jupytext.read(script_path(name), fmt="py:percent")
-    notebook.metadata = nbformat.from_dict(copy.deepcopy(METADATA))
-    notebook.nbformat, notebook.nbformat_minor = 4, 5
-    for number, cell in enumerate(notebook.cells, 1):
-        cell["id"] = f"cell-{number:02}"
-        cell.metadata = nbformat.from_dict({})
-    return notebook
 
 
 def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
@@ -56,7 +37,7 @@ def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
 
     Raises InputError if a cell fails or writes to standard error, where warnings go.
     """
-    notebook = read_script(name)
+    notebook = read_notebook(NOTEBOOK_FOLDER / f"{name}.ipynb")
     with tempfile.TemporaryDirectory() as folder:
         # The kernel communicates through files that only this user may open, not through ports.
         kernel = AsyncKernelManager(
@@ -73,7 +54,7 @@ def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
             _run_to_the_end(client, kernel, os.environ | environment)
         except CellExecutionError as error:
             raise InputError(f"{name} stopped: {error.ename}: {_one_line(error.evalue)}") from error
-    notebook.metadata = nbformat.from_dict(copy.deepcopy(METADATA))  # the kernel adds its Python's version
+    notebook.metadata = nbformat.from_dict(METADATA)
     for warning in warnings_in(notebook):
         raise InputError(f"{name} must run without a warning, but said: {_one_line(warning)}")
     return notebook
@@ -100,11 +81,8 @@ def _one_line(text: str) -> str:
 
 def warnings_in(notebook: NotebookNode) -> list[str]:
     """Return what the cells wrote to standard error."""
-    return [output.text for output in _outputs(notebook) if output.get("name") == "stderr"]
-
-
-def _outputs(notebook: NotebookNode) -> list[NotebookNode]:
-    return [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    return [output.text for output in outputs if output.get("name") == "stderr"]
 
 
 def write_notebook(notebook: NotebookNode, path: Path) -> None:
@@ -115,12 +93,9 @@ def write_notebook(notebook: NotebookNode, path: Path) -> None:
 
 
 def read_notebook(path: Path) -> NotebookNode:
-    """Return a committed notebook.
-
-    Raises InputError when it is missing.
-    """
+    """Return a notebook; raise InputError when it is missing."""
     if not path.is_file():
-        raise InputError(f"{path.name} is missing; `make notebooks` makes it.")
+        raise InputError(f"{path.name} is missing.")
     return nbformat.read(path, as_version=4)
 
 
@@ -139,15 +114,12 @@ def notebook_differences(old: NotebookNode, new: NotebookNode) -> list[str]:
 
 def comparable_outputs(cell: NotebookNode) -> list[Any]:
     """Return a cell's outputs without pictures and parts that may change from run to run."""
-    outputs: list[Any] = []
-    for output in cell.get("outputs", []):
-        if "data" in output:
-            outputs.append(
-                {kind: value for kind, value in output.data.items() if not kind.startswith("image/")}
-            )
-        else:
-            outputs.append([output.output_type, output.get("name"), output.get("text"), output.get("evalue")])
-    return outputs
+    return [
+        {kind: value for kind, value in output.data.items() if not kind.startswith("image/")}
+        if "data" in output
+        else [output.output_type, *map(output.get, ("name", "text", "evalue"))]
+        for output in cell.get("outputs", [])
+    ]
 
 
 def _are_equal(old: Any, new: Any) -> bool:
@@ -156,7 +128,6 @@ def _are_equal(old: Any, new: Any) -> bool:
         return old.keys() == new.keys() and all(_are_equal(old[key], new[key]) for key in old)
     if isinstance(old, list) and isinstance(new, list):
         return len(old) == len(new) and all(_are_equal(*pair) for pair in zip(old, new, strict=True))
-    if isinstance(old, float) or isinstance(new, float):
-        numbers = isinstance(old, int | float) and isinstance(new, int | float)
-        return numbers and math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+    if isinstance(old, float) and isinstance(new, int | float):
+        return math.isclose(old, new, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
     return bool(old == new)

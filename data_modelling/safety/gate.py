@@ -26,7 +26,7 @@ from data_modelling.inference.checks.gate import (
 )
 from data_modelling.inference.checks.image_features import measure_image_features
 from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_output, select_examples
@@ -110,8 +110,7 @@ def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.float
 
 def write_gate(folder: Path, gate: FittedGate) -> None:
     """Write GATE_FILE; equal arrays give equal bytes."""
-    with atomic_write(folder / GATE_FILE) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **gate.arrays)
+    write_arrays(folder / GATE_FILE, **gate.arrays)
 
 
 def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:

@@ -14,7 +14,6 @@ import argparse
 import itertools
 import json
 import sys
-import warnings
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,8 +22,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 from tqdm import tqdm
 
 from data_modelling.datasets import external_sources, isic2019
@@ -40,9 +37,9 @@ from data_modelling.inference.checks.lesion_detector import (
     LesionDetector,
 )
 from data_modelling.inference.command_line import run_with_exit_status
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.refused_share import refused_share
+from data_modelling.safety.feature_network import SEED, fit_feature_network, write_arrays, write_facts
 from data_modelling.safety.foreign_pictures import FIT, HELD_OUT, read_pictures, sources_with_role
 from data_modelling.safety.photo_variants import render_variants
 
@@ -54,9 +51,8 @@ VARIANTS = 2  # of each photo and of each foreign picture
 FEWEST_PHOTOS = 50  # a class of a group with more photos sets the threshold and is judged
 FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer is reported but not judged
 MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
-LEAST_FOREIGN_SHARE = 0.95  # of all held-out foreign pictures that should be refused
 CURVE = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06)  # fitted shares at which the curve is reported
-UNITS, DECAY, EPOCHS, BATCH, RATE, SEED = 32, 0.3, 20, 128, 2e-3, 11
+DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -146,21 +142,10 @@ def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = 
     weights = np.concatenate(
         [lesion_weights / lesion_weights.sum(), np.full(is_foreign.sum(), 1 / is_foreign.sum())]
     )
-    mean, spread = lesions.mean(axis=0), lesions.std(axis=0) + 1e-3
-    network = MLPClassifier(
-        (UNITS,),
-        alpha=DECAY,
-        batch_size=min(BATCH, len(values)),
-        max_iter=EPOCHS,
-        learning_rate_init=RATE,
-        random_state=SEED,
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of epochs need not converge
-        network.fit((values - mean) / spread, is_foreign, sample_weight=weights / weights.mean())
-    (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
-    hidden = np.vstack([first / spread[:, None], first_bias - mean / spread @ first]).astype(np.float32)
-    return LesionDetector(hidden, np.append(second[:, 0], second_bias).astype(np.float32), 0.0)
+    weights /= weights.mean()
+    scaling = lesions.mean(axis=0), lesions.std(axis=0) + 1e-3
+    hidden, output = fit_feature_network(values, is_foreign, weights, scaling, DECAY, EPOCHS, BATCH, RATE)
+    return LesionDetector(hidden, output[:, 0], 0.0)
 
 
 def left_out_scores(examples: DetectorExamples) -> dict[tuple[str, ...], LesionDetector]:
@@ -242,36 +227,23 @@ def write_detector(
     fitted = fit_lesion_detector(examples)
     threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE)
     detector = LesionDetector(fitted.hidden, fitted.output, threshold)
+    rows = clinic_rows(examples, detectors, MAX_REFUSED_SHARE)
     values = {
         "threshold": threshold,
         "photos": len(examples.lesions),
-        "clinics": clinic_rows(examples, detectors, MAX_REFUSED_SHARE),
+        "clinics": rows,
         "foreign": foreign_rows(examples, detector),
         "curve": [_curve_point(examples, detectors, fitted, share) for share in CURVE],
     }
-    with atomic_write(arrays) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, hidden=detector.hidden, output=detector.output)
-    with atomic_write(facts) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n")
-    write_left_out_detectors(examples, detectors, left_out)
+    write_arrays(arrays, hidden=detector.hidden, output=detector.output)
+    write_facts(facts, values)
+    without: dict[str, NDArray[Any]] = {}
+    for row in rows:  # the threshold never saw the group either
+        clinic, unseeing = row["clinic"], detectors[(row["clinic"],)]
+        without |= {f"{clinic}_hidden": unseeing.hidden, f"{clinic}_output": unseeing.output}
+        without[f"{clinic}_threshold"] = np.asarray(row["threshold"])
+    write_arrays(left_out, **without)
     return values
-
-
-def write_left_out_detectors(
-    examples: DetectorExamples, detectors: dict[tuple[str, ...], LesionDetector], path: Path
-) -> None:
-    """Write the detector without each clinic group, with a threshold that never saw the group either."""
-    arrays: dict[str, NDArray[Any]] = {}
-    for (group,) in [names for names in detectors if len(names) == 1]:
-        threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE, unseen=group)
-        found = {
-            "hidden": detectors[(group,)].hidden,
-            "output": detectors[(group,)].output,
-            "threshold": threshold,
-        }
-        arrays |= {f"{group}_{name}": np.asarray(value) for name, value in found.items()}
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, **arrays)
 
 
 def load_left_out_detector(clinic: str, path: Path = LEFT_OUT_DETECTORS_FILE) -> LesionDetector:
@@ -308,30 +280,6 @@ def detector_metrics() -> dict[str, Any]:
     }
 
 
-def describe_metrics(values: dict[str, Any]) -> list[str]:
-    """Return the metrics as text: clinics and classes, kinds of foreign pictures, and the curve."""
-    clinics = [
-        f"{row['clinic']:9} {row['diagnosis']:6} {row['refused']:4} of {row['photos']:4} refused, {row['share']:.1%}"
-        f"{'' if row['share'] <= MAX_REFUSED_SHARE else '  (too many)'}"
-        for row in values["clinics"]
-    ]
-    kinds = [
-        f"{row['kind']:26} {row['refused']:4} of {row['photos']:4} refused, {row['share']:.1%}"
-        f"{'' if row['judged'] else '  (too few to judge)'}"
-        for row in values["foreign"]["kinds"]
-    ]
-    overall = values["foreign"]["held_out"]
-    return [
-        "Lesion photos of a clinic group that neither detector nor threshold saw:",
-        *clinics,
-        "Foreign pictures of sources with which nothing was fitted:",
-        *kinds,
-        f"all of them: {overall['share']:.1%}; at least {LEAST_FOREIGN_SHARE:.0%} is the aim",
-        "Curve:",
-        *map(str, values["curve"]),
-    ]
-
-
 def main(arguments: list[str] | None = None) -> int:
     """Parse the options, fit the detector and return the exit status."""
     parser = argparse.ArgumentParser(
@@ -343,7 +291,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> list[str]:
         examples, missing = read_examples(options.data_root, options.splits, options.pictures)
-        print(*describe_metrics(write_detector(examples)), sep="\n")
+        values = write_detector(examples)
+        print(f"Held-out foreign pictures: {values['foreign']['held_out']['share']:.1%} are refused.")
+        for rows in (values["clinics"], values["foreign"]["kinds"], values["curve"]):
+            print(pd.DataFrame(rows).to_string(index=False))
         return list(missing)
 
     return run_with_exit_status(command)

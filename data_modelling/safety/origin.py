@@ -10,9 +10,7 @@ come from five folds of whole groups. No locked photo is read.
 import argparse
 import io
 import itertools
-import json
 import sys
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +20,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 from tqdm import tqdm
 
 from data_modelling.datasets.data_location import add_data_options
@@ -40,8 +36,8 @@ from data_modelling.inference.checks.origin import (
     threshold_key,
 )
 from data_modelling.inference.command_line import run_with_exit_status
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.photo.reader import read_photo
+from data_modelling.safety.feature_network import fit_feature_network, write_arrays, write_facts
 
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
 SOURCES = tuple(data_set(name).folder for name in NAMES)  # as metadata.json names them
@@ -49,11 +45,11 @@ DERMOSCOPIC = tuple(source for source in SOURCES if source not in PHONE_SOURCES)
 STRETCH = 4 / 3  # largest ratio of the sides, in either direction
 QUALITY = (60, 96)  # of the new JPEG: the lowest, and one above the highest
 SIZE = 256  # pixels of its edge
-UNITS, EPOCHS, DECAY, RATE, BATCH = 32, 25, 1e-2, 3e-3, 256  # a linear model is almost as good
+EPOCHS, DECAY, RATE, BATCH = 25, 1e-2, 3e-3, 256
 # Largest share of the photos of named sources, plain or stretched, that may reach the "unlike" threshold.
 UNLIKE_FLAGGED_SHARE = 0.04
 PHONE_FLAGGED_SHARE = 0.008  # largest share of dermoscopic photos of any source above the phone threshold
-SEED, DIGITS = 11, 6
+DIGITS = 6
 Floats = NDArray[np.float64]
 
 
@@ -106,25 +102,11 @@ def fit_origin_detector(values: NDArray[np.float32], sources: Sequence[str]) -> 
     """Return a detector of the sources that occur, all with the same total weight; its thresholds are 1."""
     present = tuple(source for source in SOURCES if source in set(sources))
     labels = np.array([present.index(source) for source in sources])
-    mean, spread = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
-    network = MLPClassifier(
-        (UNITS,),
-        alpha=DECAY,
-        batch_size=min(BATCH, len(values)),
-        max_iter=EPOCHS,
-        learning_rate_init=RATE,
-        random_state=SEED,
-    )
+    scaling = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
     weights = len(labels) / len(present) / np.bincount(labels)[labels]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of epochs need not converge
-        network.fit((values - mean) / spread, labels, sample_weight=weights)
-    (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
+    hidden, output = fit_feature_network(values, labels, weights, scaling, DECAY, EPOCHS, BATCH, RATE)
     if len(present) == 2:  # scikit-learn has only the output of the second of two sources
-        second, second_bias = np.hstack([0 * second, second]), np.append(0, second_bias)
-    first = first / spread[:, None]
-    hidden = np.vstack([first, first_bias - mean @ first]).astype(np.float32)
-    output = np.vstack([second, second_bias]).astype(np.float32)
+        output = np.hstack([0 * output, output])
     return OriginDetector(present, hidden, output, 1.0, {})
 
 
@@ -164,9 +146,8 @@ def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> di
     """
     unlike = {}
     # Every set of sources that may train a model.
-    for named in itertools.chain(
-        *(itertools.combinations(SOURCES, count) for count in range(1, len(SOURCES) + 1))
-    ):
+    counts = range(1, len(SOURCES) + 1)
+    for named in itertools.chain(*(itertools.combinations(SOURCES, count) for count in counts)):
         is_named = table["source"].isin(named).to_numpy()
         if is_named.any():
             scores = [unnamed_source_probability(shares[is_named], named) for shares in (altered, plain)]
@@ -192,10 +173,8 @@ def write_detector(
     thresholds = origin_thresholds(photos.table, *out_of_fold_probabilities(photos))
     detector = fit_origin_detector(photos.altered, photos.table["source"].tolist())
     values = {"sources": list(SOURCES), "thresholds": thresholds}
-    with atomic_write(arrays) as temporary, temporary.open("wb") as file:
-        np.savez(file, allow_pickle=False, hidden=detector.hidden, output=detector.output)
-    with atomic_write(facts) as temporary:
-        temporary.write_text(json.dumps(values, indent=1) + "\n")
+    write_arrays(arrays, hidden=detector.hidden, output=detector.output)
+    write_facts(facts, values)
     return values
 
 

@@ -7,9 +7,7 @@ import subprocess
 import sys
 import venv
 import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
 
@@ -37,13 +35,12 @@ def commands(monkeypatch):
     """What would be run is noted here instead, and works. A fake environment appears where one is made."""
     noted = []
 
-    def run(command, stdout=None):
+    def run(command, failure, stdout=None):
         noted.append(command)
         if command[1:3] == ["-m", "venv"]:
             python = environment.python_in(Path(command[-1]))
             python.parent.mkdir(parents=True, exist_ok=True)
             python.touch()
-        return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(environment, "run", run)
     return noted
@@ -111,25 +108,12 @@ def test_what_is_supported():
     }
 
 
-def test_the_sentence_says_which_package_keeps_training_from_a_newer_python(monkeypatch):
-    machine(monkeypatch, *LINUX, (3, 14))
-    with pytest.raises(
-        NotPossible,
-        match=r"^Python 3\.14 is not supported for training and the tests, because tensorflow has no wheel for it: ",
-    ):
-        environment.check_machine("all")
-
-
 @pytest.mark.parametrize(
     ("name", "one", "sentence"),
     [
         ("app", ("Linux", "riscv64"), "Linux on riscv64 is not supported for the app: use Linux x86-64, "),
         ("all", WINDOWS, "Windows x86-64 is not supported for training and the tests: use Linux x86-64, "),
-        (
-            "fuzz",
-            LINUX_ARM,
-            "Linux aarch64 is not supported for fuzzing, because atheris has no wheel for it: ",
-        ),
+        ("fuzz", LINUX_ARM, r"Linux aarch64 is not supported for fuzzing: use Linux x86-64\.$"),
     ],
 )
 def test_an_unsupported_platform_is_one_sentence(monkeypatch, name, one, sentence):
@@ -147,17 +131,20 @@ def test_a_linux_with_another_c_library_is_one_sentence(monkeypatch, library):
 
 
 @pytest.mark.parametrize(
-    ("place", "value", "sentence"),
+    ("place", "value"),
     [
-        ("platform.python_implementation", lambda: "PyPy", "PyPy is not supported"),
-        ("sysconfig.get_config_var", lambda name: 1, "free-threaded build of Python is not supported"),
-        ("sys.maxsize", 2**31 - 1, "32-bit Python is not supported"),
+        ("platform.python_implementation", lambda: "PyPy"),
+        ("sysconfig.get_config_var", lambda name: 1),
+        ("sys.maxsize", 2**31 - 1),
     ],
 )
-def test_another_build_of_python_is_one_sentence(monkeypatch, place, value, sentence):
+def test_another_build_of_python_is_one_sentence(monkeypatch, place, value):
+    machine(monkeypatch, *LINUX)
     monkeypatch.setattr(place, value)
-    with pytest.raises(NotPossible, match=sentence):
-        environment.check_python("app")
+    with pytest.raises(
+        NotPossible, match=r"^This build of Python is not supported: use the usual 64-bit build"
+    ):
+        environment.check_machine("app")
 
 
 @pytest.mark.parametrize("version", ["14.0", "15.7.1", "26.1"])
@@ -356,7 +343,7 @@ def test_a_newer_release_of_a_package_with_an_extra_changes_nothing(env, lock):
 
 
 def test_with_its_own_choice_of_versions_such_a_pip_fails(env, lock, monkeypatch):
-    """So the test above would have found the fault. The sentence names the package, and not the network."""
+    """So the test above would have found the fault. The sentence names the package."""
     options = [option for option in environment.INSTALL if option != "--no-deps"]
     monkeypatch.setattr(environment, "INSTALL", options)
     with pytest.raises(NotPossible) as failure:
@@ -364,7 +351,6 @@ def test_with_its_own_choice_of_versions_such_a_pip_fails(env, lock, monkeypatch
     text = str(failure.value)
     assert text.startswith("The packages of requirements.lock cannot be installed: ERROR: ")
     assert "measured" in text
-    assert "network" not in text
 
 
 def test_a_lock_that_lacks_a_package_is_one_sentence(env, lock):
@@ -392,38 +378,10 @@ def test_a_file_of_another_hash_is_refused(project, env, index):
 NOTHING = f"no-such-package-anywhere==1 --hash=sha256:{'0' * 64}\n"
 
 
-def test_only_when_nothing_could_be_reached_it_asks_for_the_network(project, env, pip_settings):
+def test_a_package_that_is_nowhere_is_one_sentence(project, env, index):
     (project / "requirements.lock").write_text(NOTHING)
-    with ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as closed:
-        port = closed.server_address[1]
-    pip_settings(INDEX_URL=f"http://127.0.0.1:{port}/simple")
     with pytest.raises(NotPossible) as failure:
         environment.install(env, [project / "requirements.lock"])
-    assert str(failure.value) == (
-        "The packages of requirements.lock cannot be installed (is there a network?): "
-        "ERROR: No matching distribution found for no-such-package-anywhere==1"
-    )
-
-
-@pytest.mark.parametrize("status", [404, 503, 200])
-def test_where_a_server_answers_the_network_is_not_blamed(project, env, pip_settings, status):
-    class Answer(BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(status)
-            self.send_header("Content-Type", "text/html")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_):
-            pass
-
-    (project / "requirements.lock").write_text(NOTHING)
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
-        pip_settings(INDEX_URL=f"http://127.0.0.1:{server.server_address[1]}/simple")
-        with pytest.raises(NotPossible) as failure:
-            environment.install(env, [project / "requirements.lock"])
-        server.shutdown()
     assert str(failure.value) == (
         "The packages of requirements.lock cannot be installed: "
         "ERROR: No matching distribution found for no-such-package-anywhere==1"
@@ -434,9 +392,12 @@ def test_where_a_server_answers_the_network_is_not_blamed(project, env, pip_sett
     ("text", "words"),
     [
         ("WARNING: one\nERROR: no such host\n", "ERROR: no such host"),
-        ("one\n\ntwo\n", "two"),
+        ("one\n\ntwo\n", "one two"),
         ("ERROR: one\nERROR: two\n  of flask\n  Got 12\n", "ERROR: two of flask Got 12"),
-        ("ERROR: hashes\n  flask:\n  Expected 1\n  Expected 2\n  Got 3\n", "ERROR: hashes flask: ... Got 3"),
+        (
+            "ERROR: hashes\n  flask:\n  Expected 1\n  Expected 2\n  Got 3\n",
+            "ERROR: hashes flask: Expected 1 Expected 2 Got 3",
+        ),
         ("", "no reason was given"),
     ],
 )

@@ -8,7 +8,7 @@ from data_modelling.datasets.clinics import CLINIC_NAMES
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, FEATURE_EDGE, measure_image_features
 from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
-from data_modelling.safety import lesion_detector
+from data_modelling.safety import feature_network, lesion_detector
 from data_modelling.safety.lesion_detector import DetectorExamples
 from data_modelling.settings import FOLD_COUNT
 from tests.conftest import PROJECT
@@ -70,8 +70,6 @@ def test_lesions_of_a_clinic_that_was_left_out_are_told_from_foreign_pictures(
     }
     thresholds = [point["threshold"] for point in values["curve"]]
     assert thresholds == sorted(thresholds, reverse=True)
-    text = "\n".join(lesion_detector.describe_metrics(values))
-    assert "faces                         5 of    5 refused, 100.0%  (too few to judge)" in text
 
 
 def test_the_detector_of_a_left_out_clinic_refuses_what_the_table_says(
@@ -109,7 +107,7 @@ def test_a_detector_that_leaves_clinics_out_never_sees_them_nor_the_mixed_source
         seen.append(len(values))
         raise Fitted
 
-    monkeypatch.setattr(lesion_detector.MLPClassifier, "fit", fit)
+    monkeypatch.setattr(feature_network.MLPClassifier, "fit", fit)
     for left_out in ((), ("MSK",), ("MSK", "BCN")):
         with pytest.raises(Fitted):
             lesion_detector.fit_lesion_detector(examples, left_out)

@@ -1,0 +1,60 @@
+"""Fit a small network on image features, and keep it as two arrays that contain the scaling of its inputs."""
+
+import json
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from data_modelling.inference.files.atomic_files import atomic_write
+
+UNITS, SEED = 32, 11  # a linear model is almost as good
+Floats = NDArray[np.float64]
+
+
+def fit_feature_network(
+    values: NDArray[np.floating],
+    labels: NDArray[Any],
+    weights: Floats,
+    scaling: tuple[Floats, Floats],
+    decay: float,
+    epochs: int,
+    batch: int,
+    rate: float,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the hidden layer (features + 1, UNITS) and the output layer (UNITS + 1, outputs); the last rows are biases.
+
+    values: (N, features). labels, weights: (N,). scaling: mean and spread of each feature. Two classes have one output.
+    """
+    mean, spread = scaling
+    network = MLPClassifier(
+        (UNITS,),
+        alpha=decay,
+        batch_size=min(batch, len(values)),
+        max_iter=epochs,
+        learning_rate_init=rate,
+        random_state=SEED,
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of epochs need not converge
+        network.fit((values - mean) / spread, labels, sample_weight=weights)
+    (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
+    first = first / spread[:, None]
+    hidden = np.vstack([first, first_bias - mean @ first])
+    return hidden.astype(np.float32), np.vstack([second, second_bias]).astype(np.float32)
+
+
+def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
+    """Write an npz file; equal arrays give equal bytes."""
+    with atomic_write(path) as temporary, temporary.open("wb") as file:
+        np.savez(file, allow_pickle=False, **arrays)
+
+
+def write_facts(path: Path, facts: dict[str, Any]) -> None:
+    """Write a JSON file."""
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n")
