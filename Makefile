@@ -49,7 +49,7 @@ bench: .venv/all ## measure speed, memory and staying up beside others, into doc
 
 update: $(LOCKS) ## lock the newest packages within the bounds (KEEP=1: what must change), list their licences and the app's bill of materials
 	@$(PYTHON) tools/environment.py all && $(PYTHON) tools/environment.py app
-	@.venv/tools/bin/pip-licenses --python $(ALL) --output-file docs/licences.md && .venv/tools/bin/python -m tools.bill_of_materials
+	@.venv/tools/bin/pip-licenses --python $(ALL) --output-file docs/licences.md && .venv/tools/bin/cyclonedx-py environment .venv/app --output-reproducible --of JSON --output-file docs/bill-of-materials.cdx.json
 
 messages: .venv/all ## collect the messages of the page, and renew and compile their translations
 	@mkdir -p .cache && $(BABEL) --quiet extract -F pyproject.toml $(MARKS) --no-location --sort-output -o $(POT) app data_modelling/inference

@@ -1,5 +1,6 @@
 """Measure the leak between the parts of a split: expected in random splits, and in a given split."""
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from data_modelling.inference.photo.reader import read_photo
 
 TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
 DRAWS, SEED = 200, 0  # random splits, to show how far a single one is from the mean
-SMALL_EDGE, FULL_EDGE = 16, 256  # pixels: photos are compared at the small edge first, then at the full one
+FULL_EDGE = 256  # pixels at which photos are compared
 ALL = "all photos"
 
 
@@ -56,10 +57,9 @@ def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
     chance = chance_of_leak(groups)
     expected = chance.groupby(table["diagnosis"]).mean().sort_values(ascending=False)
     expected[ALL] = chance.mean()
-    interval = shares_in_random_splits(groups, table["diagnosis"]).quantile([0.025, 0.975])
-    return pd.DataFrame({"share": expected, "low": interval.loc[0.025], "high": interval.loc[0.975]}).loc[
-        expected.index
-    ]
+    drawn = shares_in_random_splits(groups, table["diagnosis"])
+    leak = pd.DataFrame({"share": expected, "low": drawn.quantile(0.025), "high": drawn.quantile(0.975)})
+    return leak.loc[expected.index]
 
 
 def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
@@ -83,21 +83,13 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
     paths: of the photos by id. Three equal photos make two pairs.
     """
-    ids_by_pixels: dict[bytes, list[str]] = {}
+    pairs, first_ids = [], dict[bytes, str]()
     for image_id in sorted(paths):
-        ids_by_pixels.setdefault(_pixels(paths[image_id], SMALL_EDGE), []).append(image_id)
-    pairs = []
-    for image_ids in ids_by_pixels.values():
-        first_ids: dict[bytes, str] = {}
-        for image_id in image_ids if len(image_ids) > 1 else ():
-            first_id = first_ids.setdefault(_pixels(paths[image_id], FULL_EDGE), image_id)
-            if first_id != image_id:
-                pairs.append((first_id, image_id))
-    return pairs
-
-
-def _pixels(path: str, edge: int) -> bytes:
-    return read_photo(Path(path).read_bytes(), edge).tobytes()
+        pixels = read_photo(Path(paths[image_id]).read_bytes(), FULL_EDGE)
+        first_id = first_ids.setdefault(hashlib.sha256(pixels.tobytes()).digest(), image_id)
+        if first_id != image_id:
+            pairs.append((first_id, image_id))
+    return sorted(pairs)
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
@@ -113,7 +105,8 @@ def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.
 
 def count_known_pairs(pairs: pd.DataFrame, among: pd.DataFrame) -> int:
     """Return how many of the pairs (see describe_pairs) are in `among`, in either order."""
-    known_pairs = {frozenset(pair) for pair in among[["photo", "other photo"]].itertuples(index=False)}
-    return sum(
-        frozenset(pair) in known_pairs for pair in pairs[["photo", "other photo"]].itertuples(index=False)
+    ours, known = (
+        [frozenset(pair) for pair in table[["photo", "other photo"]].itertuples(index=False)]
+        for table in (pairs, among)
     )
+    return sum(pair in known for pair in ours)

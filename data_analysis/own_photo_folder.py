@@ -1,5 +1,6 @@
 """The steps of the notebook for your own photos: read a folder, ask the model, and count."""
 
+from collections.abc import Hashable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from data_modelling.inference.details import parse_details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.explanation.details_effect import NEIGHBOURS
 from data_modelling.inference.photo.reader import ENDINGS
-from data_modelling.inference.predictor import Answer, Predictor
+from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import REFUSED
 
 LABELS = "labels.csv"
@@ -38,29 +39,24 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
     """Return image, diagnosis, status, class, cancer, reasons and neighbours of each photo."""
-    rows = [{str(name): value for name, value in photo.items()} for photo in photos.to_dict("records")]
-    return pd.DataFrame([_answer_row(predictor, row) for row in rows])
+    return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 
-def _answer_row(predictor: Predictor, photo: dict[str, Any]) -> dict[str, object]:
-    details, errors = parse_details(photo)
+def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, object]:
     row: dict[str, object] = {"image": photo["image"], "diagnosis": photo["diagnosis"]}
+    refused = {"status": REFUSED, "class": "", "cancer": ""}
+    details, errors = parse_details({str(name): value for name, value in photo.items()})
     try:
         if errors:
             raise errors[0]
         data = Path(photo["path"]).read_bytes()
         answer = predictor.answer(data, details, dermatoscope=True, explain=[NEIGHBOURS])
     except InputError as error:
-        return row | {"status": REFUSED, "class": "", "cancer": "", "reasons": str(error), "neighbours": ()}
-    return row | _answer_cells(answer)
-
-
-def _answer_cells(answer: Answer) -> dict[str, object]:
-    is_refused = answer.status == REFUSED
-    return {
-        "status": answer.status,
-        "class": "" if is_refused else answer.decision,
-        "cancer": "" if is_refused else f"{answer.cancer_probability:.3f}",
+        return row | refused | {"reasons": str(error), "neighbours": ()}
+    cancer = f"{answer.cancer_probability:.3f}"
+    cells = {"status": answer.status, "class": answer.decision, "cancer": cancer}
+    return row | {
+        **(refused if answer.status == REFUSED else cells),
         "reasons": ";".join(answer.reasons),
         "neighbours": (answer.explanation.neighbours if answer.explanation else None) or (),
     }

@@ -1,7 +1,7 @@
 """Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 under the same names, and count its values."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,11 +22,19 @@ from data_modelling.metrics.bootstrap import wilson_interval
 FIELDS = tuple(DETAIL_PARSERS)  # age, sex, site
 BANDS = {"under 30": 30, "30-39": 40, "40-49": 50, "50-59": 60, "60-69": 70, "70 and over": 200}  # years
 
-# Names of each csv's columns: (stated lesion or patient, age, sex, site, how the diagnosis was confirmed).
+ISIC_2020_SITE = "anatom_site_general_challenge"
+# Names of each csv's columns: (id, stated lesion or patient, age, sex, site, how the diagnosis was confirmed).
 # ISIC 2020 has no column on the confirmation; its diagnosis in words takes that place.
-HAM10000 = ("lesion_id", "age", "sex", "localization", "dx_type")
-ISIC_2019 = ("lesion_id", "age_approx", "sex", "anatom_site_general", None)
-ISIC_2020 = ("patient_id", "age_approx", "sex", "anatom_site_general_challenge", "diagnosis")
+COLUMNS = {
+    "ham10000": ("image_id", "lesion_id", "age", "sex", "localization", "dx_type"),
+    "isic2019": ("image", "lesion_id", "age_approx", "sex", "anatom_site_general"),
+    "isic2020": ("image_name", "patient_id", "age_approx", "sex", ISIC_2020_SITE, "diagnosis"),
+}
+CSV_FILES: dict[str, Callable[[Path], Path]] = {
+    "ham10000": ham10000.metadata_file,
+    "isic2019": lambda root: root / isic2019.METADATA,
+    "isic2020": isic2020.truth_file,
+}
 
 
 def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
@@ -41,17 +49,17 @@ def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
     table = attach_parts(source.split_rows(root), read_split(split_file(splits_folder(), name)))
-    stated, *texts, confirmation = COLUMNS[name]
-    raw = _raw(name, root).set_index("image_id").loc[table["image_id"]].reset_index(drop=True)
+    columns = COLUMNS[name]
+    key, stated, *texts = columns[:5]
+    # The rows that do not count were reported when the split's rows were read.
+    raw = read_csv(CSV_FILES[name](root), columns, key, RowFindings(), numbers=(texts[0],))
+    raw = raw.set_index(key).loc[table["image_id"]].reset_index(drop=True)
     table["stated"] = raw[stated]
     for field, column in zip(FIELDS, texts, strict=True):
         table[f"{field}_text"] = raw[column]
         table[field] = parse_field(field, raw[column], f"{root}, column {column}")
-    table["confirmation"] = raw[confirmation] if confirmation else ""
+    table["confirmation"] = raw[columns[5]] if len(columns) > 5 else ""
     return table
-
-
-COLUMNS = {"ham10000": HAM10000, "isic2019": ISIC_2019, "isic2020": ISIC_2020}
 
 
 def available_tables(names: Sequence[str], data_root: Path | None = None) -> dict[str, pd.DataFrame]:
@@ -61,19 +69,6 @@ def available_tables(names: Sequence[str], data_root: Path | None = None) -> dic
         with contextlib.suppress(MissingDataError):
             tables[name] = read_metadata(name, data_root)
     return tables
-
-
-def _raw(name: str, root: Path) -> pd.DataFrame:
-    """Return the csv's cells as text, the id as image_id."""
-    columns = [column for column in COLUMNS[name] if column]
-    path, key = {
-        "ham10000": lambda: (ham10000.metadata_file(root), "image_id"),
-        "isic2019": lambda: (root / isic2019.METADATA, "image"),
-        "isic2020": lambda: (isic2020.truth_file(root), "image_name"),
-    }[name]()
-    # The rows that do not count were reported when the split's rows were read.
-    rows = read_csv(path, (key, *columns), key, RowFindings(), numbers=(COLUMNS[name][1],))
-    return rows.rename(columns={key: "image_id"})
 
 
 def parse_field(field: str, texts: pd.Series, place: str = "") -> pd.Series:
@@ -178,10 +173,9 @@ def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
     starts: the smallest number of photos of each row, from 1 on; (1, 2, 5) makes "1", "2-4" and "5 or more".
     """
     sizes = groups.value_counts()
-    ends = [start - 1 for start in starts[1:]]
-    labels = [
-        str(start) if start == end else f"{start}-{end}" for start, end in zip(starts, ends, strict=False)
-    ] + [f"{starts[-1]} or more"]
+    pairs = zip(starts, [start - 1 for start in starts[1:]], strict=False)
+    labels = [str(start) if start == end else f"{start}-{end}" for start, end in pairs]
+    labels.append(f"{starts[-1]} or more")
     row = pd.cut(sizes, [start - 1 for start in starts] + [np.inf], labels=labels)
     counted = sizes.groupby(row, observed=False)
     return pd.DataFrame({"groups": counted.size(), "photos": counted.sum()}).rename(index=str)

@@ -13,17 +13,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data_analysis import notebooks
-from data_analysis.notebook_folders import (
-    PLOTS_VARIABLE,
-    SPLITS_VARIABLE,
-    plots_folder,
-    splits_folder,
-)
-from data_modelling.datasets.data_location import (
-    REPOSITORY_DATA,
-    MissingDataError,
-    find_dataset_folder,
-)
+from data_analysis.notebook_folders import PLOTS_VARIABLE, SPLITS_VARIABLE, plots_folder, splits_folder
+from data_modelling.datasets.data_location import REPOSITORY_DATA, MissingDataError, find_dataset_folder
 from data_modelling.datasets.registry import data_set
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
@@ -45,40 +36,30 @@ def main(arguments: list[str] | None = None) -> int:
     data_root = (options.data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)).resolve()
     environment = {"DATA_ROOT": str(data_root), SPLITS_VARIABLE: str(options.splits.resolve())}
     names = [options.only] if options.only else list(notebooks.ALL_NAMES)
-    if options.check:
-        return run_with_exit_status(lambda: check_notebooks(names, environment, options.out))
-    return run_with_exit_status(
-        lambda: make_notebooks(
-            names, environment | {PLOTS_VARIABLE: str(options.plots.resolve())}, options.out
-        )
-    )
+
+    def command() -> list[str]:
+        available, left_out = available_notebooks(names, data_root)
+        with tempfile.TemporaryDirectory() as temporary:
+            plots = temporary if options.check else options.plots.resolve()
+            run_notebooks(available, environment | {PLOTS_VARIABLE: str(plots)}, options.out, options.check)
+        return left_out
+
+    return run_with_exit_status(command)
 
 
-def make_notebooks(names: list[str], environment: dict[str, str], out: Path) -> list[str]:
-    """Run the notebooks whose data is available and write them to `out`; return why others were left out."""
-    available, left_out = available_notebooks(names, Path(environment["DATA_ROOT"]))
-    for name in tqdm(available, desc="notebooks", disable=None):
-        notebooks.write_notebook(notebooks.execute_notebook(name, environment), out / f"{name}.ipynb")
-    return left_out
-
-
-def check_notebooks(names: list[str], environment: dict[str, str], out: Path) -> list[str]:
-    """Run the notebooks whose data is available and compare them with `out`; return why others were left out.
-
-    Raises InputError that names every difference.
-    """
-    available, left_out = available_notebooks(names, Path(environment["DATA_ROOT"]))
+def run_notebooks(names: list[str], environment: dict[str, str], out: Path, check: bool) -> None:
+    """Run the notebooks and write them to `out`, or only compare them with `out`: InputError names all differences."""
     stale = []
-    with tempfile.TemporaryDirectory() as plots:
-        for name in tqdm(available, desc="notebooks", disable=None):
-            committed = notebooks.read_notebook(out / f"{name}.ipynb")
-            differences = notebooks.notebook_differences(
-                committed, notebooks.execute_notebook(name, environment | {PLOTS_VARIABLE: plots})
-            )
-            stale += [f"{name}.ipynb, {difference}" for difference in differences]
+    for name in tqdm(names, desc="notebooks", disable=None):
+        path = out / f"{name}.ipynb"
+        if check:
+            committed = notebooks.read_notebook(path)
+            new = notebooks.execute_notebook(name, environment)
+            stale += [f"{path.name}, {place}" for place in notebooks.notebook_differences(committed, new)]
+        else:
+            notebooks.write_notebook(notebooks.execute_notebook(name, environment), path)
     if stale:
         raise InputError(f"Out of date, make them again with `make notebooks`: {'; '.join(stale)}.")
-    return left_out
 
 
 def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import IO, Any
 
 from babel.messages.extract import extract_from_dir, extract_python
@@ -17,10 +17,7 @@ from tools.serving import ROOT
 TRANSLATIONS = ROOT / "app" / "translations"
 STATIC = ROOT / "app" / "static"
 ENGLISH = "en"
-CODES = (
-    "REFUSALS",
-    "NO_PROMISE",
-)  # constants of `wording` with codes, which are never shown
+CODES = ("REFUSALS", "NO_PROMISE")  # constants of `wording` with codes, which are never shown
 
 
 def extract_with_tables(
@@ -49,17 +46,11 @@ def _texts(value: object, name: str) -> Iterator[str]:
     """Yield the texts in a constant of `wording`; the keys of a table are codes, except shown group names."""
     if isinstance(value, str) and len(value) > 1:
         yield value
-    elif isinstance(value, dict):
-        if name == "SITE_GROUPS":
-            yield from value
-        yield from _texts_of_all(value.values())
-    elif isinstance(value, (tuple, list)):
-        yield from _texts_of_all(value)
-
-
-def _texts_of_all(values: Iterable[object]) -> Iterator[str]:
-    for value in values:
-        yield from _texts(value, "")
+    if name == "SITE_GROUPS" and isinstance(value, dict):
+        yield from value
+    if isinstance(value, (dict, tuple, list)):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from _texts(inner, "")
 
 
 def script_messages(language: str) -> dict[str, Any]:

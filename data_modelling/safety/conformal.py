@@ -68,26 +68,19 @@ def _threshold(score: Floats, weights: Floats, level: float) -> float:
 def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float) -> dict[str, Any]:
     """Return the bundle's `prediction_sets` from out-of-fold predictions: thresholds by mode, level, class."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
-    probability_by_mode = {mode: _calibrated(predictions, mode, task, temperature) for mode in MODES}
-    counts = [len(np.unique(groups[labels == label])) for label in range(len(class_codes(task)))]
-    return {
-        **{
-            mode: {
-                name: dict(
-                    zip(
-                        class_codes(task),
-                        _complete_thresholds(
-                            class_thresholds(probability, labels, groups, level), task
-                        ).tolist(),
-                        strict=True,
-                    )
-                )
-                for name, level in COVERAGE_LEVELS.items()
-            }
-            for mode, probability in probability_by_mode.items()
-        },
+    codes = class_codes(task)
+    thresholds: dict[str, Any] = {}
+    for mode in MODES:
+        probability = _calibrated(predictions, mode, task, temperature)
+        levels = {
+            name: _complete_thresholds(class_thresholds(probability, labels, groups, level), task).tolist()
+            for name, level in COVERAGE_LEVELS.items()
+        }
+        thresholds[mode] = {name: dict(zip(codes, values, strict=True)) for name, values in levels.items()}
+    counts = [len(np.unique(groups[labels == label])) for label in range(len(codes))]
+    return thresholds | {
         "method": "class-conditional conformal, each group of photos weighing the same (arXiv:2306.06342)",
-        "groups": dict(zip(class_codes(task), counts, strict=True)),
+        "groups": dict(zip(codes, counts, strict=True)),
     }
 
 

@@ -60,16 +60,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class DetectorExamples:
-    """Image features, (N, FEATURE_COUNT) each, of lesion photos and foreign pictures.
+    """Image features of lesion photos and foreign pictures.
 
-    lesions: a row for each photo, with source, clinic ("" where it mixes clinics) and diagnosis. lesion_variants:
-    (VARIANTS, N, FEATURE_COUNT), of the same photos, rendered as another clinic's. foreign_fit: pictures and their variants. foreign: a row for
-    each held-out picture, with source and kind.
+    lesions: a row for each photo, with source, clinic ("" where it mixes clinics) and diagnosis. lesion_features:
+    (1 + VARIANTS, N, FEATURE_COUNT), of the photos, then of the same photos rendered as another clinic's. foreign_fit:
+    (M, FEATURE_COUNT), of pictures and their variants. foreign: a row for each held-out picture, with source and kind.
+    foreign_features: of the held-out pictures.
     """
 
     lesions: pd.DataFrame
     lesion_features: NDArray[np.float32]
-    lesion_variants: NDArray[np.float32]
     foreign_fit: NDArray[np.float32]
     foreign: pd.DataFrame
     foreign_features: NDArray[np.float32]
@@ -87,16 +87,17 @@ def read_examples(
     )
     examples = DetectorExamples(
         lesions,
-        _features(photos),
-        np.stack([_features(render_variants(photos, SEED + number)) for number in range(VARIANTS)]),
-        np.vstack(
-            [_features(fit.pixels)]
-            + [_features(render_variants(fit.pixels, SEED + number)) for number in range(VARIANTS)]
-        ),
+        _variant_features(photos),
+        np.concatenate(_variant_features(fit.pixels)),
         held_out.table,
         _features(held_out.pixels),
     )
     return examples, (*fit.missing, *held_out.missing)
+
+
+def _variant_features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    variants = [_features(render_variants(pictures, SEED + number)) for number in range(VARIANTS)]
+    return np.stack([_features(pictures), *variants])
 
 
 def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
@@ -132,13 +133,11 @@ def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = 
     Lesions and foreign pictures have the same total weight. Each class of a source weighs the root of its photos.
     """
     rows = ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()
-    lesions = np.vstack([examples.lesion_features[rows], *examples.lesion_variants[:, rows]]).astype(
-        np.float64
-    )
+    lesions = np.concatenate(examples.lesion_features[:, rows]).astype(np.float64)
     values = np.vstack([lesions, examples.foreign_fit.astype(np.float64)])
     is_foreign = np.arange(len(values)) >= len(lesions)
     classes = examples.lesions[rows].groupby(["source", "diagnosis"])["clinic"].transform("size")
-    lesion_weights = np.tile(classes.to_numpy(np.float64) ** -0.5, 1 + len(examples.lesion_variants))
+    lesion_weights = np.tile(classes.to_numpy(np.float64) ** -0.5, len(examples.lesion_features))
     weights = np.concatenate(
         [lesion_weights / lesion_weights.sum(), np.full(is_foreign.sum(), 1 / is_foreign.sum())]
     )
@@ -179,7 +178,7 @@ def threshold_at_share(
 def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: str) -> dict[str, Floats]:
     """Return the scores of a group's photos by class, of classes with more than FEWEST_PHOTOS."""
     rows = (examples.lesions["clinic"] == group).to_numpy()
-    scores = pd.Series(detector.score(examples.lesion_features[rows]))
+    scores = pd.Series(detector.score(examples.lesion_features[0, rows]))
     by_class = scores.groupby(examples.lesions.loc[rows, "diagnosis"].to_numpy())
     return {str(code): np.asarray(part, np.float64) for code, part in by_class if len(part) > FEWEST_PHOTOS}
 
@@ -228,13 +227,26 @@ def write_detector(
     threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE)
     detector = LesionDetector(fitted.hidden, fitted.output, threshold)
     rows = clinic_rows(examples, detectors, MAX_REFUSED_SHARE)
-    values = {
+    values: dict[str, Any] = {
         "threshold": threshold,
         "photos": len(examples.lesions),
         "clinics": rows,
         "foreign": foreign_rows(examples, detector),
-        "curve": [_curve_point(examples, detectors, fitted, share) for share in CURVE],
+        "curve": [],
     }
+    scores = fitted.score(examples.foreign_features)
+    for share in CURVE:
+        at_share = clinic_rows(examples, detectors, share)
+        limit = threshold_at_share(examples, detectors, share)
+        values["curve"].append(
+            {
+                "fitted_share": share,
+                "threshold": limit,
+                "largest_refused": max(row["share"] for row in at_share),
+                "foreign_refused": round(float((scores > limit).mean()), DIGITS),
+                "foreign_refused_without_a_clinic": min(row["foreign_refused"] for row in at_share),
+            }
+        )
     write_arrays(arrays, hidden=detector.hidden, output=detector.output)
     write_facts(facts, values)
     without: dict[str, NDArray[Any]] = {}
@@ -251,24 +263,6 @@ def load_left_out_detector(clinic: str, path: Path = LEFT_OUT_DETECTORS_FILE) ->
     with np.load(path, allow_pickle=False) as arrays:
         hidden, output, threshold = (arrays[f"{clinic}_{name}"] for name in ("hidden", "output", "threshold"))
     return LesionDetector(hidden, output, float(threshold))
-
-
-def _curve_point(
-    examples: DetectorExamples,
-    detectors: dict[tuple[str, ...], LesionDetector],
-    fitted: LesionDetector,
-    share: float,
-) -> dict[str, float]:
-    rows = clinic_rows(examples, detectors, share)
-    threshold = threshold_at_share(examples, detectors, share)
-    foreign = fitted.score(examples.foreign_features) > threshold
-    return {
-        "fitted_share": share,
-        "threshold": threshold,
-        "largest_refused": max(row["share"] for row in rows),
-        "foreign_refused": round(float(foreign.mean()), DIGITS),
-        "foreign_refused_without_a_clinic": min(row["foreign_refused"] for row in rows),
-    }
 
 
 def detector_metrics() -> dict[str, Any]:

@@ -9,6 +9,7 @@ A photo counts as answered if it is neither refused nor has a wide set. The thre
 the other folds.
 """
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,11 +24,7 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.modes import PHOTO_ONLY
-from data_modelling.inference.prediction_sets import (
-    NEVER_WIDE,
-    WIDE_RULE_LEVEL,
-    WideSetRule,
-)
+from data_modelling.inference.prediction_sets import NEVER_WIDE, WIDE_RULE_LEVEL, WideSetRule
 from data_modelling.metrics.classification import balanced_accuracy, confusion_counts, sensitivities
 from data_modelling.metrics.predictions import mode_logits, refused_mask, true_classes
 from data_modelling.safety.conformal import cross_fitted_sets
@@ -45,9 +42,7 @@ def rules(cancer: PhotoMask) -> Iterator[WideSetRule]:
     """Return the rules to try, the simplest and least strict first; each limit is None or a number of classes."""
     class_limits = (None, *range(len(cancer), 1, -1))
     cancer_limits = (None, *range(int(cancer.sum()), 0, -1))
-    return (
-        WideSetRule(classes, cancer_classes) for classes in class_limits for cancer_classes in cancer_limits
-    )
+    return itertools.starmap(WideSetRule, itertools.product(class_limits, cancer_limits))
 
 
 def choose_wide_rule(
@@ -79,10 +74,10 @@ def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
     return float(sensitivities(matrix)[melanoma_column(task)])
 
 
-def choose_rule_on_predictions(
+def fit_operating_point(
     predictions: pd.DataFrame, task: str, temperature: float, decision_prior: Floats
-) -> tuple[WideSetRule, dict[str, float]]:
-    """Return the rule chosen on out-of-fold predictions, and its metrics on these same photos."""
+) -> dict[str, Any]:
+    """Return the bundle's `operating_point`: the rule chosen on out-of-fold predictions, its metrics there, and the reason."""
     labels = true_classes(predictions, task)
     decisions = predicted_classes(
         calibrated_probabilities(mode_logits(predictions, PHOTO_ONLY, task), temperature), decision_prior
@@ -92,19 +87,12 @@ def choose_rule_on_predictions(
     rule = choose_wide_rule(labels, decisions, sets, is_refused, task)
     answered = ~is_refused & ~rule.holds(sets, cancer_columns(task))
     all_rows = np.ones(len(labels), bool)
-    return rule, {
+    metrics = {
         "share_refused": float(np.mean(is_refused)),
         "share_refused_or_wide": float(np.mean(~answered)),
         "balanced_accuracy_of_all": _balanced_accuracy(labels, decisions, all_rows),
         "balanced_accuracy_of_answered": _balanced_accuracy(labels, decisions, answered),
     }
-
-
-def fit_operating_point(
-    predictions: pd.DataFrame, task: str, temperature: float, decision_prior: Floats
-) -> dict[str, Any]:
-    """Return the bundle's `operating_point`: the rule, its metrics, and the reason for it."""
-    rule, metrics = choose_rule_on_predictions(predictions, task, temperature, decision_prior)
     return {
         "level": WIDE_RULE_LEVEL,
         "wide": {"classes": rule.classes, "cancer_classes": rule.cancer_classes},
@@ -143,6 +131,5 @@ def describe_rule(rule: WideSetRule) -> str:
 def _balanced_accuracy(labels: Labels, decisions: Labels, rows: PhotoMask) -> float:
     if not rows.any():
         return float("nan")
-    return balanced_accuracy(
-        confusion_counts(labels[rows], decisions[rows], int(max(labels.max(), decisions.max())) + 1)
-    )
+    classes = int(max(labels.max(), decisions.max())) + 1
+    return balanced_accuracy(confusion_counts(labels[rows], decisions[rows], classes))

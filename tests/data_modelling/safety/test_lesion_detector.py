@@ -44,8 +44,7 @@ def examples() -> DetectorExamples:
     foreign = pd.DataFrame({"source": "x", "kind": ["cats"] * 30 + ["faces"] * 5})
     return DetectorExamples(
         lesions,
-        features(rng.normal(-2, 0.3, len(lesions)), rng),
-        features(rng.normal(-2, 0.3, len(lesions)), rng)[None],
+        np.stack([features(rng.normal(-2, 0.3, len(lesions)), rng) for _ in range(2)]),
         features(rng.normal(2, 0.3, 200), rng),
         foreign,
         features(rng.normal(2, 0.3, len(foreign)), rng),
@@ -81,7 +80,7 @@ def test_the_detector_of_a_left_out_clinic_refuses_what_the_table_says(
         detector = lesion_detector.load_left_out_detector(row["clinic"], files[2])
         assert detector.threshold == row["threshold"]
         of_class = examples.lesions[["clinic", "diagnosis"]].eq([row["clinic"], row["diagnosis"]]).all(axis=1)
-        refused = detector.score(examples.lesion_features[of_class.to_numpy()]) > detector.threshold
+        refused = detector.score(examples.lesion_features[0, of_class.to_numpy()]) > detector.threshold
         assert refused.sum() == row["refused"]
 
 
@@ -119,7 +118,7 @@ def test_the_threshold_of_an_unseen_group_comes_from_the_others(examples: Detect
     detectors = dict.fromkeys(
         [("HAM10000",), ("MSK",), ("BCN",), ("HAM10000", "MSK"), ("HAM10000", "BCN"), ("MSK", "BCN")], FIRST
     )
-    first = pd.Series(FIRST.score(examples.lesion_features))
+    first = pd.Series(FIRST.score(examples.lesion_features[0]))
     second_largest = first.groupby([examples.lesions["clinic"], examples.lesions["diagnosis"]]).apply(
         lambda scores: scores.nlargest(2).iloc[1]
     )
