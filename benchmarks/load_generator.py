@@ -14,7 +14,6 @@ import numpy as np
 from urllib3 import encode_multipart_formdata
 
 TIMEOUT_SECONDS = 20.0  # a later answer counts as lost
-BOUNDARY = "benchmark"
 
 
 @dataclass
@@ -49,7 +48,7 @@ class LoadResult:
 
 def photo_request(path: str, data: bytes, kind: str = "image/jpeg", **fields: str) -> bytes:
     """Return a whole request that posts a photo and text fields to a path."""
-    body, content_type = encode_multipart_formdata({**fields, "photo": ("photo", data, kind)}, BOUNDARY)
+    body, content_type = encode_multipart_formdata({**fields, "photo": ("photo", data, kind)})
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
     return f"{head}\r\n\r\n".encode() + body
 

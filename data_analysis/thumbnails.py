@@ -51,22 +51,15 @@ def thumbnail_sheet(
             page[top : top + edge, left : left + edge] = photo
     figure = Figure((width / DPI, height / DPI), dpi=DPI)
     figure.figimage(page)
-    _texts(figure, list(rows), edge, title, credit)
+    texts: list[tuple[str, float, dict[str, Any]]] = [(title, 4, {"va": "top", "fontsize": 12})]
+    for number, label in enumerate(rows):
+        middle = HEAD + number * (edge + GAP) + edge / 2
+        texts.append((label, middle, {"va": "center", "fontsize": 10}))
+    for line, text in enumerate(credit):
+        top = height - (len(credit) - line - 0.5) * FOOT - 2
+        texts.append((text, top, {"va": "center", "fontsize": 8, "color": "#404040"}))
+    for text, top, style in texts:
+        figure.text(4 / width, 1 - top / height, text, style)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=DPI, metadata=PNG_METADATA)
     return Chart(file.getvalue(), plain_data(contents))
-
-
-def _texts(figure: Figure, labels: list[str], edge: int, title: str, credit: Sequence[str]) -> None:
-    width, height = figure.get_size_inches() * DPI
-
-    def write(text: str, left: float, top: float, **options: Any) -> None:
-        figure.text(left / width, 1 - top / height, text, **options)
-
-    write(title, 4, 4, va="top", fontsize=12)
-    for number, label in enumerate(labels):
-        write(label, 4, HEAD + number * (edge + GAP) + edge / 2, va="center", fontsize=10)
-    for line, text in enumerate(credit):
-        write(
-            text, 4, height - (len(credit) - line - 0.5) * FOOT - 2, va="center", fontsize=8, color="#404040"
-        )

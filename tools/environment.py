@@ -99,15 +99,10 @@ def check_machine(name):
     macos, (library, glibc) = platform.mac_ver()[0], platform.libc_ver()
     if macos and int(macos.split(".")[0]) < OLDEST_MACOS:
         raise NotPossible(f"macOS {macos} is not supported: use {OLDEST_MACOS} or newer.")
-    if machine[0] == "Linux" and (library != "glibc" or numbers(glibc) < OLDEST_GLIBC):
+    if machine[0] == "Linux" and (library != "glibc" or tuple(map(int, glibc.split("."))) < OLDEST_GLIBC):
         raise NotPossible("This Linux is not supported: use one with glibc 2.28 or newer.")
     if importlib.util.find_spec("venv") is None or importlib.util.find_spec("ensurepip") is None:
         raise NotPossible("This Python has no venv: install it, on Debian with `apt install python3-venv`.")
-
-
-def numbers(version):
-    """Return the first two numbers of a version."""
-    return tuple(map(int, version.split(".")[:2]))
 
 
 def minors(environment):

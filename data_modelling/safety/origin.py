@@ -129,16 +129,6 @@ def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
     return altered, plain
 
 
-def phone_probability(shares: Floats) -> Floats:
-    """Return the probability of a phone photo, (N,)."""
-    return probability_of_sources(shares, SOURCES, PHONE_SOURCES)
-
-
-def unnamed_source_probability(shares: Floats, named: Sequence[str]) -> Floats:
-    """Return the probability of a source that is not named, (N,)."""
-    return 1 - probability_of_sources(shares, SOURCES, named)
-
-
 def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
     """Return the thresholds that at most the shares UNLIKE_FLAGGED_SHARE and PHONE_FLAGGED_SHARE reach.
 
@@ -150,12 +140,12 @@ def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> di
     for named in itertools.chain(*(itertools.combinations(SOURCES, count) for count in counts)):
         is_named = table["source"].isin(named).to_numpy()
         if is_named.any():
-            scores = [unnamed_source_probability(shares[is_named], named) for shares in (altered, plain)]
+            scores = [1 - probability_of_sources(rows[is_named], SOURCES, named) for rows in (altered, plain)]
             unlike[threshold_key(named)] = _threshold_for_share(scores, UNLIKE_FLAGGED_SHARE)
     phone = [
-        phone_probability(shares[(table["source"] == source).to_numpy()])
+        probability_of_sources(rows[(table["source"] == source).to_numpy()], SOURCES, PHONE_SOURCES)
         for source in DERMOSCOPIC
-        for shares in (altered, plain)
+        for rows in (altered, plain)
     ]
     return {"phone": _threshold_for_share(phone, PHONE_FLAGGED_SHARE), "unlike": unlike}
 

@@ -11,7 +11,7 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, FEATURE_EDGE, measure_image_features
-from data_modelling.inference.checks.origin import load_detector
+from data_modelling.inference.checks.origin import PHONE_SOURCES, load_detector, probability_of_sources
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.safety import origin
 from data_modelling.safety.origin import NAMES, SOURCES, OriginFeatures
@@ -71,9 +71,10 @@ def test_thresholds_flag_no_more_than_they_may(photos):
     altered, plain = origin.out_of_fold_probabilities(photos)
     thresholds = origin.origin_thresholds(photos.table, altered, plain)
     ham = (photos.table["source"] == SOURCES[0]).to_numpy()
-    unlike = origin.unnamed_source_probability(altered[ham], SOURCES[:1])
+    unlike = 1 - probability_of_sources(altered[ham], SOURCES, SOURCES[:1])
     assert (unlike >= thresholds["unlike"]["HAM10000"]).mean() <= origin.UNLIKE_FLAGGED_SHARE
-    phone = origin.phone_probability(altered[(photos.table["source"] != SOURCES[3]).to_numpy()])
+    dermoscopic = (photos.table["source"] != SOURCES[3]).to_numpy()
+    phone = probability_of_sources(altered[dermoscopic], SOURCES, PHONE_SOURCES)
     assert (phone >= thresholds["phone"]).mean() <= origin.PHONE_FLAGGED_SHARE
 
 
