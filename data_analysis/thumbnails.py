@@ -56,10 +56,10 @@ def thumbnail_sheet(
         middle = HEAD + number * (edge + GAP) + edge / 2
         texts.append((label, middle, {"va": "center", "fontsize": 10}))
     for line, text in enumerate(credit):
-        top = height - (len(credit) - line - 0.5) * FOOT - 2
-        texts.append((text, top, {"va": "center", "fontsize": 8, "color": "#404040"}))
-    for text, top, style in texts:
-        figure.text(4 / width, 1 - top / height, text, style)
+        middle = height - (len(credit) - line - 0.5) * FOOT - 2
+        texts.append((text, middle, {"va": "center", "fontsize": 8, "color": "#404040"}))
+    for text, below, style in texts:
+        figure.text(4 / width, 1 - below / height, text, style)
     file = BytesIO()
     figure.savefig(file, format="png", dpi=DPI, metadata=PNG_METADATA)
     return Chart(file.getvalue(), plain_data(contents))
