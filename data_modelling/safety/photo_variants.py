@@ -69,29 +69,19 @@ def _draw_sticker(image: Image.Image, rng: np.random.Generator) -> None:
     distance, radius = rng.uniform(0.45, 0.7) * edge, rng.uniform(*STICKER_RADII) * edge
     x, y = edge / 2 + distance * np.cos(angle), edge / 2 + distance * np.sin(angle)
     for share in (1.0, 0.6, 0.3)[: int(rng.integers(1, 4))]:
-        _draw_disc(ImageDraw.Draw(image), x, y, share * radius, _bright_colour(rng))
+        colour = tuple(map(int, rng.permutation(rng.uniform((0, 40, 160), (90, 220, 255)))))
+        ImageDraw.Draw(image).circle((x, y), share * radius, fill=colour)
 
 
 def _draw_ink(image: Image.Image, rng: np.random.Generator) -> None:
     """Draw strokes of a pen around the middle."""
     draw, edge = ImageDraw.Draw(image), image.width
-    red, green, blue = (int(value) for value in rng.uniform((40, 20, 90), (120, 80, 190)))
+    colour = tuple(map(int, rng.uniform((40, 20, 90), (120, 80, 190))))
     for _ in range(int(rng.integers(2, 9))):
         angle, distance = rng.uniform(0, 2 * np.pi), rng.uniform(0.25, 0.5) * edge
         x, y = edge / 2 + distance * np.cos(angle), edge / 2 + distance * np.sin(angle)
         across, down = rng.normal(0, 0.05 * edge, 2)
-        draw.line((x, y, x + across, y + down), fill=(red, green, blue), width=int(rng.integers(1, 5)))
-
-
-def _draw_disc(
-    draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, colour: tuple[int, int, int]
-) -> None:
-    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)
-
-
-def _bright_colour(rng: np.random.Generator) -> tuple[int, int, int]:
-    red, green, blue = (int(value) for value in rng.permutation(rng.uniform((0, 40, 160), (90, 220, 255))))
-    return red, green, blue
+        draw.line((x, y, x + across, y + down), fill=colour, width=int(rng.integers(1, 5)))
 
 
 def _add_border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
