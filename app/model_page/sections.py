@@ -18,6 +18,9 @@ from data_modelling.inference.modes import MODES
 CLINIC_METRICS = ("melanoma_auc", "macro_auc", "balanced_accuracy")
 CLINIC_SHARES = ("refused", "all_clear_melanoma", "all_clear_benign", "ece", "ece_own_shares")
 CLASS_STATUSES = ("n", "higher_concern", "uncertain", "no_cancer_class", "refused")
+FEW_PHOTOS = (
+    0.5  # share of the training photos: a network that learned from fewer says less about the served one
+)
 RARE_CLASS_METRICS = (
     "auc",
     "average_precision",
@@ -106,7 +109,8 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
             "The numbers for a new clinic come from networks that never saw a photo of the clinic group, in "
             "training or in any choice. The numbers for a known clinic come from networks that saw other "
             "photos of the same clinic group."
-        ),
+        )
+        + _few_photos_text(clinics),
         (
             Table("clinics-headline", _("Each clinic group, photo alone"), columns, tuple(headline)),
             Table(
@@ -123,6 +127,21 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
             ),
         ),
     )
+
+
+def _few_photos_text(clinics: list[dict[str, Any]]) -> str:
+    """Return a sentence on each network that lost most photos with its clinic group, and so says less."""
+    texts = [
+        _(
+            "Without %(clinic)s, the network learned from only %(share)s %% of the photos. At a new clinic, "
+            "the served network may do better than this row.",
+            clinic=clinic["name"],
+            share=format_number(round(100 * share)),
+        )
+        for clinic in clinics
+        if (share := clinic.get("share_learned", 1)) < FEW_PHOTOS
+    ]
+    return "".join(f" {text}" for text in texts)
 
 
 def _clinic_cell(metrics: dict[str, Any], path: str, network: str, metric: str) -> Cell:

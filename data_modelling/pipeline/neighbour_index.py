@@ -154,7 +154,7 @@ def write_neighbour_predictions(
     out, each fold's photos are compared by the network without the fold, with known photos of other folds. work: the work
     folder of the run that made the bundle. Raises InputError if a network is missing.
     """
-    settings = settings_from_dict(json.loads((work / "settings.json").read_text()))
+    settings = settings_from_dict(json.loads((folder / "metadata.json").read_text())["settings"])
     run_folders = prepare_data_folders(settings, folders, work)
     development, _ = load_development_set(settings, run_folders, work)
     known = shown_photos(folders.data_root, folders.splits, photos)

@@ -82,6 +82,7 @@ def test_the_bundle_is_tested_at_a_clinic_that_it_never_saw(trained: Path) -> No
     (clinic,) = json.loads((trained / "bundle" / "metrics.json").read_text())["clinics"]
     assert clinic["group"] == "BCN"
     assert "seen" not in clinic  # no network saw other photos of the clinic
+    assert clinic["share_learned"] == 1
     assert "| not left out" not in (trained / "bundle" / "README.md").read_text()
 
 

@@ -21,6 +21,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import PHOTO_ONLY
 from data_modelling.inference.status import count_statuses, decide_statuses
 from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 
 LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"  # a third of the size, with no time stamp in it
@@ -57,6 +58,8 @@ def left_out_metrics(
     clear = metadata["thresholds"][CLEAR]
     predictions = predictions.assign(truth=[_class_code(name, task) for name in predictions["truth"]])
     predictions = predictions[predictions["truth"].isin(class_codes(task))]
+    extra = sum(source["photos"] for source in metadata.get("more", {}).values())
+    training_photos = metadata["data"]["photos"] + extra
     clinics, counts, by_class = [], {}, []
     for clinic, rows in answers.groupby("clinic"):
         left_out = _left_out(rows, task, clear)
@@ -64,6 +67,8 @@ def left_out_metrics(
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
             row["seen"] = _seen_metrics(predictions[of_clinic], metadata, shares)
+        # A network without a large clinic learned from few photos, and says less about the served one.
+        row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
         by_class += [
