@@ -7,14 +7,11 @@ python -m data_modelling.compare --ablations data_modelling/configs/ablations.to
 
 import argparse
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from data_modelling.datasets.data_location import REPOSITORY_DATA, add_data_options
 from data_modelling.inference.command_line import run_with_exit_status
-from data_modelling.settings import read_settings
-from data_modelling.studies.ablation.recipes import RecipeChange, read_changes
-from data_modelling.studies.comparison.candidates import check_comparable_recipes
+from data_modelling.studies.ablation.recipes import read_changes, read_recipes
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -52,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> list[str]:
-    changes = read_changes(options.ablations) if options.ablations else recipes_as_changes(options.configs)
+    changes = read_changes(options.ablations) if options.ablations else read_recipes(options.configs)
     from data_modelling.pipeline.run_data import DataFolders
     from data_modelling.studies.ablation.table import ablation_table, write_ablation
     from data_modelling.studies.ablation.trials import train_changes  # loads Keras: after the first check
@@ -61,13 +58,6 @@ def _compare(options: argparse.Namespace) -> list[str]:
     trials, left_out = train_changes(changes, sources, options.runs, options.resume)
     write_ablation(options.out, ablation_table(trials))
     return left_out
-
-
-def recipes_as_changes(configs: Sequence[Path]) -> list[RecipeChange]:
-    """Return the recipes in these files, to compare with the first. Raises InputError if one uses other photos."""
-    recipes = [read_settings(config) for config in configs]
-    check_comparable_recipes(recipes)
-    return [RecipeChange(recipe.name, f"the recipe {recipe.name}", recipe) for recipe in recipes]
 
 
 if __name__ == "__main__":

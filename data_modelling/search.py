@@ -41,24 +41,18 @@ def main(arguments: list[str] | None = None) -> int:
         settings = read_settings(options.config)
         # These imports load Keras, so they come after the first check.
         from data_modelling.pipeline.run_data import DataFolders
-        from data_modelling.studies.tuning.cluster_search import search_on_cluster
-        from data_modelling.studies.tuning.search import run_search, run_trials_here
+        from data_modelling.studies.tuning.search import run_search
+        from data_modelling.studies.tuning.tuners import run_trials_here, run_trials_on_cluster
 
         sources = DataFolders(options.data_root, options.splits)
         with ExitStack() as stack:
             run_trials = run_trials_here
             if options.engine == RAY:
                 ray = stack.enter_context(connect_to_ray(options.address))
-                run_trials = partial(search_on_cluster, ray=ray, workers=options.workers)
+                run_trials = partial(run_trials_on_cluster, ray=ray, workers=options.workers)
+            counts = options.trials, options.epochs
             return run_search(
-                settings,
-                sources,
-                options.out,
-                options.tuner,
-                options.trials,
-                options.epochs,
-                options.resume,
-                run_trials,
+                settings, sources, options.out, options.tuner, *counts, options.resume, run_trials
             )
 
     return run_with_exit_status(

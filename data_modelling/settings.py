@@ -251,15 +251,19 @@ def merge_tables(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]
     return merged
 
 
-def read_settings(path: Path) -> Settings:
-    """Return the settings in a TOML file. Raises InputError for a missing file, an unknown key or a wrong type."""
+def read_toml(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file. Raises InputError for a missing file and for one that is no TOML."""
     try:
-        with path.open("rb") as file:
-            values = tomllib.load(file)
+        return tomllib.loads(path.read_text("utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"There is no configuration {path}; see data_modelling/configs.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InputError(f"{path} is no valid TOML: {error}.") from error
+
+
+def read_settings(path: Path) -> Settings:
+    """Return the settings in a TOML file. Raises InputError for a missing file, an unknown key or a wrong type."""
+    values = read_toml(path)
     try:
         return _build(values)
     except InputError as error:

@@ -35,13 +35,7 @@ PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
 NEW_CLINIC, KNOWN_CLINIC = "what a new clinic gets (left out whole)", "what a known clinic gets (out-of-fold)"
 FILTERS: dict[str, Callable[..., Any]] = {
     "class_counts": lambda counts: ", ".join(f"{code} {count:,}" for code, count in counts.items()),
-    "clinic_metric": verdicts.clinic_metric,
-    "comparison": verdicts.comparison,
-    "coverage": verdicts.coverage_text,
-    "differences": verdicts.differences_text,
     "outside_intervals": verdicts.outside_intervals,
-    "reached": verdicts.reached_text,
-    "signed": verdicts.signed_difference,
     "target_text": verdicts.target_text,
     "verdict": verdicts.verdict,
 }

@@ -6,13 +6,10 @@ from typing import Any
 from data_modelling.card.markdown import (
     METRIC_LABELS,
     MODE_NAMES,
-    format_difference,
     format_interval,
     format_metric,
     metric_labels,
-    metric_with_interval,
 )
-from data_modelling.inference.errors import join_names
 
 MetricValues = Mapping[str, Any]
 
@@ -22,7 +19,6 @@ TARGET_TEXTS = {
     "locked_calibration_error_within_chance": "{figure} on the locked test below a perfect model's 95th percentile, {limit}",
     "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval {limit}",
 }
-TOO_FEW, NOT_LEFT_OUT, NOT_MEASURED = "too few to say", "not left out", "not measured"
 
 
 def verdict(differences: MetricValues, more: str, less: str, neither: str) -> str:
@@ -38,35 +34,6 @@ def verdict(differences: MetricValues, more: str, less: str, neither: str) -> st
         return "The two metrics disagree."
     restriction = f" (certain only for {next(iter(is_gain))})" if len(is_gain) == 1 else ""
     return f"{more if all(is_gain.values()) else less}{restriction}."
-
-
-def comparison(difference: MetricValues, more: str, less: str, alternative: str) -> str:
-    """Return the words of a comparison with an alternative, with the paired difference."""
-    low, high = difference["interval"]
-    word = more if low > 0 else less if high < 0 else "not certainly different from"
-    return f"{word} {alternative} ({signed_difference(difference)})"
-
-
-def signed_difference(difference: MetricValues) -> str:
-    """Return a difference of metrics.json and its interval."""
-    return format_difference(difference["difference"], difference["interval"])
-
-
-def differences_text(differences: MetricValues, preposition: str = "") -> str:
-    """Return the differences of both VERDICT_METRICS."""
-    return join_names(
-        [
-            f"{label} {preposition}{signed_difference(differences[key])}"
-            for key, label in VERDICT_METRICS.items()
-        ]
-    )
-
-
-def reached_text(metrics: MetricValues) -> str:
-    """Return both VERDICT_METRICS with their intervals."""
-    return join_names(
-        [f"{label} {metric_with_interval(metrics, key)}" for key, label in VERDICT_METRICS.items()]
-    )
 
 
 def outside_intervals(locked_test_comparison: MetricValues) -> list[str]:
@@ -88,21 +55,3 @@ def target_text(target: MetricValues) -> str:
         figure=METRIC_LABELS[target["figure"]], limit=limit_text if limit else ""
     )
     return text.strip(" ,")
-
-
-def coverage_text(row: MetricValues) -> str:
-    """Return the coverage of prediction sets and its interval, in per cent; a dash if there is no group."""
-    if row["coverage"] is None:
-        return "-"
-    low, high = (f"{100 * bound:.1f}" for bound in row["interval"])
-    return f"{100 * row['coverage']:.1f} % [{low}, {high}]"
-
-
-def clinic_metric(row: MetricValues, kind: str, name: str) -> str:
-    """Return a metric of a clinic group, or why it has none. kind: `left_out` or `seen`."""
-    metrics = row.get(kind)
-    if not metrics:
-        return NOT_LEFT_OUT if kind == "left_out" else "-"
-    if not (metric := metrics.get(name)):
-        return NOT_MEASURED if kind == "seen" and name.startswith("all_clear") else TOO_FEW
-    return f"{format_metric(metric['value'])} {format_interval((metric['low'], metric['high']))}"

@@ -52,22 +52,18 @@ def _has_marker(folder: Path, marker: str) -> bool:
 
 def find_subfolders(root: Path, names: Iterable[str]) -> list[Path]:
     """Return the subfolders of `root` that exist, in any case of letters."""
-    folders = [_find_subfolder(root, PurePath(name).parts) for name in names]
+    folders = [_find_subfolder(root, *PurePath(name).parts) for name in names]
     return [folder for folder in folders if folder]
 
 
-def _find_subfolder(root: Path, parts: tuple[str, ...]) -> Path | None:
+def _find_subfolder(root: Path, *parts: str) -> Path | None:
     if not parts:
         return root
     name, *rest = parts
-    folder = root / name
-    if not folder.is_dir():
-        others = root.iterdir() if root.is_dir() else ()
-        matches = (
-            path for path in sorted(others) if path.name.casefold() == name.casefold() and path.is_dir()
-        )
-        folder = next(matches, folder)
-    return _find_subfolder(folder, tuple(rest)) if folder.is_dir() else None
+    others = sorted(root.iterdir()) if root.is_dir() else []
+    matches = [path for path in others if path.name.casefold() == name.casefold() and path.is_dir()]
+    folder = root / name if root / name in matches else next(iter(matches), None)
+    return _find_subfolder(folder, *rest) if folder else None
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:

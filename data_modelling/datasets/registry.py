@@ -34,18 +34,6 @@ RowReader = Callable[..., pd.DataFrame]
 
 
 @dataclass(frozen=True)
-class Split:
-    """Describes how a data set is split.
-
-    locked_test: whether there is a locked test besides the five folds. inherits: names of the data sets whose photos keep
-    their part of the split.
-    """
-
-    locked_test: bool = True
-    inherits: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
 class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
@@ -73,10 +61,11 @@ class DataSet:
     name: in recipes and of its split file. folder: under the data root; it also names the source on cards and pages.
     markers: files that show that the data set is there (see datasets.data_location). read_rows: returns, for the folder,
     columns that include image_id, group_id and diagnosis. load: returns the one table, for a data set that a recipe may
-    name. group: what the photos of a group share. split: None for a data set that is made of others. outlines: returns,
-    for the data root, lesion outlines by image id. external: None for a data set that is only used by itself.
-    published: None for a data set that cannot be downloaded. facts: the text of cards and pages about it; None if
-    inference.source_facts has it.
+    name. group: what the photos of a group share. has_split: false for a data set that is made of others. locked_test:
+    whether its split has one besides the five folds. inherits: names of the data sets whose photos keep their part of the
+    split. outlines: returns, for the data root, lesion outlines by image id. external: None for a data set that is only
+    used by itself. published: None for a data set that cannot be downloaded. facts: the text of cards and pages about it;
+    None if inference.source_facts has it.
     """
 
     name: str
@@ -85,7 +74,9 @@ class DataSet:
     read_rows: RowReader
     load: Loader | None = None
     group: str = LESION
-    split: Split | None = field(default_factory=Split)
+    has_split: bool = True
+    locked_test: bool = True
+    inherits: tuple[str, ...] = ()
     outlines: Callable[[Path | None], dict[str, str]] | None = None
     external: ExternalSource | None = None
     published: PublishedFiles | None = None
@@ -127,7 +118,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         (isic2019.GROUND_TRUTH_FILE,),
         isic2019.read_rows,
         load=isic2019.load,
-        split=Split(inherits=("ham10000", "isic2017")),
+        inherits=("ham10000", "isic2017"),
         outlines=isic2019.outline_paths,
         published=published_files.ISIC_2019,
     ),
@@ -139,7 +130,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         load=isic2020.load,
         group=PATIENT,
         # Its test part is Kaggle's. It has only 584 malignant photos, too few for our own locked test.
-        split=Split(locked_test=False),
+        locked_test=False,
         external=ExternalSource(
             isic2020.GROUND_TRUTH_FILES,
             ("image_name", "age_approx", "sex", "anatom_site_general_challenge"),
@@ -156,7 +147,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         isic_msk_uda.FOLDER,
         (isic_msk_uda.MARKER,),
         isic_msk_uda.read_rows,
-        split=Split(inherits=("isic2019",)),
+        inherits=("isic2019",),
         external=ExternalSource((isic_msk_uda.LABELS,), ("image", "age", "sex", "site")),
     ),
     DataSet(
@@ -174,20 +165,19 @@ DATA_SETS: tuple[DataSet, ...] = (
             confirmations=pad_ufes_20.read_confirmations,
         ),
     ),
-    DataSet(
-        "isic2019_84px",
-        stored_photos.ISIC_2019_84PX,
-        (f"{stored_photos.ISIC_2019_84PX}/{stored_photos.LABELS}",),
-        stored_photos.read_rows,
-        split=None,
-    ),
-    DataSet(
-        "isic2020_extra",
-        stored_photos.ISIC_2020_EXTRA,
-        (f"{stored_photos.ISIC_2020_EXTRA}/{stored_photos.LABELS}",),
-        stored_photos.read_rows,
-        group=PATIENT,
-        split=None,
+    *(
+        DataSet(
+            name,
+            folder,
+            (f"{folder}/{stored_photos.LABELS}",),
+            stored_photos.read_rows,
+            group=group,
+            has_split=False,
+        )
+        for name, folder, group in (
+            ("isic2019_84px", stored_photos.ISIC_2019_84PX, LESION),
+            ("isic2020_extra", stored_photos.ISIC_2020_EXTRA, PATIENT),
+        )
     ),
 )
 # Storage formats, which a recipe may name instead of a data set.
@@ -204,13 +194,13 @@ def find_folder(name: str, data_root: Path | None) -> Path | None:
 
     Raises MissingDataError if the files are not there; see datasets.data_location.
     """
-    folders = {record.name: (record.folder, *record.markers) for record in DATA_SETS}
-    return find_dataset_folder(data_root, *folders[name]) if name in folders else None
+    record = next((record for record in DATA_SETS if record.name == name), None)
+    return find_dataset_folder(data_root, record.folder, *record.markers) if record else None
 
 
 def split_data_sets() -> tuple[DataSet, ...]:
     """Return the data sets that have their own split, each after the data sets that it inherits from."""
-    return tuple(record for record in DATA_SETS if record.split)
+    return tuple(record for record in DATA_SETS if record.has_split)
 
 
 def external_data_sets() -> tuple[DataSet, ...]:

@@ -1,6 +1,6 @@
 """Defines the one table that every data set becomes, and the report of problems in the files."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -17,17 +17,7 @@ from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 # group_id: photos that share it must be in the same part of a split. age: years, NaN where missing.
 # sex, site: as in inference.details, None where missing. source: name of the data set.
 # confirmation: how the diagnosis was established; never a model's input, because follow-up means nevus.
-TABLE_COLUMNS = (
-    "image_id",
-    "path",
-    "diagnosis",
-    "group_id",
-    "age",
-    "sex",
-    "site",
-    "source",
-    "confirmation",
-)
+TABLE_COLUMNS = ("image_id", "path", "diagnosis", "group_id", "age", "sex", "site", "source", "confirmation")
 BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
 
 
@@ -48,9 +38,7 @@ class DatasetReport:
     nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
     class_folders_without_photos: tuple[str, ...] = ()
     pictures_of_other_formats: tuple[str, ...] = ()  # in class folders; they are not read
-    rows_without_details: tuple[
-        str, ...
-    ] = ()  # their details should be in a second csv file, which lacks them
+    rows_without_details: tuple[str, ...] = ()  # a second csv file should have the details, but lacks them
     split_photos_gone: tuple[str, ...] = ()  # in the split, but without a photo
 
     def __bool__(self) -> bool:
@@ -59,11 +47,10 @@ class DatasetReport:
 
     def __str__(self) -> str:
         """Return one line for each kind of finding that occurs: its count and its first ten entries."""
-        named = {field.name.replace("_", " "): getattr(self, field.name) for field in fields(self)}
         return "\n".join(
-            f"{kind}: {len(entries)} ({shortened_list(entries)})"
-            for kind, entries in named.items()
-            if entries
+            f"{field.name.replace('_', ' ')}: {len(entries)} ({shortened_list(entries)})"
+            for field in fields(self)
+            if (entries := getattr(self, field.name))
         )
 
 
@@ -106,7 +93,15 @@ def checked_table(
 
     Raises InputError if no row is left, and with `strict` if there is anything to report.
     """
-    rows, findings = _distinct_rows(rows)
+    # Rows of one id: equal ones count once, and different ones are left out.
+    is_repeat = rows.duplicated()
+    differs = rows.loc[~is_repeat & rows["image_id"].duplicated(), "image_id"]
+    is_contradictory = rows["image_id"].isin(differs)
+    found = DatasetReport(
+        repeated_rows=tuple(rows.loc[is_repeat & ~is_contradictory, "image_id"]),
+        contradictory_rows=tuple(rows.loc[is_contradictory, "image_id"]),
+    )
+    rows = rows[~(is_repeat | is_contradictory)]
     absent = ~rows["image_id"].isin(list(photos))
     unknown = ~rows["diagnosis"].isin(codes) & ~(absent & (rows["diagnosis"] == ""))
     usable = rows[~(unknown | absent)]
@@ -122,35 +117,16 @@ def checked_table(
         duplicate_ids=tuple(photos_twice),
         values_not_accepted=not_accepted,
     )
-    report = merge_reports(merge_reports(earlier or DatasetReport(), findings), report)
+    report = merge_reports(merge_reports(earlier or DatasetReport(), found), report)
     if len(rows) and len(photos) and absent.all():
+        ids, names = (shortened_list(map(repr, some), shown=3) for some in (rows["image_id"], sorted(photos)))
         raise InputError(
-            f"No id of the csv is that of a photo: the csv has {_first_names(rows['image_id'])}, and the photos are named "
-            f"{_first_names(sorted(photos))}."
+            f"No id of the csv is that of a photo: the csv has {ids}, and the photos are named {names}."
         )
     raise_if_strict(report, strict)
     if usable.empty:
         raise InputError(f"No photo of the data set can be used:\n{report or 'there is none.'}")
     return usable[list(TABLE_COLUMNS)], report
-
-
-def _distinct_rows(rows: pd.DataFrame) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the rows that count (see inference.files.csv_table.distinct_rows) and the report on the others."""
-    has_others = rows["image_id"].duplicated(keep=False)
-    if not has_others.any():
-        return rows, DatasetReport()
-    is_repeat = rows.duplicated() & has_others
-    contradictory = rows["image_id"].isin(rows.loc[~is_repeat & rows["image_id"].duplicated(), "image_id"])
-    repeated = is_repeat & ~contradictory
-    report = DatasetReport(
-        repeated_rows=tuple(rows.loc[repeated, "image_id"]),
-        contradictory_rows=tuple(rows.loc[contradictory, "image_id"]),
-    )
-    return rows[~(repeated | contradictory)], report
-
-
-def _first_names(names: Iterable[str]) -> str:
-    return shortened_list((repr(name) for name in names), shown=3)
 
 
 def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:

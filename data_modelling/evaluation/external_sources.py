@@ -32,7 +32,6 @@ from data_modelling.metrics.thresholds import has_both_outcomes, question_scores
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
-Truth = NDArray[np.bool_]
 
 EXTERNAL_PREDICTIONS_FILE = "elsewhere.csv"
 # truth: a diagnosis, named as in datasets.external_sources. flag: its cancer flag (see inference.diagnoses).
@@ -50,7 +49,12 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
     Raises InputError and writes nothing if such predictions would be lost.
     """
     predictor = Predictor(bundle)
-    excluded = _excluded_sources(bundle)
+    metadata = bundle.metadata
+    extra_file, external_file = _prediction_files(bundle)
+    # The table of clinics reads the predictions of extra sets where the run wrote them.
+    keeps_extra = extra_file.exists() and extra_file.with_name(LEFT_OUT_CLINICS_FILE).exists()
+    in_table = metadata.get("more", {}) if keeps_extra else {}
+    excluded = {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, []), *in_table}
     tables, left_out, absent = [], [], []
     for source in external_data_sets():
         if source.folder in excluded:
@@ -63,14 +67,10 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
             continue
         answers = predict_served(predictor, table, source.folder)
         decoded = table[~table["image_id"].isin(list(answers.broken))].reset_index(drop=True)
-        predictions = _prediction_table(decoded, answers, bundle.task)
-        if is_training_source(source.folder, bundle.metadata):
-            predictions = _with_out_of_fold_logits(predictions, bundle)
-        tables.append(predictions)
+        tables.append(_prediction_table(decoded, answers, bundle, source.folder))
         left_out += [f"{source.folder}: {report}"] if report else []
         left_out += [f"{image_id}: {message}" for image_id, message in answers.broken.items()]
-    extra_file, external_file = _prediction_files(bundle)
-    absent_training = [name for name in absent if is_training_source(name, bundle.metadata)]
+    absent_training = [name for name in absent if is_training_source(name, metadata)]
     if absent_training and not extra_file.exists():
         raise InputError(
             f"The photos of {join_names(absent_training)} are missing, and only "
@@ -80,24 +80,17 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
         raise InputError("No external source is available:\n" + "\n".join(left_out))
     with atomic_write(external_file) as temporary:
         pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
-    if not absent_training and not _keeps_extra_predictions(bundle):
+    if not absent_training and not keeps_extra:
         extra_file.unlink(missing_ok=True)
-    _write_skin_types(bundle, tables, data_root)
-    return left_out
-
-
-def _write_skin_types(bundle: Bundle, tables: list[pd.DataFrame], data_root: Path | None) -> None:
-    """Write the skin types of PAD-UFES-20's photos, if these are among the predicted ones."""
     if any((table["source"] == pad_ufes_20.FOLDER).any() for table in tables):
         write_skin_types(bundle.folder, data_root)
+    return left_out
 
 
 def read_external_predictions(path: Path, task: str) -> pd.DataFrame:
     """Return the predictions in a file; InputError when a column is missing."""
     predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "truth": str})
-    columns = [*FACTS, *(f"{mode}_{code}" for mode in MODES for code in class_codes(task)), "refusals"]
-    missing = [column for column in columns if column not in predictions]
-    if missing:
+    if missing := [name for name in (*FACTS, *_logit_columns(task), "refusals") if name not in predictions]:
         raise InputError(f"{path} lacks the column {missing[0]}; make it again with --elsewhere.")
     return predictions
 
@@ -126,25 +119,13 @@ def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
     return source in metadata.get("more", {})
 
 
-def _excluded_sources(bundle: Bundle) -> set[str]:
-    metadata = bundle.metadata
-    in_table = metadata.get("more", {}) if _keeps_extra_predictions(bundle) else {}
-    return {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, []), *in_table}
-
-
-def _keeps_extra_predictions(bundle: Bundle) -> bool:
-    """Return whether the bundle's table of clinics reads the predictions of extra sets where the run wrote them."""
-    folder = bundle.folder / "predictions"
-    return all((folder / name).exists() for name in (LEFT_OUT_CLINICS_FILE, EXTRA_PREDICTIONS_FILE))
-
-
 def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
     """Return the predictions with logits and gate refusals of the networks that saw none of their fold.
 
     Photos without such a network are dropped.
     """
     out_of_fold = _read_out_of_fold_external(bundle).set_index("image_id")
-    columns = [f"{mode}_{code}" for mode in MODES for code in class_codes(bundle.task)]
+    columns = _logit_columns(bundle.task)
     rows = predictions[predictions["image_id"].isin(out_of_fold.index)].copy()
     replacements = out_of_fold.loc[rows["image_id"]]
     rows[columns] = replacements[columns].to_numpy()
@@ -164,14 +145,14 @@ def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
 def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
     """Return the predictions of networks that saw none of the photos' fold; InputError without them."""
     extra_file, external_file = _prediction_files(bundle)
-    if extra_file.exists():
-        predictions = read_predictions(extra_file)
-        if "refusals" not in predictions:
-            raise InputError(f"{extra_file} lacks the column refusals; make the bundle's last stage again.")
-        return predictions
-    if external_file.exists():
-        return read_external_predictions(external_file, bundle.task)
-    raise InputError(f"{extra_file} is missing; copy it from the run that made the bundle.")
+    if not extra_file.exists():
+        if external_file.exists():
+            return read_external_predictions(external_file, bundle.task)
+        raise InputError(f"{extra_file} is missing; copy it from the run that made the bundle.")
+    predictions = read_predictions(extra_file)
+    if "refusals" not in predictions:
+        raise InputError(f"{extra_file} lacks the column refusals; make the bundle's last stage again.")
+    return predictions
 
 
 def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
@@ -180,18 +161,23 @@ def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
     return folder / EXTRA_PREDICTIONS_FILE, folder / EXTERNAL_PREDICTIONS_FILE
 
 
-def _prediction_table(table: pd.DataFrame, answers: ServedAnswers, task: str) -> pd.DataFrame:
+def _prediction_table(
+    table: pd.DataFrame, answers: ServedAnswers, bundle: Bundle, source: str
+) -> pd.DataFrame:
     facts = table.rename(columns={"diagnosis": "truth"})
     facts["flag"] = [flag(diagnosis) for diagnosis in facts["truth"]]
     facts["age"] = facts["age"].map(lambda age: f"{age:g}", na_action="ignore")
-    columns = {
-        f"{mode}_{code}": answers.logits[mode][:, index]
-        for mode in MODES
-        for index, code in enumerate(class_codes(task))
-    }
-    return pd.concat(
-        [facts[list(FACTS)], pd.DataFrame(columns), answers.checks[["refusals"]]], axis=1
-    ).sort_values("image_id")
+    logits = pd.DataFrame(
+        np.hstack([answers.logits[mode] for mode in MODES]), columns=_logit_columns(bundle.task)
+    )
+    predictions = pd.concat([facts[list(FACTS)], logits, answers.checks[["refusals"]]], axis=1)
+    predictions = predictions.sort_values("image_id")
+    in_training = is_training_source(source, bundle.metadata)
+    return _with_out_of_fold_logits(predictions, bundle) if in_training else predictions
+
+
+def _logit_columns(task: str) -> list[str]:
+    return [f"{mode}_{code}" for mode in MODES for code in class_codes(task)]
 
 
 def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -199,74 +185,55 @@ def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, A
     labels = np.array([class_of(diagnosis, task) for diagnosis in rows["truth"]])
     groups = bootstrap.group_indices(rows["group_id"])
     diagnosis_counts = rows["truth"].value_counts().sort_index()
-    return {
+    # The checks for phones and other clinics have no share here, because they were fitted on these photos. Their own
+    # metrics (inference/origin.json) are cross-fitted.
+    refusals = rows["refusals"].fillna("").str.split(";")
+    metrics = {
         "photos": len(rows),
         "groups": int(rows["group_id"].nunique()),
         "diagnoses": {str(name): int(count) for name, count in diagnosis_counts.items()},
-        "checks": _refusal_shares(rows),
-        **{
-            mode: _mode_metrics(
-                rows,
-                labels,
-                calibrated_probabilities(mode_logits(rows, mode, task), metadata["temperature"]),
-                groups,
-                metadata,
-            )
-            for mode in MODES
+        "checks": {
+            "refused": refused_share(sum(codes != [""] for codes in refusals), len(rows)),
+            PHOTO_FOREIGN: refused_share(sum(PHOTO_FOREIGN in codes for codes in refusals), len(rows)),
         },
     }
-
-
-def _refusal_shares(rows: pd.DataFrame) -> dict[str, Any]:
-    """Return how many photos are refused, and how many of them as foreign.
-
-    The checks for phones and other clinics have no share here, because they were fitted on these photos. Their
-    own metrics (inference/origin.json) are cross-fitted.
-    """
-    refusals = rows["refusals"].fillna("").str.split(";")
-    return {
-        "refused": refused_share(sum(codes != [""] for codes in refusals), len(rows)),
-        PHOTO_FOREIGN: refused_share(sum(PHOTO_FOREIGN in codes for codes in refusals), len(rows)),
-    }
+    for mode in MODES:
+        probability = calibrated_probabilities(mode_logits(rows, mode, task), metadata["temperature"])
+        metrics[mode] = _mode_metrics(rows, labels, probability, groups, metadata)
+    return metrics
 
 
 def _mode_metrics(
     rows: pd.DataFrame, labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]
 ) -> dict[str, Any]:
-    score = question_scores(probability, metadata["task"])
-    cancer, may_become_cancer = (
-        (rows["flag"] == name).to_numpy() for name in ("cancer", "may_become_cancer")
-    )
+    score, thresholds = question_scores(probability, metadata["task"]), metadata["thresholds"]
+    cancer, unclear = ((rows["flag"] == name).to_numpy() for name in ("cancer", "may_become_cancer"))
     melanoma = (rows["truth"] == "MEL").to_numpy()
-    thresholds = metadata["thresholds"]
-    flagged = (score["cancer"] >= thresholds["cancer"]) | (score["melanoma"] >= thresholds["melanoma"])
+    is_flagged = {name: score[name] >= thresholds[name] for name in ("cancer", "melanoma")}
     return {
-        **_binary_auc("cancer", score["cancer"], cancer, groups, ~may_become_cancer),
-        **_binary_auc("melanoma", score["melanoma"], melanoma, groups, np.ones(len(rows), bool)),
+        **_auc("cancer", score["cancer"][~unclear], cancer[~unclear], groups[~unclear]),
+        **_auc("melanoma", score["melanoma"], melanoma, groups),
         "thresholds": {
-            "cancer": threshold_counts(
-                score["cancer"][~may_become_cancer], cancer[~may_become_cancer], thresholds["cancer"]
-            ),
+            "cancer": threshold_counts(score["cancer"][~unclear], cancer[~unclear], thresholds["cancer"]),
             "melanoma": threshold_counts(score["melanoma"], melanoma, thresholds["melanoma"]),
         },
         "may_become_cancer": {
-            "photos": int(may_become_cancer.sum()),
-            "flagged": int((score["cancer"][may_become_cancer] >= thresholds["cancer"]).sum()),
+            "photos": int(unclear.sum()),
+            "flagged": int((unclear & is_flagged["cancer"]).sum()),
         },
-        "share_of_higher_concern": round_metric(flagged.mean()),
+        "share_of_higher_concern": round_metric((is_flagged["cancer"] | is_flagged["melanoma"]).mean()),
         "mean_confidence": round_metric(probability.max(axis=1).mean()),
         **(_multiclass_metrics(labels, probability, groups, metadata) if (labels >= 0).all() else {}),
     }
 
 
-def _binary_auc(name: str, score: Floats, positive: Truth, groups: Labels, mask: Truth) -> dict[str, Any]:
-    """Return the AUC of a question with its interval, over the rows in `mask`."""
-    if not has_both_outcomes(positive[mask]):
+def _auc(name: str, score: Floats, positive: NDArray[np.bool_], groups: Labels) -> dict[str, Any]:
+    """Return the AUC of a question with its interval; nothing without both outcomes."""
+    if not has_both_outcomes(positive):
         return {}
-    group_numbers = np.unique(groups[mask], return_inverse=True)[1].astype(np.int64)
-    interval = bootstrap.auc_interval(score[mask], positive[mask], group_numbers)
+    interval = bootstrap.auc_interval(score, positive, bootstrap.renumbered(groups))
     return {
-        f"{name}_auc": round_metric(binary_auc(score[mask], positive[mask])),
+        f"{name}_auc": round_metric(binary_auc(score, positive)),
         f"{name}_auc_interval": to_json_value(interval),
     }
 
@@ -277,14 +244,12 @@ def _multiclass_metrics(
     """Return the metrics over the classes that the source has."""
     decisions = decide_classes(probability, metadata)
     matrix = classification.confusion_counts(labels, decisions, probability.shape[1])
+    interval = bootstrap.balanced_accuracy_interval(labels, decisions, groups)
+    error = calibration_error.expected_calibration_error(labels, probability)
     return {
         "balanced_accuracy": round_metric(classification.balanced_accuracy(matrix)),
-        "balanced_accuracy_interval": to_json_value(
-            bootstrap.balanced_accuracy_interval(labels, decisions, groups)
-        ),
+        "balanced_accuracy_interval": to_json_value(interval),
         "accuracy_most_probable": round_metric(np.mean(probability.argmax(axis=1) == labels)),
-        "expected_calibration_error": round_metric(
-            calibration_error.expected_calibration_error(labels, probability)
-        ),
+        "expected_calibration_error": round_metric(error),
         "confusion": matrix.tolist(),
     }

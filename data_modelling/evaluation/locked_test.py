@@ -26,6 +26,7 @@ from data_modelling.metrics.predictions import LOCKED_TEST, prediction_table, wr
 from data_modelling.settings import settings_from_dict
 
 COLUMNS = ("date", "bundle", "version", "model_sha256", "metadata_sha256", "reason")
+HASHED_FILES = {"model": "model.onnx", "metadata": "metadata.json"}  # what makes a bundle the same
 OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
 
 
@@ -44,9 +45,14 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     record = splits / f"{settings['split']}.openings.csv"
     row = _opening_row(bundle, reason)
     predictions_file = bundle.folder / "predictions" / f"{LOCKED_TEST}.csv"
-    is_interrupted = _is_last_opening(record, row) and not predictions_file.exists()
-    if not is_interrupted:
-        _refuse_second(record, row)
+    earlier_rows = read_openings(record)
+    opened = [earlier for earlier in earlier_rows if _is_same_bundle(earlier, row)]
+    is_interrupted = bool(opened) and earlier_rows[-1] in opened and not predictions_file.exists()
+    if opened and not is_interrupted:
+        raise InputError(
+            f"This bundle opened the locked test on {opened[0]['date']} already (see {record}); "
+            "the bundle has its metrics."
+        )
     table, _ = load_table(settings_from_dict(settings), data_root)
     table = attach_parts(table, read_split(split_file(splits, settings["split"])))
     test = table[table["part"] == TEST].reset_index(drop=True)
@@ -71,11 +77,11 @@ def openings(folder: Path) -> dict[str, Any]:
     since the opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
-    hashes = {
-        "model.onnx": ("model_sha256", _sha256(folder / "model.onnx")),
-        "metadata.json": ("metadata_sha256", _metadata_sha256(folder)),
-    }
-    changed = [name for name, (key, value) in hashes.items() if not rows or rows[-1][key] != value]
+    changed = [
+        file
+        for name, file in HASHED_FILES.items()
+        if not rows or rows[-1][f"{name}_sha256"] != _sha256(folder / file)
+    ]
     return {"rows": rows, "changed": changed}
 
 
@@ -111,34 +117,14 @@ def _append_row(record: Path, row: dict[str, str]) -> None:
 
 
 def _opening_row(bundle: Bundle, reason: str) -> dict[str, str]:
-    metadata = _metadata_sha256(bundle.folder)
+    metadata = _sha256(bundle.folder / HASHED_FILES["metadata"])
     today = dt.datetime.now(dt.UTC).date().isoformat()
     values = (today, bundle.name, bundle.version, bundle.sha256, metadata, reason.strip())
     return dict(zip(COLUMNS, values, strict=True))
 
 
-def _is_last_opening(record: Path, row: dict[str, str]) -> bool:
-    """Return whether the last opening on record is of this row's bundle."""
-    return bool(rows := read_openings(record)) and _is_same_bundle(rows[-1], row)
-
-
-def _refuse_second(record: Path, row: dict[str, str]) -> None:
-    """Raise InputError when the bundle of this row is on record."""
-    for earlier in read_openings(record):
-        if _is_same_bundle(earlier, row):
-            raise InputError(
-                f"This bundle opened the locked test on {earlier['date']} already (see {record}); "
-                "the bundle has its metrics."
-            )
-
-
 def _is_same_bundle(first: dict[str, str], second: dict[str, str]) -> bool:
-    return all(first[column] == second[column] for column in ("model_sha256", "metadata_sha256"))
-
-
-def _metadata_sha256(folder: Path) -> str:
-    """Return the hash of a bundle's metadata.json."""
-    return _sha256(folder / "metadata.json")
+    return all(first[f"{name}_sha256"] == second[f"{name}_sha256"] for name in HASHED_FILES)
 
 
 def _sha256(path: Path) -> str:

@@ -15,7 +15,6 @@ from data_modelling.evaluation.subgroups import UNKNOWN_VALUE, attributes, inter
 from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, predicted_classes
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics import bootstrap, calibration_error, classification
-from data_modelling.metrics.paired_comparison import paired_differences
 from data_modelling.metrics.predictions import available_modes, mode_logits, true_classes
 from data_modelling.metrics.risk_coverage import selective_risks
 from data_modelling.metrics.rounding import round_metric, to_json_value
@@ -57,7 +56,13 @@ def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[s
         mode: bootstrap.bootstrap_metrics(labels, probability, decide_classes(probability, metadata), groups)
         for mode, probability in by_mode.items()
     }
-    comparisons = _mode_differences(metrics_by_mode)
+    comparisons = {
+        f"{mode}_less_{reference}": bootstrap.paired_differences(
+            metrics_by_mode[reference], metrics_by_mode[mode]
+        )
+        for mode, reference in COMPARED_MODES
+        if mode in metrics_by_mode and reference in metrics_by_mode
+    }
     questions = binary_questions(labels, photo_probability, task)
     decisions = decide_classes(photo_probability, metadata)
     noun = metadata.get("data", {}).get("grouped_by", LESION)
@@ -113,18 +118,17 @@ def _source_metrics(
     metrics_by_source: dict[str, Any] = {}
     for name in names:
         mask = (predictions["source"] == name).to_numpy()
-        groups = bootstrap.group_indices(predictions.loc[mask, "group_id"])
+        groups, source_labels = bootstrap.group_indices(predictions.loc[mask, "group_id"]), labels[mask]
         metrics_by_source[name] = {"photos": int(mask.sum()), "groups": int(groups.max()) + 1}
         for mode, probability in by_mode.items():
-            metrics = bootstrap.bootstrap_metrics(
-                labels[mask], probability[mask], decide_classes(probability[mask], metadata), groups
-            )
-            intervals = metrics.intervals()
-            metrics_by_source[name][mode] = {
-                **{metric: round_metric(float(metrics.whole[metric])) for metric in OVERALL_METRICS},
-                "majority_share": round_metric(np.bincount(labels[mask]).max() / mask.sum()),
-                "classes": len(np.unique(labels[mask])),
-                "intervals": {metric: to_json_value(intervals[metric]) for metric in OVERALL_METRICS},
+            decisions = decide_classes(probability[mask], metadata)
+            metrics = bootstrap.bootstrap_metrics(source_labels, probability[mask], decisions, groups)
+            values = metrics.with_intervals(OVERALL_METRICS)
+            intervals = values.pop("intervals")
+            metrics_by_source[name][mode] = values | {
+                "majority_share": round_metric(np.bincount(source_labels).max() / len(source_labels)),
+                "classes": len(np.unique(source_labels)),
+                "intervals": intervals,
             }
     return {"by_source": metrics_by_source}
 
@@ -155,23 +159,6 @@ def _confirmation_of_cancers(predictions: pd.DataFrame, labels: Labels, task: st
     return {str(name): int(count) for name, count in confirmations.value_counts().sort_index().items()}
 
 
-def _mode_differences(metrics_by_mode: dict[str, bootstrap.BootstrapMetrics]) -> dict[str, Any]:
-    """Return the paired differences of COMPARED_MODES with their intervals."""
-    return {
-        f"{mode}_less_{reference}": {
-            name: {
-                "difference": round_metric(difference.value),
-                "interval": to_json_value(difference.interval),
-            }
-            for name, difference in paired_differences(
-                metrics_by_mode[reference], metrics_by_mode[mode]
-            ).items()
-        }
-        for mode, reference in COMPARED_MODES
-        if mode in metrics_by_mode and reference in metrics_by_mode
-    }
-
-
 def _mode_metrics(
     labels: Labels, probability: Floats, metrics: bootstrap.BootstrapMetrics, metadata: dict[str, Any]
 ) -> dict[str, Any]:
@@ -187,7 +174,7 @@ def _mode_metrics(
         "expected_calibration_error": round_metric(
             calibration_error.expected_calibration_error(labels, probability)
         ),
-        "intervals": {name: to_json_value(intervals[name]) for name in OVERALL_METRICS},
+        "intervals": metrics.with_intervals(OVERALL_METRICS)["intervals"],
         "macro_f1": round_metric(classification.macro_f1(matrix)),
         "negative_log_likelihood": round_metric(classification.negative_log_likelihood(labels, probability)),
         "brier_score": round_metric(classification.brier_score(labels, probability)),

@@ -19,13 +19,9 @@ from data_modelling.inference.decision import calibrated_probabilities, melanoma
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation.neighbours import NEIGHBOUR_COUNT
 from data_modelling.metrics import bootstrap
-from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import mode_logits
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.metrics.thresholds import has_both_outcomes
-
-Labels = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 NEIGHBOURS_FILE = "neighbours.csv"  # in a bundle's predictions/
 PHOTO_FACTS = ["image_id", "group_id", "source", "truth"]  # in the files of predictions
@@ -113,50 +109,27 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
         return counts
     labels, decisions = rows["label"].to_numpy(np.int64), rows["decision"].to_numpy(np.int64)
     nearest = np.array([[_class_of(code, task) for code in text.split(";")] for text in rows["nearest"]])
+    # Of equally frequent classes, that of the nearer photo counts.
+    majority = np.array([Counter(classes.tolist()).most_common(1)[0][0] for classes in nearest])
     is_right = {
         "nearest": nearest[:, 0] == labels,
-        "majority": np.array([_majority(row) for row in nearest]) == labels,
+        "majority": majority == labels,
         "model": decisions == labels,
     }
-    other = (nearest != decisions[:, None]).sum(axis=1)
-    wrong = ~is_right["model"]
-    return {
-        **counts,
-        **{name: _share(right, groups) for name, right in is_right.items()},
-        "chance": round_metric(_chance(labels, known, task)),
-        **_auc("warning_auc", other.astype(np.float64), wrong, groups),
-        **_auc("confidence_auc", -rows["confidence"].to_numpy(), wrong, groups),
-    }
-
-
-def _majority(classes: Labels) -> int:
-    """Return the most frequent class; of equally frequent ones, that of the nearer photo."""
-    return Counter(classes.tolist()).most_common(1)[0][0]
-
-
-def _chance(labels: Labels, known: dict[str, int], task: str) -> float:
-    """Return how often a random known photo has the right class."""
-    counts = np.zeros(len(class_codes(task)) + 1)  # the last one: photos of no class of the task
+    class_counts = np.zeros(len(class_codes(task)) + 1)  # the last one: known photos of no class of the task
     for code, count in known.items():
-        counts[_class_of(code, task)] += count
-    return float((counts / counts.sum())[labels].mean())
-
-
-def _share(right: Mask, groups: Labels) -> dict[str, Any]:
-    interval = bootstrap.share_interval(right, np.ones(len(right), bool), groups)
-    return _with_interval(float(right.mean()), interval)
-
-
-def _auc(name: str, score: NDArray[np.float64], wrong: Mask, groups: Labels) -> dict[str, Any]:
-    """Return the AUC under its name; nothing where no decision is wrong, or all are."""
-    if not has_both_outcomes(wrong):
-        return {}
-    interval = bootstrap.auc_interval(score, wrong, groups)
-    return {name: _with_interval(float(binary_auc(score, wrong)), interval)}
-
-
-def _with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
-    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
+        class_counts[_class_of(code, task)] += count
+    metrics: dict[str, Any] = counts | {
+        name: bootstrap.share_metric(right, np.ones(len(right), bool), groups)
+        for name, right in is_right.items()
+    }
+    metrics["chance"] = round_metric(float((class_counts / class_counts.sum())[labels].mean()))
+    wrong = ~is_right["model"]
+    if has_both_outcomes(wrong):
+        other = (nearest != decisions[:, None]).sum(axis=1).astype(np.float64)
+        metrics["warning_auc"] = bootstrap.auc_metric(other, wrong, groups)
+        metrics["confidence_auc"] = bootstrap.auc_metric(-rows["confidence"].to_numpy(), wrong, groups)
+    return metrics
 
 
 def _helps(metrics: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_modelling.metrics.bootstrap import renumbered
 from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.rare_class import metric_differences, metrics_as_json, rare_class_metrics
 
@@ -56,9 +57,9 @@ def context_metrics(
         mask = parts == part
         fitting_rows = mask if mask.all() else ~mask
         shares[str(part)] = best_context_weight(
-            log_odds[fitting_rows], positive[fitting_rows], _numbered(patients[fitting_rows])
+            log_odds[fitting_rows], positive[fitting_rows], renumbered(patients[fitting_rows])
         )
-        score[mask] = contextual_log_odds(log_odds[mask], _numbered(patients[mask]), shares[str(part)])
+        score[mask] = contextual_log_odds(log_odds[mask], renumbered(patients[mask]), shares[str(part)])
     without_context = rare_class_metrics(log_odds, positive, patients)
     with_context = rare_class_metrics(score, positive, patients)
     return {
@@ -68,8 +69,3 @@ def context_metrics(
         "shares": shares,
         "patients": int(patients.max()) + 1,
     }
-
-
-def _numbered(groups: Labels) -> Labels:
-    """Return the group indices of a subset, counted from 0 again."""
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)

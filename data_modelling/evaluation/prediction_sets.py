@@ -28,12 +28,10 @@ SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
 
 def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return coverage (of all, by class, by subgroup) and size of the sets, for each mode and level."""
+    metrics: dict[str, Any] = {"thresholds_from": "the bundle"}
     is_test = set(predictions["part"]) == {TEST}
-    metrics: dict[str, Any] = {
-        "thresholds_from": "the bundle"
-        if is_test
-        else f"the other {len(set(calibration_folds(predictions))) - 1} parts"
-    }
+    if not is_test:
+        metrics["thresholds_from"] = f"the other {len(set(calibration_folds(predictions))) - 1} parts"
     for mode in MODES:
         sets = (
             served_sets(predictions, mode, metadata)

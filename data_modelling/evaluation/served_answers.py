@@ -10,7 +10,7 @@ from tqdm import tqdm
 from data_modelling.datasets.formats.stored_photo import read_bytes, read_pixels
 from data_modelling.datasets.table import details_per_row
 from data_modelling.evaluation.details_controls import permute_between_groups
-from data_modelling.inference.checks.photo_checks import PHONE_PHOTO, UNLIKE_TRAINING, Findings
+from data_modelling.inference.checks.photo_checks import PHONE_PHOTO, UNLIKE_TRAINING
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
@@ -56,16 +56,12 @@ def predict_served(
             broken[image_id] = str(error)
             continue
         findings = predictor.findings(photo, square_edge(read_bytes(path)))
-        checks.append(_codes(findings))
+        origin = ((PHONE_PHOTO, findings.is_phone), (UNLIKE_TRAINING, findings.is_unlike))
+        warnings = [*findings.warnings, *(code for code, holds in origin if holds)]
+        checks.append({"refusals": ";".join(findings.refusals), "warnings": ";".join(warnings)})
         for mode, details in zip(details_by_mode, row_details, strict=True):
             logits_by_mode[mode].append(
                 predictor.completed(predictor.logits(photo, details), findings.distance)
             )
     logits = {mode: np.concatenate(values) for mode, values in logits_by_mode.items()}
     return ServedAnswers(logits, pd.DataFrame(checks), broken)
-
-
-def _codes(findings: Findings) -> dict[str, str]:
-    origin = ((PHONE_PHOTO, findings.is_phone), (UNLIKE_TRAINING, findings.is_unlike))
-    warnings = [*findings.warnings, *(code for code, holds in origin if holds)]
-    return {"refusals": ";".join(findings.refusals), "warnings": ";".join(warnings)}

@@ -18,9 +18,7 @@ from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import SEXES
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics import bootstrap
-from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import mode_logits
-from data_modelling.metrics.rounding import round_metric
 from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
@@ -74,7 +72,9 @@ def subgroup_rows(
     groups = bootstrap.group_indices(predictions["group_id"])
     return [
         {"attribute": attribute, "value": value}
-        | _subgroup_metrics(labels[mask], probability[mask], decisions[mask], _numbered(groups[mask]), noun)
+        | _subgroup_metrics(
+            labels[mask], probability[mask], decisions[mask], bootstrap.renumbered(groups[mask]), noun
+        )
         for attribute, value, mask in subgroups(predictions)
     ]
 
@@ -90,8 +90,8 @@ def _subgroup_metrics(
     row: dict[str, Any] = {"photos": len(labels), "groups": count}
     if count < FEWEST_GROUPS:
         return row | {"said": f"{count} {noun}{' is' if count == 1 else 's are'} too few to say anything."}
-    classes = probability.shape[1]
-    class_mask = _groups_of_classes(labels, groups, classes) >= FEWEST_OF_CLASS
+    lesions = [len(np.unique(groups[labels == label])) for label in range(probability.shape[1])]
+    class_mask = np.array(lesions) >= FEWEST_OF_CLASS
     if class_mask.sum() < 2:
         return row | {
             "said": f"Fewer than two classes have {FEWEST_OF_CLASS} {noun}s: nothing to tell apart."
@@ -105,18 +105,6 @@ def _subgroup_metrics(
         "macro_auc": float(metrics.whole["macro_auc"]),
         "macro_auc_interval": intervals["macro_auc"],
     }
-
-
-def _groups_of_classes(
-    labels: NDArray[np.int64], groups: NDArray[np.int64], classes: int
-) -> NDArray[np.int64]:
-    """Return the number of lesions of each class, (classes,)."""
-    return np.array([len(np.unique(groups[labels == label])) for label in range(classes)])
-
-
-def _numbered(groups: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return the group indices of a subset, counted from 0 again."""
-    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def write_skin_types(folder: Path, data_root: Path | None) -> None:
@@ -141,46 +129,25 @@ def skin_type_metrics(
     logits = mode_logits(rows, "photo", metadata["task"])
     probability = calibrated_probabilities(logits, metadata["temperature"])
     scores = question_scores(probability, metadata["task"])["cancer"]
-    is_cancer = (rows["flag"] == "cancer").to_numpy()
-    return {
-        skin_type: _skin_type_row(
-            rows, scores, is_cancer, (rows["skin_type"] == skin_type).to_numpy(), metadata
+    metrics = {}
+    for skin_type in pad_ufes_20.SKIN_TYPES:
+        mask = (rows["skin_type"] == skin_type).to_numpy()
+        patients, positive, score = (
+            rows["group_id"][mask],
+            (rows["flag"] == "cancer").to_numpy()[mask],
+            scores[mask],
         )
-        for skin_type in pad_ufes_20.SKIN_TYPES
-    }
-
-
-def _skin_type_row(
-    rows: pd.DataFrame,
-    scores: NDArray[np.float64],
-    is_cancer: NDArray[np.bool_],
-    mask: NDArray[np.bool_],
-    metadata: dict[str, Any],
-) -> dict[str, Any]:
-    patients = rows["group_id"].to_numpy()
-    counts = {
-        "photos": int(mask.sum()),
-        "patients": len(np.unique(patients[mask])),
-        "cancers": int((mask & is_cancer).sum()),
-    }
-    if min(len(np.unique(patients[mask & kind])) for kind in (is_cancer, ~is_cancer)) < FEWEST_PATIENTS:
-        return counts
-    groups = bootstrap.group_indices(rows.loc[mask, "group_id"])
-    score, positive = scores[mask], is_cancer[mask]
-    flagged = score >= metadata["thresholds"]["cancer"]
-    return {
-        **counts,
-        "cancer_auc": _with_interval(
-            float(binary_auc(score, positive)), bootstrap.auc_interval(score, positive, groups)
-        ),
-        "sensitivity": _share(flagged, positive, groups),
-        "specificity": _share(~flagged, ~positive, groups),
-    }
-
-
-def _share(chosen: NDArray[np.bool_], subset: NDArray[np.bool_], groups: NDArray[np.int64]) -> dict[str, Any]:
-    return _with_interval(float(chosen[subset].mean()), bootstrap.share_interval(chosen, subset, groups))
-
-
-def _with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
-    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
+        row: dict[str, Any] = {
+            "photos": int(mask.sum()),
+            "patients": int(patients.nunique()),
+            "cancers": int(positive.sum()),
+        }
+        if min(patients[kind].nunique() for kind in (positive, ~positive)) >= FEWEST_PATIENTS:
+            groups, flagged = bootstrap.group_indices(patients), score >= metadata["thresholds"]["cancer"]
+            row |= {
+                "cancer_auc": bootstrap.auc_metric(score, positive, groups),
+                "sensitivity": bootstrap.share_metric(flagged, positive, groups),
+                "specificity": bootstrap.share_metric(~flagged, ~positive, groups),
+            }
+        metrics[skin_type] = row
+    return metrics

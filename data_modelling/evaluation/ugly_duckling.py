@@ -6,7 +6,6 @@ one melanoma if the patient has any. All shares are means over patients of the m
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -67,44 +66,32 @@ def draw_visits(
 ) -> pd.DataFrame:
     """Return visits of every patient with enough photos, one row per visit, with COLUMNS."""
     rng = np.random.default_rng(SEED)
-    rows = [
-        {"patient": patient, "part": part, **_visit(members, lesions, scores, vectors)}
-        for patient, part, members in _members(lesions, rng, draws)
-    ]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def _members(
-    lesions: pd.DataFrame, rng: np.random.Generator, draws: int
-) -> Iterator[tuple[str, str, NDArray[np.int64]]]:
-    """Yield patient, part, and the rows of one visit; a melanoma comes first if the patient has one."""
-    malignant = lesions["malignant"].to_numpy()
+    malignant, rows = lesions["malignant"].to_numpy(), []
     for patient, group in lesions.reset_index(drop=True).groupby("group_id", sort=True):
         indices = group.index.to_numpy()
         benign, melanomas = indices[~malignant[indices]], indices[malignant[indices]]
-        melanoma_count = 1 if len(melanomas) else 0
+        melanoma_count = min(len(melanomas), 1)
         most_photos = min(MAX_VISIT_PHOTOS, len(benign) + melanoma_count)
         if most_photos < MIN_LESIONS:
             continue
         for _ in range(draws):
             size = int(rng.integers(MIN_LESIONS, most_photos + 1))
             benign_rows = rng.choice(benign, size - melanoma_count, replace=False)
-            melanoma_row = rng.choice(melanomas, melanoma_count, replace=False)
-            yield str(patient), str(group["part"].iloc[0]), np.concatenate([melanoma_row, benign_rows])
-
-
-def _visit(
-    members: NDArray[np.int64], lesions: pd.DataFrame, scores: Floats, vectors: Floats
-) -> dict[str, Any]:
-    oddities, visit_scores = outlier_scores(vectors[members]), scores[members]
-    melanoma = bool(lesions["malignant"].iloc[members[0]])
-    return {
-        "melanoma": int(melanoma),
-        "photos": len(members),
-        "largest_oddity": round(float(oddities.max()), DIGITS),
-        "odd_is_melanoma": int(melanoma and oddities.argmax() == 0),
-        "first_is_melanoma": int(melanoma and visit_scores.argmax() == 0),
-    }
+            members = np.concatenate([rng.choice(melanomas, melanoma_count, replace=False), benign_rows])
+            oddities = outlier_scores(vectors[members])
+            rows.append(
+                {
+                    "patient": str(patient),
+                    "part": str(group["part"].iloc[0]),
+                    "melanoma": melanoma_count,
+                    "photos": len(members),
+                    "largest_oddity": round(float(oddities.max()), DIGITS),
+                    # A melanoma is the first of the members.
+                    "odd_is_melanoma": int(melanoma_count and oddities.argmax() == 0),
+                    "first_is_melanoma": int(melanoma_count and scores[members].argmax() == 0),
+                }
+            )
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def choose_ratio(visits: pd.DataFrame, marked_share: float = FALSE_MARK_SHARE) -> float:
@@ -138,16 +125,13 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
         ["marked", "found", "odd_is_melanoma", "first_is_melanoma", "by_chance"]
     ].mean()
     with_melanoma, without_melanoma = by_patient.loc[1], by_patient.loc[0]
-    by_oddity, by_score = (
-        with_melanoma[name].to_numpy() for name in ("odd_is_melanoma", "first_is_melanoma")
-    )
     shares = {
-        "found": with_melanoma["found"].to_numpy(),
-        "wrong": without_melanoma["marked"].to_numpy(),
-        "by_oddity": by_oddity,
-        "by_score": by_score,
-        "by_chance": with_melanoma["by_chance"].to_numpy(),
-        "difference": by_oddity - by_score,
+        "found": with_melanoma["found"],
+        "wrong": without_melanoma["marked"],
+        "by_oddity": with_melanoma["odd_is_melanoma"],
+        "by_score": with_melanoma["first_is_melanoma"],
+        "by_chance": with_melanoma["by_chance"],
+        "difference": with_melanoma["odd_is_melanoma"] - with_melanoma["first_is_melanoma"],
     }
     return {
         "data": "ISIC 2020",
@@ -155,7 +139,7 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
         "patients_with_melanoma": len(with_melanoma),
         "visits_a_patient": int(visits.groupby("patient").size().max()),
         "photos_a_visit": [MIN_LESIONS, MAX_VISIT_PHOTOS],
-        **{name: _mean_with_interval(values) for name, values in shares.items()},
+        **{name: _mean_with_interval(values.to_numpy()) for name, values in shares.items()},
     }
 
 
@@ -173,7 +157,6 @@ def _mean_with_interval(values: Floats) -> dict[str, Any]:
 def read_visits(path: Path) -> pd.DataFrame:
     """Return the visits in a file; InputError when it lacks a column."""
     visits = pd.read_csv(path, dtype={"patient": str, "part": str})
-    missing = [column for column in COLUMNS if column not in visits]
-    if missing:
+    if missing := [column for column in COLUMNS if column not in visits]:
         raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
     return visits

@@ -5,9 +5,10 @@ All photos of a lesion are drawn together. A resample is an array with one weigh
 photo's group was drawn. The metrics take weights (resamples, N) and return one value per resample.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 from data_modelling.metrics import classification
 from data_modelling.metrics.calibration_error import expected_calibration_error
 from data_modelling.metrics.curves import binary_auc, ratio, roc_points
+from data_modelling.metrics.rounding import round_metric, to_json_value
 
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -25,6 +27,7 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # in pairs of models
 Z_95 = 1.959964  # standard deviations around the mean that hold 95 % of a normal distribution
 
 
@@ -81,6 +84,11 @@ class BootstrapMetrics:
             for name, values in self.drawn.items()
         }
 
+    def with_intervals(self, names: Sequence[str]) -> dict[str, Any]:
+        """Return some metrics as metrics.json has them, and their `intervals`."""
+        intervals = {name: to_json_value(percentile_interval(self.drawn[name])) for name in names}
+        return {name: round_metric(float(self.whole[name])) for name in names} | {"intervals": intervals}
+
 
 def bootstrap_metrics(
     labels: Labels,
@@ -95,9 +103,24 @@ def bootstrap_metrics(
     (classes,) the classes that balanced accuracy and macro AUC average over; by default the classes that are
     present. Each class is resampled on its own, so a class that is present is present in every resample.
     """
-    return weighted_metrics(
-        lambda weights: resampled_metrics(labels, probability, decisions, weights, class_mask), groups, labels
-    )
+    classes = probability.shape[1]
+    mask = np.isin(np.arange(classes), labels) if class_mask is None else class_mask
+    is_right = (probability.argmax(axis=1) == labels).astype(float)
+
+    def metrics(weights: Weights) -> dict[str, Floats]:
+        aucs = classification.class_aucs(labels, probability, weights)
+        matrices = classification.confusion_counts(labels, decisions, classes, weights)
+        sensitivity = classification.sensitivities(matrices)
+        return {
+            "balanced_accuracy": sensitivity[:, mask].mean(axis=1),
+            "macro_auc": aucs[:, mask].mean(axis=1),
+            "accuracy_most_probable": weighted_mean(is_right, weights),
+            "expected_calibration_error": expected_calibration_error(labels, probability, weights=weights),
+            "auc": aucs,
+            "sensitivity": sensitivity,
+        }
+
+    return weighted_metrics(metrics, groups, labels)
 
 
 def weighted_metrics(
@@ -113,29 +136,37 @@ def weighted_metrics(
     return BootstrapMetrics({name: values[0] for name, values in whole.items()}, drawn)
 
 
-def resampled_metrics(
-    labels: Labels,
-    probability: Floats,
-    decisions: Labels,
-    weights: Weights,
-    class_mask: NDArray[np.bool_] | None = None,
-) -> dict[str, Floats]:
-    """Return the metrics in each resample, (resamples,), or (resamples, classes) for a metric per class."""
-    if class_mask is None:
-        class_mask = np.isin(np.arange(probability.shape[1]), labels)
-    aucs = classification.class_aucs(labels, probability, weights)
-    sensitivity = classification.sensitivities(
-        classification.confusion_counts(labels, decisions, probability.shape[1], weights)
-    )
-    is_right = (probability.argmax(axis=1) == labels).astype(float)
+def paired_differences(
+    first: BootstrapMetrics, second: BootstrapMetrics, names: Sequence[str] = COMPARED_METRICS
+) -> dict[str, dict[str, Any]]:
+    """Return {difference, interval} of each metric: second - first, paired in the same resamples, as in metrics.json."""
     return {
-        "balanced_accuracy": sensitivity[:, class_mask].mean(axis=1),
-        "macro_auc": aucs[:, class_mask].mean(axis=1),
-        "accuracy_most_probable": weighted_mean(is_right, weights),
-        "expected_calibration_error": expected_calibration_error(labels, probability, weights=weights),
-        "auc": aucs,
-        "sensitivity": sensitivity,
+        name: {
+            "difference": round_metric(float(second.whole[name] - first.whole[name])),
+            "interval": to_json_value(percentile_interval(second.drawn[name] - first.drawn[name])),
+        }
+        for name in names
     }
+
+
+def value_with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
+    """Return {value, low, high} of a metric as metrics.json has them."""
+    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
+
+
+def share_metric(chosen: NDArray[np.bool_], subset: NDArray[np.bool_], groups: Labels) -> dict[str, Any]:
+    """Return {value, low, high} of the share of `subset` that is `chosen`; see `share_interval`."""
+    return value_with_interval(float(chosen[subset].mean()), share_interval(chosen, subset, groups))
+
+
+def auc_metric(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> dict[str, Any]:
+    """Return {value, low, high} of the AUC of one question; see `auc_interval`."""
+    return value_with_interval(float(binary_auc(score, positive)), auc_interval(score, positive, groups))
+
+
+def renumbered(groups: Labels) -> Labels:
+    """Return the group indices of a subset, counted from 0 again."""
+    return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
 def group_indices(groups: pd.Series) -> Labels:

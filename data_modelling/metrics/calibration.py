@@ -14,11 +14,7 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.modes import MODES
-from data_modelling.metrics.classification import (
-    balanced_accuracy,
-    confusion_counts,
-    negative_log_likelihood,
-)
+from data_modelling.metrics.classification import negative_log_likelihood
 from data_modelling.metrics.predictions import learned_logits, mode_logits, true_classes
 
 Floats = NDArray[np.float64]
@@ -95,23 +91,18 @@ def best_decision_prior(
     Power 0 decides for the most probable class. Power 1 decides for the class with the largest probability /
     share. Only one number is chosen, so overfitting is small.
     """
+    weights = np.ones(len(labels)) if weights is None else weights
     # A class that the data set lacks gets the smallest share, because nothing can be divided by zero.
     floor = np.maximum(shares, shares[shares > 0].min())
+    total = np.bincount(labels, weights, len(shares))
     best_accuracy, best_prior = -1.0, floor
     for exponent in PRIOR_EXPONENTS:
         prior = floor**exponent / (floor**exponent).sum()
-        accuracy = _balanced_accuracy(labels, predicted_classes(probability, prior), len(shares), weights)
+        right = np.bincount(labels, weights * (labels == predicted_classes(probability, prior)), len(shares))
+        accuracy = (right[total > 0] / total[total > 0]).mean()
         if accuracy > best_accuracy:
             best_accuracy, best_prior = accuracy, prior
     return best_prior
-
-
-def _balanced_accuracy(labels: Labels, decisions: Labels, classes: int, weights: Floats | None) -> float:
-    if weights is None:
-        return balanced_accuracy(confusion_counts(labels, decisions, classes))
-    right = np.bincount(labels, weights * (labels == decisions), classes)
-    total = np.bincount(labels, weights, classes)
-    return float((right[total > 0] / total[total > 0]).mean())
 
 
 def sensitivity_threshold(
@@ -123,9 +114,6 @@ def sensitivity_threshold(
     """
     if not positive.any():
         return 1.0
-    descending = np.sort(score[positive])[::-1]
-    if weights is None:
-        return float(descending[int(np.ceil(sensitivity * len(descending))) - 1])
     order = np.argsort(-score[positive], kind="stable")
-    reached = np.cumsum(weights[positive][order])
+    reached = np.cumsum(np.ones(len(order)) if weights is None else weights[positive][order])
     return float(score[positive][order][np.searchsorted(reached, sensitivity * reached[-1])])

@@ -102,7 +102,6 @@ def _gap(
 ) -> Floats:
     """Return the mean over photos of |accuracy - confidence| in the photo's bin."""
     if weights is None:
-        sums = np.bincount(bin_indices, correct - confidence, minlength=bins)
-        return np.asarray(np.abs(sums).sum() / len(confidence))
+        return _gap(confidence, correct, bin_indices, bins, np.ones((1, len(confidence))))[0]
     gaps = weights.astype(np.float64) @ (np.eye(bins)[bin_indices] * (correct - confidence)[:, None])
     return ratio(np.abs(gaps).sum(axis=-1), weights.sum(axis=-1, dtype=np.float64))

@@ -48,7 +48,7 @@ def confusion_counts(
 
 def sensitivities(matrix: NDArray[np.int64]) -> Floats:
     """Return the sensitivity of each class, (..., classes); NaN for a class without photos."""
-    return ratio(_diagonal(matrix), matrix.sum(axis=-1))
+    return ratio(np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1))
 
 
 def specificities(matrix: NDArray[np.int64]) -> Floats:
@@ -70,7 +70,7 @@ def accuracy(matrix: NDArray[np.int64]) -> float:
 
 def positive_predictive_values(matrix: NDArray[np.int64]) -> Floats:
     """Return the positive predictive value of each class, (classes,); NaN for a class without decisions."""
-    return ratio(_diagonal(matrix), matrix.sum(axis=0))
+    return ratio(np.diag(matrix), matrix.sum(axis=0))
 
 
 def negative_predictive_values(matrix: NDArray[np.int64]) -> Floats:
@@ -97,7 +97,3 @@ def brier_score(labels: Labels, probabilities: Floats) -> float:
     """Return the mean over photos of the summed squared errors of all classes, 0 to 2 (Brier 1950)."""
     truth = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - truth) ** 2).sum(axis=1).mean())
-
-
-def _diagonal(matrix: NDArray[np.int64]) -> NDArray[np.int64]:
-    return np.diagonal(matrix, axis1=-2, axis2=-1)

@@ -17,28 +17,20 @@ Weights = NDArray[np.floating]
 SLACK = 1e-9  # tolerance for rounding errors in rates
 
 
-def flagged_counts(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
-    """Return true and false positives (..., thresholds) from the highest threshold down; the first flags no photo."""
-    order = np.argsort(-score, kind="stable")
-    tie_ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
-    ranked = np.ones(len(score)) if weights is None else weights[:, order].astype(np.float64)
-    true_positives, false_positives = (
-        np.insert(np.cumsum(ranked * mask[order], axis=-1)[..., tie_ends], 0, 0, axis=-1)
-        for mask in (positive, ~positive)
-    )
-    return true_positives, false_positives
-
-
 def roc_points(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
     """Return false positive rates and sensitivities (..., thresholds), from (0, 0) to (1, 1).
 
     A rate is NaN if no photo belongs to it.
     """
-    counts = flagged_counts(score, positive, weights)
-    sensitivity, false_positive_rate = (
-        ratio(count, np.broadcast_to(count[..., -1:], count.shape)) for count in counts
-    )
-    return false_positive_rate, sensitivity
+    order = np.argsort(-score, kind="stable")
+    tie_ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    ranked = np.ones(len(score)) if weights is None else weights[:, order].astype(np.float64)
+
+    def rates(mask: Truth) -> Floats:
+        counts = np.insert(np.cumsum(ranked * mask[order], axis=-1)[..., tie_ends], 0, 0, axis=-1)
+        return ratio(counts, np.broadcast_to(counts[..., -1:], counts.shape))
+
+    return rates(~positive), rates(positive)
 
 
 def binary_auc(score: Floats, positive: Truth, weights: Weights | None = None) -> Floats:
@@ -47,8 +39,7 @@ def binary_auc(score: Floats, positive: Truth, weights: Weights | None = None) -
     NaN when only one outcome is present.
     """
     if weights is None:
-        false_positive_rates, sensitivities = roc_points(score, positive)
-        return np.asarray(np.trapezoid(sensitivities, false_positive_rates))
+        return binary_auc(score, positive, _once(score))[0]
     if 2 * positive.sum() > len(positive):
         score, positive = -score, ~positive  # the same area, from fewer thresholds
     positives, negatives, all_negatives = _counts_at_positives(score, positive, weights, tied=0.5)
@@ -59,10 +50,7 @@ def binary_auc(score: Floats, positive: Truth, weights: Weights | None = None) -
 def average_precision(score: Floats, positive: Truth, weights: Weights | None = None) -> Floats:
     """Return the mean precision, weighted by the gain in sensitivity; NaN without positives."""
     if weights is None:
-        true_positives, false_positives = flagged_counts(score, positive)
-        steps = ratio(np.diff(true_positives), true_positives[-1:])
-        precision = true_positives / np.maximum(true_positives + false_positives, np.finfo(float).tiny)
-        return np.asarray((steps * precision[1:]).sum())
+        return average_precision(score, positive, _once(score))[0]
     positives, false_positives, _ = _counts_at_positives(score, positive, weights)
     true_positives = positives.cumsum(axis=0)
     precision = true_positives / np.maximum(true_positives + false_positives, np.finfo(float).tiny)
@@ -74,11 +62,10 @@ def sensitivity_at_specificity(
 ) -> Floats:
     """Return the best sensitivity of a threshold with at least this specificity."""
     if weights is None:
-        false_positive_rates, sensitivities = roc_points(score, positive)
-        return np.asarray(np.where(_is_specific(false_positive_rates, specificity), sensitivities, 0.0).max())
+        return sensitivity_at_specificity(score, positive, specificity, _once(score))[0]
     positives, negatives, all_negatives = _counts_at_positives(score, positive, weights)
     false_positive_rates = ratio(negatives, np.broadcast_to(all_negatives, negatives.shape))
-    allowed = _is_specific(false_positive_rates, specificity)
+    allowed = 1 - false_positive_rates >= specificity - SLACK
     best = np.where(allowed, positives.cumsum(axis=0), 0.0).max(axis=0, initial=0.0)
     return ratio(best, positives.sum(axis=0))
 
@@ -147,8 +134,8 @@ def _counts_at_positives(
     return sums[: len(levels)].astype(np.float64), negatives[:-1], negatives[-1]
 
 
-def _is_specific(false_positive_rates: Floats, specificity: float) -> Truth:
-    return 1 - false_positive_rates >= specificity - SLACK
+def _once(score: Floats) -> Floats:
+    return np.ones((1, len(score)))
 
 
 def _roc_above_sensitivity(score: Floats, positive: Truth, sensitivity: float) -> tuple[Floats, Floats]:

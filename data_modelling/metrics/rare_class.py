@@ -51,13 +51,8 @@ def metrics_as_json(metrics: BootstrapMetrics) -> dict[str, Any]:
 
 
 def metric_differences(first: BootstrapMetrics, second: BootstrapMetrics) -> dict[str, Any]:
-    """Return the metrics of the second minus those of the first, with paired intervals.
-
-    Both are of the same photos.
-    """
+    """Return the metrics of the second minus those of the first, with paired intervals; both are of the same photos."""
+    whole = {name: second.whole[name] - first.whole[name] for name in first.whole}
     return metrics_as_json(
-        BootstrapMetrics(
-            {name: second.whole[name] - first.whole[name] for name in first.whole},
-            {name: second.drawn[name] - first.drawn[name] for name in first.drawn},
-        )
+        BootstrapMetrics(whole, {name: second.drawn[name] - first.drawn[name] for name in first.drawn})
     )

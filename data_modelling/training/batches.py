@@ -85,38 +85,35 @@ def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator
     Rows are balanced and shuffled, and their changes are drawn. Each batch has the inputs of
     training.augmentation.AugmentedModel, the targets (N, classes), and the weight of each photo in the loss (N,).
     """
-    rng = np.random.default_rng((settings.seed, epoch))
-    targets_by_label = target_distributions(settings.task, settings.training.label_smoothing)
-    order = draw_epoch_rows(part.labels, len(targets_by_label), settings.training, rng, part.sources)
-    weights_by_label = class_loss_weights(
-        part.labels, len(targets_by_label), settings.training.class_weights
-    ).astype(np.float32)
-    for start in range(0, len(order), settings.training.batch):
-        indices = order[start : start + settings.training.batch]
-        yield _augmented_batch(rng, part, indices, targets_by_label, weights_by_label, settings)
+    rng, training = np.random.default_rng((settings.seed, epoch)), settings.training
+    targets_by_label = target_distributions(settings.task, training.label_smoothing)
+    labels = len(targets_by_label)
+    order = draw_epoch_rows(part.labels, labels, training, rng, part.sources)
+    weights_by_label = class_loss_weights(part.labels, labels, training.class_weights).astype(np.float32)
+    for start in range(0, len(order), training.batch):
+        indices = order[start : start + training.batch]
+        targets, weights = (
+            by_label[part.labels[indices]] for by_label in (targets_by_label, weights_by_label)
+        )
+        yield _augmented_batch(rng, part, indices, targets, weights, settings)
 
 
 def _augmented_batch(
     rng: np.random.Generator,
     part: Examples,
     indices: NDArray[np.int64],
-    targets_by_label: NDArray[np.float32],
-    weights_by_label: NDArray[np.float32],
+    targets: NDArray[np.float32],
+    weights: NDArray[np.float32],
     settings: Settings,
 ) -> Batch:
-    """Return a batch of some of the part's photos with newly drawn changes.
-
-    targets_by_label: (labels, classes). weights_by_label: (labels,).
-    """
-    changes, labels, photos = settings.augmentation, part.labels[indices], part.photos(indices)
-    edge = photos.shape[1]
+    """Return a batch of some of the part's photos with newly drawn changes."""
+    changes, photos = settings.augmentation, part.photos(indices)
     batch: dict[str, np.ndarray] = {
         "photo": photos,
         "details": augmentation_parameters.drop_details(rng, part.details[indices], changes),
-        "warp": augmentation_parameters.draw_warps(rng, len(indices), edge, changes),
+        "warp": augmentation_parameters.draw_warps(rng, len(indices), photos.shape[1], changes),
         "colour": augmentation_parameters.draw_colours(rng, len(indices), changes),
     }
-    targets, weights = targets_by_label[labels], weights_by_label[labels]
     if part.teacher_weights is not None:
         batch["teacher_weights"] = part.teacher_weights[indices]
     if changes.recompress:
@@ -125,7 +122,7 @@ def _augmented_batch(
         batch["photo"] = add_vignettes(rng, batch["photo"], changes.vignette)
     if changes.mixup:
         # A photo that is only known to be benign has no single class to mix.
-        mixes = draw_mixes(rng, labels < len(class_codes(settings.task)), changes)
+        mixes = draw_mixes(rng, part.labels[indices] < len(class_codes(settings.task)), changes)
         # The details of two patients cannot be mixed, so a mixed photo has none.
         batch["details"][mixes.share < 1] = encode_details(Details())
         batch |= {"partner": mixes.partner, "photo_share": mixes.share}
@@ -157,13 +154,11 @@ def predict_output(
     network: keras.Model, part: Examples, name: str, with_details: bool, batch: int = 64
 ) -> NDArray[np.float32]:
     """Return one of the network's outputs (N, ...) for unchanged photos; see `predict_logits`."""
-    unknown = encode_details(Details())
+    details = part.details if with_details else np.tile(encode_details(Details()), (len(part), 1))
     outputs = []
     for start in range(0, len(part), batch):
-        photos = part.photos(slice(start, start + batch)).astype(np.float32)
-        details = part.details[start : start + batch]
-        used_details = details if with_details else np.tile(unknown, (len(details), 1))
+        some = slice(start, start + batch)
         # `predict` would need all photos at once; here they are read from disk batch by batch.
-        output = network.predict_on_batch({"photo": photos, "details": used_details})
-        outputs.append(np.asarray(output[name]))
+        inputs = {"photo": part.photos(some).astype(np.float32), "details": details[some]}
+        outputs.append(np.asarray(network.predict_on_batch(inputs)[name]))
     return np.concatenate(outputs)

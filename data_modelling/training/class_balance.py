@@ -36,18 +36,18 @@ def draw_epoch_rows(
         return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
     quota = sampling_prior(labels, classes, training.balance) * len(labels)
     drawn: list[NDArray[np.int64]] = []
-    for label in range(classes):
+    for label in np.unique(labels):
         rows = np.flatnonzero(labels == label)
-        if not len(rows):
-            continue
-        if sources is None or not training.source_balance:
-            drawn += _draw_evenly(rows, round(quota[label]), rng)
-            continue
-        for source, share in source_shares(sources, sources[rows], training.source_balance).items():
-            of_source = rows[sources[rows] == source]
-            drawn += _draw_evenly(
-                of_source, min(round(share * quota[label]), MOST_ROUNDS * len(of_source)), rng
-            )
+        parts = [(rows, round(quota[label]))]
+        if sources is not None and training.source_balance:
+            shares = source_shares(sources, sources[rows], training.source_balance)
+            by_source = [(rows[sources[rows] == name], share) for name, share in shares.items()]
+            parts = [
+                (some, min(round(share * quota[label]), MOST_ROUNDS * len(some))) for some, share in by_source
+            ]
+        for some, count in parts:
+            rounds, rest = divmod(max(1, count), len(some))
+            drawn += [np.tile(some, rounds), rng.permutation(some)[:rest]]
     return rng.permutation(np.concatenate(drawn))
 
 
@@ -60,12 +60,6 @@ def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance:
     return {name: weights[name] / total for name in there}
 
 
-def _draw_evenly(rows: NDArray[np.int64], count: int, rng: np.random.Generator) -> list[NDArray[np.int64]]:
-    """Return `count` of the rows, at least one: whole rounds, then a random rest."""
-    rounds, rest = divmod(max(1, count), len(rows))
-    return [np.tile(rows, rounds), rng.permutation(rows)[:rest]]
-
-
 def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return row indices in which each class that is present has `count` rows."""
     # Imported here, because the notebooks use the priors without imbalanced-learn.
@@ -73,15 +67,12 @@ def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> N
     from imblearn.under_sampling import RandomUnderSampler
 
     rows, sampled_labels = np.arange(len(labels))[:, None], labels
-    class_counts = np.bincount(labels)
+    counts = dict(zip(*np.unique(labels, return_counts=True), strict=True))
     for sampler, strategy in (
-        (RandomUnderSampler, dict.fromkeys(np.flatnonzero(class_counts > count), count)),
-        (
-            RandomOverSampler,
-            dict.fromkeys(np.flatnonzero((class_counts > 0) & (class_counts < count)), count),
-        ),
+        (RandomUnderSampler, {label: count for label, photos in counts.items() if photos > count}),
+        (RandomOverSampler, {label: count for label, photos in counts.items() if photos < count}),
     ):
-        if strategy and np.count_nonzero(class_counts) > 1:
+        if strategy and len(counts) > 1:
             resampler = sampler(sampling_strategy=strategy, random_state=int(rng.integers(2**31)))
             rows, sampled_labels = resampler.fit_resample(rows, sampled_labels)
     return np.asarray(rows[:, 0], np.int64)

@@ -66,13 +66,11 @@ def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
-    files = [Path(teacher) for teacher in settings.training.teachers if teacher.endswith(RECIPE_SUFFIX)]
-    recipes = {
-        file: structs.replace(read_settings(file), folds=settings.folds, figure_folds=settings.figure_folds)
-        for file in files
-    }
-    for file, recipe in recipes.items():
-        _refuse_other_folds(settings, recipe, file)
+    recipes = {}
+    for file in (Path(name) for name in settings.training.teachers if name.endswith(RECIPE_SUFFIX)):
+        folds = {"folds": settings.folds, "figure_folds": settings.figure_folds}
+        recipes[file] = structs.replace(read_settings(file), **folds)
+        _refuse_other_folds(settings, recipes[file], file)
     return recipes
 
 
@@ -85,20 +83,22 @@ def frozen_teacher(settings: Settings, saved: Path) -> keras.Model:
 
 
 def _load_teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
-    saved, teacher_settings = work / stage / NETWORK_FILE, _read_run_settings(work)
+    saved, teacher = work / stage / NETWORK_FILE, _read_run_settings(work)
     if not saved.exists():
         raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
-    _refuse_other_folds(settings, teacher_settings, work)
-    settings_in_dtype = structs.replace(
-        teacher_settings,
-        training=structs.replace(teacher_settings.training, bfloat16=settings.training.bfloat16),
-    )
-    network = frozen_teacher(settings_in_dtype, saved)
-    return (
-        network
-        if network.input["photo"].shape[1] == settings.network.edge
-        else _with_resized_input(network, settings)
-    )
+    _refuse_other_folds(settings, teacher, work)
+    training = structs.replace(teacher.training, bfloat16=settings.training.bfloat16)
+    network = frozen_teacher(structs.replace(teacher, training=training), saved)
+    edge, teacher_edge = settings.network.edge, teacher.network.edge
+    if edge == teacher_edge:
+        return network
+    photo = keras.Input((edge, edge, 3), name="photo")
+    details = keras.Input(network.input["details"].shape[1:], name="details")
+    resized = keras.layers.Resizing(teacher_edge, teacher_edge, antialias=True, dtype="float32")(photo)
+    outputs = network({"photo": resized, "details": details}, training=False)
+    resizing_network = keras.Model({"photo": photo, "details": details}, outputs)
+    resizing_network.trainable = False
+    return resizing_network
 
 
 def _read_run_settings(work: Path) -> Settings:
@@ -115,19 +115,6 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
                 f"training.teachers: {teacher} has another {key}, so its networks may have seen photos of this "
                 "network's evaluation."
             )
-
-
-def _with_resized_input(network: keras.Model, settings: Settings) -> keras.Model:
-    """Return the network with an input of the settings' edge, which is resized to the network's own edge."""
-    edge, network_edge = settings.network.edge, network.input["photo"].shape[1]
-    photo = keras.Input((edge, edge, 3), name="photo")
-    details = keras.Input(network.input["details"].shape[1:], name="details")
-    resized = keras.layers.Resizing(network_edge, network_edge, antialias=True, dtype="float32")(photo)
-    resizing_network = keras.Model(
-        {"photo": photo, "details": details}, network({"photo": resized, "details": details}, training=False)
-    )
-    resizing_network.trainable = False
-    return resizing_network
 
 
 class DistillationLoss:

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,8 +43,7 @@ def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos
         broken = _decode(table, edge, pixels)
         with atomic_write(note) as temporary:
             temporary.write_text(json.dumps({"key": key, "broken": broken}))
-    broken = json.loads(note.read_text())["broken"]
-    return DecodedPhotos(np.load(pixels, mmap_mode="r"), broken)
+    return DecodedPhotos(np.load(pixels, mmap_mode="r"), json.loads(note.read_text())["broken"])
 
 
 def _key(table: pd.DataFrame, edge: int) -> str:
@@ -62,29 +60,20 @@ def _key(table: pd.DataFrame, edge: int) -> str:
 
 def _decode(table: pd.DataFrame, edge: int, target: Path) -> dict[str, str]:
     broken = {}
-    with atomic_write(target) as temporary:
+
+    def read(path: str) -> NDArray[np.uint8] | str:
+        try:
+            return stored_photo.read_pixels(path, edge)
+        except PhotoError as error:
+            return str(error)
+
+    with atomic_write(target) as temporary, ThreadPoolExecutor(usable_cores()) as pool:
         pixels = np.lib.format.open_memmap(temporary, "w+", np.uint8, (len(table), edge, edge, 3))
-        with ThreadPoolExecutor(usable_cores()) as pool:
-            results = pool.map(lambda path: _read(path, edge), table["path"])
-            for row, (image_id, result) in enumerate(
-                zip(table["image_id"], _with_progress_bar(results, len(table)), strict=True)
-            ):
-                if isinstance(result, str):
-                    broken[image_id] = result
-                else:
-                    pixels[row] = result
+        results = tqdm(pool.map(read, table["path"]), "decode photos", len(table), unit=" photos")
+        for row, (image_id, result) in enumerate(zip(table["image_id"], results, strict=True)):
+            if isinstance(result, str):
+                broken[image_id] = result
+            else:
+                pixels[row] = result
         pixels.flush()
     return broken
-
-
-def _read(path: str, edge: int) -> NDArray[np.uint8] | str:
-    try:
-        return stored_photo.read_pixels(path, edge)
-    except PhotoError as error:
-        return str(error)
-
-
-def _with_progress_bar(
-    results: Iterable[NDArray[np.uint8] | str], total: int
-) -> Iterator[NDArray[np.uint8] | str]:
-    yield from tqdm(results, "decode photos", total, unit=" photos")

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from data_modelling import compare
-from data_modelling.studies.comparison.method_table import METHOD_METRICS
+from data_modelling.studies.ablation.table import METHOD_METRICS
 from tests.conftest import PROJECT
 
 SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"

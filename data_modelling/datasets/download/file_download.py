@@ -69,14 +69,16 @@ class _Downloader:
         with tqdm(
             total=self.file.size, desc=self.file.name, unit="B", unit_scale=True, unit_divisor=1000
         ) as bar:
-            while self._downloaded_bytes() != self.file.size:
-                before = self._downloaded_bytes()
+            while (before := self._downloaded_bytes()) != self.file.size:
                 try:
                     self._resume(url, bar)
                 except (requests.RequestException, _CutOffError) as error:
                     failures = 0 if self._downloaded_bytes() > before else failures + 1
                     if failures == len(RETRY_DELAYS) or not self.answered:
-                        raise _unreachable_error(url, error) from error
+                        raise InputError(
+                            f"{urlsplit(url).netloc} cannot be reached ({_last_cause(error)}): check the network and "
+                            "HTTPS_PROXY, or name a --mirror; what arrived is kept, and the same command continues."
+                        ) from error
                     time.sleep(RETRY_DELAYS[failures])
         # A hard link: if the process is killed during the check, the partial file is still there.
         Path(output_file).unlink()
@@ -103,26 +105,20 @@ class _Downloader:
                     f"{self.file.name}; try later, or name a --mirror."
                 )
             resumed = response.status_code == PARTIAL
-            start = start if resumed else 0  # a server without ranges sends the whole file
-            self._refuse_other_size(url, response, start)
-            bar.n = start
+            bar.n = start if resumed else 0  # a server without ranges sends the whole file
             bar.refresh()
+            length = response.headers.get("Content-Length")
+            if length is not None and bar.n + int(length) != self.file.size:
+                raise self._other_size(url, f"{bar.n + int(length):,}")
             with self.part.open("ab" if resumed else "wb") as target:
                 for chunk in response.iter_content(CHUNK_BYTES):
                     target.write(chunk)
                     target.flush()  # these bytes stay even if the process is killed
                     bar.update(len(chunk))
-                    if target.tell() > self.file.size:
-                        break  # an answer without a Content-Length may never end
-        if self._downloaded_bytes() > self.file.size:
-            raise self._other_size(url, "more")
+                    if target.tell() > self.file.size:  # an answer without a Content-Length may never end
+                        raise self._other_size(url, "more")
         if self._downloaded_bytes() < self.file.size:
             raise _CutOffError("the connection was closed")
-
-    def _refuse_other_size(self, url: str, response: requests.Response, start: int) -> None:
-        length = response.headers.get("Content-Length")
-        if length is not None and start + int(length) != self.file.size:
-            raise self._other_size(url, f"{start + int(length):,}")
 
     def _other_size(self, url: str, offered: str) -> InputError:
         """Remove the partial file and return the error for a size that differs from the published one."""
@@ -131,13 +127,6 @@ class _Downloader:
             f"{urlsplit(url).netloc} offers {self.file.name} with {offered} bytes where "
             f"{self.file.size:,} are published; it is another file: name another --mirror."
         )
-
-
-def _unreachable_error(url: str, error: Exception) -> InputError:
-    return InputError(
-        f"{urlsplit(url).netloc} cannot be reached ({_last_cause(error)}): check the network and HTTPS_PROXY, or "
-        "name a --mirror; what arrived is kept, and the same command continues."
-    )
 
 
 def _last_cause(error: Exception) -> str:

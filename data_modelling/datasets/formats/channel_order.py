@@ -1,5 +1,6 @@
 """Detects TFRecord shards whose colours seem to be stored in another order, because their photos are bluer than skin."""
 
+import contextlib
 import sys
 from collections import defaultdict
 from collections.abc import Iterable
@@ -22,25 +23,19 @@ def warn_of_swapped_channels(paths: Iterable[str]) -> list[str]:
     for path in paths:
         if shard_and_channels := find_shard(path):
             shards[shard_and_channels].append(path)
-    return [
-        shard for (shard, channels), photos in shards.items() if _warn_if_swapped(shard, photos, channels)
-    ]
-
-
-def _warn_if_swapped(shard: str, paths: list[str], channels: str) -> bool:
-    means = []
-    for path in paths[:: -(-len(paths) // SAMPLED_PHOTOS)]:
-        try:
-            means.append(read_pixels(path, SAMPLE_EDGE).mean(axis=(0, 1)))
-        except PhotoError:
-            continue  # reported where the photos are decoded
-    bluer = [red < blue for red, _, blue in means]
-    if np.mean(bluer or [0]) <= 0.5:
-        return False
-    other = "bgr" if channels == "rgb" else "rgb"
-    print(
-        f"warning: {sum(bluer)} of {len(bluer)} photos of {shard} have more blue than red, and skin is redder: its "
-        f'colours seem to be in another order; set channels = "{other}" in [prepared].',
-        file=sys.stderr,
-    )
-    return True
+    swapped = []
+    for (shard, channels), photos in shards.items():
+        bluer = []
+        for path in photos[:: -(-len(photos) // SAMPLED_PHOTOS)]:
+            with contextlib.suppress(PhotoError):  # reported where the photos are decoded
+                red, _, blue = read_pixels(path, SAMPLE_EDGE).mean(axis=(0, 1))
+                bluer.append(red < blue)
+        if np.mean(bluer or [0]) > 0.5:
+            swapped.append(shard)
+            print(
+                f"warning: {sum(bluer)} of {len(bluer)} photos of {shard} have more blue than red, and skin is redder: its "
+                f'colours seem to be in another order; set channels = "{"bgr" if channels == "rgb" else "rgb"}" in '
+                "[prepared].",
+                file=sys.stderr,
+            )
+    return swapped

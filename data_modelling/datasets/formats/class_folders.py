@@ -67,10 +67,11 @@ class _Photos:
     ids: dict[str, str] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
-    unused_folders: list[str] = field(default_factory=list)
-    nested_folders: list[str] = field(default_factory=list)
-    empty_folders: list[str] = field(default_factory=list)
-    unread_pictures: list[str] = field(default_factory=list)
+    report: DatasetReport = field(default_factory=DatasetReport)
+
+    def tell(self, kind: str, entry: str) -> None:
+        """Add an entry to the report."""
+        self.report = merge_reports(self.report, DatasetReport(**{kind: (entry,)}))
 
 
 def load(
@@ -82,18 +83,12 @@ def load(
     `data_modelling.prepare` has not finished them, if a photo is in another folder than its row says, and like
     checked_table.
     """
-    codes = diagnoses.learned_class_codes(settings.task)
     root = find_root(data_root, settings.task)
-    photos = _find_class_photos(root, settings.task)
-    findings = RowFindings()
-    rows = _rows(root, photos, settings.task, findings)
-    folders = DatasetReport(
-        unused_folders=tuple(photos.unused_folders),
-        nested_folders=tuple(photos.nested_folders),
-        class_folders_without_photos=tuple(photos.empty_folders),
-        pictures_of_other_formats=tuple(photos.unread_pictures),
-    )
-    earlier = merge_reports(folders, findings_report(findings))
+    names, findings = learned_class_by_name(settings.task), RowFindings()
+    photos = _find_class_photos(root, names)
+    rows = _rows(root, photos, names, findings)
+    earlier = merge_reports(photos.report, findings_report(findings))
+    codes = diagnoses.learned_class_codes(settings.task)
     return checked_table(rows, photos.paths, codes, photos.twice, strict, earlier)
 
 
@@ -109,25 +104,14 @@ def find_root(data_root: Path | None, task: str) -> Path:
     root = find_first_folder(base, FOLDER, has_class_folder)
     if root is not None:
         return root
-    inner = [path for path in _folders_below(base, SEARCHED_DEPTH) if has_class_folder(path)]
-    hint = (
-        f" There are such folders in {shortened_list(map(str, inner))}: name one with --data-root."
-        if inner
-        else ""
-    )
+    below = [path for depth in range(1, SEARCHED_DEPTH + 1) for path in sorted(base.glob("*/" * depth))]
+    inner = [str(path) for path in below if has_class_folder(path)]
+    hint = f" There are such folders in {shortened_list(inner)}: name one with --data-root." if inner else ""
     raise MissingDataError(
         f"Neither {base} nor {base / FOLDER} has a folder named by a class ({', '.join(diagnoses.learned_class_codes(task))}); "
         "make them with `python -m data_modelling.prepare --to class_folders`, or see docs/data-sets.md for your own "
         f"photos.{hint}"
     )
-
-
-def _folders_below(folder: Path, depth: int) -> list[Path]:
-    """Return the subfolders of a folder, down to a depth."""
-    if not depth or not folder.is_dir():
-        return []
-    folders = [Path(path) for path in list_folder(folder)[1]]
-    return folders + [below for path in folders for below in _folders_below(path, depth - 1)]
 
 
 def is_prepared(root: Path) -> bool:
@@ -140,24 +124,22 @@ def written_name(image_id: str) -> str:
     return image_id.replace(SLASH, WRITTEN_SLASH)
 
 
-def _find_class_photos(root: Path, task: str) -> _Photos:
-    """Return the photos of all class folders, each with its id and class, and the folders that are not used."""
-    names = learned_class_by_name(task)
+def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
+    """Return the photos of all class folders, each with its id and class. names: class codes by normalized name."""
     loose, folders = list_folder(root)
     photos = _Photos()
     if loose:
-        photos.unused_folders.append(_entry(root.name, len(loose)))
+        photos.tell("unused_folders", _entry(root.name, len(loose)))
     of_class: list[tuple[str, str, str]] = []  # code, the folder's path below the root, the photo's path
     for folder in folders:
-        name = Path(folder).name
-        code = names.get(normalize_class_name(name))
+        code = names.get(normalize_class_name(Path(folder).name))
         if code is None:
-            photos.unused_folders.append(_entry(name, _count_photos(folder)))
-        else:
-            rows = _photos_below(root, folder, code, names, photos)
-            if not rows:
-                photos.empty_folders.append(name)
-            of_class += rows
+            photos.tell("unused_folders", _entry(Path(folder).name, _count_photos(folder)))
+            continue
+        rows = _photos_below(root, folder, code, names, photos)
+        if not rows:
+            photos.tell("class_folders_without_photos", Path(folder).name)
+        of_class += rows
     _name_photos(photos, of_class, is_prepared(root))
     return photos
 
@@ -169,14 +151,14 @@ def _photos_below(
     own_photos, subfolders = list_folder(folder)
     place = Path(folder).relative_to(root).as_posix()
     if SLASH in place:
-        photos.nested_folders.append(_entry(place, len(own_photos)))
+        photos.tell("nested_folders", _entry(place, len(own_photos)))
     if pictures := list_unread_pictures(folder):
-        endings = sorted({os.path.splitext(name)[1].lower() for name in pictures})
-        photos.unread_pictures.append(f"{place}: {len(pictures)} ({' '.join(filter(None, endings))})")
+        endings = sorted({os.path.splitext(name)[1].lower() for name in pictures} - {""})
+        photos.tell("pictures_of_other_formats", f"{place}: {len(pictures)} ({' '.join(endings)})")
     rows = [(code, place, path) for path in own_photos]
     for inner in subfolders:
         if names.get(normalize_class_name(Path(inner).name), code) != code:
-            photos.unused_folders.append(_entry(f"{place}/{Path(inner).name}", _count_photos(inner)))
+            photos.tell("unused_folders", _entry(f"{place}/{Path(inner).name}", _count_photos(inner)))
         else:
             rows += _photos_below(root, inner, code, names, photos)
     return rows
@@ -210,45 +192,41 @@ def _count_photos(folder: str) -> int:
     return len(photos) + sum(map(_count_photos, subfolders))
 
 
-def _rows(root: Path, photos: _Photos, task: str, findings: RowFindings) -> pd.DataFrame:
+def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindings) -> pd.DataFrame:
     """Return the csv's rows, or rows made from the folders alone."""
-    if (root / PREPARATION_RECORD).is_file() and not (root / PHOTOS_CSV).is_file():
+    if is_prepared(root) and not (root / PHOTOS_CSV).is_file():
         raise InputError(
             f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; go on with "
             "`python -m data_modelling.prepare --resume`."
         )
-    path, classes = _csv_file(root), photos.classes
-    if path is None:
+    # The csv beside the folders may have any of its names, in any case.
+    by_name = {name.casefold(): name for name in sorted((path.name for path in root.iterdir()), reverse=True)}
+    files = [root / by_name[name] for name in (PHOTOS_CSV, *OTHER_PHOTOS_CSV) if name in by_name]
+    optional = [*(name for name in TEXT_COLUMNS if name != "image_id"), LESION_COLUMN]
+    if not files:
         print(
             f"warning: {root} has no {PHOTOS_CSV}: which photos show one lesion or patient is not known, nor age, sex "
             "and site; a split by photo makes the metrics too good.",
             file=sys.stderr,
         )
-        rows = pd.DataFrame({"image_id": sorted(classes)})
-        rows[[name for name in TEXT_COLUMNS if name != "image_id"]] = ""
+        rows = pd.DataFrame({"image_id": sorted(photos.classes)})
+        rows[optional] = ""
     else:
-        columns = (*TEXT_COLUMNS, LESION_COLUMN)
-        optional = [name for name in columns if name != "image_id"]
+        columns = ("image_id", *optional)
         rows = read_csv(
-            path, columns, "image_id", findings, optional=optional, aliases=ALIASES, numbers=("age",)
+            files[0], columns, "image_id", findings, optional=optional, aliases=ALIASES, numbers=("age",)
         )
         if not is_prepared(root):
             rows["image_id"] = [_known_id(image_id, photos) for image_id in rows["image_id"]]
-        _refuse_other_folders(path, rows, classes, task)
-    folder_classes = rows["image_id"].map(classes)
-    rows["diagnosis"] = folder_classes.fillna(rows["diagnosis"])
-    rows["group_id"] = join_groups(rows["image_id"], rows["group_id"], _photos_of_one_lesion(rows))
-    rows["source"] = rows["source"].where(rows["source"] != "", root.resolve().name)
-    return rows[list(TEXT_COLUMNS)]
-
-
-def _photos_of_one_lesion(rows: pd.DataFrame) -> list[tuple[str, str]]:
-    """Return pairs of image ids that join the photos of each lesion that the csv names."""
-    if LESION_COLUMN not in rows:
-        return []
+        _refuse_other_folders(files[0], rows, photos.classes, names)
+    rows["diagnosis"] = rows["image_id"].map(photos.classes).fillna(rows["diagnosis"])
+    # The photos of each lesion that the csv names are joined.
     known = rows[~rows[LESION_COLUMN].str.lower().isin(NOT_KNOWN)]
     first = known.groupby(LESION_COLUMN)["image_id"].transform("first")
-    return list(zip(first, known["image_id"], strict=True))
+    pairs = list(zip(first, known["image_id"], strict=True))
+    rows["group_id"] = join_groups(rows["image_id"], rows["group_id"], pairs)
+    rows["source"] = rows["source"].where(rows["source"] != "", root.resolve().name)
+    return rows[list(TEXT_COLUMNS)]
 
 
 def _known_id(image_id: str, photos: _Photos) -> str:
@@ -256,16 +234,10 @@ def _known_id(image_id: str, photos: _Photos) -> str:
     return image_id if image_id in photos.paths else photos.ids.get(image_id.replace("\\", SLASH), image_id)
 
 
-def _csv_file(root: Path) -> Path | None:
-    """Return the csv beside the folders, under any of its names; None where there is none."""
-    by_name = {name.casefold(): name for name in sorted((path.name for path in root.iterdir()), reverse=True)}
-    names = [by_name[name] for name in (PHOTOS_CSV, *OTHER_PHOTOS_CSV) if name in by_name]
-    return root / names[0] if names else None
-
-
-def _refuse_other_folders(path: Path, rows: pd.DataFrame, classes: dict[str, str], task: str) -> None:
+def _refuse_other_folders(
+    path: Path, rows: pd.DataFrame, classes: dict[str, str], names: dict[str, str]
+) -> None:
     """Raise InputError if the csv names another class than a photo's folder."""
-    names = learned_class_by_name(task)
     folder_classes = rows["image_id"].map(classes)
     csv_classes = rows["diagnosis"].map(lambda name: names.get(normalize_class_name(name), name))
     differing = rows[folder_classes.notna() & (csv_classes != "") & (folder_classes != csv_classes)]

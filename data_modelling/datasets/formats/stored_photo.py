@@ -48,8 +48,7 @@ def find_shard(path: str) -> tuple[str, str] | None:
 
 def has_bgr_order(path: str) -> bool:
     """Return whether the photo is stored with blue first."""
-    place = SHARD_PATH_PATTERN.fullmatch(path)
-    return place is not None and place["channels"] == "bgr"
+    return (find_shard(path) or ("", ""))[1] == "bgr"
 
 
 def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
@@ -60,8 +59,7 @@ def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
 
 def photo_fingerprint(path: str) -> str:
     """Return a text that changes with the photo: the path, and the size and modification time of its file."""
-    place = SHARD_PATH_PATTERN.fullmatch(path)
-    facts = Path(place["file"] if place else path).stat()
+    facts = Path((find_shard(path) or (path, ""))[0]).stat()
     written_path = path.encode(errors="backslashreplace").decode()  # a name's bytes may not be UTF-8
     return f"{written_path} {facts.st_size} {facts.st_mtime_ns}"
 

@@ -31,49 +31,13 @@ MIN_LESIONS_PER_CLASS = 8  # lesions of a class: enough for a test part, five fo
 MISSING_SHARE = 0.08  # share of lesions without age, likewise without sex and without site
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB
-BRIGHTNESS_SPREAD = (
-    14.0  # standard deviation of a lesion's brightness, grey levels; it makes similar classes overlap
-)
-HUE_SPREAD = 6.0  # the same for each colour channel
-NOISE = 9.0  # standard deviation of a pixel, grey levels
-SITE_NAMES = (
-    "back",
-    "lower extremity",
-    "trunk",
-    "upper extremity",
-    "abdomen",
-    "face",
-    "chest",
-    "foot",
-    "scalp",
-)
+# Standard deviations in grey levels, which make similar classes overlap: of a lesion's brightness, of its colour
+# channels, and of a pixel.
+BRIGHTNESS_SPREAD, HUE_SPREAD, NOISE = 14.0, 6.0, 9.0
+SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "scalp"]
 
 Plane = NDArray[np.float32]
 Texture = Callable[[Plane, Plane, np.random.Generator], Plane]
-
-
-def _no_texture(x: Plane, _y: Plane, _rng: np.random.Generator) -> Plane:
-    return np.zeros_like(x)
-
-
-def _dots(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
-    return np.float32(32) * np.sin(9 * x) * np.sin(9 * y)
-
-
-def _lines(x: Plane, _y: Plane, _rng: np.random.Generator) -> Plane:
-    return np.where(np.sin(12 * x) > 0.6, np.float32(-36), np.float32(0))
-
-
-def _noise_texture(x: Plane, _y: Plane, rng: np.random.Generator) -> Plane:
-    return rng.normal(0, 26, x.shape).astype(np.float32)
-
-
-def _pale_centre(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
-    return np.asarray(55 * np.exp(-5 * (x**2 + y**2)), np.float32)
-
-
-def _dark_patch(x: Plane, y: Plane, _rng: np.random.Generator) -> Plane:
-    return np.asarray(-45 * np.exp(-6 * ((x - 0.4) ** 2 + (y - 0.2) ** 2)), np.float32)
 
 
 @dataclass(frozen=True)
@@ -92,13 +56,35 @@ class LesionClass:
 
 
 LESION_CLASSES: dict[str, LesionClass] = {
-    "nv": LesionClass(0.40, (136, 92, 70), 0.04, _no_texture, 42),
-    "mel": LesionClass(0.16, (96, 70, 68), 0.13, _dark_patch, 62),
-    "bkl": LesionClass(0.14, (152, 118, 82), 0.10, _dots, 64),
-    "bcc": LesionClass(0.10, (204, 146, 140), 0.10, _lines, 66),
-    "akiec": LesionClass(0.08, (200, 128, 112), 0.12, _noise_texture, 68),
-    "vasc": LesionClass(0.06, (158, 48, 72), 0.06, _no_texture, 52),
-    "df": LesionClass(0.06, (150, 104, 88), 0.04, _pale_centre, 50),
+    "nv": LesionClass(0.40, (136, 92, 70), 0.04, lambda x, _y, _rng: np.zeros_like(x), 42),
+    "mel": LesionClass(  # a dark patch
+        0.16,
+        (96, 70, 68),
+        0.13,
+        lambda x, y, _rng: np.asarray(-45 * np.exp(-6 * ((x - 0.4) ** 2 + (y - 0.2) ** 2)), np.float32),
+        62,
+    ),
+    "bkl": LesionClass(  # dots
+        0.14, (152, 118, 82), 0.10, lambda x, y, _rng: np.float32(32) * np.sin(9 * x) * np.sin(9 * y), 64
+    ),
+    "bcc": LesionClass(  # lines
+        0.10,
+        (204, 146, 140),
+        0.10,
+        lambda x, _y, _rng: np.where(np.sin(12 * x) > 0.6, np.float32(-36), np.float32(0)),
+        66,
+    ),
+    "akiec": LesionClass(  # noise
+        0.08, (200, 128, 112), 0.12, lambda x, _y, rng: rng.normal(0, 26, x.shape).astype(np.float32), 68
+    ),
+    "vasc": LesionClass(0.06, (158, 48, 72), 0.06, lambda x, _y, _rng: np.zeros_like(x), 52),
+    "df": LesionClass(  # a pale centre
+        0.06,
+        (150, 104, 88),
+        0.04,
+        lambda x, y, _rng: np.asarray(55 * np.exp(-5 * (x**2 + y**2)), np.float32),
+        50,
+    ),
 }
 
 
@@ -186,13 +172,18 @@ def _details(kind: LesionClass, rng: np.random.Generator) -> dict[str, str]:
         "dx_type": "histo",
         "age": "" if no_age else str(age),
         "sex": "unknown" if no_sex else str(rng.choice(["female", "male"])),
-        "localization": "unknown" if no_site else str(rng.choice(SITE_NAMES)),
+        "localization": "unknown" if no_site else str(rng.choice(SITES)),
     }
 
 
 def _photo(lesion: _Lesion, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return a photo (HEIGHT, WIDTH, 3), RGB, with the lesion turned, shifted and lit at random, and its mask."""
-    x, y = _coordinates(lesion, rng)
+    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
+    x = (columns - WIDTH / 2 - rng.uniform(-10, 10)) / lesion.radius  # in units of the lesion's radius
+    y = (rows - HEIGHT / 2 - rng.uniform(-10, 10)) / lesion.radius
+    turn = rng.uniform(0, 2 * np.pi)
+    x, y = np.cos(turn) * x + np.sin(turn) * y, (np.cos(turn) * y - np.sin(turn) * x).astype(np.float32)
+    x = (x * lesion.stretch).astype(np.float32)
     angle = np.arctan2(y, x)
     outline = np.ones_like(x)
     for order, (wave, phase) in enumerate(zip(lesion.waves, lesion.phases, strict=True), start=2):
@@ -202,13 +193,3 @@ def _photo(lesion: _Lesion, rng: np.random.Generator) -> tuple[NDArray[np.uint8]
     pixels = lesion.skin * (1 - inside) + (lesion.colour + texture) * inside
     lit = pixels * rng.uniform(0.88, 1.12) + rng.normal(0, NOISE, pixels.shape)
     return lit.clip(0, 255).astype(np.uint8), inside[..., 0] > 0.5
-
-
-def _coordinates(lesion: _Lesion, rng: np.random.Generator) -> tuple[Plane, Plane]:
-    """Return x and y, each (HEIGHT, WIDTH), in units of the lesion's radius, turned and shifted."""
-    rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
-    x = (columns - WIDTH / 2 - rng.uniform(-10, 10)) / lesion.radius
-    y = (rows - HEIGHT / 2 - rng.uniform(-10, 10)) / lesion.radius
-    turn = rng.uniform(0, 2 * np.pi)
-    turned = np.cos(turn) * x + np.sin(turn) * y, np.cos(turn) * y - np.sin(turn) * x
-    return (turned[0] * lesion.stretch).astype(np.float32), turned[1].astype(np.float32)

@@ -31,8 +31,9 @@ SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
 SHARD_NAME_PATTERN = re.compile(
     r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL
 )  # name of a numbered shard, without ending
-FORBIDDEN_IDS = ("", ".", "..")  # parts of an id that cannot name a file
-FORBIDDEN_CHARACTERS = frozenset("\\\0")  # characters that a file name cannot have on some system
+FORBIDDEN_ID = re.compile(
+    r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*"
+)  # an id that cannot name a file on some system
 RECORD_HEADER_BYTES = 12  # before a record's data: its length and the length's checksum
 RECORD_FOOTER_BYTES = 4  # after a record's data: its checksum
 
@@ -86,8 +87,16 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                     "their names in [prepared.features]."
                 )
             start = offset + RECORD_HEADER_BYTES + data.find(image)
-            texts = {name: _text(value) for name, value in values.items()}
-            _refuse_no_name(texts["image_id"], f"{shard}, record {number}")
+            texts = {
+                name: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+                for name, value in values.items()
+            }
+            if FORBIDDEN_ID.fullmatch(
+                image_id := texts["image_id"]
+            ):  # it may also lead out of a class folder
+                raise InputError(
+                    f"{shard}, record {number}: the image id {image_id!r} is no file name; give the photo another id."
+                )
             yield texts, shard_path(shard, start, len(image), settings.channels)
             offset += RECORD_HEADER_BYTES + len(data) + RECORD_FOOTER_BYTES
     except (tf.errors.DataLossError, DecodeError) as error:
@@ -126,13 +135,6 @@ def _shards(data_root: Path | None) -> list[Path]:
     )
 
 
-def _refuse_no_name(image_id: str, where: str) -> None:
-    """Raise InputError for an id that cannot name a file in a class folder, or that leads out of the folder."""
-    is_file_name = FORBIDDEN_CHARACTERS.isdisjoint(image_id)
-    if not is_file_name or any(part in FORBIDDEN_IDS for part in image_id.split("/")):
-        raise InputError(f"{where}: the image id {image_id!r} is no file name; give the photo another id.")
-
-
 def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
     """Raise InputError if there are fewer shards than `-of-` in their names says, as after a stopped run."""
     matches = [match for shard in shards if (match := SHARD_NAME_PATTERN.fullmatch(shard.stem))]
@@ -146,23 +148,15 @@ def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
-    """Return the first value of each feature that has a name and exists, by the one table's column names.
-
-    features: tf.train.Feature by name.
-    """
+    """Return the first value of each tf.train.Feature that has a name and exists, by the one table's column names."""
     values: dict[str, object] = {}
     for name, feature_name in structs.asdict(names).items():
         if feature_name and feature_name in features:
-            feature = features[feature_name]
-            kind = feature.WhichOneof("kind")
-            listed = getattr(feature, kind).value if kind else []
+            kind = features[feature_name].WhichOneof("kind")
+            listed = getattr(features[feature_name], kind).value if kind else []
             if len(listed):
                 values[name] = np.float32(listed[0]) if kind == "float_list" else listed[0]
     return values
-
-
-def _text(value: object) -> str:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
 def _code(text: str, codes: tuple[str, ...]) -> str:

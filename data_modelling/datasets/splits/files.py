@@ -8,7 +8,7 @@ import pandas as pd
 from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder
 from data_modelling.datasets.formats.photo_files import any_photo
 from data_modelling.datasets.isic2019 import original_ids
-from data_modelling.datasets.registry import DataSet, Split, load_table, split_data_sets
+from data_modelling.datasets.registry import DataSet, load_table, split_data_sets
 from data_modelling.datasets.splits.assignment import (
     EQUAL_FOLD_SHARES,
     TEST_AND_FOLD_SHARES,
@@ -53,9 +53,17 @@ def write_splits(
     Raises InputError if there is no data set, `only` has an unknown name or a csv file is wrong, with `strict` if a csv file
     has repeated or contradictory rows, and without `force` if a split file exists; then nothing is written.
     """
+    names = [source.name for source in split_data_sets()]
+    if unknown := [name for name in only if name not in names]:
+        raise InputError(
+            f"There is no data set {', '.join(unknown)} to split; there are {', '.join(names)}. Class folders and shards get "
+            "their split with --config RECIPE."
+        )
     sources: list[tuple[DataSet, Path]] = []
     left_out: list[str] = []
-    for source in _select_sources(only):
+    for source in split_data_sets():
+        if only and source.name not in only:
+            continue
         try:
             sources.append((source, find_dataset_folder(data_root, source.folder, *source.markers)))
         except MissingDataError as error:
@@ -74,16 +82,6 @@ def write_splits(
     return [split_file(out, name) for name in splits], left_out
 
 
-def _select_sources(only: Sequence[str]) -> list[DataSet]:
-    names = [source.name for source in split_data_sets()]
-    if unknown := [name for name in only if name not in names]:
-        raise InputError(
-            f"There is no data set {', '.join(unknown)} to split; there are {', '.join(names)}. Class folders and shards get "
-            "their split with --config RECIPE."
-        )
-    return [source for source in split_data_sets() if not only or source.name in only]
-
-
 def _refuse_existing(files: list[Path], force: bool) -> None:
     existing = [str(file) for file in files if file.exists()]
     if existing and not force:
@@ -97,17 +95,16 @@ def _refuse_existing(files: list[Path], force: bool) -> None:
 def _make_split_of(
     source: DataSet, root: Path, splits: dict[str, pd.DataFrame], out: Path, findings: RowFindings
 ) -> pd.DataFrame:
-    table, rule = source.split_rows(root, findings), source.split or Split()
-    shares = TEST_AND_FOLD_SHARES if rule.locked_test else EQUAL_FOLD_SHARES
+    table = source.split_rows(root, findings)
+    shares = TEST_AND_FOLD_SHARES if source.locked_test else EQUAL_FOLD_SHARES
     if table.empty or any_photo(root, set(table["image_id"])) is False:
         ids = shortened_list(map(repr, table["image_id"]), shown=3) or "none that can be used"
         raise InputError(f"No id of the csv in {root} is that of a photo there; the csv has {ids}.")
-    if not rule.inherits:
+    if not source.inherits:
         return make_split(table, shares)
     # The earlier data set may be absent; its split is committed.
-    earlier = [
-        splits[name] if name in splits else read_split(split_file(out, name)) for name in rule.inherits
-    ]
-    inherited = pd.concat(earlier)
+    inherited = pd.concat(
+        [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
+    )
     inherited["image_id"] = original_ids(inherited["image_id"])
     return make_inheriting_split(table, original_ids(table["image_id"]), inherited, shares)

@@ -5,19 +5,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics import bootstrap
-from data_modelling.metrics.paired_comparison import paired_differences
 from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.metrics.rounding import round_metric, to_json_value
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions
 VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
@@ -85,20 +80,11 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
 
 def _view_metrics(metrics_by_view: dict[str, bootstrap.BootstrapMetrics], view: str) -> dict[str, Any]:
     """Return balanced accuracy and macro AUC of one view, and their differences from the intact photo."""
-    intervals = metrics_by_view[view].intervals()
-    values: dict[str, Any] = {
-        name: round_metric(float(metrics_by_view[view].whole[name])) for name in SHORTCUT_METRICS
-    }
-    values["intervals"] = {name: to_json_value(intervals[name]) for name in SHORTCUT_METRICS}
+    values = metrics_by_view[view].with_intervals(SHORTCUT_METRICS)
     if view != "intact":
-        differences = paired_differences(metrics_by_view["intact"], metrics_by_view[view])
-        values["less_intact"] = {
-            name: {
-                "difference": round_metric(differences[name].value),
-                "interval": to_json_value(differences[name].interval),
-            }
-            for name in SHORTCUT_METRICS
-        }
+        values["less_intact"] = bootstrap.paired_differences(
+            metrics_by_view["intact"], metrics_by_view[view], SHORTCUT_METRICS
+        )
     return values
 
 
@@ -106,28 +92,20 @@ def _map_metrics(results: pd.DataFrame, measure: str, task: str) -> dict[str, An
     """Return the mean of a measure for each of MAPS, and the differences of the first from the others."""
     values = results[[f"{kind}_{measure}" for kind in MAPS]].to_numpy(np.float64)
     columns = np.hstack([values, values[:, :1] - values[:, 1:]])
-    resampled_means = _resampled_means(
-        columns, true_classes(results, task), bootstrap.group_indices(results["group_id"])
-    )
-    intervals = [to_json_value(bootstrap.percentile_interval(column)) for column in resampled_means.T]
-    means = [round_metric(value) for value in columns.mean(axis=0)]
-    metrics: dict[str, Any] = {
-        kind: {"mean": means[column_index], "interval": intervals[column_index]}
-        for column_index, kind in enumerate(MAPS)
-    }
-    return metrics | {
-        f"map_less_{kind}": {"difference": means[column_index], "interval": intervals[column_index]}
-        for column_index, kind in enumerate(MAPS[1:], len(MAPS))
-    }
-
-
-def _resampled_means(columns: Floats, labels: Labels, groups: Labels) -> Floats:
-    """Return the means of columns (N, columns) in each resample, (resamples, columns)."""
-    return bootstrap.resampled(
+    labels, groups = true_classes(results, task), bootstrap.group_indices(results["group_id"])
+    resampled_means = bootstrap.resampled(
         lambda weights: np.stack([bootstrap.weighted_mean(column, weights) for column in columns.T], axis=1),
         groups,
         labels,
     )
+    keys = [(kind, "mean") for kind in MAPS] + [(f"map_less_{kind}", "difference") for kind in MAPS[1:]]
+    return {
+        name: {
+            key: round_metric(column.mean()),
+            "interval": to_json_value(bootstrap.percentile_interval(drawn)),
+        }
+        for (name, key), column, drawn in zip(keys, columns.T, resampled_means.T, strict=True)
+    }
 
 
 def _measures() -> tuple[str, ...]:

@@ -1,14 +1,23 @@
-"""Read a recipe and its changes, one setting at a time, from one TOML file."""
+"""Read the recipes of a comparison: files of recipes, or a recipe and its changes from one TOML file."""
 
-import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from msgspec import structs
+
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import Settings, merge_tables, settings_from_dict, settings_to_dict
+from data_modelling.settings import (
+    Settings,
+    merge_tables,
+    read_settings,
+    read_toml,
+    settings_from_dict,
+)
 
 BASE = "base"
+COMPARABLE_SETTINGS = ("task", "dataset", "split", "figure_folds", "generated_lesions", "seed")
 
 
 @dataclass(frozen=True)
@@ -24,10 +33,31 @@ class RecipeChange:
 
     def is_other_seed(self, base: Settings) -> bool:
         """Return whether only the seed differs from `base`: the difference is then the noise of a training."""
-        ours, theirs = settings_to_dict(self.settings), settings_to_dict(base)
-        if ours["seed"] == theirs["seed"]:
-            return False
-        return _without_labels_and_seed(ours) == _without_labels_and_seed(theirs)
+        ours = structs.replace(self.settings, name=base.name, version=base.version)
+        return ours.seed != base.seed and structs.replace(ours, seed=base.seed) == base
+
+
+def read_recipes(configs: Sequence[Path]) -> list[RecipeChange]:
+    """Return the recipes in these files, to compare with the first. Raises InputError if one uses other photos."""
+    recipes = [read_settings(config) for config in configs]
+    check_comparable_recipes(recipes)
+    return [RecipeChange(recipe.name, f"the recipe {recipe.name}", recipe) for recipe in recipes]
+
+
+def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
+    """Raise InputError unless there are at least two recipes, of different names, for the same photos of one fold."""
+    names = [settings.name for settings in recipes]
+    if len(set(names)) < max(2, len(names)):
+        raise InputError(f"Give at least two recipes of different names, not {', '.join(names)}.")
+    for key in COMPARABLE_SETTINGS:
+        values = {getattr(settings, key) for settings in recipes}
+        if len(values) > 1:
+            raise InputError(
+                f"Recipes are compared on the same photos: {key} must be the same in all, not "
+                f"{' and '.join(sorted(map(str, values)))}."
+            )
+    if len(recipes[0].figure_folds) != 1:
+        raise InputError(f"Recipes are judged on one fold: figure_folds of {names[0]} must name one.")
 
 
 def read_changes(path: Path) -> list[RecipeChange]:
@@ -36,12 +66,7 @@ def read_changes(path: Path) -> list[RecipeChange]:
     The file has `[recipe]`, and `[[change]]` with name, told and settings. Raises InputError for a missing file, an unknown
     key, a repeated name, or unless one fold or one clinic group is named to evaluate the changes.
     """
-    try:
-        values = tomllib.loads(path.read_text())
-    except FileNotFoundError as error:
-        raise InputError(f"There is no {path}; see data_modelling/configs.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"{path} is no valid TOML: {error}.") from error
+    values = read_toml(path)
     try:
         return _changes(values)
     except InputError as error:
@@ -56,13 +81,11 @@ def _changes(values: dict[str, Any]) -> list[RecipeChange]:
     for entry in values["change"]:
         if set(entry) != {"name", "told", "settings"}:
             raise InputError(f"a change has name, told and settings, not {', '.join(sorted(entry))}.")
-        name = entry["name"]
+        name, merged = entry["name"], merge_tables(recipe, entry["settings"])
         if any(name == change.name for change in changes):
             raise InputError(f"two changes are called {name}.")
         try:
-            changes.append(
-                RecipeChange(name, entry["told"], settings_from_dict(merge_tables(recipe, entry["settings"])))
-            )
+            changes.append(RecipeChange(name, entry["told"], settings_from_dict(merged)))
         except InputError as error:
             raise InputError(f"the change {name}: {error}") from error
     judged = {(change.settings.figure_folds, change.settings.left_out_clinics) for change in changes}
@@ -71,7 +94,3 @@ def _changes(values: dict[str, Any]) -> list[RecipeChange]:
             "changes are judged on one fold or one clinic: figure_folds or left_out_clinics must name one."
         )
     return changes
-
-
-def _without_labels_and_seed(settings: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in settings.items() if key not in ("name", "version", "seed")}

@@ -1,4 +1,7 @@
-"""Tabulate the effect of each change on the data set and on external sources, and write the page from the table."""
+"""Tabulate the effect of each recipe, change or step on the data set and on external sources; write a page of the table.
+
+The table is a csv, and the page is made from the csv alone.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,7 +11,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.card.markdown import format_metric
+from data_modelling.card.markdown import (
+    format_difference,
+    format_interval,
+    format_metric,
+    metric_labels,
+    render_markdown,
+)
 from data_modelling.datasets import external_sources
 from data_modelling.datasets.table import class_indices
 from data_modelling.inference.decision import (
@@ -18,6 +27,8 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics import bootstrap
 from data_modelling.metrics.bootstrap import BootstrapMetrics
 from data_modelling.metrics.calibration import best_decision_prior, best_temperature
@@ -25,49 +36,48 @@ from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.metrics.thresholds import has_both_outcomes
 from data_modelling.studies.ablation.trials import Trial
-from data_modelling.studies.comparison.method_table import (
-    DIFFERENCE,
-    METHOD_METRICS,
-    Method,
-    check_same_photos,
-    evaluate_answers,
-    method_page,
-    method_table,
-    read_table,
-    table_records,
-    write_table_and_page,
-)
 from data_modelling.training.class_balance import empirical_prior
 
+Record = dict[str, Any]
 Floats = NDArray[np.float64]
 
+TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
+# Metrics of the answers from the photo alone, and their titles on the page.
+METHOD_METRICS = metric_labels("macro_auc", "balanced_accuracy", "melanoma_auc")
+DIFFERENCE = "less"  # column of the row that a row is compared with, and ending of the differences' columns
 REMOVED = "removed"  # the commit that measured a change whose option is no longer in the code
 # The question on which the external photos of the fold are evaluated, by source.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Return a row for each change: metrics with intervals, paired differences from the first, and costs.
+    """Return a row for each change: its facts, metrics with intervals, and paired differences from the first.
 
-    Raises InputError when the changes predicted different photos.
+    Columns of each metric: its name, `_low`, `_high`; the same with `_less`, empty for the first row. Raises InputError
+    when the changes predicted different photos.
     """
-    first = trials[0]
-    check_same_photos([(trial.change.name, trial.answers) for trial in trials])
-    methods = [
-        Method(
-            trial.change.name,
-            _row_facts(trial, first),
-            evaluate_trial(trial),
-            None if trial is first else first.change.name,
-        )
-        for trial in trials
-    ]
-    return method_table(methods, list(methods[0].metrics.whole))
+    first, *others = trials
+    for trial in others:
+        if set(trial.answers["image_id"]) != set(first.answers["image_id"]):
+            raise InputError(
+                f"{first.change.name} and {trial.change.name} were judged on different photos; remove the older run and "
+                "train it again."
+            )
+    reference = evaluate_trial(first)
+    rows = [_row(first, first, reference) | {DIFFERENCE: None}]
+    for trial in others:
+        metrics = evaluate_trial(trial)
+        row = _row(trial, first, metrics) | {DIFFERENCE: first.change.name}
+        for name, pair in bootstrap.paired_differences(reference, metrics, list(reference.whole)).items():
+            row |= _columns(f"{name}_{DIFFERENCE}", pair["difference"], *pair["interval"])
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
-def _row_facts(trial: Trial, first: Trial) -> dict[str, Any]:
+def _row(trial: Trial, first: Trial, metrics: BootstrapMetrics) -> Record:
     settings, is_own = trial.change.settings, trial.answers["own"]
-    return {
+    row = {
+        "name": trial.change.name,
         "told": trial.change.description,
         "is_noise": trial.change.is_other_seed(first.change.settings),
         "split": settings.split,
@@ -80,6 +90,14 @@ def _row_facts(trial: Trial, first: Trial) -> dict[str, Any]:
         "cpu_minutes": round(trial.minutes, 2),
         "source_guessed": round_metric(trial.source_accuracy),
     }
+    for name, value in metrics.whole.items():
+        bounds = bootstrap.percentile_interval(metrics.drawn[name])
+        row |= _columns(name, *map(round_metric, (float(value), *bounds)))
+    return row
+
+
+def _columns(name: str, *value_low_high: float | None) -> Record:
+    return dict(zip((name, f"{name}_low", f"{name}_high"), value_low_high, strict=True))
 
 
 def evaluate_trial(trial: Trial) -> BootstrapMetrics:
@@ -88,53 +106,39 @@ def evaluate_trial(trial: Trial) -> BootstrapMetrics:
     A source counts only if it has both positive and negative photos.
     """
     task, answers = trial.change.settings.task, trial.answers
-    is_own = answers["own"].to_numpy()
     scores = answers[list(class_codes(task))].to_numpy(np.float64)
+    is_own = answers["own"].to_numpy()
     metrics = _own_metrics(answers[is_own], scores[is_own], task)
     for source, question in EXTERNAL_QUESTIONS.items():
-        of_source = (answers["source"] == source).to_numpy()
-        if of_source.any():
-            external_metrics = _external_auc(answers[of_source], scores[of_source], source, question, task)
-            metrics = BootstrapMetrics(
-                metrics.whole | external_metrics.whole, metrics.drawn | external_metrics.drawn
-            )
+        rows = (answers["source"] == source).to_numpy()
+        is_positive = _positive_photos(answers["diagnosis"][rows], question, task)
+        if has_both_outcomes(is_positive):
+            columns = cancer_columns(task) if question == "cancer" else [melanoma_column(task)]
+            score = calibrated_probabilities(scores[rows], 1.0)[:, columns].sum(axis=1)
+            name, groups = f"{source}_{question}_auc", bootstrap.group_indices(answers["group_id"][rows])
+            metrics.whole[name] = np.asarray(binary_auc(score, is_positive))
+            metrics.drawn[name] = bootstrap.resampled_aucs(score, is_positive, groups)
     return metrics
 
 
 def _own_metrics(answers: pd.DataFrame, scores: Floats, task: str) -> BootstrapMetrics:
-    labels = class_indices(answers["diagnosis"], task)
+    labels, melanoma = class_indices(answers["diagnosis"], task), melanoma_column(task)
     probability = calibrated_probabilities(scores, best_temperature(scores, labels))
     prior = best_decision_prior(probability, labels, empirical_prior(labels, scores.shape[1]))
-    predictions = answers.rename(columns={"diagnosis": "truth"})
-    metrics = evaluate_answers(predictions, probability, predicted_classes(probability, prior), task)
+    decisions, groups = predicted_classes(probability, prior), bootstrap.group_indices(answers["group_id"])
+    metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups)
+    names = ("macro_auc", "balanced_accuracy")
     return BootstrapMetrics(
-        {name: metrics.whole[name] for name in METHOD_METRICS},
-        {name: metrics.drawn[name] for name in METHOD_METRICS},
+        {name: metrics.whole[name] for name in names} | {"melanoma_auc": metrics.whole["auc"][melanoma]},
+        {name: metrics.drawn[name] for name in names} | {"melanoma_auc": metrics.drawn["auc"][:, melanoma]},
     )
-
-
-def _external_auc(
-    answers: pd.DataFrame, scores: Floats, source: str, question: str, task: str
-) -> BootstrapMetrics:
-    probability = calibrated_probabilities(scores, 1.0)
-    columns = cancer_columns(task) if question == "cancer" else [melanoma_column(task)]
-    is_positive = _positive_photos(answers["diagnosis"], question, task)
-    if not has_both_outcomes(is_positive):
-        return BootstrapMetrics({}, {})
-    score = probability[:, columns].sum(axis=1)
-    name, groups = f"{source}_{question}_auc", bootstrap.group_indices(answers["group_id"])
-    drawn = bootstrap.resampled_aucs(score, is_positive, groups)
-    return BootstrapMetrics({name: np.asarray(binary_auc(score, is_positive))}, {name: drawn})
 
 
 def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[np.bool_]:
     """Return a mask (N,) of the photos that answer the question with yes; a lesion only known to be benign does not."""
-    classes = np.array([external_sources.class_of(diagnosis, task) for diagnosis in diagnoses])
-    positive_classes = (
-        cancer_columns(task)
-        if question == "cancer"
-        else np.arange(len(class_codes(task))) == melanoma_column(task)
-    )
+    classes = np.array([external_sources.class_of(diagnosis, task) for diagnosis in diagnoses], np.int64)
+    is_melanoma = np.arange(len(class_codes(task))) == melanoma_column(task)
+    positive_classes = cancer_columns(task) if question == "cancer" else is_melanoma
     return (classes >= 0) & np.asarray(positive_classes)[classes]
 
 
@@ -144,38 +148,38 @@ def write_ablation(out: Path, rows: pd.DataFrame) -> None:
     Rows of changes that were removed from the code (column REMOVED) stay in the csv.
     """
     source = out.with_suffix(".csv")
-    if source.exists():
-        before = read_table(source)
-        if REMOVED in before:
-            rows = pd.concat([rows, before[before[REMOVED].notna()]], ignore_index=True)
-    write_table_and_page(out, rows, ablation_page)
+    if source.exists() and REMOVED in (before := read_table(source)):
+        rows = pd.concat([rows, before[before[REMOVED].notna()]], ignore_index=True)
+    with atomic_write(source) as temporary:
+        rows.to_csv(temporary, index=False, lineterminator="\n")
+    with atomic_write(out) as temporary:
+        temporary.write_text(ablation_page(read_table(source), source.name))
+
+
+def read_table(source: Path) -> pd.DataFrame:
+    """Return a table that `write_ablation` wrote."""
+    return pd.read_csv(source, dtype={"folds": str})
 
 
 def ablation_page(rows: pd.DataFrame, source: str) -> str:
     """Return the page of an ablation table as Markdown. source: name of the table's csv."""
-    metrics, records = table_metrics(rows), table_records(rows)
+    metrics = table_metrics(rows)
+    records = [
+        {str(column): None if pd.isna(value) else value for column, value in row.items()}
+        for row in rows.to_dict("records")
+    ]
     noise = [row for row in records if row["is_noise"]]
     removed: dict[str, list[str]] = {}
     for row in records:
         if row.get(REMOVED):
             removed.setdefault(row[REMOVED], []).append(row["told"])
-    labels = {row["name"]: row["told"] for row in records}
-    return method_page(
-        "ablation",
-        rows,
-        metrics,
-        title="What each means changes",
-        option=" --ablations",
+    return render_markdown(
+        TEMPLATE,
+        {"with_bounds": _value_text, "less": _difference_text},
+        rows=records,
+        metrics=metrics,
         source=source,
-        head="",
-        difference_head="changed, less the recipe as it is",
-        labels=labels,
-        difference_labels=labels,
-        columns={
-            "source guessed": lambda row: format_metric(row["source_guessed"]),
-            "epochs": lambda row: f"{row['epochs']:g}",
-            "CPU minutes": lambda row: f"{row['cpu_minutes']:.1f}",
-        },
+        resamples=bootstrap.RESAMPLES,
         noise=noise
         and ", ".join(
             f"{max(abs(row[f'{name}_{DIFFERENCE}']) for row in noise):.3f} in {title}"
@@ -192,3 +196,12 @@ def table_metrics(rows: pd.DataFrame) -> dict[str, str]:
     return METHOD_METRICS | {
         name: f"{source}: {question} AUC" for name, (source, question) in zip(external, titles, strict=True)
     }
+
+
+def _value_text(row: Record, name: str) -> str:
+    return f"{format_metric(row[name])} {format_interval((row[f'{name}_low'], row[f'{name}_high']))}"
+
+
+def _difference_text(row: Record, name: str) -> str:
+    name = f"{name}_{DIFFERENCE}"
+    return format_difference(row[name], (row[f"{name}_low"], row[f"{name}_high"]))

@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 from msgspec import structs
@@ -34,9 +33,14 @@ from data_modelling.pipeline.run_networks import (
 from data_modelling.pipeline.work_folder import open_work_folder, work_folder
 from data_modelling.settings import Settings
 from data_modelling.studies.ablation.recipes import RecipeChange
-from data_modelling.studies.comparison.candidates import training_cost
-from data_modelling.training.batches import Examples, predict_output, select_examples
-from data_modelling.training.checkpoint import fold_stage, left_out_stage
+from data_modelling.training.batches import predict_output, select_examples
+from data_modelling.training.checkpoint import (
+    CHECKPOINT_FILE,
+    fold_stage,
+    left_out_stage,
+    load_progress,
+    total_cpu_seconds,
+)
 from data_modelling.training.development_set import DevelopmentSet
 
 ANSWER_COLUMNS = ("image_id", "group_id", "source", "diagnosis")
@@ -49,7 +53,8 @@ class Trial:
 
     answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
     each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
-    chance it is one divided by the number of sources. epochs, minutes: length of the training, and its processor time.
+    chance it is one divided by the number of sources. epochs, minutes: length of the training, and its processor time
+    with the earlier trainings that it needs.
     """
 
     change: RecipeChange
@@ -108,64 +113,49 @@ def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
     return rows_of_clinic(settings.left_out_clinics[0], settings.task)(table)
 
 
-def _stage(settings: Settings, work: Path) -> Path:
-    """Return the folder of the network that never saw the judged photos."""
-    clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
-    return work / (left_out_stage(clinics[0]) if clinics else fold_stage(fold))
-
-
 def _load_or_train_trial(change: RecipeChange, development: DevelopmentSet, work: Path) -> Trial:
     """Return the trial from `work` if it is finished there; else train it."""
     answers_file, accuracy_file = work / "answers.csv", work / "guess.json"
+    clinics, fold = change.settings.left_out_clinics, change.settings.figure_folds[0]
+    stage = work / (left_out_stage(clinics[0]) if clinics else fold_stage(fold))
     if not (answers_file.exists() and accuracy_file.exists()):
-        _train_and_predict(change, development, work, answers_file, accuracy_file)
+        _train_and_predict(change, development, stage, answers_file, accuracy_file)
     answers = pd.read_csv(answers_file, dtype=dict.fromkeys(ANSWER_COLUMNS, str))
     accuracy = json.loads(accuracy_file.read_text())["source"]
-    return Trial(
-        change,
-        answers,
-        np.nan if accuracy is None else accuracy,
-        *training_cost([_stage(change.settings, work)]),
-    )
+    epochs = len(load_progress(stage / CHECKPOINT_FILE).history)
+    minutes = total_cpu_seconds(stage) / 60
+    return Trial(change, answers, np.nan if accuracy is None else accuracy, epochs, minutes)
 
 
 def _train_and_predict(
-    change: RecipeChange, development: DevelopmentSet, work: Path, answers_file: Path, accuracy_file: Path
+    change: RecipeChange, development: DevelopmentSet, stage: Path, answers_file: Path, accuracy_file: Path
 ) -> None:
     """Train the change; write what its network predicts, and how well its embedding reveals the source."""
     settings = change.settings
     selector = training_photo_filter(settings, development)
-    network = load_or_fit_network(settings, development, selector, _stage(settings, work), change.name)
-    table = development.combined_table()
+    network = load_or_fit_network(settings, development, selector, stage, change.name)
+    table, is_own = development.combined_table(), development.own_mask()
     judged = judged_rows(settings, table)
     photos = select_examples(table, development.pixels, judged, settings.task)
-    logits = pd.DataFrame(
-        predict_output(network, photos, "logits", with_details=False),
-        columns=list(class_codes(settings.task)),
-    )
-    facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=development.own_mask()[judged])
+    logits = predict_output(network, photos, "logits", with_details=False)
+    facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=is_own[judged]).reset_index(drop=True)
     with atomic_write(answers_file) as temporary:
-        pd.concat([facts.reset_index(drop=True), logits], axis=1).to_csv(
+        pd.concat([facts, pd.DataFrame(logits, columns=list(class_codes(settings.task)))], axis=1).to_csv(
             temporary, index=False, float_format="%.4f", lineterminator="\n"
         )
-    accuracy = network_source_accuracy(network, photos, table[judged])
+    accuracy = None  # with a single source there is nothing to tell apart
+    if facts["source"].nunique() >= 2:
+        embedding = predict_output(network, photos, "embedding", with_details=False)
+        accuracy = embedding_source_accuracy(embedding, facts["source"], facts["group_id"])
     with atomic_write(accuracy_file) as temporary:
-        temporary.write_text(json.dumps({"source": None if np.isnan(accuracy) else accuracy}) + "\n")
-
-
-def network_source_accuracy(network: keras.Model, photos: Examples, table: pd.DataFrame) -> float:
-    """Return the balanced accuracy of predicting the source from the network's embedding; NaN with a single source.
-
-    A logistic regression is cross-fitted over groups.
-    """
-    if table["source"].nunique() < 2:
-        return np.nan
-    embedding = predict_output(network, photos, "embedding", with_details=False)
-    return embedding_source_accuracy(embedding, table["source"], table["group_id"])
+        temporary.write_text(json.dumps({"source": accuracy}) + "\n")
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
-    """Return the result of network_source_accuracy from the embedding (N, C)."""
+    """Return the balanced accuracy of predicting the source from a network's embedding (N, C).
+
+    A logistic regression is cross-fitted over groups.
+    """
     folds = StratifiedGroupKFold(SOURCE_FOLDS, shuffle=True, random_state=0)
     regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500))
     predicted = cross_val_predict(regression, embedding, sources, groups=groups, cv=folds)

@@ -1,4 +1,4 @@
-"""Describe the custom CNN to KerasTuner: a network and its training, made from a set of hyperparameters."""
+"""The custom CNN and its training, made from a set of hyperparameters."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,15 +59,15 @@ def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) ->
     }
 
 
-class CNNHyperModel(keras_tuner.HyperModel):
+@dataclass(frozen=True)
+class CNNHyperModel:
     """Build and train the network of a trial.
 
     base: the recipe in which the search changes the settings that studies.tuning.search_space names.
     """
 
-    def __init__(self, base: Settings, photos: TrialPhotos) -> None:
-        super().__init__(name=base.name)
-        self.base, self.photos = base, photos
+    base: Settings
+    photos: TrialPhotos
 
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return the network with new weights.

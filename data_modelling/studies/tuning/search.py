@@ -6,6 +6,7 @@ Fold `judged` measures the trials; no trial reads a photo of fold `unread`, on w
 from collections.abc import Callable
 from pathlib import Path
 
+import keras_tuner
 import tomli_w
 from msgspec import structs
 
@@ -15,23 +16,15 @@ from data_modelling.inference.files.file_locks import exclusive_lock
 from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
 from data_modelling.pipeline.work_folder import open_work_folder
 from data_modelling.settings import Settings, settings_to_dict
-from data_modelling.studies.tuning.cluster_search import SearchData
 from data_modelling.studies.tuning.hypermodel import CNNHyperModel, trial_photos, trial_rows
 from data_modelling.studies.tuning.search_space import trial_settings
-from data_modelling.studies.tuning.trial_files import is_full_disk
 from data_modelling.studies.tuning.trials_table import best_values, read_trials
-from data_modelling.studies.tuning.tuners import FAILURE, Search, create_search
-from data_modelling.training.development_set import DevelopmentSet
+from data_modelling.studies.tuning.tuners import FAILURE, create_oracle, is_full_disk, run_trials_here
 from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"
 LOCK_FILE = "lock"
-RunTrials = Callable[[Search, SearchData], None]
-
-
-def run_trials_here(tuner: Search, _data: SearchData) -> None:
-    """Run the trials in this process, one after the other."""
-    tuner.search(verbose=0)  # KerasTuner's tables need a whole terminal; trials print their own lines
+RunTrials = Callable[[keras_tuner.Oracle, CNNHyperModel, DataFolders, Path], None]
 
 
 def run_search(
@@ -46,8 +39,8 @@ def run_search(
 ) -> list[str]:
     """Search around `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
 
-    kind, trials, epochs: as for tuners.create_search. figure_folds of the recipe are the judged and the unread fold.
-    run_trials: runs all trials, here or on a cluster.
+    kind, trials: as for tuners.create_oracle. epochs: of the longest training. figure_folds of the recipe are the judged
+    and the unread fold. run_trials: runs all trials, here or on a cluster.
     Returns the left-out data as text. Raises InputError like `train`, without two folds, if another search runs in
     `folder`, and if the disk is full.
     """
@@ -60,7 +53,15 @@ def run_search(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(folder / LOCK_FILE, refusal):
-            return _search(base, sources, folder, kind, trials, resume, run_trials)
+            open_work_folder(folder, base, resume, free=())
+            run_folders = prepare_data_folders(base, sources, folder)
+            development, left_out = load_development_set(base, run_folders, folder)
+            rows = trial_rows(base, development.table, *base.figure_folds)
+            check_fingerprint(folder, development.table, rows, base.network.weights)
+            hypermodel = CNNHyperModel(base, trial_photos(base, development, *base.figure_folds))
+            run_trials(create_oracle(kind, base, trials), hypermodel, sources, folder / kind)
+            _write_results(base, folder, kind)
+            return left_out
     except Exception as error:
         if is_full_disk(error):
             raise InputError(
@@ -69,48 +70,14 @@ def run_search(
         raise
 
 
-def _search(
-    base: Settings,
-    sources: DataFolders,
-    folder: Path,
-    kind: str,
-    trials: int,
-    resume: bool,
-    run_trials: RunTrials,
-) -> list[str]:
-    judged, unread = base.figure_folds
-    open_work_folder(folder, base, resume, free=())
-    development, left_out = load_development_set(base, prepare_data_folders(base, sources, folder), folder)
-    _check_same_photos(base, development, judged, unread, folder)
-    tuner = create_search(
-        kind,
-        CNNHyperModel(base, trial_photos(base, development, judged, unread)),
-        folder,
-        trials,
-        base.training.epochs,
-        base.seed,
-    )
-    run_trials(tuner, SearchData(base, sources, folder))
-    _write_results(tuner, base, folder)
-    return left_out
-
-
-def _check_same_photos(
-    base: Settings, development: DevelopmentSet, judged: int, unread: int, folder: Path
-) -> None:
-    """Raise InputError if the finished trials of a folder used other photos."""
-    table = development.table
-    check_fingerprint(folder, table, trial_rows(base, table, judged, unread), base.network.weights)
-
-
-def _write_results(tuner: Search, base: Settings, folder: Path) -> None:
+def _write_results(base: Settings, folder: Path, kind: str) -> None:
     """Write the results of the trials; both recipes have the whole schedule and are judged on the unread fold."""
-    table = read_trials(Path(tuner.project_dir), base.training.epochs)
+    table = read_trials(folder / kind, base.training.epochs)
     with atomic_write(folder / TRIALS_FILE) as temporary:
         table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
     if table[FAILURE].notna().all():
         raise InputError(f"All {len(table)} trials failed; {folder / TRIALS_FILE} says why.")
-    values = tuner.oracle.get_space()
+    values = keras_tuner.HyperParameters()
     values.values = best_values(table)
     for file, settings in ((START_FILE, base), (BEST_FILE, trial_settings(values, base))):
         name = f"{base.name}_{Path(file).stem}"

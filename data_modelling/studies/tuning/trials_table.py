@@ -9,8 +9,7 @@ import pandas as pd
 
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, SECONDS
 from data_modelling.studies.tuning.search_space import EPOCHS_KEY
-from data_modelling.studies.tuning.trial_files import RESULT_FILE, TRIAL_FILE
-from data_modelling.studies.tuning.tuners import FAILURE
+from data_modelling.studies.tuning.tuners import FAILURE, RESULT_FILE, TRIAL_FILE
 
 TUNER_PREFIX = "tuner/"  # of the names that KerasTuner adds
 FACT_COLUMNS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)

@@ -1,111 +1,56 @@
-"""Adapt KerasTuner to the problems of a long search: a failing trial, a killed process, a full disk.
+"""Ask KerasTuner's oracles for trials and run them, here or on a Ray cluster; each trial keeps its result in its folder.
 
-Each trial has a folder. Its `result.json` has the result of the trial, or why it failed; a trial whose process was killed
-resumes from its last epoch. KerasTuner itself would end a search after a few failing trials, leave Hyperband waiting for
-a failed one, and continue a promoted trial from weights whose schedule has ended at zero. It also writes its files in
-place, so a full disk leaves them empty; here they are written completely or not at all.
+KerasTuner's own tuners would end a search after a few failing trials, leave Hyperband waiting for a failed one, and
+continue a promoted trial from weights whose schedule has ended at zero. No state of an oracle is saved: a resumed search
+repeats its draws from the seed. A finished trial then gives its result at once, and a stopped one resumes from its last
+epoch. A trial that draws other hyperparameters than its folder has begins anew.
 """
 
+import errno
 import json
+import shutil
 import warnings
+from functools import cache, partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import keras_tuner
 from keras_tuner import oracles
-from keras_tuner.engine import base_tuner
 from keras_tuner.engine import trial as trials
 from sklearn.exceptions import ConvergenceWarning
 from tqdm import tqdm
 
+from data_modelling.inference.batch.ray_cluster import check_task, retried_task
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel
-from data_modelling.studies.tuning.trial_files import (
-    RESULT_FILE,
-    TRIAL_FILE,
-    is_full_disk,
-    set_aside,
-    set_aside_broken_files,
-)
+from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
+from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel, trial_photos
+from data_modelling.studies.tuning.search_space import trial_settings
 
+TRIAL_FILE, RESULT_FILE = (
+    "trial.json",
+    "result.json",
+)  # in the folder of each trial: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
 FACTOR = 3  # Hyperband trains this many times longer, and as many times fewer networks, from round to round
 # Share of random trials in a Bayesian search; Keras's default of three for each hyperparameter can be all trials.
 RANDOM_SHARE = 1 / 3
 FAILURE = "failure"
 SEED_FOR_ZERO = 10_001  # KerasTuner takes 0 for "no seed", and could not repeat its draws
-
-
-class Search(base_tuner.BaseTuner):
-    """Run one of KerasTuner's oracles over a hypermodel, each trial in its own folder."""
-
-    def run_trial(self, trial: trials.Trial, *_: Any, **__: Any) -> dict[str, float]:
-        """Build and fit a trial's network from new weights; OBJECTIVE is CHANCE_AUC if that fails."""
-        folder = Path(self.get_trial_dir(trial.trial_id))
-        result = finish_trial(self.hypermodel, trial.hyperparameters, folder)
-        tqdm.write(f"{folder.name}: macro AUC {result[OBJECTIVE]:.4f}")
-        return {OBJECTIVE: result[OBJECTIVE]}
-
-    def _try_run_and_update_trial(self, trial: trials.Trial, *_: Any, **__: Any) -> None:
-        """Run a trial; an error here ends the search, because run_trial handles the errors of a trial."""
-        self._run_and_update_trial(trial)
-        trial.status = trials.TrialStatus.COMPLETED
-
-    def take_result(self, trial: trials.Trial) -> None:
-        """Hand the result of a trial that ran elsewhere to the oracle."""
-        self._try_run_and_update_trial(trial)
-        self.on_trial_end(trial)
-
-    def save(self) -> None:
-        """Write KerasTuner's state."""
-        self.oracle.save()
-        with atomic_write(Path(self._get_tuner_fname())) as temporary:
-            temporary.write_text(json.dumps(self.get_state()))
-
-
-def finish_trial(
-    hypermodel: CNNHyperModel, values: keras_tuner.HyperParameters, folder: Path
-) -> dict[str, Any]:
-    """Return the result of the trial in `folder`; train its network first if the folder has none."""
-    path = folder / RESULT_FILE
-    if not path.exists():
-        result = _fit_or_fail(hypermodel, values, folder)
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(result, indent=1) + "\n")
-    return dict(json.loads(path.read_text()))
-
-
-def _fit_or_fail(
-    hypermodel: CNNHyperModel, values: keras_tuner.HyperParameters, folder: Path
-) -> dict[str, Any]:
-    try:
-        return hypermodel.fit(values, hypermodel.build(values), folder)
-    except Exception as error:
-        if is_full_disk(error) or (isinstance(error, OSError) and error.errno is not None):
-            raise  # the cause is the system, not the hyperparameters
-        reason = f"{type(error).__name__}: {error}"
-        tqdm.write(f"Trial {folder.name} failed and counts as chance. {reason}")
-        return {OBJECTIVE: CHANCE_AUC, FAILURE: reason}
+FULL_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT}
+FULL_DISK_TEXT = "No space left on device"  # in errors of libraries that have no errno
 
 
 class _FromStart:
-    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse.
-
-    The oracle writes its files completely or not at all.
-    """
+    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse."""
 
     def save(self: Any) -> None:
-        """Write the oracle's state."""
-        with atomic_write(Path(self._get_oracle_fname())) as temporary:
-            temporary.write_text(json.dumps(self.get_state()))
+        """Write nothing."""
 
     def _save_trial(self: Any, trial: trials.Trial) -> None:
-        """Write a trial; a folder with results of other hyperparameters is set aside first."""
-        path = Path(self._get_trial_dir(trial.trial_id)) / TRIAL_FILE
-        if path.exists() and _differ(trials.Trial.load(str(path)), trial):
-            set_aside(path.parent)
-        with atomic_write(path) as temporary:
-            temporary.write_text(json.dumps(trial.get_state()))
+        """Write nothing; `finish_trial` writes the files of a trial."""
 
     def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
         if self.trials:
@@ -133,33 +78,148 @@ class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
             return super().populate_space(trial_id)
 
 
-def _differ(first: trials.Trial, second: trials.Trial) -> bool:
-    """Return whether two trials have a hyperparameter with two values."""
-    values, other_values = first.hyperparameters.values, second.hyperparameters.values
-    return any(values[name] != other_values[name] for name in values.keys() & other_values.keys())
+def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
+    """Return the oracle of a search around `base`, whose epochs are those of the longest training.
 
-
-def create_search(
-    kind: str, hypermodel: CNNHyperModel, folder: Path, trials: int, epochs: int, seed: int
-) -> Search:
-    """Return a search in `folder`/`kind`; an existing search is resumed.
-
-    Files that cannot be read are set aside first, see trial_files.
-
-    kind: hyperband, random or bayesian. trials: number of networks; Hyperband makes as many as its brackets have. epochs:
-    of the longest training.
+    kind: hyperband, random or bayesian. trials: number of networks; Hyperband makes as many as its brackets have.
     """
-    for path in set_aside_broken_files(folder / kind):
-        tqdm.write(
-            f"{path} is empty, torn or out of date; it was set aside, and its part of the search is repeated."
-        )
-    seed = seed or SEED_FOR_ZERO
-    objective = keras_tuner.Objective(OBJECTIVE, "max")
+    seed, objective = base.seed or SEED_FOR_ZERO, keras_tuner.Objective(OBJECTIVE, "max")
     if kind == "hyperband":
-        oracle = HyperbandFromStart(objective, max_epochs=epochs, factor=FACTOR, seed=seed)
+        oracle = HyperbandFromStart(objective, max_epochs=base.training.epochs, factor=FACTOR, seed=seed)
     elif kind == "random":
         oracle = RandomFromStart(objective, max_trials=trials, seed=seed)
     else:
         random_trials = max(1, round(RANDOM_SHARE * trials))
         oracle = BayesianFromStart(objective, max_trials=trials, num_initial_points=random_trials, seed=seed)
-    return Search(oracle, hypermodel, str(folder), kind)
+    oracle.verbose = 0  # KerasTuner's tables need a whole terminal; trials print their own lines
+    space = oracle.get_space()
+    trial_settings(space, base)
+    oracle.update_space(space)
+    return oracle
+
+
+def run_trials_here(
+    oracle: keras_tuner.Oracle, hypermodel: CNNHyperModel, _sources: DataFolders, folder: Path
+) -> None:
+    """Run the trials in this process, one after the other; `folder` gets a folder for each."""
+    while trial := _next_trial(oracle, "here"):
+        finish_trial(hypermodel, trial.hyperparameters.values, trial_folder(folder, trial))
+        _take_result(oracle, trial, folder)
+
+
+def run_trials_on_cluster(
+    oracle: keras_tuner.Oracle,
+    hypermodel: CNNHyperModel,
+    sources: DataFolders,
+    folder: Path,
+    ray: ModuleType,
+    workers: int,
+) -> None:
+    """Run the trials as tasks of a Ray cluster, `workers` at a time; the oracle stays in this process.
+
+    Ray repeats a task whose worker died. Raises InputError if a trial's folder cannot be seen from here, or if its worker
+    died in every try.
+    """
+    task = retried_task(ray, _run_trial, workers)
+    recipe = json.dumps(settings_to_dict(hypermodel.base))
+    start = partial(task.remote, recipe, sources, folder.parent.resolve())
+    idle = [
+        f"worker{number}" for number in range(workers)
+    ]  # the oracle knows a running trial by one of these
+    running: dict[object, tuple[str, trials.Trial]] = {}
+    while True:
+        while idle and (trial := _next_trial(oracle, idle[-1])):
+            place = trial_folder(folder, trial).resolve()
+            running[start(trial.hyperparameters.values, place)] = idle.pop(), trial
+        if not running:
+            return
+        finished, _ = ray.wait(list(running))
+        worker, trial = running.pop(finished[0])
+        check_task(
+            ray, finished[0], f"Trial {trial.trial_id}"
+        )  # a fault of the trial itself is in its result
+        if not (trial_folder(folder, trial) / RESULT_FILE).exists():
+            raise InputError(f"{folder} is not on a disk that all nodes share; choose such an --out.")
+        _take_result(oracle, trial, folder)
+        idle.append(worker)
+
+
+@cache
+def _hypermodel(recipe: str, sources: DataFolders, folder: Path) -> CNNHyperModel:
+    """Return the hypermodel of a search around a recipe, given as JSON; a worker keeps it for its next trial.
+
+    folder: of the search, with the decoded photos.
+    """
+    base = settings_from_dict(json.loads(recipe))
+    development, _ = load_development_set(base, prepare_data_folders(base, sources, folder), folder)
+    return CNNHyperModel(base, trial_photos(base, development, *base.figure_folds))
+
+
+def _run_trial(recipe: str, sources: DataFolders, folder: Path, values: dict[str, Any], place: Path) -> None:
+    finish_trial(_hypermodel(recipe, sources, folder), values, place)
+
+
+def trial_folder(folder: Path, trial: trials.Trial) -> Path:
+    """Return the folder of a trial."""
+    return folder / f"trial_{trial.trial_id}"
+
+
+def _next_trial(oracle: keras_tuner.Oracle, worker: str) -> trials.Trial | None:
+    """Return a new trial; None while the oracle waits for running trials, or if it has no more."""
+    trial = oracle.create_trial(worker)
+    return trial if trial.status == trials.TrialStatus.RUNNING else None
+
+
+def _take_result(oracle: keras_tuner.Oracle, trial: trials.Trial, folder: Path) -> None:
+    """Hand the result of a trial to the oracle."""
+    place = trial_folder(folder, trial)
+    objective = json.loads((place / RESULT_FILE).read_text())[OBJECTIVE]
+    tqdm.write(f"{place.name}: macro AUC {objective:.4f}")
+    oracle.update_trial(trial.trial_id, {OBJECTIVE: objective})
+    trial.status = trials.TrialStatus.COMPLETED
+    oracle.end_trial(trial)
+
+
+def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> None:
+    """Train the network of a trial, unless `folder` has its result, and write the result; failing counts as chance."""
+    trial, result = folder / TRIAL_FILE, folder / RESULT_FILE
+    content = {"hyperparameters": {"values": values}}
+    if _read(trial).get("hyperparameters", {}).get("values") != json.loads(json.dumps(values)):
+        shutil.rmtree(folder, ignore_errors=True)
+        with atomic_write(trial) as temporary:
+            temporary.write_text(json.dumps(content))
+    if not _read(result):
+        facts = _fit_or_fail(hypermodel, values, folder)
+        with atomic_write(result) as temporary:
+            temporary.write_text(json.dumps(facts, indent=1) + "\n")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """Return the content of a JSON file; nothing if it is missing, or if a power cut left it empty or torn."""
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def _fit_or_fail(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> dict[str, Any]:
+    hyperparameters = keras_tuner.HyperParameters()
+    hyperparameters.values = dict(values)
+    try:
+        return hypermodel.fit(hyperparameters, hypermodel.build(hyperparameters), folder)
+    except Exception as error:
+        if is_full_disk(error) or (isinstance(error, OSError) and error.errno is not None):
+            raise  # the cause is the system, not the hyperparameters
+        reason = f"{type(error).__name__}: {error}"
+        tqdm.write(f"Trial {folder.name} failed and counts as chance. {reason}")
+        return {OBJECTIVE: CHANCE_AUC, FAILURE: reason}
+
+
+def is_full_disk(error: BaseException | None) -> bool:
+    """Return whether an error, or one that led to it, says that the disk is full."""
+    while error is not None:
+        if (isinstance(error, OSError) and error.errno in FULL_DISK_ERRORS) or FULL_DISK_TEXT in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -26,7 +26,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.file_locks import exclusive_lock
 from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.settings import Settings, read_settings
-from data_modelling.studies.comparison.candidates import check_comparable_recipes
+from data_modelling.studies.ablation.recipes import check_comparable_recipes
 from data_modelling.studies.tuning import hypermodel, search, tuners
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel
 from data_modelling.studies.tuning.tuners import BayesianFromStart
@@ -236,7 +236,7 @@ def test_a_disk_that_is_full_in_a_training_is_no_failed_trial(
 
 @pytest.mark.usefixtures("cheap")
 @pytest.mark.parametrize("kind", ["random", "hyperband"])
-def test_empty_and_torn_files_are_set_aside_and_only_their_trial_runs_again(
+def test_only_a_trial_with_a_torn_file_or_other_hyperparameters_runs_again(
     base: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
     run(base, tmp_path, kind, epochs=3)
@@ -252,35 +252,30 @@ def test_empty_and_torn_files_are_set_aside_and_only_their_trial_runs_again(
 
     monkeypatch.setattr(CNNHyperModel, "fit", counted)
     second = sorted((tmp_path / kind).glob("trial_*"))[1]
-    for path, again in (
-        (second / "trial.json", [second.name]),
-        (second / "result.json", [second.name]),
-        (tmp_path / kind / "oracle.json", []),
-        (tmp_path / kind / "tuner0.json", []),
+    other = {"hyperparameters": {"values": {"width": -1}}}
+    for name, content in (
+        ("trial.json", b""),
+        ("trial.json", json.dumps(other).encode()),
+        ("result.json", b""),
+        ("result.json", b'{"macro_auc": 0.7'),
+        ("result.json", b"null"),
     ):
-        for content in (b"", path.read_bytes()[: path.stat().st_size // 2]):
-            fitted.clear()
-            path.write_bytes(content)
-            resume(base, tmp_path, kind, epochs=3)
-            assert fitted == again, path
-            assert str(state(tmp_path)) == str(whole), path
+        fitted.clear()
+        (second / name).write_bytes(content)
+        resume(base, tmp_path, kind, epochs=3)
+        assert fitted == [second.name], (name, content)
+        assert str(state(tmp_path)) == str(whole), (name, content)
 
 
-@pytest.mark.usefixtures("cheap")
-def test_results_of_other_hyperparameters_are_not_taken_for_a_trials_own(
-    base: Settings, tmp_path: Path
-) -> None:
-    run(base, tmp_path, "random", trials=3)
-    whole = state(tmp_path)
-    other = tmp_path / "random" / "trial_1" / "trial.json"
-    values = json.loads(other.read_text())
-    values["hyperparameters"]["values"]["width"] = -1
-    other.write_text(json.dumps(values))
-    (other.parent / "result.json").write_text(json.dumps({OBJECTIVE: 0.99, "parameters": 1}))
-    (tmp_path / "random" / "oracle.json").write_text("")
-    resume(base, tmp_path, "random", trials=3)
-    assert str(state(tmp_path)) == str(whole)
-    assert (tmp_path / "random" / "broken_1_trial_1" / "result.json").exists()
+def test_a_full_disk_is_found_in_an_error_and_in_those_that_led_to_it() -> None:
+    is_full_disk = tuners.is_full_disk
+    assert is_full_disk(OSError(errno.ENOSPC, "No space left on device"))
+    assert is_full_disk(OSError("Can't write data (errno = 28, error message = 'No space left on device')"))
+    assert not is_full_disk(OSError(errno.EACCES, "Permission denied"))
+    assert not is_full_disk(None)
+    error = ValueError("cannot save")
+    error.__cause__ = OSError(errno.EDQUOT, "Disk quota exceeded")
+    assert is_full_disk(error)
 
 
 def test_a_second_search_in_the_same_folder_is_refused(
