@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="pixels of the square that is kept; 0: the files as they are (default: the recipe's)",
     )
     parser.add_argument(
-        "--workers", type=int, default=usable_cores(), help="number of processes (default: %(default)s)"
+        "--workers", type=int, default=usable_cores(), help="number of threads (default: %(default)s)"
     )
     parser.add_argument(
         "--splits",

@@ -17,10 +17,7 @@ from data_modelling.inference.diagnoses import TASKS, class_codes, learned_class
 from data_modelling.inference.errors import InputError
 
 FOLD_COUNT = 5  # of every split
-FOLD_COUNTS = (
-    FOLD_COUNT,
-    2 * FOLD_COUNT,
-)  # numbers of folds that a run may use; see datasets.splits.assignment.refine_folds
+FOLD_COUNTS = (FOLD_COUNT, 2 * FOLD_COUNT)  # that a run may use; see datasets.splits.assignment.refine_folds
 CHANNELS = ("rgb", "bgr")
 CNN = "cnn"  # the custom network of this project
 IMAGENET = "imagenet"
@@ -91,12 +88,10 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     label_smoothing: float = 0.05  # share of the target spread over all classes
     balance: float = 0.5  # 0: own class shares; 1: all classes equally often; between: a power of the counts
     source_balance: float = (
-        0.0  # 0: the source does not count; else a source's share is a power of its count; 1: all equal
+        0.0  # the same for the sources; 0: the source does not count; 1: all equally often
     )
     photos_a_class: int = 0  # number to which each class is over- or undersampled; 0: `balance` decides
-    class_weights: float = (
-        0.0  # 0: all photos have one weight; 1: a class's weight is the inverse of its count
-    )
+    class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
     patience: int = 15  # the training ends after so many epochs without a better AUC (averaged weights), ...
     least_share: float = 0.6  # ... but not before this share of the schedule
@@ -146,26 +141,18 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
     folds: int = FOLD_COUNT  # number of folds: as in the split, or twice as many
-    networks_of: str = (
-        ""  # isic2019 recipe whose networks are used, its classes merged; then no network is trained
-    )
+    networks_of: str = ""  # isic2019 recipe whose networks are used, its classes merged; none is trained then
     left_out_clinics: tuple[
         str, ...
-    ] = ()  # clinic groups that a network is trained without; see datasets.clinics
+    ] = ()  # clinic groups (datasets.clinics) that a network is trained without
     unseen_sets: tuple[
         str, ...
-    ] = ()  # data sets of clinics that no network of the run saw, so that the served network is tested there
-    reference: str = (
-        ""  # source whose class shares the probabilities are calibrated for; "": the data set itself
-    )
+    ] = ()  # data sets of clinics unseen by all networks: the served one is tested there
+    reference: str = ""  # source whose class shares probabilities are calibrated for; "": the data set itself
     figure_folds: tuple[int, ...] = (0,)  # folds predicted by a model that did not train on them
     seed: int = 1
-    cancer_sensitivity: float = (
-        0.9  # share of cancers (and of melanomas) at or above the threshold, out-of-fold
-    )
-    left_out: tuple[
-        str, ...
-    ] = ()  # classes that are left out in turn to fit and evaluate the rejection score
+    cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) at or above the threshold, out-of-fold
+    left_out: tuple[str, ...] = ()  # classes left out in turn to fit and evaluate the rejection score
     unknown_share: float = 0.02  # assumed share of photos of no known class, which calibrates the UNK column
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)

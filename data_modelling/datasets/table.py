@@ -18,6 +18,7 @@ from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 # sex, site: as in inference.details, None where missing. source: name of the data set.
 # confirmation: how the diagnosis was established; never a model's input, because follow-up means nevus.
 TABLE_COLUMNS = ("image_id", "path", "diagnosis", "group_id", "age", "sex", "site", "source", "confirmation")
+TEXT_COLUMNS = tuple(column for column in TABLE_COLUMNS if column != "path")
 BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
 
 
@@ -127,6 +128,12 @@ def checked_table(
     if usable.empty:
         raise InputError(f"No photo of the data set can be used:\n{report or 'there is none.'}")
     return usable[list(TABLE_COLUMNS)], report
+
+
+def table_to_text(table: pd.DataFrame) -> pd.DataFrame:
+    """Return TEXT_COLUMNS of the table as text, which checked_table reads back to the same values."""
+    rows = table[list(TEXT_COLUMNS)].astype(object)
+    return rows.where(rows.notna(), "").astype(str)
 
 
 def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:

@@ -1,6 +1,8 @@
-"""Compute the melanoma metrics of a bundle with two classes.
+"""Compute the melanoma metrics of a bundle with two classes, without and with the scores of the patient's other lesions.
 
-The metrics are given without and with the scores of the patient's other lesions.
+A patient's moles look alike, and a melanoma looks different. A high score in all of them says less than a
+high score in one. The contextual score is the log odds of melanoma minus a share of their mean over the
+patient's other lesions. The share has the best AUC on the patients of the other folds.
 """
 
 from typing import Any
@@ -9,15 +11,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.evaluation.patient_context import context_metrics
 from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.modes import MODES
-from data_modelling.metrics.bootstrap import group_indices
+from data_modelling.metrics.bootstrap import group_indices, renumbered
+from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import mode_logits, true_classes
-from data_modelling.metrics.rare_class import metrics_as_json, rare_class_metrics
+from data_modelling.metrics.rare_class import metric_differences, metrics_as_json, rare_class_metrics
 
+Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
+Truth = NDArray[np.bool_]
 MetricValues = dict[str, Any]
 
 MELANOMA_KEY = "melanoma"  # in metrics.json
@@ -28,6 +32,7 @@ MELANOMA_METRIC_LABELS = {
     "sensitivity_at_specificity_0.9": "sensitivity at a specificity of .9",
     "sensitivity_at_specificity_0.95": "at .95",
 }
+CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
 
 
 def log_odds(logits: NDArray[np.floating], column: int) -> Floats:
@@ -60,3 +65,53 @@ def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> Metri
         context = {"two_classes": context_metrics(score, positive, patients, parts)}
         values[mode] = {"two_classes": metrics, "patient_context": context}
     return values
+
+
+def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
+    """Return the mean (N,) over the patient's other lesions, or over all lesions if there are none.
+
+    log_odds: (N,). patients: (N,) indices from 0.
+    """
+    count = np.bincount(patients)[patients]
+    others = np.bincount(patients, log_odds)[patients] - log_odds
+    return np.where(count > 1, others / np.maximum(count - 1, 1), log_odds.mean())
+
+
+def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Floats:
+    """Return the contextual score (N,)."""
+    return log_odds - share * mean_of_other_lesions(log_odds, patients)
+
+
+def best_context_weight(log_odds: Floats, positive: Truth, patients: Labels) -> float:
+    """Return the share with the best AUC; of equally good ones, the smallest."""
+    return max(
+        CONTEXT_WEIGHTS,
+        key=lambda share: (binary_auc(contextual_log_odds(log_odds, patients, share), positive), -share),
+    )
+
+
+def context_metrics(
+    log_odds: Floats, positive: Truth, patients: Labels, parts: NDArray[np.str_]
+) -> dict[str, Any]:
+    """Return the metrics without and with the patient's other lesions, and the share of each fold.
+
+    parts: (N,), the fold of each photo; all photos of a patient are in one fold.
+    """
+    score = np.empty(len(log_odds))
+    shares: dict[str, float] = {}
+    for part in np.unique(parts):
+        mask = parts == part
+        fitting_rows = mask if mask.all() else ~mask
+        shares[str(part)] = best_context_weight(
+            log_odds[fitting_rows], positive[fitting_rows], renumbered(patients[fitting_rows])
+        )
+        score[mask] = contextual_log_odds(log_odds[mask], renumbered(patients[mask]), shares[str(part)])
+    without_context = rare_class_metrics(log_odds, positive, patients)
+    with_context = rare_class_metrics(score, positive, patients)
+    return {
+        "without": metrics_as_json(without_context),
+        "with": metrics_as_json(with_context),
+        "difference": metric_differences(without_context, with_context),
+        "shares": shares,
+        "patients": int(patients.max()) + 1,
+    }

@@ -14,28 +14,26 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
     """Draw the two branches from left to right, with output shape and parameters of each layer, and the head."""
     axes = figure.subplots()
     axes.axis("off")
-    layers_by_branch = {
-        branch: [layer for layer in metadata["layers"] if layer["branch"] == branch]
+    image_layers, details_layers = (
+        [layer for layer in metadata["layers"] if layer["branch"] == branch]
         for branch in ("image_branch", "details_branch")
-    }
-    image_layers = _merge_layers(layers_by_branch["image_branch"])
-    step = 1.0
+    )
+    blocks = _merge_layers(image_layers)
+    last = len(blocks)
     _box(axes, 0, 1, "photo\n" + _shape([metadata["edge"]] * 2 + [3]), GREY)
-    for place, (name, shape, parameters) in enumerate(image_layers, 1):
-        _arrow(axes, (place - 1) * step, 1, place * step, 1)
-        _box(axes, place * step, 1, f"{name}\n{_shape(shape)}\n{parameters:,} par.", BLUE)
-    last = len(image_layers) * step
+    for place, (name, shape, parameters) in enumerate(blocks, 1):
+        _arrow(axes, place - 1, 1, place, 1)
+        _box(axes, place, 1, f"{name}\n{_shape(shape)}\n{parameters:,} par.", BLUE)
     _box(axes, 0, 0, f"details\n{metadata['details_width']}", GREY)
-    details_layers = layers_by_branch["details_branch"]
     for place, layer in enumerate(details_layers, 1):
-        _arrow(axes, (place - 1) * step, 0, place * step, 0)
-        _box(axes, place * step, 0, f"dense\n{_shape(layer['shape'])}\n{layer['parameters']:,} par.", ORANGE)
-    _arrow(axes, last, 1, last + step, 1)
-    _box(axes, last + step, 1, f"mean over\nthe map\n{image_layers[-1][1][-1]}", GREEN)
-    _arrow(axes, last + step, 1, last + 2 * step, 0.5)
-    _arrow(axes, len(details_layers) * step, 0, last + 2 * step, 0.5)
-    _box(axes, last + 2 * step, 0.5, f"linear head\n+ details\n{len(metadata['classes'])} logits", GREEN)
-    axes.set(xlim=(-0.6, last + 2 * step + 0.6), ylim=(-0.5, 1.5))
+        _arrow(axes, place - 1, 0, place, 0)
+        _box(axes, place, 0, f"dense\n{_shape(layer['shape'])}\n{layer['parameters']:,} par.", ORANGE)
+    _arrow(axes, last, 1, last + 1, 1)
+    _box(axes, last + 1, 1, f"mean over\nthe map\n{blocks[-1][1][-1]}", GREEN)
+    _arrow(axes, last + 1, 1, last + 2, 0.5)
+    _arrow(axes, len(details_layers), 0, last + 2, 0.5)
+    _box(axes, last + 2, 0.5, f"linear head\n+ details\n{len(metadata['classes'])} logits", GREEN)
+    axes.set(xlim=(-0.6, last + 2.6), ylim=(-0.5, 1.5))
     axes.set_title(
         f"{metadata['name']}: {metadata['parameters']:,} parameters, {describe_initial_weights(metadata)}"
     )
@@ -58,17 +56,14 @@ def _shape(shape: list[int]) -> str:
 
 
 def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    patch = FancyBboxPatch(
-        (x - 0.4, y - 0.24),
-        0.8,
-        0.48,
-        boxstyle="round,pad=0.01,rounding_size=0.05",
-        fc="white",
-        ec=colour,
-        lw=2,
-        zorder=2,
-    )
-    axes.add_patch(patch)
+    style = {
+        "boxstyle": "round,pad=0.01,rounding_size=0.05",
+        "fc": "white",
+        "ec": colour,
+        "lw": 2,
+        "zorder": 2,
+    }
+    axes.add_patch(FancyBboxPatch((x - 0.4, y - 0.24), 0.8, 0.48, **style))
     axes.text(x, y, text, ha="center", va="center", fontsize=7.5, zorder=3)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -14,19 +13,8 @@ from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.metrics.bootstrap import group_indices
 from data_modelling.metrics.calibration_error import expected_calibration_error, reliability_bins
 from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.plots import curves, forest_plots
 from data_modelling.plots.architecture import draw_architecture
-from data_modelling.plots.curves import (
-    draw_decision_curve,
-    draw_precision_recall,
-    draw_risk_coverage,
-    draw_roc,
-)
-from data_modelling.plots.forest_plots import (
-    draw_external_sources,
-    draw_locked_test,
-    draw_subgroups,
-    subgroup_rows,
-)
 from data_modelling.plots.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, saved_figure
 
 Floats = NDArray[np.float64]
@@ -58,62 +46,53 @@ def draw_bundle_plots(
     with named_figure("confusion_matrix", 12, 5.4) as figure:
         draw_confusion(figure, classes, np.array(out_of_fold["photo"]["confusion"]))
     with named_figure("roc", 10, 5) as figure:
-        draw_roc(figure, labels, probability, groups, metadata)
+        curves.draw_roc(figure, labels, probability, groups, metadata)
     with named_figure("precision_recall", 10.8, 5) as figure:
-        draw_precision_recall(figure, labels, probability, metadata)
+        curves.draw_precision_recall(figure, labels, probability, metadata)
     with named_figure("reliability", 10, 4.8) as figure:
         draw_reliability(figure, labels, scores, metadata["temperature"])
     with named_figure("risk_coverage", 10, 4.6) as figure:
-        draw_risk_coverage(figure, labels, probability, metadata)
+        curves.draw_risk_coverage(figure, labels, probability, metadata)
     with named_figure("decision_curve", 10, 4.4) as figure:
-        draw_decision_curve(figure, labels, probability, metadata)
-    with named_figure("subgroups", 10, 2 + 0.28 * len(subgroup_rows(out_of_fold))) as figure:
-        draw_subgroups(figure, out_of_fold)
+        curves.draw_decision_curve(figure, labels, probability, metadata)
+    with named_figure("subgroups", 10, 2 + 0.28 * len(forest_plots.subgroup_rows(out_of_fold))) as figure:
+        forest_plots.draw_subgroups(figure, out_of_fold)
     if "fit_to_served" in values:
         with named_figure("locked_test", 10, 4.4) as figure:
-            draw_locked_test(figure, values["fit_to_served"])
+            forest_plots.draw_locked_test(figure, values["fit_to_served"])
     if "elsewhere" in values:
         with named_figure("elsewhere", 11, 3.8) as figure:
-            draw_external_sources(figure, values)
+            forest_plots.draw_external_sources(figure, values)
     with named_figure("learning_curves", 10, 4) as figure:
         draw_learning_curves(figure, history)
     with named_figure("architecture", 11, 5.2) as figure:
         draw_architecture(figure, metadata)
 
 
-def draw_confusion(
-    figure: Figure,
-    classes: list[str],
-    matrix: NDArray[np.int64],
-    title: str = "Out-of-fold decisions, photo alone",
-) -> None:
-    """Draw the counts on the left and the shares of each true class on the right.
-
-    title: what the decisions are, written before the number of right ones.
-    """
+def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]) -> None:
+    """Draw the counts on the left and the shares of each true class on the right."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    left, right = figure.subplots(1, 2)
-    _matrix(left, classes, shares, [[str(n) for n in row] for row in matrix], "Photos")
-    _matrix(right, classes, shares, [[f"{n:.0%}" for n in row] for row in shares], "Share of each true class")
+    panels = zip(
+        figure.subplots(1, 2),
+        ("Photos", "Share of each true class"),
+        (matrix, shares),
+        ("d", ".0%"),
+        strict=True,
+    )
+    for axes, title, cells, form in panels:
+        axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+        for (row, column), value in np.ndenumerate(cells):
+            colour = "white" if shares[row, column] > 0.55 else "black"
+            axes.text(column, row, format(value, form), ha="center", va="center", color=colour, fontsize=10)
+        axes.set_xticks(range(len(classes)), classes)
+        axes.set_yticks(range(len(classes)), classes)
+        axes.set(title=title, xlabel="Decided", ylabel="True diagnosis")
+        axes.spines[:].set_visible(False)
     figure.suptitle(
-        f"{title}: {matrix.trace():,} of {matrix.sum():,} photos right",
+        f"Out-of-fold decisions, photo alone: {matrix.trace():,} of {matrix.sum():,} photos right",
         x=0.01,
         ha="left",
     )
-
-
-def _matrix(
-    axes: Axes, classes: list[str], shares: NDArray[np.float64], texts: list[list[str]], title: str
-) -> None:
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    for row, line in enumerate(texts):
-        for column, text in enumerate(line):
-            colour = "white" if shares[row, column] > 0.55 else "black"
-            axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=10)
-    axes.set_xticks(range(len(classes)), classes)
-    axes.set_yticks(range(len(classes)), classes)
-    axes.set(title=title, xlabel="Decided", ylabel="True diagnosis")
-    axes.spines[:].set_visible(False)
 
 
 def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
@@ -127,9 +106,8 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
         counts, confidence, accuracy = np.array(reliability_bins(labels, probability)).T
         axes.plot((0, 1), (0, 1), color=LIGHT_GREY, lw=1)
         axes.plot(confidence, accuracy, color=BLUE, lw=1)
-        axes.scatter(
-            confidence, accuracy, 12 + 400 * counts / len(labels), color=BLUE, zorder=3, clip_on=False
-        )
+        sizes = 12 + 400 * counts / len(labels)
+        axes.scatter(confidence, accuracy, sizes, color=BLUE, zorder=3, clip_on=False)
         error = expected_calibration_error(labels, probability)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{title}: ECE {error:.3f}")
         axes.set(xlabel="Probability of the most probable class", ylabel="Share of them that is right")
@@ -142,11 +120,8 @@ def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float
     styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
     for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):
         epochs = range(1, len(rows) + 1)
-        label = (
-            "served model"
-            if name == "served"
-            else f"without {name.replace('fold', 'fold ').replace('_', ' ')}"
-        )
+        without = f"without {name.replace('fold', 'fold ').replace('_', ' ')}"
+        label = "served model" if name == "served" else without
         left.plot(epochs, [row["loss"] for row in rows], line, color=colour, label=label)
         right.plot(epochs, [row["stopping_macro_auc"] for row in rows], line, color=colour, label=label)
         best = int(np.argmax([row["smoothed_macro_auc"] for row in rows]))

@@ -1,5 +1,6 @@
 """Plots along a threshold: ROC with its band, precision and recall, decision curve, risk against coverage."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -37,14 +38,13 @@ def draw_roc(
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
-        style = QUESTION_STYLES[name]
+        colour = QUESTION_STYLES[name]["color"]
         low, high = bootstrap.roc_band(score, positive, groups, FALSE_POSITIVE_RATES)
-        left.fill_between(FALSE_POSITIVE_RATES, low, high, color=style["color"], alpha=0.2, lw=0)
-        _roc(left, score, positive, **style)
+        left.fill_between(FALSE_POSITIVE_RATES, low, high, color=colour, alpha=0.2, lw=0)
+        _roc(left, score, positive, **QUESTION_STYLES[name])
         flagged = score >= metadata["thresholds"][name]
-        left.plot(flagged[~positive].mean(), flagged[positive].mean(), "o", color=style["color"])
-    for index, (code, score, positive) in _classes(labels, probability, metadata):
-        _roc(right, score, positive, label=code, **_class_style(index))
+        left.plot(flagged[~positive].mean(), flagged[positive].mean(), "o", color=colour)
+    _draw_classes(right, _roc, labels, probability, metadata)
     for axes, title in ((left, "Thresholds (dots), 95 % bands"), (right, "Each class against the rest")):
         axes.plot((0, 1), (0, 1), color=LIGHT_GREY, lw=1)
         axes.set(title=title, xlabel="1 - specificity", ylabel="Sensitivity", aspect="equal")
@@ -60,11 +60,9 @@ def draw_precision_recall(
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
-        style = QUESTION_STYLES[name]
-        left.axhline(positive.mean(), color=style["color"], lw=0.8, ls=":")
-        _precision_recall(left, score, positive, **style)
-    for index, (code, score, positive) in _classes(labels, probability, metadata):
-        _precision_recall(right, score, positive, label=code, **_class_style(index))
+        left.axhline(positive.mean(), color=QUESTION_STYLES[name]["color"], lw=0.8, ls=":")
+        _precision_recall(left, score, positive, **QUESTION_STYLES[name])
+    _draw_classes(right, _precision_recall, labels, probability, metadata)
     for axes, title in ((left, "Dotted: flagging everyone"), (right, "Each class against the rest")):
         axes.set(title=title, xlabel="Sensitivity (recall)", ylabel="Right among flagged (precision)")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
@@ -93,14 +91,8 @@ def draw_decision_curve(
         axes.axhline(0, color="black", lw=1, label="treat none")
         served_threshold = metadata["thresholds"][name]
         axes.axvline(served_threshold, color=LIGHT_GREY, lw=1)
-        axes.text(
-            served_threshold,
-            0.98,
-            " served threshold",
-            color=GREY,
-            fontsize=9,
-            transform=axes.get_xaxis_transform(),
-        )
+        at = {"transform": axes.get_xaxis_transform()}
+        axes.text(served_threshold, 0.98, " served threshold", color=GREY, fontsize=9, **at)
         axes.set_ylim(-prevalence / 4, prevalence * 1.05)
         _legend(axes, loc="upper right")
 
@@ -109,13 +101,8 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
     """Draw the errors among the answered photos if only the most certain share is answered."""
     axes = figure.subplots()
     error, balanced = selective_risks(labels, probability, decide_classes(probability, metadata), COVERAGES)
-    axes.plot(
-        COVERAGES,
-        balanced,
-        color=ORANGE,
-        ls="--",
-        label=f"balanced: mean over the classes, where each has {FEWEST_ANSWERED} answered photos",
-    )
+    label = f"balanced: mean over the classes, where each has {FEWEST_ANSWERED} answered photos"
+    axes.plot(COVERAGES, balanced, color=ORANGE, ls="--", label=label)
     axes.plot(COVERAGES, error, color=BLUE, label="share of all answered photos")
     axes.plot(COVERAGES[-1], error[-1], "o", color=BLUE, clip_on=False)
     axes.plot(COVERAGES[-1], balanced[-1], "s", color=ORANGE, clip_on=False)
@@ -133,29 +120,25 @@ def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dic
     }
 
 
-def _classes(
-    labels: Labels, probability: Floats, metadata: dict[str, Any]
-) -> list[tuple[int, tuple[str, Floats, Truth]]]:
-    """Return index, code, score and truth of the classes that have photos."""
-    return [
-        (index, (code, probability[:, index], labels == index))
-        for index, code in enumerate(metadata["classes"])
-        if has_both_outcomes(labels == index)
-    ]
+def _draw_classes(
+    axes: Axes,
+    draw: Callable[..., None],
+    labels: Labels,
+    probability: Floats,
+    metadata: dict[str, Any],
+) -> None:
+    """Draw a curve for each class that has photos."""
+    for index, code in enumerate(metadata["classes"]):
+        if has_both_outcomes(labels == index):
+            style = {"color": CLASS_COLOURS[index % len(CLASS_COLOURS)], "ls": ("-", "--", ":")[index % 3]}
+            draw(axes, probability[:, index], labels == index, label=code, **style)
 
 
-def _class_style(index: int) -> dict[str, Any]:
-    return {"color": CLASS_COLOURS[index % len(CLASS_COLOURS)], "ls": ("-", "--", ":")[index % 3]}
-
-
-def _roc(axes: Axes, score: Floats, positive: Truth, **style: Any) -> None:
+def _roc(axes: Axes, score: Floats, positive: Truth, label: str, **style: Any) -> None:
     """Draw a ROC curve with its AUC in the legend."""
     false_positives, true_positives, _ = roc_curve(positive, score)
-    axes.plot(
-        false_positives,
-        true_positives,
-        **(style | {"label": f"{style['label']} (AUC {binary_auc(score, positive):.3f})"}),
-    )
+    label = f"{label} (AUC {binary_auc(score, positive):.3f})"
+    axes.plot(false_positives, true_positives, label=label, **style)
 
 
 def _precision_recall(axes: Axes, score: Floats, positive: Truth, **style: Any) -> None:

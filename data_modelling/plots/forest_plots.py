@@ -26,18 +26,14 @@ class ForestRow:
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
     """Return the rows of the subgroups that have metrics, subgroups of two attributes last."""
-    subgroups = [
-        subgroup
-        for subgroup in (*out_of_fold["subgroups"], *out_of_fold["intersections"])
-        if "macro_auc" in subgroup and subgroup["attribute"] != "source"
-    ]
     return [
         ForestRow(
-            f"{subgroup['attribute']}: {subgroup['value']} ({subgroup['groups']:,} lesions, {subgroup['classes']} classes)",
-            subgroup["macro_auc"],
-            subgroup["macro_auc_interval"],
+            f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",
+            row["macro_auc"],
+            row["macro_auc_interval"],
         )
-        for subgroup in subgroups
+        for row in (*out_of_fold["subgroups"], *out_of_fold["intersections"])
+        if "macro_auc" in row and row["attribute"] != "source"
     ]
 
 
@@ -63,13 +59,10 @@ def draw_locked_test(figure: Figure, comparison: dict[str, Any]) -> None:
         rows, out_of_fold = [], []
         for mode, (mode_name, colour, marker) in MODE_STYLES.items():
             for name, metric in comparison[mode].items():
-                if (name == CALIBRATION_ERROR) != is_error:
-                    continue
-                if metric["locked_test"] is None or None in metric["interval"]:
-                    continue
-                title = f"{_title(name)}, {mode_name}"
-                rows.append(ForestRow(title, metric["locked_test"], metric["interval"], colour, marker))
-                out_of_fold.append(metric["out_of_fold"])
+                if (name == CALIBRATION_ERROR) == is_error and None not in metric["interval"]:
+                    title = f"{name.replace('_', ' ').replace('auc', 'AUC')}, {mode_name}"
+                    rows.append(ForestRow(title, metric["locked_test"], metric["interval"], colour, marker))
+                    out_of_fold.append(metric["out_of_fold"])
         _draw_rows(axes, rows)
         axes.plot(out_of_fold[::-1], range(len(rows)), "D", color="black", ms=5, mfc="none", ls="")
         axes.set_ylim(-0.6, len(rows) - 0.4)
@@ -77,19 +70,15 @@ def draw_locked_test(figure: Figure, comparison: dict[str, Any]) -> None:
     panels[1].set_xlabel("Locked test with 95 % interval")
 
 
-def _title(name: str) -> str:
-    return name.replace("_", " ").replace("auc", "AUC")
-
-
 def draw_external_sources(figure: Figure, values: dict[str, Any]) -> None:
     """Draw the AUC of melanoma and of cancer on the bundle's own data and on each external source."""
     panels = figure.subplots(1, 2, sharey=True)
     own_points = values["out_of_fold"]["operating_points"]
     for axes, question in zip(panels, ("melanoma", "cancer"), strict=True):
-        rows = []
-        if question in own_points:
-            own_point = own_points[question]
-            rows.append(ForestRow("out-of-fold, photo alone", own_point["auc"], own_point["auc_interval"]))
+        rows = [
+            ForestRow("out-of-fold, photo alone", own["auc"], own["auc_interval"])
+            for own in filter(None, [own_points.get(question)])
+        ]
         for source, metrics in values["elsewhere"].items():
             kind = ", phone" if metrics["phone"] else ""
             rows += [

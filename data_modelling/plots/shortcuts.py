@@ -26,30 +26,22 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
         ("balanced_accuracy", BLUE, "o", -0.1),
         ("macro_auc", GREEN, "s", 0.1),
     ):
-        rows = [
-            (shortcuts["views"][view][name], shortcuts["views"][view]["intervals"][name])
-            for view in VIEW_NAMES
-        ]
-        _draw_intervals(
-            views, rows, [colour] * len(rows), marker, shift, name.replace("_", " ").replace("auc", "AUC")
-        )
+        of_views = [shortcuts["views"][view] for view in VIEW_NAMES]
+        rows = [(view[name], view["intervals"][name]) for view in of_views]
+        label = name.replace("_", " ").replace("auc", "AUC")
+        _draw_intervals(views, rows, [colour] * len(rows), marker, shift, label)
     for chance, colour in ((shortcuts["balanced_accuracy_by_chance"], BLUE), (0.5, GREEN)):
         views.axvline(chance, color=colour, lw=1, ls=":")
     _names(views, list(VIEW_NAMES.values()))
     views.set(xlim=(0, 1), title="Painted over", xlabel="dotted: by chance")
     views.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.4, -0.2), ncols=2, fontsize=9)
+    share = f"lesion's share of the photo: {shortcuts['lesion_share']:.2f}"
     for axes, measure, title, label in (
-        (
-            inside,
-            "inside",
-            "Share of the map in the lesion",
-            f"lesion's share of the photo: {shortcuts['lesion_share']:.2f}",
-        ),
+        (inside, "inside", "Share of the map in the lesion", share),
         (deletion, "deletion", "Area under the deletion curve", "smaller: finds what the answer rests on"),
     ):
-        rows = [
-            (shortcuts[measure][kind]["mean"], shortcuts[measure][kind]["interval"]) for kind in MAP_NAMES
-        ]
+        of_maps = [shortcuts[measure][kind] for kind in MAP_NAMES]
+        rows = [(of_map["mean"], of_map["interval"]) for of_map in of_maps]
         _draw_intervals(axes, rows, list(MAP_COLOURS.values()), "o", 0, None)
         _names(axes, list(MAP_NAMES.values()))
         axes.set(xlim=(0, 1), title=title, xlabel=label)

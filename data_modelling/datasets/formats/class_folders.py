@@ -20,9 +20,14 @@ from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import MissingDataError, base_folder, find_first_folder
 from data_modelling.datasets.formats.class_names import learned_class_by_name, normalize_class_name
 from data_modelling.datasets.formats.photo_files import list_folder, list_unread_pictures, photo_id
-from data_modelling.datasets.formats.text_table import PREPARATION_RECORD, TEXT_COLUMNS
 from data_modelling.datasets.splits.groups import join_groups
-from data_modelling.datasets.table import DatasetReport, checked_table, findings_report, merge_reports
+from data_modelling.datasets.table import (
+    TEXT_COLUMNS,
+    DatasetReport,
+    checked_table,
+    findings_report,
+    merge_reports,
+)
 from data_modelling.inference import diagnoses
 from data_modelling.inference.details import NOT_KNOWN
 from data_modelling.inference.errors import InputError
@@ -31,6 +36,7 @@ from data_modelling.settings import Settings
 
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
+PREPARATION_RECORD = "prepared.json"  # the inputs of a prepared data set; written first, before the photos
 SEARCHED_DEPTH = 2  # folders below the data root that are searched for class folders to name in a message
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.

@@ -11,10 +11,8 @@ they are decoded and encoded again; nothing is measured or chosen on them. The w
 
 import hashlib
 import json
-import multiprocessing
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,21 +23,22 @@ from msgspec import structs
 from tqdm import tqdm
 
 from data_modelling.datasets.formats import class_folders, stored_photo, tfrecord
-from data_modelling.datasets.formats.text_table import PREPARATION_RECORD, TEXT_COLUMNS, table_to_text
+from data_modelling.datasets.formats.class_folders import PREPARATION_RECORD
+from data_modelling.datasets.table import TEXT_COLUMNS, table_to_text
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.settings import PreparedSettings
 
 PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
 BROKEN_PHOTOS_FILE = "broken.json"  # photos that finished shards lack, and why; absent if there are none
-CHUNK_SIZE = 32  # photos that a process gets at once
+CHUNK_SIZE = 256  # photos that are encoded before they are written
 # From paths to (bytes, ending) of each photo, or the reason why it cannot be decoded.
 _Encode = Callable[[Iterable[str]], Iterator[tuple[bytes, str] | str]]
 
 
 @dataclass(frozen=True)
 class PreparationPlan:
-    """Describes a preparation. kind: one of PREPARED_FORMATS. workers: how many processes encode photos."""
+    """Describes a preparation. kind: one of PREPARED_FORMATS. workers: how many threads encode photos."""
 
     kind: str
     out: Path
@@ -66,11 +65,12 @@ def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) ->
     _start_folder(plan, table, resume)
     rows = table_to_text(table)
     write = {class_folders.FOLDER: _write_folders, tfrecord.FOLDER: _write_shards}[plan.kind]
+    encode_one = partial(_encode_photo, edge=plan.settings.edge, channels=plan.channels)
     with (
-        _photo_encoder(plan) as encode,
+        ThreadPoolExecutor(plan.workers) as pool,
         tqdm(total=len(rows), desc=f"write {plan.kind}", unit=" photos") as bar,
     ):
-        broken = write(rows, table["path"], plan, encode, bar)
+        broken = write(rows, table["path"], plan, partial(pool.map, encode_one), bar)
     return [f"{image_id}: {reason}" for image_id, reason in broken.items()]
 
 
@@ -106,14 +106,16 @@ def _write_folders(
     done = {target.with_suffix("") for target in plan.out.glob("*/*") if not target.name.startswith(".")}
     waiting = [number for number, target in enumerate(targets) if target not in done]
     bar.update(len(rows) - len(waiting))
-    for number, result in zip(waiting, encode(paths.iloc[waiting]), strict=True):
-        if isinstance(result, str):
-            broken[rows["image_id"].iloc[number]] = result
-        else:
-            data, ending = result
-            with atomic_write(targets[number].with_name(targets[number].name + ending)) as temporary:
-                temporary.write_bytes(data)
-        bar.update()
+    for start in range(0, len(waiting), CHUNK_SIZE):
+        chunk = waiting[start : start + CHUNK_SIZE]
+        for number, result in zip(chunk, encode(paths.iloc[chunk]), strict=True):
+            if isinstance(result, str):
+                broken[rows["image_id"].iloc[number]] = result
+            else:
+                data, ending = result
+                with atomic_write(targets[number].with_name(targets[number].name + ending)) as temporary:
+                    temporary.write_bytes(data)
+            bar.update()
     written = rows[~rows["image_id"].isin(list(broken))]
     with atomic_write(plan.out / class_folders.PHOTOS_CSV) as temporary:
         written.to_csv(temporary, index=False, lineterminator="\n", columns=list(TEXT_COLUMNS))
@@ -135,42 +137,19 @@ def _write_shards(
         part = slice(number * size, (number + 1) * size)
         target = plan.out / f"photos-{number:05}-of-{count:05}{tfrecord.SHARD_ENDINGS[0]}"
         if not target.exists():
-            records = [
-                {str(name): str(text) for name, text in record.items()}
-                for record in rows.iloc[part].to_dict("records")
-            ]
+            records: list[dict[str, str]] = rows.iloc[part].to_dict("records")  # type: ignore[assignment]
             results = list(encode(paths.iloc[part]))
-            reasons = {
-                record["image_id"]: result
-                for record, result in zip(records, results, strict=True)
-                if isinstance(result, str)
-            }
-            if reasons:
+            pairs = list(zip(records, results, strict=True))
+            if reasons := {str(row["image_id"]): text for row, text in pairs if isinstance(text, str)}:
                 broken |= reasons
                 with atomic_write(broken_file) as temporary:
                     temporary.write_text(json.dumps(broken, indent=1) + "\n")
-            whole = [record for record in records if record["image_id"] not in reasons]
-            images = [result[0] for result in results if not isinstance(result, str)]
+            whole = [(row, result[0]) for row, result in pairs if not isinstance(result, str)]
+            kept_rows, images = [row for row, _ in whole], [image for _, image in whole]
             with atomic_write(target) as temporary:
-                tfrecord.write_shard(temporary, whole, images, plan.settings.features)
+                tfrecord.write_shard(temporary, kept_rows, images, plan.settings.features)
         bar.update(len(rows.iloc[part]))
     return broken
-
-
-@contextmanager
-def _photo_encoder(plan: PreparationPlan) -> Iterator[_Encode]:
-    """Yield a function that encodes photos in order, in as many processes as the plan says."""
-    encode = partial(_encode_photo, edge=plan.settings.edge, channels=plan.channels)
-    if plan.workers < 2:
-        yield partial(map, encode)
-        return
-    # Spawned, not forked: a forked copy with TensorFlow's threads might never end.
-    with ProcessPoolExecutor(plan.workers, multiprocessing.get_context("spawn")) as pool:
-        try:
-            yield partial(pool.map, encode, chunksize=CHUNK_SIZE)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
 
 
 def _encode_photo(path: str, edge: int, channels: str) -> tuple[bytes, str] | str:

@@ -18,8 +18,7 @@ from msgspec import structs
 
 from data_modelling.datasets.data_location import MissingDataError, base_folder
 from data_modelling.datasets.formats.stored_photo import shard_path
-from data_modelling.datasets.formats.text_table import TEXT_COLUMNS
-from data_modelling.datasets.table import DatasetReport, checked_table
+from data_modelling.datasets.table import TEXT_COLUMNS, DatasetReport, checked_table
 from data_modelling.inference import diagnoses
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import FeatureNames, PreparedSettings, Settings
@@ -104,7 +103,7 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
 
 
 def write_shard(
-    target: Path, rows: Iterable[dict[str, str]], images: Iterable[bytes], names: FeatureNames
+    target: Path, rows: Iterable[Mapping[str, str]], images: Iterable[bytes], names: FeatureNames
 ) -> None:
     """Write records of values (as text, by the one table's column names) and photos; the write is not atomic."""
     import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Paint over the lesion, the background or some cells of a photo, in the colour of the nearby skin.
+"""Read the outline of a lesion, and paint over the lesion, the background or some cells of a photo, in the colour of the nearby skin.
 
 The skin is a ring around the lesion, from the enlarged outline to SKIN_RING_WIDTH further, without the
 dermatoscope's dark rim. All painting uses its mean colour. The mean of the whole photo would be wrong: it
@@ -7,12 +7,16 @@ contrast than the real background.
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
+from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.explanation.heat_map import dark_rim
+from data_modelling.inference.photo.reader import read_photo
 
 Photo = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -28,6 +32,25 @@ class Areas:
 
     lesion: Mask
     skin: Mask
+
+
+def read_outline(path: str, photo: str, edge: int) -> Mask:
+    """Return the outline as the network's photo reader sees it: (edge, edge), true where half a pixel is lesion.
+
+    Raises InputError if the file is broken, or is not of the size of its photo.
+    """
+    try:
+        mask = read_photo(Path(path).read_bytes(), edge)[..., 0] >= 128
+        with Image.open(path) as outline_image, Image.open(photo) as photo_image:
+            outline_size, photo_size = outline_image.size, photo_image.size
+    except PhotoError as error:
+        raise InputError(f"{path}: {error}") from error
+    if outline_size != photo_size:
+        raise InputError(
+            f"{path} has {outline_size[0]} x {outline_size[1]} pixels and its photo {photo_size[0]} x {photo_size[1]}: it is not "
+            "that photo's outline; get both from the same source."
+        )
+    return np.asarray(mask)
 
 
 def find_areas(photo: Photo, outline: Mask) -> Areas | None:

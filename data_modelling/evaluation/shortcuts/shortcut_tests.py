@@ -16,7 +16,7 @@ fold:
 import hashlib
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,15 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data_modelling.evaluation.shortcuts import lesion_painting
-from data_modelling.evaluation.shortcuts.lesion_outline import read_outline
+from data_modelling.evaluation.shortcuts.lesion_painting import (
+    Areas,
+    Mask,
+    cells_area,
+    find_areas,
+    mean_colour,
+    paint_area,
+    read_outline,
+)
 from data_modelling.evaluation.shortcuts.shortcut_metrics import (
     MAPS,
     SHORTCUTS_FILE,
@@ -68,18 +76,6 @@ class FoldNetwork:
     decision_prior: Floats
 
 
-@dataclass(frozen=True)
-class NetworkAnswer:
-    """The network's answer to one photo.
-
-    maps: (classes, rows, columns), minus their mean over the classes.
-    """
-
-    logits: Floats
-    decided: int
-    maps: Floats
-
-
 def run_shortcut_tests(
     sample: pd.DataFrame,
     pixels: Pixels,
@@ -102,25 +98,19 @@ def run_shortcut_tests(
     if key_file.exists() and json.loads(key_file.read_text()) == key:
         return folder
     key_file.unlink(missing_ok=True)
-    areas = np.stack(
-        [
-            read_outline(outlines[image_id], path, pixels.shape[1])
-            for image_id, path in zip(sample["image_id"], sample["path"], strict=True)
-        ]
-    )
-    fold_networks = {
-        part: _load_fold_network(networks(part), choices) for part in sorted(sample["part"].unique())
-    }
+    places = zip(sample["image_id"], sample["path"], strict=True)
+    areas = [read_outline(outlines[image_id], path, pixels.shape[1]) for image_id, path in places]
+    names = sample["image_id"].tolist()
     rows: dict[int, dict[str, Any]] = {}
     with tqdm(total=len(sample), desc="shortcuts", unit=" photos") as bar:
-        for part, fold_network in fold_networks.items():
+        for part in sorted(sample["part"].unique()):
+            network = _load_fold_network(networks(part), choices)
             part_rows = np.flatnonzero(sample["part"] == part)
             for start in range(0, len(part_rows), BATCH_SIZE):
-                batch_rows = part_rows[start : start + BATCH_SIZE]
-                names = sample["image_id"].iloc[batch_rows].tolist()
-                measures = shortcut_rows(fold_network, names, pixels[batch_rows], areas[batch_rows])
-                rows |= dict(zip(batch_rows.tolist(), measures, strict=True))
-                bar.update(len(batch_rows))
+                batch = part_rows[start : start + BATCH_SIZE].tolist()
+                some = [names[row] for row in batch], pixels[batch], [areas[row] for row in batch]
+                rows |= dict(zip(batch, shortcut_rows(network, *some), strict=True))
+                bar.update(len(batch))
     facts = sample[["image_id", "group_id", "part", "diagnosis"]].rename(columns={"diagnosis": "truth"})
     columns = pd.DataFrame([_columns(rows[row_number], task) for row_number in range(len(sample))])
     results = pd.concat([facts.reset_index(drop=True), columns], axis=1)
@@ -144,53 +134,38 @@ def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int =
 
 
 def shortcut_rows(
-    network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: NDArray[np.bool_]
+    network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: Iterable[Mask]
 ) -> list[dict[str, Any]]:
     """Return the values in shortcuts.csv for each photo, classes as indices and logits as arrays.
 
-    names: seeds of the photos' random maps. photos: (N, edge, edge, 3). outlines: (N, edge, edge). A photo
+    names: seeds of the photos' random maps. photos: (N, edge, edge, 3). outlines: (edge, edge) each. A photo
     without enough visible skin has only its answer and the lesion's share. See evaluation.shortcuts.shortcut_metrics.
     """
-    answers = predict_answers(network, photos)
-    areas = {
-        row: photo_areas
-        for row, (photo, outline) in enumerate(zip(photos, outlines, strict=True))
-        if (photo_areas := lesion_painting.find_areas(photo, outline)) is not None
-    }
-    rows: list[dict[str, Any]] = [
-        {"decided": answer.decided, "lesion_share": float(outline.mean()), "intact": answer.logits}
-        for answer, outline in zip(answers, outlines, strict=True)
-    ]
-    variants = [
-        np.stack(list(_painted_variants(names[row], photos[row], photo_areas, answers[row])))
-        for row, photo_areas in areas.items()
-    ]
-    if not areas:
-        return rows
-    logits = network.predict(np.concatenate(variants))[0].reshape(len(areas), -1, network.head.classes)
-    for row, variant_logits in zip(areas, logits, strict=True):
-        answer = answers[row]
-        rows[row] |= {"lesion_painted": variant_logits[0], "background_painted": variant_logits[1]}
-        rows[row] |= _shares_inside_outline(names[row], answer, outlines[row])
-        kept_probability = calibrated_probabilities(variant_logits, network.temperature)[2:, answer.decided]
-        first_probability = calibrated_probabilities(answer.logits[None], network.temperature)[
-            0, answer.decided
-        ]
-        rows[row] |= _deletion_areas(np.minimum(kept_probability / first_probability, 1))
-    return rows
-
-
-def predict_answers(network: FoldNetwork, photos: Pixels) -> list[NetworkAnswer]:
-    """Return logits, decision and maps of each unchanged photo."""
     logits, feature_maps = network.predict(photos)
-    decisions = predicted_classes(
-        calibrated_probabilities(logits, network.temperature), network.decision_prior
-    )
-    maps = [network.head.maps(feature_map) for feature_map in feature_maps]
-    return [
-        NetworkAnswer(photo_logits, int(label), cells - cells.mean(axis=0))
-        for photo_logits, label, cells in zip(logits, decisions, maps, strict=True)
-    ]
+    probability = calibrated_probabilities(logits, network.temperature)
+    decisions = predicted_classes(probability, network.decision_prior)
+    rows: list[dict[str, Any]] = []
+    for number, (name, photo, outline) in enumerate(zip(names, photos, outlines, strict=True)):
+        decided = int(decisions[number])
+        row = {"decided": decided, "lesion_share": float(outline.mean()), "intact": logits[number]}
+        areas = find_areas(photo, outline)
+        if areas is not None:
+            cells = network.head.maps(feature_maps[number])
+            evidence = cells[decided] - cells.mean(axis=0)  # compared with the average class
+            row |= _shares_inside_outline(name, evidence, outline)
+            maps = (evidence, _rng(name).random(evidence.shape), gaussian(evidence.shape))  # by MAPS
+            painted = network.predict(np.stack(list(_painted_variants(photo, areas, maps))))[0]
+            row |= {"lesion_painted": painted[0], "background_painted": painted[1]}
+            left = calibrated_probabilities(painted[2:], network.temperature)[:, decided]
+            ratios = np.minimum(left / probability[number, decided], 1)
+            # STEPS - 1 ratios for each map; the last step is the same for all.
+            curves = ratios[:-1].reshape(len(MAPS), STEPS - 1)
+            row |= {
+                f"{kind}_deletion": deletion_area(np.concatenate([[1.0], curve, ratios[-1:]]))
+                for kind, curve in zip(MAPS, curves, strict=True)
+            }
+        rows.append(row)
+    return rows
 
 
 def gaussian(shape: tuple[int, int]) -> Floats:
@@ -225,66 +200,39 @@ def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
         )
         return logits.astype(np.float64), maps
 
-    head = network_head(network)
-    return FoldNetwork(predict, head, choices.temperature, choices.decision_prior)
+    return FoldNetwork(predict, network_head(network), choices.temperature, choices.decision_prior)
 
 
-def _painted_variants(
-    name: str, photo: Pixels, areas: lesion_painting.Areas, answer: NetworkAnswer
-) -> Iterator[Pixels]:
+def _painted_variants(photo: Pixels, areas: Areas, maps: Iterable[Floats]) -> Iterator[Pixels]:
     """Yield the painted photos that the network predicts.
 
-    The first two lack the lesion and the background. Then, for each of MAPS, photos lack more and more cells.
+    The first two lack the lesion and the background. Then, for each map, photos lack more and more of its cells.
     The last one has only the colour of the skin.
     """
-    colour = lesion_painting.mean_colour(photo, areas.skin)
-    yield lesion_painting.paint_area(photo, areas.lesion, colour)
-    yield lesion_painting.paint_area(photo, ~areas.lesion, colour)
-    maps = _maps(name, answer)
-    for kind in MAPS:
-        shape = maps[kind].shape
-        order = np.argsort(-maps[kind], axis=None, kind="stable")  # equal cells stay in reading order
+    colour = mean_colour(photo, areas.skin)
+    yield paint_area(photo, areas.lesion, colour)
+    yield paint_area(photo, ~areas.lesion, colour)
+    for cells in maps:
+        order = np.argsort(-cells, axis=None, kind="stable")  # equal cells stay in reading order
         for step in range(1, STEPS):
-            cells = order[: round(len(order) * step / STEPS)]
-            yield lesion_painting.paint_area(
-                photo, lesion_painting.cells_area(cells, shape, len(photo)), colour
-            )
-    yield np.broadcast_to(colour, photo.shape)  # the last step is the same for all
-
-
-def _maps(name: str, answer: NetworkAnswer) -> dict[str, Floats]:
-    """Return the maps (rows, columns) by MAPS: the decided class's, a random one, the Gaussian."""
-    own = answer.maps[answer.decided]
-    return {"map": own, "random": _rng(name).random(own.shape), "gaussian": gaussian(own.shape)}
+            highest = order[: round(len(order) * step / STEPS)]
+            yield paint_area(photo, cells_area(highest, cells.shape, len(photo)), colour)
+    yield np.broadcast_to(colour, photo.shape)
 
 
 def _rng(name: str) -> np.random.Generator:
     return np.random.default_rng((SEED, zlib.crc32(name.encode())))
 
 
-def _shares_inside_outline(
-    name: str, answer: NetworkAnswer, outline: lesion_painting.Mask
-) -> dict[str, float | None]:
+def _shares_inside_outline(name: str, evidence: Floats, outline: Mask) -> dict[str, float | None]:
     """Return the share of each map inside the outline; for random maps, the mean share."""
-    evidence = np.maximum(answer.maps[answer.decided], 0)
+    evidence = np.maximum(evidence, 0)
     random_maps = _rng(name).random((RANDOM_MAPS, *evidence.shape))
     shares = [heat_map.evidence_share(random_map, outline) for random_map in random_maps]
     return {
         "map_inside": heat_map.evidence_share(evidence, outline),
         "random_inside": float(np.mean([share for share in shares if share is not None])),
         "gaussian_inside": heat_map.evidence_share(gaussian(evidence.shape), outline),
-    }
-
-
-def _deletion_areas(ratios: Floats) -> dict[str, float]:
-    """Return the areas under the deletion curves.
-
-    ratios: probability after each change over the one before; STEPS - 1 for each of MAPS, then the last step.
-    """
-    curves = ratios[:-1].reshape(len(MAPS), STEPS - 1)
-    return {
-        f"{kind}_deletion": deletion_area(np.concatenate([[1.0], curve, ratios[-1:]]))
-        for kind, curve in zip(MAPS, curves, strict=True)
     }
 
 

@@ -164,7 +164,7 @@ def read_table(source: Path) -> pd.DataFrame:
 def ablation_page(rows: pd.DataFrame, source: str) -> str:
     """Return the page of an ablation table as Markdown. source: name of the table's csv."""
     metrics = table_metrics(rows)
-    records = [
+    records: list[Record] = [
         {str(column): None if pd.isna(value) else value for column, value in row.items()}
         for row in rows.to_dict("records")
     ]

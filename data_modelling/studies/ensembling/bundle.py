@@ -51,12 +51,8 @@ def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
     a class without photos, if no photo is in all of them, or if a photo is in different folds.
     """
     _check_combinable(bundles)
-    tables = [
-        read_predictions(bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv").set_index(
-            "image_id", drop=False
-        )
-        for bundle in bundles
-    ]
+    files = [bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv" for bundle in bundles]
+    tables = [read_predictions(file).set_index("image_id", drop=False) for file in files]
     shared = sorted(set.intersection(*(set(table.index) for table in tables)))
     if not shared:
         raise InputError("The bundles have no out-of-fold photo in common; train them with the same folds.")
@@ -75,17 +71,26 @@ def make_ensemble(bundles: Sequence[Bundle], name: str, version: str, out: Path)
     """
     if out.exists():
         raise InputError(f"{out} exists; choose another --out or move it away.")
-    predictions = round_logits(_mean_predictions(shared_predictions(bundles), bundles))
+    temperatures = [float(bundle.metadata["temperature"]) for bundle in bundles]
+    predictions = _mean_predictions(shared_predictions(bundles), temperatures, bundles[0].task)
+    # The learning curves of all networks, by bundle and stage.
+    histories = {
+        f"{bundle.name} {number} {stage}": rows
+        for number, bundle in enumerate(bundles, 1)
+        for stage, rows in json.loads((bundle.folder / "history.json").read_text()).items()
+    }
     with atomic_write(out) as folder:
         (folder / "predictions").mkdir(parents=True)
-        _write_network(bundles, folder, name)
+        networks = [keras.saving.load_model(one.folder / "model.keras", compile=False) for one in bundles]
+        combine_networks(networks, temperatures, name).save(folder / "model.keras")
+        export_onnx(folder / "model.keras", folder / "model.onnx")
         for file in COPIED_FILES:
             if (bundles[0].folder / file).exists():
                 shutil.copyfile(bundles[0].folder / file, folder / file)
         write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", predictions)
         metadata = _metadata(bundles, predictions, name, version)
         (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
-        (folder / "history.json").write_text(json.dumps(_histories(bundles)) + "\n")
+        (folder / "history.json").write_text(json.dumps(histories) + "\n")
         write_report(folder)
 
 
@@ -105,66 +110,49 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
         )
 
 
-def _temperatures(bundles: Sequence[Bundle]) -> list[float]:
-    return [float(bundle.metadata["temperature"]) for bundle in bundles]
-
-
-def _mean_predictions(tables: Sequence[pd.DataFrame], bundles: Sequence[Bundle]) -> pd.DataFrame:
-    """Return the first bundle's predictions with the ensemble's logits."""
-    task = bundles[0].task
+def _mean_predictions(
+    tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
+) -> pd.DataFrame:
+    """Return the first bundle's predictions with the ensemble's logits, rounded as in the file."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:
         members = [
             calibrated_probabilities(mode_logits(table, mode, task), temperature)
-            for table, temperature in zip(tables, _temperatures(bundles), strict=True)
+            for table, temperature in zip(tables, temperatures, strict=True)
         ]
         logits = np.log(np.maximum(np.mean(members, axis=0), SMALLEST_PROBABILITY))
         predictions = replace_logits(predictions, mode, logits, task)
-    return predictions
-
-
-def _write_network(bundles: Sequence[Bundle], folder: Path, name: str) -> None:
-    networks = [keras.saving.load_model(bundle.folder / "model.keras", compile=False) for bundle in bundles]
-    combine_networks(networks, _temperatures(bundles), name).save(folder / "model.keras")
-    export_onnx(folder / "model.keras", folder / "model.onnx")
+    return round_logits(predictions)
 
 
 def _metadata(
-    bundles: Sequence[Bundle],
-    predictions: pd.DataFrame,
-    name: str,
-    version: str,
+    bundles: Sequence[Bundle], predictions: pd.DataFrame, name: str, version: str
 ) -> dict[str, Any]:
     """Return the first bundle's metadata with new choices and without keys that do not apply to the ensemble."""
     first, task = bundles[0].metadata, bundles[0].task
-    counts = first["data"]["counts"]
-    shares = np.array([counts[code] for code in class_codes(task)], np.float64)
-    choices = choose_calibration(
-        predictions, task, shares / shares.sum(), first["settings"]["cancer_sensitivity"]
-    )
-    photo_probabilities = calibrated_probabilities(
-        mode_logits(predictions, PHOTO_ONLY, task), choices.temperature
-    )
+    shares = np.array([first["data"]["counts"][code] for code in class_codes(task)], np.float64)
+    sensitivity = first["settings"]["cancer_sensitivity"]
+    choices = choose_calibration(predictions, task, shares / shares.sum(), sensitivity)
+    temperature, prior = choices.temperature, choices.decision_prior
+    probability = calibrated_probabilities(mode_logits(predictions, PHOTO_ONLY, task), temperature)
+    quantiles = drift_quantiles(probability, list(class_codes(task)), pd.DataFrame())
     kept_keys = {key: value for key, value in first.items() if key not in ("head", "odd_one_out", "more")}
-    sources = sorted({str(source) for bundle in bundles for source in bundle.metadata["data"]["sources"]})
+    sources = {str(source) for bundle in bundles for source in bundle.metadata["data"]["sources"]}
+    trained_on = {source for bundle in bundles for source in training_sources(bundle.metadata)}
     return kept_keys | {
         "name": name,
         "version": version,
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
         "parameters": sum(int(bundle.metadata["parameters"]) for bundle in bundles),
         **choices_as_json(choices, task),
-        "data": first["data"] | {"sources": sources},
-        # These photos have no answer by networks that never saw them.
+        "data": first["data"] | {"sources": sorted(sources)},
         ALSO_LEARNED_FROM: sorted(
-            {name for bundle in bundles for name in training_sources(bundle.metadata)} - {*sources}
-        ),
-        "prediction_sets": conformal.fit_prediction_sets(predictions, task, choices.temperature),
-        "operating_point": operating_point.fit_operating_point(
-            predictions, task, choices.temperature, choices.decision_prior
-        ),
-        "reference": first["reference"]
-        | drift_quantiles(photo_probabilities, list(class_codes(task)), pd.DataFrame()),
+            trained_on - sources
+        ),  # no network's answers for these photos are out-of-fold
+        "prediction_sets": conformal.fit_prediction_sets(predictions, task, temperature),
+        "operating_point": operating_point.fit_operating_point(predictions, task, temperature, prior),
+        "reference": first["reference"] | quantiles,
         "ensemble": {
             "way": "mean",
             "members": [
@@ -173,13 +161,4 @@ def _metadata(
             ],
             "weights": [1 / len(bundles)] * len(bundles),
         },
-    }
-
-
-def _histories(bundles: Sequence[Bundle]) -> dict[str, Any]:
-    """Return the learning curves of all networks, by bundle and stage."""
-    return {
-        f"{bundle.name} {number} {stage}": rows
-        for number, bundle in enumerate(bundles, 1)
-        for stage, rows in json.loads((bundle.folder / "history.json").read_text()).items()
     }

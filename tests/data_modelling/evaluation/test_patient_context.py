@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_modelling.evaluation import patient_context as context
+from data_modelling.evaluation import melanoma as context
 
 
 def test_others_by_hand():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data_modelling.evaluation.shortcuts.lesion_outline import read_outline
+from data_modelling.evaluation.shortcuts.lesion_painting import read_outline
 from data_modelling.inference.errors import InputError
 
 

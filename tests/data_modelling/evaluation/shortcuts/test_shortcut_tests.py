@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from data_modelling.evaluation.shortcuts import shortcut_tests
-from data_modelling.evaluation.shortcuts.lesion_outline import read_outline
+from data_modelling.evaluation.shortcuts.lesion_painting import read_outline
 from data_modelling.evaluation.shortcuts.shortcut_metrics import read_shortcuts
 from data_modelling.evaluation.shortcuts.shortcut_tests import (
     FoldNetwork,
