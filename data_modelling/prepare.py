@@ -10,7 +10,7 @@ from pathlib import Path
 
 from msgspec import structs
 
-from data_modelling.datasets.data_location import REPOSITORY_DATA
+from data_modelling.datasets.data_location import add_data_options
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.settings import read_settings
@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         description="Write a data set as class folders or TFRecord shards, resized or unchanged; recipes train on both.",
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe that names the data set")
-    parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
+    add_data_options(parser)
     parser.add_argument("--to", choices=("class_folders", "tfrecord"), required=True)
     parser.add_argument("--out", type=Path, required=True, help="new folder to write")
     parser.add_argument(
@@ -33,12 +33,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--workers", type=int, default=usable_cores(), help="number of threads (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--splits",
-        type=Path,
-        default=REPOSITORY_DATA / "splits",
-        help="folder of the split files; the locked test is converted, but its colours are not used",
     )
     parser.add_argument("--resume", action="store_true", help="resume the unfinished work in OUT")
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")

@@ -10,10 +10,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
-from data_modelling.datasets.registry import DataSet, ExternalSource
+from data_modelling.datasets.registry import DataSet
 from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
 from data_modelling.datasets.splits.files import split_file
 from data_modelling.datasets.table import BENIGN, DatasetReport, checked_table, findings_report
@@ -36,23 +35,23 @@ def load(
     split does not know are reported and left out. Raises InputError (MissingDataError if the source is absent) like
     the loaders of the data sets.
     """
-    external = _external(source)
+    if (external := source.external) is None:
+        raise InputError(
+            f"{source.name} cannot be read beside another data set: its record has no `external`."
+        )
     root = find_dataset_folder(data_root, source.folder, *source.markers)
     photos, twice = find_photos(find_subfolders(root, (PHOTOS,)))
     findings = RowFindings()
-    rows = source.split_rows(root, findings)
-    rows["diagnosis"] = rows["diagnosis"].replace(dict(external.diagnoses))
+    rows = source.read_rows(root, findings)
     if to_train and external.finer_diagnoses:
-        rows["diagnosis"] = external.finer_diagnoses(root)  # of the same rows, in the same order
-    parts = read_split(split_file(splits, source.name))
+        rows["diagnosis"] = external.finer_diagnoses(rows)
+    rows["diagnosis"] = rows["diagnosis"].replace(dict(external.diagnoses))
     # A source may be incomplete, so rows without a photo are not reported.
     rows = rows[rows["image_id"].isin(list(photos))]
-    rows, not_in_split = attach_known_parts(rows, parts)
+    rows, not_in_split = attach_known_parts(rows, read_split(split_file(splits, source.name)))
     rows = rows[rows["part"] != TEST]
     rows = rows if to_train else _limit_benign(rows, external.benign_at_most)
     paths = {image_id: photos[image_id] for image_id in rows["image_id"]}
-    rows = rows.merge(_details(external, root), on="image_id", how="left", validate="one_to_one")
-    rows = rows.assign(source=source.folder, confirmation="").fillna({"age": "", "sex": "", "site": ""})
     table, report = checked_table(rows, paths, (*FINE, BENIGN), twice, earlier=findings_report(findings))
     return table, replace(report, photos_not_in_split=not_in_split)
 
@@ -67,26 +66,6 @@ def class_of(diagnosis: str, task: str) -> int:
     codes = class_codes(task)
     code = diagnosis if diagnosis in codes else MERGED_CLASSES.get(diagnosis)
     return codes.index(code) if code in codes else -1
-
-
-def _external(source: DataSet) -> ExternalSource:
-    if source.external is None:
-        raise InputError(
-            f"{source.name} cannot be read beside another data set: its record has no `external`."
-        )
-    return source.external
-
-
-def _details(external: ExternalSource, root: Path) -> pd.DataFrame:
-    """Return image_id, age, sex and site of every row, as text in this program's vocabulary."""
-    path = next(root / name for name in external.csv if (root / name).is_file())
-    image, age, *_ = external.columns
-    rows = read_csv(
-        path, external.columns, image, RowFindings(), numbers=(age,)
-    )  # `load` reports the findings
-    rows.columns = pd.Index(["image_id", "age", "sex", "site"])
-    sites = rows["site"].str.lower().replace(dict(external.sites))
-    return rows.assign(site=sites)
 
 
 def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:

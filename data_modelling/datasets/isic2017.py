@@ -16,21 +16,22 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "ISIC_2017"
 LABELS = "ISIC_2017_labels.csv"
 PHOTO_FOLDER = "images"
+DETAILS = ("age", "sex", "site")
 # Pairs that show one lesion although their lesion ids differ or are empty. Most pairs are one photo that was
 # published twice with other colours. They were found by correlating grey thumbnails and gradients, then checked by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return image_id, group_id and diagnosis (a class of ISIC 2019) of every row of the csv.
+    """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    findings: see csv_reader.read_csv.
+    The diagnosis is a class of ISIC 2019. findings: see csv_reader.read_csv.
     """
-    labels = read_csv(root / LABELS, ("image", "isic2019_class", "lesion_id"), "image", findings)
+    columns = ("image", "isic2019_class", "lesion_id", *DETAILS)
+    labels = read_csv(root / LABELS, columns, "image", findings, optional=DETAILS, numbers=("age",))
     groups = join_groups(labels["image"], labels["lesion_id"], undeclared_duplicates())
-    return pd.DataFrame(
-        {"image_id": labels["image"], "group_id": groups, "diagnosis": labels["isic2019_class"]}
-    )
+    rows = labels.rename(columns={"image": "image_id", "isic2019_class": "diagnosis"})
+    return rows.assign(group_id=groups, source=FOLDER, confirmation="").drop(columns="lesion_id")
 
 
 def read_confirmations(root: Path) -> pd.Series:

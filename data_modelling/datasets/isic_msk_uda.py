@@ -15,16 +15,21 @@ from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "ISIC_MSK_UDA"
 LABELS = "labels.csv"
+DETAILS = ("age", "sex", "site")
 MARKER = f"{FOLDER}/{LABELS}"  # other data sets have a labels.csv too
 OWN_PROPORTIONS = "original aspect"  # the beginning of `geometry` for photos that were not stretched
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return image_id, group_id and diagnosis (a class of ISIC 2019) of each photo that was not stretched.
+    """Return the rows of the photos that were not stretched under the names of the one table, as text.
 
-    findings: see csv_reader.read_csv.
+    The diagnosis is a class of ISIC 2019. findings: see csv_reader.read_csv.
     """
-    labels = read_csv(root / LABELS, ("image", "label", "lesion_id", "geometry"), "image", findings)
+    columns = ("image", "label", "lesion_id", "geometry", *DETAILS)
+    labels = read_csv(root / LABELS, columns, "image", findings, optional=DETAILS, numbers=("age",))
     labels = labels[labels["geometry"].str.startswith(OWN_PROPORTIONS)].reset_index(drop=True)
     groups = join_groups(labels["image"], labels["lesion_id"])
-    return pd.DataFrame({"image_id": labels["image"], "group_id": groups, "diagnosis": labels["label"]})
+    rows = labels.rename(columns={"image": "image_id", "label": "diagnosis"})
+    return rows.assign(group_id=groups, source=FOLDER, confirmation="").drop(
+        columns=["lesion_id", "geometry"]
+    )

@@ -27,13 +27,25 @@ SITES = {
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return image_id (the file name without ending), group_id (by patient) and diagnosis of every row of the csv.
+    """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    findings: see csv_reader.read_csv.
+    The image id is the file name without ending, and a group is a patient. findings: see csv_reader.read_csv.
     """
-    labels = read_csv(_labels_path(root), ("img_id", "patient_id", "diagnostic"), "img_id", findings)
-    groups = join_groups(labels["img_id"], labels["patient_id"])
-    return pd.DataFrame({"image_id": labels["img_id"], "group_id": groups, "diagnosis": labels["diagnostic"]})
+    details = ("age", "gender", "region")
+    columns = ("img_id", "patient_id", "diagnostic", *details)
+    labels = read_csv(_labels_path(root), columns, "img_id", findings, optional=details, numbers=("age",))
+    return pd.DataFrame(
+        {
+            "image_id": labels["img_id"],
+            "diagnosis": labels["diagnostic"],
+            "group_id": join_groups(labels["img_id"], labels["patient_id"]),
+            "age": labels["age"],
+            "sex": labels["gender"],
+            "site": labels["region"].str.lower().replace(SITES),
+            "source": FOLDER,
+            "confirmation": "",
+        }
+    )
 
 
 def read_confirmations(root: Path) -> pd.Series:

@@ -37,20 +37,16 @@ RowReader = Callable[..., pd.DataFrame]
 class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
-    csv: names of its file of details; the first existing file is read. columns: of image id, age, sex, site. phone:
-    whether the photos were taken with a phone. diagnoses: its names of diagnoses that differ from ISIC 2019's. sites:
-    its names of sites that no other data set has. benign_at_most: how many photos are used that are only known to be
-    benign; they are drawn by id. finer_diagnoses: returns, for the folder, a column that replaces the diagnoses of
-    `read_rows` in training. confirmations: returns, for the folder, how each photo's diagnosis was confirmed, by image id.
+    phone: whether the photos were taken with a phone. diagnoses: its names of diagnoses that differ from ISIC 2019's.
+    benign_at_most: how many photos are used that are only known to be benign; they are drawn by id. finer_diagnoses:
+    returns, for the rows, a column that replaces their diagnoses in training. confirmations: returns, for the folder, how
+    each photo's diagnosis was confirmed, by image id.
     """
 
-    csv: tuple[str, ...]
-    columns: tuple[str, str, str, str]
     phone: bool = False
     diagnoses: Mapping[str, str] = field(default_factory=dict)
-    sites: Mapping[str, str] = field(default_factory=dict)
     benign_at_most: int | None = None
-    finer_diagnoses: Callable[[Path], pd.Series] | None = None
+    finer_diagnoses: Callable[[pd.DataFrame], pd.Series] | None = None
     confirmations: Callable[[Path], pd.Series] | None = None
 
 
@@ -106,11 +102,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         isic2017.FOLDER,
         (isic2017.LABELS,),
         isic2017.read_rows,
-        external=ExternalSource(
-            (isic2017.LABELS,),
-            ("image", "age", "sex", "site"),
-            confirmations=isic2017.read_confirmations,
-        ),
+        external=ExternalSource(confirmations=isic2017.read_confirmations),
     ),
     DataSet(
         "isic2019",
@@ -132,13 +124,9 @@ DATA_SETS: tuple[DataSet, ...] = (
         # Its test part is Kaggle's. It has only 584 malignant photos, too few for our own locked test.
         locked_test=False,
         external=ExternalSource(
-            isic2020.GROUND_TRUTH_FILES,
-            ("image_name", "age_approx", "sex", "anatom_site_general_challenge"),
             diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas
             benign_at_most=400,
-            finer_diagnoses=lambda root: isic2020.map_to_isic2019_classes(
-                isic2020.read_rows(root, RowFindings())["named"]
-            ),
+            finer_diagnoses=lambda rows: isic2020.map_to_isic2019_classes(rows["named"]),
         ),
         published=published_files.ISIC_2020,
     ),
@@ -148,7 +136,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         (isic_msk_uda.MARKER,),
         isic_msk_uda.read_rows,
         inherits=("isic2019",),
-        external=ExternalSource((isic_msk_uda.LABELS,), ("image", "age", "sex", "site")),
+        external=ExternalSource(),
     ),
     DataSet(
         "pad_ufes_20",
@@ -157,11 +145,8 @@ DATA_SETS: tuple[DataSet, ...] = (
         pad_ufes_20.read_rows,
         group=PATIENT,
         external=ExternalSource(
-            pad_ufes_20.LABELS,
-            ("img_id", "age", "gender", "region"),
             phone=True,
             diagnoses=pad_ufes_20.DIAGNOSES,
-            sites=pad_ufes_20.SITES,
             confirmations=pad_ufes_20.read_confirmations,
         ),
     ),

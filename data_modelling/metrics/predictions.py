@@ -22,17 +22,8 @@ EXTRA_PREDICTIONS_FILE = "more.csv"
 # Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
 LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
 # Columns of the one table, and their names in the predictions.
-FACTS = {
-    "image_id": "image_id",
-    "group_id": "group_id",
-    "part": "part",
-    "source": "source",
-    "diagnosis": "truth",
-    "age": "age",
-    "sex": "sex",
-    "site": "site",
-    "confirmation": "confirmation",
-}
+FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"diagnosis": "truth"}
+FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
 # Reason codes of a photo's checks, joined by `;`. The gate belongs to the network without the photo's fold.
 CHECKS = ("refusals", "warnings")
 
@@ -88,8 +79,7 @@ def read_predictions(path: Path) -> pd.DataFrame:
         predictions = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
     except FileNotFoundError as error:
         raise InputError(f"{path} is missing; restore the bundle.") from error
-    missing = [column for column in FACTS.values() if column not in predictions]
-    if missing:
+    if missing := [column for column in FACTS.values() if column not in predictions]:
         raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
     return predictions
 

@@ -10,14 +10,13 @@ from typing import Any
 import keras
 
 from data_modelling.training.distillation import DistillationLoss
-from data_modelling.training.mixing import mix_photos
 
 
 class AugmentedModel(keras.Model):
     """The wrapper of a network in training: it augments a batch, then computes the network's logits.
 
     Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, WIDTH), `warp` (N, 8), `colour` (N, 3, 4). Where photos are
-    mixed, also `partner` and `photo_share`, (N,) each; see training.mixing.
+    mixed, also `partner` and `photo_share`, (N,) each; see augmentation_parameters.Mixes.
     distillation: an additional loss, if any, for which the batch may have `teacher_weights` (N, teachers).
     """
 
@@ -56,3 +55,9 @@ def warp_photos(photos: Any, warps: Any) -> Any:
         fill_mode="reflect",
         data_format="channels_last",
     )
+
+
+def mix_photos(photos: Any, partner: Any, share: Any) -> Any:
+    """Return photos (N, H, W, C) blended with their partners; see augmentation_parameters.Mixes."""
+    share = keras.ops.reshape(share, (-1, 1, 1, 1))
+    return share * photos + (1 - share) * keras.ops.take(photos, partner, axis=0)

@@ -1,5 +1,7 @@
 """The random parameters of augmentation, drawn with numpy alone and applied in training.augmentation."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,7 @@ from data_modelling.settings import AugmentationSettings
 Floats = NDArray[np.float32]
 
 MID_GREY = 127.5
+MIXUP_BETA = 0.4  # both parameters of the Beta distribution of a blended photo's share
 
 
 def draw_warps(rng: np.random.Generator, count: int, edge: int, settings: AugmentationSettings) -> Floats:
@@ -66,3 +69,31 @@ def _draw_factors(
 ) -> NDArray[np.float64]:
     """Return factors between 1/largest and largest, uniform on a log scale."""
     return np.exp(rng.uniform(-1, 1, shape) * np.log(largest))
+
+
+@dataclass(frozen=True)
+class Mixes:
+    """Hold how each photo of a batch is blended with another (MixUp, Zhang et al. 2018, arXiv:1710.09412).
+
+    partner: (N,), the index of the photo that it is blended with.
+    share: (N,), 0-1, the share of the photo itself; 1 if the photo is not blended.
+    """
+
+    partner: NDArray[np.int64]
+    share: Floats
+
+
+def draw_mixes(rng: np.random.Generator, mixable: NDArray[np.bool_], settings: AugmentationSettings) -> Mixes:
+    """Return mixes in which each photo that is `mixable`, (N,), is blended with another mixable photo, or stays unchanged."""
+    count = len(mixable)
+    partner = np.arange(count)
+    partner[mixable] = rng.permutation(partner[mixable])
+    blended = mixable & (rng.random(count) < settings.mixup)
+    share = np.where(blended, rng.beta(MIXUP_BETA, MIXUP_BETA, count), 1.0)
+    return Mixes(partner, share.astype(np.float32))
+
+
+def mix_rows(values: Floats, mixes: Mixes) -> Floats:
+    """Return targets or weights (N, ...), blended like the photos."""
+    share = mixes.share.reshape(-1, *[1] * (values.ndim - 1))
+    return np.asarray(share * values + (1 - share) * values[mixes.partner], np.float32)

@@ -16,7 +16,6 @@ from data_modelling.settings import Settings
 from data_modelling.training import augmentation_parameters
 from data_modelling.training.class_balance import class_loss_weights, draw_epoch_rows
 from data_modelling.training.loss import target_distributions
-from data_modelling.training.mixing import draw_mixes, mix_rows
 from data_modelling.training.recompression import add_vignettes, recompress
 
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
@@ -122,13 +121,18 @@ def _augmented_batch(
         batch["photo"] = add_vignettes(rng, batch["photo"], changes.vignette)
     if changes.mixup:
         # A photo that is only known to be benign has no single class to mix.
-        mixes = draw_mixes(rng, part.labels[indices] < len(class_codes(settings.task)), changes)
+        mixes = augmentation_parameters.draw_mixes(
+            rng, part.labels[indices] < len(class_codes(settings.task)), changes
+        )
         # The details of two patients cannot be mixed, so a mixed photo has none.
         batch["details"][mixes.share < 1] = encode_details(Details())
         batch |= {"partner": mixes.partner, "photo_share": mixes.share}
-        targets, weights = mix_rows(targets, mixes), mix_rows(weights, mixes)
+        targets, weights = (
+            augmentation_parameters.mix_rows(targets, mixes),
+            augmentation_parameters.mix_rows(weights, mixes),
+        )
         if "teacher_weights" in batch:
-            batch["teacher_weights"] = mix_rows(batch["teacher_weights"], mixes)
+            batch["teacher_weights"] = augmentation_parameters.mix_rows(batch["teacher_weights"], mixes)
     return batch, targets, weights
 
 

@@ -74,21 +74,14 @@ def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
     return recipes
 
 
-def frozen_teacher(settings: Settings, saved: Path) -> keras.Model:
-    """Return a saved network of these settings, frozen and in the dtype of the training."""
-    network = build_network(settings, training_dtype(settings.training.bfloat16))
-    network.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
-    network.trainable = False
-    return network
-
-
 def _load_teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
     saved, teacher = work / stage / NETWORK_FILE, _read_run_settings(work)
     if not saved.exists():
         raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
     _refuse_other_folds(settings, teacher, work)
-    training = structs.replace(teacher.training, bfloat16=settings.training.bfloat16)
-    network = frozen_teacher(structs.replace(teacher, training=training), saved)
+    network = build_network(teacher, training_dtype(settings.training.bfloat16))
+    network.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
+    network.trainable = False
     edge, teacher_edge = settings.network.edge, teacher.network.edge
     if edge == teacher_edge:
         return network

@@ -69,7 +69,9 @@ def _draw(seed: int, group: str) -> bytes:
 
 def make_split(table: pd.DataFrame, shares: Mapping[str, float] = TEST_AND_FOLD_SHARES) -> pd.DataFrame:
     """Return a split of `table` (image_id, group_id, diagnosis): columns SPLIT_COLUMNS, sorted by image_id."""
-    return _split_rows(table.assign(part=assign_parts(table, shares)))
+    return table.assign(part=assign_parts(table, shares))[list(SPLIT_COLUMNS)].sort_values(
+        "image_id", ignore_index=True
+    )
 
 
 def make_inheriting_split(
@@ -86,12 +88,8 @@ def make_inheriting_split(
     inheriting = table.assign(part=known).dropna(subset="part")
     _refuse_groups_in_two_parts(inheriting, "The inherited splits together")
     parts = table["group_id"].map(inheriting.drop_duplicates("group_id").set_index("group_id")["part"])
-    is_new = parts.isna()
-    return _split_rows(table.assign(part=parts.where(~is_new, assign_parts(table[is_new], shares))))
-
-
-def _split_rows(table: pd.DataFrame) -> pd.DataFrame:
-    return table[list(SPLIT_COLUMNS)].sort_values("image_id", ignore_index=True)
+    parts = parts.where(parts.notna(), assign_parts(table[parts.isna()], shares))
+    return table.assign(part=parts)[list(SPLIT_COLUMNS)].sort_values("image_id", ignore_index=True)
 
 
 def write_split(path: Path, parts: pd.DataFrame) -> None:

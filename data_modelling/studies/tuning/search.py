@@ -3,10 +3,13 @@
 Fold `judged` measures the trials; no trial reads a photo of fold `unread`, on which `compare` judges start and best.
 """
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import keras_tuner
+import pandas as pd
 import tomli_w
 from msgspec import structs
 
@@ -16,14 +19,29 @@ from data_modelling.inference.files.file_locks import exclusive_lock
 from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
 from data_modelling.pipeline.work_folder import open_work_folder
 from data_modelling.settings import Settings, settings_to_dict
-from data_modelling.studies.tuning.hypermodel import CNNHyperModel, trial_photos, trial_rows
-from data_modelling.studies.tuning.search_space import trial_settings
-from data_modelling.studies.tuning.trials_table import best_values, read_trials
-from data_modelling.studies.tuning.tuners import FAILURE, create_oracle, is_full_disk, run_trials_here
+from data_modelling.studies.tuning.hypermodel import (
+    OBJECTIVE,
+    SECONDS,
+    CNNHyperModel,
+    trial_photos,
+    trial_rows,
+)
+from data_modelling.studies.tuning.search_space import EPOCHS_KEY, trial_settings
+from data_modelling.studies.tuning.tuners import (
+    FAILURE,
+    RESULT_FILE,
+    TRIAL_FILE,
+    create_oracle,
+    is_full_disk,
+    run_trials_here,
+)
 from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"
 LOCK_FILE = "lock"
+TUNER_PREFIX = "tuner/"  # of the names that KerasTuner adds
+FACT_COLUMNS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
+COUNTS = ("parameters", "multiply_adds")
 RunTrials = Callable[[keras_tuner.Oracle, CNNHyperModel, DataFolders, Path], None]
 
 
@@ -84,3 +102,38 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
         recipe = structs.replace(settings, name=name, figure_folds=base.figure_folds[1:])
         with atomic_write(folder / file) as temporary:
             temporary.write_text(tomli_w.dumps(settings_to_dict(recipe)))
+
+
+def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
+    """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
+
+    folder: of a search's trials. epochs: of a trial for which KerasTuner recorded none.
+    """
+    rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
+    table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)
+    names = hyperparameters(table)
+    table = table.astype(dict.fromkeys(COUNTS, "Int64"))  # missing for a failed trial
+    return table.sort_values([OBJECTIVE, "trial"], ascending=[False, True], ignore_index=True)[
+        [*FACT_COLUMNS, *names]
+    ]
+
+
+def _row(result: Path, epochs: int) -> dict[str, Any]:
+    facts_of_result = json.loads(result.read_text())
+    values = json.loads((result.parent / TRIAL_FILE).read_text())["hyperparameters"]["values"]
+    trial_values = {name: value for name, value in values.items() if not name.startswith(TUNER_PREFIX)}
+    facts = {"trial": result.parent.name.removeprefix("trial_"), "epochs": values.get(EPOCHS_KEY, epochs)}
+    return dict.fromkeys(FACT_COLUMNS) | facts | facts_of_result | trial_values
+
+
+def hyperparameters(table: pd.DataFrame) -> list[str]:
+    """Return the names of the searched hyperparameters."""
+    return [str(name) for name in table.columns if name not in FACT_COLUMNS]
+
+
+def best_values(table: pd.DataFrame) -> dict[str, Any]:
+    """Return the hyperparameters of the best trial among those that were trained longest and did not fail."""
+    finished = table[table[FAILURE].isna()]
+    longest = finished[finished["epochs"] == finished["epochs"].max()]
+    best = longest.loc[[longest[OBJECTIVE].idxmax()], hyperparameters(table)]
+    return {str(name): value for name, value in best.to_dict("records")[0].items()}  # in Python's own types

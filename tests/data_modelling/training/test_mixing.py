@@ -1,7 +1,8 @@
 import numpy as np
 
 from data_modelling.settings import AugmentationSettings
-from data_modelling.training.mixing import Mixes, draw_mixes, mix_photos, mix_rows
+from data_modelling.training.augmentation import mix_photos
+from data_modelling.training.augmentation_parameters import Mixes, draw_mixes, mix_rows
 
 
 def test_nothing_is_mixed_of_what_may_not_be() -> None:

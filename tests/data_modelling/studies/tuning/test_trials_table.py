@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE
-from data_modelling.studies.tuning.trials_table import best_values
+from data_modelling.studies.tuning.search import best_values
 
 RNG = np.random.default_rng(0)
 
