@@ -4,8 +4,6 @@ The network must not have been trained on these photos. A visit has 3 to 12 rand
 one melanoma if the patient has any. All shares are means over patients of the means over their visits.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from data_modelling.datasets.data_location import find_dataset_folder
-from data_modelling.datasets.formats.photo_files import find_photos
-from data_modelling.datasets.registry import data_set
-from data_modelling.datasets.splits.assignment import attach_parts, read_split
-from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.splits.photos import split_photos
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
@@ -40,15 +34,10 @@ DIGITS = 6
 
 def read_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
     """Return the available photos of ISIC 2020: image_id, group_id (a patient), part, path, malignant."""
-    source = data_set("isic2020")
-    root = find_dataset_folder(data_root, source.folder, *source.markers)
-    paths, _ = find_photos(folder for folder in (root / "images", root) if folder.is_dir())
-    rows = source.split_rows(root)
-    rows = rows[rows["image_id"].isin(list(paths))].reset_index(drop=True)
+    rows = split_photos("isic2020", data_root, splits)
     if rows.empty:
-        raise InputError(f"{root} holds no photo of its csv; DATA/README.md tells how to get them.")
-    rows = attach_parts(rows, read_split(split_file(splits, source.name)))
-    return rows.assign(path=rows["image_id"].map(paths), malignant=rows["diagnosis"] == "malignant")
+        raise InputError("ISIC_2020 holds no photo of its csv; DATA/README.md tells how to get them.")
+    return rows.reset_index(drop=True).assign(malignant=lambda rows: rows["diagnosis"] == "malignant")
 
 
 def predict_lesions(predictor: Predictor, lesions: pd.DataFrame) -> tuple[Floats, Floats]:

@@ -56,7 +56,7 @@ def _shape(shape: list[int]) -> str:
 
 
 def _box(axes: Axes, x: float, y: float, text: str, colour: str) -> None:
-    style = {
+    style: dict[str, Any] = {
         "boxstyle": "round,pad=0.01,rounding_size=0.05",
         "fc": "white",
         "ec": colour,

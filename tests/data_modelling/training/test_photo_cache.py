@@ -59,10 +59,10 @@ def test_a_photo_that_does_not_decode_is_named_and_the_others_are_there(
 def test_an_interruption_leaves_nothing_that_looks_whole(
     table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupted(*_: object) -> None:
+    def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(photo_cache, "_with_progress_bar", interrupted)
+    monkeypatch.setattr(photo_cache, "tqdm", interrupted)
     with pytest.raises(KeyboardInterrupt):
         photo_cache.decode_photos(table, 16, tmp_path / "work")
     assert list((tmp_path / "work").iterdir()) == []
