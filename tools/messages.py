@@ -8,9 +8,10 @@ from typing import IO, Any
 from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.pofile import read_po
 
-from app.answer import wording
+from app.answer import next_steps, wording
 from app.http.languages import LANGUAGES
 from app.http.problems import STATUS_TITLES
+from app.information.pages import DIAGNOSIS_INFORMATION
 from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS
 from tools.serving import ROOT
 
@@ -34,6 +35,11 @@ def table_messages() -> Iterator[str]:
     for name, value in vars(wording).items():
         if name.isupper() and name not in CODES:
             yield from _texts(value, name)
+    yield next_steps.SEE_NOW
+    for step in next_steps.NEXT_STEPS.values():
+        yield from vars(step).values()
+    for information in DIAGNOSIS_INFORMATION.values():
+        yield from information["texts"]
     for task in TASKS.values():
         for diagnosis in task:
             yield from (diagnosis.name, diagnosis.plain, diagnosis.flag_text)

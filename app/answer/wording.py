@@ -1,7 +1,9 @@
 """The texts of the page for the codes of the model and of the forms."""
 
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from flask import Flask
@@ -12,7 +14,7 @@ from app.http.languages import format_decimals, format_number
 from app.http.languages import translate as _
 from app.submission import Submission
 from data_modelling.inference.checks.image_quality import HINTS
-from data_modelling.inference.details import Details
+from data_modelling.inference.details import YES_OR_NO, Details
 from data_modelling.inference.diagnoses import FLAG_TEXTS
 from data_modelling.inference.explanation.heat_map import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
@@ -22,54 +24,19 @@ MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a
 MOSTLY_SHARE = 2 / 3  # smallest share of a map's evidence for which the text says "mostly"
 LITTLE_EVIDENCE = 0.1  # below this share of the strongest class's evidence, the text says "little"
 
-STATUSES = {
-    "higher_concern": "Higher concern",
-    "no_cancer_class": "No cancer class stands out",
-    "uncertain": "Uncertain: no result",
-    "refused": "Not usable as a lesion photo",
-}
+_TEXTS = tomllib.loads(Path(__file__).with_name("wording.toml").read_text(encoding="utf-8"))
+STATUSES = _TEXTS["statuses"]
 # Codes of the predictor: REASONS explain a concern. CAUTIONS limit this answer, the strongest first.
-REASONS = {
-    "cancer_threshold": "The probability of the cancer classes together is at or above its threshold.",
-    "melanoma_threshold": "The probability of melanoma alone is at or above its own threshold.",
-    "photo_alone": "The age or the place on the body is rare in training, and the photo alone reaches a threshold.",
-}
-CAUTIONS = {
-    "changing": "A doctor must look at a spot that is new or changes, whatever the model says.",
-    "age_rare": "The model learned from very few spots of people of this age, so nobody knows how good it is for them.",
-    "acral_or_mucosal": "The model learned too little about palms, soles, mouth and genitals to judge a spot there.",
-    "site_rare": "The model learned from very few spots at this place on the body, so nobody knows how good it is there.",
-    "phone_photo": "The model is made for dermoscopic photos. Its probabilities are not reliable for other photos.",
-    "dermatoscope": "It is not known whether the photo was taken through a dermatoscope. Without one the model cannot judge a spot.",
-    "none_of_classes": "The photo fits none of the kinds of spot that the model knows.",
-    "unlike_training": (
-        "The photo is unlike the training photos, as photos of other clinics and cameras often are. The "
-        "model is wrong more often on these photos."
-    ),
+REASONS = _TEXTS["reasons"]
+CAUTIONS: dict[str, str] = {
+    **_TEXTS["cautions"],
     **{code: problem for code, (problem, _hint) in HINTS.items() if not code.startswith("photo_")},
-    "wide_set": "Too many kinds of spot fit this photo, so the answer is of little use.",
-    "frame_sensitive": "A slightly smaller frame around the spot changes the result.",
-    "not_clear": "The probability of cancer is not low enough to say that no cancer class stands out.",
-    "age_unread": "The header of the file has an age that this app cannot read. You can type it in.",
-    "sex_unread": "The header of the file has a sex that this app cannot read. You can choose it.",
-    "site_unread": "The header of the file has a body part that this app cannot read. You can choose it.",
+    **_TEXTS["weaker_cautions"],
 }
-# The caution of an answer that has no other.
-NO_DIAGNOSIS = "This is no diagnosis and no medical device: the model misses cancers and takes harmless spots for cancer."
-PHONE_PHOTO_TEXTS = {
-    False: "The photo was not taken through a dermatoscope.",
-    None: "The photo looks like a phone photo, not like a photo taken through a dermatoscope.",
-    True: (
-        "You said that the photo was taken through a dermatoscope, but it looks like a photo taken without "
-        "one. To be safe, it counts as a phone photo."
-    ),
-}
+NO_DIAGNOSIS, FEW_PIXELS = _TEXTS["no_diagnosis"], _TEXTS["few_pixels"]
+PHONE_PHOTO_TEXTS = {answer: _TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
 # With these codes, the coverage of the likely classes does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
-FEW_PIXELS = (
-    "The square that was analysed has only %(side)s x %(side)s pixels. The model looks at %(edge)s x "
-    "%(edge)s, so it saw an enlarged picture."
-)
 # Faults of the photo itself; the page shows them as a refusal, and no probabilities.
 REFUSALS = (
     "photo_type",
@@ -85,41 +52,7 @@ REFUSALS = (
     "photo_foreign",
 )
 
-# The inner keys are names that the details reader knows.
-SITE_GROUPS = {
-    "Head and neck": {
-        "scalp": "Scalp",
-        "face": "Face",
-        "ear": "Ear",
-        "neck": "Neck",
-        "head/neck": "Head or neck, place not known",
-    },
-    "Torso": {
-        "chest": "Chest",
-        "abdomen": "Belly",
-        "anterior torso": "Front of the torso, place not known",
-        "back": "Back",
-        "torso": "Torso, side not known",
-    },
-    "Arms and legs": {
-        "upper extremity": "Arm",
-        "hand": "Hand, not the palm",
-        "lower extremity": "Leg",
-        "foot": "Foot, not the sole",
-        "palms/soles": "Palm or sole",
-    },
-    "Other": {"oral/genital": "Mouth or genitals"},
-}
-REGIONS = {
-    "head/neck": "head or neck",
-    "anterior torso": "front of the torso",
-    "posterior torso": "back",
-    "torso": "torso",
-    "upper extremity": "arm or hand",
-    "lower extremity": "leg or foot",
-    "palms/soles": "palm or sole",
-    "oral/genital": "mouth or genitals",
-}
+SITE_GROUPS, REGIONS = _TEXTS["site_groups"], _TEXTS["regions"]
 NOT_KNOWN = "not known"
 
 

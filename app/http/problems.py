@@ -1,8 +1,11 @@
 """The problems of requests: one table of codes, one exception, one JSON form (RFC 9457)."""
 
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
+from typing import NamedTuple
 
 from flask import Flask, Response, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError, TooManyRequests
@@ -13,68 +16,18 @@ from data_modelling.inference.errors import FieldError, PhotoError
 
 PROBLEM_TYPE = "application/problem+json"
 HEALTH_PATHS = ("/healthz", "/livez")
+CODES_FILE = Path(__file__).with_name("problem_codes.toml")
 
 
-@dataclass(frozen=True)
-class ProblemCode:
+class ProblemCode(NamedTuple):
     """Hold a code's HTTP status, and its meaning for docs/api.md and the OpenAPI document."""
 
     status: int
     meaning: str
 
 
-# The codes are part of the interface: they are never renamed or translated. docs/api.md lists this table.
-PROBLEM_CODES: dict[str, ProblemCode] = {
-    "malformed": ProblemCode(400, "the body is not a well-formed form"),
-    "cross_site": ProblemCode(400, "the request was sent by a page of another site"),
-    "host_unknown": ProblemCode(400, "the host name is not one of TRUSTED_HOSTS"),
-    "bad_request": ProblemCode(400, "any other request that makes no sense"),
-    "not_found": ProblemCode(404, "there is nothing at this address"),
-    "model_unknown": ProblemCode(404, "there is no valid bundle of this name"),
-    "method_not_allowed": ProblemCode(405, "the address exists, but not for this method"),
-    "not_acceptable": ProblemCode(406, "the Accept header names no type that this address has"),
-    "too_large": ProblemCode(
-        413, "the photo has more than MAX_UPLOAD_MB, or the form too many parts or too much text"
-    ),
-    "not_multipart": ProblemCode(415, "the content type is not multipart/form-data"),
-    "photo_type": ProblemCode(415, "the file's content is no JPEG, PNG, WebP or DICOM photo"),
-    "photo_missing": ProblemCode(422, "there is no file in the field photo"),
-    "photo_several": ProblemCode(422, "there is more than one file in the field photo"),
-    "photos_count": ProblemCode(422, "there are fewer than two or more than twelve photos of a visit"),
-    "sites_count": ProblemCode(422, "site or changing does not have one value for each photo of a visit"),
-    "photo_empty": ProblemCode(422, "the file has no content"),
-    "photo_broken": ProblemCode(422, "the photo is damaged and cannot be decoded"),
-    "photo_pixels": ProblemCode(422, "the photo has more pixels than are decoded"),
-    "photo_animated": ProblemCode(422, "the photo is animated"),
-    "photo_frames": ProblemCode(422, "the DICOM file has more than one frame"),
-    "photo_small": ProblemCode(422, "the square that is analysed has too few pixels"),
-    "photo_blank": ProblemCode(422, "the photo shows hardly anything"),
-    "photo_blurred": ProblemCode(422, "the photo is too blurred"),
-    "photo_dark": ProblemCode(422, "the photo is too dark"),
-    "photo_bright": ProblemCode(422, "the photo is too bright"),
-    "photo_foreign": ProblemCode(422, "the photo does not look like a dermoscopic photo of a skin lesion"),
-    "crop_range": ProblemCode(422, "a crop field is missing or is no number from 0 to 1"),
-    "crop_outside": ProblemCode(422, "the crop reaches beyond the photo"),
-    "age_range": ProblemCode(422, "age is no number from 0 to 120"),
-    "sex_unknown_value": ProblemCode(422, "sex is neither female nor male"),
-    "site_unknown_value": ProblemCode(422, "site is no name of a body site"),
-    "changing_unknown_value": ProblemCode(422, "changing is neither yes nor no"),
-    "dermatoscope_unknown_value": ProblemCode(422, "dermatoscope is neither yes nor no"),
-    "field_repeated": ProblemCode(422, "a field is sent more than once"),
-    "bundle_unknown": ProblemCode(422, "there is no valid bundle of the name in the field bundle"),
-    "example_unknown": ProblemCode(422, "there is no example photo of this name"),
-    "explain_unknown_value": ProblemCode(
-        422, "explain has a word other than heatmap, details and neighbours"
-    ),
-    "explain_unavailable": ProblemCode(422, "the bundle has no heat map or no known photos"),
-    "rate_limited": ProblemCode(
-        429, "too many requests from one address; Retry-After says when to come back"
-    ),
-    "internal": ProblemCode(500, "a fault of the app"),
-    "model_unavailable": ProblemCode(
-        503, "the bundle is absent, incomplete or altered; nothing is answered without it"
-    ),
-    "busy": ProblemCode(503, "too many photos are being read; Retry-After says when to come back"),
+PROBLEM_CODES = {
+    name: ProblemCode(*entry) for name, entry in tomllib.loads(CODES_FILE.read_text(encoding="utf-8")).items()
 }
 
 # The codes and messages for the errors of werkzeug and Flask-Limiter, by status.

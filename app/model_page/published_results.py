@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from app.http.languages import format_decimals
@@ -15,9 +17,6 @@ from data_modelling.inference.bundle import Bundle
 METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
 PARTS = ("locked_test", "out_of_fold")
 KEY = "published"
-
-
-OFFICIAL_TEST = "official test of ISIC 2018, Task 3"
 
 
 @dataclass(frozen=True)
@@ -33,39 +32,12 @@ class PublishedResult:
     accuracy: float | None = None
 
 
-PUBLISHED_RESULTS = (
-    PublishedResult(
-        "27 dermatologists with more than ten years of experience",
-        "mean of readers: 18.78 of 30 photos right",
-        f"batches of 30 photos of the {OFFICIAL_TEST}",
-        "Tschandl et al. 2019, doi:10.1016/S1470-2045(19)30333-X",
-        accuracy=18.78 / 30,
-    ),
-    PublishedResult(
-        "MetaOptima, first of the ISIC 2018 challenge",
-        "an ensemble, trained on ImageNet and further photos first",
-        OFFICIAL_TEST,
-        "Codella et al. 2019, arXiv:1902.03368",
-        balanced_accuracy=0.885,
-    ),
-    PublishedResult(
-        "ResNet-50 trained from scratch (DermaMNIST-E)",
-        "224 pixels, no augmentation",
-        OFFICIAL_TEST,
-        "Abhishek et al. 2025, doi:10.1038/s41597-025-04382-5",
-        macro_auc=0.907,
-        accuracy=0.684,
-    ),
-    PublishedResult(
-        "sklesion 0.2.2",
-        "Xception trained on ImageNet first, 21 million parameters",
-        f"{OFFICIAL_TEST}, no patient details, measured by us",
-        "the package of this name",
-        balanced_accuracy=0.624,
-        macro_auc=0.894,
-        accuracy=0.789,
-    ),
-)
+PUBLISHED_RESULTS = [
+    PublishedResult(**result)
+    for result in tomllib.loads(
+        Path(__file__).with_name("published_results.toml").read_text(encoding="utf-8")
+    )["results"]
+]
 
 
 def published_section(bundle: Bundle) -> MetricsSection | None:

@@ -6,9 +6,11 @@ ticks counts as ink.
 """
 
 import math
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -28,55 +30,10 @@ Plane = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Line = tuple[tuple[int, int], ...]
 
-# The problem, and how to take a better photo.
-HINTS: dict[str, tuple[str, str]] = {
-    "photo_small": (
-        "The spot has too few pixels in this photo.",
-        "Go closer or choose a larger square, and send the photo as the camera wrote it.",
-    ),
-    "photo_blank": (
-        "There is hardly anything to see in this photo.",
-        "Take the cover off the lens and put the spot in the middle.",
-    ),
-    "photo_blurred": (
-        "The photo is too blurred to be judged.",
-        "Hold still, wait until the camera has focused on the spot, and wipe the lens.",
-    ),
-    "photo_dark": ("The photo is too dark to be judged.", "Switch the light on or go where it is brighter."),
-    "photo_bright": (
-        "The photo is too bright to be judged: much of it is plain white.",
-        "Lower the exposure, and avoid reflections.",
-    ),
-    "blurred": (
-        "The photo is blurred. The model is less often right on such photos.",
-        "Hold still, wait until the camera has focused on the spot, and wipe the lens.",
-    ),
-    "dark": (
-        "The photo is dark. The model is less often right on such photos.",
-        "Switch the light on or go where it is brighter.",
-    ),
-    "bright": (
-        "The photo is overexposed. The model is less often right on such photos.",
-        "Turn off the flash or lower the exposure, and avoid reflections.",
-    ),
-    "recompressed": (
-        "The photo was strongly compressed. The model is less often right on such photos.",
-        "Send the file that the camera wrote, not one that went through a messenger or a screenshot.",
-    ),
-    "ink": (
-        "There seems to be ink or another coloured mark beside the spot.",
-        "Wipe it off, or choose a square without it.",
-    ),
-    "hair": ("Hair lies over the spot.", "Part or clip the hair, or hold it down with the dermatoscope."),
-    "lesion_cut": (
-        "The spot seems to reach beyond the edge of the square.",
-        "Go farther away or choose a larger square, so that skin shows all around the spot.",
-    ),
-    "lesion_small": (
-        "The spot is tiny in the square.",
-        "Go closer, or choose a smaller square around the spot.",
-    ),
-}
+# By code: the problem, and how to take a better photo.
+HINTS: dict[str, list[str]] = tomllib.loads(
+    Path(__file__).with_name("hints.toml").read_text(encoding="utf-8")
+)
 
 CLIPPED = 254  # grey level from which a channel is overexposed
 COARSE_STEP = 4  # pixels between the two values of a coarse difference

@@ -27,8 +27,9 @@ def test_every_class_of_every_task_is_explained():
     codes = {diagnosis.code for task in TASKS.values() for diagnosis in task}
     assert set(DIAGNOSIS_INFORMATION) == codes
     for code in codes - {"UNK"}:
-        assert DIAGNOSIS_INFORMATION[code].sources
-        assert all(source.address.startswith("https://") for source in DIAGNOSIS_INFORMATION[code].sources)
+        sources = DIAGNOSIS_INFORMATION[code]["sources"]
+        assert sources
+        assert all(source["address"].startswith("https://") for source in sources)
 
 
 def test_limits_quote_the_cost_of_metrics_json(client: FlaskClient):
