@@ -12,6 +12,7 @@ from app.answer import next_steps, wording
 from app.http.languages import LANGUAGES
 from app.http.problems import STATUS_TITLES
 from app.information.pages import DIAGNOSIS_INFORMATION
+from app.model_page.metric_values import NAMES
 from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS
 from tools.serving import ROOT
 
@@ -38,6 +39,8 @@ def table_messages() -> Iterator[str]:
     yield next_steps.SEE_NOW
     for step in next_steps.NEXT_STEPS.values():
         yield from vars(step).values()
+    for names in NAMES.values():
+        yield from names.values()
     for information in DIAGNOSIS_INFORMATION.values():
         yield from information["texts"]
     for task in TASKS.values():

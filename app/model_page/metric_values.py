@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from app.http.languages import translate as _
 from app.metric_names import plain_name
 
-QUESTIONS = ("cancer", "melanoma")  # they have a threshold
+NAMES: dict[str, dict[str, str]] = tomllib.loads(
+    Path(__file__).with_name("names.toml").read_text(encoding="utf-8")
+)
+QUESTIONS = tuple(NAMES["questions"])  # they have a threshold
 # Metrics whose interval is `interval` beside them.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
 
@@ -46,43 +51,37 @@ class Table:
     wide: bool = False
 
 
+def metric_table(
+    metrics: dict[str, Any],
+    name: str,
+    caption: str,
+    columns: Mapping[str, str],
+    rows: Mapping[Any, Row],
+    cell: Callable[[dict[str, Any], str], Cell] | None = None,
+) -> Table:
+    """Return a table of numbers of metrics.json.
+
+    columns: their titles by path, in which {row} stands for the key of the row; a path without a slash is a column of
+    row headers. rows: the headers by key. cell: makes the cell of a path; metric_at by default.
+    """
+    paths = [path for path in columns if "/" in path]
+    cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}
+    return Table(name, caption, tuple(columns.values()), tuple((*rows[key], *cells[key]) for key in rows))
+
+
+def metric_columns(path: str, names: Iterable[str]) -> dict[str, str]:
+    """Return columns of metric_table: the metrics `names` at a path."""
+    return {f"{path}/{name}": metric_name(name) for name in names}
+
+
+def name_of(kind: str, key: str) -> str:
+    """Return the name of a key in a part of NAMES."""
+    return _(NAMES[kind][key]) if key in NAMES[kind] else plain_name(key)
+
+
 def metric_name(key: str) -> str:
     """Return the name of a metric."""
-    names = {
-        "balanced_accuracy": _("Balanced accuracy"),
-        "macro_auc": _("AUC, mean of the classes"),
-        "melanoma_auc": _("AUC, melanoma"),
-        "accuracy_most_probable": _("Most probable class is right"),
-        "expected_calibration_error": _("Calibration error (ECE)"),
-        "auc": _("AUC"),
-        "sensitivity": _("Sensitivity"),
-        "specificity": _("Specificity"),
-        "positive_predictive_value": _("Right when it names the class"),
-        "negative_predictive_value": _("Right when it names another class"),
-        "average_precision": _("Average precision"),
-        "photos": _("Photos"),
-        "n": _("Photos"),
-        "higher_concern": _("Higher concern"),
-        "uncertain": _("Uncertain: no result"),
-        "no_cancer_class": _("No cancer class stands out"),
-        "groups": _("Lesions"),
-        "threshold": _("Threshold"),
-        "positives": _("Photos of the class"),
-        "missed": _("Missed"),
-        "negatives": _("Other photos"),
-        "flagged": _("Flagged"),
-        "refused": _("Refused"),
-        "all_clear_melanoma": _("Melanomas answered “No cancer class stands out”"),
-        "all_clear_benign": _("Benign photos with this answer"),
-        "ece": _("Calibration error (ECE)"),
-        "ece_own_shares": _("Calibration error for the group's own class shares"),
-    }
-    return names.get(key) or plain_name(key)
-
-
-def question_name(key: str) -> str:
-    """Return the name of a question that has a threshold."""
-    return {"cancer": _("Cancer classes together"), "melanoma": _("Melanoma")}.get(key, key)
+    return name_of("metrics", key)
 
 
 def value_at(metrics: Any, path: str) -> Any:
@@ -110,27 +109,14 @@ def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
     if not bounds and name in INTERVAL_METRICS:
         bounds = beside.get("interval")
     if not bounds and name == "value":
-        bounds = [beside.get("low"), beside.get("high")]
-    return MetricValue(path, beside.get(name), _interval_bounds(bounds))
+        bounds = (beside.get("low"), beside.get("high"))
+    has_interval = isinstance(bounds, (list, tuple)) and None not in bounds
+    return MetricValue(path, beside.get(name), (float(bounds[0]), float(bounds[1])) if has_interval else None)
 
 
-def metric_cells(metrics: dict[str, Any], path: str, names: Iterable[str]) -> tuple[MetricValue, ...]:
-    """Return the numbers below a path, in the order of `names`."""
-    return tuple(metric_at(metrics, f"{path}/{name}") for name in names)
-
-
-def _interval_bounds(bounds: Any) -> tuple[float, float] | None:
-    """Return an interval of metrics.json; None where it or one of its bounds is absent."""
-    if not isinstance(bounds, (list, tuple)) or None in bounds:
-        return None
-    low, high = bounds
-    return float(low), float(high)
-
-
-def measured_cell(path: str, value: Any) -> Cell:
-    """Return the cell of a number or of {value, low, high}; None gives "too few to say"."""
+def measured_at(metrics: dict[str, Any], path: str) -> Cell:
+    """Return the cell of a number or of {value, low, high}; None or absent gives "too few to say"."""
+    value = value_at(metrics, path)
     if value is None:
         return _("too few to say")
-    if isinstance(value, dict):
-        return MetricValue(f"{path}/value", value["value"], (value["low"], value["high"]))
-    return MetricValue(path, value)
+    return metric_at(metrics, f"{path}/value" if isinstance(value, dict) else path)

@@ -12,11 +12,9 @@ from app.http.languages import translate as _
 from app.http.problems import problem
 from app.metric_names import in_its_language
 from app.model_page.metrics_tables import subgroup_name
-from app.model_page.neighbour_tables import neighbours_section
 from app.model_page.plots import PLOTS_FOLDER, saved_plots, whole_percent, worst_mistake
 from app.model_page.published_results import published_section
-from app.model_page.sections import MetricsSection, metrics_sections
-from app.model_page.skin_type_table import skin_type_section
+from app.model_page.sections import metrics_sections, neighbours_section, skin_type_section
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)
@@ -65,11 +63,6 @@ def _bundle(name: str) -> Bundle:
     return bundle
 
 
-def _sections(bundle: Bundle) -> list[MetricsSection]:
-    more = [make(bundle) for make in (published_section, neighbours_section, skin_type_section)]
-    return [*metrics_sections(bundle), *(section for section in more if section)]
-
-
 def _page(name: str | None) -> str:
     bundles = current_bundles()
     bundle = bundles.valid[name] if name else None
@@ -77,7 +70,14 @@ def _page(name: str | None) -> str:
         "model.html",
         name=name,
         bundle=bundle,
-        parts=_sections(bundle) if bundle else [],
+        parts=[
+            *metrics_sections(bundle),
+            *published_section(bundle),
+            *neighbours_section(bundle),
+            *skin_type_section(bundle),
+        ]
+        if bundle
+        else [],
         plots=saved_plots(bundle) if bundle else [],
         tested=bundle and bundle.metrics.get("out_of_fold", {}).get("photos"),
         cost=bundle and threshold_cost(bundle.metrics, "cancer"),

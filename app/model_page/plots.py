@@ -7,22 +7,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from app.http.languages import capitalise_first, format_decimals, format_number
 from app.http.languages import translate as _
-from app.metric_names import plain_name
 from app.model_page.metric_values import (
+    NAMES,
     QUESTIONS,
     Row,
     Table,
-    metric_at,
-    metric_cells,
+    metric_columns,
     metric_name,
-    question_name,
+    metric_table,
+    name_of,
     value_at,
 )
 from app.model_page.metrics_tables import OUT_OF_FOLD, class_table, confusion_table, subgroup_table
@@ -54,36 +54,17 @@ def saved_plots(bundle: Bundle) -> list[Plot]:
         if name.startswith(PLOTS_FOLDER) and name.endswith(".png")
     }
     order = [*(name for name in TABLES if name in checksums), *sorted(checksums.keys() - TABLES.keys())]
-    return [Plot(name, checksums[name][:12], plot_title(name), _plot_table(bundle, name)) for name in order]
+    return [
+        Plot(name, checksums[name][:12], name_of("plots", name), _plot_table(bundle, name)) for name in order
+    ]
 
 
 def _plot_table(bundle: Bundle, name: str) -> Table | None:
     if name not in TABLES or "photo" not in bundle.metrics.get(OUT_OF_FOLD, {}):
         return None
-    columns, rows = TABLES[name](bundle)
-    return (
-        Table(f"plot-{name}", plot_title(name), columns, tuple(rows), wide=len(columns) > 8) if rows else None
-    )
-
-
-def plot_title(name: str) -> str:
-    """Return the title of a plot."""
-    titles = {
-        "confusion_matrix": _("Right and wrong decisions"),
-        "roc": _("Photos found and photos wrongly flagged (ROC curves)"),
-        "reliability": _("How reliable its probabilities are (calibration)"),
-        "precision_recall": _("Share of flagged photos that are right (precision and recall)"),
-        "risk_coverage": _("Errors when the uncertain photos are not answered"),
-        "decision_curve": _("Whether flagging helps (decision curve)"),
-        "locked_test": _("What was expected and what the locked test gave"),
-        "elsewhere": _("On photos from elsewhere"),
-        "shortcuts": _("Whether it looks at the lesion (shortcut tests)"),
-        "shortcut_examples": _("Examples of the shortcut tests"),
-        "subgroups": _("Where it is better and worse (subgroups)"),
-        "learning_curves": _("How it learned (learning curves)"),
-        "architecture": _("How it is built (architecture)"),
-    }
-    return titles.get(name) or plain_name(name)
+    table = TABLES[name](bundle)
+    wide, caption = len(table.columns) > 8, name_of("plots", name)
+    return replace(table, name=f"plot-{name}", caption=caption, wide=wide) if table.rows else None
 
 
 def worst_mistake(confusion: list[list[int]], task: str) -> dict[str, Any]:
@@ -100,95 +81,87 @@ def whole_percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
-Content = tuple[tuple[str, ...], list[Row]]  # columns and rows of a table
+def _numbers(bundle: Bundle, columns: dict[str, str], rows: dict[Any, Row]) -> Table:
+    """Return a table whose name and caption are not set yet."""
+    return metric_table(bundle.metrics, "", "", columns, rows)
 
 
-def _content(table: Table) -> Content:
-    return table.columns, list(table.rows)
-
-
-def _by_share(bundle: Bundle, path: str, name: str, shares: list[str]) -> list[Row]:
+def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
     """Return a row for each share (keys of metrics.json), with the metric `name` of both questions."""
-    return [
-        (
-            whole_percent(float(share)),
-            *(metric_at(bundle.metrics, f"{path}/{question}/{name}/{share}") for question in QUESTIONS),
-        )
-        for share in shares
-    ]
+    path = f"{OUT_OF_FOLD}/operating_points"
+    paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
+    shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()
+    rows: dict[Any, Row] = {share: (whole_percent(float(share)),) for share in shares}
+    return _numbers(bundle, dict(zip(paths, columns, strict=True)), rows)
 
 
-def _roc(bundle: Bundle) -> Content:
-    path, name = f"{OUT_OF_FOLD}/operating_points", "sensitivity_at_specificity"
+def _roc(bundle: Bundle) -> Table:
     columns = (
         _("Benign photos that are rightly not flagged"),
         _("Cancer photos found"),
         _("Melanomas found"),
     )
-    return columns, _by_share(
-        bundle, path, name, list(value_at(bundle.metrics, f"{path}/cancer/{name}") or ())
-    )
+    return _by_share(bundle, "sensitivity_at_specificity", columns)
 
 
-def _decision_curve(bundle: Bundle) -> Content:
-    path = f"{OUT_OF_FOLD}/operating_points"
-    thresholds = list(value_at(bundle.metrics, f"{path}/cancer/net_benefit") or ())
-    names = (_("Net benefit: %(question)s", question=question_name(name)) for name in QUESTIONS)
-    return (_("Threshold"), *names), _by_share(bundle, path, "net_benefit", thresholds)
+def _decision_curve(bundle: Bundle) -> Table:
+    names = (_("Net benefit: %(question)s", question=name_of("questions", name)) for name in QUESTIONS)
+    return _by_share(bundle, "net_benefit", (_("Threshold"), *names))
 
 
-def _reliability(bundle: Bundle) -> Content:
-    path, names = f"{OUT_OF_FOLD}/photo/calibration/bins", ("photos", "confidence", "accuracy")
-    rows: list[Row] = [
-        (str(number + 1), *metric_cells(bundle.metrics, f"{path}/{number}", names))
-        for number in range(len(value_at(bundle.metrics, path) or ()))
-    ]
-    return (
-        _("Group, from unsure to sure"),
-        _("Photos"),
-        _("Mean probability"),
-        _("Share that is right"),
-    ), rows
+def _reliability(bundle: Bundle) -> Table:
+    path = f"{OUT_OF_FOLD}/photo/calibration/bins"
+    columns = {
+        "group": _("Group, from unsure to sure"),
+        f"{path}/{{row}}/photos": _("Photos"),
+        f"{path}/{{row}}/confidence": _("Mean probability"),
+        f"{path}/{{row}}/accuracy": _("Share that is right"),
+    }
+    bins = range(len(value_at(bundle.metrics, path) or ()))
+    return _numbers(bundle, columns, {number: (str(number + 1),) for number in bins})
 
 
-def _risk_coverage(bundle: Bundle) -> Content:
+def _risk_coverage(bundle: Bundle) -> Table:
     path = f"{OUT_OF_FOLD}/risk_coverage"
-    rows: list[Row] = [
-        (whole_percent(float(share)), metric_at(bundle.metrics, f"{path}/{share}/error"))
-        for share in reversed(value_at(bundle.metrics, path) or {})
-    ]
-    return (_("Share of photos answered"), _("Share decided wrong")), rows
+    columns = {"share": _("Share of photos answered"), f"{path}/{{row}}/error": _("Share decided wrong")}
+    shares = reversed(value_at(bundle.metrics, path) or {})
+    return _numbers(bundle, columns, {share: (whole_percent(float(share)),) for share in shares})
 
 
-def _locked_test(bundle: Bundle) -> Content:
-    mode_names = {"photo": _("photo alone"), "both": _("photo and details")}
-    rows: list[Row] = [
-        (
-            f"{metric_name(name)}, {mode_name}",
-            *metric_cells(bundle.metrics, f"fit_to_served/{mode}/{name}", ("out_of_fold", "locked_test")),
-        )
-        for mode, mode_name in mode_names.items()
+def _locked_test(bundle: Bundle) -> Table:
+    path = "fit_to_served/{row}"
+    columns = {
+        "metric": _("Metric"),
+        f"{path}/out_of_fold": _("Expected"),
+        f"{path}/locked_test": _("Locked test"),
+    }
+    rows: dict[Any, Row] = {
+        f"{mode}/{name}": (f"{metric_name(name)}, {name_of('inputs', mode)}",)
+        for mode in NAMES["inputs"]
         for name in value_at(bundle.metrics, f"fit_to_served/{mode}") or {}
-    ]
-    return (_("Metric"), _("Expected"), _("Locked test")), rows
+    }
+    return _numbers(bundle, columns, rows)
 
 
-def _external_sources(bundle: Bundle) -> Content:
-    costs, phones = ("positives", "missed", "negatives", "flagged"), _("phone photos")
-    rows: list[Row] = [
-        (
-            name.replace("_", " ") + (f" ({phones})" if source.get("phone") else ""),
-            metric_at(bundle.metrics, f"elsewhere/{name}/photos"),
-            *metric_cells(bundle.metrics, f"elsewhere/{name}/photo", ("cancer_auc", "melanoma_auc")),
-            *metric_cells(bundle.metrics, f"elsewhere/{name}/photo/thresholds/cancer", costs),
-        )
+def _external_sources(bundle: Bundle) -> Table:
+    path, phones = "elsewhere/{row}", _("phone photos")
+    costs = f"{path}/photo/thresholds/cancer"
+    columns = {
+        "source": _("Source"),
+        f"{path}/photos": _("Photos"),
+        f"{path}/photo/cancer_auc": _("AUC, cancer classes"),
+        f"{path}/photo/melanoma_auc": metric_name("melanoma_auc"),
+        f"{costs}/positives": _("Cancer photos"),
+        **metric_columns(costs, ("missed", "negatives", "flagged")),
+    }
+    rows: dict[Any, Row] = {
+        name: (name.replace("_", " ") + (f" ({phones})" if source.get("phone") else ""),)
         for name, source in bundle.metrics.get("elsewhere", {}).items()
-    ]
-    columns = (_("Source"), _("Photos"), _("AUC, cancer classes"), _("AUC, melanoma"), _("Cancer photos"))
-    return (*columns, *map(metric_name, costs[1:])), rows
+    }
+    return _numbers(bundle, columns, rows)
 
 
-def _learning_curves(bundle: Bundle) -> Content:
+def _learning_curves(bundle: Bundle) -> Table:
     file = bundle.folder / "history.json"
     history = json.loads(file.read_text(encoding="utf-8")) if file.name in bundle.sums else {}
     rows: list[Row] = []
@@ -199,11 +172,12 @@ def _learning_curves(bundle: Bundle) -> Content:
             network = _("served model") if name == "served" else name.replace("fold", _("without fold "))
             auc = format_decimals(epochs[best]["stopping_macro_auc"])
             rows.append((network, str(len(epochs)), str(best + 1), auc))
-    return (_("Network"), _("Epochs"), _("Epoch that was kept"), _("AUC on the stopping photos")), rows
+    columns = (_("Network"), _("Epochs"), _("Epoch that was kept"), _("AUC on the stopping photos"))
+    return Table("", "", columns, tuple(rows))
 
 
-def _architecture(bundle: Bundle) -> Content:
-    rows: list[Row] = [
+def _architecture(bundle: Bundle) -> Table:
+    rows = [
         (
             str(layer["layer"]),
             str(layer["kind"]),
@@ -212,46 +186,37 @@ def _architecture(bundle: Bundle) -> Content:
         )
         for layer in bundle.metadata.get("layers", [])
     ]
-    return (_("Layer"), _("Kind"), _("Shape of its output"), _("Parameters")), rows
+    columns = (_("Layer"), _("Kind"), _("Shape of its output"), _("Parameters"))
+    return Table("", "", columns, tuple(rows))
 
 
-def _shortcuts(bundle: Bundle) -> Content:
+def _shortcuts(bundle: Bundle) -> Table:
     path = f"{OUT_OF_FOLD}/shortcuts"
-    views = {
-        "intact": _("whole photo"),
-        "lesion_painted": _("lesion painted over"),
-        "background_painted": _("all but the lesion painted over"),
-    }
-    tests = {
-        "inside": _("share inside the lesion"),
-        "deletion": _("deletion test"),
-        "deletion_of_the_rarer": _("deletion test of the rarer classes"),
-    }
-    maps = {"map": _("the model's map"), "random": _("random map"), "gaussian": _("centred Gaussian")}
-    rows: list[Row] = [
-        (f"{metric_name(metric)}: {name}", metric_at(bundle.metrics, f"{path}/views/{view}/{metric}"))
+    rows: dict[Any, Row] = {
+        f"views/{view}/{metric}": (f"{metric_name(metric)}: {name_of('views', view)}",)
         for metric in ("balanced_accuracy", "macro_auc")
-        for view, name in views.items()
-    ]
-    rows += [
-        (capitalise_first(f"{title}: {name}"), metric_at(bundle.metrics, f"{path}/{test}/{kind}/mean"))
-        for test, title in tests.items()
-        for kind, name in maps.items()
-    ]
-    return (_("Metric"), _("Value")), rows if value_at(bundle.metrics, path) else []
+        for view in NAMES["views"]
+    }
+    rows |= {
+        f"{test}/{kind}/mean": (capitalise_first(f"{name_of('tests', test)}: {name_of('maps', kind)}"),)
+        for test in NAMES["tests"]
+        for kind in NAMES["maps"]
+    }
+    columns = {"metric": _("Metric"), f"{path}/{{row}}": _("Value")}
+    return _numbers(bundle, columns, rows if value_at(bundle.metrics, path) else {})
 
 
-TABLES: dict[str, Callable[[Bundle], Content]] = {
-    "confusion_matrix": lambda bundle: _content(confusion_table(bundle, OUT_OF_FOLD)),
+TABLES: dict[str, Callable[[Bundle], Table]] = {
+    "confusion_matrix": lambda bundle: confusion_table(bundle, OUT_OF_FOLD),
     "roc": _roc,
     "reliability": _reliability,
-    "precision_recall": lambda bundle: _content(class_table(bundle, OUT_OF_FOLD, ("average_precision",))),
+    "precision_recall": lambda bundle: class_table(bundle, OUT_OF_FOLD, ("average_precision",)),
     "risk_coverage": _risk_coverage,
     "decision_curve": _decision_curve,
     "locked_test": _locked_test,
     "elsewhere": _external_sources,
     "shortcuts": _shortcuts,
-    "subgroups": lambda bundle: _content(subgroup_table(bundle.metrics, OUT_OF_FOLD)),
+    "subgroups": lambda bundle: subgroup_table(bundle.metrics, OUT_OF_FOLD),
     "learning_curves": _learning_curves,
     "architecture": _architecture,
 }

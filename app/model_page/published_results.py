@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from app.http.languages import format_decimals
 from app.http.languages import translate as _
 from app.metric_names import UntranslatedText
-from app.model_page.metric_values import Cell, MetricValue, Table, metric_cells, metric_name
+from app.model_page.metric_values import MetricValue, metric_columns, metric_table
 from app.model_page.sections import MetricsSection
 from data_modelling.inference.bundle import Bundle
 
 METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
-PARTS = ("locked_test", "out_of_fold")
 KEY = "published"
 
 
@@ -40,36 +39,35 @@ PUBLISHED_RESULTS = [
 ]
 
 
-def published_section(bundle: Bundle) -> MetricsSection | None:
-    """Return our metrics and published ones, each with its test; None for another task or without metrics."""
-    has_metrics = {
-        part: bundle.metrics.get(part, {}).get("photo", {}).keys() >= set(METRICS) for part in PARTS
+def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
+    """Yield our metrics and published ones, each with its test; nothing for another task or without metrics."""
+    who = _("This model, photo alone")
+    tests = {
+        "locked_test": (who, _("our locked test")),
+        "out_of_fold": (who, _("photos that it had not seen (out-of-fold)")),
     }
-    parts = [part for part in PARTS if has_metrics[part]]
-    if bundle.task != "ham10000" or not parts:
-        return None
-    rows = [_own_row(part, bundle.metrics) for part in parts]
-    rows += [_row(result) for result in PUBLISHED_RESULTS]
-    columns = (_("Who"), _("Tested on"), *map(metric_name, METRICS))
-    table = Table(KEY, _("Doctors and other models"), columns, tuple(rows))
+    rows = {
+        part: header
+        for part, header in tests.items()
+        if bundle.metrics.get(part, {}).get("photo", {}).keys() >= set(METRICS)
+    }
+    if bundle.task != "ham10000" or not rows:
+        return
+    columns = {"who": _("Who"), "test": _("Tested on")} | metric_columns("{row}/photo", METRICS)
+    table = metric_table(bundle.metrics, KEY, _("Doctors and other models"), columns, rows)
+    others = [
+        (
+            UntranslatedText(f"{result.who} ({result.how}; {result.cite})"),
+            UntranslatedText(result.test),
+            *(
+                MetricValue("", None) if value is None else format_decimals(value)
+                for value in (result.balanced_accuracy, result.macro_auc, result.accuracy)
+            ),
+        )
+        for result in PUBLISHED_RESULTS
+    ]
     description = _(
         "The others were tested on different photos than our model, so a difference of a few hundredths means nothing."
     )
-    return MetricsSection(KEY, _("Compared with doctors and other models"), description, (table,))
-
-
-def _own_row(part: str, metrics: dict[str, Any]) -> tuple[Cell, ...]:
-    tests = {
-        "locked_test": _("our locked test"),
-        "out_of_fold": _("photos that it had not seen (out-of-fold)"),
-    }
-    return (_("This model, photo alone"), tests[part], *metric_cells(metrics, f"{part}/photo", METRICS))
-
-
-def _row(result: PublishedResult) -> tuple[Cell, ...]:
-    values = (result.balanced_accuracy, result.macro_auc, result.accuracy)
-    return (
-        UntranslatedText(f"{result.who} ({result.how}; {result.cite})"),
-        UntranslatedText(result.test),
-        *(MetricValue("", None) if value is None else format_decimals(value) for value in values),
-    )
+    title = _("Compared with doctors and other models")
+    yield MetricsSection(KEY, title, description, (replace(table, rows=(*table.rows, *others)),))

@@ -6,10 +6,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from app.answer.neighbour_texts import neighbours_worth_text
 from app.http.languages import format_number
 from app.http.languages import translate as _
-from app.metric_names import UntranslatedText, plain_name
-from app.model_page.metric_values import Cell, Row, Table, metric_at, metric_cells, metric_name, value_at
+from app.metric_names import UntranslatedText
+from app.model_page.metric_values import (
+    NAMES,
+    Cell,
+    Table,
+    measured_at,
+    metric_columns,
+    metric_name,
+    metric_table,
+    name_of,
+    value_at,
+)
 from app.model_page.metrics_tables import OUT_OF_FOLD, part_tables
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import TASKS
@@ -42,7 +53,7 @@ class MetricsSection:
 def metrics_sections(bundle: Bundle) -> list[MetricsSection]:
     """Return the clinic groups first, then the parts of metrics.json that have metrics on photos, in its order."""
     parts = [
-        MetricsSection(key, section_name(key), _describe_photos(key, metrics), tables)
+        MetricsSection(key, name_of("parts", key), _describe_photos(key, metrics), tables)
         for key, metrics in bundle.metrics.items()
         if isinstance(metrics, dict) and "photos" in metrics and isinstance(metrics.get("photo"), dict)
         if (tables := tuple(table for table in part_tables(bundle, key) if table.rows))
@@ -55,53 +66,39 @@ def metrics_sections(bundle: Bundle) -> list[MetricsSection]:
     ]
 
 
-def section_name(key: str) -> str:
-    """Return the name of a part's photos."""
-    names = {
-        "out_of_fold": _("Photos of the training data that the network had not seen (out-of-fold)"),
-        "locked_test": _("Locked test"),
-    }
-    return names.get(key) or plain_name(key)
-
-
 def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
     """Yield the main section: the metrics of each clinic group, first the ones that a new clinic would get."""
     clinics = metrics.get("clinics")
     if not clinics:
         return
-    networks = {
-        "left_out": _("what a new clinic gets (left out whole)"),
-        "seen": _("what a known clinic gets (out-of-fold)"),
+    networks = {key: name_of("networks", key) for key in NAMES["networks"]}
+    names = [UntranslatedText(clinic["name"]) for clinic in clinics]
+    columns = {"clinic": _("Clinic group")} | metric_columns("clinics/{row}", ("photos", "melanomas"))
+    columns |= {
+        f"clinics/{{row}}/{network}/{metric}": f"{metric_name(metric)}: {title}"
+        for metric in CLINIC_METRICS
+        for network, title in networks.items()
     }
-    headline, shares = [], []
-    for index, clinic in enumerate(clinics):
-        name, path = UntranslatedText(clinic["name"]), f"clinics/{index}"
-        counts = metric_cells(metrics, path, ("photos", "melanomas"))
-        values = [
-            _clinic_cell(metrics, path, network, metric) for metric in CLINIC_METRICS for network in networks
-        ]
-        headline.append((name, *counts, *values))
-        shares += [
-            (name, title, *(_clinic_cell(metrics, path, network, metric) for metric in CLINIC_SHARES))
-            for network, title in networks.items()
-            if clinic.get(network)
-        ]
-    columns = (
-        _("Clinic group"),
-        _("Photos"),
-        _("Melanomas"),
-        *(f"{metric_name(metric)}: {title}" for metric in CLINIC_METRICS for title in networks.values()),
-    )
-    share_columns = (_("Clinic group"), _("Networks"), *map(metric_name, CLINIC_SHARES))
-    status_columns = (_("Clinic group"), _("Diagnosis"), *map(metric_name, CLASS_STATUSES))
-    statuses: tuple[tuple[Cell, ...], ...] = tuple(
-        (
-            UntranslatedText(row["clinic"]),
-            UntranslatedText(row["class"]),
-            *metric_cells(metrics, f"status_by_class/{index}", CLASS_STATUSES),
-        )
+    share_columns = {"clinic": _("Clinic group"), "networks": _("Networks")}
+    share_columns |= metric_columns("clinics/{row}", CLINIC_SHARES)
+    share_rows = {
+        f"{index}/{network}": (names[index], title)
+        for index, clinic in enumerate(clinics)
+        for network, title in networks.items()
+        if clinic.get(network)
+    }
+    status_columns = {"clinic": _("Clinic group"), "diagnosis": _("Diagnosis")}
+    status_columns |= metric_columns("status_by_class/{row}", CLASS_STATUSES)
+    statuses = {
+        index: (UntranslatedText(row["clinic"]), UntranslatedText(row["class"]))
         for index, row in enumerate(metrics.get("status_by_class", []))
+    }
+    headline, shares, answers = (
+        _("Each clinic group, photo alone"),
+        _("Refusals, “No cancer class stands out” and calibration"),
+        _("Answers for each diagnosis at a clinic that the network had not seen"),
     )
+    rows = {index: (name,) for index, name in enumerate(names)}
     yield MetricsSection(
         "clinics",
         _("How well it works at each clinic"),
@@ -112,19 +109,9 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
         )
         + _few_photos_text(clinics),
         (
-            Table("clinics-headline", _("Each clinic group, photo alone"), columns, tuple(headline)),
-            Table(
-                "clinics-shares",
-                _("Refusals, “No cancer class stands out” and calibration"),
-                share_columns,
-                tuple(shares),
-            ),
-            Table(
-                "clinics-statuses",
-                _("Answers for each diagnosis at a clinic that the network had not seen"),
-                status_columns,
-                statuses,
-            ),
+            metric_table(metrics, "clinics-headline", headline, columns, rows, _clinic_cell),
+            metric_table(metrics, "clinics-shares", shares, share_columns, share_rows, _clinic_cell),
+            metric_table(metrics, "clinics-statuses", answers, status_columns, statuses),
         ),
     )
 
@@ -144,25 +131,21 @@ def _few_photos_text(clinics: list[dict[str, Any]]) -> str:
     return "".join(f" {text}" for text in texts)
 
 
-def _clinic_cell(metrics: dict[str, Any], path: str, network: str, metric: str) -> Cell:
-    if not value_at(metrics, f"{path}/{network}"):
-        return _("not left out") if network == "left_out" else "-"
-    if not value_at(metrics, f"{path}/{network}/{metric}"):
-        # The five frames of a known clinic's photos are not computed.
-        return (
-            _("not measured") if network == "seen" and metric.startswith("all_clear") else _("too few to say")
-        )
-    return metric_at(metrics, f"{path}/{network}/{metric}/value")
+def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
+    """Return the cell of a path such as clinics/0/photos or clinics/0/left_out/macro_auc."""
+    network, _slash, metric = path.rpartition("/")
+    if not value_at(metrics, network):
+        return _("not left out") if network.endswith("left_out") else "-"
+    if network.endswith("seen") and metric.startswith("all_clear") and not value_at(metrics, path):
+        return _("not measured")  # the five frames of a known clinic's photos are not computed
+    return measured_at(metrics, path)
 
 
 def _describe_photos(key: str, metrics: dict[str, Any]) -> str:
     """Return a text on the photos and on the networks that judged them."""
     if "groups" not in metrics:
         return ""
-    counts = {
-        "photos": format_number(int(metrics["photos"])),
-        "groups": format_number(int(metrics["groups"])),
-    }
+    counts = {name: format_number(int(metrics[name])) for name in ("photos", "groups")}
     if metrics.get("grouped_by") == "patient":
         count = _("%(photos)s photos of %(groups)s patients.", **counts)
         unseen = _("Each was judged by a network that had seen no photo of its patient.")
@@ -183,26 +166,18 @@ def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
     if not isinstance(melanoma, dict):
         return
     target, name = "two_classes", _("melanoma or benign")
-    input_names = {"photo": _("photo alone"), "both": _("photo and details")}
-    rows: list[Row] = []
-    for mode in MODES:
-        places = {
-            f"melanoma/{mode}/{target}": name,
-            f"melanoma/{mode}/patient_context/{target}/with": _("%(target)s, in context", target=name),
-        }
-        rows += [
-            (title, input_names[mode], *metric_cells(metrics, path, RARE_CLASS_METRICS))
-            for path, title in places.items()
-            if value_at(metrics, path)
-        ]
-    columns = (
-        _("Target"),
-        _("Input"),
-        metric_name("auc"),
-        metric_name("average_precision"),
-        _("Sensitivity at a specificity of .9"),
-        _("Sensitivity at a specificity of .95"),
-    )
+    titles = {
+        target: name,
+        f"patient_context/{target}/with": _("%(target)s, in context", target=name),
+    }
+    rows = {
+        f"{mode}/{place}": (title, name_of("inputs", mode))
+        for mode in MODES
+        for place, title in titles.items()
+        if value_at(metrics, f"melanoma/{mode}/{place}")
+    }
+    columns = {"target": _("Target"), "input": _("Input")}
+    columns |= metric_columns("melanoma/{row}", RARE_CLASS_METRICS)
     yield MetricsSection(
         "melanoma",
         _("Melanoma or not"),
@@ -212,7 +187,7 @@ def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
             "the mean of the patient's other spots.",
             **{name: format_number(int(melanoma[name])) for name in ("photos", "patients", "melanomas")},
         ),
-        (Table("melanoma", _("Melanoma or not"), columns, tuple(rows)),),
+        (metric_table(metrics, "melanoma", _("Melanoma or not"), columns, rows),),
     )
 
 
@@ -222,14 +197,15 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
     if not by_class:
         return
     names = {diagnosis.code: diagnosis.name for diagnosis in TASKS[bundle.task]}
-    rows: tuple[Row, ...] = tuple(
-        (
-            _(names[code]),
-            *metric_cells(bundle.metrics, f"unknown/classes/{code}", ("photos", "others", "auroc")),
-        )
-        for code in by_class
-    )
-    columns = (_("Class left out"), _("Photos of the class"), _("Other photos"), metric_name("auc"))
+    path = "unknown/classes/{row}"
+    columns = {
+        "class": _("Class left out"),
+        f"{path}/photos": _("Photos of the class"),
+        f"{path}/others": _("Other photos"),
+        f"{path}/auroc": metric_name("auc"),
+    }
+    caption = _("Left-out classes compared with the other classes")
+    rows = {code: (_(names[code]),) for code in by_class}
     yield MetricsSection(
         "unknown",
         _("None of the known classes"),
@@ -237,5 +213,51 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
             "Every training photo shows one of the classes. To test other kinds of spot, each of these classes was left "
             "out in turn. A network that had never seen the class then judged how well its photos fit."
         ),
-        (Table("unknown", _("Left-out classes compared with the other classes"), columns, rows),),
+        (metric_table(bundle.metrics, "unknown", caption, columns, rows),),
+    )
+
+
+def neighbours_section(bundle: Bundle) -> Iterator[MetricsSection]:
+    """Yield how often the nearest known photos have the right diagnosis, by clinic group, if it was measured."""
+    metrics, index = bundle.metrics.get("neighbours"), bundle.metadata.get("neighbours")
+    if not isinstance(metrics, dict) or not isinstance(index, dict):
+        return
+    description = _(
+        "The app compares each photo with %(photos)s known photos (%(sources)s). In this test, a network "
+        "that had not seen the photo compared it with known photos of other lesions and patients.",
+        photos=format_number(int(index["photos"])),
+        sources=", ".join(index["sources"]),
+    )
+    columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}
+    columns |= {f"neighbours/{{row}}/{key}": name_of("neighbours", key) for key in NAMES["neighbours"]}
+    rows = {"all": (_("All photos"),)} | {
+        f"clinics/{number}": (UntranslatedText(clinic["name"]),)
+        for number, clinic in enumerate(metrics["clinics"])
+    }
+    caption = _("How much known photos help")
+    yield MetricsSection(
+        "neighbours",
+        _("Photos to compare with"),
+        f"{description} {neighbours_worth_text(metrics)}",
+        (metric_table(bundle.metrics, "neighbours", caption, columns, rows, measured_at),),
+    )
+
+
+def skin_type_section(bundle: Bundle) -> Iterator[MetricsSection]:
+    """Yield the metrics of the skin types that are on record, if there are any."""
+    metrics = bundle.metrics.get("skin_types")
+    if not isinstance(metrics, dict):
+        return
+    names = ("photos", "patients", "cancers", "cancer_auc", "sensitivity", "specificity")
+    columns = {"type": _("Skin type")} | metric_columns("skin_types/{row}", names)
+    rows = {name: (name,) for name in metrics}
+    caption = _("Cancer or benign, photo alone")
+    yield MetricsSection(
+        "skin_types",
+        _("Skin types"),
+        _(
+            "Only the phone photos of PAD-UFES-20 have a skin type on record (Fitzpatrick I, very light, to VI, very dark). "
+            "Actinic keratosis is left out."
+        ),
+        (metric_table(bundle.metrics, "skin_types", caption, columns, rows, measured_at),),
     )
