@@ -1,6 +1,8 @@
 """Lists all diagnoses with their texts and flags, and the classes of each task."""
 
+import tomllib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Flag = Literal["cancer", "may_become_cancer", "benign", "unknown"]
@@ -28,68 +30,14 @@ class Diagnosis:
     flag_text: str
 
 
-def _diagnosis(code: str, name: str, plain: str, flag: Flag, flag_text: str = "") -> Diagnosis:
-    return Diagnosis(code, name, plain, flag, flag_text or FLAG_TEXTS[flag])
-
-
-MELANOMA = _diagnosis(
-    "MEL", "Melanoma", "a skin cancer of the pigment cells that can spread to other organs", "cancer"
-)
-NEVUS = _diagnosis("NV", "Melanocytic nevus", "a mole", "benign")
-BASAL_CELL_CARCINOMA = _diagnosis(
-    "BCC", "Basal cell carcinoma", "a common skin cancer that grows slowly and rarely spreads", "cancer"
-)
-ACTINIC_KERATOSIS_GROUP = _diagnosis(
-    "AKIEC",
-    "Actinic keratosis or intraepithelial carcinoma",
-    "sun-damaged skin with changed cells: actinic keratosis, Bowen's disease, early squamous cell carcinoma",
-    "cancer",
-    "cancer or may become cancer (actinic keratosis, Bowen's disease, early squamous cell carcinoma)",
-)
-ACTINIC_KERATOSIS = _diagnosis(
-    "AK", "Actinic keratosis", "a rough patch of sun-damaged skin", "may_become_cancer"
-)
-BENIGN_KERATOSIS = _diagnosis(
-    "BKL",
-    "Benign keratosis",
-    "a harmless growth of the outer skin: age wart, sun spot or lichen-planus-like keratosis",
-    "benign",
-)
-DERMATOFIBROMA = _diagnosis("DF", "Dermatofibroma", "a harmless firm knot in the skin", "benign")
-VASCULAR_LESION = _diagnosis(
-    "VASC", "Vascular lesion", "a harmless growth or bleeding of small blood vessels", "benign"
-)
-SQUAMOUS_CELL_CARCINOMA = _diagnosis(
-    "SCC", "Squamous cell carcinoma", "a skin cancer of the outer skin that can spread", "cancer"
-)
-UNKNOWN = _diagnosis("UNK", "None of the known classes", "something the model was not trained on", "unknown")
-MELANOMA_OR_NOT = _diagnosis(
-    "melanoma", "Melanoma", "a skin cancer of the pigment cells that can spread to other organs", "cancer"
-)
-BENIGN_LESION = _diagnosis("benign", "Benign lesion", "a mole or another harmless spot", "benign")
-
+_TABLE = tomllib.loads(Path(__file__).with_name("diagnoses.toml").read_text(encoding="utf-8"))
+_DIAGNOSES = {
+    code: Diagnosis(code=code, **({"flag_text": FLAG_TEXTS[facts["flag"]]} | facts))
+    for code, facts in _TABLE["diagnoses"].items()
+}
+UNKNOWN = _DIAGNOSES["UNK"]
 TASKS: dict[str, tuple[Diagnosis, ...]] = {
-    "ham10000": (
-        MELANOMA,
-        NEVUS,
-        BASAL_CELL_CARCINOMA,
-        ACTINIC_KERATOSIS_GROUP,
-        BENIGN_KERATOSIS,
-        DERMATOFIBROMA,
-        VASCULAR_LESION,
-    ),
-    "isic2019": (
-        MELANOMA,
-        NEVUS,
-        BASAL_CELL_CARCINOMA,
-        ACTINIC_KERATOSIS,
-        BENIGN_KERATOSIS,
-        DERMATOFIBROMA,
-        VASCULAR_LESION,
-        SQUAMOUS_CELL_CARCINOMA,
-        UNKNOWN,
-    ),
-    "isic2020": (MELANOMA_OR_NOT, BENIGN_LESION),
+    task: tuple(_DIAGNOSES[code] for code in codes) for task, codes in _TABLE["tasks"].items()
 }
 
 

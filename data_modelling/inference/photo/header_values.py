@@ -1,7 +1,9 @@
 """Reads age, sex and body part as DICOM headers and cameras write them."""
 
 import re
+import tomllib
 from collections.abc import Iterable
+from pathlib import Path
 
 from data_modelling.inference.details import SITE_NAMES, age_in_years, parse_age
 from data_modelling.inference.errors import FieldError
@@ -9,69 +11,13 @@ from data_modelling.inference.errors import FieldError
 # An age string (AS of PS3.5, section 6.2) such as `045Y`; people also write `42`, `42.5` or `42 years`. 42 means years.
 AGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)\s*(?:(d|w|m|y)|(day|week|month|year|yr)s?)?", re.ASCII)
 SEXES = {"f": "female", "m": "male", "female": "female", "male": "male"}
-NOT_STATED = {
-    "",
-    "u",
-    "unk",
-    "unknown",
-    "unspecified",
-    "not specified",
-    "not known",
-    "na",
-    "n a",
-    "n/a",
-    "none",
-}
-NO_REGION = NOT_STATED | {"skin", "other"}
-# Body parts as in PS3.16 (annex L) and as cameras write them, in addition to the names of the data sets.
-BODY_PARTS = {
-    **dict.fromkeys(
-        ("head", "headneck", "cheek", "nose", "forehead", "lip", "eyelid", "eyebrow", "chin", "temple", "jaw", "skull",
-         "headandneck", "earlobe", "nasaltip", "eye"),
-        "head/neck",
-    ),
-    **dict.fromkeys(
-        ("arm", "forearm", "elbow", "shoulder", "wrist", "finger", "thumb", "upperlimb", "upperarm", "lowerarm"),
-        "upper extremity",
-    ),
-    **dict.fromkeys(
-        ("leg", "thigh", "knee", "calf", "shin", "ankle", "toe", "bigtoe", "greattoe", "heel", "lowerlimb", "lowerleg", "upperleg"),
-        "lower extremity",
-    ),
-    **dict.fromkeys(("breast", "anteriortrunk", "fronttorso", "fronttrunk", "belly", "abdominal", "anteriorchest"), "anterior torso"),
-    **dict.fromkeys(("posteriortrunk", "backtorso", "upperback", "lowerback"), "posterior torso"),
-    **dict.fromkeys(("flank", "lateraltrunk"), "torso"),
-    **dict.fromkeys(
-        ("palm", "sole", "handpalm", "palmhand", "footsole", "solefoot", "palmarhand", "plantarfoot", "palmar", "plantar"), "palms/soles"
-    ),
-    **dict.fromkeys(
-        ("mouth", "oralcavity", "tongue", "genitalia", "penis", "scrotum", "vulva", "vagina", "mucosa"), "oral/genital"
-    ),
-}  # fmt: skip
-SITES = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | BODY_PARTS
-# Words that do not change the region, or change it only in the names above ("lower back", "upper arm").
-IGNORED_WORDS = {
-    "left",
-    "right",
-    "l",
-    "r",
-    "lt",
-    "rt",
-    "bilateral",
-    "both",
-    "of",
-    "the",
-    "skin",
-    "side",
-    "sided",
-    "structure",
-    "entire",
-    "region",
-    "area",
-}
-QUALIFIERS = {
-    *("upper", "lower", "middle", "mid", "inner", "outer", "anterior", "posterior", "medial", "lateral"),
-    *("proximal", "distal", "dorsal", "dorsum", "ventral", "front"),
+_WORDS = tomllib.loads(Path(__file__).with_name("header_words.toml").read_text(encoding="utf-8"))
+NOT_STATED = frozenset(_WORDS["not_stated"])
+NO_REGION = NOT_STATED.union(_WORDS["no_region"])
+IGNORED_WORDS, QUALIFIERS = frozenset(_WORDS["ignored_words"]), frozenset(_WORDS["qualifiers"])
+# The region of each body part, whose name has only letters.
+SITES = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
+    name: site for site, names in _WORDS["body_parts"].items() for name in names
 }
 JOINED_SIDE = re.compile(r"^(?:left|right)(?=[a-z]{3})")
 SEPARATORS = re.compile(r"\band\b|[&/,;+]")
