@@ -193,7 +193,7 @@ class _PhotoFile:
         return srgb_transform(decoded, iter([profile])) if profile else None
 
     def _load(self, shrink: int) -> Image.Image:
-        """Return the decoded image; a JPEG that lacks only its end marker is read as viewers do."""
+        """Return the decoded image."""
         if self.is_jpeg:
             return load_jpeg(self.image, self.data, shrink)
         self.image.load()
