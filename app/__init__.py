@@ -21,7 +21,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     from app import bundles
     from app.analysis import api, form_page, gallery, openapi, score_log, visit
-    from app.answer import neighbour_texts, wording
+    from app.answer import wording
     from app.http import (
         assets,
         compression,
@@ -61,7 +61,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.init_app(app)
     compression.init_app(app)
     wording.init_app(app)
-    neighbour_texts.init_app(app)
     history.init_app(app)
     bundles.init_app(app, settings)
     score_log.init_app(app, settings)

@@ -4,17 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.http.languages import format_number
-from app.http.languages import translate as _
-from app.metric_names import UntranslatedText
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks.origin import PHONE_SOURCES
 from data_modelling.inference.checks.photo_checks import PHONE_PHOTO
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.predictor import Answer
 from data_modelling.inference.status import CHANGING, DERMATOSCOPE, UNCERTAIN
-
-OUT_OF_FOLD_PREFIX = "out-of-fold photos of fold "  # as metadata.json writes it
 
 
 @dataclass(frozen=True)
@@ -105,37 +100,3 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
     """Return the number of phone photos that the model learned from."""
     more = metadata.get("more", {})
     return sum(int(more[source]["photos"]) for source in PHONE_SOURCES if source in more)
-
-
-def threshold_selection_photos(metadata: Mapping[str, Any]) -> str | None:
-    """Return a text on the photos with which the thresholds were chosen; None where metadata.json does not have it."""
-    text = metadata.get("chosen_on")
-    if text is None:
-        return None
-    folds = str(text).removeprefix(OUT_OF_FOLD_PREFIX)
-    return UntranslatedText(text) if folds == text else _("out-of-fold photos of fold %(folds)s", folds=folds)
-
-
-def training_data_text(metadata: dict[str, Any]) -> str | None:
-    """Return a text about the training data; None where metadata.json does not have them."""
-    data = metadata.get("data", {})
-    if not {"sources", "photos", "groups"} <= set(data):
-        return None
-    groups = format_number(int(data["groups"]))
-    counts = {
-        "photos": format_number(int(data["photos"])),
-        "sources": ", ".join(str(source) for source in data["sources"]),
-    }
-    if data.get("grouped_by") == "patient":
-        own = _("%(photos)s photos of %(patients)s patients from %(sources)s", patients=groups, **counts)
-    else:
-        own = _("%(photos)s photos of %(lesions)s lesions from %(sources)s", lesions=groups, **counts)
-    more = metadata.get("more", {})
-    if not more:
-        return own
-    return _(
-        "%(own)s, and %(photos)s photos of %(sources)s",
-        own=own,
-        photos=format_number(sum(int(data_set["photos"]) for data_set in more.values())),
-        sources=", ".join(more),
-    )

@@ -15,17 +15,15 @@ from app.analysis.photo_analysis import analyse, photo_preview, whole_photo
 from app.answer.heat_map_images import heat_map_overlays
 from app.answer.next_steps import next_step
 from app.answer.wording import (
+    NO_PROMISE,
     REFUSALS,
     REGIONS,
     answer_cautions,
     decided_class,
-    describe_inputs,
     digits_beside,
     format_percentage_points,
     heat_map_text,
-    prediction_set_texts,
     shown_classes,
-    status_share_text,
 )
 from app.bundle_facts import (
     ThresholdCost,
@@ -33,7 +31,6 @@ from app.bundle_facts import (
     refused_share,
     status_share,
     threshold_cost,
-    training_data_text,
 )
 from app.bundles import current_bundles
 from app.http.languages import translate as _
@@ -45,6 +42,7 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation.details_effect import DetailsEffect
 from data_modelling.inference.explanation.heat_map import Heatmap
+from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 blueprint = Blueprint("pages", __name__)
@@ -95,28 +93,27 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
     effect = model_answer.explanation.details
     assert effect is not None  # nosec B101  # for the type checker
     bundle = predictor.bundle
-    share = status_share(bundle.metrics, model_answer)
     melanoma_cost = threshold_cost(bundle.metrics, "melanoma")
     return render_template(
         "answer.html",
         answer=model_answer,
         step=next_step(model_answer),
         cautions=answer_cautions(submission, model_answer, predictor.edge),
-        share=share and status_share_text(share),
+        share=status_share(bundle.metrics, model_answer),
         classes=shown_classes(model_answer),
         decided=decided_class(model_answer),
-        sets=prediction_set_texts(model_answer, submission.details != Details(), bundle.metrics),
+        sets=_tests_of_sets(bundle.metrics, submission, model_answer),
         preview=photo_preview(submission),
         maps=_maps(model_answer.explanation.heatmap),
         effect=effect,
         changed=_changed_classes(model_answer, effect),
-        known=describe_inputs(submission.details, submission.dermatoscope, submission.from_header),
+        submission=submission,
         cost=threshold_cost(bundle.metrics, "cancer"),
         melanoma_cost=melanoma_cost,
         digits=_digits(model_answer, bundle.task, melanoma_cost),
         model_folder=bundle.folder.name,
         date=bundle.metadata.get("date"),
-        training_data=training_data_text(bundle.metadata),
+        metadata=bundle.metadata,
         phones=phone_photo_count(bundle.metadata),
         example=example,
         neighbour_metrics=bundle.metrics.get("neighbours"),
@@ -143,6 +140,17 @@ def _digits(model_answer: Answer, task: str, melanoma_cost: ThresholdCost | None
         return digits
     melanoma = model_answer.probabilities[class_codes(task)[melanoma_column(task)]]
     return max(digits, digits_beside(melanoma_cost.threshold, melanoma))
+
+
+def _tests_of_sets(
+    metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
+) -> Mapping[str, Any] | None:
+    """Return how good prediction sets of such inputs were in the test, by level; None where their promise does not hold."""
+    if not set(NO_PROMISE).isdisjoint(model_answer.reasons):
+        return None
+    mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS
+    tests: Mapping[str, Any] = metrics.get("out_of_fold", {}).get("prediction_sets", {}).get(mode, {})
+    return tests
 
 
 def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:

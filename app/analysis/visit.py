@@ -16,7 +16,7 @@ from app.analysis.photo_analysis import photo_data_url
 from app.analysis.score_log import log_scores
 from app.answer.next_steps import NEXT_STEPS, NextStep, next_step
 from app.answer.refusals import raise_if_refused
-from app.answer.wording import REGIONS, strongest_caution
+from app.answer.wording import strongest_caution
 from app.bundle_facts import visit_record
 from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
@@ -135,7 +135,6 @@ def answer() -> str | tuple[str, int]:
         step=_most_urgent_step(visit),
         submission=submission,
         record=visit_record(predictor.bundle.metrics),
-        regions=REGIONS,
         fewest=MIN_LESIONS,
         model_folder=predictor.bundle.folder.name,
         date=predictor.bundle.metadata.get("date"),

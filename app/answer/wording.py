@@ -1,21 +1,16 @@
 """The texts of the page for the codes of the model and of the forms."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from flask import Flask
 
 from app.answer.next_steps import NEXT_STEPS, SEE_NOW
-from app.bundle_facts import StatusShare
 from app.http.languages import format_decimals, format_number
 from app.http.languages import translate as _
 from app.submission import Submission
 from data_modelling.inference.checks.image_quality import HINTS
-from data_modelling.inference.details import YES_OR_NO, Details
-from data_modelling.inference.diagnoses import FLAG_TEXTS
+from data_modelling.inference.details import YES_OR_NO
 from data_modelling.inference.explanation.heat_map import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
 
@@ -53,7 +48,7 @@ REFUSALS = (
 )
 
 SITE_GROUPS, REGIONS = _TEXTS["site_groups"], _TEXTS["regions"]
-NOT_KNOWN = "not known"
+TASK_TITLES, CONFIRMATIONS, CLOSENESS = (_TEXTS[key] for key in ("task_titles", "confirmations", "closeness"))
 
 
 def format_percent(probability: float, digits: int = 0) -> str:
@@ -84,35 +79,10 @@ def digits_beside(threshold: float, probability: float) -> int:
     return MOST_DIGITS
 
 
-def describe_inputs(
-    details: Details,
-    dermatoscope: bool | None,
-    from_header: Details = Details(),  # noqa: B008 - frozen
-) -> dict[str, str]:
-    """Return the details of the submission in words. from_header: the details that come from the file's header."""
-    not_known = _("not known")
-    dermatoscope_texts = {True: _("yes"), False: _("no"), None: not_known}
-    return {
-        _("Taken through a dermatoscope"): dermatoscope_texts[dermatoscope],
-        _("Age"): _with_origin(
-            not_known if details.age is None else format_age(details.age),
-            from_file=from_header.age is not None,
-        ),
-        _("Sex"): _with_origin(_(details.sex or NOT_KNOWN), from_file=from_header.sex is not None),
-        _("Place on the body"): _with_origin(
-            _(REGIONS.get(details.site or "", NOT_KNOWN)), from_file=from_header.site is not None
-        ),
-    }
-
-
 def format_age(age: float) -> str:
     """Return an age in words."""
     number = format_number(age)
     return _("%(age)s year", age=number) if number == "1" else _("%(age)s years", age=number)
-
-
-def _with_origin(value: str, from_file: bool) -> str:
-    return _("%(value)s (from the header of the file)", value=value) if from_file else value
 
 
 def format_percentage_points(probability: float, before: float) -> str:
@@ -145,65 +115,6 @@ def caution_text(code: str, dermatoscope: bool | None) -> str:
     """Return a caution in words; for a phone photo it first says whether the user or the pixels say so."""
     introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
     return introduction + _(CAUTIONS[code])
-
-
-def status_share_text(share: StatusShare) -> str:
-    """Return a text on how often cancers and harmless spots of left-out clinics got the status of this answer."""
-    counts = {"cancers": _per_hundred(share.cancers), "benign": _per_hundred(share.benign)}
-    if share.is_of_phones:
-        return _(
-            "Of phone photos from a clinic that the model had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless "
-            "spots got this answer.",
-            **counts,
-        )
-    return _(
-        "At clinics that the model had not seen, %(cancers)s of 100 cancers and %(benign)s of 100 harmless spots got this "
-        "answer.",
-        **counts,
-    )
-
-
-def _per_hundred(count: float) -> str:
-    return _("fewer than 1") if 0 < count < 0.5 else format_number(round(count))
-
-
-@dataclass(frozen=True)
-class PredictionSetText:
-    """Hold a prediction set for the reader.
-
-    level: its name. names: the names of the classes. coverage, groups: the coverage in the test and its number of
-    spots; None where metrics.json does not have them.
-    """
-
-    level: str
-    names: tuple[str, ...]
-    coverage: float | None
-    groups: int | None
-
-
-def prediction_set_texts(
-    answer: Answer, with_details: bool, metrics: Mapping[str, Any]
-) -> list[PredictionSetText]:
-    """Return the likely classes by level; none where their coverage does not hold.
-
-    If there is no result, the classes keep the task's order, which ranks none.
-    """
-    if not set(NO_PROMISE).isdisjoint(answer.reasons):
-        return []
-    is_uncertain = answer.status == "uncertain"
-    order = list(answer.probabilities) if is_uncertain else [row.code for row in answer.classes]
-    names = {row.code: _(row.name) for row in answer.classes}
-    mode = "both" if with_details else "photo"
-    test_results = metrics.get("out_of_fold", {}).get("prediction_sets", {}).get(mode, {})
-    return [
-        PredictionSetText(
-            level,
-            tuple(names[code] for code in order if code in codes),
-            test_results.get(level, {}).get("coverage"),
-            test_results.get(level, {}).get("groups"),
-        )
-        for level, codes in answer.sets.by_level.items()
-    ]
 
 
 def heat_map_text(heatmap: Heatmap, code: str) -> str:
@@ -254,5 +165,8 @@ def init_app(app: Flask) -> None:
         digits_beside=digits_beside,
         reasons=REASONS,
         site_groups=SITE_GROUPS,
-        flag_texts=FLAG_TEXTS,
+        task_titles=TASK_TITLES,
+        confirmation_texts=CONFIRMATIONS,
+        closeness_texts=CLOSENESS,
+        regions=REGIONS,
     )

@@ -9,7 +9,7 @@ from pathlib import Path
 from flask import Blueprint, current_app, render_template
 
 from app.analysis.examples import EXAMPLES_SOURCE
-from app.bundle_facts import photos_by_class, threshold_cost, training_data_text
+from app.bundle_facts import photos_by_class, threshold_cost
 from app.bundles import current_bundles
 from data_modelling.inference import source_facts
 from data_modelling.inference.bundle import Bundle
@@ -48,7 +48,6 @@ def limits() -> str:
         bundle=bundle,
         cost=bundle and threshold_cost(bundle.metrics, "cancer"),
         melanoma_cost=bundle and threshold_cost(bundle.metrics, "melanoma"),
-        training_data=bundle and training_data_text(bundle.metadata),
         with_skin_types=bundle and _sources_with_skin_types(bundle),
         classes=len(TASKS[bundle.task]) if bundle else None,
         rarest=_diagnosis(bundle, rarest_code),
@@ -69,7 +68,6 @@ def about() -> str:
     return render_template(
         "about.html",
         bundle=bundle,
-        training_data=bundle and training_data_text(bundle.metadata),
         cited=_cited_data_sets(current_bundles().valid.values()),
     )
 

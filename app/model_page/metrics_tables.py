@@ -128,6 +128,6 @@ def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
 def subgroup_name(row: dict[str, Any]) -> str:
     """Return `attribute: value` in words."""
     attribute, value = str(row.get("attribute", "")), str(row.get("value", ""))
-    values = NAMES["values"] | REGIONS
-    name = _(NAMES["attributes"][attribute]) if attribute in NAMES["attributes"] else attribute
+    attributes, values = NAMES["attributes"], NAMES["values"] | REGIONS
+    name = _(attributes[attribute]) if attribute in attributes else attribute
     return f"{name}: {_(values[value]) if value in values else value}"

@@ -5,7 +5,7 @@ import hashlib
 from flask import Blueprint, Response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from app.bundle_facts import threshold_cost, threshold_selection_photos, training_data_text
+from app.bundle_facts import threshold_cost
 from app.bundles import current_bundles
 from app.http.assets import CACHE_FOREVER, REVALIDATE
 from app.http.languages import translate as _
@@ -18,6 +18,9 @@ from app.model_page.sections import metrics_sections, neighbours_section, skin_t
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)
+
+OUT_OF_FOLD_PREFIX = "out-of-fold photos of fold "  # of `chosen_on` in metadata.json
+
 for template_filter in (in_its_language, subgroup_name, whole_percent, worst_mistake):
     blueprint.add_app_template_filter(template_filter)
 
@@ -81,8 +84,7 @@ def _page(name: str | None) -> str:
         plots=saved_plots(bundle) if bundle else [],
         tested=bundle and bundle.metrics.get("out_of_fold", {}).get("photos"),
         cost=bundle and threshold_cost(bundle.metrics, "cancer"),
-        training_data=bundle and training_data_text(bundle.metadata),
-        chosen_on=bundle and threshold_selection_photos(bundle.metadata),
+        out_of_fold_prefix=OUT_OF_FOLD_PREFIX,
         others=[other for other in bundles.valid if other != name],
         default_name=bundles.default,
         invalid=bundles.invalid,

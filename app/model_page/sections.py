@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.answer.neighbour_texts import neighbours_worth_text
 from app.http.languages import format_number
 from app.http.languages import translate as _
 from app.metric_names import UntranslatedText
@@ -238,7 +237,7 @@ def neighbours_section(bundle: Bundle) -> Iterator[MetricsSection]:
     yield MetricsSection(
         "neighbours",
         _("Photos to compare with"),
-        f"{description} {neighbours_worth_text(metrics)}",
+        description,
         (metric_table(bundle.metrics, "neighbours", caption, columns, rows, measured_at),),
     )
 

@@ -16,7 +16,7 @@ NOT_STATED = frozenset(_WORDS["not_stated"])
 NO_REGION = NOT_STATED.union(_WORDS["no_region"])
 IGNORED_WORDS, QUALIFIERS = frozenset(_WORDS["ignored_words"]), frozenset(_WORDS["qualifiers"])
 # The region of each body part, whose name has only letters.
-SITES = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
+SITES: dict[str, str] = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
     name: site for site, names in _WORDS["body_parts"].items() for name in names
 }
 JOINED_SIDE = re.compile(r"^(?:left|right)(?=[a-z]{3})")
