@@ -52,6 +52,11 @@ class Bundles:
         return dict(self._valid)
 
     @property
+    def default_bundle(self) -> Bundle | None:
+        """Return the default bundle; None if it is not valid."""
+        return self._valid.get(self.default)
+
+    @property
     def invalid(self) -> dict[str, str]:
         """Return why each invalid bundle is invalid, by folder name; without paths, which only the log may show."""
         return dict(self._invalid)
@@ -87,7 +92,9 @@ class Bundles:
         with self._lock:
             if self._other is None or self._other.bundle.folder.name != name:
                 self._other = None  # frees the memory of the old one before the new one is loaded
-                self._other = self._require(self._load_predictor(_load_if_valid(self._folder / name)))
+                self._other = self._require(
+                    self._load_predictor(self._load_or_note_error(self._folder / name))
+                )
             return self._other
 
     def _load_predictor(self, bundle: Bundle | None) -> Predictor | None:
@@ -112,14 +119,6 @@ def _subfolders(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
     return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-
-
-def _load_if_valid(folder: Path) -> Bundle | None:
-    try:
-        return load_bundle(folder)
-    except BundleError as error:
-        log.warning("bundle %s is left out: %s", folder.name, error)
-        return None
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -7,7 +7,7 @@ import csv
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.http.languages import mark_message
+from app.answer.wording import EXAMPLE_DIAGNOSES
 from app.submission import Submission
 from data_modelling.inference.details import Details, parse_details
 
@@ -15,11 +15,6 @@ EXAMPLES_SOURCE = "ISIC_2017"
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "static" / "examples"
 LABELS = EXAMPLES_FOLDER / "labels.csv"
 START_PAGE_EXAMPLES = 2  # the first ones, which the start page offers
-# The archive's diagnoses in plain words.
-TRUTHS = {
-    "MEL": mark_message("a melanoma"),
-    "NV": mark_message("a mole"),
-}
 
 
 @dataclass(frozen=True)
@@ -34,7 +29,7 @@ class ExamplePhoto:
     @property
     def truth(self) -> str:
         """Return the diagnosis in plain words."""
-        return TRUTHS[self.diagnosis]
+        return str(EXAMPLE_DIAGNOSES[self.diagnosis])
 
     @property
     def is_cancer(self) -> bool:

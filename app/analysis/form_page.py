@@ -195,8 +195,7 @@ def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = 
 
 def _refused_share() -> float | None:
     """Return the share of real lesion photos that the default model refuses; None if its bundle lacks this number."""
-    bundles = current_bundles()
-    bundle = bundles.valid.get(bundles.default)
+    bundle = current_bundles().default_bundle
     return refused_share(bundle.metrics) if bundle else None
 
 

@@ -6,21 +6,12 @@ from functools import lru_cache
 from flask import Blueprint, render_template
 
 from app.analysis.examples import EXAMPLES, ExamplePhoto
+from app.answer.wording import VERDICTS
 from app.bundles import current_bundles
-from app.http.languages import mark_message
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED
 
 blueprint = Blueprint("gallery", __name__)
-
-# How the model's answer compares with the diagnosis of an example.
-RIGHT, MISSED, FALSE_ALARM, NOT_JUDGED, NOT_USED = (
-    mark_message("The model's answer fits the diagnosis."),
-    mark_message("The model misses this cancer: it raises no concern."),
-    mark_message("The model raises concern about this harmless spot."),
-    mark_message("The model cannot judge this spot: its answer is uncertain."),
-    mark_message("The model cannot use this photo."),
-)
 
 
 @dataclass(frozen=True)
@@ -44,15 +35,16 @@ def judged_examples(predictor: Predictor) -> tuple[JudgedExample, ...]:
     judged = []
     for example in EXAMPLES.values():
         status = predictor.answer(example.submission().photo, example.details, dermatoscope=True).status
-        judged.append(JudgedExample(example, status, _verdict(example, status)))
+        judged.append(JudgedExample(example, status, VERDICTS[_verdict(example, status)]))
     return tuple(judged)
 
 
 def _verdict(example: ExamplePhoto, status: str) -> str:
+    """Return the key of one of VERDICTS."""
     if status == REFUSED:
-        return NOT_USED
+        return "not_used"
     if status == HIGHER_CONCERN:
-        return RIGHT if example.is_cancer else FALSE_ALARM
+        return "right" if example.is_cancer else "false_alarm"
     if example.is_cancer:
-        return MISSED
-    return RIGHT if status == NO_CANCER_CLASS else NOT_JUDGED
+        return "missed"
+    return "right" if status == NO_CANCER_CLASS else "not_judged"

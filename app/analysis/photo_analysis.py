@@ -11,9 +11,9 @@ from app.analysis.score_log import log_scores
 from app.answer.refusals import raise_if_refused
 from app.bundles import current_bundles
 from app.http.languages import translate as _
-from app.http.problems import problem, problem_from_input_error
+from app.http.problems import problem, problem_from_field_error
 from app.submission import Submission
-from data_modelling.inference.errors import FieldError, PhotoError
+from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo
 from data_modelling.inference.predictor import Answer
 
@@ -71,5 +71,5 @@ def photo_data_url(data: bytes, edge: int, crop: Crop | None = None) -> str:
 def _bad_input_as_problem() -> Iterator[None]:
     try:
         yield
-    except (FieldError, PhotoError) as error:
-        raise problem_from_input_error(error) from error
+    except FieldError as error:
+        raise problem_from_field_error(error) from error

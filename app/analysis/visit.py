@@ -20,11 +20,11 @@ from app.answer.wording import strongest_caution
 from app.bundle_facts import visit_record
 from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
-from app.http.problems import Problem, photo_too_large, problem_from_input_error
+from app.http.problems import Problem, photo_too_large, problem_from_field_error
 from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MEGABYTE
 from app.submission import VisitSubmission
 from data_modelling.inference.details import fill_in_details
-from data_modelling.inference.errors import FieldError, PhotoError
+from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.predictor import Answer, Predictor
 from data_modelling.inference.status import CHANGING, HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED, UNCERTAIN
@@ -182,8 +182,8 @@ def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews:
             raise_if_refused(photo_answer)
             log_scores(photo_answer)
             photos.append(VisitPhoto(index, row, details.site, photo_answer, preview=preview))
-        except (PhotoError, FieldError) as error:
-            photos.append(VisitPhoto(index, row, site.site, problem=problem_from_input_error(error)))
+        except FieldError as error:
+            photos.append(VisitPhoto(index, row, site.site, problem=problem_from_field_error(error)))
         except Problem as error:
             photos.append(VisitPhoto(index, row, site.site, problem=error, preview=preview))
     return _rank_photos(predictor, photos)
@@ -222,7 +222,7 @@ def _form_page(
     rows: list[tuple[str, str]] | None = None,
 ) -> str:
     faults = error.faults if error else ()
-    bundle = current_bundles().valid.get(current_bundles().default)
+    bundle = current_bundles().default_bundle
     return render_template(
         "visit.html",
         faults=faults,

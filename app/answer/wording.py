@@ -33,22 +33,13 @@ PHONE_PHOTO_TEXTS = {answer: _TEXTS["phone_photo"][word] for word, answer in YES
 # With these codes, the coverage of the likely classes does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 # Faults of the photo itself; the page shows them as a refusal, and no probabilities.
-REFUSALS = (
-    "photo_type",
-    "photo_broken",
-    "photo_pixels",
-    "photo_animated",
-    "photo_frames",
-    "photo_small",
-    "photo_blank",
-    "photo_blurred",
-    "photo_dark",
-    "photo_bright",
-    "photo_foreign",
-)
+REFUSALS = frozenset(_TEXTS["refusals"])
 
 SITE_GROUPS, REGIONS = _TEXTS["site_groups"], _TEXTS["regions"]
-TASK_TITLES, CONFIRMATIONS, CLOSENESS = (_TEXTS[key] for key in ("task_titles", "confirmations", "closeness"))
+TASK_TITLES, EXAMPLE_DIAGNOSES, VERDICTS = (
+    _TEXTS[key] for key in ("task_titles", "example_diagnoses", "verdicts")
+)
+CONFIRMATIONS, CLOSENESS = _TEXTS["confirmations"], _TEXTS["closeness"]
 
 
 def format_percent(probability: float, digits: int = 0) -> str:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityEr
 
 from app.http.languages import mark_message
 from app.http.languages import translate as _
-from data_modelling.inference.errors import FieldError, PhotoError
+from data_modelling.inference.errors import FieldError
 
 PROBLEM_TYPE = "application/problem+json"
 HEALTH_PATHS = ("/healthz", "/livez")
@@ -114,10 +114,9 @@ def problem(code: str, message: str, field: str | None = None, retry_after: int 
     return Problem([Fault(code, message, field)], retry_after)
 
 
-def problem_from_input_error(error: FieldError | PhotoError) -> Problem:
+def problem_from_field_error(error: FieldError) -> Problem:
     """Return the Problem for an error that the inference modules raised."""
-    field = error.field if isinstance(error, FieldError) else "photo"
-    return problem(error.code, _(error.message, **error.values), field)
+    return Problem([fault_from_field_error(error)])
 
 
 def fault_from_field_error(error: FieldError) -> Fault:

@@ -25,7 +25,7 @@ DIAGNOSIS_INFORMATION = tomllib.loads(Path(__file__).with_name("diagnoses.toml")
 @blueprint.get("/diagnoses")
 def diagnoses() -> str:
     """Return the page with each class in plain words and its sources."""
-    bundle = _default_bundle()
+    bundle = current_bundles().default_bundle
     task = bundle.task if bundle else "ham10000"
     photos = photos_by_class(bundle) if bundle else {}
     return render_template(
@@ -40,7 +40,7 @@ def diagnoses() -> str:
 @blueprint.get("/limits")
 def limits() -> str:
     """Return the page about what the model cannot do."""
-    bundle = _default_bundle()
+    bundle = current_bundles().default_bundle
     counts = {code: count for code, count in photos_by_class(bundle).items() if count} if bundle else {}
     rarest_code = min(counts, key=lambda code: counts[code]) if counts else None
     return render_template(
@@ -64,17 +64,12 @@ def privacy() -> str:
 @blueprint.get("/about")
 def about() -> str:
     """Return the page about the project, its licences and its data."""
-    bundle = _default_bundle()
+    bundle = current_bundles().default_bundle
     return render_template(
         "about.html",
         bundle=bundle,
         cited=_cited_data_sets(current_bundles().valid.values()),
     )
-
-
-def _default_bundle() -> Bundle | None:
-    bundles = current_bundles()
-    return bundles.valid.get(bundles.default)
 
 
 def _diagnosis(bundle: Bundle | None, code: str | None) -> Diagnosis | None:

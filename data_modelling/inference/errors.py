@@ -34,21 +34,11 @@ class InputError(Exception):
     """
 
 
-class PhotoError(InputError):
-    """A photo that cannot be read; `code` is one of the codes in docs/api.md.
+class FieldError(InputError):
+    """A form field, csv cell or request parameter whose value is not accepted; `code` is one of the codes in docs/api.md.
 
     message: it may have values as %(name)s, so that it can be translated.
     """
-
-    def __init__(self, code: str, message: str, **values: object) -> None:
-        super().__init__(message % values if values else message)
-        self.code = code
-        self.message = message
-        self.values = values
-
-
-class FieldError(InputError):
-    """A form field, csv cell or request parameter whose value is not accepted; message as for PhotoError."""
 
     def __init__(self, field: str, code: str, message: str, **values: object) -> None:
         super().__init__(message % values if values else message)
@@ -56,6 +46,13 @@ class FieldError(InputError):
         self.code = code
         self.message = message
         self.values = values
+
+
+class PhotoError(FieldError):
+    """A photo that cannot be read."""
+
+    def __init__(self, code: str, message: str, **values: object) -> None:
+        super().__init__("photo", code, message, **values)
 
 
 class BundleError(InputError):

@@ -4,7 +4,8 @@ import pytest
 
 from app import create_app
 from app.analysis.examples import EXAMPLES
-from app.analysis.gallery import FALSE_ALARM, MISSED, NOT_JUDGED, NOT_USED, RIGHT, _verdict, judged_examples
+from app.analysis.gallery import _verdict, judged_examples
+from app.answer.wording import VERDICTS
 from app.settings import Settings
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.predictor import Predictor
@@ -21,9 +22,9 @@ def judged():
 def test_among_eight_examples_are_one_missed_and_one_not_judged(judged):
     verdicts = [one.verdict for one in judged]
     assert len(verdicts) == len(EXAMPLES) == 8
-    assert MISSED in verdicts
-    assert {NOT_JUDGED, NOT_USED} & set(verdicts)
-    assert RIGHT in verdicts
+    assert VERDICTS["missed"] in verdicts
+    assert {VERDICTS["not_judged"], VERDICTS["not_used"]} & set(verdicts)
+    assert VERDICTS["right"] in verdicts
 
 
 def test_the_page_shows_each_photo_with_its_verdict(judged):
@@ -39,13 +40,13 @@ def test_the_page_shows_each_photo_with_its_verdict(judged):
 @pytest.mark.parametrize(
     ("name", "status", "verdict"),
     [
-        ("melanoma", "higher_concern", RIGHT),
-        ("melanoma", "uncertain", MISSED),
-        ("melanoma", "no_cancer_class", MISSED),
-        ("melanoma", "refused", NOT_USED),
-        ("nevus", "higher_concern", FALSE_ALARM),
-        ("nevus", "uncertain", NOT_JUDGED),
-        ("nevus", "no_cancer_class", RIGHT),
+        ("melanoma", "higher_concern", "right"),
+        ("melanoma", "uncertain", "missed"),
+        ("melanoma", "no_cancer_class", "missed"),
+        ("melanoma", "refused", "not_used"),
+        ("nevus", "higher_concern", "false_alarm"),
+        ("nevus", "uncertain", "not_judged"),
+        ("nevus", "no_cancer_class", "right"),
     ],
 )
 def test_the_verdict_follows_from_the_diagnosis_and_the_status(name, status, verdict):
