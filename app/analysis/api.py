@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, json, jsonify, request
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse
@@ -50,7 +50,7 @@ def predictions() -> Response:
     with photo_slot():
         answer = analyse(submission)
     if accepted_type() == FHIR_TYPE:
-        return Response(json.dumps(diagnostic_report(answer, submission)), content_type=FHIR_TYPE)
+        return Response(diagnostic_report(answer, submission), content_type=FHIR_TYPE)
     return jsonify(answer.as_json())
 
 
