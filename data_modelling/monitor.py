@@ -12,7 +12,7 @@ from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.drift.comparison import compare_with_reference, reference_quantiles
 from data_modelling.inference.drift.page import drift_page
-from data_modelling.inference.drift.samples import sample_from_photos, sample_from_score_log
+from data_modelling.inference.drift.samples import sample_from_photos
 from data_modelling.inference.drift.score_log import read_score_log
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.predictor import Predictor
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.images:
             sample = sample_from_photos(Predictor(bundle), scan_photo_folder(options.images))
         else:
-            sample = sample_from_score_log(read_score_log(options.scores, bundle.metadata["classes"]), bundle)
+            sample = read_score_log(options.scores, bundle.metadata["classes"])
         comparison = compare_with_reference(reference, sample.values)
         with atomic_write(options.out) as temporary:
             temporary.write_text(

@@ -21,7 +21,7 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.details import Details, encode_details
-from data_modelling.inference.diagnoses import TASKS, Flag, learned_class_codes
+from data_modelling.inference.diagnoses import TASKS, Diagnosis, learned_class_codes
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation.details_effect import (
     DETAILS,
@@ -55,14 +55,9 @@ HEAD_TOLERANCE = 1e-3  # of a logit: the sums of head and model differ by float3
 
 
 @dataclass(frozen=True)
-class ClassProbability:
-    """One class of an answer, with its texts."""
+class ClassProbability(Diagnosis):
+    """One class of an answer."""
 
-    code: str
-    name: str
-    plain: str
-    flag: Flag
-    flag_text: str
     probability: float
 
 
@@ -333,8 +328,8 @@ class Predictor:
         decided = self.diagnoses[int(predicted_classes(exact, self._decision_prior)[0])]
         values = [round(float(value), PROBABILITY_DIGITS) for value in exact[0]]
         classes = [
-            ClassProbability(d.code, d.name, d.plain, d.flag, d.flag_text, value)
-            for d, value in zip(self.diagnoses, values, strict=True)
+            ClassProbability(**vars(diagnosis), probability=value)
+            for diagnosis, value in zip(self.diagnoses, values, strict=True)
         ]
         return Answer(
             status="",

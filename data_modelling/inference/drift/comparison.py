@@ -26,6 +26,15 @@ DIGITS = 6  # decimals of the quantiles
 
 
 @dataclass(frozen=True)
+class DriftSample:
+    """The sample of a comparison. values: (N,) by quantity. title: one sentence. left_out: one line for each input."""
+
+    values: Mapping[str, Floats]
+    title: str
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class QuantityDrift:
     """Hold the drift of one quantity.
 

@@ -1,32 +1,20 @@
-"""Measures the quantities of drift in a folder of photos or a score log."""
+"""Measures the quantities of drift in a folder of photos."""
 
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_modelling.inference.batch.photo_folder import PhotoFolder
-from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks.image_quality import measure_quality
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import Details
-from data_modelling.inference.drift.score_log import NEARNESS, LoggedScores
+from data_modelling.inference.drift.comparison import DriftSample
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import read_photo, square_edge
 from data_modelling.inference.predictor import Predictor
-
-
-@dataclass(frozen=True)
-class DriftSample:
-    """The sample of a comparison. values: (N,) by quantity. title: one sentence. left_out: one line for each input."""
-
-    values: Mapping[str, NDArray[np.float64]]
-    title: str
-    left_out: tuple[str, ...]
 
 
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
@@ -41,15 +29,6 @@ def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample
         raise InputError(f"None of the {len(rows)} photos can be decoded: {left_out[0]}")
     values = {name: np.array([row[name] for row in quantities], np.float64) for name in quantities[0]}
     return DriftSample(values, f"{len(quantities):,} photos of a folder.", tuple(left_out))
-
-
-def sample_from_score_log(scores: LoggedScores, bundle: Bundle) -> DriftSample:
-    """Return the probabilities of a score log, and the nearness if known."""
-    values = dict(zip(bundle.metadata["classes"], scores.probabilities.T, strict=True))
-    first, last = scores.days
-    left_out = (f"{scores.broken} lines of the log are not complete.",) if scores.broken else ()
-    title = f"{len(scores.nearness):,} answers of the app, from {first} to {last}."
-    return DriftSample(values | {NEARNESS: scores.nearness}, title, left_out)
 
 
 def _photo_quantities(predictor: Predictor, path: Path) -> dict[str, float] | str:

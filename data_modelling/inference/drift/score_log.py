@@ -10,12 +10,11 @@ import math
 import os
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data_modelling.inference.drift.comparison import DriftSample
 from data_modelling.inference.errors import InputError
 
 DAY, NEARNESS = "day", "nearness"
@@ -66,22 +65,12 @@ class ScoreLog:
             os.close(file)
 
 
-@dataclass(frozen=True)
-class LoggedScores:
-    """Hold the content of a score log.
+def read_score_log(path: Path, codes: Sequence[str]) -> DriftSample:
+    """Return the sample in a score log of these classes: probabilities, and the nearness (NaN if not known).
 
-    days: the first and the last day. probabilities: (N, classes). nearness: (N,), NaN if not known. broken: the number of
-    lines that were left out, for example truncated by a full disk.
+    Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError when it is another
+    file, or empty.
     """
-
-    days: tuple[str, str]
-    probabilities: NDArray[np.float64]
-    nearness: NDArray[np.float64]
-    broken: int
-
-
-def read_score_log(path: Path, codes: Sequence[str]) -> LoggedScores:
-    """Return the content of a score log of these classes; raise InputError when it is another file, or empty."""
     try:
         with path.open(newline="", encoding="utf-8") as file:
             rows = list(csv.reader(file))
@@ -99,8 +88,10 @@ def read_score_log(path: Path, codes: Sequence[str]) -> LoggedScores:
     if not entries:
         raise InputError(f"{path} holds no answer yet.")
     days = sorted(day for day, _ in entries)
-    values = np.array([numbers for _, numbers in entries])
-    return LoggedScores((days[0], days[-1]), values[:, :-1], values[:, -1], len(lines) - len(entries))
+    values = dict(zip((*codes, NEARNESS), np.array([numbers for _, numbers in entries]).T, strict=True))
+    broken = len(lines) - len(entries)
+    title = f"{len(entries):,} answers of the app, from {days[0]} to {days[-1]}."
+    return DriftSample(values, title, (f"{broken} lines of the log are not complete.",) if broken else ())
 
 
 def _parse_row(row: list[str], classes: int) -> tuple[str, list[float]] | None:

@@ -17,11 +17,10 @@ def test_what_is_written_is_read(tmp_path):
     scores.append({"NV": 0.75, "MEL": 0.25}, nearness=-12.5)
     scores.append({"NV": 1, "MEL": 0})
     log = read_score_log(tmp_path / "scores.csv", CODES)
-    assert log.probabilities.tolist() == [[0.25, 0.75], [0, 1]]
-    assert log.nearness[0] == -12.5
-    assert np.isnan(log.nearness[1])
-    assert log.broken == 0
-    assert log.days[0] <= log.days[1]
+    assert {code: log.values[code].tolist() for code in CODES} == {"MEL": [0.25, 0], "NV": [0.75, 1]}
+    assert log.values["nearness"][0] == -12.5
+    assert np.isnan(log.values["nearness"][1])
+    assert log.left_out == ()
 
 
 def test_a_line_has_the_day_and_no_time(tmp_path):
@@ -51,8 +50,8 @@ def test_lines_of_several_threads_stay_whole(tmp_path):
     for thread in threads:
         thread.join()
     log = read_score_log(tmp_path / "scores.csv", CODES)
-    assert (len(log.probabilities), log.broken) == (800, 0)
-    assert sorted(set(log.probabilities[:, 0])) == [n / 8 for n in range(8)]
+    assert (len(log.values["MEL"]), log.left_out) == (800, ())
+    assert sorted(set(log.values["MEL"])) == [n / 8 for n in range(8)]
 
 
 def test_a_full_disk_is_reported_once_and_never_raised(tmp_path, monkeypatch, caplog):
@@ -70,7 +69,7 @@ def test_a_full_disk_is_reported_once_and_never_raised(tmp_path, monkeypatch, ca
     assert "No space left" in caplog.text
     monkeypatch.setattr(score_log.os, "write", real)
     scores.append({"NV": 0.75, "MEL": 0.25})
-    assert len(read_score_log(tmp_path / "scores.csv", CODES).probabilities) == 1
+    assert len(read_score_log(tmp_path / "scores.csv", CODES).values["MEL"]) == 1
 
 
 def test_lines_that_are_not_whole_are_counted_and_left_out(tmp_path: Path):
@@ -78,7 +77,8 @@ def test_lines_that_are_not_whole_are_counted_and_left_out(tmp_path: Path):
     lines = ["day,MEL,NV,nearness", good, "2026-01-02,0.2", "2026-01-02,2,0.75,", "x,0.2,0.8,", f"{good}1,2"]
     (tmp_path / "scores.csv").write_text("\n".join(lines))
     scores = read_score_log(tmp_path / "scores.csv", CODES)
-    assert (len(scores.probabilities), scores.broken) == (1, 4)
+    assert scores.title == "1 answers of the app, from 2026-01-02 to 2026-01-02."
+    assert scores.left_out == ("4 lines of the log are not complete.",)
 
 
 @pytest.mark.parametrize("text", ["", "day,MEL,nearness\n", "day,MEL,NV,nearness\n"])
