@@ -35,8 +35,11 @@ class Bundles:
         self._views = views
         self._folder = folder
         self._invalid: dict[str, str] = {}
+        folders = sorted(folder.iterdir()) if folder.is_dir() else []
         self._valid = {
-            path.name: bundle for path in _subfolders(folder) if (bundle := self._load_or_note_error(path))
+            path.name: bundle
+            for path in folders
+            if path.is_dir() and not path.name.startswith(".") and (bundle := self._load_or_note_error(path))
         }
         self._default_predictor = self._load_predictor(self._valid.get(default))
         self._other: Predictor | None = None
@@ -113,12 +116,6 @@ class Bundles:
                 retry_after=RETRY_AFTER,
             )
         return predictor
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -46,13 +46,8 @@ class ExamplePhoto:
         return Submission((EXAMPLES_FOLDER / self.file).read_bytes(), self.details, dermatoscope=True)
 
 
-def _read_examples() -> dict[str, ExamplePhoto]:
-    with LABELS.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file))
-    return {
+with LABELS.open(encoding="utf-8", newline="") as _file:
+    EXAMPLES = {
         row["name"]: ExamplePhoto(row["name"], row["image"], row["diagnosis"], parse_details(row)[0])
-        for row in rows
+        for row in csv.DictReader(_file)
     }
-
-
-EXAMPLES = _read_examples()

@@ -178,10 +178,11 @@ def preview() -> Response:
 def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = None) -> str:
     faults = error.faults if error else ()
     refusal = next((fault for fault in faults if fault.code in REFUSALS), None)
+    bundle = current_bundles().default_bundle
     return render_template(
         "refusal.html" if refusal else "form.html",
         refusal=refusal,
-        refused_share=_refused_share() if refusal else None,
+        refused_share=refused_share(bundle.metrics) if refusal and bundle else None,
         preview=_refused_preview() if refusal else None,
         faults=faults,
         # The refusal itself stands above the form.
@@ -191,12 +192,6 @@ def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = 
         models=model_choices(),
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
     )
-
-
-def _refused_share() -> float | None:
-    """Return the share of real lesion photos that the default model refuses; None if its bundle lacks this number."""
-    bundle = current_bundles().default_bundle
-    return refused_share(bundle.metrics) if bundle else None
 
 
 def _refused_preview() -> str | None:

@@ -1,6 +1,7 @@
 """The API as an OpenAPI 3.1 document, and a page that shows it; templates/openapi.json is its text."""
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -49,15 +50,13 @@ def page() -> str:
         fields=example_fields(),
         fields_text=json.dumps(example_fields()),
         answer=json.dumps(answer, indent=2) if answer else None,
-        csv_columns=_csv_columns(),
+        csv_columns={
+            **{f"p.csv ({task})": ["image", *prediction_columns(task)] for task in TASKS},
+            "p.answers.csv": ANSWER_COLUMNS,
+            "p.errors.csv": ERROR_COLUMNS,
+        },
         value_range=describe_range,
     )
-
-
-def _csv_columns() -> dict[str, list[str]]:
-    """Return the columns of the csv files that `python -m data_modelling.predict --out p.csv` writes, by file and task."""
-    probabilities = {f"p.csv ({task})": ["image", *prediction_columns(task)] for task in TASKS}
-    return {**probabilities, "p.answers.csv": ANSWER_COLUMNS, "p.errors.csv": ERROR_COLUMNS}
 
 
 def _current_document() -> Schema:
@@ -73,7 +72,10 @@ def openapi_document(
     max_upload_mb: the size limit of a photo. server: the path of the app. examples: real objects by the name of their
     schema.
     """
-    statuses = sorted({code.status for code in PROBLEM_CODES.values()})
+    meanings = defaultdict(list)
+    for name, code in PROBLEM_CODES.items():
+        meanings[code.status].append(f"{name}: {code.meaning}")
+    statuses = sorted(meanings)
     text = TEMPLATE.render(
         server=server,
         sent=example_fields(),
@@ -95,18 +97,12 @@ def openapi_document(
         closeness=CLOSENESS,
         codes=list(PROBLEM_CODES),
         problem_statuses=statuses,
-        responses={status: _describe_codes(status) for status in statuses},
+        responses={status: "; ".join(meanings[status]) for status in statuses},
     )
     made: Schema = json.loads(text)
     for name, example in (examples or {}).items():
         made["components"]["schemas"][name]["examples"] = [example]
     return made
-
-
-def _describe_codes(status: int) -> str:
-    return "; ".join(
-        f"{name}: {code.meaning}" for name, code in PROBLEM_CODES.items() if code.status == status
-    )
 
 
 def describe_range(schema: Schema) -> str:

@@ -14,7 +14,7 @@ from app.analysis.form_fields import read_visit, require_multipart
 from app.analysis.model_selector import model_choices
 from app.analysis.photo_analysis import photo_data_url
 from app.analysis.score_log import log_scores
-from app.answer.next_steps import NEXT_STEPS, NextStep, next_step
+from app.answer.next_steps import NEXT_STEPS, next_step
 from app.answer.refusals import raise_if_refused
 from app.answer.wording import strongest_caution
 from app.bundle_facts import visit_record
@@ -126,26 +126,20 @@ def answer() -> str | tuple[str, int]:
         if error.status not in CORRECTABLE_STATUSES:
             raise
         return _form_page(error, values, rows), error.status
+    steps = [next_step(photo.answer) for photo in visit.ranked if photo.answer]
     return render_template(
         "visit_answer.html",
         visit=visit,
         spots=sorted((*visit.ranked, *visit.failed), key=lambda photo: photo.index),
         ranks={photo.index: rank for rank, photo in enumerate(visit.ranked, 1)},
         strongest={photo.index: strongest_caution(photo.answer) for photo in visit.ranked if photo.answer},
-        step=_most_urgent_step(visit),
+        step=min(steps or [NEXT_STEPS[REFUSED]], key=STEPS_BY_URGENCY.index),
         submission=submission,
         record=visit_record(predictor.bundle.metrics),
         fewest=MIN_LESIONS,
         model_folder=predictor.bundle.folder.name,
         date=predictor.bundle.metadata.get("date"),
     )
-
-
-def _most_urgent_step(visit: Visit) -> NextStep:
-    """Return the next step of the most urgent spot; in order of urgency: concern, change, no result, all others."""
-    answers = [photo.answer for photo in visit.ranked if photo.answer]
-    steps = [next_step(answer) for answer in answers] or [NEXT_STEPS[REFUSED]]
-    return min(steps, key=STEPS_BY_URGENCY.index)
 
 
 @blueprint.post("/api/v1/visits")

@@ -18,40 +18,28 @@ CLEAR_BELOW = 0.12  # share of the scale below which nothing is drawn
 MOST_OPAQUE = 0.9  # opacity at the top of the scale
 
 
+LEVELS = np.linspace(0, 1, COLOUR_LEVELS)
+PALETTE = np.stack(
+    [np.interp(LEVELS, np.linspace(0, 1, len(RAMP)), channel) for channel in zip(*RAMP, strict=True)], 1
+).astype(np.uint8)
+OPACITIES = np.clip((LEVELS - CLEAR_BELOW) / (1 - CLEAR_BELOW), 0, 1) ** 0.6 * MOST_OPAQUE
+
+
 def heat_map_overlays(heatmap: Heatmap) -> dict[str, str]:
     """Return a data: URL of a PNG for each class with evidence; all share the scale of the strongest evidence."""
     evidence = {code: np.array(class_map.evidence) for code, class_map in heatmap.classes.items()}
     strongest = max(float(cells.max()) for cells in evidence.values())
-    return {code: _data_url(cells / strongest) for code, cells in evidence.items() if cells.any()}
+    return {code: _overlay(cells / strongest) for code, cells in evidence.items() if cells.any()}
 
 
-def _data_url(shares: NDArray[np.float64]) -> str:
-    png = BytesIO()
-    _image(shares).save(png, "PNG", transparency=_alphas(), optimize=True)
-    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
-
-
-def _image(shares: NDArray[np.float64]) -> Image.Image:
-    """Return an image of COLOUR_LEVELS colours. shares: places on the scale, 0-1, (rows, columns)."""
+def _overlay(shares: NDArray[np.float64]) -> str:
+    """Return an overlay as a data: URL. shares: places on the scale, 0-1, (rows, columns)."""
     smooth = Image.fromarray(shares.astype(np.float32)).resize(
         (OVERLAY_EDGE, OVERLAY_EDGE), Image.Resampling.BICUBIC
     )
     levels = np.clip(np.asarray(smooth) * (COLOUR_LEVELS - 1), 0, COLOUR_LEVELS - 1)
     image = Image.fromarray(levels.round().astype(np.uint8), "P")
-    image.putpalette(_colours().tobytes())
-    return image
-
-
-def _colours() -> NDArray[np.uint8]:
-    """Return the colour of each level, (COLOUR_LEVELS, 3)."""
-    levels = np.linspace(0, 1, COLOUR_LEVELS)
-    stops = np.linspace(0, 1, len(RAMP))
-    channels = [np.interp(levels, stops, channel) for channel in zip(*RAMP, strict=True)]
-    return np.stack(channels, 1).astype(np.uint8)
-
-
-def _alphas() -> bytes:
-    """Return the opacity (0-255) of each level."""
-    levels = np.linspace(0, 1, COLOUR_LEVELS)
-    alpha = np.clip((levels - CLEAR_BELOW) / (1 - CLEAR_BELOW), 0, 1) ** 0.6 * MOST_OPAQUE
-    return bytes((alpha * 255).astype(np.uint8))
+    image.putpalette(PALETTE.tobytes())
+    png = BytesIO()
+    image.save(png, "PNG", transparency=bytes((OPACITIES * 255).astype(np.uint8)), optimize=True)
+    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")

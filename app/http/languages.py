@@ -24,19 +24,15 @@ def request_language() -> str:
     """Return the language of the current request; English where there is no request."""
     if not has_request_context():
         return "en"
-    return requested_language() or browser_language() or "en"
+    # A regional variant counts as its language.
+    tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
+    return requested_language() or next((tag for tag in tags if tag in LANGUAGES), "en")
 
 
 def requested_language() -> str | None:
     """Return the language in the address, if the page has it."""
     language = request.args.get("lang", "")
     return language if language in LANGUAGES else None
-
-
-def browser_language() -> str | None:
-    """Return the page's language that the browser prefers; a regional variant counts as its language."""
-    tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
-    return next((tag for tag in tags if tag in LANGUAGES), None)
 
 
 def add_language_to_url(endpoint: str, values: dict[str, Any]) -> None:

@@ -24,12 +24,11 @@ class QuietExceptions:
         ):  # an exception that is raised again may be its own cause
             chain.append(error)
             error = error.__cause__ or error.__context__
-        return "\n".join(_format_traceback(error) for error in reversed(chain))
-
-
-def _format_traceback(error: BaseException) -> str:
-    lines = "".join(traceback.format_tb(error.__traceback__))
-    return f"Traceback (most recent call last):\n{lines}{type(error).__qualname__}"
+        places = [("".join(traceback.format_tb(error.__traceback__)), error) for error in reversed(chain)]
+        return "\n".join(
+            f"Traceback (most recent call last):\n{lines}{type(error).__qualname__}"
+            for lines, error in places
+        )
 
 
 class Formatter(QuietExceptions, logging.Formatter):

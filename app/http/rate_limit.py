@@ -43,12 +43,13 @@ def init_app(app: Flask, settings: Settings) -> None:
         swallow_errors=True,  # requests that meet a dead storage while another request finds out that it is dead
         strategy="moving-window",  # the limit holds for every period of its length, not only from the first request on
         on_breach=_refusal,
-        request_identifier=_endpoint_key,
+        request_identifier=lambda: request.endpoint or NO_ENDPOINT,  # it ignores requests without an endpoint
     )
     limiter.logger.addFilter(_names_no_client)
     for endpoint in ("api.health", "api.life"):
         limiter.exempt(app.view_functions[endpoint])
-    app.register_error_handler(RateLimitExceeded, _show_refusal)
+    # The answer of _refusal, or one without the waiting time if the storage has failed since.
+    app.register_error_handler(RateLimitExceeded, lambda error: error.response or show_http_exception(error))
 
 
 def _storage_options(storage: str) -> dict[str, Any]:
@@ -78,18 +79,8 @@ def client_key() -> str:
     return str(address) if address else request.remote_addr or NO_ADDRESS
 
 
-def _endpoint_key() -> str:
-    """Return the endpoint, or a replacement for an unknown path: Flask-Limiter ignores requests without an endpoint."""
-    return request.endpoint or NO_ENDPOINT
-
-
 def _refusal(limit: RequestLimit) -> Response:
     """Return the answer to a request above the limit; an exception here would count as a fault of the storage."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))
-
-
-def _show_refusal(error: RateLimitExceeded) -> Response:
-    """Return that answer, or one without the waiting time if the storage has failed since."""
-    return error.response or show_http_exception(error)  # type: ignore[return-value]  # _refusal gives a Response

@@ -13,7 +13,7 @@ from app.bundle_facts import photos_by_class, threshold_cost
 from app.bundles import current_bundles
 from data_modelling.inference import source_facts
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.diagnoses import TASKS, Diagnosis
+from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.source_facts import SourceFacts
 
 blueprint = Blueprint("knowledge", __name__)
@@ -43,14 +43,16 @@ def limits() -> str:
     bundle = current_bundles().default_bundle
     counts = {code: count for code, count in photos_by_class(bundle).items() if count} if bundle else {}
     rarest_code = min(counts, key=lambda code: counts[code]) if counts else None
+    classes = TASKS[bundle.task] if bundle else ()
+    facts = source_facts.facts_by_source(bundle.metadata) if bundle else {}
     return render_template(
         "limits.html",
         bundle=bundle,
         cost=bundle and threshold_cost(bundle.metrics, "cancer"),
         melanoma_cost=bundle and threshold_cost(bundle.metrics, "melanoma"),
-        with_skin_types=bundle and _sources_with_skin_types(bundle),
-        classes=len(TASKS[bundle.task]) if bundle else None,
-        rarest=_diagnosis(bundle, rarest_code),
+        with_skin_types=", ".join(name for name, known in facts.items() if known.has_skin_types),
+        classes=len(classes),
+        rarest=next((item for item in classes if item.code == rarest_code), None),
         rarest_photos=counts.get(rarest_code or "", 0),
     )
 
@@ -69,19 +71,6 @@ def about() -> str:
         "about.html",
         bundle=bundle,
         cited=_cited_data_sets(current_bundles().valid.values()),
-    )
-
-
-def _diagnosis(bundle: Bundle | None, code: str | None) -> Diagnosis | None:
-    if bundle is None:
-        return None
-    return next((diagnosis for diagnosis in TASKS[bundle.task] if diagnosis.code == code), None)
-
-
-def _sources_with_skin_types(bundle: Bundle) -> str:
-    """Return the names of its sources in which some photos have a skin-type label."""
-    return ", ".join(
-        name for name, facts in source_facts.facts_by_source(bundle.metadata).items() if facts.has_skin_types
     )
 
 

@@ -27,11 +27,6 @@ class MetricValue:
     number: float | None
     interval: tuple[float, float] | None = None
 
-    @property
-    def is_count(self) -> bool:
-        """Return whether it is a count."""
-        return isinstance(self.number, int)
-
 
 Cell = MetricValue | str
 Row = tuple[Cell, ...]

@@ -17,7 +17,7 @@ from typing import Any
 
 from data_modelling.inference.batch.photo_folder import PhotoFile, RowOptions, Rows, photo_rows
 from data_modelling.inference.batch.ray_cluster import RETRIES, cluster_cores
-from data_modelling.inference.bundle import Bundle, load_bundle
+from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
@@ -26,21 +26,14 @@ BATCH = 32  # photos that a predictor gets at once; they are computed again if i
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
 
 
-def load_same_bundle(folder: Path, sums: Mapping[str, str]) -> Bundle:
-    """Return this node's bundle. Raises InputError if it cannot be loaded or has other checksums than `sums`."""
-    bundle = load_bundle(folder)
-    if bundle.sums != sums:
-        raise InputError(f"A node has another bundle in {folder}; copy this one to it.")
-    return bundle
-
-
 def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
-    """Return why this node cannot use the bundle; None if it can."""
+    """Return why this node cannot use the bundle: it cannot be loaded, or has other checksums than `sums`."""
     try:
-        load_same_bundle(folder, sums)
+        if load_bundle(folder).sums == sums:
+            return None
     except InputError as error:
         return error
-    return None
+    return InputError(f"A node has another bundle in {folder}; copy this one to it.")
 
 
 class BatchPredictor:
@@ -51,11 +44,8 @@ class BatchPredictor:
 
     def __init__(self, bundle: Path, sums: Mapping[str, str], views: int, options: RowOptions) -> None:
         self._options = options
-        self._predictor: Predictor | InputError
-        try:
-            self._predictor = Predictor(load_same_bundle(bundle, sums), views)
-        except InputError as error:  # as one sentence for the user; Ray would retry for ever
-            self._predictor = error
+        # An error is one sentence for the user; Ray would retry for ever.
+        self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
         """Return the rows of the photos of a block, or an error text."""

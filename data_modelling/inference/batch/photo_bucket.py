@@ -69,7 +69,9 @@ def scan_photo_bucket(uri: str) -> PhotoFolder:
     title = without_options(uri)
     try:
         file_system, folder = _file_system(uri)
-        listing = file_system.get_file_info(_selector(folder))
+        from pyarrow.fs import FileSelector
+
+        listing = file_system.get_file_info(FileSelector(folder))
     except OSError as error:
         raise InputError(f"{title} cannot be listed: {error}") from error
     files = {PurePosixPath(info.path).name: info for info in listing if info.is_file}
@@ -97,9 +99,3 @@ def _file_system(uri: str) -> tuple[Any, str]:
     except ValueError as error:
         raise InputError(f"{without_options(uri)} is no address of a bucket: {error}.") from error
     return file_system, folder.rstrip("/")
-
-
-def _selector(folder: str) -> Any:
-    from pyarrow.fs import FileSelector
-
-    return FileSelector(folder)

@@ -88,10 +88,6 @@ class QualityCheck:
     refusal: str | None = None
     warning: str | None = None
 
-    def is_beyond(self, value: float, threshold: float) -> bool:
-        """Return whether a value is worse than the threshold; NaN never is."""
-        return value > threshold if self.bad == "high" else value < threshold
-
 
 MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos on which one reason fires
 # In the order in which readers see them.
@@ -154,7 +150,9 @@ class QualityThresholds:
         for check in QUALITY_CHECKS:
             code, threshold = getattr(check, kind), getattr(self.limits[check.measure], limit)
             value = getattr(measures, check.measure)
-            if code and threshold is not None and check.is_beyond(value, threshold):
+            if not code or threshold is None:
+                continue
+            if value > threshold if check.bad == "high" else value < threshold:  # NaN never is
                 codes[code] = None
         return tuple(codes)
 

@@ -77,12 +77,15 @@ class Head:
         maps = self._column_maps(feature_map)
         if not self.groups:
             return maps, self.bias
-        shares = self._shares_in_groups(maps)
-        pairs = [
-            (np.tensordot(share, maps[list(group)], 1), share @ self.bias[list(group)])
-            for group, share in shares
-        ]
-        return np.stack([cells for cells, _ in pairs]), np.array([bias for _, bias in pairs])
+        logits = maps.sum(axis=(1, 2)) + self.bias
+        cells, biases = [], []
+        for columns in map(list, self.groups):
+            share = np.exp(
+                logits[columns] - np.logaddexp.reduce(logits[columns])
+            )  # in the group's probability
+            cells.append(np.tensordot(share, maps[columns], 1))
+            biases.append(share @ self.bias[columns])
+        return np.stack(cells), np.array(biases)
 
     def photo_part(self, feature_map: NDArray[np.float32]) -> Floats:
         """Return the photo's part of the logits, (classes,): the sum of each map and the bias.
@@ -98,15 +101,6 @@ class Head:
         rows, columns, _ = feature_map.shape
         sums = np.einsum("ijc,ck->kij", feature_map.astype(np.float64), self.kernel)
         return np.asarray(sums / (rows * columns))
-
-    def _shares_in_groups(self, maps: Floats) -> list[tuple[tuple[int, ...], Floats]]:
-        """Return each group with the share of each of its columns in the group's probability."""
-        logits = maps.sum(axis=(1, 2)) + self.bias
-        of_groups = [logits[list(group)] for group in self.groups]
-        return [
-            (group, np.exp(values - np.logaddexp.reduce(values)))
-            for group, values in zip(self.groups, of_groups, strict=True)
-        ]
 
 
 @dataclass(frozen=True)

@@ -128,7 +128,8 @@ def png_profiles(data: bytes) -> Iterator[bytes | None]:
 
     sRGB is None, and so is a gamma that means sRGB.
     """
-    chunks = _png_colour_chunks(data)
+    # Of several chunks of one name, the first counts.
+    chunks = {name: data[start + 8 : stop - 4] for name, start, stop in reversed(list(_png_chunks(data)))}
     yield from _cicp_profile(chunks.get(b"cICP", b""))
     icc_profile = _unpack_profile(chunks.get(b"iCCP", b""))
     if icc_profile:
@@ -159,15 +160,6 @@ def _cicp_profile(content: bytes) -> Iterator[bytes | None]:
     primaries, curve, matrix, full_range = content
     if primaries in CICP_PRIMARIES and curve in CICP_GAMMAS and matrix == 0 and full_range == 1:
         yield matrix_profile(D65, CICP_PRIMARIES[primaries], CICP_GAMMAS[curve])
-
-
-def _png_colour_chunks(data: bytes) -> dict[bytes, bytes]:
-    """Return the content of the colour chunks before the pixels, the first of each name."""
-    chunks: dict[bytes, bytes] = {}
-    for name, start, stop in _png_chunks(data):
-        if name in (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM"):
-            chunks.setdefault(name, data[start + 8 : stop - 4])
-    return chunks
 
 
 def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:

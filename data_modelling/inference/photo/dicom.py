@@ -114,11 +114,6 @@ class Frame:
         """Return whether the frame is a JPEG file, whose scans cost time."""
         return self.syntax in JPEG_SYNTAXES
 
-    @property
-    def bytes_per_pixel(self) -> int:
-        """Return the bytes of a decoded pixel."""
-        return self.samples * max(self.bits // 8, 1)
-
     @cached_property
     def picture(self) -> bytes:
         """Return the compressed picture, joined from its pieces; raise what pydicom raises for a damaged picture."""
@@ -226,9 +221,9 @@ def read_frame(data: bytes) -> Frame:
     for a damaged file.
     """
     elements = _elements(data, IMAGE_TAGS)
-    order = _byte_order(elements)
-    bits, colours = _number(elements, BITS, order), _text(elements, COLOUR).upper()
     syntax = _syntax(elements)
+    order: ByteOrder = "big" if syntax == BIG_ENDIAN else "little"
+    bits, colours = _number(elements, BITS, order), _text(elements, COLOUR).upper()
     if PIXELS not in elements:
         _raise_without_picture(elements, bits)
     is_named = SYNTAX in elements.file_meta
@@ -335,10 +330,6 @@ def _pydicom() -> ModuleType:
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     return pydicom
-
-
-def _byte_order(elements: "FileDataset") -> ByteOrder:
-    return "big" if _syntax(elements) == BIG_ENDIAN else "little"
 
 
 def _syntax(elements: "FileDataset") -> str:

@@ -177,9 +177,15 @@ class _PhotoFile:
     def decode(self, shrink: int) -> tuple[Image.Image, tuple[int, int]]:
         """Return the decoded photo, upright and reduced, and its (width, height) before the reduction."""
         width, height = self.image.size
-        image = self._load(shrink)
+        if self.is_jpeg:
+            image = load_jpeg(self.image, self.data, shrink)
+        else:
+            image = self.image
+            image.load()
         orientation = _orientation(image)
-        image = _eight_bits(image)
+        if image.mode.startswith("I"):
+            # 16-bit grey keeps its upper eight bits, where Pillow would clip at 255.
+            image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if orientation not in EXIF_TRANSPOSES:
             return image, (width, height)
         size = (height, width) if orientation >= 5 else (width, height)
@@ -191,13 +197,6 @@ class _PhotoFile:
             return srgb_transform(decoded, png_profiles(self.data))
         profile = self.image.info.get("icc_profile")
         return srgb_transform(decoded, iter([profile])) if profile else None
-
-    def _load(self, shrink: int) -> Image.Image:
-        """Return the decoded image."""
-        if self.is_jpeg:
-            return load_jpeg(self.image, self.data, shrink)
-        self.image.load()
-        return self.image
 
 
 @dataclass
@@ -253,7 +252,8 @@ def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
     """Return the photo with its header read and within the limits; its pixels are not decoded yet."""
     if not data:
         raise PhotoError("photo_empty", "The file is empty; choose another one.")
-    if not _is_photo(data):
+    is_webp = data.startswith(b"RIFF") and data[8:12] == b"WEBP"
+    if not is_webp and not data.startswith((b"\xff\xd8\xff", PNG_SIGNATURE)):
         if dicom.is_dicom(data):
             return _open_dicom(data)
         raise PhotoError(
@@ -291,7 +291,7 @@ def _open_dicom(data: bytes) -> _DicomPhoto:
                 "The DICOM file has %(frames)s frames; export one of them alone.",
                 frames=frame.frames,
             )
-        largest = dicom.MAX_BYTES // frame.bytes_per_pixel // 1_000_000
+        largest = dicom.MAX_BYTES // (frame.samples * max(frame.bits // 8, 1)) // 1_000_000
         _check_pixels(frame.size, min(MAX_MEGAPIXELS, largest))
         if frame.is_jpeg and count_scans(frame.picture) > MAX_SCANS:
             raise _broken_photo_error()
@@ -314,24 +314,10 @@ def _check_pixels(size: tuple[int, int], limit: int) -> None:
         )
 
 
-def _is_photo(data: bytes) -> bool:
-    """Return whether the first bytes belong to a JPEG, PNG or WebP file."""
-    return data.startswith((b"\xff\xd8\xff", PNG_SIGNATURE)) or (
-        data.startswith(b"RIFF") and data[8:12] == b"WEBP"
-    )
-
-
 def _broken_photo_error() -> PhotoError:
     return PhotoError(
         "photo_broken", "The photo is damaged and cannot be decoded; save it again as JPEG or PNG."
     )
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Return an image with at most 8 bits a sample; 16-bit grey keeps its upper eight, where Pillow would clip at 255."""
-    if image.mode.startswith("I"):
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
-    return image
 
 
 def _orientation(image: Image.Image) -> int:
