@@ -19,7 +19,7 @@ from tools.serving import ROOT
 TRANSLATIONS = ROOT / "app" / "translations"
 STATIC = ROOT / "app" / "static"
 ENGLISH = "en"
-CODES = ("NO_PROMISE",)  # constants of `wording` with codes, which are never shown
+CODES = ("NO_PROMISE", "_TEXTS")  # constants of `wording` with codes, which are never shown
 
 
 def extract_with_tables(

@@ -1,5 +1,6 @@
 """An answer as a DiagnosticReport of FHIR R4, for a hospital's systems; templates/diagnostic_report.json is its text."""
 
+import json
 from datetime import UTC, datetime
 
 from flask import render_template
@@ -11,10 +12,11 @@ from data_modelling.inference.reason_codes import REASON_MEANINGS
 
 def diagnostic_report(answer: Answer, submission: Submission) -> str:
     """Return the resource as JSON: an Observation for the cancer classes together and one for each class."""
-    return render_template(
+    report = render_template(
         "diagnostic_report.json",
         answer=answer,
         site=submission.details.site,
         issued=datetime.now(UTC).isoformat(timespec="seconds"),
         reasons=[REASON_MEANINGS[code] for code in answer.reasons],
     )
+    return json.dumps(json.loads(report))  # on one line
