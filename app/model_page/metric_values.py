@@ -49,18 +49,18 @@ class Table:
 def metric_table(
     metrics: dict[str, Any],
     name: str,
-    caption: str,
     columns: Mapping[str, str],
     rows: Mapping[Any, Row],
     cell: Callable[[dict[str, Any], str], Cell] | None = None,
 ) -> Table:
     """Return a table of numbers of metrics.json.
 
-    columns: their titles by path, in which {row} stands for the key of the row; a path without a slash is a column of
+    name: the part behind its last "-" is the key of its caption. columns: their titles by path, in which {row} stands for the key of the row; a path without a slash is a column of
     row headers. rows: the headers by key. cell: makes the cell of a path; metric_at by default.
     """
     paths = [path for path in columns if "/" in path]
     cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}
+    caption = name_of("captions", name.rpartition("-")[2])
     return Table(name, caption, tuple(columns.values()), tuple((*rows[key], *cells[key]) for key in rows))
 
 

@@ -59,7 +59,7 @@ def _overall(metrics: dict[str, Any], key: str) -> Table:
         for name in OVERALL_METRICS
         if all(name in metrics[key][mode] for mode in modes)
     }
-    return metric_table(metrics, f"{key}-overall", _("In short"), columns, rows)
+    return metric_table(metrics, f"{key}-overall", columns, rows)
 
 
 def _thresholds(metrics: dict[str, Any], key: str) -> Table:
@@ -69,7 +69,7 @@ def _thresholds(metrics: dict[str, Any], key: str) -> Table:
         for name in QUESTIONS
         if set(THRESHOLD_METRICS) <= set(value_at(metrics, f"{key}/thresholds/{name}") or {})
     }
-    return metric_table(metrics, f"{key}-thresholds", _("What the thresholds cost, in photos"), columns, rows)
+    return metric_table(metrics, f"{key}-thresholds", columns, rows)
 
 
 def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
@@ -79,7 +79,7 @@ def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
     path = f"{key}/photo/classes/{{row}}"
     rows = {d.code: (_(d.name),) for d in TASKS[bundle.task] if names and d.code in by_class}
     columns = {"class": _("Class")} | metric_columns(path, ("photos", *names))
-    return metric_table(bundle.metrics, f"{key}-classes", _("Each class, photo alone"), columns, rows)
+    return metric_table(bundle.metrics, f"{key}-classes", columns, rows)
 
 
 def _operating_points(metrics: dict[str, Any], key: str) -> Table:
@@ -97,7 +97,7 @@ def _operating_points(metrics: dict[str, Any], key: str) -> Table:
     }
     names = ("threshold", "sensitivity", "specificity", "missed", "flagged")
     columns = {"point": _("At a sensitivity of")} | metric_columns(f"{key}/operating_points/{{row}}", names)
-    return metric_table(metrics, f"{key}-points", _("What other thresholds would cost"), columns, rows)
+    return metric_table(metrics, f"{key}-points", columns, rows)
 
 
 def confusion_table(bundle: Bundle, key: str) -> Table:
@@ -107,8 +107,7 @@ def confusion_table(bundle: Bundle, key: str) -> Table:
     columns = {"diagnosis": _("True diagnosis")}
     columns |= {f"{path}/{{row}}/{index}": code for index, code in enumerate(codes)}
     rows = {index: (codes[index],) for index in range(len(value_at(bundle.metrics, path) or []))}
-    caption = _("Decisions (columns) for each true diagnosis (rows), in photos")
-    return replace(metric_table(bundle.metrics, f"{key}-confusion", caption, columns, rows), wide=True)
+    return replace(metric_table(bundle.metrics, f"{key}-confusion", columns, rows), wide=True)
 
 
 def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
@@ -122,7 +121,7 @@ def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
         **metric_columns(path, metric_keys),
     }
     rows = {index: (subgroup_name(row),) for index, row in enumerate(metrics[key].get("subgroups", []))}
-    return metric_table(metrics, f"{key}-subgroups", _("Subgroups, photo alone"), columns, rows, measured_at)
+    return metric_table(metrics, f"{key}-subgroups", columns, rows, measured_at)
 
 
 def subgroup_name(row: dict[str, Any]) -> str:

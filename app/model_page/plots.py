@@ -83,7 +83,7 @@ def whole_percent(share: float) -> str:
 
 def _numbers(bundle: Bundle, columns: dict[str, str], rows: dict[Any, Row]) -> Table:
     """Return a table whose name and caption are not set yet."""
-    return metric_table(bundle.metrics, "", "", columns, rows)
+    return metric_table(bundle.metrics, "", columns, rows)
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:

@@ -54,7 +54,7 @@ def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
     if bundle.task != "ham10000" or not rows:
         return
     columns = {"who": _("Who"), "test": _("Tested on")} | metric_columns("{row}/photo", METRICS)
-    table = metric_table(bundle.metrics, KEY, _("Doctors and other models"), columns, rows)
+    table = metric_table(bundle.metrics, KEY, columns, rows)
     others = [
         (
             UntranslatedText(f"{result.who} ({result.how}; {result.cite})"),
@@ -66,8 +66,4 @@ def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
         )
         for result in PUBLISHED_RESULTS
     ]
-    description = _(
-        "The others were tested on different photos than our model, so a difference of a few hundredths means nothing."
-    )
-    title = _("Compared with doctors and other models")
-    yield MetricsSection(KEY, title, description, (replace(table, rows=(*table.rows, *others)),))
+    yield MetricsSection(KEY, (replace(table, rows=(*table.rows, *others)),))

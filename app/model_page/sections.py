@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.http.languages import format_number
 from app.http.languages import translate as _
 from app.metric_names import UntranslatedText
 from app.model_page.metric_values import (
@@ -20,7 +19,7 @@ from app.model_page.metric_values import (
     name_of,
     value_at,
 )
-from app.model_page.metrics_tables import OUT_OF_FOLD, part_tables
+from app.model_page.metrics_tables import part_tables
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.modes import MODES
@@ -28,9 +27,6 @@ from data_modelling.inference.modes import MODES
 CLINIC_METRICS = ("melanoma_auc", "macro_auc", "balanced_accuracy")
 CLINIC_SHARES = ("refused", "all_clear_melanoma", "all_clear_benign", "ece", "ece_own_shares")
 CLASS_STATUSES = ("n", "higher_concern", "uncertain", "no_cancer_class", "refused")
-FEW_PHOTOS = (
-    0.5  # share of the training photos: a network that learned from fewer says less about the served one
-)
 RARE_CLASS_METRICS = (
     "auc",
     "average_precision",
@@ -41,18 +37,21 @@ RARE_CLASS_METRICS = (
 
 @dataclass(frozen=True)
 class MetricsSection:
-    """Hold the metrics on one set of photos, e.g. out-of-fold. title, description: what the photos are."""
+    """Hold the metrics on one set of photos, e.g. out-of-fold. key: templates/texts.html describes the photos by it."""
 
     key: str
-    title: str
-    description: str
     tables: tuple[Table, ...]
+
+    @property
+    def title(self) -> str:
+        """Return the name of the photos."""
+        return name_of("sections", self.key)
 
 
 def metrics_sections(bundle: Bundle) -> list[MetricsSection]:
     """Return the clinic groups first, then the parts of metrics.json that have metrics on photos, in its order."""
     parts = [
-        MetricsSection(key, name_of("parts", key), _describe_photos(key, metrics), tables)
+        MetricsSection(key, tables)
         for key, metrics in bundle.metrics.items()
         if isinstance(metrics, dict) and "photos" in metrics and isinstance(metrics.get("photo"), dict)
         if (tables := tuple(table for table in part_tables(bundle, key) if table.rows))
@@ -92,42 +91,13 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
         index: (UntranslatedText(row["clinic"]), UntranslatedText(row["class"]))
         for index, row in enumerate(metrics.get("status_by_class", []))
     }
-    headline, shares, answers = (
-        _("Each clinic group, photo alone"),
-        _("Refusals, “No cancer class stands out” and calibration"),
-        _("Answers for each diagnosis at a clinic that the network had not seen"),
-    )
     rows = {index: (name,) for index, name in enumerate(names)}
-    yield MetricsSection(
-        "clinics",
-        _("How well it works at each clinic"),
-        _(
-            "The numbers for a new clinic come from networks that never saw a photo of the clinic group, in "
-            "training or in any choice. The numbers for a known clinic come from networks that saw other "
-            "photos of the same clinic group."
-        )
-        + _few_photos_text(clinics),
-        (
-            metric_table(metrics, "clinics-headline", headline, columns, rows, _clinic_cell),
-            metric_table(metrics, "clinics-shares", shares, share_columns, share_rows, _clinic_cell),
-            metric_table(metrics, "clinics-statuses", answers, status_columns, statuses),
-        ),
+    tables = (
+        metric_table(metrics, "clinics-headline", columns, rows, _clinic_cell),
+        metric_table(metrics, "clinics-shares", share_columns, share_rows, _clinic_cell),
+        metric_table(metrics, "clinics-statuses", status_columns, statuses),
     )
-
-
-def _few_photos_text(clinics: list[dict[str, Any]]) -> str:
-    """Return a sentence on each network that lost most photos with its clinic group, and so says less."""
-    texts = [
-        _(
-            "Without %(clinic)s, the network learned from only %(share)s %% of the photos. At a new clinic, "
-            "the served network may do better than this row.",
-            clinic=clinic["name"],
-            share=format_number(round(100 * share)),
-        )
-        for clinic in clinics
-        if (share := clinic.get("share_learned", 1)) < FEW_PHOTOS
-    ]
-    return "".join(f" {text}" for text in texts)
+    yield MetricsSection("clinics", tables)
 
 
 def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
@@ -140,29 +110,9 @@ def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
     return measured_at(metrics, path)
 
 
-def _describe_photos(key: str, metrics: dict[str, Any]) -> str:
-    """Return a text on the photos and on the networks that judged them."""
-    if "groups" not in metrics:
-        return ""
-    counts = {name: format_number(int(metrics[name])) for name in ("photos", "groups")}
-    if metrics.get("grouped_by") == "patient":
-        count = _("%(photos)s photos of %(groups)s patients.", **counts)
-        unseen = _("Each was judged by a network that had seen no photo of its patient.")
-    else:
-        count = _("%(photos)s photos of %(groups)s lesions.", **counts)
-        unseen = _("Each was judged by a network that had seen no photo of its lesion.")
-    if key != OUT_OF_FOLD:
-        return count
-    chosen = _(
-        "The thresholds were chosen on the same photos, so numbers that depend on them are a little too good."
-    )
-    return f"{count} {unseen} {chosen}"
-
-
 def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
     """Yield the metrics of a task of two classes: with and without the patient's other lesions."""
-    melanoma = metrics.get("melanoma")
-    if not isinstance(melanoma, dict):
+    if not isinstance(metrics.get("melanoma"), dict):
         return
     target, name = "two_classes", _("melanoma or benign")
     titles = {
@@ -177,17 +127,7 @@ def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
     }
     columns = {"target": _("Target"), "input": _("Input")}
     columns |= metric_columns("melanoma/{row}", RARE_CLASS_METRICS)
-    yield MetricsSection(
-        "melanoma",
-        _("Melanoma or not"),
-        _(
-            "%(photos)s photos of %(patients)s patients; %(melanomas)s photos show melanomas. Each was "
-            "judged by a network that had seen no photo of the patient. “In context” means: compared with "
-            "the mean of the patient's other spots.",
-            **{name: format_number(int(melanoma[name])) for name in ("photos", "patients", "melanomas")},
-        ),
-        (metric_table(metrics, "melanoma", _("Melanoma or not"), columns, rows),),
-    )
+    yield MetricsSection("melanoma", (metric_table(metrics, "melanoma", columns, rows),))
 
 
 def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
@@ -203,43 +143,23 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
         f"{path}/others": _("Other photos"),
         f"{path}/auroc": metric_name("auc"),
     }
-    caption = _("Left-out classes compared with the other classes")
     rows = {code: (_(names[code]),) for code in by_class}
-    yield MetricsSection(
-        "unknown",
-        _("None of the known classes"),
-        _(
-            "Every training photo shows one of the classes. To test other kinds of spot, each of these classes was left "
-            "out in turn. A network that had never seen the class then judged how well its photos fit."
-        ),
-        (metric_table(bundle.metrics, "unknown", caption, columns, rows),),
-    )
+    yield MetricsSection("unknown", (metric_table(bundle.metrics, "unknown", columns, rows),))
 
 
 def neighbours_section(bundle: Bundle) -> Iterator[MetricsSection]:
     """Yield how often the nearest known photos have the right diagnosis, by clinic group, if it was measured."""
-    metrics, index = bundle.metrics.get("neighbours"), bundle.metadata.get("neighbours")
-    if not isinstance(metrics, dict) or not isinstance(index, dict):
+    metrics = bundle.metrics.get("neighbours")
+    if not isinstance(metrics, dict) or not isinstance(bundle.metadata.get("neighbours"), dict):
         return
-    description = _(
-        "The app compares each photo with %(photos)s known photos (%(sources)s). In this test, a network "
-        "that had not seen the photo compared it with known photos of other lesions and patients.",
-        photos=format_number(int(index["photos"])),
-        sources=", ".join(index["sources"]),
-    )
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}
     columns |= {f"neighbours/{{row}}/{key}": name_of("neighbours", key) for key in NAMES["neighbours"]}
     rows = {"all": (_("All photos"),)} | {
         f"clinics/{number}": (UntranslatedText(clinic["name"]),)
         for number, clinic in enumerate(metrics["clinics"])
     }
-    caption = _("How much known photos help")
-    yield MetricsSection(
-        "neighbours",
-        _("Photos to compare with"),
-        description,
-        (metric_table(bundle.metrics, "neighbours", caption, columns, rows, measured_at),),
-    )
+    table = metric_table(bundle.metrics, "neighbours", columns, rows, measured_at)
+    yield MetricsSection("neighbours", (table,))
 
 
 def skin_type_section(bundle: Bundle) -> Iterator[MetricsSection]:
@@ -250,13 +170,6 @@ def skin_type_section(bundle: Bundle) -> Iterator[MetricsSection]:
     names = ("photos", "patients", "cancers", "cancer_auc", "sensitivity", "specificity")
     columns = {"type": _("Skin type")} | metric_columns("skin_types/{row}", names)
     rows = {name: (name,) for name in metrics}
-    caption = _("Cancer or benign, photo alone")
     yield MetricsSection(
-        "skin_types",
-        _("Skin types"),
-        _(
-            "Only the phone photos of PAD-UFES-20 have a skin type on record (Fitzpatrick I, very light, to VI, very dark). "
-            "Actinic keratosis is left out."
-        ),
-        (metric_table(bundle.metrics, "skin_types", caption, columns, rows, measured_at),),
+        "skin_types", (metric_table(bundle.metrics, "skin_types", columns, rows, measured_at),)
     )
