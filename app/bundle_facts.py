@@ -11,25 +11,16 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.predictor import Answer
 from data_modelling.inference.status import CHANGING, DERMATOSCOPE, UNCERTAIN
 
-
-@dataclass(frozen=True)
-class ThresholdCost:
-    """Hold the counts of photos that a threshold missed or flagged in testing."""
-
-    threshold: float
-    positives: int
-    missed: int
-    negatives: int
-    flagged: int
+COST_KEYS = {"threshold", "positives", "missed", "negatives", "flagged"}
 
 
-def threshold_cost(metrics: dict[str, Any], group: str) -> ThresholdCost | None:
-    """Return the cost of a threshold (cancer or melanoma); None where metrics.json does not have it."""
-    values = metrics.get("thresholds", {}).get(group, {})
-    counts = ("positives", "missed", "negatives", "flagged")
-    if not all(name in values for name in ("threshold", *counts)):
-        return None
-    return ThresholdCost(float(values["threshold"]), *(int(values[name]) for name in counts))
+def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None:
+    """Return a threshold (cancer or melanoma) and the counts of photos that it missed or flagged in testing (COST_KEYS).
+
+    None where metrics.json does not have them.
+    """
+    values: dict[str, Any] = metrics.get("thresholds", {}).get(group, {})
+    return values if values.keys() >= COST_KEYS else None
 
 
 @dataclass(frozen=True)

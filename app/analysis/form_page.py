@@ -26,7 +26,6 @@ from app.answer.wording import (
     shown_classes,
 )
 from app.bundle_facts import (
-    ThresholdCost,
     phone_photo_count,
     refused_share,
     status_share,
@@ -133,13 +132,13 @@ def _changed_classes(model_answer: Answer, effect: DetailsEffect) -> list[ClassP
     ]
 
 
-def _digits(model_answer: Answer, task: str, melanoma_cost: ThresholdCost | None) -> int:
+def _digits(model_answer: Answer, task: str, melanoma_cost: dict[str, Any] | None) -> int:
     """Return how many decimals of per cent the answer needs, so that its thresholds can be read."""
     digits = digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits
     melanoma = model_answer.probabilities[class_codes(task)[melanoma_column(task)]]
-    return max(digits, digits_beside(melanoma_cost.threshold, melanoma))
+    return max(digits, digits_beside(melanoma_cost["threshold"], melanoma))
 
 
 def _tests_of_sets(
