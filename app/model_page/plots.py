@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -32,22 +32,12 @@ from data_modelling.inference.diagnoses import class_codes
 PLOTS_FOLDER = "plots/"
 
 
-@dataclass(frozen=True)
-class Plot:
-    """Hold a plot.
+def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
+    """Return the PNG files that SHA256SUMS lists under plots/: known ones in the order of the page, then all others.
 
-    name: the name of its file in the bundle's folder of plots, without the ending. version: a part of its address that
-    changes with its content. table: None where metrics.json lacks its numbers.
+    name: of the file, without its ending. version: a part of its address that changes with its content. table: None
+    where metrics.json lacks its numbers.
     """
-
-    name: str
-    version: str
-    title: str
-    table: Table | None
-
-
-def saved_plots(bundle: Bundle) -> list[Plot]:
-    """Return the PNG files that SHA256SUMS lists under plots/: known ones in the order of the page, then all others."""
     checksums = {
         name.removeprefix(PLOTS_FOLDER).removesuffix(".png"): checksum
         for name, checksum in bundle.sums.items()
@@ -55,7 +45,13 @@ def saved_plots(bundle: Bundle) -> list[Plot]:
     }
     order = [*(name for name in TABLES if name in checksums), *sorted(checksums.keys() - TABLES.keys())]
     return [
-        Plot(name, checksums[name][:12], name_of("plots", name), _plot_table(bundle, name)) for name in order
+        {
+            "name": name,
+            "version": checksums[name][:12],
+            "title": name_of("plots", name),
+            "table": _plot_table(bundle, name),
+        }
+        for name in order
     ]
 
 

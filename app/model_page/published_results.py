@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from app.http.languages import format_decimals
 from app.http.languages import translate as _
@@ -18,25 +19,10 @@ METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
 KEY = "published"
 
 
-@dataclass(frozen=True)
-class PublishedResult:
-    """Hold a published result. who, how: in English. cite: the source. A metric that was not published is None."""
-
-    who: str
-    how: str
-    test: str
-    cite: str
-    balanced_accuracy: float | None = None
-    macro_auc: float | None = None
-    accuracy: float | None = None
-
-
-PUBLISHED_RESULTS = [
-    PublishedResult(**result)
-    for result in tomllib.loads(
-        Path(__file__).with_name("published_results.toml").read_text(encoding="utf-8")
-    )["results"]
-]
+# who, how, test, cite: in English. A metric that was not published is absent.
+PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
+    Path(__file__).with_name("published_results.toml").read_text(encoding="utf-8")
+)["results"]
 
 
 def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
@@ -57,12 +43,9 @@ def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
     table = metric_table(bundle.metrics, KEY, columns, rows)
     others = [
         (
-            UntranslatedText(f"{result.who} ({result.how}; {result.cite})"),
-            UntranslatedText(result.test),
-            *(
-                MetricValue("", None) if value is None else format_decimals(value)
-                for value in (result.balanced_accuracy, result.macro_auc, result.accuracy)
-            ),
+            UntranslatedText(f"{result['who']} ({result['how']}; {result['cite']})"),
+            UntranslatedText(result["test"]),
+            *(format_decimals(result[name]) if name in result else MetricValue("", None) for name in METRICS),
         )
         for result in PUBLISHED_RESULTS
     ]

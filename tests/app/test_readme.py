@@ -130,9 +130,9 @@ def test_the_readme_compares_the_default_model_with_the_results_of_others():
     ]
     others = [
         [
-            f"{result.who} ({result.how}; {result.cite})",
-            result.test,
-            *map(three_decimals, (result.balanced_accuracy, result.macro_auc, result.accuracy)),
+            f"{result['who']} ({result['how']}; {result['cite']})",
+            result["test"],
+            *(three_decimals(result.get(key)) for key in METRICS),
         ]
         for result in PUBLISHED_RESULTS
     ]
