@@ -22,7 +22,6 @@ from app.answer.wording import (
     decided_class,
     digits_beside,
     format_percentage_points,
-    heat_map_text,
     shown_classes,
 )
 from app.bundle_facts import (
@@ -153,13 +152,12 @@ def _tests_of_sets(
 
 
 def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
-    """Return each class's overlay (None without evidence for the class), its map, and a text about the map."""
+    """Return each class's overlay (None without evidence for the class) and its map."""
     if heatmap is None:
         return {}
     pictures = heat_map_overlays(heatmap)
     return {
-        code: {"overlay": pictures.get(code), "words": heat_map_text(heatmap, code), "map": class_map}
-        for code, class_map in heatmap.classes.items()
+        code: {"overlay": pictures.get(code), "map": class_map} for code, class_map in heatmap.classes.items()
     }
 
 

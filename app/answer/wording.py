@@ -11,13 +11,10 @@ from app.http.languages import translate as _
 from app.submission import Submission
 from data_modelling.inference.checks.image_quality import HINTS
 from data_modelling.inference.details import YES_OR_NO
-from data_modelling.inference.explanation.heat_map import Heatmap
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
 MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a reader
-MOSTLY_SHARE = 2 / 3  # smallest share of a map's evidence for which the text says "mostly"
-LITTLE_EVIDENCE = 0.1  # below this share of the strongest class's evidence, the text says "little"
 
 _TEXTS = tomllib.loads(Path(__file__).with_name("wording.toml").read_text(encoding="utf-8"))
 STATUSES = _TEXTS["statuses"]
@@ -106,27 +103,6 @@ def caution_text(code: str, dermatoscope: bool | None) -> str:
     """Return a caution in words; for a phone photo it first says whether the user or the pixels say so."""
     introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
     return introduction + _(CAUTIONS[code])
-
-
-def heat_map_text(heatmap: Heatmap, code: str) -> str:
-    """Return one or two sentences on where the evidence for a class lies."""
-    class_map = heatmap.classes[code]
-    if class_map.centre is None:
-        return _("No place speaks more for this class than for the average class.")
-    if class_map.centre >= MOSTLY_SHARE:
-        text = _("The evidence is mostly in the centre")
-    elif class_map.centre <= 1 - MOSTLY_SHARE:
-        text = _("The evidence is mostly at the edges")
-    else:
-        text = _("The evidence is in the centre and at the edges")
-    if class_map.darker is not None:
-        inside, area = format_percent(class_map.darker), format_percent(heatmap.darker_area)
-        text += _("; %(inside)s of it in the darker part (%(area)s of the photo)", inside=inside, area=area)
-    amounts = {name: sum(map(sum, other.evidence)) for name, other in heatmap.classes.items()}
-    if amounts[code] >= LITTLE_EVIDENCE * max(amounts.values()):
-        return f"{text}."
-    little = _("There is little evidence for this class.")
-    return f"{text}. {little}"
 
 
 def shown_classes(answer: Answer) -> list[ClassProbability]:

@@ -118,6 +118,11 @@ class ClassMap:
     centre: float | None
     darker: float | None
 
+    @property
+    def amount(self) -> float:
+        """Return the sum of the evidence."""
+        return sum(map(sum, self.evidence))
+
     def as_json(self) -> dict[str, Any]:
         """Return the map as in the API; its reader can compute the evidence from the cells of all classes."""
         return {

@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 from flask import Flask
 
-from app.answer.wording import NO_DIAGNOSIS, answer_cautions, heat_map_text
+from app.answer.wording import NO_DIAGNOSIS, answer_cautions
 from app.submission import Submission
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation.heat_map import ClassMap, Heatmap
@@ -11,11 +11,12 @@ from data_modelling.inference.explanation.heat_map import ClassMap, Heatmap
 SPACE = "\N{NO-BREAK SPACE}"
 
 
-def said(centre, darker, amount=1.0):
+def said(app, centre, darker, amount=1.0):
     """Return the text about a class with that much evidence, beside another class with 1."""
     class_map = ClassMap(((0.0,),), ((amount,),), 0.0, centre, darker)
     other = ClassMap(((0.0,),), ((1.0,),), 0.0, 0.5, 0.5)
-    return heat_map_text(Heatmap({"MEL": class_map, "NV": other}, 0.14), "MEL")
+    texts = app.jinja_env.get_template("texts.html").module
+    return texts.heat_map_words(Heatmap({"MEL": class_map, "NV": other}, 0.14), "MEL")
 
 
 @pytest.mark.parametrize(
@@ -32,21 +33,23 @@ def said(centre, darker, amount=1.0):
         (None, None, "No place speaks more for this class than for the average class."),
     ],
 )
-def test_a_map_in_words(centre, darker, words):
-    assert said(centre, darker) == words
+def test_a_map_in_words(app: Flask, centre, darker, words):
+    with app.test_request_context("/"):
+        assert said(app, centre, darker) == words
 
 
-def test_little_evidence_is_said():
-    assert (
-        said(0.9, None, amount=0.05)
-        == "The evidence is mostly in the centre. There is little evidence for this class."
-    )
+def test_little_evidence_is_said(app: Flask):
+    with app.test_request_context("/"):
+        assert (
+            said(app, 0.9, None, amount=0.05)
+            == "The evidence is mostly in the centre. There is little evidence for this class."
+        )
 
 
 def test_little_evidence_is_said_in_german(app: Flask):
     with app.test_request_context("/?lang=de"):
         assert (
-            said(0.9, None, amount=0.05)
+            said(app, 0.9, None, amount=0.05)
             == "Die Hinweise liegen vor allem in der Mitte. Für diese Klasse gibt es wenige Hinweise."
         )
 
