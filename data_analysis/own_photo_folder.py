@@ -58,14 +58,14 @@ def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, o
     return row | {
         **(refused if answer.status == REFUSED else cells),
         "reasons": ";".join(answer.reasons),
-        "neighbours": (answer.explanation.neighbours if answer.explanation else None) or (),
+        "neighbours": (answer.explanation or {}).get(NEIGHBOURS, ()),
     }
 
 
 def neighbour_table(answers: pd.DataFrame) -> pd.DataFrame:
     """Return the diagnoses of the nearest known photos of each photo, the nearest first."""
     nearest = [
-        ", ".join(neighbour.diagnosis.code for neighbour in neighbours) or "none"
+        ", ".join(neighbour["diagnosis"] for neighbour in neighbours) or "none"
         for neighbours in answers["neighbours"]
     ]
     return pd.DataFrame({"image": answers["image"], "diagnosis": answers["diagnosis"], "nearest": nearest})

@@ -38,7 +38,7 @@ from app.submission import Submission
 from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.explanation.details_effect import DetailsEffect
+from data_modelling.inference.explanation.details_effect import DETAILS, HEATMAP
 from data_modelling.inference.explanation.heat_map import Heatmap
 from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.predictor import Answer, ClassProbability
@@ -88,8 +88,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
     predictor = current_bundles().predictor(submission.bundle)
     model_answer = analyse(replace(submission, explain=predictor.explanations))
     assert model_answer.explanation is not None  # nosec B101  # for the type checker
-    effect = model_answer.explanation.details
-    assert effect is not None  # nosec B101  # for the type checker
+    effect = model_answer.explanation[DETAILS]
     bundle = predictor.bundle
     melanoma_cost = threshold_cost(bundle.metrics, "melanoma")
     return render_template(
@@ -102,7 +101,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
         decided=decided_class(model_answer),
         sets=_tests_of_sets(bundle.metrics, submission, model_answer),
         preview=photo_preview(submission),
-        maps=_maps(model_answer.explanation.heatmap),
+        maps=_maps(model_answer.explanation.get(HEATMAP)),
         effect=effect,
         changed=_changed_classes(model_answer, effect),
         submission=submission,
@@ -119,15 +118,14 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
     )
 
 
-def _changed_classes(model_answer: Answer, effect: DetailsEffect) -> list[ClassProbability]:
+def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[ClassProbability]:
     """Return the classes whose probability the details changed by a point or more."""
     unchanged = (_("no change"), _("hardly any change"))
-    changes = effect.classes
+    changes = effect["classes"]
     return [
         row
         for row in shown_classes(model_answer)
-        if format_percentage_points(changes[row.code].with_details, changes[row.code].without)
-        not in unchanged
+        if format_percentage_points(changes[row.code]["with"], changes[row.code]["without"]) not in unchanged
     ]
 
 

@@ -11,6 +11,7 @@ from app.http.languages import translate as _
 from app.submission import Submission
 from data_modelling.inference.checks.image_quality import HINTS
 from data_modelling.inference.details import YES_OR_NO
+from data_modelling.inference.explanation.neighbours import DIAGNOSES
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
@@ -133,6 +134,7 @@ def init_app(app: Flask) -> None:
         reasons=REASONS,
         site_groups=SITE_GROUPS,
         task_titles=TASK_TITLES,
+        known_diagnoses=DIAGNOSES,
         confirmation_texts=CONFIRMATIONS,
         closeness_texts=CLOSENESS,
         regions=REGIONS,

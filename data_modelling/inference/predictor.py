@@ -27,9 +27,7 @@ from data_modelling.inference.explanation.details_effect import (
     DETAILS,
     HEATMAP,
     NEIGHBOURS,
-    DetailsEffect,
-    Explanation,
-    ProbabilityChange,
+    details_effect,
 )
 from data_modelling.inference.explanation.heat_map import Head, make_heatmap
 from data_modelling.inference.explanation.neighbours import NeighbourIndex
@@ -68,7 +66,8 @@ class Answer:
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see gate). explanation: None if none was requested. side: the edge of the square in pixels of the
+    photos (see gate). explanation: by name of EXPLANATIONS, as in the API, but a Heatmap; None if none was
+    requested. side: the edge of the square in pixels of the
     photo. embedding: (C,), from the network, to compare photos of one patient.
     """
 
@@ -82,14 +81,16 @@ class Answer:
     model: dict[str, str]
     sets: PhotoPredictionSets
     nearness: float
-    explanation: Explanation | None = None
+    explanation: dict[str, Any] | None = None
     side: int = 0
     embedding: NDArray[np.float32] = field(default_factory=lambda: NO_EMBEDDING, compare=False, repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return the answer as in the API."""
         class_keys = ("code", "name", "flag", "probability")
-        explanation = {"explanation": self.explanation.as_json()} if self.explanation else {}
+        explanation = dict(self.explanation or {})
+        if HEATMAP in explanation:
+            explanation[HEATMAP] = explanation[HEATMAP].as_json()
         return {
             "status": self.status,
             "class": self.decision,
@@ -100,7 +101,7 @@ class Answer:
             "model": self.model,
             "prediction_sets": self.sets.as_json(),
             "nearness": self.nearness,
-            **explanation,
+            **({} if self.explanation is None else {"explanation": explanation}),
         }
 
 
@@ -197,14 +198,17 @@ class Predictor:
         )
         if not explain or status == REFUSED:
             return answer
-        heatmap = make_heatmap(head, self._learned, feature_map[0][0], photo) if head else None
-        effect = None
+        explanation: dict[str, Any] = {}
+        if head:
+            explanation[HEATMAP] = make_heatmap(head, self._learned, feature_map[0][0], photo)
         if DETAILS in explain:
-            effect = _details_effect(answer, drafts.alone, given=details != Details())
-        neighbours = None
+            alone = drafts.alone
+            cancer = (answer.cancer_probability, alone.cancer_probability)
+            is_given = details != Details()
+            explanation[DETAILS] = details_effect(answer.probabilities, alone.probabilities, cancer, is_given)
         if NEIGHBOURS in explain and self._neighbours:
-            neighbours = self._neighbours.nearest(embedding[0], data)
-        return replace(answer, explanation=Explanation(heatmap, effect, neighbours))
+            explanation[NEIGHBOURS] = self._neighbours.nearest(embedding[0], data)
+        return replace(answer, explanation=explanation)
 
     @property
     def odd_ratio(self) -> float | None:
@@ -371,12 +375,3 @@ class Predictor:
             rests.append(logits - self._head.photo_part(feature_map))
         if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
             raise BundleError(f"{self.bundle.folder}: head in metadata.json does not belong to model.onnx.")
-
-
-def _details_effect(answer: Answer, alone: Answer, given: bool) -> DetailsEffect:
-    """Return the change from the answer for the photo alone to the answer for photo and details."""
-    pairs = zip(answer.probabilities.items(), alone.probabilities.values(), strict=True)
-    classes = {code: ProbabilityChange(probability, without) for (code, probability), without in pairs}
-    return DetailsEffect(
-        given, classes, ProbabilityChange(answer.cancer_probability, alone.cancer_probability)
-    )

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modelling.inference.diagnoses import TASKS, Diagnosis
+from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.errors import BundleError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.source_facts import SOURCE_FACTS
@@ -42,48 +41,6 @@ ARRAYS = {
     "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; without a thumbnail, where the one before ends
     "terciles": "f",  # (2,), of the distances between known photos and their nearest
 }
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A known photo near the sent photo.
-
-    diagnosis: a class of ISIC 2019. confirmation: one of CONFIRMATIONS. distance: 1 - cosine of the embeddings, from 0
-    to 2. closeness: one of CLOSENESS. thumbnail: a JPEG file.
-    """
-
-    image_id: str
-    source: str
-    diagnosis: Diagnosis
-    confirmation: str
-    distance: float
-    closeness: str
-    thumbnail: bytes
-
-    @property
-    def thumbnail_url(self) -> str:
-        """Return the thumbnail as a data: URL."""
-        return "data:image/jpeg;base64," + base64.b64encode(self.thumbnail).decode("ascii")
-
-    @property
-    def credit(self) -> str:
-        """Return authors, publication and licence."""
-        facts = SOURCE_FACTS[self.source]
-        return f"{facts.cite}, {facts.licence}"
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the photo as in the API."""
-        return {
-            "image_id": self.image_id,
-            "diagnosis": self.diagnosis.code,
-            "name": self.diagnosis.name,
-            "confirmation": self.confirmation,
-            "distance": self.distance,
-            "closeness": self.closeness,
-            "source": self.source,
-            "credit": self.credit,
-            "thumbnail": self.thumbnail_url,
-        }
 
 
 class NeighbourIndex:
@@ -121,8 +78,8 @@ class NeighbourIndex:
         """Return the number of values of an embedding."""
         return int(self._embedding.shape[1])
 
-    def nearest(self, embedding: Floats, file: bytes) -> tuple[Neighbour, ...]:
-        """Return the nearest photos with a thumbnail, the nearest first.
+    def nearest(self, embedding: Floats, file: bytes) -> list[dict[str, Any]]:
+        """Return the nearest photos with a thumbnail as in the API, the nearest first.
 
         embedding: (C,), of the photo. file: its bytes. If
         the index knows the photo, photos of its own lesion or patient are left out.
@@ -133,19 +90,24 @@ class NeighbourIndex:
         allowed = self._has_thumbnail & ~np.isin(self._arrays["group"], own_groups)
         rows = np.flatnonzero(allowed)
         order = rows[np.argsort(distances[rows], kind="stable")[:NEIGHBOUR_COUNT]]
-        return tuple(self._neighbour(int(row), float(distances[row])) for row in order)
+        return [self._neighbour(int(row), float(distances[row])) for row in order]
 
-    def _neighbour(self, row: int, distance: float) -> Neighbour:
-        arrays = self._arrays
-        return Neighbour(
-            image_id=str(arrays["image_id"][row]),
-            source=str(arrays["source"][row]),
-            diagnosis=DIAGNOSES[str(arrays["diagnosis"][row])],
-            confirmation=str(arrays["confirmation"][row]),
-            distance=round(distance, DISTANCE_DIGITS),
-            closeness=CLOSENESS[int(np.searchsorted(arrays["terciles"], distance))],
-            thumbnail=self._thumbnails[self._begins[row] : arrays["thumbnail_end"][row]].tobytes(),
-        )
+    def _neighbour(self, row: int, distance: float) -> dict[str, Any]:
+        names = ("image_id", "source", "diagnosis", "confirmation")
+        image_id, source, code, confirmation = (str(self._arrays[name][row]) for name in names)
+        thumbnail = self._thumbnails[self._begins[row] : self._arrays["thumbnail_end"][row]].tobytes()
+        facts = SOURCE_FACTS[source]
+        return {
+            "image_id": image_id,
+            "diagnosis": code,
+            "name": DIAGNOSES[code].name,
+            "confirmation": confirmation,
+            "distance": round(distance, DISTANCE_DIGITS),
+            "closeness": CLOSENESS[int(np.searchsorted(self._arrays["terciles"], distance))],
+            "source": source,
+            "credit": f"{facts.cite}, {facts.licence}",
+            "thumbnail": "data:image/jpeg;base64," + base64.b64encode(thumbnail).decode("ascii"),
+        }
 
 
 def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[bytes]) -> None:

@@ -63,7 +63,7 @@ def test_only_what_was_asked_for_is_given(predictor, word):
 
 def test_maps_lie_where_the_colour_lies_and_sum_to_the_logit(predictor):
     """Red is melanoma and green a nevus: the photo's part of each logit is 5 times its half."""
-    heatmap = predictor().answer(half_red_half_green(), explain=["heatmap"]).explanation.heatmap
+    heatmap = predictor().answer(half_red_half_green(), explain=["heatmap"]).explanation["heatmap"]
     for code, columns in (("MEL", slice(8)), ("NV", slice(8, 16))):
         cells = np.array(heatmap.classes[code].cells)
         assert cells.sum() == pytest.approx(2.5, abs=0.2)
@@ -72,23 +72,23 @@ def test_maps_lie_where_the_colour_lies_and_sum_to_the_logit(predictor):
 
 def test_without_is_the_answer_to_the_photo_alone(predictor):
     model = predictor()
-    effect = model.answer(photo("#604020"), OLD, explain=["details"]).explanation.details
+    effect = model.answer(photo("#604020"), OLD, explain=["details"]).explanation["details"]
     alone, both = model.answer(photo("#604020")), model.answer(photo("#604020"), OLD)
-    assert {code: one.without for code, one in effect.classes.items()} == alone.probabilities
-    assert {code: one.with_details for code, one in effect.classes.items()} == both.probabilities
-    assert effect.cancer.as_json() == {"with": both.cancer_probability, "without": alone.cancer_probability}
+    assert {code: one["without"] for code, one in effect["classes"].items()} == alone.probabilities
+    assert {code: one["with"] for code, one in effect["classes"].items()} == both.probabilities
+    assert effect["cancer"] == {"with": both.cancer_probability, "without": alone.cancer_probability}
 
 
 def test_no_details_change_nothing(predictor):
-    effect = predictor().answer(photo("red"), explain=["details"]).explanation.details
-    assert effect.given is False
-    assert all(change.with_details == change.without for change in effect.classes.values())
+    effect = predictor().answer(photo("red"), explain=["details"]).explanation["details"]
+    assert effect["given"] is False
+    assert all(change["with"] == change["without"] for change in effect["classes"].values())
 
 
 def test_a_bundle_without_a_head_gives_no_heat_map(predictor):
     model = predictor(head=None)
     assert HEATMAP not in model.explanations
-    assert list(model.answer(photo("red"), explain=EXPLANATIONS).explanation.as_json()) == [
+    assert list(model.answer(photo("red"), explain=EXPLANATIONS).explanation) == [
         "details",
         "neighbours",
     ]
