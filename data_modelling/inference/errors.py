@@ -49,7 +49,7 @@ class FieldError(InputError):
 
 
 class PhotoError(FieldError):
-    """A photo that cannot be read."""
+    """Say that a photo cannot be read."""
 
     def __init__(self, code: str, message: str, **values: object) -> None:
         super().__init__("photo", code, message, **values)

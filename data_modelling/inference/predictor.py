@@ -54,7 +54,7 @@ HEAD_TOLERANCE = 1e-3  # of a logit: the sums of head and model differ by float3
 
 @dataclass(frozen=True)
 class ClassProbability(Diagnosis):
-    """One class of an answer."""
+    """Hold one class of an answer and its probability."""
 
     probability: float
 
