@@ -43,14 +43,7 @@ _HTTP_FAULTS = {
     500: ("internal", mark_message("Something went wrong on our side. Nothing was stored.")),
 }
 # The titles of statuses that pages translate; in JSON the title is the standard's.
-STATUS_TITLES = (
-    mark_message("Bad Request"),
-    mark_message("Not Found"),
-    mark_message("Method Not Allowed"),
-    mark_message("Too Many Requests"),
-    mark_message("Internal Server Error"),
-    mark_message("Service Unavailable"),
-)
+STATUS_TITLES = tuple(HTTPStatus(status).phrase for status in (400, 404, 405, 429, 500, 503))
 
 
 @dataclass(frozen=True)
