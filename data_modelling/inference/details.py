@@ -1,8 +1,10 @@
 """Parses and encodes patient details (age, sex, anatomical site), the same way in training and in the app."""
 
 import re
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,34 +19,9 @@ YOUNGEST = 0.01  # years; the age of a day-old child is known
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 MAX_AGE = 120  # years
 SEXES = ("female", "male")
-SITES = (
-    "head/neck",
-    "anterior torso",
-    "posterior torso",
-    "torso",
-    "upper extremity",
-    "lower extremity",
-    "palms/soles",
-    "oral/genital",
-)
-# Data sets use different names (HAM10000 has 15, ISIC 2019 and 2020 have 8 and 6). Each name is read as one region.
-# "torso" is a torso without front or back. "lateral torso" (54 rows of ISIC 2019, none of HAM10000) is read as
-# "torso", because too few rows have it to learn a region of its own.
-SITE_NAMES: dict[str, str] = {site: site for site in SITES} | {
-    "lateral torso": "torso",
-    "trunk": "torso",
-    "abdomen": "anterior torso",
-    "chest": "anterior torso",
-    "back": "posterior torso",
-    "ear": "head/neck",
-    "face": "head/neck",
-    "neck": "head/neck",
-    "scalp": "head/neck",
-    "foot": "lower extremity",
-    "hand": "upper extremity",
-    "acral": "palms/soles",
-    "genital": "oral/genital",
-}
+_TABLE = tomllib.loads(Path(__file__).with_name("sites.toml").read_text(encoding="utf-8"))
+SITES: tuple[str, ...] = tuple(_TABLE["sites"])
+SITE_NAMES: dict[str, str] = {site: site for site in SITES} | _TABLE["names"]
 NOT_KNOWN = ("", "unknown")
 YES_OR_NO: dict[str, bool | None] = {"yes": True, "no": False, **dict.fromkeys(NOT_KNOWN)}
 
