@@ -97,12 +97,13 @@ def test_each_held_out_photo_is_compared_by_the_network_that_never_saw_it(data, 
     assert set(";".join(rows["nearest"]).split(";")) <= {"MEL", "NV", "BCC"}
 
 
-def test_without_the_networks_of_the_folds_nothing_is_compared(data, smoke_run, tmp_path):
+def test_without_the_networks_of_the_folds_nothing_is_compared(data, smoke_run, smoke_bundle, tmp_path):
     root, splits = data
     work = tmp_path / "smoke.work"
     shutil.copytree(smoke_run.with_name("smoke.work"), work, ignore=lambda *_: ["fold0"])
     with pytest.raises(InputError, match="finish the training run first"):
-        write_neighbour_predictions(tmp_path, work, DataFolders(root, splits))
+        write_neighbour_predictions(smoke_bundle, work, DataFolders(root, splits))
+    assert not (smoke_bundle / "predictions" / NEIGHBOURS_FILE).exists()
 
 
 def test_a_bundle_with_the_index_answers_a_known_photo_without_its_own_lesion(data, tmp_path):
