@@ -20,7 +20,7 @@ class NextStep:
     sooner: str
 
 
-_TEXTS = tomllib.loads(Path(__file__).with_name("next_steps.toml").read_text(encoding="utf-8"))
+_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 SEE_NOW: str = _TEXTS["see_now"]
 # By status, and for a spot that changes.
 NEXT_STEPS = {name: NextStep(**(_TEXTS["most_steps"] | texts)) for name, texts in _TEXTS["steps"].items()}

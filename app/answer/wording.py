@@ -17,7 +17,7 @@ from data_modelling.inference.predictor import Answer, ClassProbability
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
 MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a reader
 
-_TEXTS = tomllib.loads(Path(__file__).with_name("wording.toml").read_text(encoding="utf-8"))
+_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 STATUSES = _TEXTS["statuses"]
 # Codes of the predictor: REASONS explain a concern. CAUTIONS limit this answer, the strongest first.
 REASONS = _TEXTS["reasons"]

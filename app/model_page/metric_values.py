@@ -11,9 +11,7 @@ from typing import Any
 from app.http.languages import translate as _
 from app.metric_names import plain_name
 
-NAMES: dict[str, dict[str, str]] = tomllib.loads(
-    Path(__file__).with_name("names.toml").read_text(encoding="utf-8")
-)
+NAMES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
 QUESTIONS = tuple(NAMES["questions"])  # they have a threshold
 # Metrics whose interval is `interval` beside them.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")

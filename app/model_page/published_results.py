@@ -21,7 +21,7 @@ KEY = "published"
 
 # who, how, test, cite: in English. A metric that was not published is absent.
 PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
-    Path(__file__).with_name("published_results.toml").read_text(encoding="utf-8")
+    Path(__file__).with_suffix(".toml").read_text("utf-8")
 )["results"]
 
 

@@ -30,7 +30,7 @@ class Diagnosis:
     flag_text: str
 
 
-_TABLE = tomllib.loads(Path(__file__).with_name("diagnoses.toml").read_text(encoding="utf-8"))
+_TABLE = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 _DIAGNOSES = {
     code: Diagnosis(code=code, **({"flag_text": FLAG_TEXTS[facts["flag"]]} | facts))
     for code, facts in _TABLE["diagnoses"].items()

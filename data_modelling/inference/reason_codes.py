@@ -6,6 +6,4 @@ They are part of the interface and are never renamed or translated. Refusals hav
 import tomllib
 from pathlib import Path
 
-REASON_MEANINGS: dict[str, str] = tomllib.loads(
-    Path(__file__).with_name("reason_codes.toml").read_text(encoding="utf-8")
-)
+REASON_MEANINGS: dict[str, str] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))

@@ -41,9 +41,7 @@ class SourceFacts:
 
 SOURCE_FACTS = {
     name: SourceFacts(**facts)
-    for name, facts in tomllib.loads(
-        Path(__file__).with_name("source_facts.toml").read_text(encoding="utf-8")
-    ).items()
+    for name, facts in tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8")).items()
 }
 _NOTHING = "nothing is on record here"
 _NO_FACTS = SourceFacts(_NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING)

@@ -31,9 +31,7 @@ Mask = NDArray[np.bool_]
 Line = tuple[tuple[int, int], ...]
 
 # By code: the problem, and how to take a better photo.
-HINTS: dict[str, list[str]] = tomllib.loads(
-    Path(__file__).with_name("hints.toml").read_text(encoding="utf-8")
-)
+HINTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("hints.toml").read_text("utf-8"))
 
 CLIPPED = 254  # grey level from which a channel is overexposed
 COARSE_STEP = 4  # pixels between the two values of a coarse difference

@@ -13,7 +13,7 @@ from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import Details
 from data_modelling.inference.drift.comparison import DriftSample
 from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.photo.reader import read_photo, square_edge
+from data_modelling.inference.photo.reader import read_photo_and_edge
 from data_modelling.inference.predictor import Predictor
 
 
@@ -35,16 +35,16 @@ def _photo_quantities(predictor: Predictor, path: Path) -> dict[str, float] | st
     """Return the quantities of a photo, or why it has none."""
     try:
         data = path.read_bytes()
-        photo = read_photo(data, predictor.edge)
+        photo, edge = read_photo_and_edge(data, predictor.edge)
     except PhotoError as error:
         return f"{error.code}: {error}"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
     temperature = float(predictor.bundle.metadata["temperature"])
-    findings = predictor.findings(photo, square_edge(data))
+    findings = predictor.findings(photo, edge)
     logits = predictor.completed(predictor.logits(photo, Details()), findings.distance)
     values = calibrated_probabilities(logits, temperature)[0]
     scores = {
         diagnosis.code: float(value) for diagnosis, value in zip(predictor.diagnoses, values, strict=True)
     }
-    return scores | asdict(measure_quality(photo, square_edge(data)))
+    return scores | asdict(measure_quality(photo, edge))

@@ -63,11 +63,6 @@ class Head:
             raise BundleError("metadata.json: head does not have one column a class; restore the bundle.")
         return cls(kernel, bias, groups)
 
-    @property
-    def classes(self) -> int:
-        """Return the number of classes."""
-        return len(self.groups) or len(self.bias)
-
     def maps(self, feature_map: NDArray[np.float32]) -> Floats:
         """Return maps (classes, rows, columns) of a feature map (rows, columns, channels), without the bias."""
         return self.parts(feature_map)[0]
