@@ -4,6 +4,9 @@ logits = kernel' * mean(feature map) + bias + term of the details. Class activat
 arXiv:1512.04150) and the effect of the details therefore follow exactly, without gradients and without Keras.
 """
 
+import platform
+from pathlib import Path
+
 import keras
 
 from data_modelling.inference import details
@@ -49,3 +52,13 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
         {"logits": logits, "feature_map": feature_map, "embedding": embedding},
         name=settings.name,
     )
+
+
+def training_dtype(bfloat16_wanted: bool) -> str:
+    """Return `mixed_bfloat16` if it is wanted and accelerator or processor computes in it, which is faster; else `float32`."""
+    cpu_file = Path("/proc/cpuinfo")
+    processor_has_it = (
+        platform.system() == "Linux" and cpu_file.exists() and "avx512_bf16" in cpu_file.read_text()
+    )
+    has_it = processor_has_it or bool(keras.distribution.list_devices("gpu"))
+    return "mixed_bfloat16" if bfloat16_wanted and has_it else "float32"

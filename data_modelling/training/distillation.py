@@ -18,8 +18,7 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.registry import data_set
 from data_modelling.inference.errors import InputError
-from data_modelling.networks.float_precision import training_dtype
-from data_modelling.networks.model import build_network
+from data_modelling.networks.model import build_network, training_dtype
 from data_modelling.settings import Settings, read_settings, settings_from_dict
 from data_modelling.training.checkpoint import NETWORK_FILE
 

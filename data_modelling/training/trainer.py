@@ -20,8 +20,7 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.networks import backbones
 from data_modelling.networks.cnn import fold_normalisation
-from data_modelling.networks.float_precision import training_dtype
-from data_modelling.networks.model import build_network
+from data_modelling.networks.model import build_network, training_dtype
 from data_modelling.settings import Settings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import AugmentedModel
@@ -63,7 +62,11 @@ class Trainer:
         self.steps = steps_per_epoch(training, settings)
         self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
         classes = len(class_codes(settings.task))
-        self.shift = self._prior_shift(classes, reference)
+        # The shift of the logits, (classes,), that fits them to the true class prior. The network learns the class
+        # shares of all sets as drawn. Photos that are only known to be benign have the label `classes` and are left out.
+        trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
+        own_prior = empirical_prior(training.own_labels(), classes + 1)[:classes]
+        self.shift = prior_shift(trained_prior, own_prior if reference is None else reference)
         network = network or initial_network(settings)
         self.network = AugmentedModel(network)
         self.average = WeightAverage(
@@ -99,15 +102,10 @@ class Trainer:
         losses = []
         examples = replace(self.training, coarse=self.phase.coarse)
         for step, batch in enumerate(training_batches(examples, self.settings, epoch)):
-            losses.append(self.train_batch(batch, epoch * self.steps + step))
+            losses.append(float(self.network.train_on_batch(*batch)))
+            self.average.follow(epoch * self.steps + step)
             bar.update()
         self.early_stopping.evaluate(self.average.averaged, float(np.mean(losses)))
-
-    def train_batch(self, batch: tuple[Any, ...], step: int) -> float:
-        """Take one step of the optimiser, number `step` of all, and update the average; return the batch's loss."""
-        loss = float(self.network.train_on_batch(*batch))
-        self.average.follow(step)
-        return loss
 
     def best_network(self) -> keras.Model:
         """Return the network with the best averaged weights, its head corrected to the true class prior."""
@@ -126,17 +124,6 @@ class Trainer:
         for name, variables in self._state().items():
             checkpoint.assign_variables(variables, groups[name])
         self.early_stopping.best_weights = groups["best"]
-
-    def _prior_shift(self, classes: int, reference: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """Return the shift of the logits, (classes,), that fits them to the true class prior.
-
-        The network learns the class shares of all sets as drawn. Its answers must fit `reference` or, if this is None,
-        the class shares of the own data set. Photos that are only known to be benign have the label `classes` and are
-        left out of both priors.
-        """
-        trained_prior = training_prior(self.training.labels, classes + 1, self.settings.training)[:classes]
-        own_prior = empirical_prior(self.training.own_labels(), classes + 1)[:classes]
-        return prior_shift(trained_prior, own_prior if reference is None else reference)
 
     def _phase(self, epoch: int) -> Phase:
         return Phase(epoch < self.coarse_epochs, epoch < self.settings.training.frozen_epochs)
