@@ -106,7 +106,7 @@ def test_the_map_of_a_merged_class_explains_the_same_answer(run: tuple[Settings,
     _, out = run
     predictor = Predictor(load_bundle(out))
     answer = predictor.answer(photo_of(out), Details(), explain=("heatmap",))
-    heatmap = answer.explanation.heatmap
+    heatmap = answer.explanation["heatmap"]
     assert set(heatmap.classes) == set(answer.probabilities)
     assert np.isfinite(np.array(heatmap.classes["AKIEC"].cells)).all()
 
