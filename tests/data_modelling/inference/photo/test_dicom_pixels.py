@@ -199,6 +199,11 @@ def test_a_jpeg_of_twelve_bits_is_refused_by_name():
     assert (error.code, "JPEG, 12 bits" in str(error)) == ("photo_type", True)
 
 
+def test_a_jpeg_that_lacks_only_its_end():
+    jpeg = jpeg_of(COLOURS)
+    assert np.array_equal(decoded(dicom(COLOURS, jpeg=jpeg[:-2])), decoded(dicom(COLOURS, jpeg=jpeg)))
+
+
 def test_the_profile_of_the_header():
     profile = matrix_profile(D65, CICP_PRIMARIES[12], None)
     target = ImageCms.createProfile("sRGB")
