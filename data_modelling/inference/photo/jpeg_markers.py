@@ -1,6 +1,7 @@
 """Reads the segments of JPEG files (ITU T.81), to count scans, find a missing end and tell the colours."""
 
 import re
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -10,6 +11,19 @@ from PIL import Image
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # those that a segment follows
 START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+END = b"\xff\xd9"
+COEFFICIENTS = 64  # of a block
+MAX_REPAIRED_SCANS = (
+    20  # of a file without its end, which is decoded several times; progressive files have about ten
+)
+MAX_COMPARED_PIXELS = (
+    25_000_000  # of photos that are compared at full size; at half the size a whole block is still visible
+)
+# Bits in place of missing data. If they change pixels, data are missing.
+TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
+RESTART = re.compile(
+    rb"\xff([\xd0-\xd7])"
+)  # cameras set such markers between parts of a scan, numbered from 0 to 7 in turn
 
 
 @dataclass(frozen=True)
@@ -52,17 +66,73 @@ def open_jpeg(data: bytes) -> Image.Image:
 
 
 def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
-    """Return an opened JPEG decoded, reduced by `shrink` (1, 2, 4 or 8). data: its file.
+    """Return an opened JPEG decoded, reduced by `shrink` (1, 2, 4 or 8).
 
-    Raises what Pillow raises for a damaged file, and ValueError for a file without its end, which Pillow may fill with
-    grey.
+    data: its file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
     """
-    if not any(segment.marker == END_OF_IMAGE for segment in segments(data)):
-        raise ValueError("the end of the file is missing")
+    if any(segment.marker == END_OF_IMAGE for segment in segments(data)):
+        return _load(image, shrink)
+    return _load(
+        open_jpeg(add_missing_end(data)), shrink
+    )  # Pillow reads some of these itself, with grey for what is missing
+
+
+def _load(image: Image.Image, shrink: int) -> Image.Image:
     if shrink > 1:
         image.draft(None, (image.width // shrink, image.height // shrink))  # exactly this scale, rounded up
     image.load()
     return image
+
+
+def add_missing_end(data: bytes) -> bytes:
+    """Return a JPEG file with its missing end marker added; raise ValueError if more is missing.
+
+    The photo is decoded with different bits in place of possibly missing data. If none are missing, no pixel changes.
+    """
+    parts = list(segments(data))
+    if any(part.marker == END_OF_IMAGE for part in parts) or not _scans_are_complete(parts):
+        raise ValueError("more than the end is missing")
+    body = _without_padding(data)
+    scans = sum(part.marker == START_OF_SCAN for part in parts)
+    if scans > MAX_REPAIRED_SCANS:
+        raise ValueError("too many scans to find out what is missing")
+    last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
+    restarts = RESTART.findall(body, last_scan)
+    following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
+    # If the next part of the scan is missing, decoders skip data that do not begin with its marker.
+    tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
+    image = open_jpeg(data)
+    shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2
+    if len({zlib.crc32(_load(open_jpeg(body + tail + END), shrink).tobytes()) for tail in tails}) > 1:
+        raise ValueError("more than the end is missing")
+    return body + END
+
+
+def _without_padding(data: bytes) -> bytes:
+    """Return a file without half an end marker, and without the zeros that fill up a broken download.
+
+    A decoder would read the zeros as pixels. One zero stays, because it may be the last byte of the pixels.
+    """
+    body = data.rstrip(b"\xff")
+    without_zeros = body.rstrip(b"\0")
+    return without_zeros + b"\0" if len(without_zeros) < len(body) else body
+
+
+def _scans_are_complete(parts: list[Segment]) -> bool:
+    """Return whether the scans of a file give every coefficient of every component to its last bit."""
+    frame = next((part.content for part in parts if part.marker in START_OF_FRAME), b"")
+    if len(frame) < 6:
+        return False
+    missing = {(frame[place], index) for place in range(6, len(frame), 3) for index in range(COEFFICIENTS)}
+    for part in parts:
+        count = part.content[0] if part.content else 0
+        if part.marker != START_OF_SCAN or len(part.content) < 4 + 2 * count:
+            continue
+        first, last, bits = part.content[1 + 2 * count : 4 + 2 * count]
+        if bits & 15 == 0:
+            components = part.content[1 : 1 + 2 * count : 2]
+            missing -= {(component, index) for component in components for index in range(first, last + 1)}
+    return not missing
 
 
 def set_colours(data: bytes, are_rgb: bool) -> bytes:

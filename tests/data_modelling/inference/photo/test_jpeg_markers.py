@@ -1,3 +1,4 @@
+import random
 from io import BytesIO
 
 import numpy as np
@@ -5,6 +6,7 @@ import pytest
 from PIL import Image
 
 from data_modelling.inference.photo.jpeg_markers import (
+    add_missing_end,
     count_scans,
     load_jpeg,
     open_jpeg,
@@ -22,18 +24,71 @@ def jpeg(**options) -> bytes:
     return file.getvalue()
 
 
-@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_rows": 1}])
-def test_a_file_without_its_end_is_refused(options):
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0, "quality": 95}])
+def test_a_missing_end_marker_changes_no_pixel(options):
     data = jpeg(**options)
-    assert np.array_equal(np.asarray(load_jpeg(open_jpeg(data), data)), np.asarray(open_jpeg(data)))
-    for end in (-1, -2, -12, -400):
-        with pytest.raises(ValueError, match="the end of the file is missing"):
-            load_jpeg(open_jpeg(data[:end]), data[:end])
+    expected = np.asarray(open_jpeg(data))
+    for cut in (data[:-2], data[:-1]):
+        assert add_missing_end(cut) == data
+        assert np.array_equal(np.asarray(load_jpeg(open_jpeg(cut), cut)), expected)
+
+
+def test_a_missing_part_after_a_restart_marker_is_noticed():
+    data = jpeg(restart_marker_rows=1, quality=60)
+    places = [
+        place for place in range(len(data) - 1) if data[place] == 0xFF and 0xD0 <= data[place + 1] <= 0xD7
+    ]
+    assert len(places) == 5  # between the six rows of 16 x 16 pixels
+    for end in (places[0], places[2], places[2] + 1, places[-1], places[-1] + 2):
+        with pytest.raises(ValueError, match="more than the end is missing"):
+            add_missing_end(data[:end])
+    assert add_missing_end(data[:-2]) == data
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_more_than_the_end_missing_stays_an_error(options):
+    data = jpeg(**options)
+    start = data.index(b"\xff\xda")
+    draw = random.Random(0)
+    for end in [draw.randrange(start + 20, len(data) - 12) for _ in range(40)]:
+        with pytest.raises(ValueError, match="more than the end is missing"):
+            add_missing_end(data[:end])
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 95, "subsampling": 0}])
+def test_the_last_bytes_of_the_pixels_are_missed(options):
+    data = jpeg(**options)
+    for missing in range(2, 12):  # beside the end marker
+        with pytest.raises(ValueError, match="more than the end is missing"):
+            add_missing_end(data[: -2 - missing])
+
+
+@pytest.mark.parametrize("padding", [bytes(1), bytes(9), bytes(5000), b"\xff", b"\xff" * 7])
+@pytest.mark.parametrize("options", [{}, {"progressive": True}])
+def test_what_fills_a_file_up_is_no_picture(options, padding):
+    data = jpeg(**options)
+    complete = data[:-2] + padding
+    assert np.array_equal(np.asarray(load_jpeg(open_jpeg(complete), complete)), np.asarray(open_jpeg(data)))
+    for end in (len(data) // 2, len(data) - 40):
+        cut = data[:end] + padding
+        with pytest.raises(ValueError, match="more than the end is missing"):
+            load_jpeg(open_jpeg(cut), cut)
+
+
+def test_a_scan_that_is_missing_whole_is_noticed():
+    data = jpeg(progressive=True)
+    assert count_scans(data) == 10
+    with pytest.raises(ValueError, match="more than the end is missing"):
+        add_missing_end(data[: data.rindex(b"\xff\xda")])
+
+
+def test_a_whole_file_lacks_no_end():
+    with pytest.raises(ValueError, match="more than the end is missing"):
+        add_missing_end(jpeg())
 
 
 def test_facts_of_a_file():
     assert (count_scans(jpeg()), precision(jpeg()), precision(b"\xff\xd8")) == (1, 8, 0)
-    assert count_scans(jpeg(progressive=True)) == 10
 
 
 def test_colours_are_read_as_they_are_set():
