@@ -1,6 +1,6 @@
 """Reads every csv file of the project as named columns of text; it needs nothing but the standard library.
 
-It reads comma, semicolon and tab as separators; UTF-8 with or without a byte-order mark, UTF-16 and cp1252;
+It reads comma, semicolon, tab and R's blanks as separators; UTF-8 with or without a byte-order mark, UTF-16 and cp1252;
 and column names in any case. Blanks around cells do not count. An error is one sentence with the file and the row.
 """
 
@@ -19,6 +19,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import ENDINGS
 
 SEPARATORS = (",", ";", "\t")
+BLANK = " "  # the default of R's write.table
 SEPARATOR_HINT = re.compile(
     r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE
 )  # Excel writes it as the first line
@@ -31,7 +32,9 @@ MISSING = frozenset(
 )
 DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
+MAX_CELL = 131_072  # characters; the csv module's limit
 NAMED = 10  # how many entries a message names
+TITLE_ROWS = 20  # how many first rows are searched for a header below title rows
 SHOWN = 40  # characters of a name that a message shows
 
 
@@ -119,7 +122,7 @@ def read_csv_table(
         required = ", ".join(name for name in columns if name not in optional)
         raise InputError(
             f"{path} lacks the column {', '.join(missing)}; it needs {required}, and has "
-            f"{', '.join(_printable(name.strip()) for name in header) or 'none'}."
+            f"{', '.join(_printable(name.strip()) for name in header) or 'none'}.{_header_below(text, columns, optional, aliases)}"
         )
     rows = list(records)
     cells = _even_rows(path, len(header), rows)
@@ -239,11 +242,20 @@ def _records(path: Path, text: str, separator: str, first_row: int) -> Iterator[
         except StopIteration:
             return
         except csv.Error as error:
-            raise InputError(
-                f"{path}, row {number}: the text is no csv ({error}); correct the quotation marks, or save the file again."
-            ) from error
+            raise InputError(f"{path}, row {number}: {_csv_fault(str(error))}") from error
         if any(cell.strip() for cell in row):
             yield number, row
+
+
+def _csv_fault(message: str) -> str:
+    """Return a sentence for an error of the csv module."""
+    if "field limit" in message:
+        return f"a cell has more than {MAX_CELL:,} characters; a quotation mark may be missing before it."
+    if "unexpected end" in message:
+        return "a quotation mark is opened there or after it and never closed; close it."
+    if "expected after" in message:
+        return "text follows a closing quotation mark; double the quotation marks inside a cell."
+    return f"it cannot be read as csv ({' '.join(message.split())}); save the file again."
 
 
 def _separator(text: str, columns: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> str:
@@ -258,7 +270,25 @@ def _separator(text: str, columns: Sequence[str], aliases: Mapping[str, Sequence
             return 0, 0
         return len(wanted & {_normalize_name(name) for name in header}), len(header)
 
-    return max(SEPARATORS, key=score)
+    best = max(SEPARATORS, key=score)
+    return BLANK if not score(best)[0] and score(BLANK)[0] > 1 else best
+
+
+def _header_below(
+    text: str, columns: Sequence[str], optional: Sequence[str], aliases: Mapping[str, Sequence[str]]
+) -> str:
+    """Return a sentence that names the row, below title rows, that has all columns; "" if there is none."""
+    required = [
+        {_normalize_name(name) for name in (column, *aliases.get(column, ()))}
+        for column in columns
+        if column not in optional
+    ]
+    for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
+        for separator in SEPARATORS:
+            names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
+            if all(names & accepted for accepted in required):
+                return f" Row {number} has them: remove the rows above it."
+    return ""
 
 
 def _normalize_name(name: str) -> str:
@@ -281,7 +311,14 @@ def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> in
 
 
 def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
-    """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped."""
+    """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped.
+
+    R's write.table writes row names in a first column without a header; it is dropped if it counts the rows from 1.
+    """
+    if len(rows) > 1 and all(
+        len(row) == width + 1 and row[0] == str(index) for index, (_, row) in enumerate(rows, start=1)
+    ):
+        return [row[1:] for _, row in rows]
     for number, row in rows:
         if any(cell.strip() for cell in row[width:]):
             raise InputError(
