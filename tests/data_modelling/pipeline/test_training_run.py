@@ -130,9 +130,11 @@ def test_no_photo_of_the_locked_test_is_decoded(
     smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded = []
-    real = photo_cache._read
+    real = photo_cache.stored_photo.read_pixels
     monkeypatch.setattr(
-        photo_cache, "_read", lambda path, edge: decoded.append(Path(path).stem) or real(path, edge)
+        photo_cache.stored_photo,
+        "read_pixels",
+        lambda path, edge: decoded.append(Path(path).stem) or real(path, edge),
     )
     folder = work(smoke_run) / "generated"
     development, _ = run_data.load_development_set(
