@@ -90,7 +90,10 @@ class Problem(Exception):
         return headers
 
     def as_json(self) -> dict[str, object]:
-        """Return the members of RFC 9457. The type about:blank says that the status is the kind of problem."""
+        """Return the members of RFC 9457.
+
+        `type` is about:blank, which means that the HTTP status alone says what the problem is.
+        """
         return {
             "type": "about:blank",
             "title": self.title,

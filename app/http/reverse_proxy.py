@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 FOR, PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
 HOST, PREFIX = "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PREFIX"
 SCHEMES = ("http", "https")
-# An IPv4 or IPv6 address; the first two forms with or without a port. "2001:db8::1:80" has no port: it is an address.
+# An IPv6 address in brackets or an IPv4 address, each with or without a port, or an IPv6 address without brackets, which
+# has no port: all of "2001:db8::1:80" is an address.
 ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]+)?|([^\[\]]+)")
 # No segment begins with a point, as ".." does, and none is empty: links to "//name" would lead to another host.
 PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
@@ -27,8 +28,9 @@ class ForwardedHeaders:
     """Apply the X-Forwarded-* headers of trusted proxies to each request, with werkzeug's ProxyFix.
 
     First, each header is reduced to the value that the outermost trusted proxy wrote. ProxyFix takes an address
-    with its port for another address, and ignores a header with fewer values than proxies. That is right only for
-    X-Forwarded-For, to which each proxy adds a value; most proxies replace the value of the other headers.
+    with its port for another address, and ignores a header with fewer values than proxies. To ignore such
+    a header is right only for X-Forwarded-For, to which each proxy adds a value; most proxies replace the value of
+    the other headers.
     """
 
     def __init__(self, app: WSGIApplication, proxies: int) -> None:
@@ -53,7 +55,8 @@ class ForwardedHeaders:
 def _values(header: str) -> list[str]:
     """Return the values of a header, without quotes around them.
 
-    Every comma separates two values. A client could begin a quoted text, which would hide what the proxies add after it.
+    Every comma separates two values, also inside quotes. If quotes were respected, a client could begin a quoted text,
+    which would hide what the proxies add after it.
     """
     return [text for text in (part.strip().strip('"') for part in header.split(",")) if text]
 

@@ -26,7 +26,8 @@ from data_modelling.metrics.predictions import LOCKED_TEST, prediction_table, wr
 from data_modelling.settings import settings_from_dict
 
 COLUMNS = ("date", "bundle", "version", "model_sha256", "metadata_sha256", "reason")
-HASHED_FILES = {"model": "model.onnx", "metadata": "metadata.json"}  # what makes a bundle the same
+# Two openings are of the same bundle if these files had the same hashes.
+HASHED_FILES = {"model": "model.onnx", "metadata": "metadata.json"}
 OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
 
 

@@ -28,7 +28,7 @@ def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any
             "put one where the table belongs."
         )
     for page in pages:
-        update_markdown_block(page, name, results_text(values))
+        update_markdown_block(page, name, results_text(metadata, values))
     readme, summary = project / "README.md", summary_name(metadata)
     if has_markdown_block(readme, summary):
         update_markdown_block(readme, summary, summary_text(metadata, values))

@@ -106,15 +106,17 @@ def fit_operating_point(
 def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
     if rule == NEVER_WIDE:
         return (
-            "Only an empty set is wide: no rule raises the balanced accuracy of the answered photos, if it may leave at most "
-            f"{MAX_WIDE_SHARE:.0%} of {photos:,} out-of-fold photos unanswered and must not lower the melanoma sensitivity."
+            "Only an empty set is wide. We compared rules that leave at most "
+            f"{MAX_WIDE_SHARE:.0%} of the {photos:,} out-of-fold photos unanswered and do not lower the share of melanomas that "
+            "are found. None of them raises the balanced accuracy of the answered photos."
         )
     return (
-        f"A {WIDE_RULE_LEVEL} % set is wide if it is empty or {describe_rule(rule)}. Of the rules that leave at most "
-        f"{MAX_WIDE_SHARE:.0%} of {photos:,} out-of-fold photos unanswered and do not lower the melanoma sensitivity, this one "
-        "gives the answered photos the best balanced accuracy: "
-        f"{metrics['balanced_accuracy_of_answered']:.3f} instead of {metrics['balanced_accuracy_of_all']:.3f} for all photos. "
-        f"It leaves {metrics['share_refused_or_wide']:.1%} unanswered (refused or wide)."
+        f"A {WIDE_RULE_LEVEL} % set is wide if it is empty or {describe_rule(rule)}. A photo is unanswered if it is refused or "
+        f"its set is wide. We compared rules of this kind that leave at most {MAX_WIDE_SHARE:.0%} of the {photos:,} out-of-fold "
+        "photos unanswered and do not lower the share of melanomas that are found. This rule gives the answered photos the "
+        f"best balanced accuracy: {metrics['balanced_accuracy_of_answered']:.3f} instead of "
+        f"{metrics['balanced_accuracy_of_all']:.3f} for all photos. "
+        f"It leaves {metrics['share_refused_or_wide']:.1%} of the photos unanswered."
     )
 
 
@@ -122,9 +124,10 @@ def describe_rule(rule: WideSetRule) -> str:
     """Return when a set that is not empty is wide, as the end of a sentence. The rule must have a number."""
     parts = []
     if rule.classes is not None:
-        parts.append(f"has {rule.classes} or more classes")
+        parts.append(f"has at least {rule.classes} classes")
     if rule.cancer_classes is not None:
-        parts.append(f"has {rule.cancer_classes} or more cancer classes and another class")
+        classes = "class" if rule.cancer_classes == 1 else "classes"
+        parts.append(f"has at least {rule.cancer_classes} cancer {classes} and one other class")
     return ", or ".join(parts)
 
 

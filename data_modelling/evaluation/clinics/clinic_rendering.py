@@ -1,7 +1,7 @@
 """Render HAM10000's photos as another clinic's files look, and count how often the answer's status changes.
 
-BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often with a round dark border. The lesion stays the
-same, so a changed answer depends on the file. Only photos outside the locked test are read.
+Our copies of BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often with a round dark border. The lesion
+stays the same, so a changed answer depends on the file. Only photos outside the locked test are read.
 """
 
 import io
@@ -32,7 +32,8 @@ DATA_SET, CLASSES, PHOTOS = (
     ("MEL", "NV"),
     500,
 )  # PHOTOS: of each class, one per lesion while they last
-EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256  # of the rendered file, and of the photo before
+# Edge in pixels and JPEG quality of the rendered file, and the edge at which the photo is read.
+EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256
 MAX_CHANGED_SHARE = 0.05  # of the statuses
 SEED = 7  # of the sample
 

@@ -1,8 +1,8 @@
 """Refuses pictures that are no photo of a lesion, and measures how far a photo is from the training photos.
 
-The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. The distance adds two: from the
-embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888), and from the image features to those of the training
-photos. data_modelling.safety.gate fits both.
+The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. The distance of a
+photo is a weighted sum of two distances: from its embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888),
+and from its image features to those of the training photos. data_modelling.safety.gate fits both.
 """
 
 import math
@@ -19,7 +19,8 @@ from data_modelling.inference.checks.lesion_detector import load_lesion_detector
 from data_modelling.inference.errors import BundleError
 
 GATE_FILE, GATE_KEY = "gate.npz", "gate"  # in the bundle's folder, and in its metadata
-METHOD_VERSION = 2  # raise it when the same arrays and numbers give another answer
+# Increase it when a change of this code gives another answer for the same arrays and numbers.
+METHOD_VERSION = 2
 IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance
 Floats = NDArray[np.float32]
 

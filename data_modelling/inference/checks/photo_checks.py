@@ -23,7 +23,8 @@ class Findings:
 
     refusals: codes of why the photo cannot be used; empty if it can be. warnings: codes of problems that make it harder
     for the model. is_phone, is_unlike: whether it looks like a phone photo, or unlike the training photos.
-    nearness: the share (0-1) of lesion photos that are at least as far from the training photos. distance: of the gate.
+    nearness: the share (0-1) of lesion photos that are at least as far from the training photos as this photo. distance:
+    this photo's distance from the training photos, as the gate measures it.
     """
 
     refusals: tuple[str, ...]

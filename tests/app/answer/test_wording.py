@@ -22,13 +22,16 @@ def said(app, centre, darker, amount=1.0):
 @pytest.mark.parametrize(
     ("centre", "darker", "words"),
     [
-        (0.9, None, "The evidence is mostly in the centre."),
-        (0.1, None, "The evidence is mostly at the edges."),
-        (0.5, None, "The evidence is in the centre and at the edges."),
+        (0.9, None, "The evidence is mostly in the centre of the photo."),
+        (0.1, None, "The evidence is mostly at the edges of the photo."),
+        (0.5, None, "The evidence is in the centre and at the edges of the photo."),
         (
             0.7,
             0.71,
-            f"The evidence is mostly in the centre; 71{SPACE}% of it in the darker part (14{SPACE}% of the photo).",
+            (
+                "The evidence is mostly in the centre of the photo. "
+                f"The darker part of the photo covers 14{SPACE}% of it and has 71{SPACE}% of the evidence."
+            ),
         ),
         (None, None, "No place speaks more for this class than for the average class."),
     ],
@@ -42,7 +45,7 @@ def test_little_evidence_is_said(app: Flask):
     with app.test_request_context("/"):
         assert (
             said(app, 0.9, None, amount=0.05)
-            == "The evidence is mostly in the centre. There is little evidence for this class."
+            == "The evidence is mostly in the centre of the photo. There is little evidence for this class."
         )
 
 
@@ -50,7 +53,7 @@ def test_little_evidence_is_said_in_german(app: Flask):
     with app.test_request_context("/?lang=de"):
         assert (
             said(app, 0.9, None, amount=0.05)
-            == "Die Hinweise liegen vor allem in der Mitte. Für diese Klasse gibt es wenige Hinweise."
+            == "Die Hinweise liegen vor allem in der Mitte des Fotos. Für diese Klasse gibt es wenige Hinweise."
         )
 
 

@@ -41,18 +41,22 @@ def calibration(error: float) -> dict:
     return {"equal_width": error, "equal_width_of_a_perfect_model": {"mean": 0.022, "percentile_95": 0.034}}
 
 
-def said(rows: list[dict], *, contained: bool = True, changed: tuple[str, ...] = ()) -> str:
+def said(
+    rows: list[dict], *, contained: bool = True, changed: tuple[str, ...] = (), version: str = "1.0.0"
+) -> str:
     values = {
         "locked_test": {mode: {"calibration": calibration(0.02)} for mode in ("photo", "both")},
         "openings": {"rows": rows, "changed": list(changed)},
         "fit_to_served": fit(contained),
     }
-    return render_card_part("locked_test", values)
+    return render_card_part("locked_test", values, metadata={"version": version})
 
 
 def test_a_first_opening_and_figures_that_hold() -> None:
     text = said([ROW])
-    assert "its first opening" in text
+    assert "was opened on 2026-11-21 for version 1.0.0 of this bundle" in text
+    assert "This was the first opening of the test." in text
+    assert "did not open" not in text
     assert "Each 95 % interval of the locked test contains the out-of-fold value." in text
 
 
@@ -85,7 +89,7 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
         "openings": {"rows": [ROW], "changed": []},
         "fit_to_served": found,
     }
-    text = render_card_part("locked_test", values)
+    text = render_card_part("locked_test", values, metadata={"version": "1.0.0"})
     assert (
         "Each 95 % interval of the locked test contains the out-of-fold value. We do not compare the ECE in this way:"
         in text
@@ -100,3 +104,13 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
     assert "metadata.json has changed" in said([ROW], changed=("metadata.json",))
     assert "has changed" not in said([ROW])
+    both = said([ROW], changed=("model.onnx", "metadata.json"))
+    assert (
+        "Since then, model.onnx and metadata.json have changed: their hashes differ from the record." in both
+    )
+
+
+def test_a_version_that_did_not_open_the_test_is_said_to_have_the_metrics_of_the_one_that_did() -> None:
+    text = said([ROW], version="1.1.0")
+    assert "Version 1.1.0 did not open the test" in text
+    assert "the metrics of the locked test are from the predictions of version 1.0.0." in text

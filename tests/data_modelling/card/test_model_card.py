@@ -130,7 +130,7 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
     assert "| Barcelona | what a known clinic gets (out-of-fold) | too few to say | not measured |" in text
     assert "Without Barcelona, the network learned from only 21.0 % of the photos." in text
     assert "Without phones" not in text
-    assert results_text(values | {"clinics": CLINICS}).startswith(lines[2])
+    assert results_text(metadata, values | {"clinics": CLINICS}).startswith(lines[2])
 
 
 def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
@@ -148,8 +148,8 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
         metadata, values | {"clinics": CLINICS, "status_by_class": STATUSES, "clear_threshold": clear}
     )
     assert "| BCN | MEL | 200 | 2.0 % | 80.0 % | 15.5 % | 2.5 % |" in text
-    assert "is 10.0 % of BCC, because" in text
-    assert "photos of the class: BCC of BCN; \n" in text
+    assert "for at most 10.0 % of the BCC photos: these cancers" in text
+    assert "photos of the class, these are above its bar: BCC of BCN.\n" in text
     assert "needs a score below .020." in text
     assert "all 1 tested groups with a chance of about 1 in 2." in text
     assert "| PAD | 16 | too few lesions: it only checks | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
@@ -158,7 +158,7 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
 def test_without_clinic_groups_there_is_no_such_table(smoke_run: Path) -> None:
     metadata, values = read(smoke_run)
     assert "clinic group" not in card_text(metadata, values)
-    assert results_text(values).startswith("| photos | input |")
+    assert results_text(metadata, values).startswith("| photos | input |")
     assert render_card_part("clinics", {}).strip() == ""
 
 

@@ -70,7 +70,7 @@ def test_every_figure_is_told() -> None:
 
 def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
     assert (
-        "For the 600 photos not decided as NV, the areas are: map .200, random order .450 (map less random"
+        "For the 600 photos not decided as NV, the areas are: map .200, random order .450 (difference map - random: -0.250 ["
         in said()
     )
     assert "Bare skin" not in said(deletion_of_the_rarer={"photos": 0})

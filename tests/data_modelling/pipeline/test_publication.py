@@ -37,7 +37,7 @@ def test_tables_and_plots_reach_the_documents_and_data_plots(smoke_run: Path, tm
     other.write_text("no block\n")
     metadata, values = read(smoke_run, "metadata.json"), read(smoke_run, "metrics.json")
     publish_bundle(smoke_run, metadata, values, tmp_path)
-    assert page.read_text() == block("results", results_text(values) + "\n")
+    assert page.read_text() == block("results", results_text(metadata, values) + "\n")
     assert readme.read_text() == block("summary", summary_text(metadata, values) + "\n")
     assert other.read_text() == "no block\n"
     metric = f"{values['out_of_fold']['photo']['macro_auc']:.3f}".removeprefix("0")

@@ -77,7 +77,9 @@ def test_committed_metrics_are_what_the_predictions_give(bundle: Path) -> None:
 def test_a_page_of_docs_has_the_results_of_the_bundle(bundle: Path) -> None:
     metadata, values = (json.loads((bundle / name).read_text()) for name in ("metadata.json", "metrics.json"))
     texts = [path.read_text() for path in (PROJECT / "docs").glob("*.md")]
-    assert [block for text in texts for block in blocks(text, block_name(metadata))] == [results_text(values)]
+    assert [block for text in texts for block in blocks(text, block_name(metadata))] == [
+        results_text(metadata, values)
+    ]
 
 
 def test_the_readmes_table_is_the_default_bundles() -> None:

@@ -46,11 +46,11 @@ def test_photos_that_are_refused_anyway_count() -> None:
 @pytest.mark.parametrize(
     ("rule", "words"),
     [
-        (WideSetRule(4, None), "has 4 or more classes"),
-        (WideSetRule(None, 2), "has 2 or more cancer classes and another class"),
+        (WideSetRule(4, None), "has at least 4 classes"),
+        (WideSetRule(None, 2), "has at least 2 cancer classes and one other class"),
         (
             WideSetRule(5, 2),
-            "has 5 or more classes, or has 2 or more cancer classes and another class",
+            "has at least 5 classes, or has at least 2 cancer classes and one other class",
         ),
     ],
 )
