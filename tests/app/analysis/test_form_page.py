@@ -137,7 +137,7 @@ def test_classes_are_shown_in_the_order_of_the_answer(client: FlaskClient, post)
 def test_cost_of_the_threshold_is_that_of_metrics_json(client: FlaskClient):
     response, _ = submit(client, form())
     assert (
-        "164 of 1,640 photos of cancer classes stayed below the threshold of 13\N{NO-BREAK SPACE}% for"
+        "164 of 1,640 photos of cancer classes stayed below the threshold of 25\N{NO-BREAK SPACE}% for"
         in response.text
     )
     assert "1,372 of 6,860 photos of benign spots reached it" in response.text

@@ -133,6 +133,23 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
     assert results_text(metadata, values | {"clinics": CLINICS}).startswith(lines[2])
 
 
+def test_a_clinic_that_trained_no_network_is_said_to_test_the_served_one() -> None:
+    text = render_card_part("clinics", {"clinics": [CLINICS[0] | {"share_learned": 1.0}]})
+    assert (
+        "No network learned from photos of Barcelona, so the served network itself is tested there." in text
+    )
+    assert "No network learned" not in render_card_part("clinics", {"clinics": CLINICS})
+
+
+def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_said() -> None:
+    values = {"clinics": CLINICS, "clear_threshold": []}
+    below = {"clinic": "BCN", "class": "BCC", "n": 100}
+    below |= {"higher_concern": 95, "uncertain": 5, "no_cancer_class": 0, "refused": 0}
+    text = render_card_part("clinics", values | {"status_by_class": [below]})
+    assert "No clinic group with at least 50 photos of the class is above its bar." in text
+    assert "We accept" not in render_card_part("clinics", values | {"status_by_class": STATUSES[:1]})
+
+
 def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
     smoke_run: Path,
 ) -> None:

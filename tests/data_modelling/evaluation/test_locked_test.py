@@ -97,7 +97,7 @@ def test_the_opening_reaches_metrics_plots_and_card(smoke_bundle: Path, data: Pa
     assert set(values["fit_to_served"]) == {"photo", "both", "temperature", "thresholds"}
     assert all(bar["met"] is not None for bar in values["bars"])
     assert (smoke_bundle / "plots" / "locked_test.png").is_file()
-    assert "its first opening" in (smoke_bundle / "README.md").read_text()
+    assert "This was the first opening of the test." in (smoke_bundle / "README.md").read_text()
 
 
 def test_a_second_opening_is_reported_as_such(smoke_bundle: Path, data: Path) -> None:
