@@ -157,7 +157,12 @@ def unseen_answers(
     key = json.dumps(
         {
             "photos": unseen.table["image_id"].tolist(),
-            "choices": {name: np.asarray(value).tolist() for name, value in asdict(choices).items()},
+            # The clear threshold follows from the answers.
+            "choices": {
+                name: np.asarray(value).tolist()
+                for name, value in asdict(choices).items()
+                if name != "clear_threshold"
+            },
             "weights": [float(np.abs(weight).sum()) for weight in network.get_weights()],
         }
     )
