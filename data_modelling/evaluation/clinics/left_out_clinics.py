@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.clinics import CLINIC_NAMES
+from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
 from data_modelling.datasets.external_sources import class_of
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
@@ -77,6 +77,11 @@ def left_out_metrics(
             for label, code in enumerate(class_codes(task))
             if (left_out.labels == label).any()
         ]
+    groups = clinic_groups(predictions["source"])
+    for clinic in sorted(set(groups) - set(answers["clinic"]) - {""}):
+        rows = predictions[groups == clinic]
+        row = clinic_row(clinic, CLINIC_NAMES[clinic], _seen(rows, metadata), task)
+        clinics.append(row | {"seen": _seen_metrics(rows, metadata, shares), "left_out": None})
     _, table = fit_clear_threshold(answers)
     return {
         "clinics": clinics,
