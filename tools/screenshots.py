@@ -32,6 +32,7 @@ from tools.serving import run_app
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}  # CSS pixels
 SCHEMES = ("light", "dark")
+TALLEST = 16_383  # pixels of a WebP; a longer page is made smaller
 QUALITY = 60  # of the saved picture, to keep the file small
 
 
@@ -202,7 +203,9 @@ def save_all(driver: Chrome, folder: Path, name: str) -> None:
             set_colours(driver, scheme == "dark")
             picture = folder / f"{name}-{size}-{scheme}.png"
             save_page(driver, picture)
-            Image.open(picture).convert("RGB").save(picture.with_suffix(".webp"), quality=QUALITY)
+            image = Image.open(picture).convert("RGB")
+            image.thumbnail((image.width, TALLEST))
+            image.save(picture.with_suffix(".webp"), quality=QUALITY)
             picture.unlink()
 
 
