@@ -19,7 +19,8 @@ from data_modelling.settings import read_settings
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog="python -m data_modelling.clinics", description="Put what a new clinic gets into a bundle."
+        prog="python -m data_modelling.clinics",
+        description="Put into a bundle the answers of networks that never saw a clinic, and the clear threshold.",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle, which is updated")
     parser.add_argument(
@@ -29,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--work",
         type=Path,
         required=True,
-        help="work folder of the recipe, with the networks without a clinic",
+        help="work folder of the recipe, with the networks that were each trained without one clinic",
     )
     add_data_options(parser)
     options = parser.parse_args(arguments)

@@ -48,8 +48,8 @@ class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
     index: from 1, in the order of sending. row: the number of its row in the form; the page names it by this number.
-    preview: a data: URL, for pages. oddity: its distance to the patient's other spots divided by the median of their
-    distances; None with fewer than three photos.
+    preview: a data: URL, for pages. oddity: its distance to the patient's other spots, divided by the median of this
+    distance over all spots; None with fewer than three photos.
     """
 
     index: int

@@ -27,6 +27,6 @@ NEXT_STEPS = {name: NextStep(**(_TEXTS["most_steps"] | texts)) for name, texts i
 
 
 def next_step(answer: Answer) -> NextStep:
-    """Return the step for the status; without a result, a reported change of the spot has its own step."""
+    """Return the step for the status; a changing spot with the status "uncertain" has its own step."""
     is_changing = answer.status == UNCERTAIN and CHANGING in answer.reasons
     return NEXT_STEPS[CHANGING if is_changing else answer.status]

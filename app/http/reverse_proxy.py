@@ -27,8 +27,9 @@ PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
 class ForwardedHeaders:
     """Apply the X-Forwarded-* headers of trusted proxies to each request, with werkzeug's ProxyFix.
 
-    First, each header is reduced to the value that the outermost trusted proxy wrote. ProxyFix takes an address
-    with its port for another address, and ignores a header with fewer values than proxies. To ignore such
+    First, each header is reduced to the value that the outermost trusted proxy wrote. This is
+    needed because ProxyFix keeps the port as a part of the address, so that one client looks like several, and because
+    it ignores a header that has fewer values than there are proxies. To ignore such
     a header is right only for X-Forwarded-For, to which each proxy adds a value; most proxies replace the value of
     the other headers.
     """

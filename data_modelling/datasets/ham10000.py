@@ -24,7 +24,7 @@ from data_modelling.inference import diagnoses
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "HAM10000"
-# The name after extraction by hand, Dataverse's name of the original, and the name of Dataverse's conversion.
+# Names of one file: as extracted by hand, as Dataverse names the original csv, and as it names its own .tab version.
 METADATA = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
 METADATA_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 PHOTO_FOLDER = "HAM10000_images_part_1_and_2"

@@ -17,8 +17,8 @@ SUMS = "SHA256SUMS"
 SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # as `sha256sum` writes them
 LARGEST_EDGE = 1024  # pixels
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
-# Keys of metadata.json that limit the answers. Without them the app would answer any photo.
 FORMAT = 2  # of metadata.json and the files beside it; a bundle of another format is refused
+# Keys of metadata.json that limit the answers. Without them the app would answer any photo.
 SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 
@@ -87,7 +87,7 @@ def _read_checksums(folder: Path) -> dict[str, str]:
         parts = SUMS_LINE.fullmatch(line)
         if parts is None or Path(parts[2]).is_absolute() or ".." in Path(parts[2]).parts:
             raise BundleError(
-                f"{folder / SUMS} has a line that is no hash and file of the bundle; restore the bundle."
+                f"{folder / SUMS} has a line that is not a hash followed by the name of a file; restore the bundle."
             )
         sums[parts[2]] = parts[1]
     return sums

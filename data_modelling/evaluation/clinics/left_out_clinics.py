@@ -15,6 +15,7 @@ from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
 from data_modelling.datasets.external_sources import class_of
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
+from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
 from data_modelling.inference.decision import calibrated_probabilities, melanoma_column, predicted_classes
 from data_modelling.inference.diagnoses import TASKS, class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
@@ -24,7 +25,9 @@ from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 
-LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"  # a third of the size, with no time stamp in it
+LEFT_OUT_CLINICS_FILE = (
+    "left_out_clinics.csv.gz"  # gzip without a time stamp, so that equal answers give equal bytes
+)
 CLEAR = "clear"
 
 
@@ -67,7 +70,7 @@ def left_out_metrics(
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
             row["seen"] = _seen_metrics(predictions[of_clinic], metadata, shares)
-        # A network without a large clinic learned from few photos, and says less about the served one.
+        # A network that lost most photos with the clinic says less about the served one.
         row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
@@ -92,7 +95,7 @@ def left_out_metrics(
 
 
 def _class_code(diagnosis: str, task: str) -> str:
-    """Return the code of the task's class of a diagnosis; the diagnosis itself if it has none."""
+    """Return the code of the class to which the task assigns a diagnosis; without one, the diagnosis."""
     label = class_of(diagnosis, task)
     return class_codes(task)[label] if label >= 0 else diagnosis
 
@@ -100,7 +103,7 @@ def _class_code(diagnosis: str, task: str) -> str:
 def _seen_metrics(
     rows: pd.DataFrame, metadata: dict[str, Any], shares: NDArray[np.float64]
 ) -> dict[str, Any]:
-    """Return the metrics of a known clinic, but not how many are clear: their five frames are not computed."""
+    """Return the metrics of a known clinic, without the share of all-clears: it needs five frames of each photo."""
     metrics = clinic_metrics(_seen(rows, metadata), metadata["task"], shares)
     return {name: metric for name, metric in metrics.items() if not name.startswith("all_clear")}
 
@@ -127,14 +130,15 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     task = metadata["task"]
     probability = calibrated_probabilities(mode_logits(rows, PHOTO_ONLY, task), metadata["temperature"])
     prior = np.array([metadata["decision_prior"][code] for code in class_codes(task)])
-    refused = rows["refusals"].fillna("").ne("").to_numpy(bool)
+    # The gate alone, as in the answers of a left-out clinic.
+    refused = rows["refusals"].fillna("").str.split(";").map(lambda codes: PHOTO_FOREIGN in codes)
     nothing = np.zeros(len(rows), bool)
     return ClinicAnswers(
         labels=true_classes(rows, task),
         probability=probability,
         decisions=predicted_classes(probability, prior),
         lesions=rows["group_id"].to_numpy(),
-        statuses=decide_statuses(refused, nothing, nothing, np.full(len(rows), np.nan), None),
+        statuses=decide_statuses(refused.to_numpy(bool), nothing, nothing, np.full(len(rows), np.nan), None),
     )
 
 

@@ -49,7 +49,7 @@ class BucketPhoto:
         try:
             with file_system.open_input_stream(f"{folder}/{self.name}") as stream:
                 return bytes(stream.read())
-        except OSError as error:  # pyarrow's has no number and no reason of its own
+        except OSError as error:  # pyarrow's OSError has no errno and no strerror
             raise OSError(error.errno or errno.EIO, str(error)) from error
 
 

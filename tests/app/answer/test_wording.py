@@ -30,7 +30,8 @@ def said(app, centre, darker, amount=1.0):
             0.71,
             (
                 "The evidence is mostly in the centre of the photo. "
-                f"The darker part of the photo covers 14{SPACE}% of it and has 71{SPACE}% of the evidence."
+                "The spot (taken as the darker part of the photo) covers "
+                f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),
         (None, None, "No place speaks more for this class than for the average class."),

@@ -168,7 +168,7 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
     assert "for at most 10.0 % of the BCC photos: these cancers" in text
     assert "photos of the class, these are above its bar: BCC of BCN.\n" in text
     assert "needs a score below .020." in text
-    assert "all 1 tested groups with a chance of about 1 in 2." in text
+    assert "worse than all 1 tested groups is about 1 in 2." in text
     assert "| PAD | 16 | too few lesions: it only checks | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
 
 

@@ -103,7 +103,8 @@ def test_line_that_is_no_hash_and_file(make_bundle, line):
     with (folder / "SHA256SUMS").open("a", encoding="utf-8") as file:
         file.write(f"{line}\n")
     assert (
-        message(folder) == "SHA256SUMS has a line that is no hash and file of the bundle; restore the bundle."
+        message(folder)
+        == "SHA256SUMS has a line that is not a hash followed by the name of a file; restore the bundle."
     )
 
 
