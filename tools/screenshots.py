@@ -32,7 +32,7 @@ from tools.serving import run_app
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}  # CSS pixels
 SCHEMES = ("light", "dark")
-TALLEST = 16_383  # pixels of a WebP; a longer page is made smaller
+TALLEST = 16_383  # pixels of a WebP; a longer page is cut
 QUALITY = 60  # of the saved picture, to keep the file small
 
 
@@ -106,11 +106,11 @@ def show_refusal(driver: Chrome) -> None:
         follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
-def show_nevus(*answers: str) -> Callable[[Chrome], None]:
-    """Return a function that shows the answer for the example of a nevus with some answers to the form."""
+def show_nevus(*answers: str, name: str = "nevus") -> Callable[[Chrome], None]:
+    """Return a function that shows the answer for an example of a nevus with some answers to the form."""
 
     def show(driver: Chrome) -> None:
-        fill_form(driver, EXAMPLES_FOLDER / EXAMPLES["nevus"].file, "nevus", *answers)
+        fill_form(driver, EXAMPLES_FOLDER / EXAMPLES[name].file, name, *answers)
         follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
     return show
@@ -176,7 +176,7 @@ def show_page(path: str) -> Callable[[Chrome], None]:
     return show
 
 
-PAGES = ("model", "diagnoses", "limits", "privacy", "about", "api")
+PAGES = ("model", "diagnoses", "limits", "privacy", "about", "api", "examples")
 STATES: dict[str, Callable[[Chrome], None]] = {
     "start": lambda _driver: None,
     "form": show_form,
@@ -184,6 +184,7 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "answer": show_answer,
     "unfolded": show_unfolded,
     "nevus": show_nevus(),
+    "all_clear": show_nevus(name="nevus-4"),
     "uncertain": show_nevus("dermatoscope-no"),
     "changing": show_nevus("dermatoscope", "changing"),
     "refusal": show_refusal,
@@ -204,7 +205,7 @@ def save_all(driver: Chrome, folder: Path, name: str) -> None:
             picture = folder / f"{name}-{size}-{scheme}.png"
             save_page(driver, picture)
             image = Image.open(picture).convert("RGB")
-            image.thumbnail((image.width, TALLEST))
+            image = image.crop((0, 0, image.width, min(image.height, TALLEST)))
             image.save(picture.with_suffix(".webp"), quality=QUALITY)
             picture.unlink()
 
