@@ -18,6 +18,7 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 from app.http.languages import LANGUAGES
+from data_modelling.inference.details import parse_details
 from tools.chromium import (
     WAIT_SECONDS,
     follow_link,
@@ -78,7 +79,12 @@ def fill_form(driver: Chrome, file: Path, example: str = "melanoma", *answers: s
         driver.find_element(By.ID, answer).click()
     driver.find_element(By.ID, "age").send_keys(f"{details.age:g}")
     driver.find_element(By.ID, "sex" if details.sex == "female" else "sex-male").click()
-    Select(driver.find_element(By.ID, "site")).select_by_value(str(details.site))
+    site = Select(driver.find_element(By.ID, "site"))
+    values = [option.get_attribute("value") or "" for option in site.options]
+    # The form offers one name of each site.
+    site.select_by_value(
+        next(name for name in values if parse_details({"site": name})[0].site == details.site)
+    )
 
 
 def show_form(driver: Chrome) -> None:
