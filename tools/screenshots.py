@@ -18,7 +18,8 @@ from selenium.webdriver.support.wait import WebDriverWait
 
 from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 from app.http.languages import LANGUAGES
-from data_modelling.inference.details import parse_details
+from data_modelling.datasets.data_location import find_dataset_folder
+from data_modelling.datasets.registry import data_set
 from tools.chromium import (
     WAIT_SECONDS,
     follow_link,
@@ -79,12 +80,7 @@ def fill_form(driver: Chrome, file: Path, example: str = "melanoma", *answers: s
         driver.find_element(By.ID, answer).click()
     driver.find_element(By.ID, "age").send_keys(f"{details.age:g}")
     driver.find_element(By.ID, "sex" if details.sex == "female" else "sex-male").click()
-    site = Select(driver.find_element(By.ID, "site"))
-    values = [option.get_attribute("value") or "" for option in site.options]
-    # The form offers one name of each site.
-    site.select_by_value(
-        next(name for name in values if parse_details({"site": name})[0].site == details.site)
-    )
+    Select(driver.find_element(By.ID, "site")).select_by_value(str(details.site))
 
 
 def show_form(driver: Chrome) -> None:
@@ -112,14 +108,22 @@ def show_refusal(driver: Chrome) -> None:
         follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
-def show_nevus(*answers: str, name: str = "nevus") -> Callable[[Chrome], None]:
-    """Return a function that shows the answer for an example of a nevus with some answers to the form."""
+def show_nevus(*answers: str) -> Callable[[Chrome], None]:
+    """Return a function that shows the answer for the example of a nevus with some answers to the form."""
 
     def show(driver: Chrome) -> None:
-        fill_form(driver, EXAMPLES_FOLDER / EXAMPLES[name].file, name, *answers)
+        fill_form(driver, EXAMPLES_FOLDER / EXAMPLES["nevus"].file, "nevus", *answers)
         follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
     return show
+
+
+def show_all_clear(driver: Chrome) -> None:
+    """Show the answer for a nevus of ISIC 2017, which must be there: no example gets this answer."""
+    record = data_set("isic2017")
+    folder = find_dataset_folder(None, record.folder, *record.markers)
+    fill_form(driver, folder / "images" / "ISIC_0000218.jpg", "nevus")
+    follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_unfolded(driver: Chrome) -> None:
@@ -190,7 +194,7 @@ STATES: dict[str, Callable[[Chrome], None]] = {
     "answer": show_answer,
     "unfolded": show_unfolded,
     "nevus": show_nevus(),
-    "all_clear": show_nevus(name="nevus-4"),
+    "all_clear": show_all_clear,
     "uncertain": show_nevus("dermatoscope-no"),
     "changing": show_nevus("dermatoscope", "changing"),
     "refusal": show_refusal,
