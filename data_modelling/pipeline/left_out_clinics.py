@@ -169,28 +169,16 @@ def unseen_answers(
     path, note = folder / ANSWERS_FILE, folder / "answers.json"
     if not (path.exists() and note.exists() and note.read_text() == key):
         note.unlink(missing_ok=True)
-        answers = _unseen_answers(settings, development, unseen, network, choices, work)
-        _write_answers(path, answers)
+        _, stops = training_and_stopping_rows(settings, development, all_rows, work / SERVED_STAGE)
+        answers = []
+        for clinic in sorted(set(clinic_groups(unseen.table["source"]))):
+            photos = unseen.table[rows_of_clinic(clinic, settings.task)(unseen.table)]
+            refused = _refused(clinic, unseen.pixels, photos, development.pixels, stops)
+            answers.append(_answers(settings, unseen, photos, network, choices).assign(refused=refused))
+        _write_answers(path, pd.concat(answers, ignore_index=True))
         with atomic_write(note) as temporary:
             temporary.write_text(key)
     return _read_answers(path)
-
-
-def _unseen_answers(
-    settings: Settings,
-    development: DevelopmentSet,
-    unseen: DevelopmentSet,
-    network: keras.Model,
-    choices: CalibrationChoices,
-    work: Path,
-) -> pd.DataFrame:
-    _, stops = training_and_stopping_rows(settings, development, all_rows, work / SERVED_STAGE)
-    answers = []
-    for clinic in sorted(set(clinic_groups(unseen.table["source"]))):
-        photos = unseen.table[rows_of_clinic(clinic, settings.task)(unseen.table)]
-        refused = _refused(clinic, unseen.pixels, photos, development.pixels, stops)
-        answers.append(_answers(settings, unseen, photos, network, choices).assign(refused=refused))
-    return pd.concat(answers, ignore_index=True)
 
 
 def _refused(

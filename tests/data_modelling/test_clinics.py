@@ -1,7 +1,6 @@
 """Test the command that puts what a new clinic gets into a bundle, with drawn lesions as those of HAM10000 and Barcelona."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,16 +8,13 @@ import pytest
 
 from data_modelling import clinics
 from data_modelling.datasets import ham10000, isic2019
-from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
-from data_modelling.datasets.splits.files import write_splits
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.predictor import Predictor
 from data_modelling.pipeline import run_data, training_run
 from data_modelling.settings import read_settings
 from tests.conftest import PROJECT
-from tests.data_modelling.isic_sets import write_isic2019
-from tests.data_modelling.pipeline.test_all_clinics_run import move_to_barcelona
+from tests.data_modelling.pipeline.test_all_clinics_run import write_two_clinics
 
 RECIPE = (
     (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text().replace("epochs = 6", "epochs = 1")
@@ -35,12 +31,7 @@ def write_recipe(path: Path, line: str) -> Path:
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `data`, `splits` and the bundle `bundle`, which was trained without any clinic left out."""
     root = tmp_path_factory.mktemp("unseen")
-    write_synthetic_lesions(root / "data", lesions=200, seed=7)
-    write_isic2019(root / "data")
-    move_to_barcelona(root / "data")
-    (root / "splits").mkdir()
-    shutil.copyfile(PROJECT / "DATA" / "splits" / "isic2017.csv", root / "splits" / "isic2017.csv")
-    write_splits(root / "data", root / "splits")
+    write_two_clinics(root)
     settings = read_settings(write_recipe(root / "smoke.toml", ""))
     folders = run_data.DataFolders(root / "data", root / "splits")
     training_run.train_bundle(settings, folders, root / "bundle", resume=False)

@@ -60,16 +60,21 @@ def move_to_barcelona(root: Path) -> None:
     rows[~rows["image_id"].isin(metadata["image"][is_bcn])].to_csv(csv, index=False)
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
-    """Settings and bundle of HAM10000's task; the networks' run lies beside it, in `clinics.work`."""
-    root = tmp_path_factory.mktemp("clinics")
+def write_two_clinics(root: Path) -> None:
+    """Write drawn lesions of HAM10000 and of Barcelona into `data`, and their splits into `splits`."""
     write_synthetic_lesions(root / "data", lesions=200, seed=7)
     write_isic2019(root / "data")
     move_to_barcelona(root / "data")
     (root / "splits").mkdir()
     shutil.copyfile(PROJECT / "DATA" / "splits" / "isic2017.csv", root / "splits" / "isic2017.csv")
     write_splits(root / "data", root / "splits")
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
+    """Settings and bundle of HAM10000's task; the networks' run lies beside it, in `clinics.work`."""
+    root = tmp_path_factory.mktemp("clinics")
+    write_two_clinics(root)
     networks = recipe(
         root, "clinics", task="isic2019", dataset="isic2019", split="isic2019", more='left_out = ["BCC"]\n'
     )
