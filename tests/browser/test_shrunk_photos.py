@@ -27,7 +27,7 @@ def test_what_is_sent_of_a_large_photo_has_the_status_of_the_whole_file(browser,
         path = tmp_path / f"{name}-{size[0]}.jpg"
         path.write_bytes(camera_file(Image.open(EXAMPLES_FOLDER / EXAMPLES[name].file), size))
         sent = sent_photo(browser, path)
-        assert Image.open(BytesIO(sent)).size == (1024, 1024)
+        assert Image.open(BytesIO(sent)).size == (768, 768)
         rows.append(compare(predictor, name, size, path.read_bytes(), sent))
     table = pd.DataFrame(rows)
     assert table["whole_status"].nunique() == len(CLEAR_CUT)
