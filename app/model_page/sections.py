@@ -102,11 +102,9 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
 
 def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
     """Return the cell of a path such as clinics/0/photos or clinics/0/left_out/macro_auc."""
-    network, _slash, metric = path.rpartition("/")
+    network = path.rpartition("/")[0]
     if not value_at(metrics, network):
         return _("not left out") if network.endswith("left_out") else "-"
-    if network.endswith("seen") and metric.startswith("all_clear") and not value_at(metrics, path):
-        return _("not measured")  # the five frames of a known clinic's photos are not computed
     return measured_at(metrics, path)
 
 

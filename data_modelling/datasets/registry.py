@@ -193,6 +193,13 @@ def external_data_sets() -> tuple[DataSet, ...]:
     return tuple(record for record in DATA_SETS if record.external)
 
 
+def phone_folders() -> tuple[str, ...]:
+    """Return the folders of the data sets that hold phone photos."""
+    return tuple(
+        record.folder for record in external_data_sets() if record.external and record.external.phone
+    )
+
+
 def load_table(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from data_modelling.datasets.clinics import clinic_groups, clinics_or_sources
 from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.stored_photo import read_bytes
-from data_modelling.datasets.registry import external_data_sets
+from data_modelling.datasets.registry import phone_folders
 from data_modelling.inference.decision import (
     calibrated_probabilities,
     cancer_columns,
@@ -58,9 +58,6 @@ from data_modelling.training.photo_cache import decode_photos
 
 ANSWERS_FILE = "answers.csv"  # in the folder of the network
 UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
-PHONE_SOURCES = tuple(
-    record.folder for record in external_data_sets() if record.external and record.external.phone
-)
 DECIMALS = 6  # of probabilities
 OPEN_BELOW = (
     0.5  # a first frame with a higher cancer probability is never clear: the other frames are not read
@@ -258,7 +255,7 @@ def _answers(
         concern=concern,
         score=score,
         clinic=clinic_groups(photos["source"]),
-        vetoed=photos["source"].isin(PHONE_SOURCES) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
+        vetoed=photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
     )
 
 

@@ -13,14 +13,25 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
 from data_modelling.datasets.external_sources import class_of
+from data_modelling.datasets.registry import phone_folders
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
 from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
-from data_modelling.inference.decision import calibrated_probabilities, melanoma_column, predicted_classes
+from data_modelling.inference.decision import (
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
+)
 from data_modelling.inference.diagnoses import TASKS, class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.inference.modes import PHOTO_ONLY
-from data_modelling.inference.status import count_statuses, decide_statuses
+from data_modelling.inference.modes import MODES
+from data_modelling.inference.status import (
+    ACRAL_OR_MUCOSAL_SITES,
+    StatusThresholds,
+    count_statuses,
+    decide_statuses,
+)
 from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.clear_threshold import fit_clear_threshold
@@ -69,7 +80,7 @@ def left_out_metrics(
         row = clinic_row(str(clinic), CLINIC_NAMES[str(clinic)], left_out, task)
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
-            row["seen"] = _seen_metrics(predictions[of_clinic], metadata, shares)
+            row["seen"] = clinic_metrics(_seen(predictions[of_clinic], metadata), task, shares)
         # A network that lost most photos with the clinic says less about the served one.
         row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
@@ -83,8 +94,9 @@ def left_out_metrics(
     groups = clinic_groups(predictions["source"])
     for clinic in sorted(set(groups) - set(answers["clinic"]) - {""}):
         rows = predictions[groups == clinic]
-        row = clinic_row(clinic, CLINIC_NAMES[clinic], _seen(rows, metadata), task)
-        clinics.append(row | {"seen": _seen_metrics(rows, metadata, shares), "left_out": None})
+        seen = _seen(rows, metadata)
+        row = clinic_row(clinic, CLINIC_NAMES[clinic], seen, task)
+        clinics.append(row | {"seen": clinic_metrics(seen, task, shares), "left_out": None})
     _, table = fit_clear_threshold(answers)
     return {
         "clinics": clinics,
@@ -98,14 +110,6 @@ def _class_code(diagnosis: str, task: str) -> str:
     """Return the code of the class to which the task assigns a diagnosis; without one, the diagnosis."""
     label = class_of(diagnosis, task)
     return class_codes(task)[label] if label >= 0 else diagnosis
-
-
-def _seen_metrics(
-    rows: pd.DataFrame, metadata: dict[str, Any], shares: NDArray[np.float64]
-) -> dict[str, Any]:
-    """Return the metrics of a known clinic, without the share of all-clears: it needs five frames of each photo."""
-    metrics = clinic_metrics(_seen(rows, metadata), metadata["task"], shares)
-    return {name: metric for name, metric in metrics.items() if not name.startswith("all_clear")}
 
 
 def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
@@ -127,18 +131,34 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 
 
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
+    """Return the answers to photos of a known clinic, from the whole frame alone.
+
+    The four other frames are not computed. They can only take the all-clear away, so its share here is an upper limit.
+    """
     task = metadata["task"]
-    probability = calibrated_probabilities(mode_logits(rows, PHOTO_ONLY, task), metadata["temperature"])
+    thresholds = StatusThresholds.from_metadata(metadata)
+    by_mode = [
+        calibrated_probabilities(mode_logits(rows, mode, task), metadata["temperature"]) for mode in MODES
+    ]
+    probability, with_details = by_mode
+    cancer = [values[:, cancer_columns(task)].sum(axis=1) for values in by_mode]
+    melanoma = with_details[:, melanoma_column(task)]
+    vetoed = rows["source"].isin(phone_folders()) | rows["site"].isin(ACRAL_OR_MUCOSAL_SITES)
     prior = np.array([metadata["decision_prior"][code] for code in class_codes(task)])
     # The gate alone, as in the answers of a left-out clinic.
     refused = rows["refusals"].fillna("").str.split(";").map(lambda codes: PHOTO_FOREIGN in codes)
-    nothing = np.zeros(len(rows), bool)
     return ClinicAnswers(
         labels=true_classes(rows, task),
         probability=probability,
         decisions=predicted_classes(probability, prior),
         lesions=rows["group_id"].to_numpy(),
-        statuses=decide_statuses(refused.to_numpy(bool), nothing, nothing, np.full(len(rows), np.nan), None),
+        statuses=decide_statuses(
+            refused.to_numpy(bool),
+            (cancer[1] >= thresholds.cancer) | (melanoma >= thresholds.melanoma),
+            vetoed.to_numpy(bool),
+            np.maximum(*cancer),
+            thresholds.clear,
+        ),
     )
 
 
