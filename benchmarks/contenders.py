@@ -1,14 +1,12 @@
 """List the compared servers."""
 
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.load_generator import photo_request
 from benchmarks.photos import PhotoKind
-from benchmarks.processes import MeasuredServer, free_port, run_server
+from benchmarks.processes import MeasuredServer, run_server
 from tools.serving import ROOT
 
 BUNDLE = ROOT / "DATA" / "models" / "ham10000"
@@ -29,13 +27,9 @@ class Contender:
         """Return the whole request that sends the server a photo."""
         return photo_request(self.path, data, kind.media_type, **fields)
 
-    @contextmanager
-    def running(self, request: bytes, log: Path) -> Iterator[MeasuredServer]:
+    def running(self, request: bytes, log: Path) -> AbstractContextManager[MeasuredServer]:
         """Start the server, and stop it at the end of the block. Raises MeasurementError."""
-        port = free_port()
-        settings = {"PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
-        with run_server([sys.executable, *self.arguments], port, settings, request, log) as server:
-            yield server
+        return run_server(self.arguments, request, log)
 
 
 OURS = Contender("ours", ("-m", "app"))

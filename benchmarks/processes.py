@@ -4,8 +4,9 @@ import os
 import signal
 import socket
 import subprocess  # nosec B404  # starts what is measured
+import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,17 +63,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def run_server(
-    command: Sequence[str], port: int, environment: Mapping[str, str], request: bytes, log: Path
-) -> Iterator[MeasuredServer]:
+def run_server(arguments: Sequence[str], request: bytes, log: Path) -> Iterator[MeasuredServer]:
     """Run a server from its start to its first answer to `request`; stop it at the end of the block.
 
-    Raises MeasurementError with the last line of its log if it does not answer.
+    arguments: of Python. Raises MeasurementError with the last line of its log if it does not answer.
     """
+    port = free_port()
+    environment = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
+    command = [sys.executable, *arguments]
     with log.open("wb") as out:
         started = time.perf_counter()
         process = subprocess.Popen(  # nosec B603  # our own list of contenders
-            command, cwd=ROOT, env={**os.environ, **environment}, stdout=out, stderr=out, process_group=0
+            command, cwd=ROOT, env=environment, stdout=out, stderr=out, process_group=0
         )
         try:
             url = f"http://127.0.0.1:{port}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -24,7 +24,7 @@ from benchmarks.answer_costs import (
 from benchmarks.contenders import EMPTY_ENDPOINT, KERAS, OURS
 from benchmarks.measurement import CLIENTS, PAGE, PROBABILITIES, USUAL_CLIENTS
 from benchmarks.photos import LARGE, PNG, SMALL
-from data_modelling.card.markdown import format_table, render_markdown
+from data_modelling.card.markdown import render_markdown
 from tools.serving import ROOT
 
 Measurements = Mapping[str, Any]
@@ -33,27 +33,15 @@ TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
 # The choice of the server, and a growing archive; the commands that measured them were removed.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
-CELL_HEAD = ("requests/s", "p50 ms", "p95 ms", "p99 ms", "CPU ms", "not 200")
 
 
 def benchmark_page(measurements: Measurements) -> str:
     """Return the whole page."""
     frames = measurements.get("frames", {})
-    costs = frames.get("costs")
-    frame_rows = costs and [
-        (f"an {name}", *(median_and_range(costs[name][kind], 1) for kind in ("cpu", "clock")))
-        for name in (FIRST_FRAME, FIVE_FRAMES)
-    ]
-    long_run = [
-        (f"{int(count):,}", *(f"{state[key]:,.0f}" for key in ("memory", "threads", "files", "lost")))
-        for count, state in measurements["long_run"].items()
-    ]
     context = {
         **measurements,
-        "goals": _table(
-            ("", "wanted", "measured", "reached"),
-            [(*texts, "yes" if ok else "**no**") for *texts, ok in goal_results(measurements)],
-        ),
+        "small": SMALL.name,
+        "goals": goal_results(measurements),
         "keras": KERAS.name,
         "clients": USUAL_CLIENTS,
         "by_clients": _by_clients(measurements),
@@ -62,17 +50,12 @@ def benchmark_page(measurements: Measurements) -> str:
         "limit": ideal_rate(measurements),
         "reached": usual_cells(measurements, OURS.name)["rate"].median(),
         "frames": frames,
-        "frame_costs": frame_rows and _table((SMALL.name, "CPU ms", "ms by the clock"), frame_rows),
-        "five_over_one": costs and median(costs[FIVE_FRAMES]["cpu"]) / median(costs[FIRST_FRAME]["cpu"]),
-        "starts_table": _starts(measurements),
-        "long_run_table": _table(("requests", "PSS, MB", "threads", "open files", "not 200"), long_run),
+        "frame_costs": frames.get("costs"),
+        "frame_names": (FIRST_FRAME, FIVE_FRAMES),
+        "contender_starts": {name: _starts_of(measurements, name) for name in _names(measurements)},
         "measured_once": MEASURED_ONCE.read_text().replace("# ", "## ", 1).replace("\n## ", "\n### "),
     }
-    return render_markdown(TEMPLATE, **context)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    return "\n".join(format_table(head, rows))
+    return render_markdown(TEMPLATE, {"median": median, "spread": median_and_range}, **context)
 
 
 def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFrame:
@@ -157,60 +140,40 @@ def _names(measurements: Measurements) -> list[str]:
     return [name for name in names if name != EMPTY_ENDPOINT.name]
 
 
-def _by_clients(measurements: Measurements) -> str:
-    rows = []
+def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataFrame, pd.Series]]:
+    """Yield clients, contender, its cells, and our requests a second over its ones."""
     for clients in CLIENTS:
         ours = usual_cells(measurements, OURS.name, clients)
         for name in _names(measurements):
             cells = usual_cells(measurements, name, clients)
             if len(cells):
                 # Of the same round, and only where both were measured.
-                ratios = (ours["rate"] / cells["rate"]).dropna()
-                rows.append((clients, name, *_cell_texts(cells), median_and_range(ratios, 2)))
-    return _table(("clients", "", *CELL_HEAD, "ours / it, requests/s"), rows)
+                yield clients, name, cells, (ours["rate"] / cells["rate"]).dropna()
 
 
-def _cell_texts(cells: pd.DataFrame) -> tuple[str, ...]:
-    return (
-        median_and_range(cells["rate"], 1),
-        *(f"{cells[key].median():,.0f}" for key in ("p50", "p95", "p99")),
-        median_and_range(cells["cpu"], 1),
-        f"{cells['others'].sum():,}",
-    )
-
-
-def _other_requests(measurements: Measurements) -> str:
+def _other_requests(measurements: Measurements) -> Iterable[tuple[Any, pd.DataFrame]]:
+    """Return the cells of each other photo, answer and contender."""
     cells = select_cells(measurements, clients=USUAL_CLIENTS)
     others = cells[(cells["photo"] != SMALL.name) | (cells["answer"] != PROBABILITIES)]
-    groups = others.groupby(["photo", "answer", "contender"], sort=False)
-    return _table(("photo", "answer", "", *CELL_HEAD), [(*key, *_cell_texts(rows)) for key, rows in groups])
+    return others.groupby(["photo", "answer", "contender"], sort=False)
 
 
-def _costs(measurements: Measurements) -> str:
+def _costs(measurements: Measurements) -> dict[str, float]:
+    """Return milliseconds of processor time by what takes them."""
     parts, costs = measurements["parts"], least_costs(measurements)
     whole = usual_cells(measurements, OURS.name)["cpu"].median()
-    rows = costs | {
+    return costs | {
         "rest (the API's own work, caches shared with others)": whole - sum(costs.values()),
         f"a request at {USUAL_CLIENTS} clients": whole,
         "a whole answer in a bare loop, without HTTP": median(parts[ANSWER]),
         **{f"decode, {kind.name}": median(parts[f"{DECODE} {kind.name}"]) for kind in (LARGE, PNG)},
         **{f"a {name}": median(parts[name]) for name in (NEIGHBOUR_PAGE, PLAIN_PAGE) if name in parts},
     }
-    return _table((SMALL.name, "CPU ms"), [(name, f"{cost:.2f}") for name, cost in rows.items()])
 
 
 def _starts_of(measurements: Measurements, name: str) -> pd.DataFrame:
     starts = pd.DataFrame(measurements["starts"])
     return starts[starts["contender"] == name]
-
-
-def _starts(measurements: Measurements) -> str:
-    rows = [
-        (name, *(median_and_range(starts[key]) for key in ("milliseconds", "memory")))
-        for name in _names(measurements)
-        for starts in [_starts_of(measurements, name)]
-    ]
-    return _table(("", "start to first answer, ms", "PSS after the first requests, MB"), rows)
 
 
 def draw_plot(measurements: Measurements, path: Path) -> None:

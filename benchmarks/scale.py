@@ -24,7 +24,7 @@ import psutil
 
 from benchmarks.contenders import BUNDLE
 from benchmarks.photos import LARGE, SMALL, PhotoKind, make_photos
-from data_modelling.card.markdown import format_table, render_markdown
+from data_modelling.card.markdown import render_markdown
 from data_modelling.card.model_card import update_markdown_block
 from data_modelling.inference.batch.cluster_predictions import ClusterRows
 from data_modelling.inference.batch.photo_folder import RowOptions, RowSource, predict_rows, scan_photo_folder
@@ -142,53 +142,37 @@ def arithmetic(
     figures: Mapping[str, Any], core_hour: float, gigabyte_month: float, million_reads: float
 ) -> str:
     """Return the tables of docs/scale.md for `measure`'s figures and prices in dollars."""
-    small, cluster_cpu = figures["photos"][0], figures["cluster_cpu"]
+    small = figures["photos"][0]
     rate = PEAK * PHOTOS_A_DAY / DAY
     columns = []
     for photo in figures["photos"]:
         cores = rate * photo["cpu"] / 1000 / BUSY
         whole = max(2, math.ceil(cores))
-        hours = ARCHIVE * (photo["cpu"] + cluster_cpu - small["cpu"]) / 1000 / 3600
+        hours = ARCHIVE * (photo["cpu"] + figures["cluster_cpu"] - small["cpu"]) / 1000 / 3600
         gigabytes = ARCHIVE * photo["size"] / 1e9
-        columns.append(
-            {
-                "Measured": {
-                    "processor time of a photo, ms": f"{photo['cpu']:.1f}",
-                    "file, kB": f"{photo['size'] / 1000:,.0f}",
-                },
-                f"{PHOTOS_A_DAY:,} photos a day, over HTTP": {
-                    f"requests/s in the busiest hour ({PEAK} times the mean)": f"{rate:.0f}",
-                    f"cores, {100 * BUSY:.0f} % busy then": f"{cores:.1f}",
-                    "cores to have, on two machines": f"{whole}",
-                    "memory of the app's processes, MB": f"{PROCESS_MB * whole:,}",
-                    "network in, Mbit/s": f"{rate * photo['size'] / MEGABIT:,.0f}",
-                    "disk: nothing is kept": "0",
-                    "Valkey, commands/s": f"{rate:.0f}",
-                    "cores a month, $": f"{whole * 730 * core_hour:,.0f}",
-                },
-                f"An archive of {ARCHIVE:,} photos, in one day": {
-                    "core hours, with the cluster's share": f"{hours:,.0f}",
-                    "cores for one day": f"{hours / 24:,.0f}",
-                    "drivers that are busy for that day": f"{ARCHIVE * figures['driver_cpu'] / 1000 / DAY:.1f}",
-                    "parts (`--shard`) of at most 2 million photos": f"{ARCHIVE // PART}",
-                    "memory of a driver for its part, MB": f"{PART * NAME_BYTES / 1e6:,.0f}",
-                    "network, Gbit/s": f"{8 * gigabytes / DAY:.1f}",
-                    "photos on disk, TB": f"{gigabytes / 1000:,.0f}",
-                    "csv files, GB": f"{ARCHIVE * ROW_BYTES / 1e9:.0f}",
-                    "cores once, $": f"{hours * core_hour:,.0f}",
-                    "reads of the bucket once, $": f"{ARCHIVE / 1e6 * million_reads:,.0f}",
-                    "keeping the photos a month, $": f"{gigabytes * gigabyte_month:,.0f}",
-                },
-            }
-        )
-    head = ("", *(photo["photo"] for photo in figures["photos"]))
-    tables = {
-        title: "\n".join(
-            format_table(head, [(name, *(column[title][name] for column in columns)) for name in rows])
-        )
-        for title, rows in columns[0].items()
-    }
-    return render_markdown(TEMPLATE, tables=tables, small=small, **figures).strip()
+        numbers = {
+            "kilobytes": photo["size"] / 1000,
+            "rate": rate,
+            "cores": cores,
+            "whole": whole,
+            "memory": PROCESS_MB * whole,
+            "network": rate * photo["size"] / MEGABIT,
+            "month": whole * 730 * core_hour,
+            "hours": hours,
+            "archive_cores": hours / 24,
+            "drivers": ARCHIVE * figures["driver_cpu"] / 1000 / DAY,
+            "parts": ARCHIVE // PART,
+            "part_memory": PART * NAME_BYTES / 1e6,
+            "archive_network": 8 * gigabytes / DAY,
+            "terabytes": gigabytes / 1000,
+            "csv": ARCHIVE * ROW_BYTES / 1e9,
+            "once": hours * core_hour,
+            "reads": ARCHIVE / 1e6 * million_reads,
+            "kept": gigabytes * gigabyte_month,
+        }
+        columns.append(photo | numbers)
+    constants = {"peak": PEAK, "busy": BUSY, "photos_a_day": PHOTOS_A_DAY, "archive": ARCHIVE}
+    return render_markdown(TEMPLATE, columns=columns, small=small, **constants, **figures).strip()
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -18,7 +18,7 @@ from selenium.webdriver import Chrome
 
 from benchmarks.contenders import BUNDLE
 from benchmarks.photos import CAMERA_QUALITY, CAMERA_SIZES, SEED, camera_file
-from data_modelling.card.markdown import format_table, render_markdown
+from data_modelling.card.markdown import render_markdown
 from data_modelling.datasets.data_location import add_data_options
 from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.bundle import Bundle, load_bundle
@@ -91,35 +91,31 @@ def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame
     return pd.DataFrame(rows)
 
 
-def has_changed(rows: pd.DataFrame) -> pd.Series:
-    """Return of each photo whether the two statuses differ."""
-    return rows["whole_status"] != rows["sent_status"]
-
-
 def shrinking_page(rows: pd.DataFrame, bundle: Bundle) -> str:
     """Return the whole page. bundle: which answered."""
-    pairs = rows.groupby(["whole_status", "sent_status"]).size()
-    statuses = [(f"`{whole}`", *(pairs.get((whole, sent), 0) for sent in STATUSES)) for whole in STATUSES]
+    rows = rows.assign(
+        changed=rows["whole_status"] != rows["sent_status"],
+        move=(rows["whole_probability"] - rows["sent_probability"]).abs(),
+    )
     return render_markdown(
         TEMPLATE,
         quality=CAMERA_QUALITY,
         date=dt.datetime.now(dt.UTC).date(),
         bundle=bundle,
-        results=result_table(rows),
-        statuses="\n".join(
-            format_table(("whole file, sent →", *(f"`{status}`" for status in STATUSES)), statuses)
-        ),
-        sizes=_size_table(rows),
+        goals=goal_results(rows),
+        statuses=STATUSES,
+        pairs=rows.groupby(["whole_status", "sent_status"]).size(),
+        sizes=rows.groupby(["width", "height"]),
     )
 
 
-def result_table(rows: pd.DataFrame) -> str:
-    """Return for each goal of the design what was measured, and whether it is reached."""
-    changed, largest = int(has_changed(rows).sum()), int(rows["sent_bytes"].max())
+def goal_results(rows: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
+    """Return for each goal of the design its metric, the goal, the measurement, and whether it is reached."""
+    changed, largest = int((rows["whole_status"] != rows["sent_status"]).sum()), int(rows["sent_bytes"].max())
     is_reassured = (rows["whole_status"] == HIGHER_CONCERN) & (rows["sent_status"] == NO_CANCER_CLASS)
     share, reassured = changed / len(rows), int(is_reassured.sum())
-    goals = [
-        ("photos", "500", f"{len(rows)}", len(rows) >= 500),
+    return [
+        ("photos", f"{PHOTOS}", f"{len(rows)}", len(rows) >= PHOTOS),
         (
             "photos with another status",
             f"at most {MOST_CHANGED:.0%}",
@@ -129,24 +125,6 @@ def result_table(rows: pd.DataFrame) -> str:
         ("photos whose concern became the all-clear", "0", f"{reassured}", reassured == 0),
         ("largest sent photo, bytes", f"at most {MOST_BYTES:,}", f"{largest:,}", largest <= MOST_BYTES),
     ]
-    lines = [(*texts, "yes" if ok else "**no**") for *texts, ok in goals]
-    return "\n".join(format_table(("", "wanted", "measured", "reached"), lines))
-
-
-def _size_table(rows: pd.DataFrame) -> str:
-    head = "pixels", "photos", "whole file, kB (median)", "sent, kB (median)", "another status"
-    moves = (rows["whole_probability"] - rows["sent_probability"]).abs()
-    lines = [
-        (
-            f"{width} x {height}",
-            len(group),
-            *(f"{group[name].median() / 1000:,.0f}" for name in ("whole_bytes", "sent_bytes")),
-            has_changed(group).sum(),
-            *(f"{move:.4f}" for move in (moves[group.index].median(), moves[group.index].max())),
-        )
-        for (width, height), group in rows.groupby(["width", "height"])
-    ]
-    return "\n".join(format_table((*head, "change of the cancer probability, median", "most"), lines))
 
 
 def main(arguments: list[str] | None = None) -> int:

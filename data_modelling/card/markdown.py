@@ -1,7 +1,7 @@
 """Metrics, tables and templates as markdown, in the form of the card and the documents."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +65,6 @@ def format_signed_interval(bounds: Sequence[float | None]) -> str:
 def format_difference(value: float, bounds: Sequence[float]) -> str:
     """Return a difference and its interval as `+0.019 [-0.007, +0.045]`."""
     return f"{value:+.3f} {format_signed_interval(bounds)}"
-
-
-def format_table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> list[str]:
-    """Return the lines of a table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return ["| " + " | ".join(str(cell) for cell in line) + " |" for line in lines]
 
 
 def render_markdown(
