@@ -25,57 +25,43 @@ log = logging.getLogger(__name__)
 
 
 class Bundles:
-    """Hold the valid bundles of a folder by name; an invalid one is left out, and the log names it.
+    """Hold the bundles of a folder by its name.
 
-    At most two predictors are kept in memory: the default one, and the other one that was used last.
+    valid: the valid ones, in alphabetical order. invalid: why each other one is invalid, without paths, which only the
+    log may show. At most two predictors are kept in memory: the default one, and the other one that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
         self.default = default
+        self.invalid: dict[str, str] = {}
         self._views = views
         self._folder = folder
-        self._invalid: dict[str, str] = {}
         folders = sorted(folder.iterdir()) if folder.is_dir() else []
-        self._valid = {
+        self.valid = {
             path.name: bundle
             for path in folders
             if path.is_dir() and not path.name.startswith(".") and (bundle := self._load_or_note_error(path))
         }
-        self._default_predictor = self._load_predictor(self._valid.get(default))
+        self._default_predictor = self._load_predictor(self.valid.get(default))
         self._other: Predictor | None = None
         self._lock = Lock()
         if self._default_predictor is None:
-            if self._valid.pop(default, None):
-                self._invalid[default] = f"{MODEL_FILE} cannot be used."
+            if self.valid.pop(default, None):
+                self.invalid[default] = f"{MODEL_FILE} cannot be used."
             log.error("the default bundle %s is not valid in %s: no photo is answered", default, folder)
 
     @property
-    def valid(self) -> dict[str, Bundle]:
-        """Return the valid bundles by folder name, in alphabetical order."""
-        return dict(self._valid)
-
-    @property
     def default_bundle(self) -> Bundle | None:
-        """Return the default bundle; None if it is not valid."""
-        return self._valid.get(self.default)
-
-    @property
-    def invalid(self) -> dict[str, str]:
-        """Return why each invalid bundle is invalid, by folder name; without paths, which only the log may show."""
-        return dict(self._invalid)
+        """Return the default bundle; None if it cannot answer."""
+        return self.valid.get(self.default)
 
     def _load_or_note_error(self, path: Path) -> Bundle | None:
         try:
             return load_bundle(path)
         except BundleError as error:
             log.warning("bundle %s is left out: %s", path.name, error)
-            self._invalid[path.name] = str(error).replace(f"{path}{os.sep}", "").replace(str(path), path.name)
+            self.invalid[path.name] = str(error).replace(f"{path}{os.sep}", "").replace(str(path), path.name)
             return None
-
-    @property
-    def is_ready(self) -> bool:
-        """Return whether the default bundle can answer."""
-        return self._default_predictor is not None
 
     def predictor(self, name: str | None = None) -> Predictor:
         """Return the predictor of a bundle; None is the default bundle.
@@ -84,31 +70,20 @@ class Bundles:
         changed since the start.
         """
         if name is None or name == self.default:
-            return self._require(self._default_predictor)
-        if name not in self._valid:
-            names = ", ".join(self._valid) or "none"
+            predictor = self._default_predictor
+        elif name not in self.valid:
+            names = ", ".join(self.valid) or "none"
             raise problem(
                 "bundle_unknown",
                 _("There is no bundle of this name; the valid bundles are: %(known)s.", known=names),
                 "bundle",
             )
-        with self._lock:
-            if self._other is None or self._other.bundle.folder.name != name:
-                self._other = None  # frees the memory of the old one before the new one is loaded
-                self._other = self._require(
-                    self._load_predictor(self._load_or_note_error(self._folder / name))
-                )
-            return self._other
-
-    def _load_predictor(self, bundle: Bundle | None) -> Predictor | None:
-        try:
-            return Predictor(bundle, self._views) if bundle else None
-        except BundleError as error:
-            log.warning("bundle %s cannot be used: %s", bundle and bundle.folder.name, error)
-            return None
-
-    @staticmethod
-    def _require(predictor: Predictor | None) -> Predictor:
+        else:
+            with self._lock:
+                if self._other is None or self._other.bundle.folder.name != name:
+                    self._other = None  # frees the memory of the old one before the new one is loaded
+                    self._other = self._load_predictor(self._load_or_note_error(self._folder / name))
+                predictor = self._other
         if predictor is None:
             raise problem(
                 "model_unavailable",
@@ -116,6 +91,13 @@ class Bundles:
                 retry_after=RETRY_AFTER,
             )
         return predictor
+
+    def _load_predictor(self, bundle: Bundle | None) -> Predictor | None:
+        try:
+            return Predictor(bundle, self._views) if bundle else None
+        except BundleError as error:
+            log.warning("bundle %s cannot be used: %s", bundle and bundle.folder.name, error)
+            return None
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, jsonify, request
+from flask import Blueprint, Response, jsonify
 
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse
@@ -21,7 +21,7 @@ blueprint = Blueprint("api", __name__)
 def health() -> Response:
     """Return 200 while the default bundle can answer. Raises a 503 Problem otherwise."""
     bundles = current_bundles()
-    if not bundles.is_ready:
+    if bundles.default_bundle is None:
         raise problem(
             "model_unavailable",
             _("The bundle %(name)s is not valid.", name=bundles.default),
@@ -44,9 +44,8 @@ def life() -> Response:
 @blueprint.post("/api/v1/predictions")
 def predictions() -> Response:
     """Return the answer for one photo, as JSON or as a DiagnosticReport of FHIR."""
-    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
-    require_multipart(request, max_bytes)
-    submission = read_submission(request, max_bytes)
+    require_multipart()
+    submission = read_submission()
     with photo_slot():
         answer = analyse(submission)
     if accepted_type() == FHIR_TYPE:

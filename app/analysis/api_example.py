@@ -31,7 +31,7 @@ def example_objects() -> dict[str, Any]:
     fault = problem("age_range", "Age must be a number from 0 to 120, or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()
-    if bundles.is_ready:
+    if bundles.default_bundle:
         objects |= {"Health": health_json(bundles), "Models": models_json(bundles)}
         objects |= _predicted_objects(bundles.predictor())
     return objects

@@ -6,13 +6,13 @@ import math
 from collections.abc import Callable
 from typing import TypeVar
 
-from flask import Request
+from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.http.languages import translate as _
 from app.http.problems import Problem, fault_from_field_error, photo_too_large, problem
 from app.http.uploads import MAX_PARTS, MAX_TEXT_BYTES, read_upload
-from app.settings import MAX_VISIT_PHOTOS, MEGABYTE, MIN_VISIT_PHOTOS
+from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MIN_VISIT_PHOTOS
 from app.submission import Submission, VisitSubmission
 from data_modelling.inference.details import YES_OR_NO, Details, fill_in_details, parse_details
 from data_modelling.inference.errors import FieldError
@@ -26,7 +26,7 @@ PHOTO_FIELDS = ("site", "changing")  # of a visit: one for each photo
 Value = TypeVar("Value")
 
 
-def require_multipart(request: Request, max_bytes: int, subject: str = "photo") -> None:
+def require_multipart(of_visit: bool = False) -> None:
     """Parse the body. Raises Problem unless it is a well-formed multipart form within the limits."""
     if request.mimetype != "multipart/form-data":
         raise problem("not_multipart", _("Send the photo as multipart/form-data, in the field photo."))
@@ -39,7 +39,7 @@ def require_multipart(request: Request, max_bytes: int, subject: str = "photo") 
     except RequestEntityTooLarge as error:
         # The body exceeds its limit; otherwise its parts are too many or their text is too long.
         if request.content_length and request.content_length > (request.max_content_length or math.inf):
-            raise _photos_too_large(max_bytes, subject) from error
+            raise _photos_too_large() if of_visit else photo_too_large() from error
         message = _(
             "The form is too large: at most %(parts)s fields with %(limit)s kB of text are accepted.",
             parts=MAX_PARTS,
@@ -48,18 +48,25 @@ def require_multipart(request: Request, max_bytes: int, subject: str = "photo") 
         raise problem("too_large", message) from error
 
 
-def read_submission(request: Request, max_photo_bytes: int) -> Submission:
+def _photos_too_large() -> Problem:
+    message = _(
+        "The photos together are too large: at most %(limit)s MB are accepted.", limit=LARGEST_VISIT_MB
+    )
+    return problem("too_large", message, "photo")
+
+
+def read_submission() -> Submission:
     """Return the submission of a multipart request. Raises a Problem that names every wrong field."""
     errors: list[FieldError] = []  # in the order of the page's fields
-    photo = _read_or_note_error(lambda: _photo(request), errors)
-    dermatoscope = _read_or_note_error(lambda: _dermatoscope(request), errors)
+    photo = _read_or_note_error(_photo, errors)
+    dermatoscope = _read_or_note_error(_dermatoscope, errors)
     details, details_errors = parse_details(request.form)
     errors += details_errors
     crop = _read_or_note_error(lambda: parse_crop(request.form), errors)
-    explain = _read_or_note_error(lambda: _explain(request), errors)
-    errors += _repeated_field_errors(request)
-    if photo is not None and len(photo) > max_photo_bytes:
-        raise _photos_too_large(max_photo_bytes)
+    explain = _read_or_note_error(_explain, errors)
+    errors += _repeated_field_errors()
+    if photo is not None and len(photo) > current_app.config["MAX_PHOTO_BYTES"]:
+        raise photo_too_large()
     if errors or photo is None:
         raise Problem(fault_from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
@@ -72,23 +79,23 @@ def read_submission(request: Request, max_photo_bytes: int) -> Submission:
     return Submission(photo, complete, crop, dermatoscope, bundle, explain or frozenset(), added)
 
 
-def read_visit(request: Request) -> VisitSubmission:
+def read_visit() -> VisitSubmission:
     """Return the photos of one patient of a multipart request. Raises a Problem that names every wrong field.
 
     The content of the photos is read later; an error in one of them concerns that photo alone.
     """
     errors: list[FieldError] = []
-    chosen = _read_or_note_error(lambda: _chosen_rows(request), errors) or []
+    chosen = _read_or_note_error(_chosen_rows, errors) or []
     sites: list[Details] = []
     for _row, _data, fields in chosen:
         site, site_errors = parse_details(fields)
         sites.append(site)
         errors += site_errors
-    dermatoscope = _read_or_note_error(lambda: _dermatoscope(request), errors)
+    dermatoscope = _read_or_note_error(_dermatoscope, errors)
     patient_fields = {field: request.form.get(field, "") for field in ("age", "sex")}
     details, details_errors = parse_details(patient_fields)
     errors += details_errors
-    errors += [error for error in _repeated_field_errors(request) if error.field not in PHOTO_FIELDS]
+    errors += [error for error in _repeated_field_errors() if error.field not in PHOTO_FIELDS]
     if errors:
         raise Problem(fault_from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
@@ -96,9 +103,9 @@ def read_visit(request: Request) -> VisitSubmission:
     return VisitSubmission(photos, rows, tuple(sites), details, dermatoscope, bundle)
 
 
-def _chosen_rows(request: Request) -> list[tuple[int, bytes, dict[str, str]]]:
+def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
     """Return (number of the row from 1, photo, its PHOTO_FIELDS) of each row of the form that has a photo."""
-    parts = _photo_parts(request)
+    parts = _photo_parts()
     chosen = [index for index, (name, data) in enumerate(parts) if name or data]
     if not MIN_VISIT_PHOTOS <= len(chosen) <= MAX_VISIT_PHOTOS:
         raise FieldError(
@@ -108,14 +115,14 @@ def _chosen_rows(request: Request) -> list[tuple[int, bytes, dict[str, str]]]:
             fewest=MIN_VISIT_PHOTOS,
             most=MAX_VISIT_PHOTOS,
         )
-    fields = {name: _field_of_photos(request, name, len(parts), chosen) for name in PHOTO_FIELDS}
+    fields = {name: _field_of_photos(name, len(parts), chosen) for name in PHOTO_FIELDS}
     return [
         (index + 1, parts[index][1], {name: values[position] for name, values in fields.items()})
         for position, index in enumerate(chosen)
     ]
 
 
-def _field_of_photos(request: Request, name: str, rows: int, chosen: list[int]) -> list[str]:
+def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
     """Return the values of a field for the chosen photos. It is sent for each row of the form, for each photo, or never."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
@@ -136,7 +143,7 @@ def _read_or_note_error(read: Callable[[], Value], errors: list[FieldError]) -> 
         return None
 
 
-def _repeated_field_errors(request: Request) -> list[FieldError]:
+def _repeated_field_errors() -> list[FieldError]:
     return [
         FieldError(field, "field_repeated", "%(name)s is there more than once; send one.", name=field)
         for field in TEXT_FIELDS
@@ -144,7 +151,7 @@ def _repeated_field_errors(request: Request) -> list[FieldError]:
     ]
 
 
-def _dermatoscope(request: Request) -> bool | None:
+def _dermatoscope() -> bool | None:
     text = request.form.get("dermatoscope", "").strip().lower()
     if text not in YES_OR_NO:
         raise FieldError(
@@ -153,7 +160,7 @@ def _dermatoscope(request: Request) -> bool | None:
     return YES_OR_NO[text]
 
 
-def _explain(request: Request) -> frozenset[str]:
+def _explain() -> frozenset[str]:
     explanations = frozenset(word.strip() for word in request.form.get("explain", "").split(",")) - {""}
     if not explanations <= set(EXPLANATIONS):
         raise FieldError(
@@ -164,9 +171,9 @@ def _explain(request: Request) -> frozenset[str]:
     return explanations
 
 
-def _photo(request: Request) -> bytes:
+def _photo() -> bytes:
     # A browser sends an empty part with an empty file name when no photo was chosen.
-    chosen = [data for name, data in _photo_parts(request) if name or data]
+    chosen = [data for name, data in _photo_parts() if name or data]
     if not chosen:
         if any(map(read_upload, request.files.values())):
             raise FieldError(
@@ -180,7 +187,7 @@ def _photo(request: Request) -> bytes:
     return chosen[0]
 
 
-def _photo_parts(request: Request) -> list[tuple[str, bytes]]:
+def _photo_parts() -> list[tuple[str, bytes]]:
     """Return (file name, content) of each part of a photo. Raises FieldError where only text was sent as a photo."""
     parts = [(part.filename, read_upload(part)) for part in request.files.getlist("photo")]
     files = [(name, content) for name, content in parts if name is not None]
@@ -191,14 +198,3 @@ def _photo_parts(request: Request) -> list[tuple[str, bytes]]:
             "The part photo has no file name, so it is no file; send the photo as a file, with curl as photo=@FILE.",
         )
     return files
-
-
-def _photos_too_large(max_bytes: int, subject: str = "photo") -> Problem:
-    limit = max_bytes // MEGABYTE
-    if subject == "photos":
-        return problem(
-            "too_large",
-            _("The photos together are too large: at most %(limit)s MB are accepted.", limit=limit),
-            "photo",
-        )
-    return photo_too_large(limit)

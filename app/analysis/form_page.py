@@ -24,12 +24,7 @@ from app.answer.wording import (
     format_percentage_points,
     shown_classes,
 )
-from app.bundle_facts import (
-    phone_photo_count,
-    refused_share,
-    status_share,
-    threshold_cost,
-)
+from app.bundle_facts import phone_photo_count, refused_share, status_share, threshold_cost
 from app.bundles import current_bundles
 from app.http.languages import translate as _
 from app.http.photo_slots import photo_slot
@@ -45,8 +40,6 @@ from data_modelling.inference.predictor import Answer, ClassProbability
 
 blueprint = Blueprint("pages", __name__)
 
-CORRECTABLE_STATUSES = (413, 415, 422)  # errors that the reader can correct in the form
-
 
 @blueprint.get("/")
 def form() -> str:
@@ -58,17 +51,16 @@ def form() -> str:
 @blueprint.post("/")
 def answer() -> str | tuple[str, int]:
     """Return the answer to the form, or the form again with its errors."""
-    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
     values: Mapping[str, str] = {}
     try:
-        require_multipart(request, max_bytes)
+        require_multipart()
         values = request.form
         example = _example(values)
-        submission = example.submission() if example else read_submission(request, max_bytes)
+        submission = example.submission() if example else read_submission()
         with photo_slot():
             return _answer_page(submission, example)
     except Problem as error:
-        if error.status not in CORRECTABLE_STATUSES:
+        if not error.is_correctable:
             raise
         return _form_page(error, values), error.status
 
@@ -162,9 +154,8 @@ def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
 @blueprint.post("/preview")
 def preview() -> Response:
     """Return the whole photo as a JPEG, for a file that the browser cannot show, such as DICOM."""
-    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
-    require_multipart(request, max_bytes)
-    submission = read_submission(request, max_bytes)
+    require_multipart()
+    submission = read_submission()
     with photo_slot():
         jpeg = whole_photo(submission.photo)
     return Response(jpeg, mimetype="image/jpeg")
@@ -192,7 +183,7 @@ def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = 
 def _refused_preview() -> str | None:
     """Return the refused photo as a data: URL; None where it cannot be decoded."""
     try:
-        submission = read_submission(request, current_app.config["MAX_PHOTO_BYTES"])
+        submission = read_submission()
         with photo_slot():
             return photo_preview(submission)
     except Problem:

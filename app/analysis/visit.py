@@ -21,7 +21,7 @@ from app.bundle_facts import visit_record
 from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
 from app.http.problems import Problem, photo_too_large, problem_from_field_error
-from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MEGABYTE
+from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS
 from app.submission import VisitSubmission
 from data_modelling.inference.details import fill_in_details
 from data_modelling.inference.errors import FieldError
@@ -39,17 +39,16 @@ STEPS_BY_URGENCY = [
 RANKED_BY = "cancer_probability"
 PREVIEW_EDGE = 256  # pixels
 FIRST_ROWS = 3  # rows of the form that are always open
-CORRECTABLE_STATUSES = (413, 415, 422)  # errors that the reader can correct in the form
 ODDITY_DIGITS = 6  # decimals of an oddity in the JSON
 
 
-@dataclass(frozen=True)
+@dataclass
 class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
     index: from 1, in the order of sending. row: the number of its row in the form; the page names it by this number.
-    preview: a data: URL, for pages. oddity: its distance to the patient's other spots, divided by the median of this
-    distance over all spots; None with fewer than three photos.
+    preview: a data: URL, for pages. rank: by its cancer probability, from 1; None without an answer. oddity: its distance
+    to the patient's other spots, divided by the median of this distance over all spots; None with fewer than three photos.
     """
 
     index: int
@@ -58,44 +57,46 @@ class VisitPhoto:
     answer: Answer | None = None
     problem: Problem | None = None
     preview: str | None = None
+    rank: int | None = None
     oddity: float | None = None
 
 
 @dataclass(frozen=True)
 class Visit:
-    """Hold the photos of a visit.
+    """Hold the photos of a visit, in the order of sending.
 
-    ranked: the photos with an answer, the highest cancer probability first. failed: the photos with a problem.
     ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether there are enough
     photos, and the bundle has the oddity threshold for a mark.
     """
 
-    ranked: tuple[VisitPhoto, ...]
-    failed: tuple[VisitPhoto, ...]
+    photos: list[VisitPhoto]
     ugly_duckling: VisitPhoto | None
     can_compare: bool
     model: dict[str, str]
 
+    @property
+    def ranked(self) -> list[VisitPhoto]:
+        """Return the photos with an answer, the highest cancer probability first."""
+        return sorted((photo for photo in self.photos if photo.rank), key=lambda photo: photo.rank or 0)
+
     def as_json(self) -> dict[str, Any]:
         """Return the visit in the API's form."""
-        ranks = {photo.index: rank for rank, photo in enumerate(self.ranked, 1)}
-        photos = sorted((*self.ranked, *self.failed), key=lambda photo: photo.index)
         return {
             "ranked_by": RANKED_BY,
             "note": NO_ALL_CLEAR,
             "ranking": [photo.index for photo in self.ranked],
             "odd_one_out": self.ugly_duckling.index if self.ugly_duckling else None,
-            "photos": [self._photo_as_json(photo, ranks.get(photo.index)) for photo in photos],
+            "photos": [self._photo_as_json(photo) for photo in self.photos],
             "model": self.model,
         }
 
-    def _photo_as_json(self, photo: VisitPhoto, rank: int | None) -> dict[str, Any]:
+    def _photo_as_json(self, photo: VisitPhoto) -> dict[str, Any]:
         if photo.problem is not None:
             return {"photo": photo.index, "problem": photo.problem.as_json()}
         assert photo.answer is not None  # nosec B101  # for the type checker
         return {
             "photo": photo.index,
-            "rank": rank,
+            "rank": photo.rank,
             "oddity": photo.oddity,
             "stands_out": photo is self.ugly_duckling if self.can_compare else None,
             "answer": photo.answer.as_json(),
@@ -118,21 +119,19 @@ def answer() -> str | tuple[str, int]:
         _parse_visit_body()
         values = request.form
         rows = list(zip_longest(request.form.getlist("site"), request.form.getlist("changing"), fillvalue=""))
-        submission = read_visit(request)
+        submission = read_visit()
         predictor = current_bundles().predictor(submission.bundle)
         with photo_slot():
             visit = rank_visit(predictor, submission, with_previews=True)
     except Problem as error:
-        if error.status not in CORRECTABLE_STATUSES:
+        if not error.is_correctable:
             raise
         return _form_page(error, values, rows), error.status
-    steps = [next_step(photo.answer) for photo in visit.ranked if photo.answer]
+    steps = [next_step(photo.answer) for photo in visit.photos if photo.answer]
     return render_template(
         "visit_answer.html",
         visit=visit,
-        spots=sorted((*visit.ranked, *visit.failed), key=lambda photo: photo.index),
-        ranks={photo.index: rank for rank, photo in enumerate(visit.ranked, 1)},
-        strongest={photo.index: strongest_caution(photo.answer) for photo in visit.ranked if photo.answer},
+        strongest_caution=strongest_caution,
         step=min(steps or [NEXT_STEPS[REFUSED]], key=STEPS_BY_URGENCY.index),
         submission=submission,
         record=visit_record(predictor.bundle.metrics),
@@ -146,7 +145,7 @@ def answer() -> str | tuple[str, int]:
 def api() -> Response:
     """Return the ranking as JSON."""
     _parse_visit_body()
-    submission = read_visit(request)
+    submission = read_visit()
     predictor = current_bundles().predictor(submission.bundle)
     with photo_slot():
         return jsonify(rank_visit(predictor, submission).as_json())
@@ -155,59 +154,51 @@ def api() -> Response:
 def _parse_visit_body() -> None:
     """Parse the body, which may be larger than that of other requests."""
     request.max_content_length = current_app.config["MAX_VISIT_BYTES"]
-    require_multipart(request, LARGEST_VISIT_MB * MEGABYTE, "photos")
+    require_multipart(of_visit=True)
 
 
 def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews: bool = False) -> Visit:
     """Return the visit: each photo is analysed by itself, then all are compared. The caller holds a slot."""
-    max_bytes: int = current_app.config["MAX_PHOTO_BYTES"]
     photos: list[VisitPhoto] = []
     rows = zip(submission.photos, submission.rows, submission.sites, strict=True)
     for index, (data, row, site) in enumerate(rows, 1):
-        preview = None
+        photo = VisitPhoto(index, row, site.site)
+        photos.append(photo)
         try:
-            if len(data) > max_bytes:
-                raise photo_too_large(max_bytes // MEGABYTE)
+            if len(data) > current_app.config["MAX_PHOTO_BYTES"]:
+                raise photo_too_large()
             stated = (*submission.details.stated_unknown, *site.stated_unknown)
             sent = replace(submission.details, site=site.site, changing=site.changing, stated_unknown=stated)
             details = fill_in_details(sent, header_details(data))
-            photo_answer = predictor.answer(data, details, dermatoscope=submission.dermatoscope)
-            preview = photo_data_url(data, PREVIEW_EDGE) if with_previews else None
-            raise_if_refused(photo_answer)
-            log_scores(photo_answer)
-            photos.append(VisitPhoto(index, row, details.site, photo_answer, preview=preview))
+            answer = predictor.answer(data, details, dermatoscope=submission.dermatoscope)
+            photo.preview = photo_data_url(data, PREVIEW_EDGE) if with_previews else None
+            raise_if_refused(answer)
+            log_scores(answer)
+            photo.site, photo.answer = details.site, answer
         except FieldError as error:
-            photos.append(VisitPhoto(index, row, site.site, problem=problem_from_field_error(error)))
+            photo.problem = problem_from_field_error(error)
         except Problem as error:
-            photos.append(VisitPhoto(index, row, site.site, problem=error, preview=preview))
+            photo.problem = error
     return _rank_photos(predictor, photos)
 
 
 def _rank_photos(predictor: Predictor, photos: list[VisitPhoto]) -> Visit:
     """Return the visit ranked by the cancer probability; ties keep the order of sending."""
-    answered = [photo for photo in photos if photo.answer is not None]
-    ratio = predictor.odd_ratio
+    answered = [(photo, photo.answer) for photo in photos if photo.answer]
+    by_probability = sorted(answered, key=lambda pair: -pair[1].cancer_probability)
+    for rank, (photo, _answer) in enumerate(by_probability, 1):
+        photo.rank = rank
+    ratio, ugly_duckling = predictor.odd_ratio, None
     can_compare = ratio is not None and len(answered) >= MIN_LESIONS
-    ugly_duckling = None
-    if can_compare:
-        embeddings = np.stack([photo.answer.embedding for photo in answered if photo.answer])
-        scores = outlier_scores(embeddings)
-        answered = [
-            replace(photo, oddity=round(float(score), ODDITY_DIGITS))
-            for photo, score in zip(answered, scores, strict=True)
-        ]
-        assert ratio is not None  # nosec B101  # for the type checker
+    if can_compare and ratio is not None:
+        embeddings = np.stack([answer.embedding for _photo, answer in answered])
+        for (photo, _answer), score in zip(answered, outlier_scores(embeddings), strict=True):
+            photo.oddity = round(float(score), ODDITY_DIGITS)
         index = find_ugly_duckling(embeddings, ratio)
-        ugly_duckling = answered[index] if index is not None else None
-    ranked = sorted(answered, key=lambda photo: -photo.answer.cancer_probability if photo.answer else 0)
+        ugly_duckling = answered[index][0] if index is not None else None
     bundle = predictor.bundle
-    return Visit(
-        tuple(ranked),
-        tuple(photo for photo in photos if photo.problem is not None),
-        ugly_duckling,
-        can_compare,
-        {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256},
-    )
+    model = {"name": bundle.name, "version": bundle.version, "sha256": bundle.sha256}
+    return Visit(photos, ugly_duckling, can_compare, model)
 
 
 def _form_page(

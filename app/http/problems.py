@@ -7,7 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import NamedTuple
 
-from flask import Flask, Response, json, make_response, render_template, request
+from flask import Flask, Response, current_app, json, make_response, render_template, request
 from werkzeug.exceptions import HTTPException, RequestEntityTooLarge, SecurityError, TooManyRequests
 
 from app.http.languages import mark_message
@@ -75,6 +75,11 @@ class Problem(Exception):
         return PROBLEM_CODES[self.faults[0].code].status
 
     @property
+    def is_correctable(self) -> bool:
+        """Return whether the reader can correct it in the form."""
+        return self.status in (413, 415, 422)
+
+    @property
     def title(self) -> str:
         """Return the standard's title of the status."""
         return HTTPStatus(self.status).phrase
@@ -120,8 +125,9 @@ def fault_from_field_error(error: FieldError) -> Fault:
     return Fault(error.code, _(error.message, **error.values), error.field)
 
 
-def photo_too_large(limit: int) -> Problem:
-    """Return the Problem for a photo of more than `limit` MB."""
+def photo_too_large() -> Problem:
+    """Return the Problem for a photo of more than MAX_UPLOAD_MB."""
+    limit = current_app.config["MAX_UPLOAD_MB"]
     return problem(
         "too_large", _("The photo is too large: at most %(limit)s MB are accepted.", limit=limit), "photo"
     )

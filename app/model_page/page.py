@@ -87,5 +87,5 @@ def _page(name: str | None) -> str:
         out_of_fold_prefix=OUT_OF_FOLD_PREFIX,
         others=[other for other in bundles.valid if other != name],
         default_name=bundles.default,
-        invalid=bundles.invalid,
+        invalid=dict(bundles.invalid),  # another thread may add to it
     )

@@ -18,7 +18,7 @@ def test_valid_bundles_are_found_and_an_invalid_one_is_left_out_and_named(bundle
 
 def test_default_is_open_at_start(bundles):
     loaded = Bundles(bundles, "ham10000")
-    assert loaded.is_ready
+    assert loaded.default_bundle
     assert loaded.predictor() is loaded.predictor("ham10000")
 
 
@@ -41,7 +41,7 @@ def test_altered_default_answers_nothing(tmp_path, caplog, file):
     folder = make_tiny_bundle(tmp_path / "ham10000")
     (folder / file).write_bytes(b"altered")
     loaded = Bundles(tmp_path, "ham10000")
-    assert not loaded.is_ready
+    assert not loaded.default_bundle
     assert "no photo is answered" in caplog.text
     with pytest.raises(Problem, match="model_unavailable") as refused:
         loaded.predictor()
@@ -96,6 +96,6 @@ def test_bundle_whose_model_cannot_be_run_is_left_out(tmp_path, caplog):
     (folder / "model.onnx").write_bytes(b"no model")
     write_checksums(folder)
     loaded = Bundles(tmp_path, "ham10000")
-    assert not loaded.is_ready
+    assert not loaded.default_bundle
     assert loaded.valid == {}
     assert "bundle ham10000 cannot be used" in caplog.text
