@@ -13,8 +13,7 @@ from app.http.problems import problem
 from app.metric_names import in_its_language
 from app.model_page.metrics_tables import subgroup_name
 from app.model_page.plots import PLOTS_FOLDER, saved_plots, whole_percent, worst_mistake
-from app.model_page.published_results import published_section
-from app.model_page.sections import metrics_sections, neighbours_section, skin_type_section
+from app.model_page.sections import metrics_sections
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)
@@ -73,14 +72,7 @@ def _page(name: str | None) -> str:
         "model.html",
         name=name,
         bundle=bundle,
-        parts=[
-            *metrics_sections(bundle),
-            *published_section(bundle),
-            *neighbours_section(bundle),
-            *skin_type_section(bundle),
-        ]
-        if bundle
-        else [],
+        parts=metrics_sections(bundle) if bundle else [],
         plots=saved_plots(bundle) if bundle else [],
         tested=bundle and bundle.metrics.get("out_of_fold", {}).get("photos"),
         cost=bundle and threshold_cost(bundle.metrics, "cancer"),

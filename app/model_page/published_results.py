@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,13 +10,10 @@ from typing import Any
 from app.http.languages import format_decimals
 from app.http.languages import translate as _
 from app.metric_names import UntranslatedText
-from app.model_page.metric_values import MetricValue, metric_columns, metric_table
-from app.model_page.sections import MetricsSection
+from app.model_page.metric_values import MetricValue, Table, metric_columns, metric_table
 from data_modelling.inference.bundle import Bundle
 
 METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
-KEY = "published"
-
 
 # who, how, test, cite: in English. A metric that was not published is absent.
 PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
@@ -25,8 +21,8 @@ PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
 )["results"]
 
 
-def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
-    """Yield our metrics and published ones, each with its test; nothing for another task or without metrics."""
+def published_table(bundle: Bundle) -> Table:
+    """Return our metrics and published ones, each with its test; no rows for another task or without metrics."""
     who = _("This model, photo alone")
     tests = {
         "locked_test": (who, _("our locked test")),
@@ -35,12 +31,10 @@ def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
     rows = {
         part: header
         for part, header in tests.items()
-        if bundle.metrics.get(part, {}).get("photo", {}).keys() >= set(METRICS)
+        if bundle.task == "ham10000" and bundle.metrics.get(part, {}).get("photo", {}).keys() >= set(METRICS)
     }
-    if bundle.task != "ham10000" or not rows:
-        return
     columns = {"who": _("Who"), "test": _("Tested on")} | metric_columns("{row}/photo", METRICS)
-    table = metric_table(bundle.metrics, KEY, columns, rows)
+    table = metric_table(bundle.metrics, "published", columns, rows)
     others = [
         (
             UntranslatedText(f"{result['who']} ({result['how']}; {result['cite']})"),
@@ -49,4 +43,4 @@ def published_section(bundle: Bundle) -> Iterator[MetricsSection]:
         )
         for result in PUBLISHED_RESULTS
     ]
-    yield MetricsSection(KEY, (replace(table, rows=(*table.rows, *others)),))
+    return replace(table, rows=(*table.rows, *others)) if rows else table

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from app.model_page.metric_values import (
     value_at,
 )
 from app.model_page.metrics_tables import part_tables
+from app.model_page.published_results import published_table
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.modes import MODES
@@ -49,26 +50,29 @@ class MetricsSection:
 
 
 def metrics_sections(bundle: Bundle) -> list[MetricsSection]:
-    """Return the clinic groups first, then the parts of metrics.json that have metrics on photos, in its order."""
+    """Return the sections that have numbers: the clinic groups, the parts of metrics.json with metrics on photos, others."""
+    metrics = bundle.metrics
     parts = [
-        MetricsSection(key, tables)
-        for key, metrics in bundle.metrics.items()
-        if isinstance(metrics, dict) and "photos" in metrics and isinstance(metrics.get("photo"), dict)
-        if (tables := tuple(table for table in part_tables(bundle, key) if table.rows))
+        (key, part_tables(bundle, key))
+        for key, part in metrics.items()
+        if isinstance(part, dict) and "photos" in part and isinstance(part.get("photo"), dict)
     ]
-    return [
-        *_clinics_section(bundle.metrics),
+    sections: list[tuple[str, Iterable[Table]]] = [
+        ("clinics", _clinic_tables(metrics)),
         *parts,
-        *_melanoma_section(bundle.metrics),
-        *_unknown_class_section(bundle),
+        ("melanoma", [_melanoma_table(metrics)]),
+        ("unknown", [_unknown_class_table(bundle)]),
+        ("published", [published_table(bundle)]),
+        ("neighbours", [_neighbours_table(bundle)]),
+        ("skin_types", [_skin_type_table(metrics)]),
     ]
+    shown = ((key, tuple(table for table in tables if table.rows)) for key, tables in sections)
+    return [MetricsSection(key, tables) for key, tables in shown if tables]
 
 
-def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
-    """Yield the main section: the metrics of each clinic group, first the ones that a new clinic would get."""
-    clinics = metrics.get("clinics")
-    if not clinics:
-        return
+def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
+    """Yield the metrics of each clinic group, first the ones that a new clinic would get, its shares, and its statuses."""
+    clinics = metrics.get("clinics") or []
     networks = {key: name_of("networks", key) for key in NAMES["networks"]}
     names = [UntranslatedText(clinic["name"]) for clinic in clinics]
     columns = {"clinic": _("Clinic group")} | metric_columns("clinics/{row}", ("photos", "melanomas"))
@@ -77,27 +81,24 @@ def _clinics_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
         for metric in CLINIC_METRICS
         for network, title in networks.items()
     }
-    share_columns = {"clinic": _("Clinic group"), "networks": _("Networks")}
-    share_columns |= metric_columns("clinics/{row}", CLINIC_SHARES)
+    rows = {index: (name,) for index, name in enumerate(names)}
+    yield metric_table(metrics, "clinics-headline", columns, rows, _clinic_cell)
+    columns = {"clinic": _("Clinic group"), "networks": _("Networks")}
+    columns |= metric_columns("clinics/{row}", CLINIC_SHARES)
     share_rows = {
         f"{index}/{network}": (names[index], title)
         for index, clinic in enumerate(clinics)
         for network, title in networks.items()
         if clinic.get(network)
     }
-    status_columns = {"clinic": _("Clinic group"), "diagnosis": _("Diagnosis")}
-    status_columns |= metric_columns("status_by_class/{row}", CLASS_STATUSES)
+    yield metric_table(metrics, "clinics-shares", columns, share_rows, _clinic_cell)
+    columns = {"clinic": _("Clinic group"), "diagnosis": _("Diagnosis")}
+    columns |= metric_columns("status_by_class/{row}", CLASS_STATUSES)
     statuses = {
         index: (UntranslatedText(row["clinic"]), UntranslatedText(row["class"]))
-        for index, row in enumerate(metrics.get("status_by_class", []))
+        for index, row in enumerate(metrics.get("status_by_class", []) if clinics else [])
     }
-    rows = {index: (name,) for index, name in enumerate(names)}
-    tables = (
-        metric_table(metrics, "clinics-headline", columns, rows, _clinic_cell),
-        metric_table(metrics, "clinics-shares", share_columns, share_rows, _clinic_cell),
-        metric_table(metrics, "clinics-statuses", status_columns, statuses),
-    )
-    yield MetricsSection("clinics", tables)
+    yield metric_table(metrics, "clinics-statuses", columns, statuses)
 
 
 def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
@@ -108,10 +109,8 @@ def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
     return measured_at(metrics, path)
 
 
-def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
-    """Yield the metrics of a task of two classes: with and without the patient's other lesions."""
-    if not isinstance(metrics.get("melanoma"), dict):
-        return
+def _melanoma_table(metrics: dict[str, Any]) -> Table:
+    """Return the metrics of a task of two classes: with and without the patient's other lesions."""
     target, name = "two_classes", _("melanoma or benign")
     titles = {
         target: name,
@@ -125,14 +124,11 @@ def _melanoma_section(metrics: dict[str, Any]) -> Iterator[MetricsSection]:
     }
     columns = {"target": _("Target"), "input": _("Input")}
     columns |= metric_columns("melanoma/{row}", RARE_CLASS_METRICS)
-    yield MetricsSection("melanoma", (metric_table(metrics, "melanoma", columns, rows),))
+    return metric_table(metrics, "melanoma", columns, rows)
 
 
-def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
-    """Yield how well photos of none of the classes are recognised, by the class left out."""
-    by_class = value_at(bundle.metrics, "unknown/classes")
-    if not by_class:
-        return
+def _unknown_class_table(bundle: Bundle) -> Table:
+    """Return how well photos of none of the classes are recognised, by the class left out."""
     names = {diagnosis.code: diagnosis.name for diagnosis in TASKS[bundle.task]}
     path = "unknown/classes/{row}"
     columns = {
@@ -141,33 +137,27 @@ def _unknown_class_section(bundle: Bundle) -> Iterator[MetricsSection]:
         f"{path}/others": _("Other photos"),
         f"{path}/auroc": metric_name("auc"),
     }
-    rows = {code: (_(names[code]),) for code in by_class}
-    yield MetricsSection("unknown", (metric_table(bundle.metrics, "unknown", columns, rows),))
+    rows = {code: (_(names[code]),) for code in value_at(bundle.metrics, "unknown/classes") or ()}
+    return metric_table(bundle.metrics, "unknown", columns, rows)
 
 
-def neighbours_section(bundle: Bundle) -> Iterator[MetricsSection]:
-    """Yield how often the nearest known photos have the right diagnosis, by clinic group, if it was measured."""
-    metrics = bundle.metrics.get("neighbours")
-    if not isinstance(metrics, dict) or not isinstance(bundle.metadata.get("neighbours"), dict):
-        return
+def _neighbours_table(bundle: Bundle) -> Table:
+    """Return how often the nearest known photos have the right diagnosis, by clinic group, if it was measured."""
+    has_index = isinstance(bundle.metadata.get("neighbours"), dict)
+    metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}
     columns |= {f"neighbours/{{row}}/{key}": name_of("neighbours", key) for key in NAMES["neighbours"]}
-    rows = {"all": (_("All photos"),)} | {
+    rows = {"all": (_("All photos"),)} if metrics else {}
+    rows |= {
         f"clinics/{number}": (UntranslatedText(clinic["name"]),)
-        for number, clinic in enumerate(metrics["clinics"])
+        for number, clinic in enumerate(metrics["clinics"] if metrics else [])
     }
-    table = metric_table(bundle.metrics, "neighbours", columns, rows, measured_at)
-    yield MetricsSection("neighbours", (table,))
+    return metric_table(bundle.metrics, "neighbours", columns, rows, measured_at)
 
 
-def skin_type_section(bundle: Bundle) -> Iterator[MetricsSection]:
-    """Yield the metrics of the skin types that are on record, if there are any."""
-    metrics = bundle.metrics.get("skin_types")
-    if not isinstance(metrics, dict):
-        return
+def _skin_type_table(metrics: dict[str, Any]) -> Table:
+    """Return the metrics of the skin types that are on record, if there are any."""
     names = ("photos", "patients", "cancers", "cancer_auc", "sensitivity", "specificity")
     columns = {"type": _("Skin type")} | metric_columns("skin_types/{row}", names)
-    rows = {name: (name,) for name in metrics}
-    yield MetricsSection(
-        "skin_types", (metric_table(bundle.metrics, "skin_types", columns, rows, measured_at),)
-    )
+    rows = {name: (name,) for name in metrics.get("skin_types") or ()}
+    return metric_table(metrics, "skin_types", columns, rows, measured_at)
