@@ -8,13 +8,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from markupsafe import Markup
+
 from app.http.languages import translate as _
-from app.metric_names import plain_name
 
 NAMES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
 QUESTIONS = tuple(NAMES["questions"])  # they have a threshold
 # Metrics whose interval is `interval` beside them.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
+
+
+class UntranslatedText(str):
+    """Hold text of a bundle's files for which there is no message."""
+
+    __slots__ = ()
+
+
+def in_its_language(text: str) -> str:
+    """Return text for a page; text without a translation is marked as English."""
+    return Markup('<span lang="en">{}</span>').format(text) if isinstance(text, UntranslatedText) else text
 
 
 @dataclass(frozen=True)
@@ -68,8 +80,9 @@ def metric_columns(path: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def name_of(kind: str, key: str) -> str:
-    """Return the name of a key in a part of NAMES."""
-    return _(NAMES[kind][key]) if key in NAMES[kind] else plain_name(key)
+    """Return the name of a key in a part of NAMES, else the key with spaces for its underscores."""
+    known = NAMES[kind].get(key)
+    return _(known) if known else UntranslatedText(key.replace("_", " ").capitalize())
 
 
 def metric_name(key: str) -> str:

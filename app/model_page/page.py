@@ -10,10 +10,9 @@ from app.bundles import current_bundles
 from app.http.assets import CACHE_FOREVER, REVALIDATE
 from app.http.languages import translate as _
 from app.http.problems import problem
-from app.metric_names import in_its_language
-from app.model_page.metrics_tables import subgroup_name
+from app.model_page.metric_values import in_its_language
 from app.model_page.plots import PLOTS_FOLDER, saved_plots, whole_percent, worst_mistake
-from app.model_page.sections import metrics_sections
+from app.model_page.sections import metrics_sections, subgroup_name
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)

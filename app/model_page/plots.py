@@ -25,7 +25,7 @@ from app.model_page.metric_values import (
     name_of,
     value_at,
 )
-from app.model_page.metrics_tables import OUT_OF_FOLD, class_table, confusion_table, subgroup_table
+from app.model_page.sections import OUT_OF_FOLD, class_table, confusion_table, subgroup_table
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.diagnoses import class_codes
 

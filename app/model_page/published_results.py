@@ -9,8 +9,7 @@ from typing import Any
 
 from app.http.languages import format_decimals
 from app.http.languages import translate as _
-from app.metric_names import UntranslatedText
-from app.model_page.metric_values import MetricValue, Table, metric_columns, metric_table
+from app.model_page.metric_values import MetricValue, Table, UntranslatedText, metric_columns, metric_table
 from data_modelling.inference.bundle import Bundle
 
 METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")

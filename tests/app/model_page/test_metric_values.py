@@ -1,4 +1,4 @@
-from app.metric_names import UntranslatedText, in_its_language
+from app.model_page.metric_values import UntranslatedText, in_its_language
 
 
 def test_only_english_is_marked_and_nothing_gets_out_of_its_mark():
