@@ -8,18 +8,20 @@ from typing import IO, Any
 from babel.messages.extract import extract_from_dir, extract_python
 from babel.messages.pofile import read_po
 
-from app.answer import next_steps, wording
+from app.answer.next_steps import NEXT_STEPS, SEE_NOW
+from app.answer.wording import TEXTS
 from app.http.languages import LANGUAGES
 from app.http.problems import STATUS_TITLES
 from app.information.pages import DIAGNOSIS_INFORMATION
 from app.model_page.metric_values import NAMES
+from data_modelling.inference.checks.image_quality import HINTS
 from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS
+from data_modelling.inference.explanation.neighbours import DIAGNOSES as KNOWN_DIAGNOSES
 from tools.serving import ROOT
 
 TRANSLATIONS = ROOT / "app" / "translations"
 STATIC = ROOT / "app" / "static"
 ENGLISH = "en"
-CODES = ("NO_PROMISE", "_TEXTS")  # constants of `wording` with codes, which are never shown
 
 
 def extract_with_tables(
@@ -33,33 +35,23 @@ def extract_with_tables(
 
 def table_messages() -> Iterator[str]:
     """Yield the messages in tables of the code: the page's texts for codes, classes and statuses."""
-    for name, value in vars(wording).items():
-        if name.isupper() and name not in CODES:
-            yield from _texts(value, name)
-    yield next_steps.SEE_NOW
-    for step in next_steps.NEXT_STEPS.values():
-        yield from vars(step).values()
-    for names in NAMES.values():
-        yield from names.values()
-    for information in DIAGNOSIS_INFORMATION.values():
-        yield from information["texts"]
-    for task in TASKS.values():
-        for diagnosis in task:
-            yield from (diagnosis.name, diagnosis.plain, diagnosis.flag_text)
-    yield from FLAG_TEXTS.values()
-    yield from STATUS_TITLES
+    diagnoses = [diagnosis for task in TASKS.values() for diagnosis in task]
+    yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # which are codes
+    yield from TEXTS["site_groups"]  # whose keys are shown
+    yield from _texts((HINTS, KNOWN_DIAGNOSES, SEE_NOW, NAMES, FLAG_TEXTS, STATUS_TITLES))
+    yield from _texts([vars(step) for step in NEXT_STEPS.values()])
+    yield from _texts([information["texts"] for information in DIAGNOSIS_INFORMATION.values()])
+    yield from _texts([(diagnosis.name, diagnosis.plain, diagnosis.flag_text) for diagnosis in diagnoses])
     yield from ("female", "male", "not known")
 
 
-def _texts(value: object, name: str) -> Iterator[str]:
-    """Yield the texts in a constant of `wording`; the keys of a table are codes, except shown group names."""
-    if isinstance(value, str) and len(value) > 1:
+def _texts(value: object) -> Iterator[str]:
+    """Yield the texts in a table; its keys are codes."""
+    if isinstance(value, str):
         yield value
-    if name == "SITE_GROUPS" and isinstance(value, dict):
-        yield from value
-    if isinstance(value, (dict, tuple, list)):
+    elif isinstance(value, (dict, tuple, list)):
         for inner in value.values() if isinstance(value, dict) else value:
-            yield from _texts(inner, "")
+            yield from _texts(inner)
 
 
 def script_messages(language: str) -> dict[str, Any]:

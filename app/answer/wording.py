@@ -17,27 +17,22 @@ from data_modelling.inference.predictor import Answer, ClassProbability
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
 MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a reader
 
-_TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-STATUSES = _TEXTS["statuses"]
-# Codes of the predictor: REASONS explain a concern. CAUTIONS limit this answer, the strongest first.
-REASONS = _TEXTS["reasons"]
+TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
+# The tables that templates read by their names.
+SHOWN_TABLES = ("statuses", "reasons", "site_groups", "regions", "task_titles", "confirmations", "closeness")
+# Codes of the predictor that limit an answer, the strongest first.
 CAUTIONS: dict[str, str] = {
-    **_TEXTS["cautions"],
+    **TEXTS["cautions"],
     **{code: problem for code, (problem, _hint) in HINTS.items() if not code.startswith("photo_")},
-    **_TEXTS["weaker_cautions"],
+    **TEXTS["weaker_cautions"],
 }
-NO_DIAGNOSIS, FEW_PIXELS = _TEXTS["no_diagnosis"], _TEXTS["few_pixels"]
-PHONE_PHOTO_TEXTS = {answer: _TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
+NO_DIAGNOSIS, FEW_PIXELS, REGIONS = TEXTS["no_diagnosis"], TEXTS["few_pixels"], TEXTS["regions"]
+EXAMPLE_DIAGNOSES, VERDICTS = TEXTS["example_diagnoses"], TEXTS["verdicts"]
+PHONE_PHOTO_TEXTS = {answer: TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
 # With these codes, the coverage of the likely classes does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 # Faults of the photo itself; the page shows them as a refusal, and no probabilities.
-REFUSALS = frozenset(_TEXTS["refusals"])
-
-SITE_GROUPS, REGIONS = _TEXTS["site_groups"], _TEXTS["regions"]
-TASK_TITLES, EXAMPLE_DIAGNOSES, VERDICTS = (
-    _TEXTS[key] for key in ("task_titles", "example_diagnoses", "verdicts")
-)
-CONFIRMATIONS, CLOSENESS = _TEXTS["confirmations"], _TEXTS["closeness"]
+REFUSALS = frozenset(TEXTS["refusals"])
 
 
 def format_percent(probability: float, digits: int = 0) -> str:
@@ -125,17 +120,11 @@ def init_app(app: Flask) -> None:
         percent=format_percent, counted=format_number, points=format_percentage_points, years=format_age
     )
     app.jinja_env.globals.update(
-        statuses=STATUSES,
+        {name: TEXTS[name] for name in SHOWN_TABLES},
         caution_of=caution_text,
         next_steps=NEXT_STEPS,
         see_now=SEE_NOW,
         shown_classes=shown_classes,
         digits_beside=digits_beside,
-        reasons=REASONS,
-        site_groups=SITE_GROUPS,
-        task_titles=TASK_TITLES,
         known_diagnoses=DIAGNOSES,
-        confirmation_texts=CONFIRMATIONS,
-        closeness_texts=CLOSENESS,
-        regions=REGIONS,
     )

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from app import create_app
-from app.answer.wording import STATUSES, digits_beside, format_percent
+from app.answer.wording import TEXTS, digits_beside, format_percent
 from app.settings import Settings
 from data_modelling.datasets import ham10000
 from data_modelling.datasets.data_location import find_dataset_folder
@@ -68,7 +68,7 @@ def assert_same_numbers(client, data, details):
     }
     assert page.ids["status"][1]["data-status"] == answer["status"]
     assert page.ids["status"][1]["data-reasons"] == ";".join(answer["reasons"])
-    assert page.title.startswith(STATUSES[answer["status"]])
+    assert page.title.startswith(TEXTS["statuses"][answer["status"]])
     for code, class_map in answer["explanation"]["heatmap"]["classes"].items():
         assert page.maps[code]["data-centre"] == str(class_map["centre"])
         assert page.maps[code]["data-darker"] == str(class_map["darker"])

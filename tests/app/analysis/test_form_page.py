@@ -15,7 +15,7 @@ from app.answer.wording import (
     NO_DIAGNOSIS,
     REFUSALS,
     SITE_GROUPS,
-    STATUSES,
+    TEXTS,
     digits_beside,
     format_percent,
     format_percentage_points,
@@ -342,7 +342,7 @@ def test_points(probability, before, text):
 def test_photo_without_dermatoscope_never_gets_the_all_clear(client: FlaskClient):
     response, page = submit(client, form(photo("lime"), dermatoscope="no"))
     assert page.ids["status"][1]["data-status"] == "uncertain"
-    assert STATUSES["no_cancer_class"] not in response.text
+    assert TEXTS["statuses"]["no_cancer_class"] not in response.text
     assert response.text.index("not taken through a dermatoscope") < response.text.index("data-step")
 
 
@@ -362,7 +362,7 @@ def test_what_looks_like_a_phone_photo_never_gets_the_all_clear_whatever_is_said
 ):
     response, page = submit(phones, form(photo("lime"), dermatoscope=dermatoscope))
     assert page.ids["status"][1]["data-status"] == "uncertain"
-    assert STATUSES["no_cancer_class"] not in response.text
+    assert TEXTS["statuses"]["no_cancer_class"] not in response.text
     assert response.text.index("data-status") < response.text.index(why) < response.text.index("data-step")
 
 

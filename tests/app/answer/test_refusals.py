@@ -9,7 +9,7 @@ from PIL import Image
 
 from app import create_app
 from app.answer import refusals
-from app.answer.wording import CAUTIONS, REASONS, REFUSALS
+from app.answer.wording import CAUTIONS, REFUSALS, TEXTS
 from app.settings import Settings
 from data_modelling.inference import prediction_sets, status
 from data_modelling.inference.bundle import write_checksums
@@ -88,7 +88,7 @@ def test_page_api_and_csv_say_the_same_of_every_photo(strict: Path, tmp_path: Pa
         assert float(rows[name]["nearness"]) == answer.json["nearness"]
         assert Page(page.text).ids["status"][1]["data-status"] == rows[name]["status"]
         for code in reasons:
-            assert (REASONS | CAUTIONS)[code] in page.text
+            assert (TEXTS["reasons"] | CAUTIONS)[code] in page.text
     # The photos reach every status, and refusals and reasons of every kind that pixels alone can.
     assert found >= {"refused", "higher_concern", "uncertain", "no_cancer_class"}
     assert found >= {"photo_blank", "photo_dark", "dark", "ink", "wide_set", "cancer_threshold"}
@@ -151,4 +151,4 @@ def test_every_reason_has_its_words():
     codes |= {status.CANCER_THRESHOLD, status.MELANOMA_THRESHOLD, status.PHOTO_ALONE, *status.VETOES}
     codes |= {status.NOT_CLEAR, status.FRAME_SENSITIVE, *status.UNREAD_DETAILS.values()}
     assert set(REASON_MEANINGS) == codes
-    assert set(REASONS) | set(CAUTIONS) == codes
+    assert set(TEXTS["reasons"]) | set(CAUTIONS) == codes
