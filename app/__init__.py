@@ -20,7 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     from flask import Flask
 
     from app import bundles
-    from app.analysis import api, form_page, gallery, openapi, score_log, visit
+    from app.analysis import api, examples, form_page, openapi, photo_analysis, visit
     from app.answer import wording
     from app.http import (
         assets,
@@ -36,7 +36,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         security,
     )
     from app.http.uploads import MemoryRequest
-    from app.information import history, pages
+    from app.information import pages
     from app.model_page import page as model_page
     from app.settings import Settings
 
@@ -46,7 +46,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config.update(settings.for_flask())
     app.json.sort_keys = False  # type: ignore[attr-defined]  # classes stay in the order of the task
 
-    for module in (form_page, visit, model_page, pages, history, openapi, gallery, api):
+    for module in (form_page, visit, model_page, pages, openapi, examples, api):
         app.register_blueprint(module.blueprint)
 
     problems.init_app(app)
@@ -61,7 +61,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     assets.init_app(app)
     compression.init_app(app)
     wording.init_app(app)
-    history.init_app(app)
+    pages.init_app(app)
     bundles.init_app(app, settings)
-    score_log.init_app(app, settings)
+    photo_analysis.init_app(app, settings)
     return app

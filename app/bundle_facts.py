@@ -1,9 +1,10 @@
-"""Facts about a bundle, read from its metadata.json and metrics.json: its training data and its test results."""
+"""Facts about the bundles, read from their metadata.json and metrics.json: training data and test results."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from app.bundles import current_bundles
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks.origin import PHONE_SOURCES
 from data_modelling.inference.checks.photo_checks import PHONE_PHOTO
@@ -91,3 +92,19 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
     """Return the number of phone photos that the model learned from."""
     more = metadata.get("more", {})
     return sum(int(more[source]["photos"]) for source in PHONE_SOURCES if source in more)
+
+
+def model_choices() -> list[dict[str, Any]]:
+    """Return the models that can be chosen, the default one first; none where there is only one.
+
+    name: of the bundle's folder. bundle: the bundle. cost: of its melanoma threshold, if it has one.
+    """
+    bundles = current_bundles()
+    valid = bundles.valid
+    if len(valid) < 2:
+        return []
+    names = sorted(valid, key=lambda name: (name != bundles.default, name))
+    return [
+        {"name": name, "bundle": valid[name], "cost": threshold_cost(valid[name].metrics, "melanoma")}
+        for name in names
+    ]

@@ -1,15 +1,25 @@
-"""The example photos of the page, from ISIC 2017 (CC-0; Codella et al. 2018), listed in examples/labels.csv.
+"""The example photos of the page, and their own page, with the default model's answer to each.
 
-They are in the locked test of our splits: none of our networks learned from them.
+They are from ISIC 2017 (CC-0; Codella et al. 2018) and listed in examples/labels.csv. They are in the locked test of our
+splits: none of our networks learned from them.
 """
 
 import csv
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
-from app.answer.wording import EXAMPLE_DIAGNOSES
+from flask import Blueprint, render_template
+
+from app.answer.wording import EXAMPLE_DIAGNOSES, VERDICTS
+from app.bundles import current_bundles
 from app.submission import Submission
 from data_modelling.inference.details import Details, parse_details
+from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED
+
+blueprint = Blueprint("gallery", __name__)
 
 EXAMPLES_SOURCE = "ISIC_2017"
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "static" / "examples"
@@ -51,3 +61,34 @@ with LABELS.open(encoding="utf-8", newline="") as _file:
         row["name"]: ExamplePhoto(row["name"], row["image"], row["diagnosis"], parse_details(row)[0])
         for row in csv.DictReader(_file)
     }
+
+
+@blueprint.get("/examples")
+def page() -> str:
+    """Return the page. Raises a 503 Problem when no bundle can answer."""
+    return render_template("gallery.html", judged=judged_examples(current_bundles().predictor()))
+
+
+@lru_cache(maxsize=1)
+def judged_examples(predictor: Predictor) -> list[dict[str, Any]]:
+    """Return each example, the status of the model's answer, and a verdict; computed once for the default bundle.
+
+    verdict: a sentence that compares the status with the diagnosis.
+    """
+    judged = []
+    for example in EXAMPLES.values():
+        status = predictor.answer(example.submission().photo, example.details, dermatoscope=True).status
+        verdict = VERDICTS[_verdict(example, status)]
+        judged.append({"example": example, "status": status, "verdict": verdict})
+    return judged
+
+
+def _verdict(example: ExamplePhoto, status: str) -> str:
+    """Return the key of one of VERDICTS."""
+    if status == REFUSED:
+        return "not_used"
+    if status == HIGHER_CONCERN:
+        return "right" if example.is_cancer else "false_alarm"
+    if example.is_cancer:
+        return "missed"
+    return "right" if status == NO_CANCER_CLASS else "not_judged"

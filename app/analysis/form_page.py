@@ -10,7 +10,6 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES, ExamplePhoto
 from app.analysis.form_fields import read_submission, require_multipart
-from app.analysis.model_selector import model_choices
 from app.analysis.photo_analysis import analyse, photo_preview, whole_photo
 from app.answer.heat_map_images import heat_map_overlays
 from app.answer.next_steps import next_step
@@ -24,7 +23,7 @@ from app.answer.wording import (
     format_percentage_points,
     shown_classes,
 )
-from app.bundle_facts import phone_photo_count, refused_share, status_share, threshold_cost
+from app.bundle_facts import model_choices, phone_photo_count, refused_share, status_share, threshold_cost
 from app.bundles import current_bundles
 from app.http.languages import translate as _
 from app.http.photo_slots import photo_slot

@@ -1,18 +1,21 @@
-"""The analysis of a submission by the model."""
+"""The analysis of a submission by the model, and the log of answers that SCORE_LOG turns on."""
 
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from pathlib import Path
 
+from flask import Flask, current_app
 from PIL import Image
 
-from app.analysis.score_log import log_scores
 from app.answer.refusals import raise_if_refused
 from app.bundles import current_bundles
 from app.http.languages import translate as _
 from app.http.problems import problem, problem_from_field_error
+from app.settings import Settings
 from app.submission import Submission
+from data_modelling.inference.drift.score_log import ScoreLog
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo
 from data_modelling.inference.predictor import Answer
@@ -73,3 +76,20 @@ def _bad_input_as_problem() -> Iterator[None]:
         yield
     except FieldError as error:
         raise problem_from_field_error(error) from error
+
+
+def init_app(app: Flask, settings: Settings) -> None:
+    """Open the log for the classes of the default bundle, unless it is off or there is no default bundle."""
+    bundle = app.extensions["bundles"].valid.get(settings.bundle)
+    is_on = settings.score_log != "off" and bundle is not None
+    app.extensions["scores"] = (
+        ScoreLog(Path(settings.score_log).expanduser(), bundle.metadata["classes"]) if is_on else None
+    )
+    app.jinja_env.globals["score_log"] = is_on
+
+
+def log_scores(answer: Answer) -> None:
+    """Append day, probabilities and nearness of an answer of the default bundle to the log, if there is a log."""
+    scores: ScoreLog | None = current_app.extensions["scores"]
+    if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
+        scores.append(answer.probabilities, answer.nearness)

@@ -11,13 +11,11 @@ import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
 from app.analysis.form_fields import read_visit, require_multipart
-from app.analysis.model_selector import model_choices
-from app.analysis.photo_analysis import photo_data_url
-from app.analysis.score_log import log_scores
+from app.analysis.photo_analysis import log_scores, photo_data_url
 from app.answer.next_steps import NEXT_STEPS, next_step
 from app.answer.refusals import raise_if_refused
 from app.answer.wording import strongest_caution
-from app.bundle_facts import visit_record
+from app.bundle_facts import model_choices, visit_record
 from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
 from app.http.problems import Problem, photo_too_large, problem_from_field_error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from threading import Semaphore
 
 from flask import Flask, current_app
@@ -42,16 +42,13 @@ class PhotoSlots:
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Create the slots of a process."""
-    processes = settings.process_count
-    app.extensions["photo_slots"] = PhotoSlots(settings.photo_slots, MOST_WAITING // processes)
+    app.extensions["photo_slots"] = PhotoSlots(settings.photo_slots, MOST_WAITING // settings.process_count)
 
 
-@contextmanager
-def photo_slot() -> Iterator[None]:
+def photo_slot() -> AbstractContextManager[None]:
     """Hold a slot while a photo is decoded; its request has arrived whole. Raises Problem when there are too many."""
     slots: PhotoSlots = current_app.extensions["photo_slots"]
-    with slots.hold():
-        yield
+    return slots.hold()
 
 
 def too_many_photos() -> Problem:

@@ -50,25 +50,26 @@ class TolerantDecoder(MultipartDecoder):
         return super()._parse_headers(data.decode(errors="replace").encode())
 
 
-class TolerantMultiPartParser(MultiPartParser):
+class FormParser(FormDataParser):
     """Read the parts of a form. Headers may be no UTF-8, and a photo without a file name counts as a file.
 
     A program that sends a photo as text leaves out the file name (`curl -F "photo=<a.jpg"`). Such a part becomes a
     file whose name is None, so that the fault can be named and the limits of texts do not hide it.
     """
 
-    def parse(
+    def _parse_multipart(
         self,
         stream: IO[bytes],
-        boundary: bytes,
+        mimetype: str,  # noqa: ARG002 - as in the base class
         content_length: int | None,  # noqa: ARG002 - as in the base class
-    ) -> tuple[MultiDict[str, str], MultiDict[str, FileStorage]]:
-        """Return the texts and the files. Raises ValueError for a broken form and RequestEntityTooLarge."""
+        options: dict[str, str],
+    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
+        """Return the stream, the texts and the files. Raises ValueError for a broken form and RequestEntityTooLarge."""
         texts: list[tuple[str, str]] = []
         files: list[tuple[str, FileStorage]] = []
         part: Field | File = Field(name="", headers=Headers())
         content = BytesIO()
-        for event in self._events(stream, boundary):
+        for event in self._events(stream, options.get("boundary", "").encode("ascii")):
             if isinstance(event, (Field, File)):
                 part, content = event, BytesIO()
             elif isinstance(event, Data):
@@ -83,11 +84,13 @@ class TolerantMultiPartParser(MultiPartParser):
                     filename = part.filename if isinstance(part, File) else _unread_filename(part.headers)
                     files.append((part.name, FileStorage(content, filename, part.name, headers=part.headers)))
                 else:
-                    charset = self.get_part_charset(part.headers)
+                    charset = MultiPartParser().get_part_charset(part.headers)
                     texts.append((part.name, content.getvalue().decode(charset, "replace")))
-        return self.cls(texts), self.cls(files)
+        return stream, self.cls(texts), self.cls(files)
 
     def _events(self, stream: IO[bytes], boundary: bytes) -> Iterator[Event]:
+        if not boundary:
+            raise ValueError("Missing boundary")
         decoder = TolerantDecoder(boundary, self.max_form_memory_size, max_parts=self.max_form_parts)
         data: bytes | None = b""
         while data is not None:
@@ -103,25 +106,6 @@ def _unread_filename(headers: Headers) -> str | None:
     Old browsers send whole paths, such as "C:\photos\", whose last character hides the quote after it.
     """
     return "" if "filename" in headers.get("Content-Disposition", "").lower() else None
-
-
-class FormParser(FormDataParser):
-    """Read forms with TolerantMultiPartParser; werkzeug has no other place to name a parser of parts."""
-
-    def _parse_multipart(
-        self,
-        stream: IO[bytes],
-        mimetype: str,  # noqa: ARG002 - as in the base class
-        content_length: int | None,
-        options: dict[str, str],
-    ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
-        boundary = options.get("boundary", "").encode("ascii")
-        if not boundary:
-            raise ValueError("Missing boundary")
-        parser = TolerantMultiPartParser(
-            max_form_memory_size=self.max_form_memory_size, cls=self.cls, max_form_parts=self.max_form_parts
-        )
-        return stream, *parser.parse(stream, boundary, content_length)
 
 
 class MemoryRequest(Request):

@@ -1,12 +1,13 @@
-"""The pages of information: the diagnoses in plain words, limits, privacy, and about the project."""
+"""The pages of information: diagnoses, limits, privacy, the project, and the answers that readers keep in their browser."""
 
 from __future__ import annotations
 
+import datetime as dt
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 
-from flask import Blueprint, current_app, render_template
+from flask import Blueprint, Flask, current_app, g, render_template
 
 from app.analysis.examples import EXAMPLES_SOURCE
 from app.bundle_facts import photos_by_class, threshold_cost
@@ -17,6 +18,7 @@ from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.source_facts import SourceFacts
 
 blueprint = Blueprint("knowledge", __name__)
+history_blueprint = Blueprint("history", __name__)
 
 # By class code: texts to translate, and the title and address of each source.
 DIAGNOSIS_INFORMATION = tomllib.loads(Path(__file__).with_name("diagnoses.toml").read_text(encoding="utf-8"))
@@ -82,3 +84,24 @@ def _cited_data_sets(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
         facts = bundle_facts | facts
         names |= {*bundle_facts, *bundle.metrics.get("elsewhere", {})}
     return {name: facts[name] for name in sorted(names & facts.keys()) if facts[name].published}
+
+
+@history_blueprint.get("/history")
+def page() -> str:
+    """Return a page that the reader's browser fills."""
+    return render_template("history.html")
+
+
+def report_facts() -> dict[str, str]:
+    """Return the number of the current answer, as in the log and the header X-Request-Id, and its time.
+
+    The time is `date` in ISO form, and `minute` for the page.
+    """
+    now = dt.datetime.now(dt.UTC).replace(microsecond=0)
+    return {"id": g.request_id, "date": now.isoformat(), "minute": now.strftime("%Y-%m-%d %H:%M")}
+
+
+def init_app(app: Flask) -> None:
+    """Register the page of the kept answers, and offer the facts of a report to the templates."""
+    app.register_blueprint(history_blueprint)
+    app.jinja_env.globals["report_facts"] = report_facts

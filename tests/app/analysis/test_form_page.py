@@ -14,7 +14,6 @@ from app import create_app
 from app.answer.wording import (
     NO_DIAGNOSIS,
     REFUSALS,
-    SITE_GROUPS,
     TEXTS,
     digits_beside,
     format_percent,
@@ -52,7 +51,7 @@ def test_form_says_first_what_it_is_and_is_not(client: FlaskClient):
 
 
 def test_every_place_on_the_body_is_one_the_reader_knows(client: FlaskClient):
-    offered = [value for group in SITE_GROUPS.values() for value in group]
+    offered = [value for group in TEXTS["site_groups"].values() for value in group]
     assert set(offered) <= set(SITE_NAMES)
     assert {SITE_NAMES[value] for value in offered} == set(SITES)
     assert all(f'<option value="{value}">' in client.get("/").text for value in offered)

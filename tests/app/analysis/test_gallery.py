@@ -3,8 +3,7 @@
 import pytest
 
 from app import create_app
-from app.analysis.examples import EXAMPLES
-from app.analysis.gallery import _verdict, judged_examples
+from app.analysis.examples import EXAMPLES, _verdict, judged_examples
 from app.answer.wording import VERDICTS
 from app.settings import Settings
 from data_modelling.inference.bundle import load_bundle
@@ -20,7 +19,7 @@ def judged():
 
 
 def test_among_eight_examples_are_one_missed_and_one_not_judged(judged):
-    verdicts = [one.verdict for one in judged]
+    verdicts = [one["verdict"] for one in judged]
     assert len(verdicts) == len(EXAMPLES) == 8
     assert VERDICTS["missed"] in verdicts
     assert {VERDICTS["not_judged"], VERDICTS["not_used"]} & set(verdicts)
@@ -31,9 +30,10 @@ def test_the_page_shows_each_photo_with_its_verdict(judged):
     client = create_app(Settings(bundles=COMMITTED, rate_limit="off")).test_client()
     text = client.get("/examples").text
     for one in judged:
-        assert f"examples/{one.example.image_id}.jpg" in text
-        assert one.verdict in text
-        assert f'name="example" value="{one.example.name}"' in text
+        example = one["example"]
+        assert f"examples/{example.image_id}.jpg" in text
+        assert one["verdict"] in text
+        assert f'name="example" value="{one["example"].name}"' in text
     assert "a melanoma" in client.get("/").text
 
 
