@@ -64,12 +64,16 @@ def styled_chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart
     @functools.wraps(draw)
     def drawn(*arguments: Any, **options: Any) -> Chart:
         with mpl.rc_context(STYLE):
-            figure, data = draw(*arguments, **options)
-            file = BytesIO()
-            figure.savefig(file, format="png", metadata=PNG_METADATA)
-        return Chart(file.getvalue(), plain_data(data))
+            return save_chart(*draw(*arguments, **options))
 
     return drawn
+
+
+def save_chart(figure: Figure, data: Any, **options: Any) -> Chart:
+    """Return a figure and its data as a Chart. options: of savefig."""
+    file = BytesIO()
+    figure.savefig(file, format="png", metadata=PNG_METADATA, **options)
+    return Chart(file.getvalue(), plain_data(data))
 
 
 def plain_data(data: Any) -> Any:

@@ -1,13 +1,11 @@
 """Run the notebooks from top to bottom: `python -m data_analysis.run --data-root DIR`.
 
-Writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` again. With `--check` it writes nothing, and names each
-notebook whose committed outputs have changed.
+Writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` again.
 """
 
 import argparse
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 from tqdm import tqdm
@@ -17,7 +15,6 @@ from data_analysis.notebook_folders import PLOTS_VARIABLE, SPLITS_VARIABLE, plot
 from data_modelling.datasets.data_location import REPOSITORY_DATA, MissingDataError, find_dataset_folder
 from data_modelling.datasets.registry import data_set
 from data_modelling.inference.command_line import run_with_exit_status
-from data_modelling.inference.errors import InputError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,36 +27,24 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--plots", type=Path, default=plots_folder(), help="default: %(default)s")
     parser.add_argument("--only", choices=notebooks.ALL_NAMES, help="default: all notebooks")
-    parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args(arguments)
     # A notebook runs in its own folder, so the paths must be absolute.
     data_root = (options.data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)).resolve()
-    environment = {"DATA_ROOT": str(data_root), SPLITS_VARIABLE: str(options.splits.resolve())}
+    environment = {
+        "DATA_ROOT": str(data_root),
+        SPLITS_VARIABLE: str(options.splits.resolve()),
+        PLOTS_VARIABLE: str(options.plots.resolve()),
+    }
     names = [options.only] if options.only else list(notebooks.ALL_NAMES)
 
     def command() -> list[str]:
         available, left_out = available_notebooks(names, data_root)
-        with tempfile.TemporaryDirectory() as temporary:
-            plots = temporary if options.check else options.plots.resolve()
-            run_notebooks(available, environment | {PLOTS_VARIABLE: str(plots)}, options.out, options.check)
+        for name in tqdm(available, desc="notebooks", disable=None):
+            notebook = notebooks.execute_notebook(name, environment)
+            notebooks.write_notebook(notebook, options.out / f"{name}.ipynb")
         return left_out
 
     return run_with_exit_status(command)
-
-
-def run_notebooks(names: list[str], environment: dict[str, str], out: Path, check: bool) -> None:
-    """Run the notebooks and write them to `out`, or only compare them with `out`: InputError names all differences."""
-    stale = []
-    for name in tqdm(names, desc="notebooks", disable=None):
-        path = out / f"{name}.ipynb"
-        if check:
-            committed = notebooks.read_notebook(path)
-            new = notebooks.execute_notebook(name, environment)
-            stale += [f"{path.name}, {place}" for place in notebooks.notebook_differences(committed, new)]
-        else:
-            notebooks.write_notebook(notebooks.execute_notebook(name, environment), path)
-    if stale:
-        raise InputError(f"Out of date, make them again with `make notebooks`: {'; '.join(stale)}.")
 
 
 def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:

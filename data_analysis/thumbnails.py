@@ -1,7 +1,6 @@
 """Draw sheets of thumbnails: each photo at most 96 pixels wide, pixel by pixel, with the credit below."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from data_analysis.charts import Chart, plain_data
+from data_analysis.charts import Chart, save_chart
 from data_modelling.inference.photo.reader import read_photo
-from data_modelling.plots.style import PNG_METADATA
 
 LARGEST = 96  # pixels; larger ones may not be committed (see DATA/README.md)
 # Pixels between photos, of a row's label, of the title, of a line of credit.
@@ -60,6 +58,4 @@ def thumbnail_sheet(
         texts.append((text, middle, {"va": "center", "fontsize": 8, "color": "#404040"}))
     for text, below, style in texts:
         figure.text(4 / width, 1 - below / height, text, style)
-    file = BytesIO()
-    figure.savefig(file, format="png", dpi=DPI, metadata=PNG_METADATA)
-    return Chart(file.getvalue(), plain_data(contents))
+    return save_chart(figure, contents, dpi=DPI)
