@@ -171,8 +171,8 @@ def arithmetic(
             "kept": gigabytes * gigabyte_month,
         }
         columns.append(photo | numbers)
-    constants = {"peak": PEAK, "busy": BUSY, "photos_a_day": PHOTOS_A_DAY, "archive": ARCHIVE}
-    return render_markdown(TEMPLATE, columns=columns, small=small, **constants, **figures).strip()
+    context = {**figures, "peak": PEAK, "busy": BUSY, "photos_a_day": PHOTOS_A_DAY, "archive": ARCHIVE}
+    return render_markdown(TEMPLATE, None, columns=columns, small=small, **context).strip()
 
 
 def main(arguments: list[str] | None = None) -> int:
