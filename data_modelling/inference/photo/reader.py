@@ -135,7 +135,7 @@ def read_whole_photo(data: bytes, longest: int) -> Image.Image:
         transform = photo.srgb_transform(upright)
     except DAMAGED_FILE_ERRORS as error:
         raise _broken_photo_error() from error
-    if transform is not None and transform.fits(upright):
+    if transform is not None:
         upright = transform.apply(upright)
     upright = upright.convert("RGB")
     upright.thumbnail((longest, longest))
@@ -239,13 +239,20 @@ def _read_squares(
     except DAMAGED_FILE_ERRORS as error:
         raise _broken_photo_error() from error
     left, top, right, bottom = _box(size, crop)
-    squares = []
+    boxes = []
     for column, row in corners:
         x = min(left + column * (right - left - square_edge), size[0] - square_edge)
         y = min(top + row * (bottom - top - square_edge), size[1] - square_edge)
         box = (x, y, min(x + square_edge, size[0]), min(y + square_edge, size[1]))
-        squares.append(_square(upright, edge, [pixels / shrink for pixels in box], transform))
-    return squares
+        boxes.append([pixels / shrink for pixels in box])
+    if transform is not None:
+        # Before resizing, because resizing mixes colours and would change the colours of edges.
+        upright, boxes = _reduce_large(upright, edge, boxes)
+        upright = transform.apply(upright)
+    mode = "RGBA" if upright.has_transparency_data else "RGB"
+    if upright.mode != mode:  # Pillow would copy, 100 MB of a large photo
+        upright = upright.convert(mode)
+    return [_square(upright, edge, box) for box in boxes]
 
 
 def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
@@ -349,30 +356,22 @@ def _box(size: tuple[int, int], crop: Crop | None) -> tuple[float, float, float,
     return left, top, min(left + side, width), min(top + side, height)
 
 
-def _reduce_large(image: Image.Image, edge: int, box: list[float]) -> tuple[Image.Image, list[float]]:
-    """Return a photo and its box; a large photo is reduced to at least four times `edge`, to convert colours faster."""
-    factor = int((box[2] - box[0]) // (4 * edge))
+def _reduce_large(
+    image: Image.Image, edge: int, boxes: list[list[float]]
+) -> tuple[Image.Image, list[list[float]]]:
+    """Return a photo and its boxes; a large photo is reduced to at least four times `edge`, to convert colours faster."""
+    left, _top, right, _bottom = boxes[0]
+    factor = int((right - left) // (4 * edge))
     is_small = image.width * image.height <= MAX_CONVERTED_PIXELS
     if factor < 2 or is_small or image.has_transparency_data or image.mode == "P":
-        return image, box
-    return image.reduce(factor), [pixels / factor for pixels in box]
+        return image, boxes
+    return image.reduce(factor), [[pixels / factor for pixels in box] for box in boxes]
 
 
-def _square(
-    image: Image.Image, edge: int, box: list[float], transform: ColourTransform | None
-) -> NDArray[np.uint8]:
-    """Return the box of a photo of any mode as (edge, edge, 3) sRGB; transparent pixels become white.
-
-    Colours are converted before resizing, because resizing mixes them and would change the colours of edges.
-    """
-    if transform is not None and transform.fits(image):
-        image, box = _reduce_large(image, edge, box)
-        image = transform.apply(image)
-    mode = "RGBA" if image.has_transparency_data else "RGB"
-    if image.mode != mode:  # Pillow would copy, 100 MB of a large photo
-        image = image.convert(mode)
+def _square(image: Image.Image, edge: int, box: list[float]) -> NDArray[np.uint8]:
+    """Return the box of a photo, RGB or RGBA, as (edge, edge, 3); transparent pixels become white."""
     left, top, right, bottom = box
     square = image.resize((edge, edge), Image.Resampling.BILINEAR, box=(left, top, right, bottom))
-    if mode == "RGBA":
+    if image.mode == "RGBA":
         square = Image.alpha_composite(Image.new("RGBA", square.size, "white"), square).convert("RGB")
     return np.asarray(square)

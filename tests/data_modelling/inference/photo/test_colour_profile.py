@@ -10,7 +10,7 @@ from PIL import Image, ImageCms
 
 from data_modelling.inference.photo import colour_profile
 from data_modelling.inference.photo.colour_profile import CICP_PRIMARIES, D65, SRGB_PRIMARIES, matrix_profile
-from data_modelling.inference.photo.reader import read_photo
+from data_modelling.inference.photo.reader import read_corner_frames, read_photo
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
 P3_PRIMARIES = CICP_PRIMARIES[12]
@@ -137,6 +137,16 @@ def test_a_profile_as_large_as_those_of_printers_is_read(kind, size):
 @pytest.mark.parametrize("content", [b"x", b"x\0", b"x\0\0garbage", b"x\0\1" + zlib.compress(P3), b""])
 def test_a_png_whose_profile_cannot_be_unpacked_is_read_without_it(content):
     assert np.array_equal(read(with_chunks(saved(WIDE), (b"iCCP", content))), read(saved(WIDE)))
+
+
+# A photo of 4 megapixels is reduced before its colours are converted.
+@pytest.mark.parametrize("edge", [64, 2000])
+def test_the_colours_of_the_corner_frames_are_converted_once(edge):
+    photo = np.full((edge, edge, 3), COLOURS[0])
+    for kind, options in (("PNG", {}), ("JPEG", {"quality": 95})):
+        data = saved(photo, kind, icc_profile=P3, **options)
+        for frame in read_corner_frames(data, 16):
+            assert np.abs(frame - P3_IN_SRGB[0, 0]).max() <= 2
 
 
 def test_grey_photos():
