@@ -3,7 +3,7 @@
 import logging
 import re
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from io import BytesIO
@@ -11,22 +11,16 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import DAMAGED_FILE_ERRORS, PhotoError
-from data_modelling.inference.photo.grey_levels import (
-    LINEAR,
-    GreyRule,
-    LookupTable,
-    Window,
-    colour_levels,
-    palette_levels,
-)
+from data_modelling.inference.photo.grey_levels import LINEAR, LevelRule, LookupTable, Window
 from data_modelling.inference.photo.header_values import read_age, read_first_site, read_sex
 from data_modelling.inference.photo.jpeg_markers import (
+    MAX_SCANS,
     adobe_transform,
+    count_scans,
     is_jfif,
     load_jpeg,
     open_jpeg,
@@ -49,26 +43,16 @@ COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 SAMPLE_BITS = (1, 8, 16, 32)
 MAX_BYTES = 100_000_000  # of the decoded samples, as of a photo of 25 megapixels
 
-AGE, SEX, BODY_PART = 0x00101010, 0x00100040, 0x00180015
-REGIONS, CODE_MEANING = 0x00082218, 0x00080104  # the coded body part, and its words
-SOP_CLASS, MODALITY = 0x00080016, 0x00080060
-SAMPLES, COLOUR, PLANAR = 0x00280002, 0x00280004, 0x00280006
-FRAMES, ROWS, COLUMNS, BITS = 0x00280008, 0x00280010, 0x00280011, 0x00280100
-STORED, SIGNED = 0x00280101, 0x00280103
-CENTRE, WIDTH, WINDOW_FUNCTION = 0x00281050, 0x00281051, 0x00281056
-INTERCEPT, SLOPE = 0x00281052, 0x00281053
-MODALITY_TABLES, VOI_TABLES = 0x00283000, 0x00283010
-TABLE_DESCRIPTOR, TABLE_DATA = 0x00283002, 0x00283006
-PALETTE_DESCRIPTOR, PALETTE_DATA = 0x00281101, (0x00281201, 0x00281202, 0x00281203)
-SEGMENTED_PALETTE = 0x00281221
-ICC_PROFILE = 0x00282000
-PIXELS = 0x7FE00010
-MEDIA_CLASS, SYNTAX = 0x00020002, 0x00020010
-DETAIL_TAGS = (AGE, SEX, BODY_PART, REGIONS)
-IMAGE_TAGS = (
-    *(SOP_CLASS, MODALITY, SAMPLES, COLOUR, PLANAR, FRAMES, ROWS, COLUMNS, BITS, STORED, SIGNED),
-    *(CENTRE, WIDTH, WINDOW_FUNCTION, INTERCEPT, SLOPE, MODALITY_TABLES, VOI_TABLES),
-    *(PALETTE_DESCRIPTOR, *PALETTE_DATA, SEGMENTED_PALETTE, ICC_PROFILE, PIXELS),
+DETAIL_ELEMENTS = ("PatientAge", "PatientSex", "BodyPartExamined", "AnatomicRegionSequence")
+PALETTE_PLANES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
+PALETTE_DESCRIPTOR = "RedPaletteColorLookupTableDescriptor"
+SEGMENTED_PALETTE = "SegmentedRedPaletteColorLookupTableData"
+IMAGE_ELEMENTS = (
+    *("SOPClassUID", "Modality", "SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration"),
+    *("NumberOfFrames", "Rows", "Columns", "BitsAllocated", "BitsStored", "PixelRepresentation"),
+    *("WindowCenter", "WindowWidth", "VOILUTFunction", "RescaleIntercept", "RescaleSlope"),
+    *("ModalityLUTSequence", "VOILUTSequence", PALETTE_DESCRIPTOR, *PALETTE_PLANES, SEGMENTED_PALETTE),
+    *("ICCProfile", "PixelData"),
 )
 # Hostile files have millions of elements. An element takes about two reads, and a camera's file has a hundred elements.
 MAX_READS = 20_000
@@ -90,8 +74,8 @@ class Frame:
     frames: the number of frames; a photo has one. size: width and height in pixels, as in the header. syntax: the
     transfer syntax. pixels: the samples, or the pieces of a compressed picture. pixel_vr: OB, or OW, whose bytes
     come in pairs that big endian swaps. colours: the photometric interpretation. samples: per pixel. bits, stored: bits of a sample, and how many of them count. is_signed,
-    is_planar: whether samples are signed, and whether each colour has its own plane. grey: how values become grey.
-    palette: for PALETTE COLOR. profile: the ICC profile, empty without one.
+    is_planar: whether samples are signed, and whether each colour has its own plane. rule: how values become levels.
+    profile: the ICC profile, empty without one.
     """
 
     frames: int
@@ -105,13 +89,12 @@ class Frame:
     stored: int
     is_signed: bool
     is_planar: bool
-    grey: GreyRule
-    palette: LookupTable | None
+    rule: LevelRule
     profile: bytes
 
     @property
     def is_jpeg(self) -> bool:
-        """Return whether the frame is a JPEG file, whose scans cost time."""
+        """Return whether the frame is a JPEG file."""
         return self.syntax in JPEG_SYNTAXES
 
     @cached_property
@@ -121,19 +104,19 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise PhotoError or ValueError if the compressed picture, not decoded yet, differs from the header."""
-        if self.syntax in JPEG_2000:
-            kind = "JPEG2000"
-        elif self.is_jpeg:
-            kind = "JPEG"
+        """Raise PhotoError or ValueError if the compressed picture, not decoded yet, has too many scans or another header."""
+        if self.is_jpeg:
+            if count_scans(self.picture) > MAX_SCANS:
+                raise ValueError("too many scans")
             bits = precision(self.picture)
             if bits not in (0, 8):
                 raise _unsupported_pixels(f"JPEG, {bits} bits")
-        else:
-            return
-        with Image.open(BytesIO(self.picture), formats=(kind,)) as image:
-            if image.size != self.size:
-                raise ValueError("the header and the picture differ in size")
+        if self.is_jpeg or self.syntax in JPEG_2000:
+            with Image.open(
+                BytesIO(self.picture), formats=("JPEG" if self.is_jpeg else "JPEG2000",)
+            ) as image:
+                if image.size != self.size:
+                    raise ValueError("the header and the picture differ in size")
 
     def decode(self) -> Image.Image:
         """Return the decoded picture, RGB or L; raise what Pillow and pydicom raise for a damaged picture."""
@@ -141,10 +124,31 @@ class Frame:
             image = self._jpeg()
             if image.mode != "L":
                 return image.convert("RGB") if image.mode != "RGB" else image
-            pixels: NDArray[np.integer] = np.asarray(image)
-            return self._image(pixels, 8, self.colours)
-        pixels, facts = self._samples()
-        return self._image(pixels, int(facts["bits_stored"]), str(facts["photometric_interpretation"]))
+            return Image.fromarray(self.rule.levels(np.asarray(image), 8))
+        samples, facts = (
+            _pydicom()
+            .pixels.get_decoder(self.syntax)
+            .as_array(
+                self.pixels,
+                index=0,
+                raw=True,
+                rows=self.size[1],
+                columns=self.size[0],
+                samples_per_pixel=self.samples,
+                bits_allocated=self.bits,
+                bits_stored=self.stored,
+                number_of_frames=1,
+                photometric_interpretation=self.colours,
+                pixel_representation=int(self.is_signed),
+                planar_configuration=int(self.is_planar),
+                pixel_keyword="PixelData",
+                pixel_vr=self.pixel_vr,
+            )
+        )
+        levels = self.rule.levels(samples, facts["bits_stored"])
+        if levels.ndim == 3 and facts["photometric_interpretation"].startswith("YBR"):
+            return Image.fromarray(levels, "YCbCr").convert("RGB")
+        return Image.fromarray(levels)
 
     def _jpeg(self) -> Image.Image:
         """Return the picture of a JPEG frame: the Adobe segment decides its colours, then JFIF, then the header."""
@@ -159,40 +163,6 @@ class Frame:
             data = set_colours(data, are_rgb)
             image = open_jpeg(data)
         return load_jpeg(image, data)
-
-    def _samples(self) -> tuple[NDArray[np.integer], dict[str, str | int]]:
-        """Return the samples (rows, columns[, 3]) and what pydicom says about them."""
-        width, height = self.size
-        decoder = _pydicom().pixels.get_decoder(self.syntax)
-        samples, facts = decoder.as_array(
-            self.pixels,
-            index=0,
-            raw=True,
-            rows=height,
-            columns=width,
-            samples_per_pixel=self.samples,
-            bits_allocated=self.bits,
-            bits_stored=self.stored,
-            number_of_frames=1,
-            photometric_interpretation=self.colours,
-            pixel_representation=int(self.is_signed),
-            planar_configuration=int(self.is_planar),
-            pixel_keyword="PixelData",
-            pixel_vr=self.pixel_vr,
-        )
-        return samples, facts
-
-    def _image(self, pixels: NDArray[np.integer], stored: int, colours: str) -> Image.Image:
-        if pixels.ndim == 3:
-            levels = colour_levels(pixels, stored)
-            if colours.startswith("YBR"):
-                return Image.fromarray(levels, "YCbCr").convert("RGB")
-            return Image.fromarray(levels)
-        if self.palette is not None:
-            return Image.fromarray(palette_levels(pixels, self.palette))
-        if self.grey == GreyRule() and pixels.dtype == np.uint8 and stored == 8:
-            return Image.fromarray(pixels)
-        return Image.fromarray(self.grey.levels(pixels, stored))
 
 
 class _Stream(BytesIO):
@@ -220,31 +190,33 @@ def read_frame(data: bytes) -> Frame:
     Raises PhotoError photo_type (no picture, or a picture stored in an unsupported way), and DAMAGED_FILE_ERRORS
     for a damaged file.
     """
-    elements = _elements(data, IMAGE_TAGS)
+    elements = _elements(data, IMAGE_ELEMENTS)
     syntax = _syntax(elements)
     order: ByteOrder = "big" if syntax == BIG_ENDIAN else "little"
-    bits, colours = _number(elements, BITS, order), _text(elements, COLOUR).upper()
-    if PIXELS not in elements:
+    bits, colours = (
+        _number(elements, "BitsAllocated", order),
+        _text(elements, "PhotometricInterpretation").upper(),
+    )
+    if "PixelData" not in elements:
         _raise_without_picture(elements, bits)
-    is_named = SYNTAX in elements.file_meta
-    is_compressed = getattr(elements.get_item(PIXELS), "length", 0) == UNDEFINED_LENGTH
+    is_named = "TransferSyntaxUID" in elements.file_meta
+    is_compressed = getattr(elements.get_item("PixelData"), "length", 0) == UNDEFINED_LENGTH
     if syntax not in SYNTAXES or (is_compressed and not is_named):
         raise _unsupported_syntax(syntax if is_named else "")
     frame = Frame(
-        frames=int(_text(elements, FRAMES) or 1),
-        size=(_number(elements, COLUMNS, order), _number(elements, ROWS, order)),
+        frames=int(_text(elements, "NumberOfFrames") or 1),
+        size=(_number(elements, "Columns", order), _number(elements, "Rows", order)),
         syntax=syntax,
-        pixels=_value(elements, PIXELS),
-        pixel_vr="OB" if elements.get_item(PIXELS).VR == "OB" else "OW",
+        pixels=_value(elements, "PixelData"),
+        pixel_vr="OB" if elements.get_item("PixelData").VR == "OB" else "OW",
         colours=colours,
-        samples=_number(elements, SAMPLES, order),
+        samples=_number(elements, "SamplesPerPixel", order),
         bits=bits,
-        stored=_number(elements, STORED, order) or bits,
-        is_signed=_number(elements, SIGNED, order) == 1,
-        is_planar=_number(elements, PLANAR, order) == 1,
-        grey=_grey_rule(elements, order, colours),
-        palette=_palette(elements, order) if colours == PALETTE else None,
-        profile=_value(elements, ICC_PROFILE),
+        stored=_number(elements, "BitsStored", order) or bits,
+        is_signed=_number(elements, "PixelRepresentation", order) == 1,
+        is_planar=_number(elements, "PlanarConfiguration", order) == 1,
+        rule=_level_rule(elements, order, colours),
+        profile=_value(elements, "ICCProfile"),
     )
     _check_header(frame)
     return frame
@@ -275,13 +247,13 @@ def header_details(data: bytes) -> Details:
     if not is_dicom(data):
         return Details()
     try:
-        elements = _elements(data, DETAIL_TAGS)
+        elements = _elements(data, DETAIL_ELEMENTS)
     except (PhotoError, *DAMAGED_FILE_ERRORS):
         return Details()
-    body_parts = (_text(elements, BODY_PART), *_coded_regions(elements))
+    body_parts = (_text(elements, "BodyPartExamined"), *_coded_regions(elements))
     readers: dict[str, Callable[[], float | str | None]] = {
-        "age": lambda: read_age(_text(elements, AGE)),
-        "sex": lambda: read_sex(_text(elements, SEX)),
+        "age": lambda: read_age(_text(elements, "PatientAge")),
+        "sex": lambda: read_sex(_text(elements, "PatientSex")),
         "site": lambda: read_first_site(body_parts),
     }
     values: dict[str, float | str | None] = {}
@@ -297,18 +269,20 @@ def header_details(data: bytes) -> Details:
 def _coded_regions(elements: "FileDataset") -> tuple[str, ...]:
     """Return the words of the Anatomic Region Sequence, in which dermatoscopes name the body part; empty if damaged."""
     try:
-        items = elements[REGIONS].value if REGIONS in elements else None
-        return tuple(_text(item, CODE_MEANING) for item in items or ())
+        return tuple(_text(item, "CodeMeaning") for item in _items(elements, "AnatomicRegionSequence"))
     except DAMAGED_FILE_ERRORS:
         return ()
 
 
-def _elements(data: bytes, tags: tuple[int, ...]) -> "FileDataset":
+def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
     """Return these elements of a file, not converted; all others, such as names and private elements, are skipped."""
     pydicom = _pydicom()
     try:
         return pydicom.dcmread(  # type: ignore[no-any-return]
-            _Stream(data), specific_tags=list(tags), stop_before_pixels=PIXELS not in tags, force=True
+            _Stream(data),
+            specific_tags=list(keywords),
+            stop_before_pixels="PixelData" not in keywords,
+            force=True,
         )
     except (pydicom.errors.InvalidDicomError, pydicom.errors.BytesLengthException) as error:
         raise ValueError("the header cannot be read") from error
@@ -336,73 +310,68 @@ def _syntax(elements: "FileDataset") -> str:
     """Return the transfer syntax of a file; if the file does not name it, it follows from the first element."""
     is_implicit, is_little_endian = elements.original_encoding
     unnamed = IMPLICIT if is_implicit else EXPLICIT if is_little_endian else BIG_ENDIAN
-    return _text(elements.file_meta, SYNTAX) or unnamed
+    return _text(elements.file_meta, "TransferSyntaxUID") or unnamed
 
 
-def _value(elements: "Dataset", tag: int) -> bytes:
+def _value(elements: "Dataset", keyword: str) -> bytes:
     """Return the bytes of an element; empty if it is absent or has no plain value."""
     # The raw element: pydicom would convert an empty element, and fail for an unknown kind of value.
-    value = elements.get_item(tag, keep_deferred=True).value if tag in elements else b""
+    value = elements.get_item(keyword, keep_deferred=True).value if keyword in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
         return value.encode("latin-1", "replace")
     return value if isinstance(value, bytes) else b""
 
 
-def _text(elements: "Dataset", tag: int) -> str:
+def _text(elements: "Dataset", keyword: str) -> str:
     """Return a text without its padding, and without the quotes that some files have around it, as `"XC"`."""
-    return _value(elements, tag).decode("latin-1").strip('\0 "')
+    return _value(elements, keyword).decode("latin-1").strip('\0 "')
 
 
-def _number(elements: "Dataset", tag: int, order: ByteOrder) -> int:
-    return int.from_bytes(_value(elements, tag)[:2], order)
+def _number(elements: "Dataset", keyword: str, order: ByteOrder) -> int:
+    return int.from_bytes(_value(elements, keyword)[:2], order)
 
 
-def _decimal(elements: "Dataset", tag: int) -> float | None:
+def _decimal(elements: "Dataset", keyword: str) -> float | None:
     """Return the first number of a decimal string (DS), None if it is absent. Raises ValueError for other text."""
-    text = _text(elements, tag).split("\\")[0].strip()
+    text = _text(elements, keyword).split("\\")[0].strip()
     return float(text) if text else None
 
 
-def _grey_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> GreyRule:
-    """Return the rule that turns the values of a file into grey; raise ValueError for a damaged rule."""
+def _level_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> LevelRule:
+    """Return the rule that turns the values of a file into levels.
+
+    Raises ValueError for a damaged rule, and PhotoError for a segmented palette.
+    """
+    is_signed = _number(elements, "PixelRepresentation", order) == 1
+    if colours == PALETTE:
+        if SEGMENTED_PALETTE in elements:  # a few bytes of it could stand for gigabytes
+            raise _unsupported_pixels(f"{PALETTE}, segmented")
+        return LevelRule(voi=_table(elements, PALETTE_DESCRIPTOR, PALETTE_PLANES, is_signed, order))
     if colours not in GREY:
-        return GreyRule()
-    centre, width = _decimal(elements, CENTRE), _decimal(elements, WIDTH)
+        return LevelRule()
+    centre, width = _decimal(elements, "WindowCenter"), _decimal(elements, "WindowWidth")
     window = None
     if centre is not None and width is not None:
-        window = Window(centre, width, _text(elements, WINDOW_FUNCTION) or LINEAR)
-    slope, intercept = _decimal(elements, SLOPE), _decimal(elements, INTERCEPT)
+        window = Window(centre, width, _text(elements, "VOILUTFunction") or LINEAR)
+    slope, intercept = _decimal(elements, "RescaleSlope"), _decimal(elements, "RescaleIntercept") or 0.0
     slope = 1.0 if slope is None else slope
-    if not (np.isfinite([slope, intercept or 0]).all() and slope):
+    if not (np.isfinite([slope, intercept]).all() and slope):
         raise ValueError("the rescaling makes no numbers")
-    return GreyRule(
-        slope,
-        intercept or 0.0,
-        _sequence_table(elements, MODALITY_TABLES, order),
-        _sequence_table(elements, VOI_TABLES, order),
-        window if window and window.is_valid else None,
-        is_inverted=colours == "MONOCHROME1",
+    modality, voi = (
+        _table(items[0], "LUTDescriptor", ("LUTData",), is_signed, order) if items else None
+        for items in (_items(elements, keyword) for keyword in ("ModalityLUTSequence", "VOILUTSequence"))
     )
+    window = window if window and window.is_valid else None
+    return LevelRule(slope, intercept, modality, voi, window, is_inverted=colours == "MONOCHROME1")
 
 
-def _sequence_table(elements: "FileDataset", tag: int, order: ByteOrder) -> LookupTable | None:
-    """Return the lookup table in the first item of a sequence; None if there is no table."""
-    items = elements[tag].value if tag in elements else None
-    if not items:
-        return None
-    return _table(items[0], TABLE_DESCRIPTOR, (TABLE_DATA,), _number(elements, SIGNED, order) == 1, order)
-
-
-def _palette(elements: "FileDataset", order: ByteOrder) -> LookupTable:
-    """Return the palette of a file; raise PhotoError for a segmented palette."""
-    if SEGMENTED_PALETTE in elements:  # a few bytes of it could stand for gigabytes
-        raise _unsupported_pixels(f"{PALETTE}, segmented")
-    is_signed = _number(elements, SIGNED, order) == 1
-    return _table(elements, PALETTE_DESCRIPTOR, PALETTE_DATA, is_signed, order)
+def _items(elements: "FileDataset", keyword: str) -> "Sequence[Dataset]":
+    """Return the items of a sequence, none if it is absent; raise what pydicom raises for a damaged sequence."""
+    return (elements[keyword].value if keyword in elements else None) or ()
 
 
 def _table(
-    elements: "Dataset", descriptor: int, planes: tuple[int, ...], is_signed: bool, order: ByteOrder
+    elements: "Dataset", descriptor: str, planes: tuple[str, ...], is_signed: bool, order: ByteOrder
 ) -> LookupTable:
     """Return a lookup table from raw bytes, or from numbers that pydicom has already converted."""
     numbers = elements.get_item(descriptor).value if descriptor in elements else ()
@@ -413,13 +382,13 @@ def _table(
     first &= 0xFFFF
     if is_signed and first >= 1 << 15:
         first -= 1 << 16
-    values = [_table_bytes(elements, tag, order) for tag in planes]
+    values = [_table_bytes(elements, keyword, order) for keyword in planes]
     return LookupTable.parse((count, first, bits), *values, byteorder=order)
 
 
-def _table_bytes(elements: "Dataset", tag: int, order: ByteOrder) -> bytes:
+def _table_bytes(elements: "Dataset", keyword: str, order: ByteOrder) -> bytes:
     """Return the data of a lookup table, which pydicom may have converted to a list of numbers."""
-    value = elements.get_item(tag).value if tag in elements else b""
+    value = elements.get_item(keyword).value if keyword in elements else b""
     if isinstance(value, bytes):
         return value
     return b"".join((int(number) & 0xFFFF).to_bytes(2, order) for number in value)
@@ -427,21 +396,19 @@ def _table_bytes(elements: "Dataset", tag: int, order: ByteOrder) -> bytes:
 
 def _raise_without_picture(elements: "FileDataset", bits: int) -> None:
     """Raise the error for a file without pixels: a report, another kind of file, or a photo without its end."""
-    kind = _text(elements, SOP_CLASS) or _text(elements.file_meta, MEDIA_CLASS)
+    kind = _text(elements, "SOPClassUID") or _text(elements.file_meta, "MediaStorageSOPClassUID")
     name = _uid_name(kind)
-    syntax = _text(elements.file_meta, SYNTAX)
+    syntax = _text(elements.file_meta, "TransferSyntaxUID")
     if not name and syntax not in SYNTAXES:
         raise _unsupported_syntax(syntax)
     if bits or not name or "Image Storage" in name:
         raise ValueError("the pixels are missing")
-    if _text(elements, MODALITY) == "SR" or "SR" in name.split() or "Report" in name:
+    if _text(elements, "Modality") == "SR" or "SR" in name.split() or "Report" in name:
         raise PhotoError(
             "photo_type", "This DICOM file is a text report, not a photo; choose the file of the photo."
         )
     raise PhotoError(
-        "photo_type",
-        "This DICOM file holds no photo (%(kind)s); choose the file of the photo.",
-        kind=name,
+        "photo_type", "This DICOM file holds no photo (%(kind)s); choose the file of the photo.", kind=name
     )
 
 

@@ -1,6 +1,5 @@
 """Maps the stored values of DICOM pixels to 8-bit levels: rescaling, windows, lookup tables and palettes."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -86,10 +85,10 @@ class Window:
 
 
 @dataclass(frozen=True)
-class GreyRule:
-    """The rule from stored values to grey: modality (slope and intercept, or table), VOI (table or window), polarity.
+class LevelRule:
+    """The rule from stored values to levels: modality (slope and intercept, or table), VOI (table or window), polarity.
 
-    Without a VOI, the whole range of stored values is shown.
+    A palette is a VOI table of three columns. Without a VOI, the whole range of stored values is shown.
     """
 
     slope: float = 1.0
@@ -100,63 +99,37 @@ class GreyRule:
     is_inverted: bool = False
 
     def levels(self, pixels: NDArray[np.integer], bits: int) -> Levels:
-        """Return the 8-bit grey levels of pixels (rows, columns) with `bits` stored bits."""
-        low, high = stored_range(pixels, bits)
+        """Return the 8-bit levels of pixels (rows, columns[, 3]) with `bits` stored bits.
 
-        def grey(values: Floats) -> Floats:
-            ends = np.array([low, high])
-            if self.modality is not None:
-                values, ends = self.modality.apply(values), np.array([0, (1 << self.modality.bits) - 1])
-            else:
-                values, ends = (part * self.slope + self.intercept for part in (values, ends))
-            if self.voi is not None:
-                shares = self.voi.apply(values) / ((1 << self.voi.bits) - 1)
-            elif self.window is not None:
-                shares = self.window.apply(values)
-            else:
-                shares = (values - ends.min()) / (ends.max() - ends.min())
-            return 1 - shares if self.is_inverted else shares
+        Pixels of up to 16 bits go through a table of all values, so that little memory is needed.
+        """
+        if self == LevelRule() and bits == 8 and pixels.dtype == np.uint8:
+            return np.asarray(pixels, np.uint8)
+        size = pixels.dtype.itemsize
+        native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+        low, high = 0.0, float((1 << bits) - 1)
+        if pixels.dtype.kind == "i":
+            low, high = -float(1 << (bits - 1)), float((1 << (bits - 1)) - 1) if bits > 1 else 1.0
+        ends = np.array([low, high])
+        if size <= 2:
+            unsigned = np.dtype(f"u{size}")
+            values = np.arange(1 << (8 * size)).astype(unsigned).view(native.dtype)
+            return np.asarray(self._levels(values, ends)[native.view(unsigned)])
+        blocks = range(0, len(native), ROWS_AT_ONCE)
+        return np.concatenate([self._levels(native[start : start + ROWS_AT_ONCE], ends) for start in blocks])
 
-        return map_levels(pixels, grey)
-
-
-def colour_levels(pixels: NDArray[np.integer], bits: int) -> Levels:
-    """Return pixels of any shape with `bits` stored bits, scaled to 8 bits."""
-    if bits == 8 and pixels.dtype == np.uint8:
-        return np.asarray(pixels, np.uint8)
-    low, high = stored_range(pixels, bits)
-    return map_levels(pixels, lambda values: (values - low) / (high - low))
-
-
-def palette_levels(pixels: NDArray[np.integer], palette: LookupTable) -> Levels:
-    """Return the colours (rows, columns, 3) of indices (rows, columns)."""
-    return map_levels(pixels, lambda values: palette.apply(values) / ((1 << palette.bits) - 1))
-
-
-def stored_range(pixels: NDArray[np.integer], bits: int) -> tuple[float, float]:
-    """Return the least and the largest value that `bits` stored bits can have."""
-    if pixels.dtype.kind == "i":
-        return -float(1 << (bits - 1)), float((1 << (bits - 1)) - 1) if bits > 1 else 1.0
-    return 0.0, float((1 << bits) - 1)
-
-
-def map_levels(pixels: NDArray[np.integer], share: Callable[[Floats], Floats]) -> Levels:
-    """Return the 8-bit levels of a function from stored values to shares from 0 to 1.
-
-    Pixels of up to 16 bits go through a table of all values, so that little memory is needed.
-    """
-    size = pixels.dtype.itemsize
-    native = pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
-    if size <= 2:
-        unsigned = np.dtype(f"u{size}")
-        values = np.arange(1 << (8 * size)).astype(unsigned).view(native.dtype)
-        table = _rounded(share(values.astype(np.float64)))
-        return np.asarray(table[native.view(unsigned)])
-    blocks = range(0, len(native), ROWS_AT_ONCE)
-    return np.concatenate(
-        [_rounded(share(native[start : start + ROWS_AT_ONCE].astype(np.float64))) for start in blocks]
-    )
-
-
-def _rounded(shares: Floats) -> Levels:
-    return np.asarray(np.clip(np.round(shares * 255), 0, 255), np.uint8)
+    def _levels(self, stored: NDArray[np.integer], ends: Floats) -> Levels:
+        """Return the levels of stored values; ends: the least and the largest possible value."""
+        values = stored.astype(np.float64)
+        if self.modality is not None:
+            values, ends = self.modality.apply(values), np.array([0, (1 << self.modality.bits) - 1])
+        else:
+            values, ends = (part * self.slope + self.intercept for part in (values, ends))
+        if self.voi is not None:
+            shares = self.voi.apply(values) / ((1 << self.voi.bits) - 1)
+        elif self.window is not None:
+            shares = self.window.apply(values)
+        else:
+            shares = (values - ends.min()) / (ends.max() - ends.min())
+        shares = 1 - shares if self.is_inverted else shares
+        return np.asarray(np.clip(np.round(shares * 255), 0, 255), np.uint8)

@@ -13,17 +13,15 @@ START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
 COEFFICIENTS = 64  # of a block
-MAX_REPAIRED_SCANS = (
-    20  # of a file without its end, which is decoded several times; progressive files have about ten
-)
+MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
+MAX_REPAIRED_SCANS = 20  # of a file without its end, which is decoded several times
 MAX_COMPARED_PIXELS = (
-    25_000_000  # of photos that are compared at full size; at half the size a whole block is still visible
+    25_000_000  # of photos that are compared at full size; at half of it a block is still visible
 )
 # Bits in place of missing data. If they change pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
-RESTART = re.compile(
-    rb"\xff([\xd0-\xd7])"
-)  # cameras set such markers between parts of a scan, numbered from 0 to 7 in turn
+# Cameras set such markers between parts of a scan, numbered from 0 to 7 in turn.
+RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 
 @dataclass(frozen=True)
@@ -72,9 +70,8 @@ def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
     """
     if any(segment.marker == END_OF_IMAGE for segment in segments(data)):
         return _load(image, shrink)
-    return _load(
-        open_jpeg(add_missing_end(data)), shrink
-    )  # Pillow reads some of these itself, with grey for what is missing
+    # Pillow reads some of these itself, with grey for what is missing.
+    return _load(open_jpeg(add_missing_end(data)), shrink)
 
 
 def _load(image: Image.Image, shrink: int) -> Image.Image:

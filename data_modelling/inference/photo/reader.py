@@ -2,7 +2,7 @@
 
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 
@@ -19,14 +19,13 @@ from data_modelling.inference.photo.colour_profile import (
     srgb_transform,
     without_icc_profile,
 )
-from data_modelling.inference.photo.jpeg_markers import count_scans, load_jpeg, precision
+from data_modelling.inference.photo.jpeg_markers import MAX_SCANS, count_scans, load_jpeg, precision
 
 # The decoders that Pillow may use. Without the list, an EPS file renamed to .jpg would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
 MAX_MEGAPIXELS = 25  # of photos that are decoded at full size, which takes 100 MB
 MAX_MEGAPIXELS_JPEG = 50  # a JPEG of one scan is decoded at the scale that is needed, line by line
-MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
 UNREAD_BITS = (12, 16)  # of a sample; medical JPEG files have them, and Pillow does not read them
 MAX_CONVERTED_PIXELS = 2_000_000  # of a photo whose colours are converted at full size
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
@@ -130,11 +129,7 @@ def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list
 def read_whole_photo(data: bytes, longest: int) -> Image.Image:
     """Return a whole photo, upright and in sRGB, whose longer edge has at most `longest` pixels; errors as read_photo."""
     photo = _open(data)
-    try:
-        upright, _ = photo.decode(photo.shrink(longest, min(photo.size)))
-        transform = photo.srgb_transform(upright)
-    except DAMAGED_FILE_ERRORS as error:
-        raise _broken_photo_error() from error
+    upright, _, transform = _decode(photo, _shrink(photo, longest, min(photo.size)))
     if transform is not None:
         upright = transform.apply(upright)
     upright = upright.convert("RGB")
@@ -168,12 +163,6 @@ class _PhotoFile:
         """Return width and height of the stored photo."""
         return self.image.size
 
-    def shrink(self, edge: int, crop_edge: float) -> int:
-        """Return the factor by which the photo is reduced in decoding: 1, and for a JPEG up to 8."""
-        if not self.is_jpeg:
-            return 1
-        return next((shrink for shrink in (8, 4, 2) if crop_edge >= 2 * edge * shrink), 1)
-
     def decode(self, shrink: int) -> tuple[Image.Image, tuple[int, int]]:
         """Return the decoded photo, upright and reduced, and its (width, height) before the reduction."""
         width, height = self.image.size
@@ -191,53 +180,47 @@ class _PhotoFile:
         size = (height, width) if orientation >= 5 else (width, height)
         return image.transpose(EXIF_TRANSPOSES[orientation]), size
 
-    def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
-        """Return the conversion to sRGB of the decoded photo; None if it is sRGB or declares no colours."""
+    def profiles(self) -> Iterator[bytes | None]:
+        """Yield the colour profiles of the decoded photo by precedence; None stands for sRGB."""
         if self.image.format == "PNG":
-            return srgb_transform(decoded, png_profiles(self.data))
-        profile = self.image.info.get("icc_profile")
-        return srgb_transform(decoded, iter([profile])) if profile else None
+            return png_profiles(self.data)
+        return iter([self.image.info.get("icc_profile")])
 
 
-@dataclass
-class _DicomPhoto:
-    """The frame of a DICOM file, within the limits. It is upright, whatever EXIF a JPEG in it may have."""
+Photo = _PhotoFile | dicom.Frame  # a DICOM file's frame is upright, whatever EXIF a JPEG in it may have
 
-    frame: dicom.Frame
 
-    @property
-    def size(self) -> tuple[int, int]:
-        """Return width and height of the frame."""
-        return self.frame.size
-
-    def shrink(self, _edge: int, _crop_edge: float) -> int:
-        """Return 1: a frame is decoded at its own scale."""
+def _shrink(photo: Photo, edge: int, crop_edge: float) -> int:
+    """Return the factor by which a photo is reduced in decoding: 1, and for a JPEG file up to 8."""
+    if isinstance(photo, dicom.Frame) or not photo.is_jpeg:
         return 1
+    return next((shrink for shrink in (8, 4, 2) if crop_edge >= 2 * edge * shrink), 1)
 
-    def decode(self, _shrink: int) -> tuple[Image.Image, tuple[int, int]]:
-        """Return the decoded frame and its (width, height)."""
-        return self.frame.decode(), self.frame.size
 
-    def srgb_transform(self, decoded: Image.Image) -> ColourTransform | None:
-        """Return the conversion to sRGB by the header's ICC profile, else by the JPEG's."""
-        profile = self.frame.profile or decoded.info.get("icc_profile")
-        return srgb_transform(decoded, iter([profile])) if profile else None
+def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], ColourTransform | None]:
+    """Return the decoded photo, upright and reduced; its (width, height) before; the conversion to sRGB if it is not sRGB."""
+    try:
+        if isinstance(photo, dicom.Frame):
+            upright, size = photo.decode(), photo.size
+            profiles = iter([photo.profile or upright.info.get("icc_profile")])
+        else:
+            upright, size = photo.decode(shrink)
+            profiles = photo.profiles()
+        return upright, size, srgb_transform(upright, profiles)
+    except DAMAGED_FILE_ERRORS as error:
+        raise _broken_photo_error() from error
 
 
 def _read_squares(
-    photo: _PhotoFile | _DicomPhoto,
+    photo: Photo,
     edge: int,
     crop: Crop | None,
     square_edge: float,
     corners: tuple[tuple[int, int], ...],
 ) -> list[NDArray[np.uint8]]:
     """Return squares of `square_edge` pixels at some corners of the crop; a corner is (0 left or 1 right, 0 top or 1 bottom)."""
-    shrink = photo.shrink(edge, square_edge)
-    try:
-        upright, size = photo.decode(shrink)
-        transform = photo.srgb_transform(upright)
-    except DAMAGED_FILE_ERRORS as error:
-        raise _broken_photo_error() from error
+    shrink = _shrink(photo, edge, square_edge)
+    upright, size, transform = _decode(photo, shrink)
     left, top, right, bottom = _box(size, crop)
     boxes = []
     for column, row in corners:
@@ -255,7 +238,7 @@ def _read_squares(
     return [_square(upright, edge, box) for box in boxes]
 
 
-def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
+def _open(data: bytes) -> Photo:
     """Return the photo with its header read and within the limits; its pixels are not decoded yet."""
     if not data:
         raise PhotoError("photo_empty", "The file is empty; choose another one.")
@@ -288,7 +271,7 @@ def _open(data: bytes) -> _PhotoFile | _DicomPhoto:
     return photo
 
 
-def _open_dicom(data: bytes) -> _DicomPhoto:
+def _open_dicom(data: bytes) -> dicom.Frame:
     """Return the frame of a DICOM file, within the same limits."""
     try:
         frame = dicom.read_frame(data)
@@ -300,12 +283,10 @@ def _open_dicom(data: bytes) -> _DicomPhoto:
             )
         largest = dicom.MAX_BYTES // (frame.samples * max(frame.bits // 8, 1)) // 1_000_000
         _check_pixels(frame.size, min(MAX_MEGAPIXELS, largest))
-        if frame.is_jpeg and count_scans(frame.picture) > MAX_SCANS:
-            raise _broken_photo_error()
         frame.check_picture()
     except DAMAGED_FILE_ERRORS as error:
         raise _broken_photo_error() from error
-    return _DicomPhoto(frame)
+    return frame
 
 
 def _check_pixels(size: tuple[int, int], limit: int) -> None:

@@ -31,9 +31,7 @@ GREY = COLOURS[..., 0].copy()
 
 def decoded(data: bytes) -> np.ndarray:
     """All pixels of a file as RGB, by the reader."""
-    photo = reader._open(data)
-    image, _ = photo.decode(1)
-    transform = photo.srgb_transform(image)
+    image, _, transform = reader._decode(reader._open(data), 1)
     return np.asarray((transform.apply(image) if transform else image).convert("RGB"), int)
 
 

@@ -4,16 +4,14 @@ import pytest
 from data_modelling.inference.photo.grey_levels import (
     LINEAR_EXACT,
     SIGMOID,
-    GreyRule,
+    LevelRule,
     LookupTable,
     Window,
-    colour_levels,
-    palette_levels,
 )
 
 
 def grey(values, bits, dtype=np.uint16, **rule):
-    return GreyRule(**rule).levels(np.array([values], dtype), bits).tolist()[0]
+    return LevelRule(**rule).levels(np.array([values], dtype), bits).tolist()[0]
 
 
 def test_without_a_window_the_whole_range_is_shown():
@@ -63,9 +61,9 @@ def test_tables_are_parsed_as_their_descriptor_says():
     palette = LookupTable.parse((2, 0, 8), b"\1\2", b"\3\4", b"\5\6", byteorder="little")
     assert palette.entries.tolist() == [[1, 3, 5], [2, 4, 6]]
     eight_in_sixteen = LookupTable.parse((1, 0, 16), b"\xc8\0", b"\x64\0", b"\x32\0", byteorder="little")
-    assert palette_levels(np.array([[0]], np.uint8), eight_in_sixteen).tolist() == [[[200, 100, 50]]]
+    assert LevelRule(voi=eight_in_sixteen).levels(np.array([[0]], np.uint8), 8).tolist() == [[[200, 100, 50]]]
     sixteen = LookupTable.parse((1, 0, 16), b"\0\xc8", b"\0\x64", b"\0\x32", byteorder="little")
-    assert palette_levels(np.array([[7]], np.uint8), sixteen).tolist() == [[[199, 100, 50]]]
+    assert LevelRule(voi=sixteen).levels(np.array([[7]], np.uint8), 8).tolist() == [[[199, 100, 50]]]
 
 
 @pytest.mark.parametrize(
@@ -78,5 +76,5 @@ def test_tables_that_do_not_fit_are_refused(descriptor, data):
 
 
 def test_colours_of_sixteen_bits():
-    assert colour_levels(np.array([[[0, 32768, 65535]]], np.uint16), 16).tolist() == [[[0, 128, 255]]]
-    assert colour_levels(np.array([[[0, 2048, 4095]]], ">u2"), 12).tolist() == [[[0, 128, 255]]]
+    assert LevelRule().levels(np.array([[[0, 32768, 65535]]], np.uint16), 16).tolist() == [[[0, 128, 255]]]
+    assert LevelRule().levels(np.array([[[0, 2048, 4095]]], ">u2"), 12).tolist() == [[[0, 128, 255]]]

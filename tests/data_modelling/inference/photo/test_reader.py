@@ -254,13 +254,13 @@ def test_size_in_pixels_swaps_with_the_orientation():
 )
 def test_jpeg_is_decoded_at_the_smallest_scale_that_keeps_twice_the_edge(size, edge, crop, decoded):
     photo = reader._open(file_of(Image.new("RGB", size), "JPEG"))
-    upright, full = photo.decode(photo.shrink(edge, reader._crop_edge(size, crop)))
+    upright, full, _ = reader._decode(photo, reader._shrink(photo, edge, reader._crop_edge(size, crop)))
     assert (upright.size, full) == (decoded, size)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "WEBP"])
 def test_other_formats_are_decoded_at_their_own_scale(kind):
-    assert reader._open(file_of(Image.new("RGB", (1600, 1200)), kind)).shrink(8, 1200) == 1
+    assert reader._shrink(reader._open(file_of(Image.new("RGB", (1600, 1200)), kind)), 8, 1200) == 1
 
 
 def test_mpo_is_read_as_its_first_photo():
