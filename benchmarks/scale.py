@@ -30,6 +30,7 @@ from data_modelling.inference.batch.cluster_predictions import ClusterRows
 from data_modelling.inference.batch.photo_folder import RowOptions, RowSource, predict_rows, scan_photo_folder
 from data_modelling.inference.batch.ray_cluster import connect_to_ray
 from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import prediction_columns
 from data_modelling.inference.predictor import Predictor
 from tools.serving import ROOT
@@ -101,11 +102,12 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
     counts: of two runs; their common cost is the start.
     """
     predictor = Predictor(load_bundle(BUNDLE))
-    options, photos = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images).paths
+    options, folder = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images)
     costs, meter = [], CpuMeter()
     for count in counts:
         before, driver = meter.seconds(), time.process_time()
-        rows = sum(1 for _ in source(predictor, islice(photos.items(), count), {}, options))
+        photos = ((stem, file, Details()) for stem, file in islice(folder.photos(), count))
+        rows = sum(1 for _ in source(predictor, photos, options))
         assert rows == count  # nosec B101  # else the costs would be of something else
         costs.append((meter.seconds() - before, time.process_time() - driver))
     meter.close()

@@ -86,7 +86,7 @@ def main(arguments: list[str] | None = None) -> int:
         table = read_details(options.details) if options.details else DetailsTable({})
         if options.strict and table.findings:
             raise InputError(" ".join((*table.findings, "Correct the csv, or leave out --strict.")))
-        details, unknown = match_details(table.by_image, photos.paths)
+        details, unknown = match_details(table.by_image, photos.stems)
         for note in table.notes:
             print(f"warning: {note}", file=sys.stderr)
         if unknown:

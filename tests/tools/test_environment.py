@@ -457,6 +457,7 @@ def test_the_app_needs_neither_tensorflow_nor_pandas():
     text = (ROOT / "app" / "requirements.txt").read_text()
     packages = [line.split(">=")[0] for line in text.splitlines() if line and not line.startswith("#")]
     assert packages == [
+        "click",
         "filelock",
         "flask",
         "flask-babel",

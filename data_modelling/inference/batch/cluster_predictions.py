@@ -15,15 +15,13 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from data_modelling.inference.batch.photo_folder import PhotoFile, RowOptions, Rows, photo_rows
+from data_modelling.inference.batch.photo_folder import Photo, RowOptions, Rows, photo_rows
 from data_modelling.inference.batch.ray_cluster import RETRIES, cluster_cores
 from data_modelling.inference.bundle import load_bundle
-from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 
 BATCH = 32  # photos that a predictor gets at once; they are computed again if it dies
-Photo = tuple[str, PhotoFile, Details]  # stem, file, details
 
 
 def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
@@ -69,18 +67,12 @@ class ClusterRows:
 
     ray: ModuleType
 
-    def __call__(
-        self,
-        predictor: Predictor,
-        photos: Iterable[tuple[str, PhotoFile]],
-        details: Mapping[str, Details],
-        options: RowOptions,
-    ) -> Iterator[Rows]:
+    def __call__(self, predictor: Predictor, photos: Iterable[Photo], options: RowOptions) -> Iterator[Rows]:
         """Yield the rows of each photo, in order.
 
         Raises InputError if a node has another bundle.
         """
-        blocks = _blocks((stem, file, details.get(stem, Details())) for stem, file in photos)
+        blocks = _blocks(iter(photos))
         if blocks:
             bundle = predictor.bundle
             self._check_nodes(bundle.folder.resolve(), bundle.sums)

@@ -9,12 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from data_modelling.inference.batch.photo_folder import (
-    PhotoFolder,
-    PhotoPaths,
-    has_photo_ending,
-    photo_endings,
-)
+from data_modelling.inference.batch.photo_folder import PhotoFolder, has_photo_ending, sort_photo_names
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import ENDINGS
 
@@ -80,9 +75,9 @@ def scan_photo_bucket(uri: str) -> PhotoFolder:
     }
     if not states:
         raise InputError(f"{title} has no photo ({' '.join(ENDINGS)}).")
-    endings = photo_endings(title, list(states))
-    paths = PhotoPaths(lambda name: BucketPhoto(uri, name, states[name]), endings)
-    return PhotoFolder(paths, tuple(sorted({*files} - {*states})))
+    names = sort_photo_names(title, states)
+    other = tuple(sorted({*files} - {*states}))
+    return PhotoFolder(lambda name: BucketPhoto(uri, name, states[name]), names, other)
 
 
 @cache

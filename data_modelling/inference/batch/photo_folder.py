@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 import os
 import sys
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
-from itertools import islice
+from dataclasses import dataclass, replace
+from itertools import islice, pairwise
 from pathlib import Path, PurePath
 from typing import Any, Protocol
+
+import click
 
 from data_modelling.inference.batch.csv_results import open_csv_results
 from data_modelling.inference.cpu_cores import usable_cores
@@ -45,11 +45,7 @@ ERROR_COLUMNS = ["image", "reason"]
 DETAIL_COLUMNS = ("image", "age", "sex", "site", "changing")
 PROJECT_LAYOUT, KAGGLE_LAYOUT = LAYOUTS = ("project", "kaggle")
 KAGGLE_COLUMNS = ("image_name", "target")  # of the SIIM-ISIC 2020 competition
-IN_FLIGHT_PER_CORE = (
-    4  # photos in flight per core: enough to keep the cores busy, few enough for little memory
-)
-REDRAW_SECONDS = 0.5  # seconds between two updates of the bar
-BAR = 30  # characters
+IN_FLIGHT_PER_CORE = 4  # photos: enough to keep the cores busy, few enough for little memory
 
 
 class PhotoFile(Protocol):
@@ -66,6 +62,7 @@ class PhotoFile(Protocol):
         """Return size and time as `st_size` and `st_mtime_ns`; raise OSError when the file is gone."""
 
 
+Photo = tuple[str, PhotoFile, Details]  # stem, file, details
 Rows = dict[str, list[str]]  # the rows of a photo by kind of file
 
 
@@ -77,95 +74,74 @@ class RowOptions:
     dermatoscope: bool = True
 
 
-# From a predictor, photos by stem and their details to the rows of each photo, in order.
-RowSource = Callable[
-    [Predictor, Iterable[tuple[str, PhotoFile]], Mapping[str, Details], RowOptions], Iterator[Rows]
-]
-
-
-class PhotoPaths(Mapping[str, PhotoFile]):
-    """The files of a folder's photos by stem, in a tenth of the memory of a dictionary of paths.
-
-    file: returns the file of a name.
-    """
-
-    def __init__(self, file: Callable[[str], PhotoFile], endings: dict[str, str]) -> None:
-        self._file = file
-        self._endings = endings
-
-    def __getitem__(self, stem: str) -> PhotoFile:
-        return self._file(f"{stem}{self._endings[stem]}")
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._endings)
-
-    def __len__(self) -> int:
-        return len(self._endings)
-
-    def part(self, start: int, stop: int) -> PhotoPaths:
-        """Return the photos from index `start` to before `stop`."""
-        return PhotoPaths(self._file, dict(islice(self._endings.items(), start, stop)))
+# From a predictor and photos to the rows of each photo, in order.
+RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 
 
 @dataclass(frozen=True)
 class PhotoFolder:
     """Hold a folder of photos.
 
-    paths: by stem, sorted by code point. other: names of files without a photo's ending. below: its subfolders that have
-    photos, which are not read, each with the number of its photos.
+    file: returns the file of a name. names: of the photos, sorted by stem. other: names of files without a photo's
+    ending. below: its subfolders that have photos, which are not read, each with the number of its photos.
     """
 
-    paths: PhotoPaths
+    file: Callable[[str], PhotoFile]
+    names: Sequence[str]
     other: tuple[str, ...]
     below: tuple[str, ...] = ()
 
+    @property
+    def stems(self) -> list[str]:
+        """Return the names without their endings."""
+        return [PurePath(name).stem for name in self.names]
+
+    def photos(self) -> Iterator[tuple[str, PhotoFile]]:
+        """Yield the stem and the file of each photo."""
+        return ((PurePath(name).stem, self.file(name)) for name in self.names)
+
     def shard(self, number: int, count: int) -> PhotoFolder:
         """Return part `number` (from 1) of `count` consecutive parts of nearly equal size."""
-        total = len(self.paths)
-        return PhotoFolder(
-            self.paths.part(total * (number - 1) // count, total * number // count), self.other, self.below
-        )
+        total = len(self.names)
+        return replace(self, names=self.names[total * (number - 1) // count : total * number // count])
 
 
 def scan_photo_folder(folder: Path) -> PhotoFolder:
     """Return the photos of a folder, without subfolders; raise InputError if there is no photo, or if two share a stem."""
-    names, other, has_folders = [], [], False
+    names, other = [], []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 # A broken link or a pipe is no photo, whatever its ending.
-                # A hidden file is no photo either: macOS writes `._` files next to photos.
-                is_hidden = entry.name.startswith(".")
-                if entry.is_file() and has_photo_ending(entry.name) and not is_hidden:
+                if entry.is_file() and is_photo_name(entry.name):
                     names.append(entry.name)
-                elif entry.is_dir():
-                    has_folders = True
-                else:
+                elif not entry.is_dir():
                     other.append(entry.name)
     except OSError as error:
         raise InputError(
             f"{folder} is no folder that can be read; --images must name a folder of photos."
         ) from error
-    below = _photos_below(folder) if has_folders else []
+    below = tuple(_photos_below(folder))
     if not names:
         hint = (
             f", but there are photos in its folders {shortened_list(below)}: name one of them with --images"
         )
         raise InputError(f"{folder} has no photo ({' '.join(ENDINGS)}){hint if below else ''}.")
-    return PhotoFolder(
-        PhotoPaths(folder.joinpath, photo_endings(folder, names)), tuple(sorted(other)), tuple(below)
-    )
+    return PhotoFolder(folder.joinpath, sort_photo_names(folder, names), tuple(sorted(other)), below)
 
 
-def _photos_below(folder: Path) -> list[str]:
-    """Return the subfolders that have photos, each with the number of its photos."""
-    counts: list[str] = []
+def _photos_below(folder: Path) -> Iterator[str]:
+    """Yield the subfolders that have photos, each with the number of its photos."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
-        photos = sum(has_photo_ending(name) and not name.startswith(".") for name in names)
+        photos = sum(map(is_photo_name, names))
         if photos and Path(place) != folder:
-            counts.append(f"{Path(place).relative_to(folder)} ({photos})")
-    return counts
+            yield f"{Path(place).relative_to(folder)} ({photos})"
+
+
+def is_photo_name(name: str) -> bool:
+    """Return whether a file name has the ending of a photo and is not hidden: macOS writes `._` files next to photos."""
+    return has_photo_ending(name) and not name.startswith(".")
 
 
 def has_photo_ending(name: str) -> bool:
@@ -173,18 +149,13 @@ def has_photo_ending(name: str) -> bool:
     return PurePath(name).suffix.lower() in ENDINGS
 
 
-def photo_endings(folder: Path | str, names: list[str]) -> dict[str, str]:
-    """Return the endings by stem, sorted; raise InputError when two names share a stem."""
-    endings: dict[str, str] = {}
-    for name in sorted(names):
-        ending = sys.intern(PurePath(name).suffix)
-        stem = name.removesuffix(ending)
-        if stem in endings:
-            raise InputError(
-                f"{folder} has two photos named {stem}: {stem}{endings[stem]} and {name}; rename one."
-            )
-        endings[stem] = ending
-    return {stem: endings[stem] for stem in sorted(endings)}
+def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:
+    """Return the names of a folder's photos, sorted by stem; raise InputError when two names share a stem."""
+    ordered = sorted((PurePath(name).stem, name) for name in names)
+    for (stem, first), (next_stem, second) in pairwise(ordered):
+        if stem == next_stem:
+            raise InputError(f"{folder} has two photos named {stem}: {first} and {second}; rename one.")
+    return [name for _, name in ordered]
 
 
 @dataclass(frozen=True)
@@ -274,14 +245,17 @@ def predict_folder(
     with open_csv_results(
         _targets(out), headers, _run_fingerprint(predictor, photos, details, (layout, dermatoscope))
     ) as results:
-        progress = ProgressBar(len(photos.paths), results.done)
-        remaining = islice(photos.paths.items(), results.done, None)
-        for rows in (row_source or predict_rows)(
-            predictor, remaining, details, RowOptions(codes, dermatoscope)
-        ):
-            results.write(rows)
-            progress.show(results.done)
-        progress.end()
+        remaining = (
+            (stem, file, details.get(stem, Details()))
+            for stem, file in islice(photos.photos(), results.done, None)
+        )
+        rows = (row_source or predict_rows)(predictor, remaining, RowOptions(codes, dermatoscope))
+        is_hidden = not sys.stderr.isatty()
+        with click.progressbar(
+            rows, len(photos.names) - results.done, "photos", show_pos=True, hidden=is_hidden, file=sys.stderr
+        ) as bar:
+            for photo in bar:
+                results.write(photo)
         return [(row["image"], row["reason"].partition(": ")[2]) for row in results.rows("errors")]
 
 
@@ -292,7 +266,7 @@ def _run_fingerprint(
     fingerprint = hashlib.sha256(
         json.dumps([predictor.bundle.sums, *options, predictor.views], sort_keys=True).encode()
     )
-    for stem, path in photos.paths.items():
+    for stem, path in photos.photos():
         try:
             status = path.stat()
             state = f"{status.st_size} {status.st_mtime_ns}"
@@ -302,19 +276,13 @@ def _run_fingerprint(
     return fingerprint.hexdigest()
 
 
-def predict_rows(
-    predictor: Predictor,
-    photos: Iterable[tuple[str, PhotoFile]],
-    details: Mapping[str, Details],
-    options: RowOptions,
-) -> Iterator[Rows]:
+def predict_rows(predictor: Predictor, photos: Iterable[Photo], options: RowOptions) -> Iterator[Rows]:
     """Yield the rows of each photo in order, computed on all usable cores of this machine with few photos in flight."""
     cores = usable_cores()
     pending: deque[Future[Rows]] = deque()
     with ThreadPoolExecutor(cores) as pool:
-        for stem, file in photos:
-            of_photo = details.get(stem, Details())
-            pending.append(pool.submit(photo_rows, predictor, stem, file, of_photo, options))
+        for photo in photos:
+            pending.append(pool.submit(photo_rows, predictor, *photo, options))
             if len(pending) >= cores * IN_FLIGHT_PER_CORE:
                 yield pending.popleft().result()
         while pending:
@@ -347,40 +315,3 @@ def _targets(out: Path) -> dict[str, Path]:
 def companion_path(out: Path, kind: str) -> Path:
     """Return the path of a companion file: `p.<kind>.csv` for `p.csv`."""
     return out.with_name(f"{out.stem}.{kind}.csv")
-
-
-class ProgressBar:
-    """A bar with the time left on standard error, if that is a terminal. begun: photos done before this run."""
-
-    def __init__(self, total: int, begun: int) -> None:
-        self._total = total
-        self._begun = begun
-        self._started = time.monotonic()
-        self._next = self._started + REDRAW_SECONDS if sys.stderr.isatty() else math.inf
-        self._was_shown = False
-
-    def show(self, done: int) -> None:
-        """Update the bar if REDRAW_SECONDS have passed."""
-        now = time.monotonic()
-        if now >= self._next:
-            self._next = now + REDRAW_SECONDS
-            self._was_shown = True
-            print(
-                f"\r{progress_bar_text(done, self._total, self._begun, now - self._started)}",
-                end="",
-                file=sys.stderr,
-                flush=True,
-            )
-
-    def end(self) -> None:
-        """End the line of the bar."""
-        if self._was_shown:
-            print(file=sys.stderr)
-
-
-def progress_bar_text(done: int, total: int, begun: int, seconds: float) -> str:
-    """Return the bar of a run that took `seconds` from `begun` photos to `done`."""
-    filled_part = BAR * done // total
-    left = round(seconds / (done - begun) * (total - done))
-    clock = f"{left // 3600}:{left // 60 % 60:02d}:{left % 60:02d}"
-    return f"[{'#' * filled_part}{'-' * (BAR - filled_part)}] {done:,} of {total:,} photos, {clock} left "

@@ -2,15 +2,15 @@
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from pathlib import Path
 
 import numpy as np
 
-from data_modelling.inference.batch.photo_folder import PhotoFolder
+from data_modelling.inference.batch.photo_folder import PhotoFile, PhotoFolder
 from data_modelling.inference.checks.image_quality import measure_quality
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import Details
+from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.drift.comparison import DriftSample
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import read_photo_and_edge
@@ -20,10 +20,10 @@ from data_modelling.inference.predictor import Predictor
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
     """Return probabilities without details and quality measures of all photos that can be decoded; raise InputError if none can."""
     with ThreadPoolExecutor(usable_cores()) as pool:
-        rows = list(pool.map(lambda path: _photo_quantities(predictor, path), photos.paths.values()))
+        rows = list(pool.map(lambda photo: _photo_quantities(predictor, photo[1]), photos.photos()))
     quantities = [row for row in rows if isinstance(row, dict)]
     left_out = [
-        f"{stem}: {row}" for stem, row in zip(photos.paths, rows, strict=True) if isinstance(row, str)
+        f"{stem}: {row}" for stem, row in zip(photos.stems, rows, strict=True) if isinstance(row, str)
     ]
     if not quantities:
         raise InputError(f"None of the {len(rows)} photos can be decoded: {left_out[0]}")
@@ -31,10 +31,10 @@ def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample
     return DriftSample(values, f"{len(quantities):,} photos of a folder.", tuple(left_out))
 
 
-def _photo_quantities(predictor: Predictor, path: Path) -> dict[str, float] | str:
+def _photo_quantities(predictor: Predictor, file: PhotoFile) -> dict[str, float] | str:
     """Return the quantities of a photo, or why it has none."""
     try:
-        data = path.read_bytes()
+        data = file.read_bytes()
         photo, edge = read_photo_and_edge(data, predictor.edge)
     except PhotoError as error:
         return f"{error.code}: {error}"
@@ -44,7 +44,6 @@ def _photo_quantities(predictor: Predictor, path: Path) -> dict[str, float] | st
     findings = predictor.findings(photo, edge)
     logits = predictor.completed(predictor.logits(photo, Details()), findings.distance)
     values = calibrated_probabilities(logits, temperature)[0]
-    scores = {
-        diagnosis.code: float(value) for diagnosis, value in zip(predictor.diagnoses, values, strict=True)
-    }
+    codes = class_codes(predictor.bundle.task)
+    scores = {code: float(value) for code, value in zip(codes, values, strict=True)}
     return scores | asdict(measure_quality(photo, edge))

@@ -128,11 +128,9 @@ def test_a_run_whose_driver_was_killed_is_resumed(nodes, folder, expected, tmp_p
 def first_rows(address: str, folder: Path, changes: dict[str, Any]) -> None:
     """Answer photos on the cluster with a bundle that differs from that of the nodes by the changes."""
     bundle = replace(load_bundle(BUNDLE), **changes)
-    photos = scan_photo_folder(folder).paths
+    photos = [(stem, file, Details()) for stem, file in scan_photo_folder(folder).photos()]
     with connect_to_ray(address) as ray:
-        next(
-            ClusterRows(ray)(SimpleNamespace(bundle=bundle, views=1), photos.items(), {}, RowOptions(["MEL"]))
-        )
+        next(ClusterRows(ray)(SimpleNamespace(bundle=bundle, views=1), photos, RowOptions(["MEL"])))
 
 
 @pytest.mark.parametrize(
@@ -201,7 +199,7 @@ def test_photos_of_a_bucket(nodes, bucket, predictor, tmp_path):
     assert contents(clustered) == contents(plain)
     store.delete_file(f"{prefix}/b.jpg")
     with pytest.raises(OSError, match="b.jpg"):
-        photos.paths["b"].read_bytes()
+        dict(photos.photos())["b"].read_bytes()
 
 
 def test_an_empty_bucket_and_a_wrong_address_are_told_without_the_secret(bucket):

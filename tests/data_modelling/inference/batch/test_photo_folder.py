@@ -3,7 +3,7 @@ import os
 import threading
 import unicodedata
 import weakref
-from io import BytesIO
+from io import BytesIO, StringIO
 
 import numpy as np
 import pytest
@@ -61,8 +61,8 @@ def test_photos_by_code_point_and_ending_in_any_case(images):
     photos = scan_photo_folder(
         images("b.jpg", "a.JPG", "B.Jpeg", "é.png", "a-1.webp", "a.b.PNG", "10.dcm", "9.jpg")
     )
-    assert list(photos.paths) == ["10", "9", "B", "a", "a-1", "a.b", "b", "é"]
-    assert photos.paths["a.b"].name == "a.b.PNG"
+    assert photos.stems == ["10", "9", "B", "a", "a-1", "a.b", "b", "é"]
+    assert dict(photos.photos())["a.b"].name == "a.b.PNG"
     assert photos.other == ()
 
 
@@ -73,7 +73,7 @@ def test_other_files_are_named_and_folders_left_alone(images):
     (root / "lost.jpg").symlink_to(root / "gone.jpg")
     os.mkfifo(root / "pipe.jpg")  # would be waited for without end
     photos = scan_photo_folder(root)
-    assert list(photos.paths) == ["a"]
+    assert photos.stems == ["a"]
     others = ("._a.jpg", ".jpg", "a.csv", "a.jpg.part", "jpg", "lost.jpg", "notes.txt", "pipe.jpg")
     assert photos.other == others
 
@@ -82,7 +82,7 @@ def test_a_link_to_a_photo_is_a_photo(images, tmp_path):
     root = images("a.jpg")
     (tmp_path / "elsewhere.jpg").write_bytes(b"")
     (root / "b.jpg").symlink_to(tmp_path / "elsewhere.jpg")
-    assert list(scan_photo_folder(root).paths) == ["a", "b"]
+    assert scan_photo_folder(root).stems == ["a", "b"]
 
 
 def test_two_photos_of_one_stem(images):
@@ -372,18 +372,25 @@ def test_a_stopped_run_of_something_else_is_begun_anew(predictor, images, tmp_pa
 def test_shards_follow_each_other_and_are_the_whole(images):
     photos = scan_photo_folder(images(*(f"{i}.png" for i in range(11)), "notes.txt"))
     parts = [photos.shard(number, 3) for number in (1, 2, 3)]
-    assert [len(part.paths) for part in parts] == [3, 4, 4]
-    assert [stem for part in parts for stem in part.paths] == list(photos.paths)
+    assert [len(part.names) for part in parts] == [3, 4, 4]
+    assert [stem for part in parts for stem in part.stems] == photos.stems
     assert photos.shard(1, 1) == photos
-    assert [len(photos.shard(number, 20).paths) for number in range(1, 21)].count(1) == 11
+    assert [len(photos.shard(number, 20).names) for number in range(1, 21)].count(1) == 11
 
 
-def test_the_bar_tells_the_time_left_of_this_run():
-    """900 photos in 100 s; at that rate the 4,500 that are left take 500 s."""
-    assert (
-        photo_folder.progress_bar_text(4500, 9000, 3600, 100)
-        == f"[{'#' * 15}{'-' * 15}] 4,500 of 9,000 photos, 0:08:20 left "
-    )
+def test_a_terminal_gets_a_bar_of_this_runs_photos(predictor, images, tmp_path, monkeypatch):
+    root = images(*(f"{i}.png" for i in range(30)), content=photo())
+    with monkeypatch.context() as patch:
+        stopped_at(predictor, patch, 25)
+        with pytest.raises(KeyboardInterrupt):
+            predict_folder(predictor, scan_photo_folder(root), {}, tmp_path / "p.csv")
+    done = len((tmp_path / "p.csv.work" / "rows.csv").read_text().splitlines()) - 1
+    terminal = StringIO()
+    monkeypatch.setattr(terminal, "isatty", lambda: True)
+    monkeypatch.setattr("sys.stderr", terminal)
+    predict_folder(predictor, scan_photo_folder(root), {}, tmp_path / "p.csv")
+    assert f"0/{30 - done}" in terminal.getvalue()
+    assert f"{30 - done}/{30 - done}" in terminal.getvalue()
 
 
 @pytest.mark.parametrize("out", ["file/p.csv", "folder"])
@@ -420,6 +427,10 @@ class Counting:
         return result
 
 
+def with_details(photos, details):
+    return ((stem, file, details.get(stem, Details())) for stem, file in photos.photos())
+
+
 def test_few_photos_are_in_flight_and_no_answer_is_kept(images):
     """Whatever their number: this is what keeps the memory constant."""
     predictor, cores = Counting(), usable_cores()
@@ -427,7 +438,7 @@ def test_few_photos_are_in_flight_and_no_answer_is_kept(images):
     photos = scan_photo_folder(images(*(f"{i:05d}.png" for i in range(count))))
     options = photo_folder.RowOptions(())
     for done, rows in enumerate(
-        photo_folder.predict_rows(predictor, photos.paths.items(), {}, options), start=1
+        photo_folder.predict_rows(predictor, with_details(photos, {}), options), start=1
     ):
         assert rows["rows"] == [f"{done - 1:05d}"]
         assert predictor.asked <= done + photo_folder.IN_FLIGHT_PER_CORE * cores
@@ -465,7 +476,7 @@ def test_the_header_fills_in_what_the_csv_leaves_out(images):
     file = dicom(np.zeros((4, 4, 3), np.uint8))  # of a woman of 45 years, the lower extremity
     photos = scan_photo_folder(images("a.dcm", "b.dcm", content=file))
     details, options = {"a": Details(age=30, site="torso")}, photo_folder.RowOptions(())
-    list(photo_folder.predict_rows(Watching(), photos.paths.items(), details, options))
+    list(photo_folder.predict_rows(Watching(), with_details(photos, details), options))
     assert set(given) == {Details(30, "female", "torso"), Details(45, "female", "lower extremity")}
 
 
