@@ -11,7 +11,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES, ExamplePhoto
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse, photo_preview, whole_photo
-from app.answer.heat_map_images import heat_map_overlays
+from app.answer.heat_map_images import evidence_by_class, heat_map_overlays
 from app.answer.next_steps import next_step
 from app.answer.wording import (
     NO_PROMISE,
@@ -33,7 +33,6 @@ from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation.details_effect import DETAILS, HEATMAP
-from data_modelling.inference.explanation.heat_map import Heatmap
 from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.predictor import Answer, ClassProbability
 
@@ -140,13 +139,15 @@ def _tests_of_sets(
     return tests
 
 
-def _maps(heatmap: Heatmap | None) -> dict[str, dict[str, Any]]:
-    """Return each class's overlay (None without evidence for the class) and its map."""
+def _maps(heatmap: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """Return each class's overlay (None without evidence for the class), its map and the amount of its evidence."""
     if heatmap is None:
         return {}
-    pictures = heat_map_overlays(heatmap)
+    evidence = evidence_by_class(heatmap)
+    pictures = heat_map_overlays(evidence)
     return {
-        code: {"overlay": pictures.get(code), "map": class_map} for code, class_map in heatmap.classes.items()
+        code: {"overlay": pictures.get(code), "map": class_map, "amount": float(evidence[code].sum())}
+        for code, class_map in heatmap["classes"].items()
     }
 
 

@@ -2,12 +2,15 @@
 
 import base64
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from data_modelling.inference.explanation.heat_map import Heatmap
+from data_modelling.inference.explanation.heat_map import DIGITS, class_evidence
+
+Floats = NDArray[np.float64]
 
 OVERLAY_EDGE = 112  # pixels; browsers smooth it further
 COLOUR_LEVELS = 64  # steps of colour, few enough for an image of two or three kB
@@ -25,14 +28,19 @@ PALETTE = np.stack(
 OPACITIES = np.clip((LEVELS - CLEAR_BELOW) / (1 - CLEAR_BELOW), 0, 1) ** 0.6 * MOST_OPAQUE
 
 
-def heat_map_overlays(heatmap: Heatmap) -> dict[str, str]:
+def evidence_by_class(heatmap: dict[str, Any]) -> dict[str, Floats]:
+    """Return the evidence (rows, columns) for each class of a heat map, see class_evidence."""
+    cells = np.array([class_map["cells"] for class_map in heatmap["classes"].values()])
+    return dict(zip(heatmap["classes"], class_evidence(cells).round(DIGITS), strict=True))
+
+
+def heat_map_overlays(evidence: dict[str, Floats]) -> dict[str, str]:
     """Return a data: URL of a PNG for each class with evidence; all share the scale of the strongest evidence."""
-    evidence = {code: np.array(class_map.evidence) for code, class_map in heatmap.classes.items()}
     strongest = max(float(cells.max()) for cells in evidence.values())
     return {code: _overlay(cells / strongest) for code, cells in evidence.items() if cells.any()}
 
 
-def _overlay(shares: NDArray[np.float64]) -> str:
+def _overlay(shares: Floats) -> str:
     """Return an overlay as a data: URL. shares: places on the scale, 0-1, (rows, columns)."""
     smooth = Image.fromarray(shares.astype(np.float32)).resize(
         (OVERLAY_EDGE, OVERLAY_EDGE), Image.Resampling.BICUBIC

@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import math
 import re
 import sys
 from dataclasses import dataclass
@@ -64,8 +63,12 @@ def load_bundle(folder: Path) -> Bundle:
             )
     metadata, metrics = (_read_json(folder / name) for name in ("metadata.json", "metrics.json"))
     _check_metadata(folder / "metadata.json", metadata)
-    if not _all_finite(metrics):
-        raise BundleError(f"{folder / 'metrics.json'} has a metric that is no number; restore the bundle.")
+    try:
+        json.dumps(metrics, allow_nan=False)  # pages and the API cannot show NaN and infinity
+    except ValueError as error:
+        raise BundleError(
+            f"{folder / 'metrics.json'} has a metric that is no number; restore the bundle."
+        ) from error
     return Bundle(folder, metadata, metrics, sums["model.onnx"], sums)
 
 
@@ -147,8 +150,9 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
             isinstance(metadata.get(part), dict),
             f"{part} is missing; train the bundle again with this program.",
         )
+    sources = _inner(metadata, "data", "sources")
     require(
-        _is_list_of_texts(_inner(metadata, "data", "sources")),
+        isinstance(sources, list) and bool(sources) and all(isinstance(source, str) for source in sources),
         "data.sources must name what the model was trained on; restore the bundle.",
     )
     divisors = {"temperature": metadata.get("temperature")}
@@ -167,19 +171,6 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
 def _is_number(value: Any, low: float = 0, high: float = sys.float_info.max) -> bool:
     """Return whether a JSON value is a number in a range. Unlike in Python, true and false are no numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
-
-
-def _all_finite(value: Any) -> bool:
-    """Return whether a JSON value has no NaN and no infinity, which pages and the API cannot show."""
-    if isinstance(value, dict):
-        return all(_all_finite(item) for item in value.values())
-    if isinstance(value, list):
-        return all(_all_finite(item) for item in value)
-    return not isinstance(value, float) or math.isfinite(value)
-
-
-def _is_list_of_texts(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, str) for item in value)
 
 
 def _inner(metadata: dict[str, Any], key: str, inner: str) -> Any:

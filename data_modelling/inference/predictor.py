@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -23,12 +23,7 @@ from data_modelling.inference.decision import (
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import TASKS, Diagnosis, learned_class_codes
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation.details_effect import (
-    DETAILS,
-    HEATMAP,
-    NEIGHBOURS,
-    details_effect,
-)
+from data_modelling.inference.explanation.details_effect import DETAILS, HEATMAP, NEIGHBOURS, details_effect
 from data_modelling.inference.explanation.heat_map import Head, make_heatmap
 from data_modelling.inference.explanation.neighbours import NeighbourIndex
 from data_modelling.inference.onnx_runtime import one_line, open_session
@@ -66,9 +61,8 @@ class Answer:
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see gate). explanation: by name of EXPLANATIONS, as in the API, but a Heatmap; None if none was
-    requested. side: the edge of the square in pixels of the
-    photo. embedding: (C,), from the network, to compare photos of one patient.
+    photos (see gate). explanation: by name of EXPLANATIONS, as in the API; None if none was requested. side: the edge of
+    the square in pixels of the photo. embedding: (C,), from the network, to compare photos of one patient.
     """
 
     status: str
@@ -88,9 +82,6 @@ class Answer:
     def as_json(self) -> dict[str, Any]:
         """Return the answer as in the API."""
         class_keys = ("code", "name", "flag", "probability")
-        explanation = dict(self.explanation or {})
-        if HEATMAP in explanation:
-            explanation[HEATMAP] = explanation[HEATMAP].as_json()
         return {
             "status": self.status,
             "class": self.decision,
@@ -101,33 +92,8 @@ class Answer:
             "model": self.model,
             "prediction_sets": self.sets.as_json(),
             "nearness": self.nearness,
-            **({} if self.explanation is None else {"explanation": explanation}),
+            **({} if self.explanation is None else {"explanation": self.explanation}),
         }
-
-
-@dataclass
-class _Drafts:
-    """The answers for one photo before its status is known; the answer for the photo alone is computed when needed."""
-
-    predictor: Predictor
-    photo: NDArray[np.uint8]
-    details: Details
-    findings: Findings
-    logits: NDArray[np.float32]
-
-    @cached_property
-    def with_details(self) -> Answer:
-        logits = self.predictor.completed(self.logits, self.findings.distance)
-        return self.predictor.draft_answer(logits, self.details)
-
-    @cached_property
-    def alone(self) -> Answer:
-        if self.details == Details():
-            return self.with_details
-        logits = self.predictor.logits(self.photo, Details())
-        return self.predictor.draft_answer(
-            self.predictor.completed(logits, self.findings.distance), Details()
-        )
 
 
 class Predictor:
@@ -153,13 +119,10 @@ class Predictor:
         self._learned = learned_class_codes(bundle.task)
         self._checks = PhotoChecks(bundle)
         self._session = open_session(bundle.folder / "model.onnx")
+        self._neighbours = NeighbourIndex.load(bundle.folder)
         self._check_session()
         self._head = Head.from_metadata(bundle.metadata, len(self._learned))
         self._check_head()
-        self._neighbours = NeighbourIndex.load(bundle.folder)
-        blank = np.zeros((self.edge, self.edge, 3), np.uint8)
-        if self._neighbours and len(self.embedding(blank, Details())) != self._neighbours.embedding_width:
-            raise BundleError(f"{bundle.folder}: the index of known photos does not fit model.onnx.")
 
     @property
     def explanations(self) -> frozenset[str]:
@@ -186,15 +149,20 @@ class Predictor:
         outputs = ("logits", "embedding", *(("feature_map",) if head else ()))
         logits, embedding, *feature_map = self._run(outputs, photo, details)
         findings = self._checks.of(photo, side, embedding[0])
-        drafts = _Drafts(self, photo, details, findings, logits)
-        status, reasons = self._status(drafts, dermatoscope, (data, crop))
+        draft = self._draft(logits, details, findings.distance)
+
+        @cache
+        def alone() -> Answer:
+            """Return the draft for the photo without the details, which is computed when needed."""
+            if details == Details():
+                return draft
+            return self._draft(self.logits(photo, Details()), Details(), findings.distance)
+
+        frames = partial(read_corner_frames, data, self.edge, crop)
+        status, reasons = self._status(draft, alone, details, findings, dermatoscope, frames)
+        nearness = round(findings.nearness, PROBABILITY_DIGITS)
         answer = replace(
-            drafts.with_details,
-            status=status,
-            reasons=reasons,
-            nearness=round(findings.nearness, PROBABILITY_DIGITS),
-            side=side,
-            embedding=embedding[0],
+            draft, status=status, reasons=reasons, nearness=nearness, side=side, embedding=embedding[0]
         )
         if not explain or status == REFUSED:
             return answer
@@ -202,10 +170,11 @@ class Predictor:
         if head:
             explanation[HEATMAP] = make_heatmap(head, self._learned, feature_map[0][0], photo)
         if DETAILS in explain:
-            alone = drafts.alone
-            cancer = (answer.cancer_probability, alone.cancer_probability)
+            cancer = (draft.cancer_probability, alone().cancer_probability)
             is_given = details != Details()
-            explanation[DETAILS] = details_effect(answer.probabilities, alone.probabilities, cancer, is_given)
+            explanation[DETAILS] = details_effect(
+                draft.probabilities, alone().probabilities, cancer, is_given
+            )
         if NEIGHBOURS in explain and self._neighbours:
             explanation[NEIGHBOURS] = self._neighbours.nearest(embedding[0], data)
         return replace(answer, explanation=explanation)
@@ -255,62 +224,53 @@ class Predictor:
         The checks were fitted on the first view. The head is linear, so the map of the mean feature map explains the
         mean logits exactly.
         """
-        by_view = [self._run_view(outputs, photo, details, position) for position in range(self.views)]
+        by_view = []
+        for position in range(self.views):
+            batch = orient_photo(photo, position)[None].astype(np.float32)
+            results = self._session.run(outputs, {"photo": batch, "details": encode_details(details)[None]})
+            arrays = dict(zip(outputs, map(np.asarray, results), strict=True))
+            if position and "feature_map" in arrays:
+                arrays["feature_map"] = undo_orientation(arrays["feature_map"][0], position)[None]
+            by_view.append(arrays)
+        first = by_view[0]
         if self.views == ONE_VIEW:
-            return by_view[0]
-        means = [np.asarray(np.mean(arrays, axis=0), np.float32) for arrays in zip(*by_view, strict=True)]
-        if "embedding" in outputs:
-            index = outputs.index("embedding")
-            means[index] = by_view[0][index]
-        return means
-
-    def _run_view(
-        self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details, position: int
-    ) -> list[NDArray[np.float32]]:
-        batch = orient_photo(photo, position)[None].astype(np.float32)
-        results = self._session.run(outputs, {"photo": batch, "details": encode_details(details)[None]})
-        arrays = [np.asarray(result) for result in results]
-        if position and "feature_map" in outputs:
-            index = outputs.index("feature_map")
-            arrays[index] = undo_orientation(arrays[index][0], position)[None]
-        return arrays
+            return list(first.values())
+        means = {name: np.mean([arrays[name] for arrays in by_view], axis=0) for name in outputs}
+        return [
+            first[name] if name == "embedding" else np.asarray(means[name], np.float32) for name in outputs
+        ]
 
     def _status(
-        self, drafts: _Drafts, dermatoscope: bool | None, source: tuple[bytes, Crop | None]
+        self,
+        draft: Answer,
+        alone: Callable[[], Answer],
+        details: Details,
+        findings: Findings,
+        dermatoscope: bool | None,
+        frames: Callable[[], list[NDArray[np.uint8]]],
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the status and its reasons. source: the file and the crop, for the frames at its corners."""
-        if drafts.findings.refusals:
-            return REFUSED, drafts.findings.refusals
-        answer, details = drafts.with_details, drafts.details
+        """Return the status and its reasons. alone: the draft without details. frames: the frames at the corners."""
+        if findings.refusals:
+            return REFUSED, findings.refusals
         rare = self._rarity.reasons(details)
-        concern = self._thresholds_reached(answer)
-        if rare and not concern and self._thresholds_reached(drafts.alone):
+        concern = self._thresholds_reached(draft)
+        if rare and not concern and self._thresholds_reached(alone()):
             # The model learned too little about rare details to let them take a concern away.
             concern = (PHOTO_ALONE,)
-        fits_none = answer.decision not in self._learned
-        doubts = find_doubts(drafts.findings, details, rare, dermatoscope, answer.sets.is_wide, fits_none)
+        fits_none = draft.decision not in self._learned
+        doubts = find_doubts(findings, details, rare, dermatoscope, draft.sets.is_wide, fits_none)
         vetoed = not VETOES.isdisjoint(doubts)
-        if concern or vetoed:
-            status = decide_status(np.nan, self.thresholds.clear, concern=bool(concern), vetoed=vetoed)
-            return status, (*concern, *doubts)
-        status, undecided = self._clear(drafts, source)
-        return status, (*doubts, *undecided)
-
-    def _clear(self, drafts: _Drafts, source: tuple[bytes, Crop | None]) -> tuple[str, tuple[str, ...]]:
-        """Return the status of a photo without concern and veto, and its reasons if it is not clear.
-
-        The four frames at the corners are computed only if the frame itself is clear.
-        """
         clear = self.thresholds.clear
-        highest = max(drafts.with_details.cancer_probability, drafts.alone.cancer_probability)
+        if concern or vetoed:
+            return decide_status(np.nan, clear, concern=bool(concern), vetoed=vetoed), (*concern, *doubts)
+        highest = max(draft.cancer_probability, alone().cancer_probability)
         status = decide_status(highest, clear)
         if status != NO_CANCER_CLASS:
-            return status, (NOT_CLEAR,)
-        data, crop = source
-        for frame in read_corner_frames(data, self.edge, crop):
-            highest = max(highest, self._highest_cancer_probability(frame, drafts.details))
+            return status, (*doubts, NOT_CLEAR)
+        # The four frames at the corners are computed only if the frame itself is clear.
+        highest = max(highest, *(self._highest_cancer_probability(frame, details) for frame in frames()))
         status = decide_status(highest, clear)
-        return status, () if status == NO_CANCER_CLASS else (NOT_CLEAR, FRAME_SENSITIVE)
+        return status, doubts if status == NO_CANCER_CLASS else (*doubts, NOT_CLEAR, FRAME_SENSITIVE)
 
     def _highest_cancer_probability(self, frame: NDArray[np.uint8], details: Details) -> float:
         """Return the higher of the cancer probabilities of a frame with the details and without them."""
@@ -326,9 +286,9 @@ class Predictor:
         melanoma = draft.probabilities[self.diagnoses[self._melanoma].code]
         return self.thresholds.reached(draft.cancer_probability, melanoma)
 
-    def draft_answer(self, logits: NDArray[np.floating], details: Details) -> Answer:
-        """Return the answer of logits (1, classes), without status, reasons and nearness."""
-        exact = calibrated_probabilities(logits, self._temperature)
+    def _draft(self, logits: NDArray[np.floating], details: Details, distance: float) -> Answer:
+        """Return the answer of logits (1, classes), without status, reasons and nearness. distance: see `completed`."""
+        exact = calibrated_probabilities(self.completed(logits, distance), self._temperature)
         decided = self.diagnoses[int(predicted_classes(exact, self._decision_prior)[0])]
         values = [round(float(value), PROBABILITY_DIGITS) for value in exact[0]]
         classes = [
@@ -353,13 +313,15 @@ class Predictor:
         model = self.bundle.folder / "model.onnx"
         blank = np.zeros((self.edge, self.edge, 3), np.uint8)
         try:
-            logits = self.logits(blank, Details())
+            logits, embedding = self._run(("logits", "embedding"), blank, Details())
         except Exception as error:  # onnxruntime's exceptions share no base class
             raise BundleError(f"{model} does not fit its metadata.json: {one_line(error)}") from error
         if logits.shape != (1, len(self.diagnoses)):
             raise BundleError(f"{model} does not give one logit for each class; restore the bundle.")
         if not np.isfinite(logits).all():
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
+        if self._neighbours and embedding.shape[1] != self._neighbours.embedding_width:
+            raise BundleError(f"{self.bundle.folder}: the index of known photos does not fit model.onnx.")
 
     def _check_head(self) -> None:
         """Raise BundleError if logits minus head depend on the photo: then the metadata's head is not the model's."""

@@ -32,17 +32,8 @@ UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread
 QUALITY_REASONS = tuple(code for code in HINTS if not code.startswith("photo_"))
 # Each of these alone forbids the status NO_CANCER_CLASS.
 VETOES = frozenset(
-    {
-        CHANGING,
-        DERMATOSCOPE,
-        PHONE_PHOTO,
-        WIDE_SET,
-        NONE_OF_CLASSES,
-        AGE_RARE,
-        SITE_RARE,
-        ACRAL_OR_MUCOSAL,
-        *QUALITY_REASONS,
-    }
+    (CHANGING, DERMATOSCOPE, PHONE_PHOTO, WIDE_SET, NONE_OF_CLASSES, AGE_RARE, SITE_RARE, ACRAL_OR_MUCOSAL)
+    + QUALITY_REASONS
 )
 
 Floats = NDArray[np.float64]

@@ -6,6 +6,7 @@ import errno
 from dataclasses import dataclass
 from functools import cache
 from pathlib import PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -17,25 +18,21 @@ SCHEME = "s3"
 
 
 @dataclass(frozen=True)
-class ObjectState:
-    """Size in bytes and time of the last change in nanoseconds, as the bucket's listing has them."""
-
-    st_size: int
-    st_mtime_ns: int
-
-
-@dataclass(frozen=True)
 class BucketPhoto:
-    """A photo in a bucket. uri: of its folder, with pyarrow's options (`?endpoint_override=...`)."""
+    """A photo in a bucket.
+
+    uri: of its folder, with pyarrow's options (`?endpoint_override=...`). state: size in bytes and time of the last change
+    in nanoseconds, as the bucket's listing has them.
+    """
 
     uri: str
     name: str
-    state: ObjectState
+    state: SimpleNamespace
 
     def __str__(self) -> str:
         return f"{without_options(self.uri)}/{self.name}"
 
-    def stat(self) -> ObjectState:
+    def stat(self) -> SimpleNamespace:
         return self.state
 
     def read_bytes(self) -> bytes:
@@ -70,14 +67,15 @@ def scan_photo_bucket(uri: str) -> PhotoFolder:
     except OSError as error:
         raise InputError(f"{title} cannot be listed: {error}") from error
     files = {PurePosixPath(info.path).name: info for info in listing if info.is_file}
-    states = {
-        name: ObjectState(info.size, info.mtime_ns) for name, info in files.items() if has_photo_ending(name)
-    }
-    if not states:
+    names = sort_photo_names(title, filter(has_photo_ending, files))
+    if not names:
         raise InputError(f"{title} has no photo ({' '.join(ENDINGS)}).")
-    names = sort_photo_names(title, states)
-    other = tuple(sorted({*files} - {*states}))
-    return PhotoFolder(lambda name: BucketPhoto(uri, name, states[name]), names, other)
+
+    def photo(name: str) -> BucketPhoto:
+        state = SimpleNamespace(st_size=files[name].size, st_mtime_ns=files[name].mtime_ns)
+        return BucketPhoto(uri, name, state)
+
+    return PhotoFolder(photo, names, tuple(sorted({*files} - {*names})))
 
 
 @cache

@@ -9,7 +9,7 @@ import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, reduce
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,13 +18,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation.heat_map import (
-    FRAME_GREY,
-    LEAST_CONTRAST,
-    LUMA,
-    inscribed_circle,
-    otsu_threshold,
-)
+from data_modelling.inference.explanation.heat_map import dark_rim, otsu_threshold, with_contrast
 
 Plane = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -269,14 +263,10 @@ def _hair(grey: Plane) -> float:
     ]
     # A diagonal step is longer, so fewer steps reach as far. All results are cut to the smallest one.
     edge = min(map(len, closed))
-    filled = closed[0]
-    for plane in closed[1:]:
-        np.maximum(filled, _crop_middle(plane, edge), out=filled)
+    filled = reduce(np.maximum, (_crop_middle(plane, edge) for plane in closed))
     depth = filled - _crop_middle(grey, edge)
     wide = np.maximum(np.maximum(depth[1:-1, 1:-1], depth[1:-1, :-2]), depth[:-2, 1:-1])
-    straight = _combine_along_line(wide, np.minimum, LINES_ALONG_HAIR[0])
-    for line in LINES_ALONG_HAIR[1:]:
-        np.maximum(straight, _combine_along_line(wide, np.minimum, line), out=straight)
+    straight = reduce(np.maximum, (_combine_along_line(wide, np.minimum, line) for line in LINES_ALONG_HAIR))
     return float(np.count_nonzero(straight > HAIR_DEPTH)) / straight.size
 
 
@@ -305,11 +295,9 @@ def _combine_along_line(plane: Plane, combine: np.ufunc, line: Line) -> Plane:
     """
     reach = max(max(abs(down), abs(right)) for down, right in line)
     inner = len(plane) - 2 * reach
-    shifted = [plane[reach + d : reach + d + inner, reach + r : reach + r + inner] for d, r in line]
-    combined: Plane = combine(shifted[0], shifted[1])
-    for part in shifted[2:]:
-        combine(combined, part, out=combined)
-    return combined
+    return reduce(
+        combine, (plane[reach + d : reach + d + inner, reach + r : reach + r + inner] for d, r in line)
+    )
 
 
 def _crop_middle(plane: Plane, edge: int) -> Plane:
@@ -340,15 +328,10 @@ def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
     Otsu's threshold finds them, before and after the light is evened out in rings around the middle.
     """
     blue = photo[..., 2].astype(np.float64)
-    visible = inscribed_circle(len(photo)) | (photo @ np.array(LUMA) >= FRAME_GREY)
-    if not visible.any():
-        return np.zeros_like(visible)
+    visible = ~dark_rim(photo)
     even = np.minimum(blue * EVEN_LIGHT_LEVEL / np.maximum(_light(blue), 1), 255)
     darker = (blue < otsu_threshold(blue[visible])) & (even < otsu_threshold(even[visible])) & visible
-    lighter = ~darker & visible
-    if not (darker.any() and lighter.any()) or blue[lighter].mean() - blue[darker].mean() < LEAST_CONTRAST:
-        return np.zeros_like(darker)
-    return np.asarray(darker)
+    return with_contrast(darker, blue, visible)
 
 
 def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:

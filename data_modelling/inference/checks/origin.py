@@ -82,10 +82,5 @@ def load_detector() -> OriginDetector:
     facts = json.loads(DETECTOR_FACTS_FILE.read_text(encoding="utf-8"))
     with np.load(DETECTOR_ARRAYS_FILE, allow_pickle=False) as arrays:
         hidden, output = arrays["hidden"], arrays["output"]
-    return OriginDetector(
-        tuple(facts["sources"]),
-        hidden,
-        output,
-        facts["thresholds"]["phone"],
-        facts["thresholds"]["unlike"],
-    )
+    thresholds = facts["thresholds"]
+    return OriginDetector(tuple(facts["sources"]), hidden, output, thresholds["phone"], thresholds["unlike"])

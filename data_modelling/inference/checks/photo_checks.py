@@ -44,12 +44,7 @@ class PhotoChecks:
         self._origin = load_detector()
         self._trained_on = tuple(map(str, bundle.metadata["data"]["sources"]))
 
-    def of(
-        self,
-        photo: NDArray[np.uint8],
-        source_edge: float,
-        embedding: NDArray[np.float32],
-    ) -> Findings:
+    def of(self, photo: NDArray[np.uint8], source_edge: float, embedding: NDArray[np.float32]) -> Findings:
         """Return the findings for a photo as the network sees it, (edge, edge, 3).
 
         source_edge: the edge of its square in pixels of the original photo. embedding: (channels,).

@@ -35,7 +35,7 @@ LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the r
 class Head:
     """The last layer of the network. kernel: (channels, columns). bias: (columns,).
 
-    groups: the columns that each class consists of. Empty: each column is a class. With groups, the bias includes
+    groups: the columns that each class consists of; by default, each column is a class. With groups, the bias includes
     the term of unknown details.
     """
 
@@ -56,12 +56,17 @@ class Head:
             raise BundleError(
                 "metadata.json: head must have kernel and bias, in numbers; restore the bundle."
             ) from error
-        columns = sum(map(len, groups)) if groups else classes
-        named = sorted(column for group in groups for column in group) or list(range(columns))
-        has_classes = len(groups) in (0, classes) and named == list(range(columns))
-        if kernel.ndim != 2 or kernel.shape[1] != columns or bias.shape != (columns,) or not has_classes:
+        head = cls(kernel, bias, groups)
+        columns = sorted(column for group in head.class_columns for column in group) if bias.ndim == 1 else []
+        has_classes = len(head.class_columns) == classes and columns == list(range(len(columns)))
+        if kernel.shape[1:] != (len(columns),) or bias.shape != (len(columns),) or not has_classes:
             raise BundleError("metadata.json: head does not have one column a class; restore the bundle.")
-        return cls(kernel, bias, groups)
+        return head
+
+    @property
+    def class_columns(self) -> tuple[tuple[int, ...], ...]:
+        """Return the columns of each class."""
+        return self.groups or tuple((column,) for column in range(len(self.bias)))
 
     def maps(self, feature_map: NDArray[np.float32]) -> Floats:
         """Return maps (classes, rows, columns) of a feature map (rows, columns, channels), without the bias."""
@@ -70,14 +75,11 @@ class Head:
     def parts(self, feature_map: NDArray[np.float32]) -> tuple[Floats, Floats]:
         """Return the maps of the classes (see `maps`) and the bias of each class, (classes,)."""
         maps = self._column_maps(feature_map)
-        if not self.groups:
-            return maps, self.bias
         logits = maps.sum(axis=(1, 2)) + self.bias
         cells, biases = [], []
-        for columns in map(list, self.groups):
-            share = np.exp(
-                logits[columns] - np.logaddexp.reduce(logits[columns])
-            )  # in the group's probability
+        for columns in map(list, self.class_columns):
+            # In the group's probability.
+            share = np.exp(logits[columns] - np.logaddexp.reduce(logits[columns]))
             cells.append(np.tensordot(share, maps[columns], 1))
             biases.append(share @ self.bias[columns])
         return np.stack(cells), np.array(biases)
@@ -88,9 +90,7 @@ class Head:
         For a class of several columns it is the logarithm of the sum of their exponentials.
         """
         logits = self._column_maps(feature_map).sum(axis=(1, 2)) + self.bias
-        if not self.groups:
-            return np.asarray(logits)
-        return np.array([np.logaddexp.reduce(logits[list(group)]) for group in self.groups])
+        return np.array([np.logaddexp.reduce(logits[list(columns)]) for columns in self.class_columns])
 
     def _column_maps(self, feature_map: NDArray[np.float32]) -> Floats:
         rows, columns, _ = feature_map.shape
@@ -98,75 +98,30 @@ class Head:
         return np.asarray(sums / (rows * columns))
 
 
-@dataclass(frozen=True)
-class ClassMap:
-    """Hold the map of one class.
-
-    cells: its rows; with `bias` they sum to the photo's part of the logit. evidence: the rows of class_evidence.
-    centre, darker: shares (0-1) of the evidence in the middle square of half the area, and in the darker area. Both
-    are None without any evidence; darker is also None when the photo has no darker area.
-    """
-
-    cells: tuple[tuple[float, ...], ...]
-    evidence: tuple[tuple[float, ...], ...]
-    bias: float
-    centre: float | None
-    darker: float | None
-
-    @property
-    def amount(self) -> float:
-        """Return the sum of the evidence."""
-        return sum(map(sum, self.evidence))
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the map as in the API; its reader can compute the evidence from the cells of all classes."""
-        return {
-            "cells": [list(row) for row in self.cells],
-            "bias": self.bias,
-            "centre": self.centre,
-            "darker": self.darker,
-        }
-
-
-@dataclass(frozen=True)
-class Heatmap:
-    """The maps of all classes by code, and the share (0-1) of the square that is its darker area."""
-
-    classes: dict[str, ClassMap]
-    darker_area: float
-
-    def as_json(self) -> dict[str, Any]:
-        """Return the maps as in the API."""
-        cells = next(iter(self.classes.values())).cells
-        return {
-            "rows": len(cells),
-            "columns": len(cells[0]),
-            "darker_area": self.darker_area,
-            "classes": {code: class_map.as_json() for code, class_map in self.classes.items()},
-        }
-
-
 def make_heatmap(
     head: Head, codes: Iterable[str], feature_map: NDArray[np.float32], photo: NDArray[np.uint8]
-) -> Heatmap:
-    """Return the maps of all classes.
+) -> dict[str, Any]:
+    """Return the maps of all classes as in the API, and the share (0-1) of the square that is its darker area.
 
     codes: the class codes in the order of the head. feature_map: (rows, columns, channels), of the photo. photo:
-    (edge, edge, 3).
+    (edge, edge, 3). The cells of a map and its bias sum to the photo's part of the logit. centre, darker: shares (0-1) of
+    the evidence (see class_evidence) in the middle square of half the area, and in the darker area. Both are None
+    without any evidence; darker is also None when the photo has no darker area.
     """
     maps, biases = head.parts(feature_map)
-    darker = darker_area(photo)
+    area = darker_area(photo)
     classes = {
-        code: ClassMap(
-            cells=_rows(cells),
-            evidence=_rows(evidence),
-            bias=round(float(bias), DIGITS),
-            centre=evidence_share(evidence, _middle(len(photo))),
-            darker=evidence_share(evidence, darker) if darker.any() else None,
-        )
+        code: {
+            "cells": [[round(float(value), DIGITS) for value in row] for row in cells],
+            "bias": round(float(bias), DIGITS),
+            "centre": evidence_share(evidence, _middle(len(photo))),
+            "darker": evidence_share(evidence, area) if area.any() else None,
+        }
         for code, cells, evidence, bias in zip(codes, maps, class_evidence(maps), biases, strict=True)
     }
-    return Heatmap(classes, round(float(darker.mean()), DIGITS))
+    rows, columns = maps.shape[1:]
+    share = round(float(area.mean()), DIGITS)
+    return {"rows": rows, "columns": columns, "darker_area": share, "classes": classes}
 
 
 def class_evidence(maps: Floats) -> Floats:
@@ -183,13 +138,20 @@ def darker_area(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
     The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on grey levels, without the dermatoscope's rim.
     """
     grey = photo @ np.array(LUMA)
-    rim = dark_rim(photo)
-    threshold = otsu_threshold(grey[~rim])
-    darker = (grey < threshold) & ~rim
-    lighter = ~darker & ~rim
-    if not (darker.any() and lighter.any()) or grey[lighter].mean() - grey[darker].mean() < LEAST_CONTRAST:
-        return np.zeros_like(darker)
-    return np.asarray(darker)
+    inside = ~dark_rim(photo)
+    return with_contrast(inside & (grey < otsu_threshold(grey[inside])), grey, inside)
+
+
+def with_contrast(darker: NDArray[np.bool_], levels: Floats, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the darker pixels; none if they differ too little from the others that are `inside`.
+
+    darker, inside: masks (edge, edge). levels: the grey levels (edge, edge).
+    """
+    lighter = inside & ~darker
+    has_both = darker.any() and lighter.any()
+    if has_both and levels[lighter].mean() - levels[darker].mean() >= LEAST_CONTRAST:
+        return darker
+    return np.zeros_like(darker)
 
 
 def dark_rim(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -236,7 +198,3 @@ def upsample_map(cells: Floats, edge: int) -> Floats:
     """Return a map (rows, columns) enlarged to (edge, edge), bilinear between the centres of its cells."""
     image = Image.fromarray(cells.astype(np.float32))
     return np.asarray(image.resize((edge, edge), Image.Resampling.BILINEAR), np.float64)
-
-
-def _rows(cells: Floats) -> tuple[tuple[float, ...], ...]:
-    return tuple(tuple(round(float(value), DIGITS) for value in row) for row in cells)

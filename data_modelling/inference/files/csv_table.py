@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from io import StringIO
-from itertools import count
+from itertools import chain, count
 from pathlib import Path
 
 from data_modelling.inference.errors import InputError
@@ -20,9 +20,8 @@ from data_modelling.inference.photo.reader import ENDINGS
 
 SEPARATORS = (",", ";", "\t")
 BLANK = " "  # the default of R's write.table
-SEPARATOR_HINT = re.compile(
-    r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE
-)  # Excel writes it as the first line
+# Excel writes it as the first line.
+SEPARATOR_HINT = re.compile(r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE)
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 FALLBACK_ENCODING = "cp1252"  # of Windows programs in western Europe
 # Spellings of a missing value, in any case: of R, pandas, Excel (also in German), databases and by hand. "unknown" is
@@ -110,21 +109,25 @@ def read_csv_table(
 
     Raises InputError if the file or a row cannot be read, or if a column is missing or occurs twice.
     """
-    aliases = aliases or {}
+    accepted = {
+        name: [_normalize_name(other) for other in (name, *(aliases or {}).get(name, ()))] for name in columns
+    }
     text, notes = _read_text(path)
     hint = SEPARATOR_HINT.match(text)
-    separator = hint[1] if hint else _separator(text, columns, aliases)
+    separator = hint[1] if hint else _separator(text, accepted)
     records = _records(path, text[hint.end() if hint else 0 :], separator, first_row=2 if hint else 1)
     _, header = next(records, (0, []))
-    places = {name: _column_place(path, header, (name, *aliases.get(name, ()))) for name in columns}
-    missing = [name for name in columns if places[name] is None and name not in optional]
+    places = {name: _column_place(path, header, names) for name, names in accepted.items()}
+    required = [name for name in columns if name not in optional]
+    missing = [name for name in required if places[name] is None]
     if missing:
-        required = ", ".join(name for name in columns if name not in optional)
+        below = _header_below(text, [accepted[name] for name in required])
         raise InputError(
-            f"{path} lacks the column {', '.join(missing)}; it needs {required}, and has "
-            f"{', '.join(_printable(name.strip()) for name in header) or 'none'}.{_header_below(text, columns, optional, aliases)}"
+            f"{path} lacks the column {', '.join(missing)}; it needs {', '.join(required)}, and has "
+            f"{', '.join(_printable(name.strip()) for name in header) or 'none'}.{below}"
         )
     rows = list(records)
+    row_numbers = [number for number, _ in rows]
     cells = _even_rows(path, len(header), rows)
     table: dict[str, list[str]] = {}
     for name in columns:
@@ -133,14 +136,13 @@ def read_csv_table(
         if name in ids:
             values = [normalize_image_id(value) for value in values]
         else:
-            values, note = _without_missing_spellings(name, values, rows)
+            values, note = _without_missing_spellings(name, values, row_numbers)
             notes += note
         if name in numbers and separator != ",":
             values = [
                 value.replace(",", ".") if DECIMAL_COMMA.fullmatch(value) else value for value in values
             ]
         table[name] = values
-    row_numbers = [number for number, _ in rows]
     return CsvTable(path, table, row_numbers, tuple(f"{path}: {note}" for note in notes), tuple(numbers))
 
 
@@ -258,9 +260,9 @@ def _csv_fault(message: str) -> str:
     return f"it cannot be read as csv ({' '.join(message.split())}); save the file again."
 
 
-def _separator(text: str, columns: Sequence[str], aliases: Mapping[str, Sequence[str]]) -> str:
-    """Return the separator under which the header has most of the named columns, then most cells."""
-    wanted = {_normalize_name(name) for column in columns for name in (column, *aliases.get(column, ()))}
+def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
+    """Return the separator under which the header has most of the accepted names of columns, then most cells."""
+    wanted = set(chain.from_iterable(accepted.values()))
 
     def score(separator: str) -> tuple[int, int]:
         rows = csv.reader(StringIO(text, newline=""), delimiter=separator, skipinitialspace=True)
@@ -274,19 +276,12 @@ def _separator(text: str, columns: Sequence[str], aliases: Mapping[str, Sequence
     return BLANK if not score(best)[0] and score(BLANK)[0] > 1 else best
 
 
-def _header_below(
-    text: str, columns: Sequence[str], optional: Sequence[str], aliases: Mapping[str, Sequence[str]]
-) -> str:
+def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
     """Return a sentence that names the row, below title rows, that has all columns; "" if there is none."""
-    required = [
-        {_normalize_name(name) for name in (column, *aliases.get(column, ()))}
-        for column in columns
-        if column not in optional
-    ]
     for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
         for separator in SEPARATORS:
             names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
-            if all(names & accepted for accepted in required):
+            if all(names.intersection(accepted) for accepted in required):
                 return f" Row {number} has them: remove the rows above it."
     return ""
 
@@ -299,14 +294,12 @@ def _normalize_name(name: str) -> str:
 def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
     """Return the place of the first of the names in the header, None if absent. Raises InputError if it occurs twice."""
     present = [_normalize_name(name) for name in header]
-    for name in map(_normalize_name, names):
-        places = [place for place, other in enumerate(present) if other == name]
-        if len(places) > 1:
-            raise InputError(
-                f"{path} has {len(places)} columns {_printable(header[places[0]].strip())}; keep one of them."
-            )
-        if places:
-            return places[0]
+    for name in names:
+        if present.count(name) > 1:
+            shown = _printable(header[present.index(name)].strip())
+            raise InputError(f"{path} has {present.count(name)} columns {shown}; keep one of them.")
+        if name in present:
+            return present.index(name)
     return None
 
 
@@ -329,18 +322,16 @@ def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) ->
 
 
 def _without_missing_spellings(
-    name: str, values: list[str], rows: Sequence[tuple[int, list[str]]]
+    name: str, values: list[str], row_numbers: Sequence[int]
 ) -> tuple[list[str], list[str]]:
     """Return a column with "" for spellings of a missing value, and a note that counts them."""
     spelled = [index for index, value in enumerate(values) if value.lower() in MISSING]
     if not spelled:
         return values, []
-    spellings = sorted({values[index] for index in spelled})
-    cleaned = ["" if value.lower() in MISSING else value for value in values]
-    first = rows[spelled[0]][0]
-    return cleaned, [
-        f"{', '.join(spellings)} in {len(spelled):,} cells of {name} (first in row {first}) is read as missing."
-    ]
+    spellings = ", ".join(sorted({values[index] for index in spelled}))
+    count, first = f"{len(spelled):,}", row_numbers[spelled[0]]
+    note = f"{spellings} in {count} cells of {name} (first in row {first}) is read as missing."
+    return ["" if value.lower() in MISSING else value for value in values], [note]
 
 
 def _printable(text: str) -> str:

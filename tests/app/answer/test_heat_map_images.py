@@ -4,7 +4,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from app.answer.heat_map_images import OVERLAY_EDGE, heat_map_overlays
+from app.answer.heat_map_images import OVERLAY_EDGE, evidence_by_class, heat_map_overlays
 from data_modelling.inference.explanation.heat_map import Head, make_heatmap
 
 SKIN = np.full((16, 16, 3), 180, np.uint8)
@@ -14,7 +14,7 @@ def pictures(cells_of_a, cells_of_b):
     """Return the overlays of classes A and B with these cells, and of C without evidence."""
     head = Head(np.array([[1.0, 0, -9], [0, 1, -9]]), np.zeros(3))
     features = np.stack([cells_of_a, cells_of_b], axis=2).astype(np.float32)
-    overlays = heat_map_overlays(make_heatmap(head, "ABC", features, SKIN))
+    overlays = heat_map_overlays(evidence_by_class(make_heatmap(head, "ABC", features, SKIN)))
     return {code: opened(url) for code, url in overlays.items()}
 
 
@@ -50,5 +50,6 @@ def test_a_photo_in_which_nothing_speaks_for_anything():
 def test_a_picture_is_small():
     noise = np.random.default_rng(1).random((2, 7, 7))
     head = Head(np.eye(2), np.zeros(2))
-    urls = heat_map_overlays(make_heatmap(head, "AB", noise.transpose(1, 2, 0).astype(np.float32), SKIN))
+    heatmap = make_heatmap(head, "AB", noise.transpose(1, 2, 0).astype(np.float32), SKIN)
+    urls = heat_map_overlays(evidence_by_class(heatmap))
     assert all(len(url) < 15_000 for url in urls.values())

@@ -6,17 +6,18 @@ from flask import Flask
 from app.answer.wording import NO_DIAGNOSIS, answer_cautions
 from app.submission import Submission
 from data_modelling.inference.details import Details
-from data_modelling.inference.explanation.heat_map import ClassMap, Heatmap
 
 SPACE = "\N{NO-BREAK SPACE}"
 
 
 def said(app, centre, darker, amount=1.0):
     """Return the text about a class with that much evidence, beside another class with 1."""
-    class_map = ClassMap(((0.0,),), ((amount,),), 0.0, centre, darker)
-    other = ClassMap(((0.0,),), ((1.0,),), 0.0, 0.5, 0.5)
+    maps = {
+        "MEL": {"map": {"centre": centre, "darker": darker}, "amount": amount},
+        "NV": {"map": {"centre": 0.5, "darker": 0.5}, "amount": 1.0},
+    }
     texts = app.jinja_env.get_template("texts.html").module
-    return texts.heat_map_words(Heatmap({"MEL": class_map, "NV": other}, 0.14), "MEL")
+    return texts.heat_map_words(maps, "MEL", 0.14)
 
 
 @pytest.mark.parametrize(

@@ -357,7 +357,7 @@ def test_the_network_runs_once_a_photo(predictor, details, explain, runs):
     answer = model.answer(photo("red"), details, explain=explain)
     assert len(asked) == runs
     if explain:
-        assert answer.explanation["heatmap"].classes["MEL"].cells
+        assert answer.explanation["heatmap"]["classes"]["MEL"]["cells"]
         assert ("details" in answer.explanation) is ("details" in explain)
 
 

@@ -112,8 +112,8 @@ def test_the_map_of_a_merged_class_explains_the_same_answer(run: tuple[Settings,
     predictor = Predictor(load_bundle(out))
     answer = predictor.answer(photo_of(out), Details(), explain=("heatmap",))
     heatmap = answer.explanation["heatmap"]
-    assert set(heatmap.classes) == set(answer.probabilities)
-    assert np.isfinite(np.array(heatmap.classes["AKIEC"].cells)).all()
+    assert set(heatmap["classes"]) == set(answer.probabilities)
+    assert np.isfinite(np.array(heatmap["classes"]["AKIEC"]["cells"])).all()
 
 
 def test_the_probabilities_are_for_the_class_shares_of_the_reference(run: tuple[Settings, Path]) -> None:

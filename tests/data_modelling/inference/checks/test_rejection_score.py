@@ -96,4 +96,4 @@ def test_what_fits_no_class_is_never_answered_with_no_cancer_class(tmp_path):
 def test_a_heat_map_is_of_the_classes_learned(tmp_path):
     predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "nine", task="isic2019")))
     heatmap = predictor.answer(photo("red"), explain=("heatmap",)).explanation["heatmap"]
-    assert tuple(heatmap.classes) == class_codes("isic2019")[:8]
+    assert tuple(heatmap["classes"]) == class_codes("isic2019")[:8]

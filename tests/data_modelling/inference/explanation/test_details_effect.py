@@ -65,7 +65,7 @@ def test_maps_lie_where_the_colour_lies_and_sum_to_the_logit(predictor):
     """Red is melanoma and green a nevus: the photo's part of each logit is 5 times its half."""
     heatmap = predictor().answer(half_red_half_green(), explain=["heatmap"]).explanation["heatmap"]
     for code, columns in (("MEL", slice(8)), ("NV", slice(8, 16))):
-        cells = np.array(heatmap.classes[code].cells)
+        cells = np.array(heatmap["classes"][code]["cells"])
         assert cells.sum() == pytest.approx(2.5, abs=0.2)
         assert cells[:, columns].sum() > 0.97 * cells.sum()
 

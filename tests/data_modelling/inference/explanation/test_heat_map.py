@@ -25,10 +25,10 @@ def test_cells_by_hand():
 
 
 def test_cells_and_bias_sum_to_the_photos_part_of_the_logit():
-    classes = make_heatmap(HEAD, "ABC", FEATURES, GREY).classes
+    classes = make_heatmap(HEAD, "ABC", FEATURES, GREY)["classes"]
     pooled = FEATURES.mean(axis=(0, 1)) @ HEAD.kernel + HEAD.bias
     assert [
-        sum(map(sum, class_map.cells)) + class_map.bias for class_map in classes.values()
+        sum(map(sum, class_map["cells"])) + class_map["bias"] for class_map in classes.values()
     ] == pytest.approx(pooled)
     assert HEAD.photo_part(FEATURES) == pytest.approx(pooled)
 
@@ -45,18 +45,21 @@ def test_share_of_the_centre_and_of_the_darker_area():
     photo = GREY.copy()
     photo[:, :8] = 60
     heatmap = make_heatmap(HEAD, "ABC", features, photo)
-    assert heatmap.classes["A"].centre == 1
-    assert heatmap.classes["A"].darker == pytest.approx(0.5)
-    assert heatmap.darker_area == 0.5
-    assert (heatmap.classes["C"].centre, heatmap.classes["C"].darker) == (None, None)  # nothing speaks for it
+    assert heatmap["classes"]["A"]["centre"] == 1
+    assert heatmap["classes"]["A"]["darker"] == pytest.approx(0.5)
+    assert heatmap["darker_area"] == 0.5
+    assert (heatmap["classes"]["C"]["centre"], heatmap["classes"]["C"]["darker"]) == (
+        None,
+        None,
+    )  # nothing speaks for it
 
 
 def test_a_photo_of_one_colour_has_no_darker_area():
     assert not darker_area(GREY).any()
     heatmap = make_heatmap(HEAD, "ABC", FEATURES, GREY)
-    assert heatmap.darker_area == 0
-    assert heatmap.classes["A"].centre is not None
-    assert heatmap.classes["A"].darker is None
+    assert heatmap["darker_area"] == 0
+    assert heatmap["classes"]["A"]["centre"] is not None
+    assert heatmap["classes"]["A"]["darker"] is None
 
 
 def test_the_dermatoscopes_rim_is_no_darker_area():
