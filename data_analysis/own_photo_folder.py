@@ -8,9 +8,8 @@ import pandas as pd
 
 from data_modelling.inference.details import parse_details
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.explanation.details_effect import NEIGHBOURS
 from data_modelling.inference.photo.reader import ENDINGS
-from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.predictor import NEIGHBOURS, Predictor
 from data_modelling.inference.status import REFUSED
 
 LABELS = "labels.csv"

@@ -16,9 +16,9 @@ from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MIN_VISIT_PHOTOS
 from app.submission import Submission, VisitSubmission
 from data_modelling.inference.details import YES_OR_NO, Details, fill_in_details, parse_details
 from data_modelling.inference.errors import FieldError
-from data_modelling.inference.explanation.details_effect import EXPLANATIONS
 from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.photo.reader import CROP_FIELDS, parse_crop
+from data_modelling.inference.predictor import EXPLANATIONS
 
 TEXT_FIELDS = ("age", "sex", "site", "changing", "dermatoscope", *CROP_FIELDS, "bundle", "explain", "example")
 PHOTO_FIELDS = ("site", "changing")  # of a visit: one for each photo

@@ -32,9 +32,8 @@ from app.submission import Submission
 from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.explanation.details_effect import DETAILS, HEATMAP
 from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
-from data_modelling.inference.predictor import Answer, ClassProbability
+from data_modelling.inference.predictor import DETAILS, HEATMAP, Answer, ClassProbability
 
 blueprint = Blueprint("pages", __name__)
 

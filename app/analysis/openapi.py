@@ -17,8 +17,8 @@ from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MIN_VISIT_PHOTOS
 from data_modelling.inference.batch.photo_folder import ANSWER_COLUMNS, ERROR_COLUMNS
 from data_modelling.inference.details import MAX_AGE, SEXES, SITE_NAMES
 from data_modelling.inference.diagnoses import FLAG_TEXTS, TASKS, prediction_columns
-from data_modelling.inference.explanation.details_effect import EXPLANATIONS
 from data_modelling.inference.explanation.neighbours import CLOSENESS, CONFIRMATIONS, DIAGNOSES
+from data_modelling.inference.predictor import EXPLANATIONS
 from data_modelling.inference.reason_codes import REASON_MEANINGS
 
 blueprint = Blueprint("documents", __name__)

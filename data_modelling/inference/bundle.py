@@ -117,55 +117,51 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
     """Raise BundleError if a key that the predictor needs is absent, has a wrong type, or is of another version."""
-
-    def require(holds: bool, sentence: str) -> None:
-        if not holds:
-            raise BundleError(f"{path}: {sentence}")
-
-    require(
-        metadata.get("format") == FORMAT,
-        f"the bundle has format {metadata.get('format', 1)}, but this program reads format {FORMAT}; train it again, or "
-        "use the program that made it.",
-    )
-    task = metadata.get("task")
+    task, edge, sources = metadata.get("task"), metadata.get("edge"), _inner(metadata, "data", "sources")
     classes = class_codes(task) if isinstance(task, str) and task in TASKS else ()
-    require(
-        bool(classes) and metadata.get("classes") == list(classes),
-        "task and classes differ from those of this program; update the program or the bundle.",
-    )
-    require(
-        metadata.get("details_width") == DETAILS_WIDTH,
-        f"details_width is not {DETAILS_WIDTH}; retrain the bundle for this program.",
-    )
-    for name in ("name", "version"):
-        is_text = isinstance(metadata.get(name), str) and bool(metadata[name])
-        require(is_text, f"{name} must be a text; restore the bundle.")
-    edge = metadata.get("edge")
-    require(
-        isinstance(edge, int) and _is_number(edge, 1, LARGEST_EDGE),
-        f"edge must be a whole number of pixels from 1 to {LARGEST_EDGE}; restore the bundle.",
-    )
-    for part in SAFETY_KEYS:  # the predictor checks their values
-        require(
-            isinstance(metadata.get(part), dict),
-            f"{part} is missing; train the bundle again with this program.",
-        )
-    sources = _inner(metadata, "data", "sources")
-    require(
-        isinstance(sources, list) and bool(sources) and all(isinstance(source, str) for source in sources),
-        "data.sources must name what the model was trained on; restore the bundle.",
-    )
+    texts = {name: metadata.get(name) for name in ("name", "version")}
     divisors = {"temperature": metadata.get("temperature")}
     divisors |= {f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes}
-    for name, value in divisors.items():
-        require(_is_number(value) and value != 0, f"{name} must be a number above 0; restore the bundle.")
-    for group in ("cancer", "melanoma", "clear"):
-        value = _inner(metadata, "thresholds", group)
-        is_absent = group == "clear" and value is None  # no evidence for such a threshold
-        require(
-            is_absent or _is_number(value, 0, 1),
-            f"thresholds.{group} must be a number from 0 to 1; restore the bundle.",
-        )
+    thresholds = {name: _inner(metadata, "thresholds", name) for name in ("cancer", "melanoma", "clear")}
+    if thresholds["clear"] is None:  # no evidence for such a threshold
+        del thresholds["clear"]
+    conditions = {
+        f"the bundle has format {metadata.get('format', 1)}, but this program reads format {FORMAT}; train it again, or "
+        "use the program that made it.": metadata.get("format") == FORMAT,
+        "task and classes differ from those of this program; update the program or the bundle.": (
+            classes and metadata.get("classes") == list(classes)
+        ),
+        f"details_width is not {DETAILS_WIDTH}; retrain the bundle for this program.": (
+            metadata.get("details_width") == DETAILS_WIDTH
+        ),
+        **{
+            f"{name} must be a text; restore the bundle.": isinstance(value, str) and value
+            for name, value in texts.items()
+        },
+        f"edge must be a whole number of pixels from 1 to {LARGEST_EDGE}; restore the bundle.": (
+            isinstance(edge, int) and _is_number(edge, 1, LARGEST_EDGE)
+        ),
+        **{
+            f"{part} is missing; train the bundle again with this program.": isinstance(
+                metadata.get(part), dict
+            )
+            for part in SAFETY_KEYS  # the predictor checks their values
+        },
+        "data.sources must name what the model was trained on; restore the bundle.": (
+            isinstance(sources, list) and sources and all(isinstance(source, str) for source in sources)
+        ),
+        **{
+            f"{name} must be a number above 0; restore the bundle.": _is_number(value) and value != 0
+            for name, value in divisors.items()
+        },
+        **{
+            f"thresholds.{name} must be a number from 0 to 1; restore the bundle.": _is_number(value, 0, 1)
+            for name, value in thresholds.items()
+        },
+    }
+    for sentence, holds in conditions.items():
+        if not holds:
+            raise BundleError(f"{path}: {sentence}")
 
 
 def _is_number(value: Any, low: float = 0, high: float = sys.float_info.max) -> bool:

@@ -23,7 +23,6 @@ from data_modelling.inference.decision import (
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import TASKS, Diagnosis, learned_class_codes
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation.details_effect import DETAILS, HEATMAP, NEIGHBOURS, details_effect
 from data_modelling.inference.explanation.heat_map import Head, make_heatmap
 from data_modelling.inference.explanation.neighbours import NeighbourIndex
 from data_modelling.inference.onnx_runtime import one_line, open_session
@@ -42,6 +41,7 @@ from data_modelling.inference.status import (
     find_doubts,
 )
 
+HEATMAP, DETAILS, NEIGHBOURS = EXPLANATIONS = ("heatmap", "details", "neighbours")  # the values of `explain`
 PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly
 NO_EMBEDDING = np.zeros(0, np.float32)
 HEAD_TOLERANCE = 1e-3  # of a logit: the sums of head and model differ by float32 rounding and order
@@ -170,11 +170,14 @@ class Predictor:
         if head:
             explanation[HEATMAP] = make_heatmap(head, self._learned, feature_map[0][0], photo)
         if DETAILS in explain:
-            cancer = (draft.cancer_probability, alone().cancer_probability)
-            is_given = details != Details()
-            explanation[DETAILS] = details_effect(
-                draft.probabilities, alone().probabilities, cancer, is_given
-            )
+            explanation[DETAILS] = {
+                "given": details != Details(),
+                "classes": {
+                    code: {"with": value, "without": alone().probabilities[code]}
+                    for code, value in draft.probabilities.items()
+                },
+                "cancer": {"with": draft.cancer_probability, "without": alone().cancer_probability},
+            }
         if NEIGHBOURS in explain and self._neighbours:
             explanation[NEIGHBOURS] = self._neighbours.nearest(embedding[0], data)
         return replace(answer, explanation=explanation)

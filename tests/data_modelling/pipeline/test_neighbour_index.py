@@ -17,8 +17,7 @@ from data_modelling.evaluation.neighbours import NEIGHBOURS_FILE
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.explanation.details_effect import NEIGHBOURS
-from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.predictor import NEIGHBOURS, Predictor
 from data_modelling.metrics.predictions import read_predictions
 from data_modelling.pipeline.neighbour_index import (
     shown_photos,

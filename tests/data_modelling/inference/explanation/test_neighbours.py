@@ -6,7 +6,6 @@ import pytest
 from data_modelling.inference.bundle import load_bundle, write_checksums
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation.details_effect import NEIGHBOURS
 from data_modelling.inference.explanation.neighbours import (
     INDEX_FILE,
     NEIGHBOUR_COUNT,
@@ -15,7 +14,7 @@ from data_modelling.inference.explanation.neighbours import (
     file_hash,
     write_index,
 )
-from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.predictor import NEIGHBOURS, Predictor
 from tests.app.conftest import photo
 from tests.app.tiny_bundle import make_tiny_bundle
 

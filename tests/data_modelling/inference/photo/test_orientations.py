@@ -9,14 +9,13 @@ from app.settings import SettingError, read_settings
 from data_modelling import predict
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details, encode_details
-from data_modelling.inference.explanation.details_effect import HEATMAP
 from data_modelling.inference.photo.orientations import (
     EIGHT_VIEWS,
     VIEW_COUNTS,
     orient_photo,
     undo_orientation,
 )
-from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.predictor import HEATMAP, Predictor
 from tests.conftest import PROJECT
 
 BUNDLE = PROJECT / "DATA" / "models" / "ham10000"

@@ -9,8 +9,7 @@ from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation.details_effect import EXPLANATIONS, HEATMAP
-from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.predictor import EXPLANATIONS, HEATMAP, Predictor
 from tests.data_modelling.inference.test_predictor import photo
 
 CODES = class_codes("ham10000")
