@@ -6,6 +6,8 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
+from data_modelling.inference.photo.jpeg_markers import START_OF_SCAN, adobe_transform, is_jfif, segments
+
 JPEG_BASELINE, EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 BIG_ENDIAN, JPEG_2000 = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.4.90"
 DEFLATED, RLE = "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.5"
@@ -87,3 +89,19 @@ def dicom(
     meta = element(0x00020010, b"UI", syntax.encode())
     meta = element(0x00020000, b"UL", struct.pack("<I", len(meta))) + meta
     return bytes(128) + b"DICM" + meta + body + extra + picture
+
+
+def set_colours(data: bytes, are_rgb: bool) -> bytes:
+    """Return a JPEG file of three components that decoders read as RGB or as YCbCr, whatever it declared before.
+
+    An Adobe segment with this value replaces its JFIF and Adobe segments.
+    """
+    adobe = b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 0 if are_rgb else 1])
+    kept, position = [data[:2], b"\xff\xee", (len(adobe) + 2).to_bytes(2, "big"), adobe], 2
+    for part in segments(data):
+        if part.marker == START_OF_SCAN:
+            break
+        if is_jfif(part) or adobe_transform(part) is not None:
+            kept.append(data[position : part.start])
+            position = part.stop
+    return b"".join([*kept, data[position:]])

@@ -23,10 +23,10 @@ from data_modelling.inference.photo.jpeg_markers import (
     count_scans,
     is_jfif,
     load_jpeg,
+    load_jpeg_as,
     open_jpeg,
     precision,
     segments,
-    set_colours,
 )
 
 if TYPE_CHECKING:
@@ -160,8 +160,7 @@ class Frame:
         image = open_jpeg(data)
         # With one of the two segments, Pillow decides like this too. It asks JFIF first, and never the header.
         if len(image.getbands()) == 3 and has_jfif == bool(transforms):
-            data = set_colours(data, are_rgb)
-            image = open_jpeg(data)
+            return load_jpeg_as(data, "RGB" if are_rgb else "YCbCr")
         return load_jpeg(image, data)
 
 

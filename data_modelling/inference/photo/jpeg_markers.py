@@ -68,10 +68,15 @@ def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
 
     data: its file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
     """
-    if any(segment.marker == END_OF_IMAGE for segment in segments(data)):
-        return _load(image, shrink)
-    # Pillow reads some of these itself, with grey for what is missing.
-    return _load(open_jpeg(add_missing_end(data)), shrink)
+    whole = with_end(data)
+    return _load(image if whole is data else open_jpeg(whole), shrink)
+
+
+def load_jpeg_as(data: bytes, colours: str) -> Image.Image:
+    """Return a JPEG of three components decoded, read as RGB or YCbCr whatever it declares; data, errors: see load_jpeg."""
+    image = open_jpeg(with_end(data))
+    image.tile = [image.tile[0]._replace(args=("RGB", colours))]
+    return _load(image, 1)
 
 
 def _load(image: Image.Image, shrink: int) -> Image.Image:
@@ -81,13 +86,16 @@ def _load(image: Image.Image, shrink: int) -> Image.Image:
     return image
 
 
-def add_missing_end(data: bytes) -> bytes:
-    """Return a JPEG file with its missing end marker added; raise ValueError if more is missing.
+def with_end(data: bytes) -> bytes:
+    """Return a JPEG file, with the end marker added if it is missing; raise ValueError if more is missing.
 
     The photo is decoded with different bits in place of possibly missing data. If none are missing, no pixel changes.
+    Pillow itself reads some of these files, with grey for what is missing.
     """
     parts = list(segments(data))
-    if any(part.marker == END_OF_IMAGE for part in parts) or not _scans_are_complete(parts):
+    if any(part.marker == END_OF_IMAGE for part in parts):
+        return data
+    if not _scans_are_complete(parts):
         raise ValueError("more than the end is missing")
     body = _without_padding(data)
     scans = sum(part.marker == START_OF_SCAN for part in parts)
@@ -130,22 +138,6 @@ def _scans_are_complete(parts: list[Segment]) -> bool:
             components = part.content[1 : 1 + 2 * count : 2]
             missing -= {(component, index) for component in components for index in range(first, last + 1)}
     return not missing
-
-
-def set_colours(data: bytes, are_rgb: bool) -> bytes:
-    """Return a JPEG file of three components that decoders read as RGB or as YCbCr, whatever it declared before.
-
-    An Adobe segment with this value replaces its JFIF and Adobe segments.
-    """
-    adobe = b"Adobe" + bytes([0, 100, 0, 0, 0, 0, 0 if are_rgb else 1])
-    kept, position = [data[:2], b"\xff\xee", (len(adobe) + 2).to_bytes(2, "big"), adobe], 2
-    for part in segments(data):
-        if part.marker == START_OF_SCAN:
-            break
-        if is_jfif(part) or adobe_transform(part) is not None:
-            kept.append(data[position : part.start])
-            position = part.stop
-    return b"".join([*kept, data[position:]])
 
 
 def is_jfif(segment: Segment) -> bool:

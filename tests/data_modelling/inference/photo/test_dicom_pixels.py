@@ -17,8 +17,17 @@ from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.photo import reader
 from data_modelling.inference.photo.colour_profile import CICP_PRIMARIES, D65, matrix_profile
 from data_modelling.inference.photo.dicom import header_details
-from data_modelling.inference.photo.jpeg_markers import set_colours
-from tests.dicom_files import BIG_ENDIAN, EXPLICIT, IMPLICIT, JPEG_2000, RLE, dicom, element, jpeg_of
+from tests.dicom_files import (
+    BIG_ENDIAN,
+    EXPLICIT,
+    IMPLICIT,
+    JPEG_2000,
+    RLE,
+    dicom,
+    element,
+    jpeg_of,
+    set_colours,
+)
 
 SHIPPED = Path(pydicom.__file__).parent / "data"
 BITS, STORED, SIGNED, COLOUR, SAMPLES, PLANAR = (

@@ -6,13 +6,14 @@ import pytest
 from PIL import Image
 
 from data_modelling.inference.photo.jpeg_markers import (
-    add_missing_end,
     count_scans,
     load_jpeg,
+    load_jpeg_as,
     open_jpeg,
     precision,
-    set_colours,
+    with_end,
 )
+from tests.dicom_files import set_colours
 
 Y, X = np.mgrid[:90, :120]
 PICTURE = Image.fromarray(np.stack([X * 2, Y * 2, (X * Y) % 256], axis=-1).astype(np.uint8))
@@ -29,7 +30,7 @@ def test_a_missing_end_marker_changes_no_pixel(options):
     data = jpeg(**options)
     expected = np.asarray(open_jpeg(data))
     for cut in (data[:-2], data[:-1]):
-        assert add_missing_end(cut) == data
+        assert with_end(cut) == data
         assert np.array_equal(np.asarray(load_jpeg(open_jpeg(cut), cut)), expected)
 
 
@@ -41,8 +42,8 @@ def test_a_missing_part_after_a_restart_marker_is_noticed():
     assert len(places) == 5  # between the six rows of 16 x 16 pixels
     for end in (places[0], places[2], places[2] + 1, places[-1], places[-1] + 2):
         with pytest.raises(ValueError, match="more than the end is missing"):
-            add_missing_end(data[:end])
-    assert add_missing_end(data[:-2]) == data
+            with_end(data[:end])
+    assert with_end(data[:-2]) == data
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}])
@@ -52,7 +53,7 @@ def test_more_than_the_end_missing_stays_an_error(options):
     draw = random.Random(0)
     for end in [draw.randrange(start + 20, len(data) - 12) for _ in range(40)]:
         with pytest.raises(ValueError, match="more than the end is missing"):
-            add_missing_end(data[:end])
+            with_end(data[:end])
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"quality": 95, "subsampling": 0}])
@@ -60,7 +61,7 @@ def test_the_last_bytes_of_the_pixels_are_missed(options):
     data = jpeg(**options)
     for missing in range(2, 12):  # beside the end marker
         with pytest.raises(ValueError, match="more than the end is missing"):
-            add_missing_end(data[: -2 - missing])
+            with_end(data[: -2 - missing])
 
 
 @pytest.mark.parametrize("padding", [bytes(1), bytes(9), bytes(5000), b"\xff", b"\xff" * 7])
@@ -79,28 +80,28 @@ def test_a_scan_that_is_missing_whole_is_noticed():
     data = jpeg(progressive=True)
     assert count_scans(data) == 10
     with pytest.raises(ValueError, match="more than the end is missing"):
-        add_missing_end(data[: data.rindex(b"\xff\xda")])
+        with_end(data[: data.rindex(b"\xff\xda")])
 
 
-def test_a_whole_file_lacks_no_end():
-    with pytest.raises(ValueError, match="more than the end is missing"):
-        add_missing_end(jpeg())
+def test_a_whole_file_stays_as_it_is():
+    assert with_end(jpeg()) == jpeg()
 
 
 def test_facts_of_a_file():
     assert (count_scans(jpeg()), precision(jpeg()), precision(b"\xff\xd8")) == (1, 8, 0)
 
 
-def test_colours_are_read_as_they_are_set():
+def test_colours_are_read_as_they_are_asked_for():
     data = jpeg(subsampling=0, quality=95)
     ybr = open_jpeg(data)
     ybr.draft("YCbCr", ybr.size)
-    as_rgb = np.asarray(open_jpeg(set_colours(data, are_rgb=True)))
+    as_rgb = np.asarray(load_jpeg_as(data, "RGB"))
     assert np.array_equal(as_rgb, np.frombuffer(ybr.tobytes(), np.uint8).reshape(as_rgb.shape))
-    assert np.array_equal(
-        np.asarray(open_jpeg(set_colours(data, are_rgb=False))), np.asarray(open_jpeg(data))
-    )
+    assert np.array_equal(np.asarray(load_jpeg_as(data, "YCbCr")), np.asarray(open_jpeg(data)))
+    for are_rgb, colours in ((True, "YCbCr"), (False, "RGB")):
+        declared = set_colours(data, are_rgb=are_rgb)
+        assert np.array_equal(
+            np.asarray(load_jpeg_as(declared, colours)), np.asarray(load_jpeg_as(data, colours))
+        )
     again = set_colours(set_colours(data, are_rgb=True), are_rgb=False)
     assert np.array_equal(np.asarray(open_jpeg(again)), np.asarray(open_jpeg(data)))
-    assert again.count(b"Adobe") == 1
-    assert b"JFIF" not in again
