@@ -323,7 +323,7 @@ class Predictor:
             raise BundleError(f"{model} does not give one logit for each class; restore the bundle.")
         if not np.isfinite(logits).all():
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
-        if self._neighbours and embedding.shape[1] != self._neighbours.embedding_width:
+        if self._neighbours and embedding.shape[1] != self._neighbours.embedding.shape[1]:
             raise BundleError(f"{self.bundle.folder}: the index of known photos does not fit model.onnx.")
 
     def _check_head(self) -> None:

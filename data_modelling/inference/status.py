@@ -52,10 +52,7 @@ class StatusThresholds:
     def from_metadata(cls, metadata: Mapping[str, Any]) -> StatusThresholds:
         """Return the thresholds of a bundle's metadata, which load_bundle has checked."""
         values = metadata["thresholds"]
-        clear = values.get("clear")
-        return cls(
-            float(values["cancer"]), float(values["melanoma"]), None if clear is None else float(clear)
-        )
+        return cls(float(values["cancer"]), float(values["melanoma"]), values.get("clear"))
 
     def reached(self, cancer: float, melanoma: float) -> tuple[str, ...]:
         """Return the codes of the thresholds that the two probabilities reach."""

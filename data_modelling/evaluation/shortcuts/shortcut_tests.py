@@ -150,7 +150,7 @@ def shortcut_rows(
         row = {"decided": decided, "lesion_share": float(outline.mean()), "intact": logits[number]}
         areas = find_areas(photo, outline)
         if areas is not None:
-            cells = network.head.maps(feature_maps[number])
+            cells = network.head.parts(feature_maps[number])[0]
             evidence = cells[decided] - cells.mean(axis=0)  # compared with the average class
             row |= _shares_inside_outline(name, evidence, outline)
             maps = (evidence, _rng(name).random(evidence.shape), gaussian(evidence.shape))  # by MAPS

@@ -27,12 +27,22 @@ class CsvResults:
     """The csv files of a run by kind, in the folder `work`. done: how many photos, from the first on, have their rows."""
 
     def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
+        """Resume an earlier run of the same identity, or start a new one."""
         self.done = 0
         self._work = work
-        self._columns = columns
         self._identity = identity
         self._files: dict[str, IO[str]] = {}
-        self._noted = time.monotonic()
+        sizes = self._resumable_sizes(columns)
+        for kind, names in columns.items():
+            with self.file(kind).open("ab") as file:
+                file.truncate(sizes.get(kind, 0))
+            # A file name that is no UTF-8 is written with its bytes escaped.
+            self._files[kind] = self.file(kind).open(
+                "a", newline="", encoding="utf-8", errors="backslashreplace"
+            )
+            if not sizes:
+                self._write_row(kind, names)
+        self._write_note()
 
     def file(self, kind: str) -> Path:
         """Return the path of the growing file of a kind."""
@@ -44,25 +54,11 @@ class CsvResults:
         with self.file(kind).open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
 
-    def open(self) -> None:
-        """Resume an earlier run of the same identity, or start a new one."""
-        sizes = self._resumable_sizes()
-        for kind, names in self._columns.items():
-            with self.file(kind).open("ab") as file:
-                file.truncate(sizes.get(kind, 0))
-            # A file name that is no UTF-8 is written with its bytes escaped.
-            self._files[kind] = self.file(kind).open(
-                "a", newline="", encoding="utf-8", errors="backslashreplace"
-            )
-            if not sizes:
-                csv.writer(self._files[kind], lineterminator="\n").writerow(names)
-        self._write_note()
-
-    def _resumable_sizes(self) -> dict[str, int]:
+    def _resumable_sizes(self, kinds: Iterable[str]) -> dict[str, int]:
         """Return the valid size in bytes of each file; empty if there is no run to resume."""
         try:
             note: dict[str, Any] = json.loads((self._work / NOTE).read_text(encoding="utf-8"))
-            sizes = {kind: int(note["bytes"][kind]) for kind in self._columns}
+            sizes = {kind: int(note["bytes"][kind]) for kind in kinds}
             is_whole = all(self.file(kind).stat().st_size >= size for kind, size in sizes.items())
             if note["identity"] != self._identity or not is_whole:
                 return {}
@@ -74,10 +70,13 @@ class CsvResults:
     def write(self, rows: Mapping[str, Iterable[str]]) -> None:
         """Add the rows of the next photo, by kind."""
         for kind, row in rows.items():
-            csv.writer(self._files[kind], lineterminator="\n").writerow(row)
+            self._write_row(kind, row)
         self.done += 1
         if time.monotonic() - self._noted > NOTE_SECONDS:
             self._write_note()
+
+    def _write_row(self, kind: str, row: Iterable[str]) -> None:
+        csv.writer(self._files[kind], lineterminator="\n").writerow(row)
 
     def _write_note(self) -> None:
         """Write the progress to the note, after all rows are on the disk."""
@@ -118,13 +117,9 @@ def open_csv_results(
         try:
             work.mkdir(parents=True, exist_ok=True)
             _refuse_unknown_files(work, columns)
-            stack.enter_context(
-                exclusive_lock(
-                    work / LOCK, f"Another run is writing {first}; wait for it, or choose another --out."
-                )
-            )
+            refusal = f"Another run is writing {first}; wait for it, or choose another --out."
+            stack.enter_context(exclusive_lock(work / LOCK, refusal))
             results = CsvResults(work, columns, identity)
-            results.open()
         except OSError as error:
             raise InputError(f"{first} cannot be written: {error.strerror}.") from error
         try:

@@ -19,15 +19,11 @@ ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
 OBJECT_STORE_BYTES = (
-    200_000_000  # of a cluster that a command starts: rows are small, and the predictors need the rest
+    200_000_000  # of a cluster that a command starts; rows are small, predictors need the rest
 )
 # Without these, Ray reports usage statistics, its C++ part prints every lost node as an error (the commands report
 # the important ones), and it starts workers at the machine's lowest priority.
-ENVIRONMENT = {
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
-    "RAY_worker_niceness": "0",
-}
+ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_worker_niceness": "0"}
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
@@ -60,11 +56,11 @@ def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
             "--engine ray needs Ray: install requirements-cluster.lock, see docs/scale.md."
         ) from error
     options = {"log_to_driver": False, "logging_level": logging.ERROR}
-    if address and address != ANY_CLUSTER:
-        _check_address(address)
     if address is None:
         options |= {"num_cpus": usable_cores(), "object_store_memory": OBJECT_STORE_BYTES}
         options |= {"include_dashboard": False}
+    elif address and address != ANY_CLUSTER:
+        _check_address(address)
     try:
         ray.init(address=address or "local", **options)
     except Exception as error:

@@ -51,24 +51,18 @@ class MahalanobisDistance:
         return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
 
 
+@dataclass(frozen=True)
 class Gate:
     """The gate of a bundle; safe to use from several threads. A photo that cannot be measured is foreign.
 
-    threshold: the detector's score above which a photo is refused.
+    embedding, looks: the two distances. threshold: the detector's score above which a photo is refused. quantiles: the
+    distances of lesion photos at even steps from 0 to 1.
     """
 
-    def __init__(
-        self,
-        embedding: MahalanobisDistance,
-        features: MahalanobisDistance,
-        threshold: float,
-        quantiles: NDArray[np.float64],
-    ) -> None:
-        """Make a gate. quantiles: the distances of lesion photos at even steps from 0 to 1."""
-        self._embedding, self._features = embedding, features
-        self.threshold = threshold
-        self._quantiles = quantiles
-        self._detector = load_lesion_detector()
+    embedding: MahalanobisDistance
+    looks: MahalanobisDistance
+    threshold: float
+    quantiles: NDArray[np.float64]
 
     @classmethod
     def load(cls, folder: Path, metadata: dict[str, Any]) -> "Gate":
@@ -85,26 +79,26 @@ class Gate:
             )
         arrays = _read_arrays(path)
         widths = {"embedding": _embedding_width(metadata), "looks": FEATURE_COUNT}
-        parts = [_mahalanobis_distance(path, arrays, facts, name, width) for name, width in widths.items()]
-        return cls(parts[0], parts[1], float(threshold), quantiles)
+        parts = {name: _mahalanobis_distance(path, arrays, facts, name, widths[name]) for name in widths}
+        return cls(**parts, threshold=float(threshold), quantiles=quantiles)
 
     def distance(self, features: NDArray[np.floating], embedding: NDArray[np.floating]) -> float:
         """Return the distance of a photo from lesion photos, about 0 for an average one; NaN if it cannot be measured.
 
         features: (FEATURE_COUNT,), from measure_image_features. embedding: (C,), from the network.
         """
-        embedding_distance = self._embedding.standardised(embedding_square_root(embedding))
-        return float(embedding_distance + IMAGE_FEATURES_WEIGHT * self._features.standardised(features))
+        embedding_distance = self.embedding.standardised(embedding_square_root(embedding))
+        return float(embedding_distance + IMAGE_FEATURES_WEIGHT * self.looks.standardised(features))
 
     def foreign(self, features: NDArray[np.floating]) -> bool:
         """Return whether a photo with these image features is refused."""
-        return bool(self._detector.refuses(features, self.threshold))
+        return bool(load_lesion_detector().refuses(features, self.threshold))
 
     def nearness(self, distance: float) -> float:
         """Return the share (0-1) of lesion photos that are at least as far; 0 if the distance is NaN."""
-        if math.isnan(distance) or distance > self._quantiles[-1]:
+        if math.isnan(distance) or distance > self.quantiles[-1]:
             return 0.0
-        return 1 - float(np.interp(distance, self._quantiles, np.linspace(0, 1, len(self._quantiles))))
+        return 1 - float(np.interp(distance, self.quantiles, np.linspace(0, 1, len(self.quantiles))))
 
 
 def embedding_square_root(embedding: NDArray[np.floating]) -> Floats:

@@ -68,12 +68,8 @@ class Head:
         """Return the columns of each class."""
         return self.groups or tuple((column,) for column in range(len(self.bias)))
 
-    def maps(self, feature_map: NDArray[np.float32]) -> Floats:
-        """Return maps (classes, rows, columns) of a feature map (rows, columns, channels), without the bias."""
-        return self.parts(feature_map)[0]
-
     def parts(self, feature_map: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Return the maps of the classes (see `maps`) and the bias of each class, (classes,)."""
+        """Return maps (classes, rows, columns) of a feature map (rows, columns, channels), and the bias of each class."""
         maps = self._column_maps(feature_map)
         logits = maps.sum(axis=(1, 2)) + self.bias
         cells, biases = [], []

@@ -48,7 +48,7 @@ class NeighbourIndex:
 
     def __init__(self, arrays: dict[str, NDArray[Any]], thumbnails: NDArray[np.uint8]) -> None:
         self._arrays = arrays
-        self._embedding: Floats = arrays["embedding"].astype(np.float32)
+        self.embedding: Floats = arrays["embedding"].astype(np.float32)
         ends = arrays["thumbnail_end"]
         self._begins = np.concatenate([[0], ends[:-1]])
         self._has_thumbnail = ends > self._begins
@@ -73,18 +73,13 @@ class NeighbourIndex:
             raise BundleError(f"{path} does not fit {THUMBNAILS_FILE}; restore the bundle.")
         return cls(arrays, thumbnails)
 
-    @property
-    def embedding_width(self) -> int:
-        """Return the number of values of an embedding."""
-        return int(self._embedding.shape[1])
-
     def nearest(self, embedding: Floats, file: bytes) -> list[dict[str, Any]]:
         """Return the nearest photos with a thumbnail as in the API, the nearest first.
 
         embedding: (C,), of the photo. file: its bytes. If
         the index knows the photo, photos of its own lesion or patient are left out.
         """
-        distances = 1 - self._embedding @ unit_length(embedding)
+        distances = 1 - self.embedding @ unit_length(embedding)
         is_same = (distances < SAME_PHOTO_DISTANCE) | (self._arrays["file_hash"] == file_hash(file))
         own_groups = np.unique(self._arrays["group"][is_same])
         allowed = self._has_thumbnail & ~np.isin(self._arrays["group"], own_groups)

@@ -19,14 +19,9 @@ from data_modelling.inference.photo.grey_levels import LINEAR, LevelRule, Lookup
 from data_modelling.inference.photo.header_values import read_age, read_first_site, read_sex
 from data_modelling.inference.photo.jpeg_markers import (
     MAX_SCANS,
-    adobe_transform,
     count_scans,
-    is_jfif,
-    load_jpeg,
-    load_jpeg_as,
-    open_jpeg,
+    load_jpeg_in_colours,
     precision,
-    segments,
 )
 
 if TYPE_CHECKING:
@@ -121,47 +116,31 @@ class Frame:
     def decode(self) -> Image.Image:
         """Return the decoded picture, RGB or L; raise what Pillow and pydicom raise for a damaged picture."""
         if self.is_jpeg:
-            image = self._jpeg()
+            image = load_jpeg_in_colours(self.picture, default_is_rgb=self.colours == "RGB")
             if image.mode != "L":
                 return image.convert("RGB") if image.mode != "RGB" else image
             return Image.fromarray(self.rule.levels(np.asarray(image), 8))
-        samples, facts = (
-            _pydicom()
-            .pixels.get_decoder(self.syntax)
-            .as_array(
-                self.pixels,
-                index=0,
-                raw=True,
-                rows=self.size[1],
-                columns=self.size[0],
-                samples_per_pixel=self.samples,
-                bits_allocated=self.bits,
-                bits_stored=self.stored,
-                number_of_frames=1,
-                photometric_interpretation=self.colours,
-                pixel_representation=int(self.is_signed),
-                planar_configuration=int(self.is_planar),
-                pixel_keyword="PixelData",
-                pixel_vr=self.pixel_vr,
-            )
+        decoder = _pydicom().pixels.get_decoder(self.syntax)
+        samples, facts = decoder.as_array(
+            self.pixels,
+            index=0,
+            raw=True,
+            rows=self.size[1],
+            columns=self.size[0],
+            samples_per_pixel=self.samples,
+            bits_allocated=self.bits,
+            bits_stored=self.stored,
+            number_of_frames=1,
+            photometric_interpretation=self.colours,
+            pixel_representation=int(self.is_signed),
+            planar_configuration=int(self.is_planar),
+            pixel_keyword="PixelData",
+            pixel_vr=self.pixel_vr,
         )
         levels = self.rule.levels(samples, facts["bits_stored"])
         if levels.ndim == 3 and facts["photometric_interpretation"].startswith("YBR"):
             return Image.fromarray(levels, "YCbCr").convert("RGB")
         return Image.fromarray(levels)
-
-    def _jpeg(self) -> Image.Image:
-        """Return the picture of a JPEG frame: the Adobe segment decides its colours, then JFIF, then the header."""
-        data, parts = self.picture, list(segments(self.picture))
-        transforms = [value for part in parts if (value := adobe_transform(part)) is not None]
-        has_jfif = any(is_jfif(part) for part in parts)
-        from_header = not has_jfif and self.colours == "RGB"
-        are_rgb = transforms[-1] == 0 if transforms else from_header
-        image = open_jpeg(data)
-        # With one of the two segments, Pillow decides like this too. It asks JFIF first, and never the header.
-        if len(image.getbands()) == 3 and has_jfif == bool(transforms):
-            return load_jpeg_as(data, "RGB" if are_rgb else "YCbCr")
-        return load_jpeg(image, data)
 
 
 class _Stream(BytesIO):
@@ -192,10 +171,8 @@ def read_frame(data: bytes) -> Frame:
     elements = _elements(data, IMAGE_ELEMENTS)
     syntax = _syntax(elements)
     order: ByteOrder = "big" if syntax == BIG_ENDIAN else "little"
-    bits, colours = (
-        _number(elements, "BitsAllocated", order),
-        _text(elements, "PhotometricInterpretation").upper(),
-    )
+    bits = _number(elements, "BitsAllocated", order)
+    colours = _text(elements, "PhotometricInterpretation").upper()
     if "PixelData" not in elements:
         _raise_without_picture(elements, bits)
     is_named = "TransferSyntaxUID" in elements.file_meta
@@ -372,13 +349,9 @@ def _items(elements: "FileDataset", keyword: str) -> "Sequence[Dataset]":
 def _table(
     elements: "Dataset", descriptor: str, planes: tuple[str, ...], is_signed: bool, order: ByteOrder
 ) -> LookupTable:
-    """Return a lookup table from raw bytes, or from numbers that pydicom has already converted."""
-    numbers = elements.get_item(descriptor).value if descriptor in elements else ()
-    if isinstance(numbers, bytes):
-        numbers = [int.from_bytes(numbers[place : place + 2], order) for place in (0, 2, 4)]
-    count, first, bits = (int(number) for number in numbers)
-    count &= 0xFFFF
-    first &= 0xFFFF
+    """Return the lookup table of a descriptor and one or three planes."""
+    numbers = _table_bytes(elements, descriptor, order)
+    count, first, bits = (int.from_bytes(numbers[place : place + 2], order) for place in (0, 2, 4))
     if is_signed and first >= 1 << 15:
         first -= 1 << 16
     values = [_table_bytes(elements, keyword, order) for keyword in planes]
@@ -386,7 +359,7 @@ def _table(
 
 
 def _table_bytes(elements: "Dataset", keyword: str, order: ByteOrder) -> bytes:
-    """Return the data of a lookup table, which pydicom may have converted to a list of numbers."""
+    """Return the bytes of a part of a table, which pydicom may have converted to a list of numbers."""
     value = elements.get_item(keyword).value if keyword in elements else b""
     if isinstance(value, bytes):
         return value

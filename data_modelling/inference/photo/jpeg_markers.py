@@ -72,10 +72,19 @@ def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
     return _load(image if whole is data else open_jpeg(whole), shrink)
 
 
-def load_jpeg_as(data: bytes, colours: str) -> Image.Image:
-    """Return a JPEG of three components decoded, read as RGB or YCbCr whatever it declares; data, errors: see load_jpeg."""
+def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
+    """Return a JPEG decoded; its Adobe segment decides whether it is RGB or YCbCr, then JFIF, then the default.
+
+    data, errors: see load_jpeg.
+    """
+    parts = list(segments(data))
+    transforms = [value for part in parts if (value := adobe_transform(part)) is not None]
+    has_jfif = any(is_jfif(part) for part in parts)
+    is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
-    image.tile = [image.tile[0]._replace(args=("RGB", colours))]
+    # With one of the two segments, Pillow decides like this too. It asks JFIF first, and has no default.
+    if len(image.getbands()) == 3 and has_jfif == bool(transforms):
+        image.tile = [image.tile[0]._replace(args=("RGB", "RGB" if is_rgb else "YCbCr"))]
     return _load(image, 1)
 
 

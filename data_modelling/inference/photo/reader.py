@@ -165,20 +165,16 @@ class _PhotoFile:
 
     def decode(self, shrink: int) -> tuple[Image.Image, tuple[int, int]]:
         """Return the decoded photo, upright and reduced, and its (width, height) before the reduction."""
-        width, height = self.image.size
-        if self.is_jpeg:
-            image = load_jpeg(self.image, self.data, shrink)
-        else:
-            image = self.image
-            image.load()
+        size = self.image.size
+        image = load_jpeg(self.image, self.data, shrink) if self.is_jpeg else self.image
+        image.load()
         orientation = _orientation(image)
         if image.mode.startswith("I"):
             # 16-bit grey keeps its upper eight bits, where Pillow would clip at 255.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if orientation not in EXIF_TRANSPOSES:
-            return image, (width, height)
-        size = (height, width) if orientation >= 5 else (width, height)
-        return image.transpose(EXIF_TRANSPOSES[orientation]), size
+            return image, size
+        return image.transpose(EXIF_TRANSPOSES[orientation]), size[::-1] if orientation >= 5 else size
 
     def profiles(self) -> Iterator[bytes | None]:
         """Yield the colour profiles of the decoded photo by precedence; None stands for sRGB."""

@@ -18,7 +18,7 @@ GREY = np.full((16, 16, 3), 180, np.uint8)
 
 
 def test_cells_by_hand():
-    maps = HEAD.maps(FEATURES)
+    maps = HEAD.parts(FEATURES)[0]
     assert maps[0].tolist() == [[1, 0], [0, 2]]
     assert maps[1].tolist() == [[0, 2], [0, 0]]
     assert not maps[2].any()

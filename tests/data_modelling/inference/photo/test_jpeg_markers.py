@@ -8,7 +8,7 @@ from PIL import Image
 from data_modelling.inference.photo.jpeg_markers import (
     count_scans,
     load_jpeg,
-    load_jpeg_as,
+    load_jpeg_in_colours,
     open_jpeg,
     precision,
     with_end,
@@ -91,17 +91,18 @@ def test_facts_of_a_file():
     assert (count_scans(jpeg()), precision(jpeg()), precision(b"\xff\xd8")) == (1, 8, 0)
 
 
-def test_colours_are_read_as_they_are_asked_for():
+def test_colours_that_the_file_does_not_declare_are_the_default():
     data = jpeg(subsampling=0, quality=95)
     ybr = open_jpeg(data)
     ybr.draft("YCbCr", ybr.size)
-    as_rgb = np.asarray(load_jpeg_as(data, "RGB"))
+    declared = set_colours(data, are_rgb=False)
+    bare = declared[:2] + declared[18:]
+    as_rgb = np.asarray(load_jpeg_in_colours(bare, default_is_rgb=True))
     assert np.array_equal(as_rgb, np.frombuffer(ybr.tobytes(), np.uint8).reshape(as_rgb.shape))
-    assert np.array_equal(np.asarray(load_jpeg_as(data, "YCbCr")), np.asarray(open_jpeg(data)))
-    for are_rgb, colours in ((True, "YCbCr"), (False, "RGB")):
-        declared = set_colours(data, are_rgb=are_rgb)
-        assert np.array_equal(
-            np.asarray(load_jpeg_as(declared, colours)), np.asarray(load_jpeg_as(data, colours))
-        )
-    again = set_colours(set_colours(data, are_rgb=True), are_rgb=False)
-    assert np.array_equal(np.asarray(open_jpeg(again)), np.asarray(open_jpeg(data)))
+    as_ybr = np.asarray(load_jpeg_in_colours(bare, default_is_rgb=False))
+    assert np.array_equal(as_ybr, np.asarray(open_jpeg(data)))
+    for default in (False, True):
+        for file in (data, declared):
+            assert np.array_equal(np.asarray(load_jpeg_in_colours(file, default)), as_ybr)
+        as_declared = load_jpeg_in_colours(set_colours(data, are_rgb=True), default)
+        assert np.array_equal(np.asarray(as_declared), as_rgb)
