@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 
-from PIL import Image
+from PIL import Image, ImageFile
 
 MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # those that a segment follows
 START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
@@ -58,7 +58,7 @@ def precision(data: bytes) -> int:
     return next((content[0] for content in frames if content), 0)
 
 
-def open_jpeg(data: bytes) -> Image.Image:
+def open_jpeg(data: bytes) -> ImageFile.ImageFile:
     """Return a JPEG with its header read; raise what Pillow raises for a damaged file."""
     return Image.open(BytesIO(data), formats=("JPEG",))
 
