@@ -20,23 +20,25 @@ FOLD_COUNT = 5  # of every split
 FOLD_COUNTS = (FOLD_COUNT, 2 * FOLD_COUNT)  # that a run may use; see datasets.splits.assignment.refine_folds
 CHANNELS = ("rgb", "bgr")
 CNN = "cnn"  # the custom network of this project
-IMAGENET = "imagenet"
-# The network's name in a recipe, and its function in keras.applications.
-EFFICIENTNETS = {f"efficientnetb{size}": f"EfficientNetB{size}" for size in range(8)} | {
-    f"efficientnetv2{size.lower()}": f"EfficientNetV2{size}"
-    for size in ("B0", "B1", "B2", "B3", "S", "M", "L")
-}
+RESNET, EFFICIENTNET = "resnet34", "efficientnetb0"
+NETWORKS = (CNN, RESNET, EFFICIENTNET)
 BLOCK_KINDS = ("residual", "plain")
-NETWORKS = (CNN, "resnet34", *EFFICIENTNETS)
 SMALLEST_EDGE = 32  # pixels, for networks that are not the custom one: they halve the edge five times
 TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and our errors' names
 # Options that were removed because they did not help (docs/ablations.md), with the value that had no effect. Older
 # bundles and work folders name them with this value.
 REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
     "": {"earlier": {}},
-    "network": {"colour_constancy": 0.0, "squeeze": 0},
+    "network": {"colour_constancy": 0.0, "squeeze": 0, "weights": ""},
     "augmentation": {"cutmix": 0.0},
-    "training": {"logit_adjustment": 0.0, "pretraining_epochs": 0, "outlines": 0.0, "generations": 1},
+    "training": {
+        "logit_adjustment": 0.0,
+        "pretraining_epochs": 0,
+        "outlines": 0.0,
+        "generations": 1,
+        "frozen_epochs": 0,
+        "fine_tuning": 0.1,
+    },
 }
 
 
@@ -44,7 +46,6 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Describes the image branch, the details branch and the head."""
 
     name: str = CNN  # image branch: cnn, or another of NETWORKS
-    weights: str = ""  # initial weights: "" random, "imagenet", or a file (see networks.backbones)
     edge: int = 112  # pixels of the square photo that the network sees
     # The next seven settings apply to the custom CNN only.
     stem: int = 32  # channels of the first convolution, at half the edge
@@ -98,8 +99,6 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bfloat16: bool = True  # compute in bfloat16 where the processor has it
     teachers: tuple[str, ...] = ()  # recipes (.toml; `train` trains them first), or work folders of runs
     distillation: float = 0.5  # share of the loss that comes from the teachers, if there are any
-    frozen_epochs: int = 0  # first epochs, in which the image branch does not change
-    fine_tuning: float = 0.1  # factor of the learning rate after the frozen epochs, if there are any
 
 
 class FeatureNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -201,10 +200,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError(f"network.edge must be from 1 to {LARGEST_EDGE} pixels.")
         if network.name not in NETWORKS:
             raise InputError(f"network.name must be one of {', '.join(NETWORKS)}, not {network.name!r}.")
-        if network.weights == IMAGENET and network.name not in EFFICIENTNETS:
-            raise InputError(
-                f"network.weights: there are no ImageNet weights of {network.name}; name a file."
-            )
         if network.name == CNN:
             self._check_cnn()
         elif network.edge < SMALLEST_EDGE:

@@ -12,7 +12,6 @@ from data_modelling.card import verdicts
 from data_modelling.card.markdown import render_markdown
 from data_modelling.evaluation.melanoma import MELANOMA_METRIC_LABELS, TARGETS
 from data_modelling.evaluation.metrics_report import LESION
-from data_modelling.evaluation.weights_origin import describe_initial_weights
 from data_modelling.inference.checks.image_quality import MAX_FIRED_SHARE
 from data_modelling.inference.decision import CALIBRATION_BINS
 from data_modelling.inference.diagnoses import TASKS
@@ -58,7 +57,6 @@ def card_text(metadata: Values, values: Values) -> str:
         metadata=metadata,
         diagnoses=TASKS[metadata["task"]],
         sources=facts_by_source(metadata),
-        initial_weights=describe_initial_weights(metadata),
         rarest=min(filter(photos_by_class.get, photos_by_class), key=photos_by_class.__getitem__),
     )
 

@@ -21,7 +21,7 @@ LARGE_NETWORK_BYTES = 100_000_000  # size of a saved network that needs LOW_MEMO
 # failure is reported instead.
 NO_COPIES_ENVIRONMENT = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
 # The optimizers rewrite every weight in each pass, and protobuf's compiled version never frees the old ones: 2.5 GB for
-# EfficientNetV2-S with its 20 million weights. Protobuf's Python version frees them, and takes a third longer.
+# 20 million weights. Protobuf's Python version frees them, and takes a third longer.
 LOW_MEMORY_ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
 LEAST_WEIGHTS = 2_000  # of a tensor that is worth another type in the file
 GRAPH_INPUTS = ("photo", "details")
@@ -32,7 +32,7 @@ def export_onnx(saved: Path, target: Path) -> None:
     """Write `target` from a saved float32 network (see networks.model for inputs and outputs).
 
     It works with any backend of this process. Raises InputError with the converter's last line if the conversion fails or
-    if the system ends it for lack of memory: an EfficientNetV2-L (118 million parameters) takes 9 GB.
+    if the system ends it for lack of memory.
     """
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",

@@ -32,7 +32,7 @@ from data_modelling.inference.checks.rare_details import (
 from data_modelling.inference.details import DETAILS_WIDTH, SITES
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS, training_sources
+from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
 from data_modelling.metrics.predictions import true_classes, write_predictions
 from data_modelling.metrics.reference_weights import reference_weights
@@ -40,7 +40,7 @@ from data_modelling.networks.merged_classes import network_head
 from data_modelling.networks.onnx import export_onnx
 from data_modelling.pipeline.report import write_report
 from data_modelling.safety.safety_stages import SafetyParts
-from data_modelling.settings import IMAGENET, Settings, settings_to_dict
+from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.training.checkpoint import CHECKPOINT_FILE, NETWORK_FILE, SERVED_STAGE, load_progress
 
 PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
@@ -202,25 +202,13 @@ def _metadata(
             "grouped_by": group_noun(settings.dataset),
             **({OWN_FACTS: own_facts} if own_facts else {}),
         },
-        ALSO_LEARNED_FROM: pretraining_sources(settings),
+        ALSO_LEARNED_FROM: [],
         "licence": "CC BY-NC 4.0 (because of the training data)",
         "parameters": network.count_params(),
         "layers": _layers(network),
         "settings": settings_to_dict(settings),
         "versions": {name: importlib.metadata.version(name) for name in PACKAGES},
     }
-
-
-def pretraining_sources(settings: Settings) -> list[str]:
-    """Return the sources on which the initial weights were trained.
-
-    There are none if the weights are not in a bundle.
-    """
-    weights = settings.network.weights
-    if weights in ("", IMAGENET):
-        return []
-    metadata_file = Path(weights).with_name("metadata.json")
-    return training_sources(json.loads(metadata_file.read_text())) if metadata_file.is_file() else []
 
 
 def _groups_by(table: pd.DataFrame, values: pd.Series, categories: Sequence[str]) -> dict[str, int]:

@@ -253,7 +253,7 @@ def training_and_stopping_rows(
             f"{training.sum()} would train a network and {stopping.sum()} would stop its training; both need some."
         )
     parts = {"training photos": training, "stopping photos": stopping}
-    check_fingerprint(folder, table, parts, settings.network.weights)
+    check_fingerprint(folder, table, parts)
     if not file.exists():
         with atomic_write(file) as temporary:
             temporary.write_text("\n".join(table["image_id"][stopping]) + "\n")

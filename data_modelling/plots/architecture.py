@@ -6,7 +6,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from data_modelling.evaluation.weights_origin import describe_initial_weights
 from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE
 
 
@@ -34,9 +33,7 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
     _arrow(axes, len(details_layers), 0, last + 2, 0.5)
     _box(axes, last + 2, 0.5, f"linear head\n+ details\n{len(metadata['classes'])} logits", GREEN)
     axes.set(xlim=(-0.6, last + 2.6), ylim=(-0.5, 1.5))
-    axes.set_title(
-        f"{metadata['name']}: {metadata['parameters']:,} parameters, {describe_initial_weights(metadata)}"
-    )
+    axes.set_title(f"{metadata['name']}: {metadata['parameters']:,} parameters, trained from scratch")
 
 
 def _merge_layers(layers: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:

@@ -13,20 +13,15 @@ from data_modelling.inference.errors import InputError, join_names
 from data_modelling.inference.files.atomic_files import atomic_write
 
 FINGERPRINT_FILE = "learned_from.json"
-INITIAL_WEIGHTS = "first weights"
 
 
-def check_fingerprint(
-    folder: Path, table: pd.DataFrame, parts: Mapping[str, NDArray[np.bool_]], weights: str = ""
-) -> None:
-    """Raise InputError if the training in `folder` began with other photos, diagnoses or weights.
+def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDArray[np.bool_]]) -> None:
+    """Raise InputError if the training in `folder` began with other photos or diagnoses.
 
     If the folder has no fingerprint, as at the beginning of a training, it writes the fingerprint instead.
-    parts: masks of the table's rows, (N,) each, by their purpose. weights: network.weights of the settings.
+    parts: masks of the table's rows, (N,) each, by their purpose.
     """
     hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
-    if Path(weights).is_file():
-        hashes[INITIAL_WEIGHTS] = hashlib.sha256(Path(weights).read_bytes()).hexdigest()
     file = folder / FINGERPRINT_FILE
     if not file.exists():
         with atomic_write(file) as temporary:

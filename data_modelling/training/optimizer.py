@@ -1,28 +1,11 @@
 """The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of its weights."""
 
-from typing import Any
-
 import keras
 
 from data_modelling.settings import TrainingSettings
 
 # Steps between two updates of the averaged weights; an update at each step would take a tenth of the time.
 AVERAGING_INTERVAL = 8
-
-
-class FineTuningSchedule(keras.optimizers.schedules.LearningRateSchedule):
-    """Another learning rate schedule, multiplied by `factor` from a step on."""
-
-    def __init__(
-        self, schedule: keras.optimizers.schedules.LearningRateSchedule, step: int, factor: float
-    ) -> None:
-        self.schedule, self.step, self.factor = schedule, step, factor
-
-    def __call__(self, step: Any) -> Any:
-        return self.schedule(step) * keras.ops.where(step < self.step, 1.0, self.factor)
-
-    def get_config(self) -> dict[str, Any]:
-        return {"schedule": self.schedule, "step": self.step, "factor": self.factor}
 
 
 def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
@@ -37,8 +20,6 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
         warmup_steps=warmup,
         decay_steps=max(1, training.epochs * steps - warmup),
     )
-    if training.frozen_epochs:
-        schedule = FineTuningSchedule(schedule, training.frozen_epochs * steps, training.fine_tuning)
     optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
     optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
     return optimizer

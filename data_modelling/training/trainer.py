@@ -1,14 +1,14 @@
 """The training of one network on one part of the data.
 
 The loop is here. Each option of a recipe has its own object: WeightAverage, EarlyStopping, DistillationLoss, the
-optimiser's schedule, and the phases of the first epochs.
+optimiser's schedule, and the coarse photos of the first epochs.
 """
 
 import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from zipfile import ZIP_DEFLATED, ZipFile
 
 import keras
@@ -18,7 +18,6 @@ from tqdm import tqdm
 
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.networks import backbones
 from data_modelling.networks.cnn import fold_normalisation
 from data_modelling.networks.model import build_network, training_dtype
 from data_modelling.settings import Settings
@@ -33,13 +32,6 @@ from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.optimizer import WeightAverage, build_optimizer
 
 RULED_OUT_LOGIT = -1e4  # of a class without photos: its softmax is 0 at every temperature
-
-
-class Phase(NamedTuple):
-    """The special conditions of an epoch: photos of half the edge, or an image branch that does not change."""
-
-    coarse: bool
-    frozen: bool
 
 
 class Trainer:
@@ -85,8 +77,8 @@ class Trainer:
             else keras.losses.CategoricalCrossentropy(from_logits=True)
         )
         self.optimizer = build_optimizer(settings.training, self.steps)
-        self.optimizer.build(self.network.trainable_variables)  # with all variables, before any is frozen
-        self._begin_phase(self._phase(0))
+        self.optimizer.build(self.network.trainable_variables)
+        self._compile(coarse=self.coarse_epochs > 0)
 
     @property
     def epochs_done(self) -> int:
@@ -96,11 +88,11 @@ class Trainer:
     def train_epoch(self, bar: tqdm) -> None:
         """Train for one epoch, and judge the averaged weights."""
         epoch = self.epochs_done
-        if self._phase(epoch) != self.phase:
-            self._begin_phase(self._phase(epoch))
+        if self.coarse != (epoch < self.coarse_epochs):
+            self._compile(not self.coarse)
         _seed_dropout(self.network.network, self.settings.seed, epoch)
         losses = []
-        examples = replace(self.training, coarse=self.phase.coarse)
+        examples = replace(self.training, coarse=self.coarse)
         for step, batch in enumerate(training_batches(examples, self.settings, epoch)):
             losses.append(float(self.network.train_on_batch(*batch)))
             self.average.follow(epoch * self.steps + step)
@@ -125,14 +117,10 @@ class Trainer:
             checkpoint.assign_variables(variables, groups[name])
         self.early_stopping.best_weights = groups["best"]
 
-    def _phase(self, epoch: int) -> Phase:
-        return Phase(epoch < self.coarse_epochs, epoch < self.settings.training.frozen_epochs)
-
-    def _begin_phase(self, phase: Phase) -> None:
-        """Compile the network for a phase. Teachers were not trained on coarse photos and do not teach on them."""
-        self.phase = phase
-        self.network.network.get_layer(backbones.BRANCH).trainable = not phase.frozen
-        self.network.distillation = None if phase.coarse else self.distillation
+    def _compile(self, coarse: bool) -> None:
+        """Compile the network. Teachers were not trained on coarse photos and do not teach on them."""
+        self.coarse = coarse
+        self.network.distillation = None if coarse else self.distillation
         share = 1 - self.settings.training.distillation if self.network.distillation else 1.0
         self.network.compile(optimizer=self.optimizer, loss=self.loss, loss_weights=[share])
 
@@ -148,14 +136,12 @@ class Trainer:
 def initial_network(settings: Settings) -> keras.Model:
     """Return the network at the start of its training.
 
-    Its weights come from the seed or from a file, and it computes in the dtype that the settings name. It takes photos of
-    any edge if its first epochs see smaller ones.
+    Its weights come from the seed, and it computes in the dtype that the settings name. It takes photos of any edge if
+    its first epochs see smaller ones.
     """
     keras.utils.set_random_seed(settings.seed)
     dtype = training_dtype(settings.training.bfloat16)
-    network = build_network(settings, dtype, any_edge=settings.training.coarse_share > 0)
-    backbones.load_weights(network, settings.network)
-    return network
+    return build_network(settings, dtype, any_edge=settings.training.coarse_share > 0)
 
 
 def fit_network(

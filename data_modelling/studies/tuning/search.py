@@ -75,7 +75,7 @@ def run_search(
             run_folders = prepare_data_folders(base, sources, folder)
             development, left_out = load_development_set(base, run_folders, folder)
             rows = trial_rows(base, development.table, *base.figure_folds)
-            check_fingerprint(folder, development.table, rows, base.network.weights)
+            check_fingerprint(folder, development.table, rows)
             hypermodel = CNNHyperModel(base, trial_photos(base, development, *base.figure_folds))
             run_trials(create_oracle(kind, base, trials), hypermodel, sources, folder / kind)
             _write_results(base, folder, kind)

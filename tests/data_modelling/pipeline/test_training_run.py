@@ -272,11 +272,11 @@ def test_a_run_is_resumed_with_more_folds_and_another_version(tmp_path: Path) ->
 def test_a_run_that_was_started_before_a_setting_existed_is_resumed(tmp_path: Path) -> None:
     out, settings = tmp_path / "smoke", read_settings(SMOKE)
     noted = json.loads(json.dumps(settings_to_dict(settings)))
-    del noted["prepared"], noted["network"]["name"], noted["training"]["frozen_epochs"]
+    del noted["prepared"], noted["network"]["name"], noted["training"]["photos_a_class"]
     work(out).mkdir()
     (work(out) / "settings.json").write_text(json.dumps(noted))
     open_work_folder(work(out), settings, resume=True)
-    assert json.loads((work(out) / "settings.json").read_text())["training"]["frozen_epochs"] == 0
+    assert json.loads((work(out) / "settings.json").read_text())["training"]["photos_a_class"] == 0
 
 
 @pytest.mark.parametrize(

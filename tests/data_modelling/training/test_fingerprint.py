@@ -11,8 +11,8 @@ TABLE = pd.DataFrame({"image_id": list("abcd"), "diagnosis": ["MEL", "NV", "NV",
 FIRST = np.array([True, True, False, False])
 
 
-def begin_training(folder: Path, weights: str = "") -> None:
-    check_fingerprint(folder, TABLE, {"training photos": FIRST, "stopping photos": ~FIRST}, weights)
+def begin_training(folder: Path) -> None:
+    check_fingerprint(folder, TABLE, {"training photos": FIRST, "stopping photos": ~FIRST})
 
 
 def test_the_same_photos_are_accepted_wherever_they_lie(tmp_path: Path) -> None:
@@ -37,14 +37,3 @@ def test_other_photos_are_refused(tmp_path: Path, table: pd.DataFrame, named: st
     first = FIRST[: len(table)]
     with pytest.raises(InputError, match=rf"^{tmp_path} began with other {named}; restore them, or remove"):
         check_fingerprint(tmp_path, table, {"training photos": first, "stopping photos": ~first})
-
-
-def test_other_first_weights_are_refused(tmp_path: Path) -> None:
-    """A bundle that is trained anew changes the file of the same name."""
-    weights = tmp_path / "model.keras"
-    weights.write_bytes(b"old")
-    begin_training(tmp_path / "work", str(weights))
-    begin_training(tmp_path / "work", str(weights))
-    weights.write_bytes(b"new")
-    with pytest.raises(InputError, match="began with other first weights"):
-        begin_training(tmp_path / "work", str(weights))

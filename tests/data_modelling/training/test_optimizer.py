@@ -2,8 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from data_modelling.settings import TrainingSettings
-from data_modelling.training.optimizer import AVERAGING_INTERVAL, WeightAverage, build_optimizer
+from data_modelling.training.optimizer import AVERAGING_INTERVAL, WeightAverage
 
 STEPS = 20  # of an epoch
 LATE = 10**6  # a step at which the decay is the one that is set
@@ -52,17 +51,3 @@ def test_every_step_of_an_epoch_counts_once(monkeypatch: pytest.MonkeyPatch) -> 
     assert [steps for _, steps in counted] == [AVERAGING_INTERVAL, AVERAGING_INTERVAL, 4] * 2
     assert sum(steps for _, steps in counted) == 2 * STEPS
     assert counted[-1][0] == 2 * STEPS - 1
-
-
-def test_the_learning_rate_after_the_frozen_epochs_is_a_share_of_the_schedule() -> None:
-    plain = build_optimizer(TrainingSettings(), steps=10)
-    tuned = build_optimizer(TrainingSettings(frozen_epochs=2, fine_tuning=0.25), steps=10)
-    found = []
-    for step in (19, 20, 70):
-        rates = []
-        for optimizer in (plain, tuned):
-            optimizer.build([])
-            optimizer.iterations.assign(step)
-            rates.append(float(optimizer.learning_rate))
-        found.append(rates[1] / rates[0])
-    np.testing.assert_allclose(found, [1, 0.25, 0.25], rtol=1e-5)

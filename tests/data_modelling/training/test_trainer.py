@@ -79,7 +79,7 @@ def test_photos_are_first_seen_at_half_the_edge_and_what_was_learned_goes_on(
     with tqdm(disable=True) as bar:
         while not run.early_stopping.is_over():
             run.train_epoch(bar)
-            shapes.append(run.phase.coarse)
+            shapes.append(run.coarse)
             before.append(np.array(run.network.network.get_layer("head").kernel))
             if len(shapes) == 2:
                 steps = int(run.optimizer.iterations)
@@ -131,31 +131,6 @@ def test_training_learns_what_is_plain(settings: Settings, part: Examples) -> No
 
 def with_training(settings: Settings, **values: object) -> Settings:
     return structs.replace(settings, training=structs.replace(settings.training, **values))
-
-
-def test_a_frozen_image_branch_stays_as_it_is_and_is_fine_tuned_afterwards(
-    settings: Settings, part: Examples, tmp_path: Path
-) -> None:
-    run = Trainer(with_training(settings, frozen_epochs=2), part, part)
-    branch, head = (run.network.network.get_layer(name) for name in ("image_branch", "head"))
-    with tqdm(disable=True) as bar:
-        for epoch in range(3):
-            before = [np.array(weight) for weight in (*branch.weights, head.kernel)]
-            run.train_epoch(bar)
-            *branch_before, kernel_before = before
-            assert not np.array_equal(np.array(head.kernel), kernel_before)
-            same = [np.array_equal(*pair) for pair in zip(branch.get_weights(), branch_before, strict=True)]
-            # Kernels and the statistics of batch normalisation alike.
-            assert all(same) if epoch < 2 else not any(same)
-            if epoch == 1:
-                run.save(tmp_path / "checkpoint.npz")
-        resumed = Trainer(with_training(settings, frozen_epochs=2), part, part)
-        resumed.restore(tmp_path / "checkpoint.npz")
-        resumed.train_epoch(bar)
-    for weight, expected in zip(
-        resumed.network.network.get_weights(), run.network.network.get_weights(), strict=True
-    ):
-        np.testing.assert_allclose(weight, expected, atol=1e-6)
 
 
 def test_a_class_without_photos_has_no_probability_whatever_the_temperature(
