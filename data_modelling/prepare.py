@@ -40,14 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> list[str]:
         settings = read_settings(options.config)
-        from data_modelling.datasets.formats.channel_order import warn_of_swapped_channels
         from data_modelling.datasets.formats.preparation import PreparationPlan, prepare_dataset
         from data_modelling.datasets.registry import load_table
-        from data_modelling.datasets.splits.assignment import drop_locked_test
-        from data_modelling.datasets.splits.files import split_file
 
         table, report = load_table(settings, options.data_root, options.strict)
-        warn_of_swapped_channels(drop_locked_test(table, split_file(options.splits, settings.split))["path"])
         prepared = settings.prepared
         if options.edge is not None:
             prepared = structs.replace(prepared, edge=options.edge)

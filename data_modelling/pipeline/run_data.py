@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 
 from data_modelling.datasets.extra_sets import companions
-from data_modelling.datasets.formats.channel_order import warn_of_swapped_channels
 from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
 from data_modelling.datasets.registry import FORMATS, load_table
 from data_modelling.datasets.splits.assignment import (
@@ -72,7 +71,6 @@ def load_development_set(
     leaving = _photos_to_leave(settings, parts, folders.splits)
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
     table = refine_folds(table[trains].reset_index(drop=True), settings.folds)
-    warn_of_swapped_channels(table["path"])
     if settings.generated_lesions:
         table["source"] = "generated lesions"
     extra_table, extra_left_out = companions(settings, table, folders.data_root, folders.splits)

@@ -5,8 +5,7 @@ so that two preparations are never mixed. A finished preparation reads back as t
 is refused. Class folders get their csv last, and the names of shards say how many there are.
 
 The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. With an edge
-they are decoded and encoded again; nothing is measured or chosen on them. The warning of swapped colours
-(datasets.formats.channel_order), after which a user may set `channels`, does not read them.
+they are decoded and encoded again; nothing is measured or chosen on them.
 """
 
 import hashlib

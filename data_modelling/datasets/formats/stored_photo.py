@@ -40,15 +40,10 @@ def path_or_buffer(path: str) -> str | BytesIO:
     return BytesIO(read_bytes(path)) if SHARD_PATH_PATTERN.fullmatch(path) else path
 
 
-def find_shard(path: str) -> tuple[str, str] | None:
-    """Return a photo's shard and the order of its colours; None for a photo that is a file by itself."""
-    place = SHARD_PATH_PATTERN.fullmatch(path)
-    return (place["file"], place["channels"]) if place else None
-
-
 def has_bgr_order(path: str) -> bool:
     """Return whether the photo is stored with blue first."""
-    return (find_shard(path) or ("", ""))[1] == "bgr"
+    place = SHARD_PATH_PATTERN.fullmatch(path)
+    return place is not None and place["channels"] == "bgr"
 
 
 def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
@@ -59,7 +54,8 @@ def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
 
 def photo_fingerprint(path: str) -> str:
     """Return a text that changes with the photo: the path, and the size and modification time of its file."""
-    facts = Path((find_shard(path) or (path, ""))[0]).stat()
+    place = SHARD_PATH_PATTERN.fullmatch(path)
+    facts = Path(place["file"] if place else path).stat()
     written_path = path.encode(errors="backslashreplace").decode()  # a name's bytes may not be UTF-8
     return f"{written_path} {facts.st_size} {facts.st_mtime_ns}"
 

@@ -42,8 +42,7 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the shards as the one table, in the order of their names and records, and the report.
 
-    They are in the data root or in its subfolder `tfrecord`. No photo is decoded here (see
-    datasets.formats.channel_order).
+    They are in the data root or in its subfolder `tfrecord`. No photo is decoded here.
 
     Raises InputError if there is no shard, a numbered shard is missing, a shard is damaged or lacks a feature, and like
     checked_table.

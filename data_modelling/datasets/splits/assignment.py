@@ -161,14 +161,6 @@ def refine_folds(table: pd.DataFrame, folds: int) -> pd.DataFrame:
     return table.assign(part=parts)
 
 
-def drop_locked_test(table: pd.DataFrame, path: Path) -> pd.DataFrame:
-    """Return the rows outside the locked test of the split in a file; all rows if the file does not exist."""
-    if not path.exists():
-        return table
-    parts = read_split(path)
-    return table[~table["image_id"].isin(parts.loc[parts["part"] == TEST, "image_id"])]
-
-
 def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
     """Return a mask (N,) of the stopping photos: a tenth of each class's photos, in whole groups."""
     parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)

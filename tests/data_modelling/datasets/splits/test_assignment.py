@@ -9,7 +9,6 @@ from data_modelling.datasets.splits.assignment import (
     TEST_AND_FOLD_SHARES,
     assign_parts,
     attach_parts,
-    drop_locked_test,
     fold_mask,
     make_inheriting_split,
     make_split,
@@ -43,14 +42,6 @@ def test_no_group_is_torn_and_no_photo_lost(table):
     parts = make_split(table)
     assert parts["image_id"].tolist() == sorted(table["image_id"])
     assert (sides(parts) == 1).all()
-
-
-def test_without_the_locked_test_all_other_photos_are_left_also_those_that_the_split_does_not_know(
-    table, tmp_path
-):
-    assert len(drop_locked_test(table, tmp_path / "absent.csv")) == len(table)
-    write_split(tmp_path / "s.csv", parts_frame(("p000", "g000", "test"), ("p001", "g001", "2")))
-    assert drop_locked_test(table, tmp_path / "s.csv")["image_id"].tolist() == table["image_id"].tolist()[1:]
 
 
 def test_each_class_is_shared_out_by_photos(table):
