@@ -18,7 +18,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.pipeline.bundle_assembly import choices_as_json, class_prior, shares_by_class
 from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
-from data_modelling.pipeline.run_data import DataFolders, load_development_set
+from data_modelling.pipeline.run_data import DataFolders, open_run
 from data_modelling.pipeline.work_folder import check_work_folder, has_same_settings
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 from data_modelling.safety.image_quality import count_reasons, photo_measures, source_measures, spare_sources
@@ -36,11 +36,11 @@ def write_clinic_answers(folder: Path, settings: Settings, work: Path, folders: 
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     _refuse_other_recipe(metadata, settings, work)
-    development, left_out = load_development_set(settings, folders, work)
-    unseen = unseen_photos(settings, folders, development, work)
+    run = open_run(settings, folders, work)
+    development, unseen = run.development, unseen_photos(run)
     choices = _choices(metadata)
     network = keras.saving.load_model(folder / "model.keras", compile=False)
-    answers = clinic_answers(settings, development, unseen, network, choices, work)
+    answers = clinic_answers(run, unseen, network, choices)
     if answers is None:
         raise InputError("The recipe names no clinic: add left_out_clinics or unseen_sets.")
     write_left_out_clinics(folder / "predictions" / LEFT_OUT_CLINICS_FILE, answers)
@@ -59,7 +59,7 @@ def write_clinic_answers(folder: Path, settings: Settings, work: Path, folders: 
     }
     with atomic_write(folder / "metadata.json") as temporary:
         temporary.write_text(json.dumps(metadata, indent=1) + "\n")
-    return left_out
+    return run.left_out
 
 
 def _choices(metadata: dict[str, Any]) -> CalibrationChoices:

@@ -1,6 +1,6 @@
 """Out-of-fold predictions: each fold's photos, predicted by a network that was trained without the fold."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,54 +19,36 @@ from data_modelling.metrics.predictions import (
     round_logits,
     write_predictions,
 )
-from data_modelling.pipeline.run_data import (
-    DataFolders,
-    load_development_set,
-    prepare_data_folders,
-    refuse_unclassified,
-)
+from data_modelling.pipeline.run_data import DataFolders, Run, open_run, refuse_unclassified
 from data_modelling.pipeline.run_networks import (
-    fold_network,
+    learned_rows,
     prepare_networks,
-    rows_outside,
+    run_network,
     training_and_stopping_rows,
 )
 from data_modelling.pipeline.work_folder import fold_names, open_work_folder
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import fold_stage
-from data_modelling.training.development_set import DevelopmentSet
 
 
-@dataclass(frozen=True)
-class FoldResults:
-    """The first half of a run: its data, and the predictions of its fold networks.
+def predict_folds(
+    settings: Settings, folders: DataFolders, work: Path, resume: bool
+) -> tuple[Run, pd.DataFrame]:
+    """Train the fold networks of a run, after its teachers'; return the run and the out-of-fold predictions.
 
-    folders: the folders that the rest of the run reads. predictions: of the photos of settings.figure_folds.
-    left_out: the skipped inputs, as text.
-    """
-
-    folders: DataFolders
-    development: DevelopmentSet
-    predictions: pd.DataFrame
-    left_out: list[str]
-
-
-def predict_folds(settings: Settings, folders: DataFolders, work: Path, resume: bool) -> FoldResults:
-    """Train the fold networks of a run, after its teachers', and predict each fold with the network that never saw it.
-
-    Raises InputError like `open_work_folder`, and for problems of data and split.
+    These are of the photos of settings.figure_folds, each by the network that never saw its fold. Raises InputError like
+    `open_work_folder`, and for problems of data and split.
     """
     open_work_folder(work, settings, resume)
     prepare_networks(settings, folders, work, fold_names(settings))
-    folders = prepare_data_folders(settings, folders, work)
-    development, left_out = load_development_set(settings, folders, work)
-    refuse_unclassified(settings, development)
-    predictions = [_predict_fold(settings, development, fold, work) for fold in settings.figure_folds]
-    if development.extra_table is not None:
+    run = open_run(settings, folders, work)
+    refuse_unclassified(run)
+    predictions = [_predict_fold(run, fold) for fold in settings.figure_folds]
+    if run.development.extra_table is not None:
         for fold in settings.figure_folds:
-            _predict_extra_sets(settings, development, fold, work)
-    return FoldResults(folders, development, round_logits(pd.concat(predictions)), left_out)
+            _predict_extra_sets(run, fold)
+    return run, round_logits(pd.concat(predictions))
 
 
 def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
@@ -76,42 +58,43 @@ def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
     )
 
 
-def _predict_fold(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> pd.DataFrame:
+def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
     """Return the predictions of a fold's photos by the network that was trained without the fold.
 
     If the file holds other photos or lacks one of CONTROL_MODES, the finished network predicts them again.
     """
-    path = work / fold_stage(fold) / "predictions.csv"
-    table, in_fold = development.table, fold_mask(development.table, fold)
-    training_and_stopping_rows(settings, development, rows_outside(fold), path.parent)
-    if not _has_predictions(path, table["image_id"][in_fold], settings.task, CONTROL_MODES):
-        network = fold_network(settings, development, fold, work)
-        held_out = select_examples(table, development.pixels, in_fold, settings.task)
+    name, task, table = fold_stage(fold), run.settings.task, run.development.table
+    path, in_fold = run.work / name / "predictions.csv", fold_mask(table, fold)
+    training_and_stopping_rows(run, name, learned_rows(name))
+    if not _has_predictions(path, table["image_id"][in_fold], task, CONTROL_MODES):
+        network = run_network(run, name)
+        held_out = select_examples(table, run.development.pixels, in_fold, task)
         shuffled = replace(
             held_out, details=held_out.details[permute_between_groups(table["group_id"][in_fold])]
         )
         logits: dict[str, NDArray[np.floating]] = {
             "photo": predict_logits(network, held_out, with_details=False),
             "both": predict_logits(network, held_out, with_details=True),
-            "details": details_alone(table[~in_fold], table[in_fold], settings.task),
+            "details": details_alone(table[~in_fold], table[in_fold], task),
             "shuffled": predict_logits(network, shuffled, with_details=True),
         }
-        write_predictions(path, prediction_table(table[in_fold], logits, settings.task))
+        write_predictions(path, prediction_table(table[in_fold], logits, task))
     return read_predictions(path)
 
 
-def _predict_extra_sets(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> None:
+def _predict_extra_sets(run: Run, fold: int) -> None:
     """Write the predictions of the fold's photos of extra sets by the network that was trained without the fold."""
-    path, table = work / fold_stage(fold) / EXTRA_PREDICTIONS_FILE, development.combined_table()
+    name, task, development = fold_stage(fold), run.settings.task, run.development
+    path, table = run.work / name / EXTRA_PREDICTIONS_FILE, development.combined_table()
     in_fold = fold_mask(table, fold) & ~development.own_mask()
-    if _has_predictions(path, table["image_id"][in_fold], settings.task, MODES):
+    if _has_predictions(path, table["image_id"][in_fold], task, MODES):
         return
-    network = fold_network(settings, development, fold, work)
-    held_out = select_examples(table, development.pixels, in_fold, settings.task)
+    network = run_network(run, name)
+    held_out = select_examples(table, development.pixels, in_fold, task)
     logits = {
         mode: predict_logits(network, held_out, with_details=mode == "both").astype(float) for mode in MODES
     }
-    write_predictions(path, prediction_table(table[in_fold], logits, settings.task))
+    write_predictions(path, prediction_table(table[in_fold], logits, task))
 
 
 def _has_predictions(path: Path, image_ids: pd.Series, task: str, modes: tuple[str, ...]) -> bool:

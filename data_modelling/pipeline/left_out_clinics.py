@@ -9,7 +9,7 @@ inference.status). The four other frames are read only if the photo may be clear
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -38,13 +38,12 @@ from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
 from data_modelling.metrics.predictions import prediction_table, true_classes
 from data_modelling.metrics.reference_weights import reference_weights
-from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.pipeline.run_data import Run
 from data_modelling.pipeline.run_networks import (
-    all_rows,
     class_shares,
-    left_out_network,
+    learned_rows,
     rows_of_clinic,
-    rows_of_other_clinics,
+    run_network,
     run_reference_shares,
     training_and_stopping_rows,
 )
@@ -56,165 +55,135 @@ from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
 from data_modelling.training.photo_cache import decode_photos
 
-ANSWERS_FILE = "answers.csv"  # in the folder of the network
+ANSWERS_FILE, KEY_FILE = (
+    "answers.csv",
+    "answers.json",
+)  # in the folder of the network; the second: what they depend on
 UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
 DECIMALS = 6  # of probabilities
 OPEN_BELOW = (
-    0.5  # a first frame with a higher cancer probability is never clear: the other frames are not read
+    0.5  # with a higher cancer probability a first frame is never clear: the other frames are not read
 )
 READ_AT_ONCE = 32  # photos
 Floats = NDArray[np.float64]
 
 
 def clinic_answers(
-    settings: Settings,
-    development: DevelopmentSet,
-    unseen: DevelopmentSet | None,
-    served: keras.Model,
-    choices: CalibrationChoices,
-    work: Path,
+    run: Run, unseen: DevelopmentSet | None, served: keras.Model, choices: CalibrationChoices
 ) -> pd.DataFrame | None:
     """Return the answers for all clinic groups that a recipe leaves out or never sees; None if there are none.
 
-    unseen: from `unseen_photos`. served, choices: the run's network and what was chosen for it.
+    unseen: from `unseen_photos`. served, choices: the run's network and what was chosen for it. There is a row for each
+    photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
+    code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (phone photos, palms, soles
+    and mucosa; other vetoes would only clear fewer photos) and refused (by a detector of lesion photos and a threshold
+    that never saw the clinic).
     """
-    answers = [left_out_answers(settings, development, clinic, work) for clinic in settings.left_out_clinics]
+    answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
-        answers.append(unseen_answers(settings, development, unseen, served, choices, work))
+        answers.append(_unseen_answers(run, unseen, served, choices))
     return pd.concat(answers, ignore_index=True) if answers else None
 
 
-def left_out_answers(
-    settings: Settings, development: DevelopmentSet, clinic: str, work: Path
+def _left_out_answers(run: Run, clinic: str) -> pd.DataFrame:
+    """Return the answers for a clinic group's photos of the development set."""
+    name, table = left_out_stage(clinic), run.development.combined_table()
+    photos = table[rows_of_clinic(clinic, run.settings.task)(table)]
+
+    def answers() -> pd.DataFrame:
+        network = run_network(run, name)
+        _, stops = training_and_stopping_rows(run, name, learned_rows(name))
+        return _answers(run, run.development, photos, network, _choices(run, network, stops), stops)
+
+    return _saved_answers(run.work / name, json.dumps(photos["image_id"].tolist()), answers)
+
+
+def _unseen_answers(
+    run: Run, unseen: DevelopmentSet, network: keras.Model, choices: CalibrationChoices
 ) -> pd.DataFrame:
-    """Return the answers for a clinic group's photos of the development set, one row for each.
+    """Return the answers of the served network for the photos of unseen clinic groups. choices: those of the run."""
+    key = {
+        "photos": unseen.table["image_id"].tolist(),
+        # The clear threshold follows from the answers.
+        "choices": {
+            name: np.asarray(value).tolist()
+            for name, value in asdict(choices).items()
+            if name != "clear_threshold"
+        },
+        "weights": [float(np.abs(weight).sum()) for weight in network.get_weights()],
+    }
 
-    Columns: image_id, group_id, source, diagnosis, clinic, `p_<class>` for each class (photo alone), decision (a class
-    code), concern (whether a threshold is reached, with the details), score, refused (by a detector of lesion photos
-    and a threshold that never saw the clinic) and vetoed (phone photos, palms, soles and
-    mucosa; other vetoes would only clear fewer photos). They are saved in ANSWERS_FILE.
-    """
-    table = development.combined_table()
-    photos = table[rows_of_clinic(clinic, settings.task)(table)]
-    path = work / left_out_stage(clinic) / ANSWERS_FILE
-    if not path.exists() or pd.read_csv(path, dtype={"image_id": str})["image_id"].tolist() != list(
-        photos["image_id"]
-    ):
-        network = left_out_network(settings, development, clinic, work)
-        choices = _choices(settings, development, clinic, network, work)
-        stops = _stopping_rows(settings, development, clinic, work)
-        answers = _answers(settings, development, photos, network, choices).assign(
-            refused=_refused(clinic, development.pixels, photos, development.pixels, stops)
+    def answers() -> pd.DataFrame:
+        _, stops = training_and_stopping_rows(run, SERVED_STAGE, learned_rows(SERVED_STAGE))
+        selectors = [
+            rows_of_clinic(clinic, run.settings.task)
+            for clinic in sorted(set(clinic_groups(unseen.table["source"])))
+        ]
+        of_clinics = [unseen.table[select(unseen.table)] for select in selectors]
+        return pd.concat(
+            [_answers(run, unseen, photos, network, choices, stops) for photos in of_clinics],
+            ignore_index=True,
         )
-        _write_answers(path, answers)
-    return _read_answers(path)
+
+    return _saved_answers(run.work / UNSEEN_FOLDER, json.dumps(key), answers)
 
 
-def _write_answers(path: Path, answers: pd.DataFrame) -> None:
-    with atomic_write(path) as temporary:
-        answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
-
-
-def _read_answers(path: Path) -> pd.DataFrame:
+def _saved_answers(folder: Path, key: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Return the answers in a folder. They are made if they are absent. key: what they depend on, saved beside them."""
+    path, note = folder / ANSWERS_FILE, folder / KEY_FILE
+    if not (path.exists() and note.exists() and note.read_text() == key):
+        note.unlink(missing_ok=True)
+        answers = make()
+        with atomic_write(path) as temporary:
+            answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+        with atomic_write(note) as temporary:
+            temporary.write_text(key)
     return pd.read_csv(path, dtype={"image_id": str, "group_id": str})
 
 
-def unseen_photos(
-    settings: Settings, folders: DataFolders, development: DevelopmentSet, work: Path
-) -> DevelopmentSet | None:
+def unseen_photos(run: Run) -> DevelopmentSet | None:
     """Return the photos of settings.unseen_sets whose clinic group has no photo in the run; None without such sets.
 
     No photo of a locked test is among them. Raises InputError like datasets.extra_sets.companions.
     """
+    settings, development = run.settings, run.development
     if not settings.unseen_sets:
         return None
     known = structs.replace(settings, more_photos=settings.unseen_sets)
-    table, _ = companions(known, development.table, folders.data_root, folders.splits)
+    table, _ = companions(known, development.table, run.folders.data_root, run.folders.splits)
     groups = clinic_groups(table["source"])
     is_new = (groups != "") & ~groups.isin(clinic_groups(development.combined_table()["source"]))
     table = table[is_new & table["diagnosis"].isin(class_codes(settings.task))].reset_index(drop=True)
-    photos = decode_photos(table, settings.network.edge, work / UNSEEN_FOLDER)
+    photos = decode_photos(table, settings.network.edge, run.work / UNSEEN_FOLDER)
     decoded = ~table["image_id"].isin(list(photos.broken)).to_numpy()
     return DevelopmentSet(table[decoded].reset_index(drop=True), photos.pixels[decoded])
 
 
-def unseen_answers(
-    settings: Settings,
-    development: DevelopmentSet,
-    unseen: DevelopmentSet,
-    network: keras.Model,
-    choices: CalibrationChoices,
-    work: Path,
-) -> pd.DataFrame:
-    """Return the answers of the served network for the photos of unseen clinic groups, as `left_out_answers` does.
-
-    choices: those of the run. The answers are saved, with what they depend on, in the folder of the unseen photos.
-    """
-    folder = work / UNSEEN_FOLDER
-    key = json.dumps(
-        {
-            "photos": unseen.table["image_id"].tolist(),
-            # The clear threshold follows from the answers.
-            "choices": {
-                name: np.asarray(value).tolist()
-                for name, value in asdict(choices).items()
-                if name != "clear_threshold"
-            },
-            "weights": [float(np.abs(weight).sum()) for weight in network.get_weights()],
-        }
-    )
-    path, note = folder / ANSWERS_FILE, folder / "answers.json"
-    if not (path.exists() and note.exists() and note.read_text() == key):
-        note.unlink(missing_ok=True)
-        _, stops = training_and_stopping_rows(settings, development, all_rows, work / SERVED_STAGE)
-        answers = []
-        for clinic in sorted(set(clinic_groups(unseen.table["source"]))):
-            photos = unseen.table[rows_of_clinic(clinic, settings.task)(unseen.table)]
-            refused = _refused(clinic, unseen.pixels, photos, development.pixels, stops)
-            answers.append(_answers(settings, unseen, photos, network, choices).assign(refused=refused))
-        _write_answers(path, pd.concat(answers, ignore_index=True))
-        with atomic_write(note) as temporary:
-            temporary.write_text(key)
-    return _read_answers(path)
-
-
 def _refused(
-    clinic: str,
     pixels: NDArray[np.uint8],
     photos: pd.DataFrame,
     stopping_pixels: NDArray[np.uint8],
     stops: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos refused by a gate that was fitted without the clinic; see safety.gate.
+    """Return a mask (N,) of one clinic's photos refused by a gate that was fitted without the clinic; see safety.gate.
 
     photos: rows of `pixels`, by their index. stops: mask of the rows of `stopping_pixels` that give the threshold.
     """
-    detector = load_left_out_detector(clinic)
+    detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
     threshold = gate_threshold(detector, image_features_of_rows(stopping_pixels, np.flatnonzero(stops)))
     return detector.refuses(image_features_of_rows(pixels, photos.index.to_numpy()), threshold)
 
 
-def _stopping_rows(
-    settings: Settings, development: DevelopmentSet, clinic: str, work: Path
-) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos that stopped the training of the network without the clinic."""
-    folder = work / left_out_stage(clinic)
-    return training_and_stopping_rows(settings, development, rows_of_other_clinics(clinic), folder)[1]
-
-
-def _choices(
-    settings: Settings, development: DevelopmentSet, clinic: str, network: keras.Model, work: Path
-) -> CalibrationChoices:
+def _choices(run: Run, network: keras.Model, stops: NDArray[np.bool_]) -> CalibrationChoices:
     """Return temperature, decision prior and thresholds, chosen on the photos that stopped the network's training."""
-    table = development.combined_table()
-    stops = _stopping_rows(settings, development, clinic, work)
-    stops &= table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
-    stopping = select_examples(table, development.pixels, stops, settings.task)
+    settings, table = run.settings, run.development.combined_table()
+    stops = stops & table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
+    stopping = select_examples(table, run.development.pixels, stops, settings.task)
     predictions = prediction_table(table[stops], _logits(network, stopping), settings.task)
-    shares = run_reference_shares(work)
+    shares = run_reference_shares(run.work)
     labels = true_classes(predictions, settings.task)
     if shares is None:
-        shares = class_shares(development.table, settings.task)
+        shares = class_shares(run.development.table, settings.task)
     weights = reference_weights(labels, clinics_or_sources(predictions["source"]), shares)
     return choose_calibration(predictions, settings.task, shares, settings.cancer_sensitivity, weights)
 
@@ -224,15 +193,19 @@ def _logits(network: keras.Model, part: Examples) -> dict[str, NDArray[np.floati
 
 
 def _answers(
-    settings: Settings,
-    development: DevelopmentSet,
+    run: Run,
+    asked: DevelopmentSet,
     photos: pd.DataFrame,
     network: keras.Model,
     choices: CalibrationChoices,
+    stops: NDArray[np.bool_],
 ) -> pd.DataFrame:
-    table, task = development.combined_table(), settings.task
-    mask = table.index.isin(photos.index)
-    part = select_examples(table, development.pixels, mask, task)
+    """Return the answers of a network for photos of one clinic: rows of the set `asked`, by their index.
+
+    stops: mask of the development set's rows that give the threshold of the detector.
+    """
+    table, task = asked.combined_table(), run.settings.task
+    part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)
     probability = {
         mode: calibrated_probabilities(logits, choices.temperature)
         for mode, logits in _logits(network, part).items()
@@ -245,7 +218,7 @@ def _answers(
     score = np.maximum(*(cancer[mode] for mode in MODES))
     is_open = ~concern & (score < OPEN_BELOW)
     score[is_open] = np.maximum(
-        score[is_open], _frame_scores(settings, part, photos["path"], is_open, network, choices)
+        score[is_open], _frame_scores(run.settings, part, photos["path"], is_open, network, choices)
     )
     decisions = predicted_classes(probability[PHOTO_ONLY], choices.decision_prior)
     codes = class_codes(task)
@@ -256,6 +229,7 @@ def _answers(
         score=score,
         clinic=clinic_groups(photos["source"]),
         vetoed=photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
+        refused=_refused(asked.pixels, photos, run.development.pixels, stops),
     )
 
 
@@ -271,7 +245,8 @@ def _frame_scores(
     edge, cancer = settings.network.edge, cancer_columns(settings.task)
     rows = np.flatnonzero(chosen)
     scores = []
-    for some in tqdm(list(_portions(rows)), "frames of photos", unit=" portions"):
+    portions = [rows[start : start + READ_AT_ONCE] for start in range(0, len(rows), READ_AT_ONCE)]
+    for some in tqdm(portions, "frames of photos", unit=" portions"):
         frames = np.concatenate(
             [np.stack(read_corner_frames(read_bytes(paths.iloc[row]), edge)) for row in some]
         )
@@ -283,8 +258,3 @@ def _frame_scores(
         ]
         scores.append(np.max(by_mode, axis=0).reshape(len(some), len(CORNERS)).max(axis=1))
     return np.concatenate(scores) if scores else np.zeros(0)
-
-
-def _portions(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-    for start in range(0, len(rows), READ_AT_ONCE):
-        yield rows[start : start + READ_AT_ONCE]

@@ -36,7 +36,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.pipeline.left_out_clinics import unseen_photos
-from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.pipeline.run_data import DataFolders, Run, open_run
 from data_modelling.pipeline.run_networks import rows_of_clinic
 from data_modelling.settings import Settings, settings_from_dict
 from data_modelling.training.batches import predict_output, select_examples
@@ -155,16 +155,12 @@ def write_neighbour_predictions(
     folder of the run that made the bundle. Raises InputError if a network is missing.
     """
     settings = settings_from_dict(json.loads((folder / "metadata.json").read_text())["settings"])
-    run_folders = prepare_data_folders(settings, folders, work)
-    development, _ = load_development_set(settings, run_folders, work)
+    run = open_run(settings, folders, work)
     known = shown_photos(folders.data_root, folders.splits, photos)
     known = known[known["shown"]].reset_index(drop=True)
     pixels = np.stack([read_photo(Path(path).read_bytes(), settings.network.edge) for path in known["path"]])
-    unseen = unseen_photos(settings, folders, development, work)
-    rows = [
-        _nearest_rows(settings, part, known, pixels)
-        for part in _held_out_parts(settings, development, unseen, known, folder, work)
-    ]
+    parts = _held_out_parts(run, unseen_photos(run), known, folder)
+    rows = [_nearest_rows(settings, part, known, pixels) for part in parts]
     with atomic_write(folder / "predictions" / NEIGHBOURS_FILE) as temporary:
         pd.concat(rows).sort_values("image_id").to_csv(temporary, index=False, lineterminator="\n")
 
@@ -191,14 +187,10 @@ class _HeldOutPart(NamedTuple):
 
 
 def _held_out_parts(
-    settings: Settings,
-    development: DevelopmentSet,
-    unseen: DevelopmentSet | None,
-    known: pd.DataFrame,
-    bundle: Path,
-    work: Path,
+    run: Run, unseen: DevelopmentSet | None, known: pd.DataFrame, bundle: Path
 ) -> Iterator[_HeldOutPart]:
     """Yield the clinic groups that a network never saw; the folds if the recipe leaves no clinic group out."""
+    settings, development, work = run.settings, run.development, run.work
     table, every = development.combined_table(), np.ones(len(known), bool)
     for clinic in settings.left_out_clinics:
         network = work / left_out_stage(clinic) / NETWORK_FILE

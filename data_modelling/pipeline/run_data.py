@@ -1,4 +1,4 @@
-"""The data of a run: the folders that it reads from, and its development set."""
+"""A run and its data: the folders that it reads from, and its development set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,26 @@ class DataFolders:
     data_root: Path | None
     splits: Path
     strict: bool = False
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run: its recipe, the folders that it reads from, its work folder, and the photos that it may learn from.
+
+    left_out: the skipped inputs, as text.
+    """
+
+    settings: Settings
+    folders: DataFolders
+    work: Path
+    development: DevelopmentSet
+    left_out: list[str]
+
+
+def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
+    """Return the run of a recipe with its photos; raises InputError for problems of data and split."""
+    folders = prepare_data_folders(settings, folders, work)
+    return Run(settings, folders, work, *load_development_set(settings, folders, work))
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
@@ -116,20 +136,14 @@ def _add_vanished_photos(
     return merged
 
 
-def refuse_unclassified(settings: Settings, development: DevelopmentSet) -> None:
+def refuse_unclassified(run: Run) -> None:
     """Raise InputError if no useful model is possible: without photos of a cancer, or of two classes."""
-    present = set(development.table["diagnosis"])
-    cancers = [
-        code
-        for code, is_cancer in zip(class_codes(settings.task), cancer_columns(settings.task), strict=True)
-        if is_cancer
-    ]
+    present, task, dataset = set(run.development.table["diagnosis"]), run.settings.task, run.settings.dataset
+    cancers = np.array(class_codes(task))[cancer_columns(task)].tolist()
     if not present & set(cancers):
         raise InputError(
-            f"{settings.dataset} has no photo of a cancer ({', '.join(cancers)}) outside the locked test: a model of it could "
+            f"{dataset} has no photo of a cancer ({', '.join(cancers)}) outside the locked test: a model of it could "
             "never raise concern."
         )
     if len(present) < 2:
-        raise InputError(
-            f"{settings.dataset} has photos of one class only ({', '.join(present)}); a model needs two."
-        )
+        raise InputError(f"{dataset} has photos of one class only ({', '.join(present)}); a model needs two.")

@@ -18,12 +18,7 @@ from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.networks.merged_classes import class_groups, merge_classes
-from data_modelling.pipeline.run_data import (
-    DataFolders,
-    load_development_set,
-    prepare_data_folders,
-    refuse_unclassified,
-)
+from data_modelling.pipeline.run_data import DataFolders, Run, open_run, refuse_unclassified
 from data_modelling.pipeline.work_folder import check_network_names, has_teachers, open_work_folder
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training.batches import select_examples
@@ -33,10 +28,7 @@ from data_modelling.training.checkpoint import (
     LEFT_OUT_PREFIX,
     NETWORK_FILE,
     SERVED_STAGE,
-    fold_stage,
-    left_out_stage,
 )
-from data_modelling.training.development_set import DevelopmentSet
 from data_modelling.training.distillation import teacher_mask, teacher_recipes, teacher_work_folder
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
@@ -60,12 +52,11 @@ def train_networks(
     check_network_names(settings, names)
     open_work_folder(work, settings, resume)
     prepare_networks(settings, folders, work, names)
-    folders = prepare_data_folders(settings, folders, work)
-    development, left_out = load_development_set(settings, folders, work)
-    refuse_unclassified(settings, development)
+    run = open_run(settings, folders, work)
+    refuse_unclassified(run)
     for name in names:
-        _network_by_name(settings, development, name, work)
-    return left_out
+        run_network(run, name)
+    return run.left_out
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
@@ -118,54 +109,27 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
     save_network(network, folder)
 
 
-def _network_by_name(settings: Settings, development: DevelopmentSet, name: str, work: Path) -> keras.Model:
-    """Return the network of this name, foldN, without_CLINIC or SERVED_STAGE."""
-    if name == SERVED_STAGE:
-        return served_network(settings, development, work)
-    if name.startswith(LEFT_OUT_PREFIX):
-        return left_out_network(settings, development, name.removeprefix(LEFT_OUT_PREFIX), work)
-    return fold_network(settings, development, int(name.removeprefix(FOLD_PREFIX)), work)
+def run_network(run: Run, name: str) -> keras.Model:
+    """Return the network of this name: foldN, SERVED_STAGE (trained on all folds) or without_CLINIC.
+
+    A network that never saw a clinic group (see datasets.clinics) learns without the recipe's teachers.
+    """
+    if not has_teachers(name):
+        training = structs.replace(run.settings.training, teachers=())
+        run = replace(run, settings=structs.replace(run.settings, training=training))
+    return load_or_fit_network(run, name, learned_rows(name))
 
 
-def served_network(settings: Settings, development: DevelopmentSet, work: Path) -> keras.Model:
-    """Return the network that is trained on all folds."""
-    return load_or_fit_network(settings, development, all_rows, work / SERVED_STAGE, "the served model")
-
-
-def fold_network(settings: Settings, development: DevelopmentSet, fold: int, work: Path) -> keras.Model:
-    """Return the network that is trained without the fold."""
-    return load_or_fit_network(
-        settings,
-        development,
-        rows_outside(fold),
-        work / fold_stage(fold),
-        f"without fold {fold}",
-    )
-
-
-def left_out_network(settings: Settings, development: DevelopmentSet, clinic: str, work: Path) -> keras.Model:
-    """Return the network of the recipe, without its teachers, that never saw a clinic group; see datasets.clinics."""
-    training = structs.replace(settings.training, teachers=())
-    return load_or_fit_network(
-        structs.replace(settings, training=training),
-        development,
-        rows_of_other_clinics(clinic),
-        work / left_out_stage(clinic),
-        f"without the clinic {clinic}",
-    )
-
-
-def load_or_fit_network(
-    settings: Settings, development: DevelopmentSet, selector: RowSelector, folder: Path, title: str
-) -> keras.Model:
-    """Return a network that is trained on the selected rows of the development set.
+def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str = "") -> keras.Model:
+    """Return the network in the folder `name` of the run, which is trained on the selected rows of the development set.
 
     A tenth of the selected groups of the recipe's own data set stops the training instead. A network whose training has
-    ended is loaded from its file and not saved again, which would change the file. Raises InputError if its training
-    began with other photos.
+    ended is loaded from its file and not saved again, which would change the file. title: of the progress bar, if it is
+    not the name. Raises InputError if its training began with other photos.
     """
+    settings, development, folder = run.settings, run.development, run.work / name
     table = development.combined_table()
-    training_rows, stopping_rows = training_and_stopping_rows(settings, development, selector, folder)
+    training_rows, stopping_rows = training_and_stopping_rows(run, name, selector)
     network_file = folder / NETWORK_FILE
     if network_file.exists():
         return keras.saving.load_model(network_file, compile=False)
@@ -181,14 +145,9 @@ def load_or_fit_network(
         reference = class_shares(development.table, settings.task)
     if reference is not None:
         _write_reference(folder, reference)
+    absent = _absent_classes(settings, table)
     return fit_network(
-        settings,
-        training,
-        stopping,
-        folder,
-        title,
-        absent=_absent_classes(settings, table),
-        reference=reference,
+        settings, training, stopping, folder, title or name, absent=absent, reference=reference
     )
 
 
@@ -230,22 +189,23 @@ def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
 
 
 def training_and_stopping_rows(
-    settings: Settings, development: DevelopmentSet, selector: RowSelector, folder: Path
+    run: Run, name: str, selector: RowSelector
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return masks of the rows that train the network in `folder` and of those that stop its training, (N,) each.
+    """Return masks of the rows that train a run's network and of those that stop its training, (N,) each.
 
-    Raises InputError if the training in `folder` began with other rows, or if one of the masks is empty.
+    Raises InputError if the training of this name began with other rows, or if one of the masks is empty.
     """
-    table, file = development.combined_table(), folder / STOPPING_FILE
-    if settings.networks_of:
+    table, folder = run.development.combined_table(), run.work / name
+    file = folder / STOPPING_FILE
+    if run.settings.networks_of:
         selected = selector(table)
         stopping = selected & table["image_id"].isin(file.read_text().split()).to_numpy()
         training = selected & ~stopping
     else:
-        selected, own = selector(table), development.own_mask()
+        selected, own = selector(table), run.development.own_mask()
         # Without the recipe's own clinic, photos of the other sets stop the training.
         training, stopping = training_masks(
-            table, selected, settings.seed, own if (selected & own).any() else None
+            table, selected, run.settings.seed, own if (selected & own).any() else None
         )
     if not (training.any() and stopping.any()):
         raise InputError(
@@ -258,6 +218,15 @@ def training_and_stopping_rows(
         with atomic_write(file) as temporary:
             temporary.write_text("\n".join(table["image_id"][stopping]) + "\n")
     return training, stopping
+
+
+def learned_rows(name: str) -> RowSelector:
+    """Return a selector of the rows that a run's network of this name may learn from."""
+    if name == SERVED_STAGE:
+        return lambda table: np.ones(len(table), bool)
+    if name.startswith(LEFT_OUT_PREFIX):
+        return rows_of_other_clinics(name.removeprefix(LEFT_OUT_PREFIX))
+    return rows_outside(int(name.removeprefix(FOLD_PREFIX)))
 
 
 def rows_outside(fold: int, code: str = "") -> RowSelector:
@@ -283,8 +252,3 @@ def rows_of_clinic(clinic: str, task: str) -> RowSelector:
         return (is_clinic & table["diagnosis"].isin(class_codes(task))).to_numpy(np.bool_)
 
     return select
-
-
-def all_rows(table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Select every row of a table."""
-    return np.ones(len(table), bool)

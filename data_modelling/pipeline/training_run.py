@@ -6,6 +6,7 @@ bundle appears under its name when it is complete.
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,13 +30,13 @@ from data_modelling.pipeline.bundle_assembly import (
 )
 from data_modelling.pipeline.fold_predictions import extra_set_predictions, predict_folds
 from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
-from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.pipeline.run_data import DataFolders, Run
 from data_modelling.pipeline.run_networks import (
     load_or_fit_network,
     prepare_networks,
     rows_outside,
+    run_network,
     run_reference_shares,
-    served_network,
     training_and_stopping_rows,
 )
 from data_modelling.pipeline.work_folder import check_bundle_is_new, work_folder
@@ -54,7 +55,6 @@ from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, r
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage, left_out_stage
-from data_modelling.training.development_set import DevelopmentSet
 
 
 def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bool) -> list[str]:
@@ -64,64 +64,61 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
     """
     check_bundle_is_new(out)
     work = work_folder(out)
-    folds = predict_folds(settings, folders, work, resume)
+    run, predictions = predict_folds(settings, folders, work, resume)
+    development, table = run.development, run.development.table
     prepare_networks(settings, folders, work, [SERVED_STAGE])
-    folders, development = folds.folders, folds.development
-    served = served_network(settings, development, work)
-    reference = _reference(settings, development, work)
-    predictions, rejection_score = _add_unknown_class(
-        settings, development, folds.predictions, work, reference
-    )
+    served = run_network(run, SERVED_STAGE)
+    reference = _reference(run)
+    predictions, rejection_score = _add_unknown_class(run, predictions, reference)
     predictions = round_logits(predictions)
-    table = development.table
     choices = calibration_choices(settings, table, predictions, reference)
-    shortcuts = _run_shortcut_tests(settings, folders, development, choices, work)
-    prepare_networks(settings, folders, work, [*map(left_out_stage, settings.left_out_clinics)])
-    unseen = unseen_photos(settings, folders, development, work)
-    left_out = clinic_answers(settings, development, unseen, served, choices, work)
+    shortcuts = _run_shortcut_tests(run, choices)
+    prepare_networks(settings, run.folders, work, [*map(left_out_stage, settings.left_out_clinics)])
+    unseen = unseen_photos(run)
+    left_out = clinic_answers(run, unseen, served, choices)
     if left_out is not None:
         choices = replace(choices, clear_threshold=fit_clear_threshold(left_out)[0])
     parts = fit_safety_parts(settings, development, predictions, choices, work, unseen)
     if development.extra_table is not None:
-        gate_folder = run_gate_stage(settings, development, work)
-        parts = _add_extra_sets(parts, settings, development.extra_table, gate_folder, work)
+        parts = _add_extra_sets(parts, run, development.extra_table)
     if rejection_score:
-        parts = _add_rejection_score(parts, rejection_score, work)
+        path = work / LEFT_OUT_FILE
+        write_left_out(path, rejection_score.rows)
+        parts = _add(parts, rejection_score.metadata, path)
     shares = class_prior(settings, table) if reference is None else reference.shares
-    parts = replace(parts, metadata=parts.metadata | {"reference_shares": shares_by_class(settings, shares)})
+    parts = _add(parts, {"reference_shares": shares_by_class(settings, shares)})
     if left_out is not None:
-        parts = _add_left_out_clinics(parts, left_out, work)
-    split = split_file(folders.splits, settings.split)
+        path = work / LEFT_OUT_CLINICS_FILE
+        write_left_out_clinics(path, left_out)
+        parts = _add(parts, {}, path)
+    split = split_file(run.folders.splits, settings.split)
     assemble_bundle(settings, table, choices, parts, work, split, out, shortcuts)
-    return folds.left_out
+    return run.left_out
 
 
-def _reference(settings: Settings, development: DevelopmentSet, work: Path) -> Reference | None:
+def _add(parts: SafetyParts, metadata: dict[str, Any], predictions: Path | None = None) -> SafetyParts:
+    """Return the parts with more keys of metadata.json, and another file of the bundle's folder `predictions`."""
+    files = {f"predictions/{predictions.name}": predictions} if predictions else {}
+    return replace(parts, metadata=parts.metadata | metadata, files=parts.files | files)
+
+
+def _reference(run: Run) -> Reference | None:
     """Return the reference population of the run; None if its own class shares count."""
-    shares = run_reference_shares(work)
+    shares = run_reference_shares(run.work)
     if shares is None:
         return None
-    extra = None if development.extra_table is None else extra_set_predictions(settings, work)
-    return Reference(shares, extra)
-
-
-def _add_left_out_clinics(parts: SafetyParts, answers: pd.DataFrame, work: Path) -> SafetyParts:
-    path = work / LEFT_OUT_CLINICS_FILE
-    write_left_out_clinics(path, answers)
-    return replace(parts, files=parts.files | {f"predictions/{LEFT_OUT_CLINICS_FILE}": path})
+    has_extra = run.development.extra_table is not None
+    return Reference(shares, extra_set_predictions(run.settings, run.work) if has_extra else None)
 
 
 def _add_unknown_class(
-    settings: Settings,
-    development: DevelopmentSet,
-    predictions: pd.DataFrame,
-    work: Path,
-    reference: Reference | None,
+    run: Run, predictions: pd.DataFrame, reference: Reference | None
 ) -> tuple[pd.DataFrame, FittedRejectionScore | None]:
     """Return the predictions with the logit of "none of the classes", and the score behind it.
 
     Without settings.left_out the task has no such class, and the predictions stay as they are.
     """
+    settings, development = run.settings, run.development
     if not settings.left_out:
         return predictions, None
     weights = None if reference is None else reference.weighted_rows(predictions, settings.task)[1]
@@ -130,29 +127,30 @@ def _add_unknown_class(
     photos = development.table[fold_mask(development.table, fold)]
     rows = []
     for code in settings.left_out:
-        outputs = _outputs_without_class(settings, development, code, fold, work)
+        outputs = _outputs_without_class(run, code, fold)
         logits, distances = outputs.drop(columns="distance").to_numpy(), outputs["distance"].tolist()
         rows.append(left_out_rows(photos, logits, distances, code, settings.task, temperature))
     score = fit_rejection_score(pd.concat(rows, ignore_index=True), settings.unknown_share, settings.task)
-    gate_scores = read_gate_scores(run_gate_stage(settings, development, work))
+    gate_scores = read_gate_scores(run_gate_stage(settings, development, run.work))
     gate_distance = gate_scores.set_index("image_id")["distance"]
     return add_rejection_logits(predictions, gate_distance, score.weights, settings.task, temperature), score
 
 
-def _outputs_without_class(
-    settings: Settings, development: DevelopmentSet, code: str, fold: int, work: Path
-) -> pd.DataFrame:
+def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
     """Return a network's outputs for a fold's photos; it was trained without this fold and without a class.
 
     Its columns are the logit of each class, and the `distance` of the network's own gate.
     """
-    folder = work / f"{fold_stage(fold)}_without_{code}"
-    path, selector = folder / "answers.csv", rows_outside(fold, code)
-    table, pixels, in_fold = development.table, development.pixels, fold_mask(development.table, fold)
-    image_ids = table["image_id"][in_fold]
-    training_and_stopping_rows(settings, development, selector, folder)
+    settings, table, pixels = run.settings, run.development.table, run.development.pixels
+    name, selector, in_fold = (
+        f"{fold_stage(fold)}_without_{code}",
+        rows_outside(fold, code),
+        fold_mask(table, fold),
+    )
+    path, image_ids = run.work / name / "answers.csv", table["image_id"][in_fold]
+    training_and_stopping_rows(run, name, selector)
     if not _has_rows(path, image_ids):
-        network = load_or_fit_network(settings, development, selector, folder, f"without {code}")
+        network = load_or_fit_network(run, name, selector)
         gate = fit_fold_gate(settings, table, pixels, selector(table), network).gate()
         distances = gate_distances(gate, gate_inputs(settings, table, pixels, in_fold, network))
         held_out = select_examples(table, pixels, in_fold, settings.task)
@@ -172,62 +170,39 @@ def _has_rows(path: Path, image_ids: pd.Series) -> bool:
     return bool(saved.tolist() == image_ids.tolist())
 
 
-def _add_extra_sets(
-    parts: SafetyParts, settings: Settings, extra_table: pd.DataFrame, gate_folder: Path, work: Path
-) -> SafetyParts:
+def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> SafetyParts:
     """Return the parts with the counts and the predictions of the extra sets' photos.
 
-    Each photo is predicted by the network, and checked by the gate (in `gate_folder`), that were fitted without its
-    fold.
+    Each photo is predicted by the network, and checked by the gate, that were fitted without its fold.
     """
+    gate_folder = run_gate_stage(run.settings, run.development, run.work)
     gate_scores = read_gate_scores(gate_folder, EXTRA_PREDICTIONS_FILE).set_index("image_id")
     is_foreign = gate_scores["refused"].astype(bool)
-    predictions = extra_set_predictions(settings, work)
+    predictions = extra_set_predictions(run.settings, run.work)
     refusals = [";".join(combine_refusals((), is_foreign[image_id])) for image_id in predictions["image_id"]]
-    write_predictions(work / EXTRA_PREDICTIONS_FILE, predictions.assign(refusals=refusals))
+    path = run.work / EXTRA_PREDICTIONS_FILE
+    write_predictions(path, predictions.assign(refusals=refusals))
     counts = {
         str(source): {"photos": len(rows), "counts": rows["diagnosis"].value_counts().to_dict()}
         for source, rows in extra_table.groupby("source")
     }
-    return replace(
-        parts,
-        metadata=parts.metadata | {"more": counts},
-        files=parts.files | {f"predictions/{EXTRA_PREDICTIONS_FILE}": work / EXTRA_PREDICTIONS_FILE},
-    )
+    return _add(parts, {"more": counts}, path)
 
 
-def _add_rejection_score(parts: SafetyParts, score: FittedRejectionScore, work: Path) -> SafetyParts:
-    """Return the parts with the rejection score."""
-    path = work / LEFT_OUT_FILE
-    write_left_out(path, score.rows)
-    return replace(
-        parts,
-        metadata=parts.metadata | score.metadata,
-        files=parts.files | {f"predictions/{LEFT_OUT_FILE}": path},
-    )
-
-
-def _run_shortcut_tests(
-    settings: Settings,
-    folders: DataFolders,
-    development: DevelopmentSet,
-    choices: CalibrationChoices,
-    work: Path,
-) -> Path | None:
+def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
     """Return the folder with the results of the shortcut tests; None if the data set's lesion outlines are missing."""
-    outlines = outlines_by_image(settings.dataset, folders.data_root)
-    out_of_fold = np.flatnonzero(
-        development.table["part"].isin([str(fold) for fold in settings.figure_folds])
-    )
-    rows = out_of_fold[sample_photos(development.table.iloc[out_of_fold], outlines)]
+    settings, table = run.settings, run.development.table
+    outlines = outlines_by_image(settings.dataset, run.folders.data_root)
+    out_of_fold = np.flatnonzero(table["part"].isin([str(fold) for fold in settings.figure_folds]))
+    rows = out_of_fold[sample_photos(table.iloc[out_of_fold], outlines)]
     if not len(rows):
         return None
     return run_shortcut_tests(
-        development.table.iloc[rows],
-        development.pixels[rows],
+        table.iloc[rows],
+        run.development.pixels[rows],
         outlines,
-        lambda part: work / fold_stage(part) / NETWORK_FILE,
+        lambda part: run.work / fold_stage(part) / NETWORK_FILE,
         choices,
         settings.task,
-        work / "shortcuts",
+        run.work / "shortcuts",
     )

@@ -5,9 +5,10 @@ The judged photos are a fold of the data set and of external sources, or a clini
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 import pandas as pd
 from msgspec import structs
@@ -23,7 +24,7 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.pipeline.run_data import DataFolders, Run, open_run
 from data_modelling.pipeline.run_networks import (
     RowSelector,
     load_or_fit_network,
@@ -74,21 +75,20 @@ def train_changes(
     trials, left_out = [], []
     for change in tqdm(changes, desc="ablation", unit=" trainings"):
         work = open_work_folder(work_folder(runs / f"ablation_{change.name}"), change.settings, resume)
-        development, reasons = _development(changes, change.settings, sources, runs)
-        trials.append(_load_or_train_trial(change, development, work))
-        left_out += [text for text in reasons if text not in left_out]
+        photos = _open_photos(changes, change.settings, sources, runs)
+        trials.append(_load_or_train_trial(change, replace(photos, settings=change.settings, work=work)))
+        left_out += [text for text in photos.left_out if text not in left_out]
     return trials, left_out
 
 
-def _development(
+def _open_photos(
     changes: Sequence[RecipeChange], settings: Settings, sources: DataFolders, runs: Path
-) -> tuple[DevelopmentSet, list[str]]:
+) -> Run:
     """Load the photos of all data sets that any change trains with, so that all changes predict the same photos."""
     names = dict.fromkeys(name for change in changes for name in change.settings.more_photos)
     folder = work_folder(runs / f"ablation_photos_{settings.network.edge}")
     folder.mkdir(parents=True, exist_ok=True)
-    settings = structs.replace(settings, more_photos=tuple(names))
-    return load_development_set(settings, prepare_data_folders(settings, sources, folder), folder)
+    return open_run(structs.replace(settings, more_photos=tuple(names)), sources, folder)
 
 
 def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
@@ -113,27 +113,25 @@ def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
     return rows_of_clinic(settings.left_out_clinics[0], settings.task)(table)
 
 
-def _load_or_train_trial(change: RecipeChange, development: DevelopmentSet, work: Path) -> Trial:
-    """Return the trial from `work` if it is finished there; else train it."""
-    answers_file, accuracy_file = work / "answers.csv", work / "guess.json"
+def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
+    """Return the trial from the run's folder if it is finished there; else train it."""
+    answers_file, accuracy_file = run.work / "answers.csv", run.work / "guess.json"
     clinics, fold = change.settings.left_out_clinics, change.settings.figure_folds[0]
-    stage = work / (left_out_stage(clinics[0]) if clinics else fold_stage(fold))
+    name = left_out_stage(clinics[0]) if clinics else fold_stage(fold)
     if not (answers_file.exists() and accuracy_file.exists()):
-        _train_and_predict(change, development, stage, answers_file, accuracy_file)
+        selector = training_photo_filter(run.settings, run.development)
+        network = load_or_fit_network(run, name, selector, change.name)
+        _predict_judged_photos(run, network, answers_file, accuracy_file)
     answers = pd.read_csv(answers_file, dtype=dict.fromkeys(ANSWER_COLUMNS, str))
     accuracy = json.loads(accuracy_file.read_text())["source"]
-    epochs = len(load_progress(stage / CHECKPOINT_FILE).history)
-    minutes = total_cpu_seconds(stage) / 60
+    epochs = len(load_progress(run.work / name / CHECKPOINT_FILE).history)
+    minutes = total_cpu_seconds(run.work / name) / 60
     return Trial(change, answers, np.nan if accuracy is None else accuracy, epochs, minutes)
 
 
-def _train_and_predict(
-    change: RecipeChange, development: DevelopmentSet, stage: Path, answers_file: Path, accuracy_file: Path
-) -> None:
-    """Train the change; write what its network predicts, and how well its embedding reveals the source."""
-    settings = change.settings
-    selector = training_photo_filter(settings, development)
-    network = load_or_fit_network(settings, development, selector, stage, change.name)
+def _predict_judged_photos(run: Run, network: keras.Model, answers_file: Path, accuracy_file: Path) -> None:
+    """Write what a change's network predicts, and how well its embedding reveals the source."""
+    settings, development = run.settings, run.development
     table, is_own = development.combined_table(), development.own_mask()
     judged = judged_rows(settings, table)
     photos = select_examples(table, development.pixels, judged, settings.task)

@@ -16,7 +16,7 @@ from msgspec import structs
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.file_locks import exclusive_lock
-from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.pipeline.run_data import DataFolders, open_run
 from data_modelling.pipeline.work_folder import open_work_folder
 from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.studies.tuning.hypermodel import (
@@ -72,14 +72,13 @@ def run_search(
         folder.mkdir(parents=True, exist_ok=True)
         with exclusive_lock(folder / LOCK_FILE, refusal):
             open_work_folder(folder, base, resume, free=())
-            run_folders = prepare_data_folders(base, sources, folder)
-            development, left_out = load_development_set(base, run_folders, folder)
-            rows = trial_rows(base, development.table, *base.figure_folds)
-            check_fingerprint(folder, development.table, rows)
-            hypermodel = CNNHyperModel(base, trial_photos(base, development, *base.figure_folds))
+            run = open_run(base, sources, folder)
+            rows = trial_rows(base, run.development.table, *base.figure_folds)
+            check_fingerprint(folder, run.development.table, rows)
+            hypermodel = CNNHyperModel(base, trial_photos(base, run.development, *base.figure_folds))
             run_trials(create_oracle(kind, base, trials), hypermodel, sources, folder / kind)
             _write_results(base, folder, kind)
-            return left_out
+            return run.left_out
     except Exception as error:
         if is_full_disk(error):
             raise InputError(

@@ -24,7 +24,7 @@ from tqdm import tqdm
 from data_modelling.inference.batch.ray_cluster import check_task, retried_task
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.pipeline.run_data import DataFolders, load_development_set, prepare_data_folders
+from data_modelling.pipeline.run_data import DataFolders, open_run
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel, trial_photos
 from data_modelling.studies.tuning.search_space import trial_settings
@@ -151,7 +151,7 @@ def _hypermodel(recipe: str, sources: DataFolders, folder: Path) -> CNNHyperMode
     folder: of the search, with the decoded photos.
     """
     base = settings_from_dict(json.loads(recipe))
-    development, _ = load_development_set(base, prepare_data_folders(base, sources, folder), folder)
+    development = open_run(base, sources, folder).development
     return CNNHyperModel(base, trial_photos(base, development, *base.figure_folds))
 
 

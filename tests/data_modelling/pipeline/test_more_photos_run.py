@@ -190,12 +190,12 @@ def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
     settings: Settings, folders: run_data.DataFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What each network is fitted on, taken from the call: own and other photos outside the fold, the rest nowhere."""
-    development, _ = run_data.load_development_set(settings, folders, tmp_path)
-    fitted = []
+    run = run_data.open_run(settings, folders, tmp_path)
+    development, fitted = run.development, []
     monkeypatch.setattr(
         run_networks, "fit_network", lambda _settings, *parts, **_absent: fitted.append(parts[:2])
     )
-    run_networks.fold_network(settings, development, 2, tmp_path)
+    run_networks.run_network(run, "fold2")
     (training, stopping), own = fitted[0], len(development.table)
     learned = development.combined_table()
     assert (learned["part"][training.rows] != "2").all()

@@ -24,7 +24,6 @@ from data_modelling.pipeline.work_folder import open_work_folder, work_folder
 from data_modelling.settings import Settings, read_settings, settings_to_dict
 from data_modelling.training import photo_cache
 from data_modelling.training.checkpoint import load_checkpoint
-from data_modelling.training.development_set import DevelopmentSet
 from tests.conftest import PROJECT, train_command
 from tests.data_modelling.pipeline.test_publication import PLOTS
 
@@ -58,38 +57,37 @@ def test_out_of_fold_predictions_are_of_the_whole_fold_and_of_nothing_else(smoke
 
 
 @pytest.fixture
-def folds(smoke_run: Path, tmp_path: Path) -> tuple[Path, DevelopmentSet]:
-    """A copy of the smoke run's work folder, and its development part."""
+def folds(smoke_run: Path, tmp_path: Path) -> run_data.Run:
+    """The smoke run in a copy of its work folder."""
     folder = Path(shutil.copytree(work(smoke_run), tmp_path / "smoke.work"))
-    generated = folder / "generated"
-    development, _ = run_data.load_development_set(
-        read_settings(SMOKE), run_data.DataFolders(generated, generated), folder
-    )
-    return folder, development
+    return run_with_lesions(read_settings(SMOKE), folder / "generated", folder)
+
+
+def run_with_lesions(settings: Settings, generated: Path, folder: Path) -> run_data.Run:
+    """A run on lesions that were drawn before."""
+    folders = run_data.DataFolders(generated, generated)
+    return run_data.Run(settings, folders, folder, *run_data.load_development_set(settings, folders, folder))
 
 
 def test_predictions_of_before_there_were_controls_are_completed_without_training(
-    folds: tuple[Path, DevelopmentSet], monkeypatch: pytest.MonkeyPatch
+    folds: run_data.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, development = folds
-    path = folder / "fold0" / "predictions.csv"
+    path = folds.work / "fold0" / "predictions.csv"
     whole = path.read_bytes()
     table = pd.read_csv(path, dtype=str)
     table[[name for name in table if not name.startswith(("details_", "shuffled_"))]].to_csv(
         path, index=False
     )
     monkeypatch.setattr(run_networks, "fit_network", lambda *_: pytest.fail("trained again"))
-    predictions = fold_predictions._predict_fold(read_settings(SMOKE), development, 0, folder)
+    predictions = fold_predictions._predict_fold(folds, 0)
     before = pd.read_csv(BytesIO(whole), dtype={"part": str})
     pd.testing.assert_frame_equal(predictions, before, check_dtype=False, atol=6e-3)
 
 
-def test_shuffled_predictions_are_those_with_another_lesions_details(
-    folds: tuple[Path, DevelopmentSet],
-) -> None:
+def test_shuffled_predictions_are_those_with_another_lesions_details(folds: run_data.Run) -> None:
     """Each photo is predicted by itself with the details of the row that `permute_between_groups` names."""
-    folder, development = folds
-    network = run_networks.fold_network(read_settings(SMOKE), development, 0, folder)
+    folder, development = folds.work, folds.development
+    network = run_networks.run_network(folds, "fold0")
     inside = fold_mask(development.table, 0)
     part, pixels = development.table[inside], development.pixels[inside]
     donors = permute_between_groups(part["group_id"])
@@ -104,10 +102,8 @@ def test_shuffled_predictions_are_those_with_another_lesions_details(
         np.testing.assert_allclose(saved, network.predict_on_batch(inputs)["logits"][0], atol=6e-3)
 
 
-def test_the_details_alone_are_fitted_on_the_other_folds(
-    folds: tuple[Path, DevelopmentSet],
-) -> None:
-    folder, development = folds
+def test_the_details_alone_are_fitted_on_the_other_folds(folds: run_data.Run) -> None:
+    folder, development = folds.work, folds.development
     inside = fold_mask(development.table, 0)
     expected = details_alone(development.table[~inside], development.table[inside], "ham10000")
     predicted = pd.read_csv(folder / "fold0" / "predictions.csv").filter(like="details_")
@@ -115,15 +111,12 @@ def test_the_details_alone_are_fitted_on_the_other_folds(
     np.testing.assert_allclose(predicted.to_numpy(), expected[order], atol=6e-3)
 
 
-def test_without_outlines_the_shortcuts_are_not_tested(folds: tuple[Path, DevelopmentSet]) -> None:
-    folder, development = folds
-    settings, generated = read_settings(SMOKE), folder / "generated"
-    predictions = read_predictions(folder / "fold0" / "predictions.csv")
-    choices = calibration_choices(settings, development.table, predictions)
-    arguments = (settings, run_data.DataFolders(generated, generated), development, choices, folder)
-    assert training_run._run_shortcut_tests(*arguments) == folder / "shortcuts"
-    shutil.rmtree(generated / "HAM10000_segmentations_lesion")
-    assert training_run._run_shortcut_tests(*arguments) is None
+def test_without_outlines_the_shortcuts_are_not_tested(folds: run_data.Run) -> None:
+    predictions = read_predictions(folds.work / "fold0" / "predictions.csv")
+    choices = calibration_choices(folds.settings, folds.development.table, predictions)
+    assert training_run._run_shortcut_tests(folds, choices) == folds.work / "shortcuts"
+    shutil.rmtree(folds.work / "generated" / "HAM10000_segmentations_lesion")
+    assert training_run._run_shortcut_tests(folds, choices) is None
 
 
 def test_no_photo_of_the_locked_test_is_decoded(
@@ -149,17 +142,15 @@ def test_fit_sees_neither_the_fold_nor_the_test_and_stops_on_other_lesions(
     smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, settings = work(smoke_run) / "generated", read_settings(SMOKE)
-    development, _ = run_data.load_development_set(settings, run_data.DataFolders(folder, folder), tmp_path)
-    seen = {}
+    run = run_with_lesions(settings, folder, tmp_path)
+    development, seen = run.development, {}
     monkeypatch.setattr(
         run_networks,
         "fit_network",
         lambda _s, training, stopping, *_, **_absent: seen.update(t=training, s=stopping),
     )
     inside = (development.table["part"] == "0").to_numpy()
-    run_networks.load_or_fit_network(
-        settings, development, lambda table: (table["part"] != "0").to_numpy(), tmp_path / "fold0", ""
-    )
+    run_networks.load_or_fit_network(run, "fold0", lambda table: (table["part"] != "0").to_numpy())
     groups = development.table["group_id"].to_numpy()
     training, stopping, fold = (set(groups[rows]) for rows in (seen["t"].rows, seen["s"].rows, inside))
     assert not training & stopping
@@ -170,13 +161,11 @@ def test_fit_sees_neither_the_fold_nor_the_test_and_stops_on_other_lesions(
 
 def test_too_few_photos_to_stop_a_training_are_one_sentence(smoke_run: Path, tmp_path: Path) -> None:
     folder, settings = work(smoke_run) / "generated", read_settings(SMOKE)
-    development, _ = run_data.load_development_set(settings, run_data.DataFolders(folder, folder), tmp_path)
+    run = run_with_lesions(settings, folder, tmp_path)
     with pytest.raises(
         InputError, match="0 would train a network and 0 would stop its training; both need some"
     ):
-        run_networks.load_or_fit_network(
-            settings, development, lambda table: np.zeros(len(table), bool), tmp_path / "none", ""
-        )
+        run_networks.load_or_fit_network(run, "none", lambda table: np.zeros(len(table), bool))
 
 
 def test_a_group_planted_in_two_parts_is_refused(smoke_run: Path, tmp_path: Path) -> None:

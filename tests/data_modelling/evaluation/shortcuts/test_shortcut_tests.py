@@ -184,13 +184,12 @@ def test_results_are_not_made_again_unless_what_they_depend_on_changes(
     folder = Path(shutil.copytree(work_folder(smoke_run), tmp_path / "smoke.work"))
     settings = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
     sources = run_data.DataFolders(folder / "generated", folder / "generated")
-    development, _ = run_data.load_development_set(settings, sources, folder)
+    run = run_data.Run(settings, sources, folder, *run_data.load_development_set(settings, sources, folder))
     predictions = read_predictions(folder / "fold0" / "predictions.csv")
-    choices = calibration_choices(settings, development.table, predictions)
-    arguments = (settings, sources, development, choices, folder)
+    choices = calibration_choices(settings, run.development.table, predictions)
     monkeypatch.setattr(shortcut_tests, "shortcut_rows", lambda *_: pytest.fail("made again"))
-    assert training_run._run_shortcut_tests(*arguments) == folder / "shortcuts"
+    assert training_run._run_shortcut_tests(run, choices) == folder / "shortcuts"
     key = folder / "shortcuts" / "key.json"
     key.write_text(json.dumps({"key": "other"}))
     with pytest.raises(pytest.fail.Exception, match="made again"):
-        training_run._run_shortcut_tests(*arguments)
+        training_run._run_shortcut_tests(run, choices)

@@ -114,9 +114,9 @@ def test_with_resume_only_a_new_change_is_trained(
     fitted = []
     fit = trials.load_or_fit_network
 
-    def noted(*arguments):
-        fitted.append((arguments[-1], (arguments[-2] / "network.keras").exists()))
-        return fit(*arguments)
+    def noted(run, name, selector, title):
+        fitted.append((title, (run.work / name / "network.keras").exists()))
+        return fit(run, name, selector, title)
 
     monkeypatch.setattr(trials, "load_or_fit_network", noted)
     assert run(folder) == 2
