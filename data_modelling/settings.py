@@ -88,9 +88,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     weight_decay: float = 0.05  # of AdamW, on kernels only
     label_smoothing: float = 0.05  # share of the target spread over all classes
     balance: float = 0.5  # 0: own class shares; 1: all classes equally often; between: a power of the counts
-    source_balance: float = (
-        0.0  # the same for the sources; 0: the source does not count; 1: all equally often
-    )
+    source_balance: float = 0.0  # the same for the sources; 0: the source does not count
     photos_a_class: int = 0  # number to which each class is over- or undersampled; 0: `balance` decides
     class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
@@ -141,12 +139,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
     folds: int = FOLD_COUNT  # number of folds: as in the split, or twice as many
     networks_of: str = ""  # isic2019 recipe whose networks are used, its classes merged; none is trained then
-    left_out_clinics: tuple[
-        str, ...
-    ] = ()  # clinic groups (datasets.clinics) that a network is trained without
-    unseen_sets: tuple[
-        str, ...
-    ] = ()  # data sets of clinics unseen by all networks: the served one is tested there
+    left_out_clinics: tuple[str, ...] = ()  # clinic groups, each of which a network is trained without
+    unseen_sets: tuple[str, ...] = ()  # sets of clinics that no network sees: the served one is tested there
     reference: str = ""  # source whose class shares probabilities are calibrated for; "": the data set itself
     figure_folds: tuple[int, ...] = (0,)  # folds predicted by a model that did not train on them
     seed: int = 1

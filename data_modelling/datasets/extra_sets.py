@@ -22,9 +22,7 @@ from data_modelling.settings import Settings
 
 # The data set that may contain a recipe's own data set, such as HAM10000; the rest of it then trains beside it.
 BESIDE_ITS_OWN = "isic2019"
-MELANOMA_OR_BENIGN = (
-    "isic2020"  # the task whose classes are melanoma and benign; other cancers are in neither class
-)
+MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; other cancers are in neither
 
 
 def companions(

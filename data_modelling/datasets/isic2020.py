@@ -32,11 +32,7 @@ GROUND_TRUTH_COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-PHOTO_FOLDERS = (
-    "images",
-    "jpeg/train",
-    "train",
-)  # made by hand; Kaggle's two, of which `train` holds DICOM files
+PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # by hand; Kaggle's two, of which `train` has DICOM files
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
 # ISIC 2020's words for the classes of ISIC 2019; all other words mean a benign lesion of no class or of an unknown one.

@@ -55,15 +55,10 @@ from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
 from data_modelling.training.photo_cache import decode_photos
 
-ANSWERS_FILE, KEY_FILE = (
-    "answers.csv",
-    "answers.json",
-)  # in the folder of the network; the second: what they depend on
+ANSWERS_FILE, KEY_FILE = "answers.csv", "answers.json"  # in the folder of the network; what they depend on
 UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
 DECIMALS = 6  # of probabilities
-OPEN_BELOW = (
-    0.5  # with a higher cancer probability a first frame is never clear: the other frames are not read
-)
+OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read
 READ_AT_ONCE = 32  # photos
 Floats = NDArray[np.float64]
 

@@ -33,10 +33,8 @@ from data_modelling.training.distillation import teacher_mask, teacher_recipes, 
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
 
-STOPPING_FILE = (
-    "stopping_photos.txt"  # the ids of the photos that stop the training, in the folder of a network
-)
-REFERENCE_FILE = "reference_shares.json"  # in the folder of a network
+# In the folder of a network: the ids of the photos that stop its training, and its class shares.
+STOPPING_FILE, REFERENCE_FILE = "stopping_photos.txt", "reference_shares.json"
 RowSelector = Callable[[pd.DataFrame], NDArray[np.bool_]]  # from a table to a mask of its rows, (N,)
 
 

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
+
 from data_modelling.datasets.registry import find_folder
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
@@ -98,14 +100,7 @@ def has_same_settings(
     A setting that did not exist when the run was started counts with its default.
     """
     try:
-        return bool(
-            _fixed_settings(settings_to_dict(settings_from_dict(saved)), free)
-            == _fixed_settings(settings_to_dict(settings), free)
-        )
+        started = settings_from_dict(saved)
+        return replace(started, **{name: getattr(settings, name) for name in free}) == settings
     except InputError:
         return False
-
-
-def _fixed_settings(settings: dict[str, Any], free: tuple[str, ...]) -> Any:
-    """Return the settings in the types of JSON, without those named in `free`."""
-    return json.loads(json.dumps({key: value for key, value in settings.items() if key not in free}))

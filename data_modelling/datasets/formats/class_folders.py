@@ -10,6 +10,7 @@ docs/data-sets.md.
 
 import os
 import sys
+import tomllib
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,27 +41,7 @@ PREPARATION_RECORD = "prepared.json"  # the inputs of a prepared data set; writt
 SEARCHED_DEPTH = 2  # folders below the data root that are searched for class folders to name in a message
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
-ALIASES = {
-    "image_id": (
-        "image",
-        "image_name",
-        "isic_id",
-        "img_id",
-        "file",
-        "file_name",
-        "filename",
-        "photo",
-        "name",
-        "id",
-    ),
-    "group_id": ("group", "patient_id", "patient", "lesion_id", "lesion"),  # the first one is used
-    "lesion_id": ("lesion",),
-    "diagnosis": ("dx", "class", "label", "diagnostic"),
-    "age": ("age_approx", "years"),
-    "sex": ("gender",),
-    "site": ("localization", "anatom_site_general", "anatom_site_general_challenge", "region"),
-    "confirmation": ("dx_type", "diagnosis_confirm_type"),
-}
+ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 LESION_COLUMN = "lesion_id"  # joins photos whose patients are not known
 SLASH, WRITTEN_SLASH = "/", "%2F"  # in an id, and in the name of a file that `prepare` writes
 

@@ -27,12 +27,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a g
 
 FOLDER = "tfrecord"
 SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
-SHARD_NAME_PATTERN = re.compile(
-    r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL
-)  # name of a numbered shard, without ending
-FORBIDDEN_ID = re.compile(
-    r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*"
-)  # an id that cannot name a file on some system
+# The name of a numbered shard, without ending, and an id that cannot name a file on some system.
+SHARD_NAME_PATTERN = re.compile(r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL)
+FORBIDDEN_ID = re.compile(r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*")
 RECORD_HEADER_BYTES = 12  # before a record's data: its length and the length's checksum
 RECORD_FOOTER_BYTES = 4  # after a record's data: its checksum
 
@@ -89,9 +86,8 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                 name: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
                 for name, value in values.items()
             }
-            if FORBIDDEN_ID.fullmatch(
-                image_id := texts["image_id"]
-            ):  # it may also lead out of a class folder
+            # The id may also lead out of a class folder.
+            if FORBIDDEN_ID.fullmatch(image_id := texts["image_id"]):
                 raise InputError(
                     f"{shard}, record {number}: the image id {image_id!r} is no file name; give the photo another id."
                 )

@@ -2,30 +2,15 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
 from data_modelling.inference.details import NOT_KNOWN
 
 DOWNSAMPLED_SUFFIX = (
     "_downsampled"  # ends ISIC 2019's id of a photo that was first published in a larger size
 )
-
-
-class _UnionFind:
-    """Finds connected components of nodes by union-find."""
-
-    def __init__(self) -> None:
-        self.parents: dict[tuple[str, str], tuple[str, str]] = {}
-
-    def root(self, node: tuple[str, str]) -> tuple[str, str]:
-        while (parent := self.parents.setdefault(node, node)) != node:
-            self.parents[node] = self.parents[parent]
-            node = parent
-        return node
-
-    def join(self, first: tuple[str, str], second: tuple[str, str]) -> None:
-        # The smaller node becomes the root, so that a group's name does not depend on the order of rows.
-        # "key" sorts before "photo", so the id of a lesion or patient names the group if there is one.
-        low, high = sorted((self.root(first), self.root(second)))
-        self.parents[high] = low
 
 
 def join_groups(
@@ -37,10 +22,15 @@ def join_groups(
     that belong together despite their keys; ids that are not in `image_ids` are allowed. The smallest key of a group
     is its id, else its smallest image id.
     """
-    components = _UnionFind()
+    edges = [(("photo", first), ("photo", second)) for first, second in pairs]
     for image_id, key in zip(image_ids, keys, strict=True):
-        if key.strip().lower() not in NOT_KNOWN:
-            components.join(("photo", image_id), ("key", key))
-    for first, second in pairs:
-        components.join(("photo", first), ("photo", second))
-    return [components.root(("photo", image_id))[1] for image_id in image_ids]
+        photo = ("photo", image_id)
+        edges.append((photo, photo if key.strip().lower() in NOT_KNOWN else ("key", key)))
+    # "key" sorts before "photo", so the first node of a group names it, whatever the order of rows.
+    nodes = sorted({node for edge in edges for node in edge})
+    index = {node: number for number, node in enumerate(nodes)}
+    ends = np.array([(index[first], index[second]) for first, second in edges], int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges)), ends), shape=(len(nodes), len(nodes)))
+    _, groups = connected_components(graph, directed=False)
+    _, first_nodes = np.unique(groups, return_index=True)
+    return [nodes[first_nodes[groups[index["photo", image_id]]]][1] for image_id in image_ids]

@@ -29,10 +29,7 @@ from data_modelling.settings import Settings, settings_from_dict, settings_to_di
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel, trial_photos
 from data_modelling.studies.tuning.search_space import trial_settings
 
-TRIAL_FILE, RESULT_FILE = (
-    "trial.json",
-    "result.json",
-)  # in the folder of each trial: hyperparameters and result
+TRIAL_FILE, RESULT_FILE = "trial.json", "result.json"  # in a trial's folder: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
 FACTOR = 3  # Hyperband trains this many times longer, and as many times fewer networks, from round to round
 # Share of random trials in a Bayesian search; Keras's default of three for each hyperparameter can be all trials.
@@ -123,9 +120,7 @@ def run_trials_on_cluster(
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(hypermodel.base))
     start = partial(task.remote, recipe, sources, folder.parent.resolve())
-    idle = [
-        f"worker{number}" for number in range(workers)
-    ]  # the oracle knows a running trial by one of these
+    idle = [f"worker{number}" for number in range(workers)]  # names of running trials for the oracle
     running: dict[object, tuple[str, trials.Trial]] = {}
     while True:
         while idle and (trial := _next_trial(oracle, idle[-1])):
@@ -135,9 +130,8 @@ def run_trials_on_cluster(
             return
         finished, _ = ray.wait(list(running))
         worker, trial = running.pop(finished[0])
-        check_task(
-            ray, finished[0], f"Trial {trial.trial_id}"
-        )  # a fault of the trial itself is in its result
+        # A fault of the trial itself is in its result.
+        check_task(ray, finished[0], f"Trial {trial.trial_id}")
         if not (trial_folder(folder, trial) / RESULT_FILE).exists():
             raise InputError(f"{folder} is not on a disk that all nodes share; choose such an --out.")
         _take_result(oracle, trial, folder)
