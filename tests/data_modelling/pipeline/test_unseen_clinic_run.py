@@ -1,4 +1,4 @@
-"""Test the command that puts what a new clinic gets into a bundle, with drawn lesions as those of HAM10000 and Barcelona."""
+"""Test a run whose networks never see a clinic, with drawn lesions as those of HAM10000 and Barcelona."""
 
 import json
 from pathlib import Path
@@ -6,7 +6,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from data_modelling import clinics
 from data_modelling.datasets import ham10000, isic2019
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
@@ -16,38 +15,26 @@ from data_modelling.settings import read_settings
 from tests.conftest import PROJECT
 from tests.data_modelling.pipeline.test_all_clinics_run import write_two_clinics
 
-RECIPE = (
-    (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text().replace("epochs = 6", "epochs = 1")
-)
-
-
-def write_recipe(path: Path, line: str) -> Path:
-    text = RECIPE.replace('split = "smoke"', 'split = "ham10000"').replace("generated_lesions = 220", line)
-    path.write_text(text)
-    return path
-
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `data`, `splits` and the bundle `bundle`, which was trained without any clinic left out."""
+    """A folder with `data`, `splits` and the bundle `bundle`, of which no network saw a photo of Barcelona."""
     root = tmp_path_factory.mktemp("unseen")
     write_two_clinics(root)
-    settings = read_settings(write_recipe(root / "smoke.toml", ""))
+    recipe = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
+    for before, after in (
+        ("epochs = 6", "epochs = 1"),
+        ('split = "smoke"', 'split = "ham10000"'),
+        ("generated_lesions = 220", 'unseen_sets = ["isic2019"]'),
+    ):
+        recipe = recipe.replace(before, after)
+    (root / "smoke.toml").write_text(recipe)
     folders = run_data.DataFolders(root / "data", root / "splits")
-    training_run.train_bundle(settings, folders, root / "bundle", resume=False)
+    training_run.train_bundle(read_settings(root / "smoke.toml"), folders, root / "bundle", resume=False)
     return root
 
 
-def update(root: Path, recipe: Path) -> int:
-    folders = ["--data-root", str(root / "data"), "--splits", str(root / "splits")]
-    bundle = ["--bundle", str(root / "bundle"), "--work", str(root / "bundle.work")]
-    return clinics.main([*bundle, "--config", str(recipe), *folders])
-
-
 def test_the_bundle_is_tested_at_a_clinic_that_it_never_saw(trained: Path) -> None:
-    before = json.loads((trained / "bundle" / "metadata.json").read_text())
-    assert "clear" not in before["thresholds"]
-    assert update(trained, write_recipe(trained / "unseen.toml", 'unseen_sets = ["isic2019"]')) == 0
     answers = pd.read_csv(trained / "bundle" / "predictions" / "left_out_clinics.csv.gz")
     split = pd.read_csv(trained / "splits" / "isic2019.csv")
     photos = trained / "data" / isic2019.FOLDER / "images"
@@ -62,7 +49,7 @@ def test_the_bundle_is_tested_at_a_clinic_that_it_never_saw(trained: Path) -> No
         assert row[f"p_{code}"] == pytest.approx(probability, abs=1e-4)
 
     metadata = json.loads((trained / "bundle" / "metadata.json").read_text())
-    assert metadata["thresholds"] == before["thresholds"] | {"clear": 0}  # too few melanomas for a promise
+    assert metadata["thresholds"]["clear"] == 0  # too few melanomas for a promise
     assert metadata["settings"]["unseen_sets"] == ["isic2019"]
     rows = pd.read_csv(trained / "data" / ham10000.METADATA[0])
     part = pd.read_csv(trained / "splits" / "ham10000.csv").set_index("image_id")["part"]
@@ -74,19 +61,3 @@ def test_the_bundle_is_tested_at_a_clinic_that_it_never_saw(trained: Path) -> No
     assert (unseen["group"], unseen["share_learned"]) == ("BCN", 1)
     assert "seen" not in unseen  # no network saw other photos of the clinic
     assert (own_clinic["group"], own_clinic["left_out"]) == ("HAM10000", None)
-
-
-def test_another_recipe_leaves_the_bundle_as_it_was(
-    trained: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    metadata = (trained / "bundle" / "metadata.json").read_bytes()
-    recipe = write_recipe(trained / "other.toml", 'unseen_sets = ["isic2019"]')
-    recipe.write_text(recipe.read_text().replace("batch = 16", "batch = 8"))
-    assert update(trained, recipe) == 2
-    assert "was started with other settings" in capsys.readouterr().err
-    assert (trained / "bundle" / "metadata.json").read_bytes() == metadata
-
-
-def test_a_recipe_without_clinics_is_refused(trained: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert update(trained, trained / "smoke.toml") == 2
-    assert "names no clinic" in capsys.readouterr().err
