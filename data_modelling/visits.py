@@ -4,7 +4,6 @@ python -m data_modelling.visits --bundle DATA/models/ham10000 --data-root DATA
 """
 
 import argparse
-import json
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from data_modelling.evaluation.ugly_duckling import (
 )
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.source_facts import training_sources
 from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, update_bundle
@@ -47,8 +46,7 @@ def write_visit_metrics(folder: Path, data_root: Path | None, splits: Path) -> l
         with atomic_write(bundle.folder / "predictions" / VISITS_FILE) as temporary:
             visits.to_csv(temporary, index=False, lineterminator="\n")
         ratio_choice = {"ratio": choose_ratio(visits), "chosen_on": "visits drawn from ISIC 2020's patients"}
-        with atomic_write(bundle.folder / "metadata.json") as temporary:
-            temporary.write_text(json.dumps(bundle.metadata | {"odd_one_out": ratio_choice}, indent=1) + "\n")
+        write_json(bundle.folder / "metadata.json", bundle.metadata | {"odd_one_out": ratio_choice})
         write_report(bundle.folder)
     return []
 

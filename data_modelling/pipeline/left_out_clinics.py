@@ -8,10 +8,7 @@ The score of a photo is its highest cancer probability over five frames, without
 inference.status). The four other frames are read only if the photo may be clear after the first.
 """
 
-import json
-from collections.abc import Callable
 from dataclasses import asdict
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -31,7 +28,6 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
 from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
@@ -47,6 +43,7 @@ from data_modelling.pipeline.run_networks import (
     run_reference_shares,
     training_and_stopping_rows,
 )
+from data_modelling.pipeline.work_folder import saved_answers
 from data_modelling.safety.gate import gate_threshold, image_features_of_rows
 from data_modelling.safety.lesion_detector import load_left_out_detector
 from data_modelling.settings import Settings
@@ -55,9 +52,10 @@ from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
 from data_modelling.training.photo_cache import decode_photos
 
-ANSWERS_FILE, KEY_FILE = "answers.csv", "answers.json"  # in the folder of the network; what they depend on
 UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
-DECIMALS = 6  # of probabilities
+PHONE_SOURCES = tuple(
+    record.folder for record in external_data_sets() if record.external and record.external.phone
+)
 OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read
 READ_AT_ONCE = 32  # photos
 Floats = NDArray[np.float64]
@@ -90,7 +88,7 @@ def _left_out_answers(run: Run, clinic: str) -> pd.DataFrame:
         _, stops = training_and_stopping_rows(run, name, learned_rows(name))
         return _answers(run, run.development, photos, network, _choices(run, network, stops), stops)
 
-    return _saved_answers(run.work / name, json.dumps(photos["image_id"].tolist()), answers)
+    return saved_answers(run.work / name, photos["image_id"].tolist(), answers)
 
 
 def _unseen_answers(
@@ -120,20 +118,7 @@ def _unseen_answers(
             ignore_index=True,
         )
 
-    return _saved_answers(run.work / UNSEEN_FOLDER, json.dumps(key), answers)
-
-
-def _saved_answers(folder: Path, key: str, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """Return the answers in a folder. They are made if they are absent. key: what they depend on, saved beside them."""
-    path, note = folder / ANSWERS_FILE, folder / KEY_FILE
-    if not (path.exists() and note.exists() and note.read_text() == key):
-        note.unlink(missing_ok=True)
-        answers = make()
-        with atomic_write(path) as temporary:
-            answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
-        with atomic_write(note) as temporary:
-            temporary.write_text(key)
-    return pd.read_csv(path, dtype={"image_id": str, "group_id": str})
+    return saved_answers(run.work / UNSEEN_FOLDER, key, answers)
 
 
 def unseen_photos(run: Run) -> DevelopmentSet | None:

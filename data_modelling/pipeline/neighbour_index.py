@@ -32,7 +32,7 @@ from data_modelling.inference.explanation.neighbours import (
     unit_length,
     write_index,
 )
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.pipeline.left_out_clinics import unseen_photos
@@ -86,9 +86,8 @@ def write_neighbours(
     facts: dict[str, Any] = {"photos": len(shown)}
     for key, column in (("diagnoses", "diagnosis"), ("sources", "source")):
         facts[key] = shown[column].value_counts().sort_index().to_dict()
-    metadata = json.loads((folder / "metadata.json").read_text()) | {"neighbours": facts}
-    with atomic_write(folder / "metadata.json") as temporary:
-        temporary.write_text(json.dumps(metadata, indent=1) + "\n")
+    metadata = json.loads((folder / "metadata.json").read_text())
+    write_json(folder / "metadata.json", metadata | {"neighbours": facts})
     write_checksums(folder)
     return facts
 

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from data_modelling.datasets.clinics import clinic_groups
 from data_modelling.datasets.splits.assignment import fold_mask, training_masks
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.networks.merged_classes import class_groups, merge_classes
 from data_modelling.pipeline.run_data import DataFolders, Run, open_run, refuse_unclassified
 from data_modelling.pipeline.work_folder import check_network_names, has_teachers, open_work_folder
@@ -101,7 +101,8 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
     network = merge_classes(keras.saving.load_model(source / NETWORK_FILE, compile=False), task)
     folder.mkdir(parents=True, exist_ok=True)
     shares = np.array(json.loads((source / REFERENCE_FILE).read_text()))
-    _write_reference(folder, [shares[list(group)].sum() for group in class_groups(task)])
+    merged = [float(shares[list(group)].sum()) for group in class_groups(task)]
+    write_json(folder / REFERENCE_FILE, merged)
     shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # the history of the training
     shutil.copyfile(source / STOPPING_FILE, folder / STOPPING_FILE)
     save_network(network, folder)
@@ -142,7 +143,7 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
     if reference is None and not is_own.any():
         reference = class_shares(development.table, settings.task)
     if reference is not None:
-        _write_reference(folder, reference)
+        write_json(folder / REFERENCE_FILE, reference.tolist())
     absent = _absent_classes(settings, table)
     return fit_network(
         settings, training, stopping, folder, title or name, absent=absent, reference=reference
@@ -153,11 +154,6 @@ def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
     """Return the class shares, (classes,), for which a run's networks are calibrated; None: the shares of its own data set."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
-
-
-def _write_reference(folder: Path, shares: Iterable[float]) -> None:
-    with atomic_write(folder / REFERENCE_FILE) as temporary:
-        temporary.write_text(json.dumps([float(share) for share in shares]) + "\n")
 
 
 def reference_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64] | None:

@@ -18,7 +18,6 @@ from data_modelling.evaluation.clinics.left_out_clinics import LEFT_OUT_CLINICS_
 from data_modelling.evaluation.shortcuts.shortcut_tests import run_shortcut_tests, sample_photos
 from data_modelling.inference.checks.photo_checks import combine_refusals
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.calibration import CalibrationChoices, fit_temperature
 from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, round_logits, write_predictions
 from data_modelling.pipeline.bundle_assembly import (
@@ -39,7 +38,7 @@ from data_modelling.pipeline.run_networks import (
     run_reference_shares,
     training_and_stopping_rows,
 )
-from data_modelling.pipeline.work_folder import check_bundle_is_new, work_folder
+from data_modelling.pipeline.work_folder import check_bundle_is_new, saved_answers, work_folder
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 from data_modelling.safety.gate import fit_fold_gate, gate_distances, gate_inputs
 from data_modelling.safety.gate_scores import read_gate_scores
@@ -142,32 +141,20 @@ def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
     Its columns are the logit of each class, and the `distance` of the network's own gate.
     """
     settings, table, pixels = run.settings, run.development.table, run.development.pixels
-    name, selector, in_fold = (
-        f"{fold_stage(fold)}_without_{code}",
-        rows_outside(fold, code),
-        fold_mask(table, fold),
-    )
-    path, image_ids = run.work / name / "answers.csv", table["image_id"][in_fold]
+    name, selector = f"{fold_stage(fold)}_without_{code}", rows_outside(fold, code)
+    in_fold = fold_mask(table, fold)
+    image_ids = table["image_id"][in_fold].tolist()
     training_and_stopping_rows(run, name, selector)
-    if not _has_rows(path, image_ids):
+
+    def outputs() -> pd.DataFrame:
         network = load_or_fit_network(run, name, selector)
         gate = fit_fold_gate(settings, table, pixels, selector(table), network).gate()
         distances = gate_distances(gate, gate_inputs(settings, table, pixels, in_fold, network))
         held_out = select_examples(table, pixels, in_fold, settings.task)
         logits = predict_logits(network, held_out, with_details=False)
-        outputs = pd.DataFrame(logits, columns=list(class_codes(settings.task)))
-        outputs = outputs.assign(distance=distances, image_id=image_ids.to_numpy())
-        with atomic_write(path) as temporary:
-            outputs.to_csv(temporary, index=False, float_format="%.6f", lineterminator="\n")
-    return pd.read_csv(path).drop(columns="image_id")
+        return pd.DataFrame(logits, columns=list(class_codes(settings.task))).assign(distance=distances)
 
-
-def _has_rows(path: Path, image_ids: pd.Series) -> bool:
-    """Return whether a csv file has a row for each of these photos, in their order."""
-    if not path.exists():
-        return False
-    saved = pd.read_csv(path, dtype={"image_id": str}).get("image_id", image_ids[:0])
-    return bool(saved.tolist() == image_ids.tolist())
+    return saved_answers(run.work / name, image_ids, outputs)
 
 
 def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> SafetyParts:

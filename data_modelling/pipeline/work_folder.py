@@ -1,20 +1,23 @@
 """The work folder of a run, which keeps its finished stages beside the bundle (`OUT.work`)."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from msgspec.structs import replace
 
 from data_modelling.datasets.registry import find_folder
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fold_stage, left_out_stage
 
 # Settings that may change in an unfinished run, because no finished stage depends on them: a label, more folds or clinics.
 CHANGEABLE_SETTINGS = ("version", "figure_folds", "left_out_clinics", "unseen_sets")
+ANSWERS_FILE, KEY_FILE = "answers.csv", "answers.json"  # in the folder of a network
+DECIMALS = 6  # of logits and probabilities in ANSWERS_FILE
 
 
 def work_folder(out: Path) -> Path:
@@ -74,11 +77,17 @@ def check_work_folder(
     free: names of settings that may differ.
     """
     settings_file = work / "settings.json"
-    if settings_file.exists() and not resume:
+    if not settings_file.exists():
+        return
+    if not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to continue it, or remove it.")
-    if settings_file.exists() and not has_same_settings(
-        json.loads(settings_file.read_text()), settings, free
-    ):
+    try:
+        # A setting that did not exist when the run was started counts with its default.
+        started = settings_from_dict(json.loads(settings_file.read_text()))
+        is_same = replace(started, **{name: getattr(settings, name) for name in free}) == settings
+    except InputError:
+        is_same = False
+    if not is_same:
         raise InputError(f"{work} was started with other settings; restore them, or remove the folder.")
 
 
@@ -87,20 +96,20 @@ def open_work_folder(
 ) -> Path:
     """Return the work folder, new or started with the same settings; raises InputError like `check_work_folder`."""
     check_work_folder(work, settings, resume, free)
-    with atomic_write(work / "settings.json") as temporary:
-        temporary.write_text(json.dumps(settings_to_dict(settings), indent=1))
+    write_json(work / "settings.json", settings_to_dict(settings))
     return work
 
 
-def has_same_settings(
-    saved: dict[str, Any], settings: Settings, free: tuple[str, ...] = CHANGEABLE_SETTINGS
-) -> bool:
-    """Return whether a run was started with these settings.
+def saved_answers(folder: Path, key: Any, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    """Return the answers in the folder of a network. They are made if they are absent or if their key has changed.
 
-    A setting that did not exist when the run was started counts with its default.
+    key: what they depend on, as values that JSON keeps; it is saved beside them.
     """
-    try:
-        started = settings_from_dict(saved)
-        return replace(started, **{name: getattr(settings, name) for name in free}) == settings
-    except InputError:
-        return False
+    path, key_file = folder / ANSWERS_FILE, folder / KEY_FILE
+    if not (path.exists() and key_file.exists() and json.loads(key_file.read_text()) == key):
+        key_file.unlink(missing_ok=True)
+        answers = make()
+        with atomic_write(path) as temporary:
+            answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+        write_json(key_file, key)
+    return pd.read_csv(path, dtype={"image_id": str, "group_id": str})

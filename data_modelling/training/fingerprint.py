@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.inference.errors import InputError, join_names
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import write_json
 
 FINGERPRINT_FILE = "learned_from.json"
 
@@ -24,8 +24,7 @@ def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDA
     hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
     file = folder / FINGERPRINT_FILE
     if not file.exists():
-        with atomic_write(file) as temporary:
-            temporary.write_text(json.dumps(hashes, indent=1) + "\n")
+        write_json(file, hashes)
         return
     saved_hashes = json.loads(file.read_text())
     if changed := [name for name in hashes if saved_hashes.get(name) != hashes[name]]:

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from data_modelling.datasets.formats import stored_photo
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import PhotoError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.photo import reader
 
 
@@ -41,8 +41,7 @@ def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos
     if not (pixels.exists() and note.exists() and json.loads(note.read_text())["key"] == key):
         note.unlink(missing_ok=True)
         broken = _decode(table, edge, pixels)
-        with atomic_write(note) as temporary:
-            temporary.write_text(json.dumps({"key": key, "broken": broken}))
+        write_json(note, {"key": key, "broken": broken})
     return DecodedPhotos(np.load(pixels, mmap_mode="r"), json.loads(note.read_text())["broken"])
 
 

@@ -19,7 +19,7 @@ from data_modelling.datasets.download.file_download import PARTIAL_ENDING, fetch
 from data_modelling.datasets.download.published_files import PublishedFiles, RemoteFile
 from data_modelling.datasets.formats.photo_files import find_photos
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import write_json
 
 RECORD_FILE = "downloads.json"
 PENDING_FOLDER = ".download"
@@ -118,8 +118,7 @@ def _download_file(file: RemoteFile, folder: Path, facts: PublishedFiles, mirror
         "from": "published" if file.checksum else "first download",
         "date": dt.datetime.now(dt.UTC).date().isoformat(),
     }
-    with atomic_write(folder / RECORD_FILE) as temporary:
-        temporary.write_text(json.dumps(record, indent=1) + "\n")
+    write_json(folder / RECORD_FILE, record)
     return path
 
 

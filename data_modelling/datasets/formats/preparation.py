@@ -25,7 +25,7 @@ from data_modelling.datasets.formats import class_folders, stored_photo, tfrecor
 from data_modelling.datasets.formats.class_folders import PREPARATION_RECORD
 from data_modelling.datasets.table import TEXT_COLUMNS, table_to_text
 from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.settings import PreparedSettings
 
 PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
@@ -84,8 +84,7 @@ def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> N
             raise InputError(
                 f"{plan.out} was begun from other photos or settings; name a new folder with --out."
             )
-    with atomic_write(record) as temporary:
-        temporary.write_text(json.dumps(_preparation_record(plan, table), indent=1) + "\n")
+    write_json(record, _preparation_record(plan, table))
 
 
 def _preparation_record(plan: PreparationPlan, table: pd.DataFrame) -> dict[str, Any]:
@@ -141,8 +140,7 @@ def _write_shards(
             pairs = list(zip(records, results, strict=True))
             if reasons := {str(row["image_id"]): text for row, text in pairs if isinstance(text, str)}:
                 broken |= reasons
-                with atomic_write(broken_file) as temporary:
-                    temporary.write_text(json.dumps(broken, indent=1) + "\n")
+                write_json(broken_file, broken)
             whole = [(row, result[0]) for row, result in pairs if not isinstance(result, str)]
             kept_rows, images = [row for row, _ in whole], [image for _, image in whole]
             with atomic_write(target) as temporary:

@@ -23,7 +23,7 @@ from tqdm import tqdm
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.pipeline.run_data import DataFolders, Run, open_run
 from data_modelling.pipeline.run_networks import (
     RowSelector,
@@ -145,8 +145,7 @@ def _predict_judged_photos(run: Run, network: keras.Model, answers_file: Path, a
     if facts["source"].nunique() >= 2:
         embedding = predict_output(network, photos, "embedding", with_details=False)
         accuracy = embedding_source_accuracy(embedding, facts["source"], facts["group_id"])
-    with atomic_write(accuracy_file) as temporary:
-        temporary.write_text(json.dumps({"source": accuracy}) + "\n")
+    write_json(accuracy_file, {"source": accuracy})
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:

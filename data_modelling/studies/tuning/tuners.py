@@ -23,7 +23,7 @@ from tqdm import tqdm
 
 from data_modelling.inference.batch.ray_cluster import check_task, retried_task
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.pipeline.run_data import DataFolders, open_run
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel, trial_photos
@@ -177,15 +177,11 @@ def _take_result(oracle: keras_tuner.Oracle, trial: trials.Trial, folder: Path) 
 def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> None:
     """Train the network of a trial, unless `folder` has its result, and write the result; failing counts as chance."""
     trial, result = folder / TRIAL_FILE, folder / RESULT_FILE
-    content = {"hyperparameters": {"values": values}}
     if _read(trial).get("hyperparameters", {}).get("values") != json.loads(json.dumps(values)):
         shutil.rmtree(folder, ignore_errors=True)
-        with atomic_write(trial) as temporary:
-            temporary.write_text(json.dumps(content))
+        write_json(trial, {"hyperparameters": {"values": values}})
     if not _read(result):
-        facts = _fit_or_fail(hypermodel, values, folder)
-        with atomic_write(result) as temporary:
-            temporary.write_text(json.dumps(facts, indent=1) + "\n")
+        write_json(result, _fit_or_fail(hypermodel, values, folder))
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -195,15 +194,14 @@ def test_a_full_disk_is_one_sentence_and_resume_ends_with_the_same_trials(
     run(base, tmp_path / "whole", "random")
     count = itertools.count()
 
-    @contextmanager
-    def write_until_full(path: Path) -> Iterator[Path]:
+    def write_until_full(path: Path, value: object) -> None:
         with atomic_write(path) as temporary:
-            yield temporary
+            temporary.write_text(json.dumps(value))
             if next(count) >= writes:
                 raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(tuners, "atomic_write", write_until_full)
+        patch.setattr(tuners, "write_json", write_until_full)
         with pytest.raises(InputError, match=r"full cannot be written: the disk is full.* --resume"):
             run(base, tmp_path / "full", "random")
     left = [path for path in (tmp_path / "full").rglob("*.json") if not path.stat().st_size]
