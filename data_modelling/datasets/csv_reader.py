@@ -9,7 +9,6 @@ import pandas as pd
 
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.csv_table import (
-    CsvTable,
     RowFindings,
     distinct_rows,
     read_csv_table,
@@ -44,16 +43,8 @@ def read_csv(
     for note in table.notes:
         _print_note(note)
     frame = pd.DataFrame(table.columns, dtype="str")
-    return _distinct(frame, table, key, findings) if key else frame
-
-
-def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
-    """Return pairs of image ids that belong together, from two columns of a csv file; errors as read_csv."""
-    return list(read_csv(path, columns, ids=columns).itertuples(index=False, name=None))
-
-
-def _distinct(frame: pd.DataFrame, table: CsvTable, key: str, findings: RowFindings | None) -> pd.DataFrame:
-    """Return the rows of a frame that count."""
+    if not key:
+        return frame
     indices, of_this_file = distinct_rows(table, key)
     if findings is None:
         for sentence in of_this_file.sentences():
@@ -62,6 +53,11 @@ def _distinct(frame: pd.DataFrame, table: CsvTable, key: str, findings: RowFindi
         findings.repeated += of_this_file.repeated
         findings.contradictory += of_this_file.contradictory
     return frame if len(indices) == len(frame) else frame.iloc[indices].reset_index(drop=True)
+
+
+def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
+    """Return pairs of image ids that belong together, from two columns of a csv file; errors as read_csv."""
+    return list(read_csv(path, columns, ids=columns).itertuples(index=False, name=None))
 
 
 @cache

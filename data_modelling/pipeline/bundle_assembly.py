@@ -31,7 +31,7 @@ from data_modelling.inference.checks.rare_details import (
 )
 from data_modelling.inference.details import DETAILS_WIDTH, SITES
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
 from data_modelling.metrics.predictions import true_classes, write_predictions
@@ -74,9 +74,8 @@ def assemble_bundle(
         if shortcuts:
             shutil.copyfile(shortcuts / SHORTCUTS_FILE, folder / "predictions" / SHORTCUTS_FILE)
         (folder / "history.json").write_text(json.dumps(training_histories(work)) + "\n")
-        _write_json(
-            folder / "metadata.json", _metadata(settings, table, network, choices, split) | parts.metadata
-        )
+        metadata = _metadata(settings, table, network, choices, split) | parts.metadata
+        write_json(folder / "metadata.json", metadata)
         write_report(folder)
 
 
@@ -230,7 +229,3 @@ def _layers(network: keras.Model) -> list[dict[str, Any]]:
 
 def _round_down(value: float) -> float:
     return float(np.floor(value * 10**DIGITS) / 10**DIGITS)
-
-
-def _write_json(path: Path, value: Any) -> None:
-    path.write_text(json.dumps(value, indent=1) + "\n")

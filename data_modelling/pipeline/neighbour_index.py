@@ -103,7 +103,8 @@ def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFr
     draw = [hashlib.sha256(image_id.encode()).hexdigest() for image_id in table["image_id"]]
     candidates = table.assign(draw=draw).sort_values("draw").drop_duplicates("group_id")
     strata = candidates.groupby(["source", "diagnosis"])
-    limit = _stratum_limit([len(rows) for _, rows in strata], photos)
+    sizes = strata.size()
+    limit = max(limit for limit in range(sizes.max() + 1) if sizes.clip(upper=limit).sum() <= photos)
     shown = strata.head(limit)["image_id"]
     table = table[table["group_id"].isin(table.loc[table["image_id"].isin(shown), "group_id"])]
     return table.assign(shown=table["image_id"].isin(shown)).reset_index(drop=True)
@@ -117,12 +118,6 @@ def _load_source(name: str, data_root: Path | None, splits: Path) -> pd.DataFram
     assert record.external.confirmations is not None  # nosec B101  # for the type checker
     root = find_dataset_folder(data_root, record.folder, *record.markers)
     return table.assign(confirmation=table["image_id"].map(record.external.confirmations(root)))
-
-
-def _stratum_limit(sizes: list[int], photos: int) -> int:
-    """Return the largest limit of each stratum with which all strata together have at most `photos`."""
-    limits = [limit for limit in range(max(sizes) + 1) if sum(min(size, limit) for size in sizes) <= photos]
-    return limits[-1]
 
 
 def _thumbnail(data: bytes) -> bytes:

@@ -20,7 +20,7 @@ def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any
     A page of docs has the block `results NAME` with all results. The README has `summary NAME` for the default bundle.
     Raises InputError if no page has the block `results NAME`.
     """
-    name = block_name(metadata)
+    name = f"results {metadata['name']}"
     pages = [page for page in sorted((project / "docs").glob("*.md")) if has_markdown_block(page, name)]
     if not pages:
         raise InputError(
@@ -29,19 +29,9 @@ def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any
         )
     for page in pages:
         update_markdown_block(page, name, results_text(metadata, values))
-    readme, summary = project / "README.md", summary_name(metadata)
+    readme, summary = project / "README.md", f"summary {metadata['name']}"
     if has_markdown_block(readme, summary):
         update_markdown_block(readme, summary, summary_text(metadata, values))
     for plot in sorted((bundle / "plots").glob("*.png")):
         with atomic_write(project / "DATA" / "plots" / f"{metadata['name']}_{plot.name}") as temporary:
             shutil.copyfile(plot, temporary)
-
-
-def block_name(metadata: dict[str, Any]) -> str:
-    """Return the name of the block with all results of a bundle."""
-    return f"results {metadata['name']}"
-
-
-def summary_name(metadata: dict[str, Any]) -> str:
-    """Return the name of the block with the short table of a bundle's results."""
-    return f"summary {metadata['name']}"

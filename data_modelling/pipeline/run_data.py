@@ -88,7 +88,9 @@ def load_development_set(
     parts = read_split(split_file(folders.splits, settings.split))
     report = _add_vanished_photos(settings, report, table, parts, folders.strict)
     table = attach_parts(table, parts)
-    leaving = _photos_to_leave(settings, parts, folders.splits)
+    # Photos that may not train because of another photo of their lesion.
+    extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
+    leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
     table = refine_folds(table[trains].reset_index(drop=True), settings.folds)
     if settings.generated_lesions:
@@ -112,12 +114,6 @@ def load_development_set(
     table = table[own_decoded].reset_index(drop=True)
     extra_table = extra_table[extra_decoded].reset_index(drop=True)
     return DevelopmentSet(table, pixels, extra_table if len(extra_table) else None), left_out
-
-
-def _photos_to_leave(settings: Settings, parts: pd.DataFrame, splits: Path) -> set[str]:
-    """Return the photos that may not train because of another photo of their lesion; see splits.lesion_pairs."""
-    extra = [read_split(split_file(splits, name)) for name in settings.more_photos]
-    return photos_to_leave(pd.concat([parts, *extra], ignore_index=True).drop_duplicates("image_id"))
 
 
 def _add_vanished_photos(

@@ -36,7 +36,7 @@ def network_names(settings: Settings) -> list[str]:
 
 
 def has_teachers(name: str) -> bool:
-    """Return whether a network learns from the teachers of its recipe; see `run_networks.left_out_network`."""
+    """Return whether a network learns from the teachers of its recipe; see `run_networks.run_network`."""
     return not name.startswith(LEFT_OUT_PREFIX)
 
 

@@ -39,22 +39,17 @@ class AugmentedModel(keras.Model):
 def augment_photos(photos: Any, warps: Any, colours: Any) -> Any:
     """Return photos (N, edge, edge, 3) after warps (N, 8) and colour maps (N, 3, 4).
 
-    Values are 0-255 before and after; the result is float32.
+    Values are 0-255 before and after; the result is float32. Beyond its edges a photo is mirrored.
     """
-    photos = warp_photos(photos, warps)
-    photos = keras.ops.einsum("nhwc,ndc->nhwd", photos, colours[:, :, :3]) + colours[:, None, None, :, 3]
-    return keras.ops.clip(photos, 0.0, 255.0)
-
-
-def warp_photos(photos: Any, warps: Any) -> Any:
-    """Return photos (N, edge, edge, C) after warps (N, 8), as float32; beyond its edges a photo is mirrored."""
-    return keras.ops.image.affine_transform(
+    photos = keras.ops.image.affine_transform(
         keras.ops.cast(photos, "float32"),
         warps,
         interpolation="bilinear",
         fill_mode="reflect",
         data_format="channels_last",
     )
+    photos = keras.ops.einsum("nhwc,ndc->nhwd", photos, colours[:, :, :3]) + colours[:, None, None, :, 3]
+    return keras.ops.clip(photos, 0.0, 255.0)
 
 
 def mix_photos(photos: Any, partner: Any, share: Any) -> Any:

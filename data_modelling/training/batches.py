@@ -48,10 +48,6 @@ class Examples:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def own_labels(self) -> NDArray[np.int64]:
-        """Return the labels of the photos of the recipe's own data set."""
-        return self.labels if self.is_own is None else self.labels[self.is_own]
-
     def photos(self, indices: NDArray[np.int64] | slice) -> NDArray[np.uint8]:
         """Return the pixels (n, edge, edge, 3) of some of the N photos, at the size that the network gets."""
         pixels = self.pixels[self.rows[indices]]

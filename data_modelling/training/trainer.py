@@ -57,7 +57,8 @@ class Trainer:
         # The shift of the logits, (classes,), that fits them to the true class prior. The network learns the class
         # shares of all sets as drawn. Photos that are only known to be benign have the label `classes` and are left out.
         trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
-        own_prior = empirical_prior(training.own_labels(), classes + 1)[:classes]
+        own_labels = training.labels if training.is_own is None else training.labels[training.is_own]
+        own_prior = empirical_prior(own_labels, classes + 1)[:classes]
         self.shift = prior_shift(trained_prior, own_prior if reference is None else reference)
         network = network or initial_network(settings)
         self.network = AugmentedModel(network)

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,8 +37,16 @@ SKIN = (222, 182, 160)  # RGB
 BRIGHTNESS_SPREAD, HUE_SPREAD, NOISE = 14.0, 6.0, 9.0
 SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "scalp"]
 
-Plane = NDArray[np.float32]
-Texture = Callable[[Plane, Plane, np.random.Generator], Plane]
+Texture = Callable[[Any, Any, np.random.Generator], Any]
+
+
+def _spot(levels: float, sharpness: float, x: Any, y: Any) -> Any:
+    """Return a round spot of `levels` more grey levels, dark if they are negative."""
+    return levels * np.exp(-sharpness * (x**2 + y**2))
+
+
+def _noise(levels: float, x: Any, rng: np.random.Generator) -> Any:
+    return rng.normal(0, levels, x.shape).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -56,35 +65,14 @@ class LesionClass:
 
 
 LESION_CLASSES: dict[str, LesionClass] = {
-    "nv": LesionClass(0.40, (136, 92, 70), 0.04, lambda x, _y, _rng: np.zeros_like(x), 42),
-    "mel": LesionClass(  # a dark patch
-        0.16,
-        (96, 70, 68),
-        0.13,
-        lambda x, y, _rng: np.asarray(-45 * np.exp(-6 * ((x - 0.4) ** 2 + (y - 0.2) ** 2)), np.float32),
-        62,
-    ),
-    "bkl": LesionClass(  # dots
-        0.14, (152, 118, 82), 0.10, lambda x, y, _rng: np.float32(32) * np.sin(9 * x) * np.sin(9 * y), 64
-    ),
-    "bcc": LesionClass(  # lines
-        0.10,
-        (204, 146, 140),
-        0.10,
-        lambda x, _y, _rng: np.where(np.sin(12 * x) > 0.6, np.float32(-36), np.float32(0)),
-        66,
-    ),
-    "akiec": LesionClass(  # noise
-        0.08, (200, 128, 112), 0.12, lambda x, _y, rng: rng.normal(0, 26, x.shape).astype(np.float32), 68
-    ),
-    "vasc": LesionClass(0.06, (158, 48, 72), 0.06, lambda x, _y, _rng: np.zeros_like(x), 52),
-    "df": LesionClass(  # a pale centre
-        0.06,
-        (150, 104, 88),
-        0.04,
-        lambda x, y, _rng: np.asarray(55 * np.exp(-5 * (x**2 + y**2)), np.float32),
-        50,
-    ),
+    "nv": LesionClass(0.40, (136, 92, 70), 0.04, lambda x, _y, _rng: 0 * x, 42),
+    "mel": LesionClass(0.16, (96, 70, 68), 0.13, lambda x, y, _rng: _spot(-45, 6, x - 0.4, y - 0.2), 62),
+    # Dots, lines and noise.
+    "bkl": LesionClass(0.14, (152, 118, 82), 0.10, lambda x, y, _rng: 32 * np.sin(9 * x) * np.sin(9 * y), 64),
+    "bcc": LesionClass(0.10, (204, 146, 140), 0.10, lambda x, _y, _rng: -36 * (np.sin(12 * x) > 0.6), 66),
+    "akiec": LesionClass(0.08, (200, 128, 112), 0.12, lambda x, _y, rng: _noise(26, x, rng), 68),
+    "vasc": LesionClass(0.06, (158, 48, 72), 0.06, lambda x, _y, _rng: 0 * x, 52),
+    "df": LesionClass(0.06, (150, 104, 88), 0.04, lambda x, y, _rng: _spot(55, 5, x, y), 50),
 }
 
 

@@ -12,7 +12,6 @@ from data_modelling.card.model_card import card_text, results_text, summary_text
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.explanation.neighbours import THUMBNAILS_FILE
-from data_modelling.pipeline.publication import block_name, summary_name
 from data_modelling.pipeline.report import _compute_metrics, _predictions_by_part, write_report
 from tests.conftest import PROJECT
 
@@ -77,7 +76,7 @@ def test_committed_metrics_are_what_the_predictions_give(bundle: Path) -> None:
 def test_a_page_of_docs_has_the_results_of_the_bundle(bundle: Path) -> None:
     metadata, values = (json.loads((bundle / name).read_text()) for name in ("metadata.json", "metrics.json"))
     texts = [path.read_text() for path in (PROJECT / "docs").glob("*.md")]
-    assert [block for text in texts for block in blocks(text, block_name(metadata))] == [
+    assert [block for text in texts for block in blocks(text, f"results {metadata['name']}")] == [
         results_text(metadata, values)
     ]
 
@@ -86,7 +85,7 @@ def test_the_readmes_table_is_the_default_bundles() -> None:
     bundle = PROJECT / "DATA" / "models" / "ham10000"
     metadata, values = (json.loads((bundle / name).read_text()) for name in ("metadata.json", "metrics.json"))
     text = (PROJECT / "README.md").read_text()
-    assert blocks(text, summary_name(metadata)) == [summary_text(metadata, values)]
+    assert blocks(text, f"summary {metadata['name']}") == [summary_text(metadata, values)]
     assert text.count("<!-- summary ") == 1
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from data_modelling.datasets.formats import channel_order, stored_photo, tfrecord
+from data_modelling.datasets.formats import stored_photo, tfrecord
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.settings import FeatureNames, PreparedSettings
@@ -137,15 +137,6 @@ def test_the_real_shard_is_read(real_shard):
     rows = list(tfrecord.read_shard(real_shard, PreparedSettings(features=OTHERS)))
     assert len(rows) == 21
     assert rows[0][0] == {"image_id": "ISIC_9895582", "diagnosis": "0", "group_id": "54", "age": "50"}
-
-
-@pytest.mark.parametrize(("channels", "blue"), [("rgb", 1), ("bgr", 0)])
-def test_the_real_shards_colours_are_noticed(real_shard, channels, blue, capsys):
-    settings = PreparedSettings(features=OTHERS, channels=channels)
-    paths = [path for _, path in tfrecord.read_shard(real_shard, settings)]
-    assert channel_order.warn_of_swapped_channels(paths) == [str(real_shard)] * blue
-    told = capsys.readouterr().err
-    assert told.count("sample.tfrec have more blue than red, and skin is redder") == told.count("\n") == blue
 
 
 def test_the_real_shard_read_with_blue_first_looks_like_the_photos_of_its_data_set(real_shard, data_root):
