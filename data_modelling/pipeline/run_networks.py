@@ -13,7 +13,7 @@ from msgspec import structs
 from numpy.typing import NDArray
 
 from data_modelling.datasets.clinics import clinic_groups
-from data_modelling.datasets.splits.assignment import fold_mask, training_masks
+from data_modelling.datasets.splits.assignment import Mask, fold_mask, training_masks
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write, write_json
@@ -35,7 +35,7 @@ from data_modelling.training.trainer import fit_network, save_network
 
 # In the folder of a network: the ids of the photos that stop its training, and its class shares.
 STOPPING_FILE, REFERENCE_FILE = "stopping_photos.txt", "reference_shares.json"
-RowSelector = Callable[[pd.DataFrame], NDArray[np.bool_]]  # from a table to a mask of its rows, (N,)
+RowSelector = Callable[[pd.DataFrame], Mask]  # from a table to a mask of its rows, (N,)
 
 
 def train_networks(
@@ -182,9 +182,7 @@ def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
     return [codes.index(code) for code in learned_class_codes(settings.task) if code not in present]
 
 
-def training_and_stopping_rows(
-    run: Run, name: str, selector: RowSelector
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tuple[Mask, Mask]:
     """Return masks of the rows that train a run's network and of those that stop its training, (N,) each.
 
     Raises InputError if the training of this name began with other rows, or if one of the masks is empty.
@@ -231,7 +229,7 @@ def rows_outside(fold: int, code: str = "") -> RowSelector:
 def rows_of_other_clinics(clinic: str) -> RowSelector:
     """Return a selector of the rows of all clinic groups but one; sources that mix clinics are not selected."""
 
-    def select(table: pd.DataFrame) -> NDArray[np.bool_]:
+    def select(table: pd.DataFrame) -> Mask:
         groups = clinic_groups(table["source"])
         return ((groups != clinic) & (groups != "")).to_numpy(np.bool_)
 
@@ -241,7 +239,7 @@ def rows_of_other_clinics(clinic: str) -> RowSelector:
 def rows_of_clinic(clinic: str, task: str) -> RowSelector:
     """Return a selector of a clinic group's rows whose diagnosis is a class of the task."""
 
-    def select(table: pd.DataFrame) -> NDArray[np.bool_]:
+    def select(table: pd.DataFrame) -> Mask:
         is_clinic = clinic_groups(table["source"]) == clinic
         return (is_clinic & table["diagnosis"].isin(class_codes(task))).to_numpy(np.bool_)
 

@@ -18,6 +18,7 @@ from data_modelling.training.class_balance import class_loss_weights, draw_epoch
 from data_modelling.training.loss import target_distributions
 from data_modelling.training.recompression import add_vignettes, recompress
 
+PREDICTED_AT_ONCE = 64  # photos
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -140,24 +141,22 @@ def steps_per_epoch(part: Examples, settings: Settings) -> int:
     return -(-len(rows) // settings.training.batch)
 
 
-def predict_logits(
-    network: keras.Model, part: Examples, with_details: bool, batch: int = 64
-) -> NDArray[np.float32]:
-    """Return the logits (N, classes) of unchanged photos.
-
-    with_details: whether the network gets the details; otherwise all are "not known".
-    """
-    return predict_output(network, part, "logits", with_details, batch)
+def predict_logits(network: keras.Model, part: Examples, with_details: bool) -> NDArray[np.float32]:
+    """Return the logits (N, classes) of unchanged photos; see `predict_output`."""
+    return predict_output(network, part, "logits", with_details)
 
 
 def predict_output(
-    network: keras.Model, part: Examples, name: str, with_details: bool, batch: int = 64
+    network: keras.Model, part: Examples, name: str, with_details: bool
 ) -> NDArray[np.float32]:
-    """Return one of the network's outputs (N, ...) for unchanged photos; see `predict_logits`."""
+    """Return one of the network's outputs (N, ...) for unchanged photos.
+
+    with_details: whether the network gets the details; otherwise all are "not known".
+    """
     details = part.details if with_details else np.tile(encode_details(Details()), (len(part), 1))
     outputs = []
-    for start in range(0, len(part), batch):
-        some = slice(start, start + batch)
+    for start in range(0, len(part), PREDICTED_AT_ONCE):
+        some = slice(start, start + PREDICTED_AT_ONCE)
         # `predict` would need all photos at once; here they are read from disk batch by batch.
         inputs = {"photo": part.photos(some).astype(np.float32), "details": details[some]}
         outputs.append(np.asarray(network.predict_on_batch(inputs)[name]))

@@ -72,9 +72,3 @@ def load_checkpoint(path: Path) -> tuple[Progress, dict[str, list[np.ndarray]]]:
             if key != "progress":
                 groups.setdefault(key.rpartition("/")[0], []).append(saved[key])
     return load_progress(path), groups
-
-
-def assign_variables(variables: Sequence[Any], values: Sequence[Any]) -> None:
-    """Assign the values of arrays, or of other variables, to Keras variables."""
-    for variable, value in zip(variables, values, strict=True):
-        variable.assign(value)

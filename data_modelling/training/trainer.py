@@ -115,7 +115,8 @@ class Trainer:
     def restore(self, path: Path) -> None:
         self.early_stopping.progress, groups = checkpoint.load_checkpoint(path)
         for name, variables in self._state().items():
-            checkpoint.assign_variables(variables, groups[name])
+            for variable, value in zip(variables, groups[name], strict=True):
+                variable.assign(value)
         self.early_stopping.best_weights = groups["best"]
 
     def _compile(self, coarse: bool) -> None:

@@ -18,6 +18,8 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 
+Mask = NDArray[np.bool_]
+
 TEST = "test"
 FOLD_NAMES = ("0", "1", "2", "3", "4")
 PARTS = (TEST, *FOLD_NAMES)
@@ -161,20 +163,18 @@ def refine_folds(table: pd.DataFrame, folds: int) -> pd.DataFrame:
     return table.assign(part=parts)
 
 
-def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> NDArray[np.bool_]:
+def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> Mask:
     """Return a mask (N,) of the stopping photos: a tenth of each class's photos, in whole groups."""
     parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)
     return (parts == "stop").to_numpy(dtype=bool)
 
 
-def fold_mask(table: pd.DataFrame, fold: int | str) -> NDArray[np.bool_]:
+def fold_mask(table: pd.DataFrame, fold: int | str) -> Mask:
     """Return a mask (N,) of the rows of a fold. table: has the column `part`; see `attach_parts`."""
     return (table["part"] == str(fold)).to_numpy(np.bool_, copy=True)
 
 
-def training_masks(
-    table: pd.DataFrame, part: NDArray[np.bool_], seed: int, own: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+def training_masks(table: pd.DataFrame, part: Mask, seed: int, own: Mask | None = None) -> tuple[Mask, Mask]:
     """Return two masks (N,) of a part's rows: those that train a network and those that stop its training.
 
     part: mask (N,) of the table's rows. own: mask (N,) of the rows of the evaluated data set; only they stop the

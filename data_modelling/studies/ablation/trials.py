@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 from msgspec import structs
@@ -23,7 +22,7 @@ from tqdm import tqdm
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.files.atomic_files import atomic_write, write_json
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.pipeline.run_data import DataFolders, Run, open_run
 from data_modelling.pipeline.run_networks import (
     RowSelector,
@@ -31,7 +30,7 @@ from data_modelling.pipeline.run_networks import (
     rows_of_clinic,
     rows_of_other_clinics,
 )
-from data_modelling.pipeline.work_folder import open_work_folder, work_folder
+from data_modelling.pipeline.work_folder import open_work_folder, saved_answers, work_folder
 from data_modelling.settings import Settings
 from data_modelling.studies.ablation.recipes import RecipeChange
 from data_modelling.training.batches import predict_output, select_examples
@@ -115,37 +114,31 @@ def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
 
 def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
     """Return the trial from the run's folder if it is finished there; else train it."""
-    answers_file, accuracy_file = run.work / "answers.csv", run.work / "guess.json"
-    clinics, fold = change.settings.left_out_clinics, change.settings.figure_folds[0]
+    settings, development = run.settings, run.development
+    clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
     name = left_out_stage(clinics[0]) if clinics else fold_stage(fold)
-    if not (answers_file.exists() and accuracy_file.exists()):
-        selector = training_photo_filter(run.settings, run.development)
+    table, is_own = development.combined_table(), development.own_mask()
+    judged, accuracy_file = judged_rows(settings, table), run.work / "guess.json"
+
+    def answers() -> pd.DataFrame:
+        """Return what the change's network predicts; write how well its embedding reveals the source."""
+        selector = training_photo_filter(settings, development)
         network = load_or_fit_network(run, name, selector, change.name)
-        _predict_judged_photos(run, network, answers_file, accuracy_file)
-    answers = pd.read_csv(answers_file, dtype=dict.fromkeys(ANSWER_COLUMNS, str))
+        photos = select_examples(table, development.pixels, judged, settings.task)
+        logits = predict_output(network, photos, "logits", with_details=False)
+        facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=is_own[judged]).reset_index(drop=True)
+        accuracy = None  # with a single source there is nothing to tell apart
+        if facts["source"].nunique() >= 2:
+            embedding = predict_output(network, photos, "embedding", with_details=False)
+            accuracy = embedding_source_accuracy(embedding, facts["source"], facts["group_id"])
+        write_json(accuracy_file, {"source": accuracy})
+        return pd.concat([facts, pd.DataFrame(logits, columns=list(class_codes(settings.task)))], axis=1)
+
+    judged_answers = saved_answers(run.work, table["image_id"][judged].tolist(), answers)
     accuracy = json.loads(accuracy_file.read_text())["source"]
     epochs = len(load_progress(run.work / name / CHECKPOINT_FILE).history)
     minutes = total_cpu_seconds(run.work / name) / 60
-    return Trial(change, answers, np.nan if accuracy is None else accuracy, epochs, minutes)
-
-
-def _predict_judged_photos(run: Run, network: keras.Model, answers_file: Path, accuracy_file: Path) -> None:
-    """Write what a change's network predicts, and how well its embedding reveals the source."""
-    settings, development = run.settings, run.development
-    table, is_own = development.combined_table(), development.own_mask()
-    judged = judged_rows(settings, table)
-    photos = select_examples(table, development.pixels, judged, settings.task)
-    logits = predict_output(network, photos, "logits", with_details=False)
-    facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=is_own[judged]).reset_index(drop=True)
-    with atomic_write(answers_file) as temporary:
-        pd.concat([facts, pd.DataFrame(logits, columns=list(class_codes(settings.task)))], axis=1).to_csv(
-            temporary, index=False, float_format="%.4f", lineterminator="\n"
-        )
-    accuracy = None  # with a single source there is nothing to tell apart
-    if facts["source"].nunique() >= 2:
-        embedding = predict_output(network, photos, "embedding", with_details=False)
-        accuracy = embedding_source_accuracy(embedding, facts["source"], facts["group_id"])
-    write_json(accuracy_file, {"source": accuracy})
+    return Trial(change, judged_answers, np.nan if accuracy is None else accuracy, epochs, minutes)
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:

@@ -51,8 +51,11 @@ class _FromStart:
 
     def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
         if self.trials:
-            space: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # the oracle's
-            return space
+            with warnings.catch_warnings():
+                # With few trials a Gaussian process cannot fit its length scale; its proposals are as good as random.
+                warnings.simplefilter("ignore", ConvergenceWarning)
+                space: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # the oracle's
+                return space
         values = {parameter.name: parameter.default for parameter in self.hyperparameters.space}
         return {"status": trials.TrialStatus.RUNNING, "values": values}
 
@@ -67,12 +70,6 @@ class RandomFromStart(_FromStart, oracles.RandomSearchOracle):
 
 class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
     """Fit a Gaussian process to the finished trials (Snoek et al. 2012, arXiv:1206.2944)."""
-
-    def populate_space(self, trial_id: str) -> dict[str, Any]:
-        with warnings.catch_warnings():
-            # With few trials the process cannot fit its length scale yet; its proposals are then as good as random.
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().populate_space(trial_id)
 
 
 def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:

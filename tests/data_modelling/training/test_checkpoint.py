@@ -1,6 +1,5 @@
 from pathlib import Path
 
-import keras
 import numpy as np
 import pytest
 
@@ -26,11 +25,3 @@ def test_a_save_that_is_broken_off_keeps_the_checkpoint_before_it(tmp_path: Path
         checkpoint.save_checkpoint(path, Progress([{"loss": object()}]), {"network": [np.ones(3)]})  # type: ignore[dict-item]
     assert checkpoint.load_checkpoint(path)[0].best == 7
     assert [file.name for file in tmp_path.iterdir()] == ["c.npz"]
-
-
-def test_variables_take_the_saved_values_and_their_number_is_checked() -> None:
-    variables = [keras.Variable(np.zeros(2)), keras.Variable(np.zeros(3))]
-    checkpoint.assign_variables(variables, [np.array([1.0, 2.0]), np.array([3.0, 4.0, 5.0])])
-    assert np.asarray(variables[1]).tolist() == [3, 4, 5]
-    with pytest.raises(ValueError, match="shorter"):
-        checkpoint.assign_variables(variables, [np.zeros(2)])
