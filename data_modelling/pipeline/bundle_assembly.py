@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from data_modelling.datasets.clinics import clinics_or_sources
 from data_modelling.datasets.registry import facts_of_sources, group_noun
 from data_modelling.datasets.splits.assignment import TEST, read_split
+from data_modelling.datasets.splits.files import split_file
 from data_modelling.evaluation.metrics_report import NO_LOCKED_TEST
 from data_modelling.evaluation.shortcuts.shortcut_metrics import SHORTCUTS_FILE
 from data_modelling.inference.bundle import FORMAT
@@ -39,6 +40,7 @@ from data_modelling.metrics.reference_weights import reference_weights
 from data_modelling.networks.merged_classes import network_head
 from data_modelling.networks.onnx import export_onnx
 from data_modelling.pipeline.report import write_report
+from data_modelling.pipeline.run_data import Run
 from data_modelling.safety.safety_stages import SafetyParts
 from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.training.checkpoint import CHECKPOINT_FILE, NETWORK_FILE, SERVED_STAGE, load_progress
@@ -48,21 +50,13 @@ DIGITS = 6  # decimals of the chosen numbers in metadata.json
 
 
 def assemble_bundle(
-    settings: Settings,
-    table: pd.DataFrame,
-    choices: CalibrationChoices,
-    parts: SafetyParts,
-    work: Path,
-    split: Path,
-    out: Path,
-    shortcuts: Path | None = None,
+    run: Run, choices: CalibrationChoices, parts: SafetyParts, out: Path, shortcuts: Path | None = None
 ) -> None:
-    """Write the bundle `out` from the finished stages in `work`.
+    """Write the bundle `out` from the finished stages of a run.
 
-    table: the development set. split: the split file, whose hash is noted. shortcuts: the folder with the results of
-    evaluation.shortcuts.shortcut_tests; None if there are none.
+    shortcuts: the folder with the results of evaluation.shortcuts.shortcut_tests; None if there are none.
     """
-    saved = work / SERVED_STAGE / NETWORK_FILE
+    saved = run.work / SERVED_STAGE / NETWORK_FILE
     network = keras.saving.load_model(saved, compile=False)
     with atomic_write(out) as folder:
         folder.mkdir()
@@ -73,9 +67,8 @@ def assemble_bundle(
             shutil.copyfile(file, folder / name)
         if shortcuts:
             shutil.copyfile(shortcuts / SHORTCUTS_FILE, folder / "predictions" / SHORTCUTS_FILE)
-        (folder / "history.json").write_text(json.dumps(training_histories(work)) + "\n")
-        metadata = _metadata(settings, table, network, choices, split) | parts.metadata
-        write_json(folder / "metadata.json", metadata)
+        (folder / "history.json").write_text(json.dumps(training_histories(run.work)) + "\n")
+        write_json(folder / "metadata.json", _metadata(run, network, choices) | parts.metadata)
         write_report(folder)
 
 
@@ -165,10 +158,9 @@ def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
     }
 
 
-def _metadata(
-    settings: Settings, table: pd.DataFrame, network: keras.Model, choices: CalibrationChoices, split: Path
-) -> dict[str, Any]:
-    classes = class_codes(settings.task)
+def _metadata(run: Run, network: keras.Model, choices: CalibrationChoices) -> dict[str, Any]:
+    settings, table = run.settings, run.development.table
+    split, classes = split_file(run.folders.splits, settings.split), class_codes(settings.task)
     head = network_head(network)
     groups = {"groups": [list(group) for group in head.groups]} if head.groups else {}
     learned = len(head.bias) if groups else len(learned_class_codes(settings.task))

@@ -13,7 +13,6 @@ import pandas as pd
 
 from data_modelling.datasets.registry import outlines_by_image
 from data_modelling.datasets.splits.assignment import fold_mask
-from data_modelling.datasets.splits.files import split_file
 from data_modelling.evaluation.clinics.left_out_clinics import LEFT_OUT_CLINICS_FILE, write_left_out_clinics
 from data_modelling.evaluation.shortcuts.shortcut_tests import run_shortcut_tests, sample_photos
 from data_modelling.inference.checks.photo_checks import combine_refusals
@@ -90,8 +89,7 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
         path = work / LEFT_OUT_CLINICS_FILE
         write_left_out_clinics(path, left_out)
         parts = _add(parts, {}, path)
-    split = split_file(run.folders.splits, settings.split)
-    assemble_bundle(settings, table, choices, parts, work, split, out, shortcuts)
+    assemble_bundle(run, choices, parts, out, shortcuts)
     return run.left_out
 
 
