@@ -1,8 +1,8 @@
-"""Compute the metrics of a bundle from its committed predictions; only --elsewhere, --rendered and --open-test read photos.
+"""Compute the metrics of a bundle from its committed predictions; only the options for more evaluations read photos.
 
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
-python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere
-python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --rendered
+python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere --rendered --visits
+python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --neighbours --work DATA/runs/ham10000.work
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --open-test --reason "release 1.0"
 """
 
@@ -19,11 +19,14 @@ from data_modelling.evaluation.clinics.clinic_rendering import (
 )
 from data_modelling.evaluation.external_sources import predict_external_sources
 from data_modelling.evaluation.locked_test import open_test
+from data_modelling.evaluation.ugly_duckling import measure_visits
+from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.predictor import Predictor
 from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, update_bundle
 from data_modelling.pipeline.publication import publish_bundle
 from data_modelling.pipeline.report import write_report
+from data_modelling.pipeline.run_data import DataFolders
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -42,6 +45,17 @@ def main(arguments: list[str] | None = None) -> int:
         help="also answer photos that are made to look like another clinic's",
     )
     parser.add_argument(
+        "--visits",
+        action="store_true",
+        help="also measure how often the most unusual spot of a patient is the melanoma",
+    )
+    parser.add_argument(
+        "--neighbours", action="store_true", help="also put the nearest known photos into the bundle"
+    )
+    parser.add_argument(
+        "--work", type=Path, help="work folder of the run; its networks measure how much the neighbours help"
+    )
+    parser.add_argument(
         "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"
     )
     parser.add_argument("--reason", default="", help="why the locked test is opened; it is recorded")
@@ -53,22 +67,38 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        left_out: list[str] = []
         with update_bundle(options.bundle) as bundle:
-            if options.elsewhere:
-                left_out += predict_external_sources(bundle, options.data_root, options.splits)
-            if options.rendered:
-                table = rendered_statuses(Predictor(bundle), options.data_root, options.splits)
-                write_rendering(bundle.folder, table)
-                print(describe_changes(rendering_metrics(table)))
-            if options.open_test:
-                left_out += open_test(bundle, options.data_root, options.splits, options.reason)
+            left_out = _evaluate_photos(bundle, options)
             values = write_report(bundle.folder)
         if options.publish:
             publish_bundle(options.bundle, bundle.metadata, values, REPOSITORY_DATA.parent)
         return left_out
 
     return run_with_exit_status(command, stopped=STOPPED_MESSAGE)
+
+
+def _evaluate_photos(bundle: Bundle, options: argparse.Namespace) -> list[str]:
+    """Do the evaluations that read photos, as far as the options name them; return the skipped inputs as text."""
+    left_out: list[str] = []
+    data_root, splits = options.data_root, options.splits
+    if options.elsewhere:
+        left_out += predict_external_sources(bundle, data_root, splits)
+    if options.rendered:
+        table = rendered_statuses(Predictor(bundle), data_root, splits)
+        write_rendering(bundle.folder, table)
+        print(describe_changes(rendering_metrics(table)))
+    if options.visits:
+        measure_visits(bundle, data_root, splits)
+    if options.neighbours:
+        from data_modelling.pipeline import neighbour_index  # loads Keras
+
+        neighbour_index.write_neighbours(bundle.folder, data_root, splits)
+        if options.work is not None:
+            folders = DataFolders(data_root, splits)
+            neighbour_index.write_neighbour_predictions(bundle.folder, options.work, folders)
+    if options.open_test:
+        left_out += open_test(bundle, data_root, splits, options.reason)
+    return left_out
 
 
 if __name__ == "__main__":

@@ -13,9 +13,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data_modelling.datasets.splits.photos import split_photos
+from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.predictor import Predictor
+from data_modelling.inference.source_facts import training_sources
 from data_modelling.inference.ugly_duckling import MIN_LESIONS, outlier_scores
 from data_modelling.metrics.bootstrap import RESAMPLES, percentile_interval
 
@@ -149,3 +152,18 @@ def read_visits(path: Path) -> pd.DataFrame:
     if missing := [column for column in COLUMNS if column not in visits]:
         raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
     return visits
+
+
+def measure_visits(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
+    """Draw visits with the bundle's model, choose the ratio on them, and write both into the bundle.
+
+    Raises InputError if the model was trained on these patients.
+    """
+    if any("2020" in source for source in training_sources(bundle.metadata)):
+        raise InputError(f"{bundle.folder} was trained on ISIC 2020, so it cannot be tested on it.")
+    lesions = read_lesions(data_root, splits)
+    visits = draw_visits(lesions, *predict_lesions(Predictor(bundle), lesions))
+    with atomic_write(bundle.folder / "predictions" / VISITS_FILE) as temporary:
+        visits.to_csv(temporary, index=False, lineterminator="\n")
+    ratio_choice = {"ratio": choose_ratio(visits), "chosen_on": "visits drawn from ISIC 2020's patients"}
+    write_json(bundle.folder / "metadata.json", bundle.metadata | {"odd_one_out": ratio_choice})

@@ -186,7 +186,7 @@ class Predictor:
     def odd_ratio(self) -> float | None:
         """Return the outlier score from which a spot counts as unlike the patient's others.
 
-        None if the bundle has none, or if it found the melanoma no more often than chance (see data_modelling.visits).
+        None if the bundle has none, or if it found the melanoma no more often than chance (see evaluation.ugly_duckling).
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from data_modelling import visits
+from data_modelling import evaluate
 from data_modelling.inference.bundle import write_checksums
 from tests.app.tiny_bundle import make_tiny_bundle
 
@@ -25,5 +25,5 @@ def test_a_network_that_knows_the_patients_is_not_judged_on_them(
     data = metadata["data"] | learned.get("data", {})
     (folder / "metadata.json").write_text(json.dumps(metadata | learned | {"data": data}))
     write_checksums(folder)
-    assert visits.main(["--bundle", str(folder), "--data-root", str(tmp_path)]) == 2
+    assert evaluate.main(["--bundle", str(folder), "--data-root", str(tmp_path), "--visits"]) == 2
     assert f"{folder} was trained on ISIC 2020, so it cannot be tested on it." in capsys.readouterr().err
