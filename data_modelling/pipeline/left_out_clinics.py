@@ -20,7 +20,8 @@ from tqdm import tqdm
 from data_modelling.datasets.clinics import clinic_groups, clinics_or_sources
 from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.stored_photo import read_bytes
-from data_modelling.datasets.registry import phone_folders
+from data_modelling.datasets.registry import external_data_sets
+from data_modelling.datasets.splits.assignment import Mask
 from data_modelling.inference.decision import (
     calibrated_probabilities,
     cancer_columns,
@@ -108,15 +109,8 @@ def _unseen_answers(
 
     def answers() -> pd.DataFrame:
         _, stops = training_and_stopping_rows(run, SERVED_STAGE, learned_rows(SERVED_STAGE))
-        selectors = [
-            rows_of_clinic(clinic, run.settings.task)
-            for clinic in sorted(set(clinic_groups(unseen.table["source"])))
-        ]
-        of_clinics = [unseen.table[select(unseen.table)] for select in selectors]
-        return pd.concat(
-            [_answers(run, unseen, photos, network, choices, stops) for photos in of_clinics],
-            ignore_index=True,
-        )
+        of_clinics = unseen.table.groupby(clinic_groups(unseen.table["source"]))
+        return pd.concat([_answers(run, unseen, rows, network, choices, stops) for _, rows in of_clinics])
 
     return saved_answers(run.work / UNSEEN_FOLDER, key, answers)
 
@@ -139,22 +133,18 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
     return DevelopmentSet(table[decoded].reset_index(drop=True), photos.pixels[decoded])
 
 
-def _refused(
-    pixels: NDArray[np.uint8],
-    photos: pd.DataFrame,
-    stopping_pixels: NDArray[np.uint8],
-    stops: NDArray[np.bool_],
-) -> NDArray[np.bool_]:
+def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
     """Return a mask (N,) of one clinic's photos refused by a gate that was fitted without the clinic; see safety.gate.
 
-    photos: rows of `pixels`, by their index. stops: mask of the rows of `stopping_pixels` that give the threshold.
+    photos, stops: as in `_answers`.
     """
     detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
-    threshold = gate_threshold(detector, image_features_of_rows(stopping_pixels, np.flatnonzero(stops)))
-    return detector.refuses(image_features_of_rows(pixels, photos.index.to_numpy()), threshold)
+    stopping_features = image_features_of_rows(run.development.pixels, np.flatnonzero(stops))
+    features = image_features_of_rows(asked.pixels, photos.index.to_numpy())
+    return detector.refuses(features, gate_threshold(detector, stopping_features))
 
 
-def _choices(run: Run, network: keras.Model, stops: NDArray[np.bool_]) -> CalibrationChoices:
+def _choices(run: Run, network: keras.Model, stops: Mask) -> CalibrationChoices:
     """Return temperature, decision prior and thresholds, chosen on the photos that stopped the network's training."""
     settings, table = run.settings, run.development.combined_table()
     stops = stops & table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
@@ -178,7 +168,7 @@ def _answers(
     photos: pd.DataFrame,
     network: keras.Model,
     choices: CalibrationChoices,
-    stops: NDArray[np.bool_],
+    stops: Mask,
 ) -> pd.DataFrame:
     """Return the answers of a network for photos of one clinic: rows of the set `asked`, by their index.
 
@@ -209,7 +199,7 @@ def _answers(
         score=score,
         clinic=clinic_groups(photos["source"]),
         vetoed=photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
-        refused=_refused(asked.pixels, photos, run.development.pixels, stops),
+        refused=_refused(run, asked, photos, stops),
     )
 
 
@@ -217,7 +207,7 @@ def _frame_scores(
     settings: Settings,
     part: Examples,
     paths: pd.Series,
-    chosen: NDArray[np.bool_],
+    chosen: Mask,
     network: keras.Model,
     choices: CalibrationChoices,
 ) -> Floats:
