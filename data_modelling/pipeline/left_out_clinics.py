@@ -20,7 +20,7 @@ from tqdm import tqdm
 from data_modelling.datasets.clinics import clinic_groups, clinics_or_sources
 from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.stored_photo import read_bytes
-from data_modelling.datasets.registry import external_data_sets
+from data_modelling.datasets.registry import phone_folders
 from data_modelling.datasets.splits.assignment import Mask
 from data_modelling.inference.decision import (
     calibrated_probabilities,
@@ -54,9 +54,6 @@ from data_modelling.training.development_set import DevelopmentSet
 from data_modelling.training.photo_cache import decode_photos
 
 UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
-PHONE_SOURCES = tuple(
-    record.folder for record in external_data_sets() if record.external and record.external.phone
-)
 OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read
 READ_AT_ONCE = 32  # photos
 Floats = NDArray[np.float64]
