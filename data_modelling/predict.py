@@ -87,24 +87,19 @@ def main(arguments: list[str] | None = None) -> int:
         if options.strict and table.findings:
             raise InputError(" ".join((*table.findings, "Correct the csv, or leave out --strict.")))
         details, unknown = match_details(table.by_image, photos.stems)
-        for note in table.notes:
-            print(f"warning: {note}", file=sys.stderr)
+        remarks = [f"warning: {note}" for note in table.notes]
         if unknown:
-            print(
-                f"warning: no photo for {len(unknown)} rows of the details: {shortened_list(unknown)}",
-                file=sys.stderr,
-            )
+            rows = f"{len(unknown)} rows of the details"
+            remarks.append(f"warning: no photo for {rows}: {shortened_list(unknown)}")
         if photos.other:
-            print(
-                f"{len(photos.other)} other files ignored: {shortened_list(photos.other)}",
-                file=sys.stderr,
-            )
+            remarks.append(f"{len(photos.other)} other files ignored: {shortened_list(photos.other)}")
         if photos.below:
-            print(
-                f"warning: photos in subfolders are not read: {shortened_list(photos.below)}; name one of them with "
-                "--images",
-                file=sys.stderr,
+            below = shortened_list(photos.below)
+            remarks.append(
+                f"warning: photos in subfolders are not read: {below}; name one of them with --images"
             )
+        for remark in remarks:
+            print(remark, file=sys.stderr)
         part = photos.shard(*options.shard)
         dermatoscope = options.dermatoscope == "yes"
         with ExitStack() as stack:

@@ -41,14 +41,14 @@ def read_csv(
     if not len(table):
         raise InputError(f"{path} has no rows; get the file again, see DATA/README.md.")
     for note in table.notes:
-        _print_note(note)
+        print_warning(note)
     frame = pd.DataFrame(table.columns, dtype="str")
     if not key:
         return frame
     indices, of_this_file = distinct_rows(table, key)
     if findings is None:
         for sentence in of_this_file.sentences():
-            _print_note(f"{table.path}: {sentence}.")
+            print_warning(f"{table.path}: {sentence}.")
     else:
         findings.repeated += of_this_file.repeated
         findings.contradictory += of_this_file.contradictory
@@ -61,6 +61,6 @@ def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2
 
 
 @cache
-def _print_note(sentence: str) -> None:
+def print_warning(sentence: str) -> None:
     """Print a warning on standard error; each sentence is printed only once."""
     print(f"warning: {sentence}", file=sys.stderr)

@@ -1,12 +1,12 @@
 """Lists the available photos of any data set of the registry, each with its part of the split."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
 
 from data_modelling.datasets import ham10000
+from data_modelling.datasets.csv_reader import print_warning
 from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
 from data_modelling.datasets.registry import data_set
@@ -15,11 +15,6 @@ from data_modelling.datasets.splits.files import split_file
 
 PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000 has its own loader
 WarningHandler = Callable[[str], None]
-
-
-def print_warning(sentence: str) -> None:
-    """Print a warning on standard error."""
-    print(f"warning: {sentence}", file=sys.stderr)
 
 
 def split_photos(
