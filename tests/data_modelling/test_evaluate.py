@@ -27,3 +27,13 @@ def test_a_network_that_knows_the_patients_is_not_judged_on_them(
     write_checksums(folder)
     assert evaluate.main(["--bundle", str(folder), "--data-root", str(tmp_path), "--visits"]) == 2
     assert f"{folder} was trained on ISIC 2020, so it cannot be tested on it." in capsys.readouterr().err
+
+
+def test_neighbours_without_their_data_sets_leave_the_bundle_as_it_was(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = make_tiny_bundle(tmp_path / "tiny")
+    before = (folder / "metadata.json").read_bytes()
+    assert evaluate.main(["--bundle", str(folder), "--data-root", str(tmp_path), "--neighbours"]) == 2
+    assert "ISIC_2017 is not there" in capsys.readouterr().err
+    assert (folder / "metadata.json").read_bytes() == before
