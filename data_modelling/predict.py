@@ -89,8 +89,8 @@ def main(arguments: list[str] | None = None) -> int:
         details, unknown = match_details(table.by_image, photos.stems)
         remarks = [f"warning: {note}" for note in table.notes]
         if unknown:
-            rows = f"{len(unknown)} rows of the details"
-            remarks.append(f"warning: no photo for {rows}: {shortened_list(unknown)}")
+            names = shortened_list(unknown)
+            remarks.append(f"warning: no photo for {len(unknown)} rows of the details: {names}")
         if photos.other:
             remarks.append(f"{len(photos.other)} other files ignored: {shortened_list(photos.other)}")
         if photos.below:
