@@ -16,13 +16,6 @@ from data_modelling.inference.files.atomic_files import atomic_write
 if TYPE_CHECKING:
     import onnx
 
-LARGE_NETWORK_BYTES = 100_000_000  # size of a saved network that needs LOW_MEMORY_ENVIRONMENT
-# tf2onnx copies the graph before each of its optimizers and returns to the copy if one fails. With this setting a
-# failure is reported instead.
-NO_COPIES_ENVIRONMENT = {"TF2ONNX_CATCH_ERRORS": "FALSE"}
-# The optimizers rewrite every weight in each pass, and protobuf's compiled version never frees the old ones: 2.5 GB for
-# 20 million weights. Protobuf's Python version frees them, and takes a third longer.
-LOW_MEMORY_ENVIRONMENT = {"PROTOCOL_BUFFERS_PYTHON_IMPLEMENTATION": "python"}
 LEAST_WEIGHTS = 2_000  # of a tensor that is worth another type in the file
 GRAPH_INPUTS = ("photo", "details")
 GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
@@ -38,8 +31,8 @@ def export_onnx(saved: Path, target: Path) -> None:
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
-        **NO_COPIES_ENVIRONMENT,
-        **(LOW_MEMORY_ENVIRONMENT if saved.exists() and saved.stat().st_size > LARGE_NETWORK_BYTES else {}),
+        # Else tf2onnx keeps copies of the graph, and returns to one instead of reporting that an optimizer fails.
+        "TF2ONNX_CATCH_ERRORS": "FALSE",
     }
     command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]
     process = subprocess.run(  # nosec B603  # this module itself, by a list of arguments
