@@ -153,8 +153,7 @@ def test_when_all_trials_fail_there_is_one_sentence_and_the_table(
 
 
 def test_trials_read_nothing_of_the_unread_fold(base: Settings, tmp_path: Path) -> None:
-    sources = search.prepare_data_folders(base, NOWHERE, tmp_path)
-    development, _ = search.load_development_set(base, sources, tmp_path)
+    development = search.open_run(base, NOWHERE, tmp_path).development
     parts = search.trial_photos(base, development, 0, 1)
     fold = development.table["part"].to_numpy()
     groups = development.table["group_id"].to_numpy()
