@@ -1,7 +1,6 @@
 """Facts about the bundles, read from their metadata.json and metrics.json: training data and test results."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from app.bundles import current_bundles
@@ -24,23 +23,12 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
     return values if values.keys() >= COST_KEYS else None
 
 
-@dataclass(frozen=True)
-class StatusShare:
-    """Hold how many of 100 cancers and of 100 harmless spots of left-out clinics got a status.
+def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
+    """Return how many of 100 `cancers` and of 100 `benign` spots of left-out clinics got the status of this answer.
 
-    is_of_phones: whether they are phone photos.
-    """
-
-    cancers: float
-    benign: float
-    is_of_phones: bool
-
-
-def status_share(metrics: Mapping[str, Any], answer: Answer) -> StatusShare | None:
-    """Return how often photos like this one got its status; None where metrics.json does not have it.
-
-    The clinics' photos are known to be from a dermatoscope, and it is not known whether their spots changed. So an
-    answer that is uncertain for lack of a dermatoscope, or for a change, has no count.
+    is_of_phones: whether they are phone photos. None where metrics.json does not have it. The clinics' photos are known
+    to be from a dermatoscope, and it is not known whether their spots changed. So an answer that is uncertain for lack
+    of a dermatoscope, or for a change, has no count.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -50,14 +38,11 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> StatusShare | No
     if not left_out or not {"cancer", "benign"} <= set(left_out):
         return None
     cancers, benign = (
-        _per_hundred(left_out[kind], answer.status, is_of_phones) for kind in ("cancer", "benign")
+        # Counts of one group are photos; those of all are already per 100.
+        100 * found[answer.status] / found["n"] if is_of_phones else float(found[answer.status])
+        for found in (left_out["cancer"], left_out["benign"])
     )
-    return StatusShare(cancers, benign, is_of_phones)
-
-
-def _per_hundred(counts: Mapping[str, float], status: str, of_one_group: bool) -> float:
-    """Return how many of 100 photos got a status. Counts of one group are photos; those of all are already per 100."""
-    return 100 * counts[status] / counts["n"] if of_one_group else float(counts[status])
+    return {"cancers": cancers, "benign": benign, "is_of_phones": is_of_phones}
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:

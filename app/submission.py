@@ -1,6 +1,7 @@
 """A submission: a photo and its details, or several photos of one patient, as they were sent."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from data_modelling.inference.details import Details
 from data_modelling.inference.photo.reader import Crop
@@ -24,17 +25,19 @@ class Submission:
     from_header: Details = Details()  # noqa: RUF009 - frozen
 
 
+class SentPhoto(NamedTuple):
+    """Hold a photo of a visit. row: its number in the form, from 1. details: only site and changing."""
+
+    row: int
+    photo: bytes
+    details: Details
+
+
 @dataclass(frozen=True)
 class VisitSubmission:
-    """Hold several photos of one patient.
+    """Hold several photos of one patient. details: site and changing in it are not used."""
 
-    rows: the number of each photo's row in the form, from 1. sites: for each photo, details with only site and changing;
-    site and changing in `details` are not used.
-    """
-
-    photos: tuple[bytes, ...]
-    rows: tuple[int, ...]
-    sites: tuple[Details, ...]
+    photos: tuple[SentPhoto, ...]
     details: Details
     dermatoscope: bool | None = None
     bundle: str | None = None

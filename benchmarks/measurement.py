@@ -5,10 +5,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.contenders import EMPTY_ENDPOINT, OURS, Contender
+from benchmarks.contenders import EMPTY_ENDPOINT, OURS, Contender, MeasuredServer, MeasurementError
 from benchmarks.load_generator import run_load
 from benchmarks.photos import KINDS, SMALL, PhotoKind, make_photos
-from benchmarks.processes import MeasuredServer, MeasurementError
 
 CLIENTS = (1, 8, 32, 128)
 USUAL_CLIENTS = 8

@@ -6,11 +6,10 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from benchmarks.contenders import OURS
+from benchmarks.contenders import OURS, MeasuredServer, wait_for_answer
 from benchmarks.load_generator import run_load
 from benchmarks.measurement import USUAL_CLIENTS
 from benchmarks.photos import SMALL, make_photos
-from benchmarks.processes import MeasuredServer, wait_for_answer
 
 HELD_CONNECTIONS = 60  # of each kind
 BURST_REQUESTS = 200  # clients at once, more than the server queues

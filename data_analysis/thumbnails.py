@@ -41,21 +41,17 @@ def thumbnail_sheet(
         raise ValueError("photos are shown with their credit only")
     width = LABEL + max(len(row) for row in rows.values()) * (edge + GAP)
     height = HEAD + len(rows) * (edge + GAP) + FOOT * len(credit) + GAP
-    page = np.full((height, width, 3), 255, np.uint8)
-    for number, row in enumerate(rows.values()):
-        top = HEAD + number * (edge + GAP)
-        for column, photo in enumerate(row):
-            left = LABEL + column * (edge + GAP)
-            page[top : top + edge, left : left + edge] = photo
     figure = Figure((width / DPI, height / DPI), dpi=DPI)
-    figure.figimage(page)
-    texts: list[tuple[str, float, dict[str, Any]]] = [(title, 4, {"va": "top", "fontsize": 12})]
-    for number, label in enumerate(rows):
-        middle = HEAD + number * (edge + GAP) + edge / 2
-        texts.append((label, middle, {"va": "center", "fontsize": 10}))
+
+    def write(text: str, below: float, size: float, **style: Any) -> None:
+        figure.text(4 / width, 1 - below / height, text, fontsize=size, **style)
+
+    write(title, 4, 12, va="top")
+    for number, (label, row) in enumerate(rows.items()):
+        top = HEAD + number * (edge + GAP)
+        write(label, top + edge / 2, 10, va="center")
+        for column, photo in enumerate(row):
+            figure.figimage(photo, LABEL + column * (edge + GAP), height - top - edge)
     for line, text in enumerate(credit):
-        middle = height - (len(credit) - line - 0.5) * FOOT - 2
-        texts.append((text, middle, {"va": "center", "fontsize": 8, "color": "#404040"}))
-    for text, below, style in texts:
-        figure.text(4 / width, 1 - below / height, text, style)
+        write(text, height - (len(credit) - line - 0.5) * FOOT - 2, 8, va="center", color="#404040")
     return save_chart(figure, contents, dpi=DPI)

@@ -8,7 +8,7 @@ from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES
 from app.analysis.visit import rank_visit
 from app.bundles import current_bundles
 from app.http.problems import problem
-from app.submission import VisitSubmission
+from app.submission import SentPhoto, VisitSubmission
 from data_modelling.inference.details import Details
 from data_modelling.inference.predictor import Predictor
 
@@ -43,7 +43,9 @@ def _predicted_objects(predictor: Predictor) -> dict[str, Any]:
     photo, details = EXAMPLE.submission().photo, EXAMPLE.details
     answer = predictor.answer(photo, details, dermatoscope=True).as_json()
     examples = [*EXAMPLES.values()][:START_PAGE_EXAMPLES]
-    photos = tuple(example.submission().photo for example in examples)
-    sites = tuple(Details(site=example.details.site) for example in examples)
-    visit = VisitSubmission(photos, tuple(range(1, len(photos) + 1)), sites, details, dermatoscope=True)
+    photos = tuple(
+        SentPhoto(row, example.submission().photo, Details(site=example.details.site))
+        for row, example in enumerate(examples, 1)
+    )
+    visit = VisitSubmission(photos, details, dermatoscope=True)
     return {"Answer": answer, "Class": answer["classes"][0], "Visit": rank_visit(predictor, visit).as_json()}

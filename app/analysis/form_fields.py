@@ -13,7 +13,7 @@ from app.http.languages import translate as _
 from app.http.problems import Problem, fault_from_field_error, photo_too_large, problem
 from app.http.uploads import MAX_PARTS, MAX_TEXT_BYTES, read_upload
 from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MIN_VISIT_PHOTOS
-from app.submission import Submission, VisitSubmission
+from app.submission import SentPhoto, Submission, VisitSubmission
 from data_modelling.inference.details import YES_OR_NO, Details, fill_in_details, parse_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.dicom import header_details
@@ -85,11 +85,10 @@ def read_visit() -> VisitSubmission:
     The content of the photos is read later; an error in one of them concerns that photo alone.
     """
     errors: list[FieldError] = []
-    chosen = _read_or_note_error(_chosen_rows, errors) or []
-    sites: list[Details] = []
-    for _row, _data, fields in chosen:
+    photos: list[SentPhoto] = []
+    for row, data, fields in _read_or_note_error(_chosen_rows, errors) or []:
         site, site_errors = parse_details(fields)
-        sites.append(site)
+        photos.append(SentPhoto(row, data, site))
         errors += site_errors
     dermatoscope = _read_or_note_error(_dermatoscope, errors)
     patient_fields = {field: request.form.get(field, "") for field in ("age", "sex")}
@@ -99,8 +98,7 @@ def read_visit() -> VisitSubmission:
     if errors:
         raise Problem(fault_from_field_error(error) for error in errors)
     bundle = request.form.get("bundle", "").strip() or None
-    photos, rows = tuple(data for _, data, _ in chosen), tuple(row for row, _, _ in chosen)
-    return VisitSubmission(photos, rows, tuple(sites), details, dermatoscope, bundle)
+    return VisitSubmission(tuple(photos), details, dermatoscope, bundle)
 
 
 def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:

@@ -158,8 +158,7 @@ def _parse_visit_body() -> None:
 def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews: bool = False) -> Visit:
     """Return the visit: each photo is analysed by itself, then all are compared. The caller holds a slot."""
     photos: list[VisitPhoto] = []
-    rows = zip(submission.photos, submission.rows, submission.sites, strict=True)
-    for index, (data, row, site) in enumerate(rows, 1):
+    for index, (row, data, site) in enumerate(submission.photos, 1):
         photo = VisitPhoto(index, row, site.site)
         photos.append(photo)
         try:

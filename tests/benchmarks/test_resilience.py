@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from benchmarks import processes, resilience
+from benchmarks import contenders, resilience
+from benchmarks.contenders import MeasurementError
 from benchmarks.load_generator import photo_request
-from benchmarks.processes import MeasurementError
 from tests.benchmarks.scripted import Scripted
 
 REQUEST = photo_request("/p", b"\xff\xd8photo")
@@ -41,6 +41,6 @@ def test_an_answer_at_once_loses_nothing():
 
 
 def test_a_server_that_never_answers_again_is_given_up(monkeypatch):
-    monkeypatch.setattr(processes, "START_SECONDS", 0.1)
+    monkeypatch.setattr(contenders, "START_SECONDS", 0.1)
     with pytest.raises(MeasurementError, match=r"^it did not answer within 0\.1 s$"):
-        processes.wait_for_answer(f"http://127.0.0.1:{processes.free_port()}", REQUEST)
+        contenders.wait_for_answer(f"http://127.0.0.1:{contenders.free_port()}", REQUEST)
