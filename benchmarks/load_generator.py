@@ -1,12 +1,11 @@
 """Send requests to a server as fast as it answers, from several clients at once."""
 
-import socket
 import time
 from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse
 from itertools import count as count_up
 from urllib.parse import urlsplit
 
@@ -68,24 +67,19 @@ def run_load(
     parts = urlsplit(url)
     if not parts.hostname or not parts.port:
         raise ValueError(f"{url} names no host and port, such as http://127.0.0.1:8000.")
-    address = (parts.hostname, parts.port)
+    host, port = parts.hostname, parts.port
     numbers, started = count_up(), time.perf_counter()
 
     def run_client(_: int) -> list[tuple[int, float]]:
         answers: list[tuple[int, float]] = []
-        connection: socket.socket | None = None
+        connection = HTTPConnection(host, port, TIMEOUT_SECONDS)
         while (number := next(numbers)) < count and (not answers or time.perf_counter() - started < seconds):
-            if connection is None:
-                connection = socket.create_connection(address, TIMEOUT_SECONDS)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if connection.sock is None:
+                connection.connect()
             sent = time.perf_counter()
-            status, is_open = _status(connection, requests[number % len(requests)])
+            status = _status(connection, requests[number % len(requests)])
             answers.append((status, 1000 * (time.perf_counter() - sent)))
-            if not is_open:
-                connection.close()
-                connection = None
-        if connection is not None:
-            connection.close()
+        connection.close()
         return answers
 
     with ThreadPoolExecutor(clients) as pool:
@@ -98,15 +92,18 @@ def run_load(
     )
 
 
-def _status(connection: socket.socket, request: bytes) -> tuple[int, bool]:
-    """Return the status of the whole answer, 0 if there is none, and whether the connection stays open."""
+def _status(connection: HTTPConnection, request: bytes) -> int:
+    """Return the status of the whole answer, 0 if there is none; close the connection unless it can be used again."""
     try:
-        connection.sendall(request)
-        response = HTTPResponse(connection, method="POST")
+        connection.send(request)
+        response = HTTPResponse(connection.sock, method="POST")
         response.begin()
         response.read()
     except (OSError, HTTPException):
-        return 0, False
+        connection.close()
+        return 0
+    if response.will_close:
+        connection.close()
     # Without a length, the end of the connection is the end of the answer; it may also have broken in the head.
     is_whole = response.version == 10 or response.chunked or "Content-Length" in response.headers
-    return response.status if is_whole else 0, not response.will_close
+    return response.status if is_whole else 0
