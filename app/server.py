@@ -112,9 +112,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
                 sys.exit(CANNOT_LOAD)
 
     server, supervisor = Server(), os.getpid()
-    if sys.platform == "linux":  # macOS's numpy does not survive a fork
-        import_module(PARTS)  # before it, so that the processes share its memory and start quickly
-        gc.freeze()
+    _load_parts()
     listener.detach()  # gunicorn takes it over
     try:
         Supervisor(server).run()
@@ -123,6 +121,13 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
             raise  # one of its processes has ended
         return 130 if asked else 2 if stopped.code == CANNOT_LOAD else int(stopped.code or 0)
     return 0
+
+
+def _load_parts() -> None:
+    """Import the app before the processes are forked, so that they share its memory and start quickly."""
+    if sys.platform == "linux":  # macOS's numpy does not survive a fork
+        import_module(PARTS)
+        gc.freeze()
 
 
 def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 import functools
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
@@ -21,10 +21,8 @@ WIDTH = 10.0  # inches, of every figure
 ROW = 0.52  # inches, of a bar or a row of a heat map
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", GREY)  # Okabe and Ito's
 MARKERS = ("o", "s", "^", "D", "v")  # so that series differ without colours too
-FLAGS = {d.code: d.flag for task in TASKS.values() for d in task} | {
-    "malignant": "cancer",
-    "benign": "benign",
-}
+FLAGS = {d.code: d.flag for task in TASKS.values() for d in task}
+FLAGS |= {"malignant": "cancer", "benign": "benign"}
 CANCERS = {code for code, flag in FLAGS.items() if flag == "cancer"}
 FLAG_COLOURS = {"cancer": ORANGE, "may_become_cancer": "#CC79A7", "benign": BLUE}
 FLAG_TITLES = {"cancer": "cancer class", "may_become_cancer": "may become cancer", "benign": "benign"}
@@ -109,7 +107,7 @@ def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[F
         axes.text(row.photos, position, text, va="center")
     axes.set(title=title, xlabel="Photos", xlim=(0, counts["photos"].max() * 1.7))
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    _rows(axes, [diagnosis_name(code) for code in counts.index])
+    _rows(axes, counts.index)
     flags = {FLAGS[code] for code in counts.index}
     colours = {title: FLAG_COLOURS[flag] for flag, title in FLAG_TITLES.items() if flag in flags}
     handles = [Patch(color=colour, label=title) for title, colour in colours.items()]
@@ -132,16 +130,18 @@ def heat_map(
     """
     figure, axes = create_figure(len(shares) + 0.6)
     values = shares.to_numpy(float)
+    # A line may end behind a slash.
+    columns = [textwrap.fill(str(text).replace("/", "/ "), 12).replace("/ ", "/") for text in shares.columns]
     top = top or max(float(np.nanmax(values)), 1e-9)
     axes.imshow(values, cmap=HEAT_COLOURS, vmin=0, vmax=top, aspect="auto")
     for row, column in np.ndindex(*shares.shape):
         text_colour = _text_colour(float(values[row, column]) / top)
         axes.text(column, row, str(texts.iloc[row, column]), ha="center", va="center", color=text_colour)
-    axes.set_xticks(range(shares.shape[1]), [_wrap_text(str(text)) for text in shares.columns])
+    axes.set_xticks(range(shares.shape[1]), columns)
     axes.tick_params(length=0)
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel)
     axes.spines[:].set_visible(False)
-    _rows(axes, [diagnosis_name(str(code)) for code in shares.index])
+    _rows(axes, shares.index)
     return figure, {"shares": shares, "texts": texts}
 
 
@@ -152,7 +152,7 @@ def ages_and_sexes(ages: pd.DataFrame, men: pd.DataFrame, title: str) -> tuple[F
     figure, (left, right) = create_figure(len(order), 2, sharey=True, width_ratios=(3, 2))
     _boxes(left, ages.loc[order], [class_colour(code) for code in order])
     left.set(title=title, xlabel="Age in years (box: middle half; whiskers: 5 to 95%)")
-    _rows(left, [diagnosis_name(code) for code in order])
+    _rows(left, order)
     _dots(right, men.loc[order], [class_colour(code) for code in order])
     right.axvline(0.5, color=GREY, lw=1, ls=":")
     right.set(title="Share of men", xlabel="of lesions whose sex is known")
@@ -191,9 +191,8 @@ def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -
     axes.axvline(ours, color=GREEN, lw=3)
     axes.text(ours + 0.012, len(leak) - 0.62, f"our split: {ours:.0%}", color=GREEN, weight="bold")
     axes.set(title=title, xlabel=f"Test photos with a photo of the same {of} in training", xlim=(-0.02, 1.1))
-    axes.set_ylim(len(leak) - 0.5, -0.5)
     axes.xaxis.set_major_formatter("{x:.0%}")
-    _rows(axes, [diagnosis_name(str(code)) for code in leak.index])
+    _rows(axes, leak.index)
     return figure, {"random": leak, "ours": ours}
 
 
@@ -213,25 +212,18 @@ def group_bars(counts: pd.DataFrame, title: str, xlabel: str, ylabel: str) -> tu
 def stacked_bars(counts: pd.DataFrame, title: str, xlabel: str = "Photos") -> tuple[Figure, Any]:
     """Draw the counts of each row as one bar, with a colour and a hatch for each column."""
     figure, axes = create_figure(len(counts))
-    start = np.zeros(len(counts))
+    rows, start = range(len(counts)), np.zeros(len(counts))
     hatches = ("", "//", "..", "xx", "")
     for column, colour, hatch in zip(counts, COLOURS, hatches, strict=False):
-        axes.barh(
-            range(len(counts)),
-            counts[column],
-            left=start,
-            color=colour,
-            hatch=hatch,
-            ec="white",
-            label=column,
-        )
+        style = {"color": colour, "hatch": hatch, "ec": "white", "label": column}
+        axes.barh(rows, counts[column], left=start, **style)
         start += counts[column].to_numpy()
     for position, total in enumerate(start):
         axes.text(total, position, f" {total:,.0f}", va="center")
     axes.set(title=title, xlabel=xlabel, xlim=(0, start.max() * 1.1))
     axes.xaxis.set_major_formatter("{x:,.0f}")
     axes.legend(frameon=False, loc="lower right")
-    _rows(axes, [diagnosis_name(str(code)) for code in counts.index])
+    _rows(axes, counts.index)
     return figure, counts
 
 
@@ -246,9 +238,8 @@ def share_lines(
         colour = COLOURS[series]
         axes.vlines(positions, rows["low"], rows["high"], color=colour, lw=3, alpha=0.5)
         axes.plot(positions, rows["share"], color=colour, marker=MARKERS[series], ms=9, label=label)
-        axes.text(
-            positions[-1] + 0.12, rows["share"].iloc[-1], label, color=colour, va="center", weight="bold"
-        )
+        end = rows["share"].iloc[-1]
+        axes.text(positions[-1] + 0.12, end, label, color=colour, va="center", weight="bold")
     ticks = next(iter(lines.values()))
     axes.set_xticks(range(len(ticks)), [str(text) for text in ticks.index])
     axes.set(title=title, xlabel=xlabel, ylabel=ylabel, xlim=(-0.4, len(ticks) - 0.3))
@@ -266,7 +257,7 @@ def share_dots(rows: pd.DataFrame, title: str, xlabel: str) -> tuple[Figure, Any
         axes.text(row.high, position, f"  {row.hits:,} of {row.count:,}", va="center")
     axes.set(title=title, xlabel=xlabel, xlim=(0, rows["high"].max() * 1.25))
     axes.xaxis.set_major_formatter("{x:.0%}")
-    _rows(axes, [str(text) for text in rows.index])
+    _rows(axes, rows.index)
     return figure, rows
 
 
@@ -285,16 +276,13 @@ def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) 
     return figure, dict(panels)
 
 
-def _rows(axes: Axes, labels: Sequence[str]) -> None:
-    """Label rows from top to bottom."""
-    axes.set_yticks(range(len(labels)), labels)
-    axes.set_ylim(len(labels) - 0.5, -0.5)
+def _rows(axes: Axes, labels: Iterable[object]) -> None:
+    """Label rows from top to bottom; a diagnosis has its name."""
+    texts = [diagnosis_name(str(label)) for label in labels]
+    axes.set_yticks(range(len(texts)), texts)
+    axes.set_ylim(len(texts) - 0.5, -0.5)
 
 
 def _text_colour(value: float) -> str:
     """Return black or white, whichever is easier to read on the heat map's colour of a value from 0 to 1."""
     return "white" if value > DARK else "black"
-
-
-def _wrap_text(text: str) -> str:
-    return textwrap.fill(text.replace("/", "/ "), 12).replace("/ ", "/")

@@ -95,18 +95,15 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
     """Return the pairs that the table has, and whether the stated lesion or patient and the diagnosis agree."""
     known = table.set_index("image_id")
-    rows = [(first, second) for first, second in pairs if first in known.index and second in known.index]
+    rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")
     for title, column in (("same id", "stated"), ("same diagnosis", "diagnosis"), ("same part", "part")):
-        values_of_pairs = [known.loc[list(pair), column] for pair in rows]
-        pairs_table[title] = [bool(values.iloc[0] == values.iloc[1]) for values in values_of_pairs]
+        pairs_table[title] = [known[column][first] == known[column][second] for first, second in rows]
     return pairs_table
 
 
 def count_known_pairs(pairs: pd.DataFrame, among: pd.DataFrame) -> int:
     """Return how many of the pairs (see describe_pairs) are in `among`, in either order."""
-    ours, known = (
-        [frozenset(pair) for pair in table[["photo", "other photo"]].itertuples(index=False)]
-        for table in (pairs, among)
-    )
-    return sum(pair in known for pair in ours)
+    columns = ["photo", "other photo"]
+    known = set(map(frozenset, among[columns].to_numpy()))
+    return sum(frozenset(pair) in known for pair in pairs[columns].to_numpy())

@@ -125,10 +125,7 @@ def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(
-            name,
-            "sites_count",
-            "Send one %(name)s for each photo, in the same order, or none.",
-            name=name,
+            name, "sites_count", "Send one %(name)s for each photo, in the same order, or none.", name=name
         )
     return [values[index] for index in chosen] if len(values) == rows else values
 

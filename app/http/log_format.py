@@ -14,8 +14,7 @@ class QuietExceptions:
     """Write an exception's class and its place in the code, but not its message, which may quote a request."""
 
     def formatException(  # noqa: N802 - the name in logging
-        self,
-        ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None],
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
     ) -> str:
         chain: list[BaseException] = []
         error = ei[1]

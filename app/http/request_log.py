@@ -54,12 +54,7 @@ def log_fault(exc_info: Any) -> None:
 
 def _fields(request_id: str, status: int) -> dict[str, object]:
     """Return the extra fields of a log line in JSON."""
-    return {
-        "request": request_id,
-        "method": logged_method(),
-        "endpoint": request.endpoint,
-        "status": status,
-    }
+    return {"request": request_id, "method": logged_method(), "endpoint": request.endpoint, "status": status}
 
 
 def logged_method() -> str:

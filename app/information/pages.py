@@ -70,9 +70,7 @@ def about() -> str:
     """Return the page about the project, its licences and its data."""
     bundle = current_bundles().default_bundle
     return render_template(
-        "about.html",
-        bundle=bundle,
-        cited=_cited_data_sets(current_bundles().valid.values()),
+        "about.html", bundle=bundle, cited=_cited_data_sets(current_bundles().valid.values())
     )
 
 

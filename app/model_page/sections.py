@@ -222,10 +222,7 @@ def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
 def _melanoma_table(metrics: dict[str, Any]) -> Table:
     """Return the metrics of a task of two classes: with and without the patient's other lesions."""
     target, name = "two_classes", _("melanoma or benign")
-    titles = {
-        target: name,
-        f"patient_context/{target}/with": _("%(target)s, in context", target=name),
-    }
+    titles = {target: name, f"patient_context/{target}/with": _("%(target)s, in context", target=name)}
     rows = {
         f"{mode}/{place}": (title, name_of("inputs", mode))
         for mode in MODES
