@@ -11,18 +11,9 @@ from flask import Blueprint, Response, current_app, render_template, request
 from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES, ExamplePhoto
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse, photo_preview, whole_photo
+from app.answer import wording
 from app.answer.heat_map_images import evidence_by_class, heat_map_overlays
 from app.answer.next_steps import next_step
-from app.answer.wording import (
-    NO_PROMISE,
-    REFUSALS,
-    REGIONS,
-    answer_cautions,
-    decided_class,
-    digits_beside,
-    format_percentage_points,
-    shown_classes,
-)
 from app.bundle_facts import model_choices, phone_photo_count, refused_share, status_share, threshold_cost
 from app.bundles import current_bundles
 from app.http.languages import translate as _
@@ -84,10 +75,10 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
         "answer.html",
         answer=model_answer,
         step=next_step(model_answer),
-        cautions=answer_cautions(submission, model_answer, predictor.edge),
+        cautions=wording.answer_cautions(submission, model_answer, predictor.edge),
         share=status_share(bundle.metrics, model_answer),
-        classes=shown_classes(model_answer),
-        decided=decided_class(model_answer),
+        classes=wording.shown_classes(model_answer),
+        decided=wording.decided_class(model_answer),
         sets=_tests_of_sets(bundle.metrics, submission, model_answer),
         preview=photo_preview(submission),
         maps=_maps(model_answer.explanation.get(HEATMAP)),
@@ -103,7 +94,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
         phones=phone_photo_count(bundle.metadata),
         example=example,
         neighbour_metrics=bundle.metrics.get("neighbours"),
-        kept_site=REGIONS.get(submission.details.site or ""),
+        kept_site=wording.REGIONS.get(submission.details.site or ""),
     )
 
 
@@ -113,25 +104,26 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
     changes = effect["classes"]
     return [
         row
-        for row in shown_classes(model_answer)
-        if format_percentage_points(changes[row.code]["with"], changes[row.code]["without"]) not in unchanged
+        for row in wording.shown_classes(model_answer)
+        if wording.format_percentage_points(changes[row.code]["with"], changes[row.code]["without"])
+        not in unchanged
     ]
 
 
 def _digits(model_answer: Answer, task: str, melanoma_cost: dict[str, Any] | None) -> int:
     """Return how many decimals of per cent the answer needs, so that its thresholds can be read."""
-    digits = digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
+    digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits
     melanoma = model_answer.probabilities[class_codes(task)[melanoma_column(task)]]
-    return max(digits, digits_beside(melanoma_cost["threshold"], melanoma))
+    return max(digits, wording.digits_beside(melanoma_cost["threshold"], melanoma))
 
 
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
     """Return how good prediction sets of such inputs were in the test, by level; None where their promise does not hold."""
-    if not set(NO_PROMISE).isdisjoint(model_answer.reasons):
+    if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS
     tests: Mapping[str, Any] = metrics.get("out_of_fold", {}).get("prediction_sets", {}).get(mode, {})
@@ -162,7 +154,7 @@ def preview() -> Response:
 
 def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = None) -> str:
     faults = error.faults if error else ()
-    refusal = next((fault for fault in faults if fault.code in REFUSALS), None)
+    refusal = next((fault for fault in faults if fault.code in wording.REFUSALS), None)
     bundle = current_bundles().default_bundle
     return render_template(
         "refusal.html" if refusal else "form.html",

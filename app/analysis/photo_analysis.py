@@ -1,6 +1,5 @@
 """The analysis of a submission by the model, and the log of answers that SCORE_LOG turns on."""
 
-import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
@@ -9,6 +8,7 @@ from pathlib import Path
 from flask import Flask, current_app
 from PIL import Image
 
+from app.answer.heat_map_images import data_url
 from app.answer.refusals import raise_if_refused
 from app.bundles import current_bundles
 from app.http.languages import translate as _
@@ -64,10 +64,7 @@ def whole_photo(data: bytes) -> bytes:
 
 def photo_data_url(data: bytes, edge: int, crop: Crop | None = None) -> str:
     """Return the square of a photo as a data: URL. Raises PhotoError and FieldError, like read_photo."""
-    pixels = read_photo(data, edge, crop)
-    jpeg = BytesIO()
-    Image.fromarray(pixels).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg.getvalue()).decode("ascii")
+    return data_url(Image.fromarray(read_photo(data, edge, crop)), "JPEG", quality=PREVIEW_QUALITY)
 
 
 @contextmanager

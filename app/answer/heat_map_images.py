@@ -20,7 +20,6 @@ RAMP = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (248, 149, 64), (240, 249, 
 CLEAR_BELOW = 0.12  # share of the scale below which nothing is drawn
 MOST_OPAQUE = 0.9  # opacity at the top of the scale
 
-
 LEVELS = np.linspace(0, 1, COLOUR_LEVELS)
 PALETTE = np.stack(
     [np.interp(LEVELS, np.linspace(0, 1, len(RAMP)), channel) for channel in zip(*RAMP, strict=True)], 1
@@ -48,6 +47,11 @@ def _overlay(shares: Floats) -> str:
     levels = np.clip(np.asarray(smooth) * (COLOUR_LEVELS - 1), 0, COLOUR_LEVELS - 1)
     image = Image.fromarray(levels.round().astype(np.uint8), "P")
     image.putpalette(PALETTE.tobytes())
-    png = BytesIO()
-    image.save(png, "PNG", transparency=bytes((OPACITIES * 255).astype(np.uint8)), optimize=True)
-    return "data:image/png;base64," + base64.b64encode(png.getvalue()).decode("ascii")
+    return data_url(image, "PNG", transparency=bytes((OPACITIES * 255).astype(np.uint8)), optimize=True)
+
+
+def data_url(image: Image.Image, form: str, **options: Any) -> str:
+    """Return an image as a data: URL. form: of the file. options: of Image.save."""
+    file = BytesIO()
+    image.save(file, form, **options)
+    return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -21,12 +21,15 @@ def init_app(app: Flask) -> None:
     def asset(name: str) -> str:
         return url_for("static", filename=name, v=version(name))
 
-    def set_cache_control(response: Response) -> Response:
+    def allow_cache_of_static(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code == 200:
-            name = (request.view_args or {})["filename"]
-            is_current = request.args.get("v") == version(name)
-            response.headers["Cache-Control"] = CACHE_FOREVER if is_current else REVALIDATE
+            allow_cache(response, version((request.view_args or {})["filename"]))
         return response
 
-    app.after_request(set_cache_control)
+    app.after_request(allow_cache_of_static)
     app.jinja_env.globals["asset"] = asset
+
+
+def allow_cache(response: Response, version: str) -> None:
+    """Allow browsers to keep an answer: forever if its address has this version, the current one."""
+    response.headers["Cache-Control"] = CACHE_FOREVER if request.args.get("v") == version else REVALIDATE

@@ -2,12 +2,12 @@
 
 import hashlib
 
-from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.bundle_facts import threshold_cost
 from app.bundles import current_bundles
-from app.http.assets import CACHE_FOREVER, REVALIDATE
+from app.http.assets import allow_cache
 from app.http.languages import translate as _
 from app.http.problems import problem
 from app.model_page.metric_values import in_its_language
@@ -51,9 +51,7 @@ def plot(name: str, file: str) -> Response:
     if hashlib.sha256(data).hexdigest() != expected:
         raise problem("not_found", _("This plot has changed since the app was started."))
     response = Response(data, mimetype="image/png")
-    response.headers["Cache-Control"] = (
-        CACHE_FOREVER if request.args.get("v") == expected[:12] else REVALIDATE
-    )
+    allow_cache(response, expected[:12])
     return response
 
 
