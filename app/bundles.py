@@ -1,7 +1,5 @@
 """The bundles that the app answers with: they are checked at start and loaded when first needed."""
 
-from __future__ import annotations
-
 import logging
 import os
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The settings of the app, read from the environment and checked once, at start."""
 
-from __future__ import annotations
-
 import ipaddress
 import os
 from collections.abc import Callable, Mapping

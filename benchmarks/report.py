@@ -1,7 +1,5 @@
 """Write docs/benchmarks.md and its plot from the measurements; no number in them is typed by hand."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from statistics import median

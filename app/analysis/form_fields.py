@@ -1,7 +1,5 @@
 """The fields of a form that a page or a program sends, read and checked all at once."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from typing import TypeVar

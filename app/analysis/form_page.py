@@ -1,7 +1,5 @@
 """The start page: a form for one photo, and the answer or the errors of the form."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any

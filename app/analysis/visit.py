@@ -1,7 +1,5 @@
 """Several photos of one patient, ranked by cancer probability, with a mark on a spot that is unlike the others."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import zip_longest

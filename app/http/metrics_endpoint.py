@@ -1,7 +1,5 @@
 """The endpoint /metrics with counts of requests for Prometheus; it counts nothing of a request's content."""
 
-from __future__ import annotations
-
 import hmac
 import ipaddress
 import os

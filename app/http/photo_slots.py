@@ -1,7 +1,5 @@
 """The slots for photos: a process works on a few at a time, some wait, and more are refused."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from threading import Semaphore

@@ -1,7 +1,5 @@
 """The bodies of requests, held in memory; all bodies of a process share a budget."""
 
-from __future__ import annotations
-
 import contextlib
 from threading import Lock
 from typing import IO

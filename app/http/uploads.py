@@ -1,7 +1,5 @@
 """Requests whose uploaded files stay in memory."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from io import BytesIO

@@ -1,7 +1,5 @@
 """The pages of information: diagnoses, limits, privacy, the project, and the answers that readers keep in their browser."""
 
-from __future__ import annotations
-
 import datetime as dt
 import tomllib
 from collections.abc import Iterable

@@ -1,7 +1,5 @@
 """Numbers of metrics.json, each with its path, its interval and its name, and the tables that hold them."""
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 The sentences are in templates/plots.html. Every number is read from the bundle's files; none is computed again.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import replace

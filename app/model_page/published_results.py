@@ -1,7 +1,5 @@
 """Published results beside a bundle's results, as a table of the model's page."""
 
-from __future__ import annotations
-
 import tomllib
 from dataclasses import replace
 from pathlib import Path
