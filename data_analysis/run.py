@@ -54,12 +54,10 @@ def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], l
     """
     available, left_out = [], []
     for name in names:
-        if name == notebooks.OWN_PHOTOS:
-            available.append(name)
-            continue
-        source = data_set(name)
         try:
-            find_dataset_folder(data_root, source.folder, *source.markers)
+            if name != notebooks.OWN_PHOTOS:
+                source = data_set(name)
+                find_dataset_folder(data_root, source.folder, *source.markers)
             available.append(name)
         except MissingDataError as error:
             left_out.append(f"left out {name}: {error}")

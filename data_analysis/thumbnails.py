@@ -19,11 +19,9 @@ DPI = 100
 Pixels = NDArray[np.uint8]
 
 
-def read_thumbnails(paths: Iterable[str], edge: int = LARGEST) -> list[Pixels]:
-    """Return the photos as the network's own reader sees them, `edge` pixels wide."""
-    if edge > LARGEST:
-        raise ValueError(f"a thumbnail may have at most {LARGEST} pixels, not {edge}")
-    return [read_photo(Path(path).read_bytes(), edge) for path in paths]
+def read_thumbnails(paths: Iterable[str]) -> list[Pixels]:
+    """Return the photos as the network's own reader sees them, LARGEST pixels wide."""
+    return [read_photo(Path(path).read_bytes(), LARGEST) for path in paths]
 
 
 def thumbnail_sheet(

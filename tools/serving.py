@@ -1,10 +1,8 @@
 """Run the real app in its own processes, on a free port of this machine, for tests, benchmarks and screenshots."""
 
 import os
-import re
 import subprocess  # nosec B404  # starts the app
 import sys
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,7 +12,6 @@ from typing import IO
 
 ROOT = Path(__file__).resolve().parent.parent
 STOP_SECONDS = 10
-SERVER = re.compile(r"the server runs as process (\d+)")
 
 
 @dataclass(frozen=True)
@@ -27,16 +24,6 @@ class AppServer:
     url: str
     log: Path
     process: subprocess.Popen[str]
-
-    @property
-    def server(self) -> int:
-        """Return the id of a process that answers now, or did until a moment ago, from the log."""
-        until = time.monotonic() + STOP_SECONDS
-        while not (process_ids := SERVER.findall(self.log.read_text())):
-            if time.monotonic() > until:
-                raise RuntimeError(f"the app does not tell its process: {self.log.read_text()}")
-            time.sleep(0.02)
-        return int(process_ids[-1])
 
 
 @contextmanager

@@ -42,11 +42,6 @@ class ExamplePhoto:
         return str(EXAMPLE_DIAGNOSES[self.diagnosis])
 
     @property
-    def is_cancer(self) -> bool:
-        """Return whether the diagnosis is a cancer."""
-        return self.diagnosis == "MEL"
-
-    @property
     def file(self) -> str:
         """Return the name of the file in the folder of the examples."""
         return f"{self.image_id}.jpg"
@@ -87,8 +82,9 @@ def _verdict(example: ExamplePhoto, status: str) -> str:
     """Return the key of one of VERDICTS."""
     if status == REFUSED:
         return "not_used"
+    is_cancer = example.diagnosis == "MEL"
     if status == HIGHER_CONCERN:
-        return "right" if example.is_cancer else "false_alarm"
-    if example.is_cancer:
+        return "right" if is_cancer else "false_alarm"
+    if is_cancer:
         return "missed"
     return "right" if status == NO_CANCER_CLASS else "not_judged"

@@ -4,7 +4,7 @@ A table without metrics has no rows.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from app.answer.wording import REGIONS
@@ -50,21 +50,11 @@ THRESHOLD_METRICS = ("threshold", "positives", "missed", "negatives", "flagged",
 OUT_OF_FOLD = "out_of_fold"
 
 
-@dataclass(frozen=True)
-class MetricsSection:
-    """Hold the metrics on one set of photos, e.g. out-of-fold. key: templates/texts.html describes the photos by it."""
+def metrics_sections(bundle: Bundle) -> list[dict[str, Any]]:
+    """Return the sections that have numbers: the clinic groups, the parts of metrics.json with metrics on photos, others.
 
-    key: str
-    tables: tuple[Table, ...]
-
-    @property
-    def title(self) -> str:
-        """Return the name of the photos."""
-        return name_of("sections", self.key)
-
-
-def metrics_sections(bundle: Bundle) -> list[MetricsSection]:
-    """Return the sections that have numbers: the clinic groups, the parts of metrics.json with metrics on photos, others."""
+    key: templates/texts.html describes the photos by it. title: the name of the photos. tables: those with rows.
+    """
     metrics = bundle.metrics
     parts = [
         (key, part_tables(bundle, key))
@@ -80,8 +70,10 @@ def metrics_sections(bundle: Bundle) -> list[MetricsSection]:
         ("neighbours", [_neighbours_table(bundle)]),
         ("skin_types", [_skin_type_table(metrics)]),
     ]
-    shown = ((key, tuple(table for table in tables if table.rows)) for key, tables in sections)
-    return [MetricsSection(key, tables) for key, tables in shown if tables]
+    shown = ((key, [table for table in tables if table.rows]) for key, tables in sections)
+    return [
+        {"key": key, "title": name_of("sections", key), "tables": tables} for key, tables in shown if tables
+    ]
 
 
 def part_tables(bundle: Bundle, key: str) -> Iterator[Table]:

@@ -13,6 +13,7 @@ import urllib.request
 import pytest
 from PIL import Image
 
+from tests.app.server.answering_process import answering_process
 from tests.app.tiny_bundle import make_tiny_bundle
 from tools.serving import ROOT, run_app
 
@@ -86,7 +87,7 @@ def test_the_app_answers(environment):
 
 def test_the_server_is_one_process_that_stops_in_good_order(environment, tmp_path):
     with run_app(tmp_path / "log", environment) as app:
-        assert app.server == app.process.pid
+        assert answering_process(app) == app.process.pid
         with urllib.request.urlopen(f"{app.url}/healthz", timeout=20) as answer:
             assert answer.status == 200
         children = subprocess.run(

@@ -20,6 +20,7 @@ from werkzeug.test import encode_multipart
 
 from app.settings import MEGABYTE
 from tests.app.conftest import photo, upload
+from tests.app.server.answering_process import answering_process
 from tools.serving import AppServer, run_app
 
 TIMEOUT = 60  # seconds; far above what is ever needed
@@ -118,7 +119,7 @@ def strace_runs() -> bool:
 
 def peak_megabytes(running: AppServer) -> float:
     """The largest resident memory that the server ever had."""
-    status = Path(f"/proc/{running.server}/status")
+    status = Path(f"/proc/{answering_process(running)}/status")
     if not status.exists():
         pytest.skip("there is no /proc here")
     found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text())

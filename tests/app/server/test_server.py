@@ -25,6 +25,7 @@ from app import server
 from app.settings import MEGABYTE
 from benchmarks.load_generator import LoadResult, photo_request, run_load
 from tests.app.conftest import form, photo
+from tests.app.server.answering_process import answering_process
 from tests.app.tiny_bundle import make_tiny_bundle
 from tools.serving import ROOT, AppServer, run_app
 
@@ -276,7 +277,7 @@ def accepts(app: AppServer) -> bool:
 
 def test_the_processes_do_not_outlive_the_one_that_keeps_them(models, tmp_path):
     with run_app(tmp_path / "log", {"BUNDLES": str(models), "PROCESSES": "1"}) as app:
-        worker = app.server
+        worker = answering_process(app)
         app.process.kill()
         until(lambda: not exists(worker))
 
