@@ -35,9 +35,8 @@ class Settings:
     bundle: str = "ham10000"  # name of the default bundle
     # requests that an address may make, e.g. "5/second;120/minute"; "off" is no limit
     rate_limit: str = "120/minute"
-    rate_limit_storage: str = (
-        IN_MEMORY  # where those requests are counted, or the address of a Redis or Valkey
-    )
+    # where those requests are counted, or the address of a Redis or Valkey
+    rate_limit_storage: str = IN_MEMORY
     trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are trusted
     trusted_hosts: tuple[str, ...] = ()  # host names that are served, separated by commas; empty is any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes

@@ -5,20 +5,11 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
-from benchmarks.answer_costs import (
-    ANSWER,
-    CHECKS,
-    DECODE,
-    FIRST_FRAME,
-    FIVE_FRAMES,
-    MODEL,
-    NEIGHBOUR_PAGE,
-    PLAIN_PAGE,
-)
+from benchmarks import answer_costs
 from benchmarks.contenders import EMPTY_ENDPOINT, KERAS, OURS
 from benchmarks.measurement import CLIENTS, PAGE, PROBABILITIES, USUAL_CLIENTS
 from benchmarks.photos import LARGE, PNG, SMALL
@@ -49,7 +40,7 @@ def benchmark_page(measurements: Measurements) -> str:
         "reached": usual_cells(measurements, OURS.name)["rate"].median(),
         "frames": frames,
         "frame_costs": frames.get("costs"),
-        "frame_names": (FIRST_FRAME, FIVE_FRAMES),
+        "frame_names": (answer_costs.FIRST_FRAME, answer_costs.FIVE_FRAMES),
         "contender_starts": {name: _starts_of(measurements, name) for name in _names(measurements)},
         "measured_once": MEASURED_ONCE.read_text().replace("# ", "## ", 1).replace("\n## ", "\n### "),
     }
@@ -84,14 +75,12 @@ def ideal_rate(measurements: Measurements) -> float:
 
 def least_costs(measurements: Measurements) -> dict[str, float]:
     """Return the milliseconds of processor time of the parts that no answer can leave out, for a small photo."""
-    parts = measurements["parts"]
+    parts, empty = measurements["parts"], usual_cells(measurements, EMPTY_ENDPOINT.name)
     return {
-        "HTTP (an endpoint that does nothing)": usual_cells(measurements, EMPTY_ENDPOINT.name)[
-            "cpu"
-        ].median(),
-        "decode": median(parts[f"{DECODE} {SMALL.name}"]),
-        "checks": median(parts[CHECKS]),
-        "model": median(parts[MODEL]),
+        "HTTP (an endpoint that does nothing)": empty["cpu"].median(),
+        "decode": median(parts[f"{answer_costs.DECODE} {SMALL.name}"]),
+        "checks": median(parts[answer_costs.CHECKS]),
+        "model": median(parts[answer_costs.MODEL]),
     }
 
 
@@ -101,12 +90,12 @@ def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]
     starts = _starts_of(measurements, OURS.name)["milliseconds"]
     pages = select_cells(measurements, contender=OURS.name, answer=PAGE).get("memory", pd.Series([np.nan]))
     parts, trouble, long_run = (measurements[name] for name in ("parts", "trouble", "long_run"))
-    known, plain = (np.array(parts.get(name, [np.nan])) for name in (NEIGHBOUR_PAGE, PLAIN_PAGE))
-    memory = long_run.get("10000", {}).get("memory", np.nan)
-    at_limit, lost = (
-        ours["rate"].median() / ideal_rate(measurements),
-        trouble["burst_lost"] + trouble["held_lost"],
+    known, plain = (
+        np.array(parts.get(name, [np.nan])) for name in (answer_costs.NEIGHBOUR_PAGE, answer_costs.PLAIN_PAGE)
     )
+    memory = long_run.get("10000", {}).get("memory", np.nan)
+    at_limit = ours["rate"].median() / ideal_rate(measurements)
+    lost = trouble["burst_lost"] + trouble["held_lost"]
     slower = trouble["held_p99"] / trouble["held_p99_without"]
     return [
         _goal(f"CPU of a request over that of {KERAS.name}", (ours["cpu"] / keras["cpu"]).median(), 1 / 7, 3),
@@ -163,9 +152,16 @@ def _costs(measurements: Measurements) -> dict[str, float]:
     return costs | {
         "rest (the API's own work, caches shared with others)": whole - sum(costs.values()),
         f"a request at {USUAL_CLIENTS} clients": whole,
-        "a whole answer in a bare loop, without HTTP": median(parts[ANSWER]),
-        **{f"decode, {kind.name}": median(parts[f"{DECODE} {kind.name}"]) for kind in (LARGE, PNG)},
-        **{f"a {name}": median(parts[name]) for name in (NEIGHBOUR_PAGE, PLAIN_PAGE) if name in parts},
+        "a whole answer in a bare loop, without HTTP": median(parts[answer_costs.ANSWER]),
+        **{
+            f"decode, {kind.name}": median(parts[f"{answer_costs.DECODE} {kind.name}"])
+            for kind in (LARGE, PNG)
+        },
+        **{
+            f"a {name}": median(parts[name])
+            for name in (answer_costs.NEIGHBOUR_PAGE, answer_costs.PLAIN_PAGE)
+            if name in parts
+        },
     }
 
 
@@ -176,11 +172,9 @@ def _starts_of(measurements: Measurements, name: str) -> pd.DataFrame:
 
 def draw_plot(measurements: Measurements, path: Path) -> None:
     """Draw the requests a second by clients, and the processor time of a request."""
-    mpl.use("agg")
-    from matplotlib import pyplot as plt
-
     names = _names(measurements)
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.5), layout="constrained")
+    figure = Figure((11, 4.5), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for name in names:
         cells = select_cells(measurements, contender=name, answer=PROBABILITIES, photo=SMALL.name)
         rates = cells.groupby("clients")["rate"].median()
@@ -201,4 +195,3 @@ def draw_plot(measurements: Measurements, path: Path) -> None:
     right.margins(x=0.15)  # for the numbers next to the bars
     right.set(xlabel=f"ms of processor time a request, {USUAL_CLIENTS} clients")
     figure.savefig(path, dpi=110)
-    plt.close(figure)

@@ -64,12 +64,8 @@ def _run_to_the_end(client: NotebookClient, kernel: AsyncKernelManager, environm
         try:
             execution.result()
         except KeyboardInterrupt:
-            asyncio.run(_kill(kernel))
+            asyncio.run(kernel.signal_kernel(signal.SIGKILL))
             raise
-
-
-async def _kill(kernel: AsyncKernelManager) -> None:
-    await kernel.signal_kernel(signal.SIGKILL)
 
 
 def _one_line(text: str) -> str:

@@ -85,10 +85,7 @@ def parse_field(field: str, texts: pd.Series, place: str = "") -> pd.Series:
         except FieldError as error:
             rows = int((texts == text).sum())
             raise InputError(f"{place or field}: {error} It says {text!r} in {rows} rows.") from error
-    parsed = [values[text] for text in texts]
-    if field == "age":
-        return pd.Series(np.array(parsed, np.float64), texts.index)
-    return pd.Series(parsed, texts.index, "str")
+    return pd.Series([values[text] for text in texts], texts.index, "float64" if field == "age" else "str")
 
 
 def contradictions(table: pd.DataFrame) -> pd.Series:

@@ -7,7 +7,7 @@ from flask import Blueprint, Response, jsonify
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse
 from app.answer.diagnostic_report import diagnostic_report
-from app.bundles import RETRY_AFTER, Bundles, current_bundles
+from app.bundles import RETRY_AFTER, current_bundles
 from app.http.content_negotiation import FHIR_TYPE, accepted_type
 from app.http.languages import translate as _
 from app.http.photo_slots import photo_slot
@@ -27,12 +27,7 @@ def health() -> Response:
             _("The bundle %(name)s is not valid.", name=bundles.default),
             retry_after=RETRY_AFTER,
         )
-    return jsonify(health_json(bundles))
-
-
-def health_json(bundles: Bundles) -> dict[str, str]:
-    """Return what /healthz answers while the default bundle is valid."""
-    return {"status": "ok", "bundle": bundles.default, "version": bundles.valid[bundles.default].version}
+    return jsonify(status="ok", bundle=bundles.default, version=bundles.default_bundle.version)
 
 
 @blueprint.get("/livez")
@@ -55,14 +50,10 @@ def predictions() -> Response:
 
 @blueprint.get("/api/v1/models")
 def models() -> Response:
-    """Return the valid bundles."""
-    return jsonify(models_json(current_bundles()))
-
-
-def models_json(bundles: Bundles) -> dict[str, Any]:
     """Return the default bundle's name and a summary of each valid bundle."""
+    bundles = current_bundles()
     summaries = [_summary(name, bundle) for name, bundle in bundles.valid.items()]
-    return {"default": bundles.default, "models": summaries}
+    return jsonify(default=bundles.default, models=summaries)
 
 
 @blueprint.get("/api/v1/models/<name>")

@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Any
 
-from app.analysis.api import health_json, models_json
+from app.analysis.api import health, models
 from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES
 from app.analysis.visit import rank_visit
 from app.bundles import current_bundles
@@ -32,7 +32,7 @@ def example_objects() -> dict[str, Any]:
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()
     if bundles.default_bundle:
-        objects |= {"Health": health_json(bundles), "Models": models_json(bundles)}
+        objects |= {"Health": health().json, "Models": models().json}
         objects |= _predicted_objects(bundles.predictor())
     return objects
 

@@ -40,9 +40,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         return Response(generate_latest(counted), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
     def count_response(response: Response) -> Response:
-        endpoint = (
-            request.endpoint or NO_ENDPOINT
-        )  # an unknown path may contain anything, so all unknown paths count together
+        # An unknown path may contain anything, so all unknown paths count together.
+        endpoint = request.endpoint or NO_ENDPOINT
         requests.labels(endpoint, response.status_code).inc()
         seconds.labels(endpoint).inc(time.perf_counter() - g.started)
         return response
