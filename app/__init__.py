@@ -25,7 +25,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     from app.http import (
         assets,
         compression,
-        content_negotiation,
         languages,
         metrics_endpoint,
         photo_slots,
@@ -55,7 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     metrics_endpoint.init_app(app, settings)
     rate_limit.init_app(app, settings)  # likewise: refused requests count too
     security.init_app(app, settings)
-    content_negotiation.init_app(app)
+    api.init_app(app)
     photo_slots.init_app(app, settings)
     request_bodies.init_app(app, settings)
     assets.init_app(app)

@@ -20,16 +20,7 @@ from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 from app.http.languages import LANGUAGES
 from data_modelling.datasets.data_location import find_dataset_folder
 from data_modelling.datasets.registry import data_set
-from tools.chromium import (
-    WAIT_SECONDS,
-    follow_link,
-    missing_program,
-    open_browser,
-    prefer_language,
-    resize,
-    save_page,
-    set_colours,
-)
+from tools import chromium
 from tools.serving import run_app
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}  # CSS pixels
@@ -43,8 +34,8 @@ def main(arguments: list[str]) -> int:
     if not arguments or not set(arguments[1:]) <= set(STATES):
         print(f"Usage: python -m tools.screenshots FOLDER [{'|'.join(STATES)} ...]", file=sys.stderr)
         return 2
-    if missing_program():
-        print(f"{missing_program()}.", file=sys.stderr)
+    if chromium.missing_program():
+        print(f"{chromium.missing_program()}.", file=sys.stderr)
         return 2
     folder, states = Path(arguments[0]), arguments[1:] or list(STATES)
     folder.mkdir(parents=True, exist_ok=True)
@@ -54,12 +45,12 @@ def main(arguments: list[str]) -> int:
     with (
         TemporaryDirectory() as temporary,
         run_app(Path(temporary, "log"), {}) as app,
-        open_browser() as driver,
+        chromium.open_browser() as driver,
     ):
         for language in LANGUAGES:
-            prefer_language(driver, language)
+            chromium.prefer_language(driver, language)
             for state in states:
-                resize(driver, *SIZES["desktop"])
+                chromium.resize(driver, *SIZES["desktop"])
                 driver.get(app.url)
                 STATES[state](driver)
                 save_all(driver, folder, f"{state}-{language}")
@@ -86,7 +77,7 @@ def fill_form(driver: Chrome, file: Path, example: str = "melanoma", *answers: s
 def show_form(driver: Chrome) -> None:
     """Show the form with a photo in its frame."""
     fill_form(driver, EXAMPLES_FOLDER / EXAMPLES["melanoma"].file)
-    smaller_button = WebDriverWait(driver, WAIT_SECONDS).until(
+    smaller_button = WebDriverWait(driver, chromium.WAIT_SECONDS).until(
         lambda _: driver.find_element(By.CSS_SELECTOR, "[data-preview]:not([hidden]) [data-move=smaller]")
     )
     smaller_button.click()
@@ -95,7 +86,7 @@ def show_form(driver: Chrome) -> None:
 
 def show_answer(driver: Chrome) -> None:
     """Show the answer for the example of a melanoma."""
-    follow_link(driver, driver.find_element(By.CSS_SELECTOR, ".example button"))
+    chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, ".example button"))
 
 
 def show_refusal(driver: Chrome) -> None:
@@ -105,7 +96,7 @@ def show_refusal(driver: Chrome) -> None:
         broken = Path(folder, "photo.jpg")
         broken.write_bytes(whole[: len(whole) // 2])
         fill_form(driver, broken)
-        follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+        chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_nevus(*answers: str) -> Callable[[Chrome], None]:
@@ -113,7 +104,7 @@ def show_nevus(*answers: str) -> Callable[[Chrome], None]:
 
     def show(driver: Chrome) -> None:
         fill_form(driver, EXAMPLES_FOLDER / EXAMPLES["nevus"].file, "nevus", *answers)
-        follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+        chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
     return show
 
@@ -123,7 +114,7 @@ def show_all_clear(driver: Chrome) -> None:
     record = data_set("isic2017")
     folder = find_dataset_folder(None, record.folder, *record.markers)
     fill_form(driver, folder / "images" / "ISIC_0000218.jpg", "nevus")
-    follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+    chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_unfolded(driver: Chrome) -> None:
@@ -135,7 +126,7 @@ def show_unfolded(driver: Chrome) -> None:
 def show_errors(driver: Chrome) -> None:
     """Show the form with two mistakes."""
     driver.find_element(By.ID, "age").send_keys("350")
-    follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+    chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_foreign(driver: Chrome) -> None:
@@ -146,7 +137,7 @@ def show_foreign(driver: Chrome) -> None:
         squares.putdata([(row + column) % 2 for row in range(8) for column in range(8)])
         squares.resize((512, 512), Image.Resampling.NEAREST).convert("RGB").save(board)
         fill_form(driver, board)
-        follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+        chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_visit(driver: Chrome) -> None:
@@ -155,13 +146,13 @@ def show_visit(driver: Chrome) -> None:
     for number, name in enumerate(("nevus", "melanoma", "nevus"), 1):
         driver.find_element(By.ID, f"photo-{number}").send_keys(str(EXAMPLES_FOLDER / EXAMPLES[name].file))
     driver.find_element(By.ID, "dermatoscope").click()
-    follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
+    chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_history(driver: Chrome) -> None:
     """Show two answers of one spot, kept in this browser."""
     start = driver.current_url
-    wait = WebDriverWait(driver, WAIT_SECONDS)
+    wait = WebDriverWait(driver, chromium.WAIT_SECONDS)
     for number in range(2):
         driver.get(start)
         show_unfolded(driver)
@@ -179,7 +170,7 @@ def show_page(path: str) -> Callable[[Chrome], None]:
     def show(driver: Chrome) -> None:
         driver.get(driver.current_url + path)
         driver.execute_script("document.querySelectorAll('img').forEach((one) => { one.loading = 'eager'; })")
-        WebDriverWait(driver, WAIT_SECONDS).until(
+        WebDriverWait(driver, chromium.WAIT_SECONDS).until(
             lambda _: driver.execute_script("return [...document.images].every((one) => one.complete)")
         )
 
@@ -210,10 +201,10 @@ def save_all(driver: Chrome, folder: Path, name: str) -> None:
     """Save the current state in its sizes and colour schemes."""
     for size, edges in SIZES.items():
         for scheme in SCHEMES:
-            resize(driver, *edges)
-            set_colours(driver, scheme == "dark")
+            chromium.resize(driver, *edges)
+            chromium.set_colours(driver, scheme == "dark")
             picture = folder / f"{name}-{size}-{scheme}.png"
-            save_page(driver, picture)
+            chromium.save_page(driver, picture)
             image = Image.open(picture).convert("RGB")
             image = image.crop((0, 0, image.width, min(image.height, TALLEST)))
             image.save(picture.with_suffix(".webp"), quality=QUALITY)

@@ -1,20 +1,24 @@
-"""The API for programs: JSON answers, and problems in the form of RFC 9457."""
+"""The API for programs: JSON answers (or FHIR, by the Accept header), and problems in the form of RFC 9457."""
 
 from typing import Any
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Flask, Response, jsonify, request
 
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse
 from app.answer.diagnostic_report import diagnostic_report
 from app.bundles import RETRY_AFTER, current_bundles
-from app.http.content_negotiation import FHIR_TYPE, accepted_type
 from app.http.languages import translate as _
 from app.http.photo_slots import photo_slot
 from app.http.problems import problem
 from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("api", __name__)
+
+JSON_TYPE = "application/json"
+FHIR_TYPE = "application/fhir+json"
+API_PATH = "/api/v1/"
+OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}  # by endpoint; the others offer only JSON
 
 
 @blueprint.get("/healthz")
@@ -67,3 +71,24 @@ def model(name: str) -> Response:
 
 def _summary(name: str, bundle: Bundle) -> dict[str, Any]:
     return {"name": name, "version": bundle.version, "task": bundle.metadata["task"], "sha256": bundle.sha256}
+
+
+def init_app(app: Flask) -> None:
+    """Refuse requests to the API whose Accept header names no type that it has."""
+    app.before_request(refuse_unacceptable)
+
+
+def refuse_unacceptable() -> None:
+    """Raise a 406 Problem before the body is read."""
+    if request.endpoint and request.path.startswith(API_PATH):
+        accepted_type()
+
+
+def accepted_type() -> str:
+    """Return the offered type that the Accept header prefers; without a header, the first one."""
+    offered = OFFERED_TYPES.get(request.endpoint or "", (JSON_TYPE,))
+    accept = request.accept_mimetypes
+    best = accept.best_match(offered) if accept else offered[0]
+    if best is None:
+        raise problem("not_acceptable", _("Accept must include one of: %(types)s.", types=", ".join(offered)))
+    return best

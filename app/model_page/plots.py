@@ -54,6 +54,7 @@ def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def _plot_table(bundle: Bundle, name: str) -> Table | None:
+    """Return the numbers of a plot. The functions of TABLES set neither its name nor its caption."""
     if name not in TABLES or "photo" not in bundle.metrics.get(OUT_OF_FOLD, {}):
         return None
     table = TABLES[name](bundle)
@@ -75,18 +76,13 @@ def whole_percent(share: float) -> str:
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
-def _numbers(bundle: Bundle, columns: dict[str, str], rows: dict[Any, Row]) -> Table:
-    """Return a table whose name and caption are not set yet."""
-    return metric_table(bundle.metrics, "", columns, rows)
-
-
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
     """Return a row for each share (keys of metrics.json), with the metric `name` of both questions."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()
     rows: dict[Any, Row] = {share: (whole_percent(float(share)),) for share in shares}
-    return _numbers(bundle, dict(zip(paths, columns, strict=True)), rows)
+    return metric_table(bundle.metrics, "", dict(zip(paths, columns, strict=True)), rows)
 
 
 def _roc(bundle: Bundle) -> Table:
@@ -112,14 +108,16 @@ def _reliability(bundle: Bundle) -> Table:
         f"{path}/{{row}}/accuracy": _("Share that is right"),
     }
     bins = range(len(value_at(bundle.metrics, path) or ()))
-    return _numbers(bundle, columns, {number: (str(number + 1),) for number in bins})
+    return metric_table(bundle.metrics, "", columns, {number: (str(number + 1),) for number in bins})
 
 
 def _risk_coverage(bundle: Bundle) -> Table:
     path = f"{OUT_OF_FOLD}/risk_coverage"
     columns = {"share": _("Share of photos answered"), f"{path}/{{row}}/error": _("Share decided wrong")}
     shares = reversed(value_at(bundle.metrics, path) or {})
-    return _numbers(bundle, columns, {share: (whole_percent(float(share)),) for share in shares})
+    return metric_table(
+        bundle.metrics, "", columns, {share: (whole_percent(float(share)),) for share in shares}
+    )
 
 
 def _locked_test(bundle: Bundle) -> Table:
@@ -134,7 +132,7 @@ def _locked_test(bundle: Bundle) -> Table:
         for mode in NAMES["inputs"]
         for name in value_at(bundle.metrics, f"fit_to_served/{mode}") or {}
     }
-    return _numbers(bundle, columns, rows)
+    return metric_table(bundle.metrics, "", columns, rows)
 
 
 def _external_sources(bundle: Bundle) -> Table:
@@ -152,7 +150,7 @@ def _external_sources(bundle: Bundle) -> Table:
         name: (name.replace("_", " ") + (f" ({phones})" if source.get("phone") else ""),)
         for name, source in bundle.metrics.get("elsewhere", {}).items()
     }
-    return _numbers(bundle, columns, rows)
+    return metric_table(bundle.metrics, "", columns, rows)
 
 
 def _learning_curves(bundle: Bundle) -> Table:
@@ -197,7 +195,7 @@ def _shortcuts(bundle: Bundle) -> Table:
         for kind in NAMES["maps"]
     }
     columns = {"metric": _("Metric"), f"{path}/{{row}}": _("Value")}
-    return _numbers(bundle, columns, rows if value_at(bundle.metrics, path) else {})
+    return metric_table(bundle.metrics, "", columns, rows if value_at(bundle.metrics, path) else {})
 
 
 TABLES: dict[str, Callable[[Bundle], Table]] = {
