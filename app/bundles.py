@@ -53,6 +53,12 @@ class Bundles:
         """Return the default bundle; None if it cannot answer."""
         return self.valid.get(self.default)
 
+    def bundle(self, name: str) -> Bundle:
+        """Return a valid bundle. Raises a model_unknown Problem."""
+        if name not in self.valid:
+            raise problem("model_unknown", _("There is no valid bundle of this name."))
+        return self.valid[name]
+
     def _load_or_note_error(self, path: Path) -> Bundle | None:
         try:
             return load_bundle(path)

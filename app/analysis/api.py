@@ -63,9 +63,7 @@ def models() -> Response:
 @blueprint.get("/api/v1/models/<name>")
 def model(name: str) -> Response:
     """Return the contents of one bundle's metadata.json and metrics.json."""
-    bundle = current_bundles().valid.get(name)
-    if bundle is None:
-        raise problem("model_unknown", _("There is no valid bundle of this name."))
+    bundle = current_bundles().bundle(name)
     return jsonify(**_summary(name, bundle), metadata=bundle.metadata, metrics=bundle.metrics)
 
 

@@ -87,12 +87,8 @@ class Problem(Exception):
     @property
     def headers(self) -> dict[str, str]:
         """Return the headers that belong to the status, for a page and for JSON."""
-        headers = {}
-        if self.retry_after is not None:
-            headers["Retry-After"] = str(self.retry_after)
-        if self.allow is not None:
-            headers["Allow"] = self.allow
-        return headers
+        headers = {"Retry-After": self.retry_after, "Allow": self.allow}
+        return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
         """Return the members of RFC 9457.

@@ -25,36 +25,32 @@ def start_request() -> None:
 
 
 def log_response(response: Response) -> Response:
-    """Log an answer with the endpoint, not the path, because an unknown path may contain anything."""
+    """Log an answer, and give it the id of its request."""
     milliseconds = (time.perf_counter() - g.started) * 1000
-    log.info(
-        "%s %s %s %d %.0f ms",
-        g.request_id,
-        logged_method(),
-        request.endpoint,
-        response.status_code,
-        milliseconds,
-        extra=_fields(g.request_id, response.status_code) | {"milliseconds": round(milliseconds, 1)},
-    )
+    status = response.status_code
+    _log(logging.INFO, f"{status} {milliseconds:.0f} ms", status, milliseconds=round(milliseconds, 1))
     response.headers["X-Request-Id"] = g.request_id
     return response
 
 
 def log_fault(exc_info: Any) -> None:
     """Log a fault of the app, instead of Flask's own line, which has the path."""
-    log.error(
-        "%s %s %s failed",
-        g.request_id,
-        logged_method(),
-        request.endpoint,
-        exc_info=exc_info,
-        extra=_fields(g.request_id, 500),
-    )
+    _log(logging.ERROR, "failed", 500, exc_info)
 
 
-def _fields(request_id: str, status: int) -> dict[str, object]:
-    """Return the extra fields of a log line in JSON."""
-    return {"request": request_id, "method": logged_method(), "endpoint": request.endpoint, "status": status}
+def _log(level: int, what: str, status: int, exc_info: Any = None, **more: object) -> None:
+    """Log a line with the endpoint, not the path, because an unknown path may contain anything.
+
+    more: further fields of the line in JSON.
+    """
+    fields = {
+        "request": g.request_id,
+        "method": logged_method(),
+        "endpoint": request.endpoint,
+        "status": status,
+    }
+    text = f"{g.request_id} {logged_method()} {request.endpoint} {what}"
+    log.log(level, text, exc_info=exc_info, extra=fields | more)
 
 
 def logged_method() -> str:

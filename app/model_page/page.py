@@ -13,7 +13,6 @@ from app.http.problems import problem
 from app.model_page.metric_values import in_its_language
 from app.model_page.plots import PLOTS_FOLDER, saved_plots, whole_percent, worst_mistake
 from app.model_page.sections import metrics_sections, subgroup_name
-from data_modelling.inference.bundle import Bundle
 
 blueprint = Blueprint("models", __name__)
 
@@ -33,7 +32,7 @@ def default() -> str | tuple[str, int]:
 @blueprint.get("/model/<name>")
 def model(name: str) -> str | AnyResponse:
     """Return the page of one bundle."""
-    _bundle(name)
+    current_bundles().bundle(name)
     if name == current_bundles().default:
         return redirect(url_for("models.default"))
     return _page(name)
@@ -42,7 +41,7 @@ def model(name: str) -> str | AnyResponse:
 @blueprint.get("/model/<name>/plots/<file>")
 def plot(name: str, file: str) -> Response:
     """Return a plot. Raises a Problem unless SHA256SUMS lists it and it has not changed since."""
-    bundle = _bundle(name)
+    bundle = current_bundles().bundle(name)
     expected = bundle.sums.get(PLOTS_FOLDER + file)
     path = bundle.folder / PLOTS_FOLDER / file
     if expected is None or path.suffix != ".png" or not path.is_file():
@@ -53,13 +52,6 @@ def plot(name: str, file: str) -> Response:
     response = Response(data, mimetype="image/png")
     allow_cache(response, expected[:12])
     return response
-
-
-def _bundle(name: str) -> Bundle:
-    bundle = current_bundles().valid.get(name)
-    if bundle is None:
-        raise problem("model_unknown", _("There is no valid bundle of this name."))
-    return bundle
 
 
 def _page(name: str | None) -> str:
