@@ -64,8 +64,12 @@ def _run_to_the_end(client: NotebookClient, kernel: AsyncKernelManager, environm
         try:
             execution.result()
         except KeyboardInterrupt:
-            asyncio.run(kernel.signal_kernel(signal.SIGKILL))
+            asyncio.run(_kill(kernel))
             raise
+
+
+async def _kill(kernel: AsyncKernelManager) -> None:
+    await kernel.signal_kernel(signal.SIGKILL)
 
 
 def _one_line(text: str) -> str:

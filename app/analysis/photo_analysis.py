@@ -9,16 +9,17 @@ from flask import Flask, current_app
 from PIL import Image
 
 from app.answer.heat_map_images import data_url
-from app.answer.refusals import raise_if_refused
+from app.answer.wording import refusal_message
 from app.bundles import current_bundles
 from app.http.languages import translate as _
-from app.http.problems import problem, problem_from_field_error
+from app.http.problems import Fault, Problem, problem, problem_from_field_error
 from app.settings import Settings
 from app.submission import Submission
 from data_modelling.inference.drift.score_log import ScoreLog
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo
 from data_modelling.inference.predictor import Answer
+from data_modelling.inference.status import REFUSED
 
 PREVIEW_EDGE = 512  # pixels
 WHOLE_EDGE = 1024  # pixels
@@ -46,6 +47,12 @@ def analyse(submission: Submission) -> Answer:
     raise_if_refused(answer)
     log_scores(answer)
     return answer
+
+
+def raise_if_refused(answer: Answer) -> None:
+    """Raise a Problem that names every check that the photo failed, if it failed one."""
+    if answer.status == REFUSED:
+        raise Problem(Fault(code, refusal_message(code), "photo") for code in answer.reasons)
 
 
 def photo_preview(submission: Submission) -> str:

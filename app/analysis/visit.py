@@ -9,9 +9,8 @@ import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
 from app.analysis.form_fields import read_visit, require_multipart
-from app.analysis.photo_analysis import log_scores, photo_data_url
+from app.analysis.photo_analysis import log_scores, photo_data_url, raise_if_refused
 from app.answer.next_steps import NEXT_STEPS, next_step
-from app.answer.refusals import raise_if_refused
 from app.answer.wording import strongest_caution
 from app.bundle_facts import model_choices, visit_record
 from app.bundles import current_bundles

@@ -10,6 +10,7 @@ from app.http.languages import format_decimals, format_number
 from app.http.languages import translate as _
 from app.submission import Submission
 from data_modelling.inference.checks.image_quality import HINTS
+from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
 from data_modelling.inference.details import YES_OR_NO
 from data_modelling.inference.explanation.neighbours import DIAGNOSES
 from data_modelling.inference.predictor import Answer, ClassProbability
@@ -99,6 +100,11 @@ def caution_text(code: str, dermatoscope: bool | None) -> str:
     """Return a caution in words; for a phone photo it first says whether the user or the pixels say so."""
     introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
     return introduction + _(CAUTIONS[code])
+
+
+def refusal_message(code: str) -> str:
+    """Return what is wrong with a photo that decodes but cannot be used, and what to do about it."""
+    return _(TEXTS["foreign"]) if code == PHOTO_FOREIGN else " ".join(_(hint) for hint in HINTS[code])
 
 
 def shown_classes(answer: Answer) -> list[ClassProbability]:

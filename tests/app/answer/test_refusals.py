@@ -8,8 +8,7 @@ import pytest
 from PIL import Image
 
 from app import create_app
-from app.answer import refusals
-from app.answer.wording import CAUTIONS, REFUSALS, TEXTS
+from app.answer.wording import CAUTIONS, REFUSALS, TEXTS, refusal_message
 from app.settings import Settings
 from data_modelling.inference import prediction_sets, status
 from data_modelling.inference.bundle import write_checksums
@@ -78,7 +77,7 @@ def test_page_api_and_csv_say_the_same_of_every_photo(strict: Path, tmp_path: Pa
             assert "Not usable as a lesion photo" in page.text
             for code in reasons:
                 assert f'data-code="{code}"' in page.text
-                assert refusals.refusal_message(code) in page.text
+                assert refusal_message(code) in page.text
             continue
         assert (page.status_code, answer.status_code) == (200, 200)
         assert (answer.json["status"], tuple(answer.json["reasons"])) == (rows[name]["status"], reasons)
@@ -135,7 +134,7 @@ def test_page_api_and_csv_say_the_same_of_every_form(strict: Path, tmp_path: Pat
 
 def test_every_refusal_has_its_words():
     assert set(REFUSALS) >= REFUSED
-    assert all(refusals.refusal_message(code).count(".") >= 2 for code in REFUSED)
+    assert all(refusal_message(code).count(".") >= 2 for code in REFUSED)
 
 
 def test_every_reason_has_its_words():
