@@ -28,7 +28,7 @@ CAUTIONS: dict[str, str] = {
     **TEXTS["weaker_cautions"],
 }
 NO_DIAGNOSIS, FEW_PIXELS, REGIONS = TEXTS["no_diagnosis"], TEXTS["few_pixels"], TEXTS["regions"]
-EXAMPLE_DIAGNOSES, VERDICTS = TEXTS["example_diagnoses"], TEXTS["verdicts"]
+FOREIGN, EXAMPLE_DIAGNOSES, VERDICTS = (TEXTS[key] for key in ("foreign", "example_diagnoses", "verdicts"))
 PHONE_PHOTO_TEXTS = {answer: TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
 # With these codes, the coverage of the likely classes does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
@@ -104,7 +104,7 @@ def caution_text(code: str, dermatoscope: bool | None) -> str:
 
 def refusal_message(code: str) -> str:
     """Return what is wrong with a photo that decodes but cannot be used, and what to do about it."""
-    return _(TEXTS["foreign"]) if code == PHOTO_FOREIGN else " ".join(_(hint) for hint in HINTS[code])
+    return _(FOREIGN) if code == PHOTO_FOREIGN else " ".join(_(hint) for hint in HINTS[code])
 
 
 def shown_classes(answer: Answer) -> list[ClassProbability]:
