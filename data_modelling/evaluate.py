@@ -12,10 +12,10 @@ from pathlib import Path
 
 from data_modelling.datasets.data_location import REPOSITORY_DATA, add_data_options
 from data_modelling.evaluation.clinics.clinic_rendering import (
+    RENDERING_FILE,
     describe_changes,
     rendered_statuses,
     rendering_metrics,
-    write_rendering,
 )
 from data_modelling.evaluation.external_sources import predict_external_sources
 from data_modelling.evaluation.locked_test import open_test
@@ -23,6 +23,7 @@ from data_modelling.evaluation.ugly_duckling import measure_visits
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.predictor import Predictor
+from data_modelling.metrics.predictions import write_table
 from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, update_bundle
 from data_modelling.pipeline.publication import publish_bundle
 from data_modelling.pipeline.report import write_report

@@ -8,8 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from data_modelling.datasets.table import class_indices, encode_table
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
-
-Floats = NDArray[np.float64]
+from data_modelling.metrics.array_types import Floats
 
 SEED = 7  # of the order in which details are exchanged
 LEAST = 1e-6  # probability of a class without training rows, because zero has no logarithm

@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.datasets import pad_ufes_20
 from data_modelling.datasets.data_location import MissingDataError
@@ -20,18 +19,22 @@ from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN, combine_
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError, join_names
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM
 from data_modelling.metrics import bootstrap, calibration_error, classification
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.curves import binary_auc
-from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, MODES, mode_logits, read_predictions
+from data_modelling.metrics.predictions import (
+    EXTRA_PREDICTIONS_FILE,
+    MODES,
+    mode_logits,
+    read_predictions,
+    read_table,
+    write_table,
+)
 from data_modelling.metrics.refused_share import refused_share
 from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import has_both_outcomes, question_scores, threshold_counts
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 EXTERNAL_PREDICTIONS_FILE = "elsewhere.csv"
 # truth: a diagnosis, named as in datasets.external_sources. flag: its cancer flag (see inference.diagnoses).
@@ -78,8 +81,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
         )
     if not tables:
         raise InputError("No external source is available:\n" + "\n".join(left_out))
-    with atomic_write(external_file) as temporary:
-        pd.concat(tables).to_csv(temporary, index=False, float_format="%.2f", lineterminator="\n")
+    write_table(external_file, pd.concat(tables), float_format="%.2f")
     if not absent_training and not keeps_extra:
         extra_file.unlink(missing_ok=True)
     if any((table["source"] == pad_ufes_20.FOLDER).any() for table in tables):
@@ -89,10 +91,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
 
 def read_external_predictions(path: Path, task: str) -> pd.DataFrame:
     """Return the predictions in a file; InputError when a column is missing."""
-    predictions = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "truth": str})
-    if missing := [name for name in (*FACTS, *_logit_columns(task), "refusals") if name not in predictions]:
-        raise InputError(f"{path} lacks the column {missing[0]}; make it again with --elsewhere.")
-    return predictions
+    return read_table(path, (*FACTS, *_logit_columns(task), "refusals"), "make it again with --elsewhere")
 
 
 def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -227,7 +226,7 @@ def _mode_metrics(
     }
 
 
-def _auc(name: str, score: Floats, positive: NDArray[np.bool_], groups: Labels) -> dict[str, Any]:
+def _auc(name: str, score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
     """Return the AUC of a question with its interval; nothing without both outcomes."""
     if not has_both_outcomes(positive):
         return {}

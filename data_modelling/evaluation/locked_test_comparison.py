@@ -60,11 +60,7 @@ def _mode_targets(values: dict[str, Any], mode: str) -> Iterator[dict[str, Any]]
     yield (
         {"name": "calibration_error_out_of_fold"}
         | row
-        | {
-            "value": error,
-            "limit": LARGEST_ERROR,
-            "met": error <= LARGEST_ERROR,
-        }
+        | {"value": error, "limit": LARGEST_ERROR, "met": error <= LARGEST_ERROR}
     )
     if values.get("no_locked_test"):
         return

@@ -14,14 +14,12 @@ from numpy.typing import NDArray
 from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.modes import MODES
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.bootstrap import group_indices, renumbered
 from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.metrics.rare_class import metric_differences, metrics_as_json, rare_class_metrics
 
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Truth = NDArray[np.bool_]
 MetricValues = dict[str, Any]
 
 MELANOMA_KEY = "melanoma"  # in metrics.json
@@ -82,7 +80,7 @@ def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Flo
     return log_odds - share * mean_of_other_lesions(log_odds, patients)
 
 
-def best_context_weight(log_odds: Floats, positive: Truth, patients: Labels) -> float:
+def best_context_weight(log_odds: Floats, positive: Mask, patients: Labels) -> float:
     """Return the share with the best AUC; of equally good ones, the smallest."""
     return max(
         CONTEXT_WEIGHTS,
@@ -91,7 +89,7 @@ def best_context_weight(log_odds: Floats, positive: Truth, patients: Labels) -> 
 
 
 def context_metrics(
-    log_odds: Floats, positive: Truth, patients: Labels, parts: NDArray[np.str_]
+    log_odds: Floats, positive: Mask, patients: Labels, parts: NDArray[np.str_]
 ) -> dict[str, Any]:
     """Return the metrics without and with the patient's other lesions, and the share of each fold.
 

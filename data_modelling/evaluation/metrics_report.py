@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.evaluation import prediction_sets
 from data_modelling.evaluation.subgroups import UNKNOWN_VALUE, attributes, intersections, subgroup_rows
 from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, predicted_classes
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics import bootstrap, calibration_error, classification
+from data_modelling.metrics.array_types import Floats, Labels
 from data_modelling.metrics.predictions import available_modes, mode_logits, true_classes
 from data_modelling.metrics.risk_coverage import selective_risks
 from data_modelling.metrics.rounding import round_metric, to_json_value
@@ -25,9 +25,6 @@ from data_modelling.metrics.thresholds import (
     threshold_counts,
 )
 from data_modelling.settings import FOLD_COUNT
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 LESION = "lesion"  # what the photos of a group share, if metadata.json names nothing else
 NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test

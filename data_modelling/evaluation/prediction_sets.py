@@ -10,17 +10,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.evaluation.subgroups import FEWEST_GROUPS, attributes
 from data_modelling.inference.modes import MODES
 from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
+from data_modelling.metrics.array_types import Floats, Mask
 from data_modelling.metrics.bootstrap import group_indices, wilson_interval
 from data_modelling.metrics.predictions import true_classes
 from data_modelling.safety.conformal import calibration_folds, cross_fitted_sets, group_weights, served_sets
-
-Floats = NDArray[np.float64]
 
 DIGITS = 6  # decimals of every metric
 SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
@@ -44,9 +42,7 @@ def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[
     return metrics
 
 
-def _level_metrics(
-    predictions: pd.DataFrame, sets: NDArray[np.bool_], metadata: Mapping[str, Any]
-) -> dict[str, Any]:
+def _level_metrics(predictions: pd.DataFrame, sets: Mask, metadata: Mapping[str, Any]) -> dict[str, Any]:
     labels = true_classes(predictions, metadata["task"])
     weights = group_weights(labels, group_indices(predictions["group_id"]))
     covered = sets[np.arange(len(labels)), labels]
@@ -70,7 +66,7 @@ def _level_metrics(
     }
 
 
-def _coverage(covered: NDArray[np.bool_], weights: Floats) -> dict[str, Any]:
+def _coverage(covered: Mask, weights: Floats) -> dict[str, Any]:
     """Return groups, coverage and its 95 % interval; None where there is no group."""
     groups = weights.sum()
     if not groups:

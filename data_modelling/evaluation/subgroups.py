@@ -16,9 +16,9 @@ from data_modelling.datasets.data_location import find_dataset_folder
 from data_modelling.datasets.registry import data_set
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import SEXES
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics import bootstrap
-from data_modelling.metrics.predictions import mode_logits
+from data_modelling.metrics.array_types import Floats, Mask
+from data_modelling.metrics.predictions import mode_logits, write_table
 from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
@@ -30,7 +30,7 @@ SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin
 FEWEST_PATIENTS = 10  # with and without cancer; with fewer, an interval says nothing
 MAY_BECOME_CANCER = "may_become_cancer"
 
-SubgroupMasks = Iterator[tuple[str, str, NDArray[np.bool_]]]  # attribute, value and rows (N,)
+SubgroupMasks = Iterator[tuple[str, str, Mask]]  # attribute, value and rows (N,)
 
 
 def attributes(predictions: pd.DataFrame) -> SubgroupMasks:
@@ -57,7 +57,7 @@ def intersections(predictions: pd.DataFrame) -> SubgroupMasks:
 def subgroup_rows(
     predictions: pd.DataFrame,
     labels: NDArray[np.int64],
-    probability: NDArray[np.float64],
+    probability: Floats,
     decisions: NDArray[np.int64],
     subgroups: Callable[[pd.DataFrame], SubgroupMasks] = attributes,
     noun: str = "lesion",
@@ -81,7 +81,7 @@ def subgroup_rows(
 
 def _subgroup_metrics(
     labels: NDArray[np.int64],
-    probability: NDArray[np.float64],
+    probability: Floats,
     decisions: NDArray[np.int64],
     groups: NDArray[np.int64],
     noun: str,
@@ -112,8 +112,7 @@ def write_skin_types(folder: Path, data_root: Path | None) -> None:
     record = data_set("pad_ufes_20")
     types = pad_ufes_20.read_skin_types(find_dataset_folder(data_root, record.folder, *record.markers))
     known = types[types != ""].rename_axis("image_id").rename("skin_type").sort_index()
-    with atomic_write(folder / "predictions" / SKIN_TYPES_FILE) as temporary:
-        known.to_csv(temporary, lineterminator="\n")
+    write_table(folder / "predictions" / SKIN_TYPES_FILE, known.reset_index())
 
 
 def skin_type_metrics(

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from data_modelling.datasets.splits.photos import split_photos
@@ -20,11 +19,10 @@ from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.source_facts import training_sources
 from data_modelling.inference.ugly_duckling import MIN_LESIONS, outlier_scores
+from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.bootstrap import RESAMPLES, percentile_interval
 
-Floats = NDArray[np.float64]
-
-VISITS_FILE = "visits.csv"  # in a bundle's predictions/
+VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
 MAX_VISIT_PHOTOS = 12
 VISITS_PER_PATIENT = 40

@@ -15,13 +15,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.metrics import classification
+from data_modelling.metrics.array_types import Floats, Labels, Mask, Weights
 from data_modelling.metrics.calibration_error import expected_calibration_error
 from data_modelling.metrics.curves import binary_auc, ratio, roc_points
 from data_modelling.metrics.rounding import round_metric, to_json_value
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Weights = NDArray[np.float32]
 
 RESAMPLES = 2000
 SEED = 95
@@ -95,7 +92,7 @@ def bootstrap_metrics(
     probability: Floats,
     decisions: Labels,
     groups: Labels,
-    class_mask: NDArray[np.bool_] | None = None,
+    class_mask: Mask | None = None,
 ) -> BootstrapMetrics:
     """Return the metrics of one model, on the photos themselves and in each resample.
 
@@ -154,12 +151,12 @@ def value_with_interval(value: float, interval: tuple[float, float]) -> dict[str
     return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
 
 
-def share_metric(chosen: NDArray[np.bool_], subset: NDArray[np.bool_], groups: Labels) -> dict[str, Any]:
+def share_metric(chosen: Mask, subset: Mask, groups: Labels) -> dict[str, Any]:
     """Return {value, low, high} of the share of `subset` that is `chosen`; see `share_interval`."""
     return value_with_interval(float(chosen[subset].mean()), share_interval(chosen, subset, groups))
 
 
-def auc_metric(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> dict[str, Any]:
+def auc_metric(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
     """Return {value, low, high} of the AUC of one question; see `auc_interval`."""
     return value_with_interval(float(binary_auc(score, positive)), auc_interval(score, positive, groups))
 
@@ -196,7 +193,7 @@ def resampled(
     return np.concatenate([metric(weights) for weights in resample_weights(groups, labels, count)])
 
 
-def auc_interval(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> tuple[float, float]:
+def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, float]:
     """Return the 95 % interval of the AUC of one question.
 
     score, positive: (N,). A group counts as positive if any of its photos is: a patient may have lesions of
@@ -205,14 +202,12 @@ def auc_interval(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> 
     return percentile_interval(resampled_aucs(score, positive, groups))
 
 
-def resampled_aucs(score: Floats, positive: NDArray[np.bool_], groups: Labels) -> Floats:
+def resampled_aucs(score: Floats, positive: Mask, groups: Labels) -> Floats:
     """Return the AUC of one question in each resample, (resamples,), drawn as for `auc_interval`."""
     return resampled(lambda weights: binary_auc(score, positive, weights), groups, has_any(positive, groups))
 
 
-def share_interval(
-    chosen: NDArray[np.bool_], subset: NDArray[np.bool_], groups: Labels
-) -> tuple[float, float]:
+def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, float]:
     """Return the 95 % interval of the share of `subset` that is `chosen`, both (N,), such as a sensitivity."""
     strata = has_any(subset, groups)
     shares = resampled(
@@ -233,9 +228,7 @@ def balanced_accuracy_interval(labels: Labels, decisions: Labels, groups: Labels
     return percentile_interval(resampled(balanced_accuracies, groups, labels))
 
 
-def roc_band(
-    score: Floats, positive: NDArray[np.bool_], groups: Labels, rates: Floats
-) -> tuple[Floats, Floats]:
+def roc_band(score: Floats, positive: Mask, groups: Labels, rates: Floats) -> tuple[Floats, Floats]:
     """Return the bounds of the 95 % band of the sensitivity at each false positive rate; two arrays (rates,).
 
     Each bound holds at its own rate, not for the whole curve.
@@ -250,7 +243,7 @@ def roc_band(
     return low, high
 
 
-def has_any(positive: NDArray[np.bool_], groups: Labels) -> Labels:
+def has_any(positive: Mask, groups: Labels) -> Labels:
     """Return for each photo whether any photo of its group is positive, as 0 or 1, (N,)."""
     return (np.bincount(groups, positive) > 0)[groups].astype(np.int64)
 

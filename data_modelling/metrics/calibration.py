@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from data_modelling.inference.decision import (
@@ -14,11 +13,9 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.modes import MODES
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.classification import negative_log_likelihood
 from data_modelling.metrics.predictions import learned_logits, mode_logits, true_classes
-
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 TEMPERATURES = (0.2, 5.0)  # bounds of the search
 PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # of the class shares: 0 is plain argmax, 1 is balanced
@@ -106,7 +103,7 @@ def best_decision_prior(
 
 
 def sensitivity_threshold(
-    score: Floats, positive: NDArray[np.bool_], sensitivity: float, weights: Floats | None = None
+    score: Floats, positive: Mask, sensitivity: float, weights: Floats | None = None
 ) -> float:
     """Return the highest threshold that at least `sensitivity` of the positives reach; 1 where there is no positive.
 

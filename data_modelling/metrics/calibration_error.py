@@ -3,14 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_modelling.inference.decision import CALIBRATION_BINS
+from data_modelling.metrics.array_types import Floats, Labels, Mask, Weights
 from data_modelling.metrics.curves import ratio
 
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Weights = NDArray[np.floating]
 Error = Callable[[Labels, Floats], Floats]
 
 DRAWS = 1000  # simulated sets of labels
@@ -89,13 +86,13 @@ def equal_mass_bins(values: Floats, bins: int) -> Labels:
     return ranks * bins // len(values)
 
 
-def _top(labels: Labels, probabilities: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+def _top(labels: Labels, probabilities: Floats) -> tuple[Floats, Mask]:
     return probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
 
 
 def _gap(
     confidence: Floats,
-    correct: NDArray[np.bool_],
+    correct: Mask,
     bin_indices: Labels,
     bins: int,
     weights: Weights | None = None,

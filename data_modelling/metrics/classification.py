@@ -6,11 +6,8 @@ Where a function takes weights (resamples, N), it returns one more axis in front
 import numpy as np
 from numpy.typing import NDArray
 
+from data_modelling.metrics.array_types import Floats, Labels, Weights
 from data_modelling.metrics.curves import average_precision, binary_auc, ratio
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Weights = NDArray[np.floating]
 
 
 def macro_auc(labels: Labels, probabilities: Floats) -> float:

@@ -10,14 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Truth = NDArray[np.bool_]
-Weights = NDArray[np.floating]
+from data_modelling.metrics.array_types import Floats, Mask, Weights
 
 SLACK = 1e-9  # tolerance for rounding errors in rates
 
 
-def roc_points(score: Floats, positive: Truth, weights: Weights | None = None) -> tuple[Floats, Floats]:
+def roc_points(score: Floats, positive: Mask, weights: Weights | None = None) -> tuple[Floats, Floats]:
     """Return false positive rates and sensitivities (..., thresholds), from (0, 0) to (1, 1).
 
     A rate is NaN if no photo belongs to it.
@@ -26,14 +24,14 @@ def roc_points(score: Floats, positive: Truth, weights: Weights | None = None) -
     tie_ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
     ranked = np.ones(len(score)) if weights is None else weights[:, order].astype(np.float64)
 
-    def rates(mask: Truth) -> Floats:
+    def rates(mask: Mask) -> Floats:
         counts = np.insert(np.cumsum(ranked * mask[order], axis=-1)[..., tie_ends], 0, 0, axis=-1)
         return ratio(counts, np.broadcast_to(counts[..., -1:], counts.shape))
 
     return rates(~positive), rates(positive)
 
 
-def binary_auc(score: Floats, positive: Truth, weights: Weights | None = None) -> Floats:
+def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
     """Return the area under the ROC curve (the statistic of Mann and Whitney; a tie counts one half).
 
     NaN when only one outcome is present.
@@ -47,7 +45,7 @@ def binary_auc(score: Floats, positive: Truth, weights: Weights | None = None) -
     return ratio(in_order, positives.sum(axis=0) * all_negatives)
 
 
-def average_precision(score: Floats, positive: Truth, weights: Weights | None = None) -> Floats:
+def average_precision(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
     """Return the mean precision, weighted by the gain in sensitivity; NaN without positives."""
     if weights is None:
         return average_precision(score, positive, _once(score))[0]
@@ -58,7 +56,7 @@ def average_precision(score: Floats, positive: Truth, weights: Weights | None = 
 
 
 def sensitivity_at_specificity(
-    score: Floats, positive: Truth, specificity: float, weights: Weights | None = None
+    score: Floats, positive: Mask, specificity: float, weights: Weights | None = None
 ) -> Floats:
     """Return the best sensitivity of a threshold with at least this specificity."""
     if weights is None:
@@ -70,13 +68,13 @@ def sensitivity_at_specificity(
     return ratio(best, positives.sum(axis=0))
 
 
-def specificity_at_sensitivity(score: Floats, positive: Truth, sensitivity: float) -> float:
+def specificity_at_sensitivity(score: Floats, positive: Mask, sensitivity: float) -> float:
     """Return the best specificity of a threshold with at least this sensitivity."""
     false_positive_rates, sensitivities = roc_points(score, positive)
     return float(1 - false_positive_rates[sensitivities >= sensitivity - SLACK].min())
 
 
-def partial_auc_isic(score: Floats, positive: Truth, sensitivity: float = 0.8) -> float:
+def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
     """Return the area under the part of the ROC curve at or above `sensitivity`, down to the axis; 0 to 1.
 
     This is `auc_sens_80` of isic-challenge-scoring.
@@ -85,7 +83,7 @@ def partial_auc_isic(score: Floats, positive: Truth, sensitivity: float = 0.8) -
     return float(np.trapezoid(sensitivities, false_positive_rates))
 
 
-def partial_auc_kaggle(score: Floats, positive: Truth, sensitivity: float = 0.8) -> float:
+def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
     """Return the area between the ROC curve and the line at `sensitivity`; 0 to 1 - sensitivity.
 
     This is the metric of Kaggle's ISIC 2024 competition.
@@ -94,7 +92,7 @@ def partial_auc_kaggle(score: Floats, positive: Truth, sensitivity: float = 0.8)
     return float(np.trapezoid(sensitivities - sensitivity, false_positive_rates))
 
 
-def net_benefit(score: Floats, positive: Truth, thresholds: Floats) -> Floats:
+def net_benefit(score: Floats, positive: Mask, thresholds: Floats) -> Floats:
     """Return the net benefit at each threshold, (thresholds,): TP/n - FP/n t/(1-t).
 
     The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo at the threshold counts as
@@ -112,7 +110,7 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
 
 
 def _counts_at_positives(
-    score: Floats, positive: Truth, weights: Weights, tied: float = 1.0
+    score: Floats, positive: Mask, weights: Weights, tied: float = 1.0
 ) -> tuple[Floats, Floats, Floats]:
     """Return the counts of each resample at the scores of the positive photos, from the highest score down.
 
@@ -138,7 +136,7 @@ def _once(score: Floats) -> Floats:
     return np.ones((1, len(score)))
 
 
-def _roc_above_sensitivity(score: Floats, positive: Truth, sensitivity: float) -> tuple[Floats, Floats]:
+def _roc_above_sensitivity(score: Floats, positive: Mask, sensitivity: float) -> tuple[Floats, Floats]:
     """Return false positive rates and sensitivities along the curve, from exactly `sensitivity` on."""
     false_positive_rates, sensitivities = roc_points(score, positive)
     first = int(np.searchsorted(sensitivities, sensitivity, side="left"))

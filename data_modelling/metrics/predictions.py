@@ -1,7 +1,8 @@
 """Read and write the committed predictions, from which every published metric can be computed again."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES
+from data_modelling.metrics.array_types import Floats, Mask
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # parts of the split, and names of their csv files
 # Controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
@@ -24,6 +26,8 @@ LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
 # Columns of the one table, and their names in the predictions.
 FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"diagnosis": "truth"}
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
+# These columns are text even when they are empty or look like numbers: a data set may lack sites or confirmations.
+TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
 # Reason codes of a photo's checks, joined by `;`. The gate belongs to the network without the photo's fold.
 CHECKS = ("refusals", "warnings")
 
@@ -65,23 +69,29 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
         column: predictions[column].map(f"{{:.{digits}f}}".format)
         for column, digits in _logit_decimals(predictions).items()
     }
-    with atomic_write(path) as temporary:
-        predictions.assign(**logit_texts).sort_values("image_id").to_csv(
-            temporary, index=False, float_format="%g", lineterminator="\n"
-        )
+    write_table(path, predictions.assign(**logit_texts).sort_values("image_id"), float_format="%g")
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
     """Return the predictions in a file; InputError when the file is absent or lacks a column."""
+    return read_table(path, FACTS.values())
+
+
+def write_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
+    """Write a csv file of the bundle. options: those of pandas' to_csv."""
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n", **options)
+
+
+def read_table(path: Path, columns: Iterable[str], advice: str = "restore the bundle") -> pd.DataFrame:
+    """Return a csv file of the bundle; InputError with `advice` when it is absent or lacks one of `columns`."""
     try:
-        # These columns are text even when they are empty: a data set may lack sites or confirmations.
-        texts = [*(name for name in FACTS.values() if name != "age"), *CHECKS]
-        predictions = pd.read_csv(path, dtype=dict.fromkeys(texts, str))
+        table = pd.read_csv(path, dtype=dict.fromkeys((*TEXTS, *CHECKS), str))
     except FileNotFoundError as error:
-        raise InputError(f"{path} is missing; restore the bundle.") from error
-    if missing := [column for column in FACTS.values() if column not in predictions]:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return predictions
+        raise InputError(f"{path} is missing; {advice}.") from error
+    if missing := [column for column in columns if column not in table]:
+        raise InputError(f"{path} lacks the column {missing[0]}; {advice}.")
+    return table
 
 
 def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
@@ -89,7 +99,7 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
     return class_indices(predictions["truth"], task)
 
 
-def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
+def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
     """Return the logits (N, classes) of one of MODES or CONTROL_MODES."""
     return predictions[_columns(mode, task)].to_numpy(np.float64)
 
@@ -101,7 +111,7 @@ def replace_logits(
     return predictions.assign(**dict(zip(_columns(mode, task), logits.T, strict=True)))
 
 
-def learned_logits(predictions: pd.DataFrame, mode: str, task: str) -> NDArray[np.float64]:
+def learned_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
     """Return the logits of the classes that the network learned, (N, learned): the first columns."""
     return mode_logits(predictions, mode, task)[:, : len(learned_class_codes(task))]
 
@@ -110,7 +120,7 @@ def _columns(mode: str, task: str) -> list[str]:
     return [f"{mode}_{code}" for code in class_codes(task)]
 
 
-def refused_mask(predictions: pd.DataFrame) -> NDArray[np.bool_]:
+def refused_mask(predictions: pd.DataFrame) -> Mask:
     """Return which photos are refused, (N,); none if the predictions are older than the checks."""
     if "refusals" not in predictions:
         return np.zeros(len(predictions), bool)

@@ -2,21 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from data_modelling.metrics import curves
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.bootstrap import BootstrapMetrics, has_any, percentile_interval, weighted_metrics
 from data_modelling.metrics.rounding import round_metric, to_json_value
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Truth = NDArray[np.bool_]
 
 SPECIFICITIES = (0.9, 0.95)
 
 
-def rare_class_metrics(score: Floats, positive: Truth, groups: Labels) -> BootstrapMetrics:
+def rare_class_metrics(score: Floats, positive: Mask, groups: Labels) -> BootstrapMetrics:
     """Return AUC, average precision and sensitivity at SPECIFICITIES.
 
     score, positive: (N,). groups: (N,) indices from 0. A group is drawn among the positives if any of its

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from data_modelling.metrics.array_types import Floats
 
 
 def reference_weights(labels: NDArray[np.int64], sources: NDArray[np.str_], shares: Floats) -> Floats:

@@ -5,12 +5,9 @@ its most probable class.
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
+from data_modelling.metrics.array_types import Floats, Labels
 from data_modelling.metrics.classification import balanced_accuracy, confusion_counts
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 FEWEST_ANSWERED = 5  # photos of each class: with fewer, the balanced error would be mostly chance
 

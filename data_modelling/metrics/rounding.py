@@ -3,12 +3,13 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+from data_modelling.metrics.array_types import Floats
 
 METRIC_DECIMALS = 6
 
 
-def round_metric(value: float | NDArray[np.float64]) -> float | None:
+def round_metric(value: float | Floats) -> float | None:
     """Return a metric with six decimals; None (JSON's null) if the metric does not exist."""
     return None if np.isnan(value) else round(float(value), METRIC_DECIMALS)
 

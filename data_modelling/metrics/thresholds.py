@@ -3,16 +3,12 @@
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_modelling.inference.decision import cancer_columns, melanoma_column
 from data_modelling.metrics import bootstrap, curves
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration import sensitivity_threshold
 from data_modelling.metrics.rounding import round_metric, to_json_value
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Truth = NDArray[np.bool_]
 
 RATES = (0.9, 0.95)  # sensitivities and specificities at which the cost is reported
 NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities, of the decision curve
@@ -26,7 +22,7 @@ def question_scores(probability: Floats, task: str) -> dict[str, Floats]:
     }
 
 
-def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Truth]]:
+def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Mask]]:
     """Return score and truth, each (N,), of each question."""
     scores = question_scores(probability, task)
     return {
@@ -35,7 +31,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
     }
 
 
-def threshold_counts(score: Floats, positive: Truth, threshold: float) -> dict[str, Any]:
+def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
     """Return sensitivity and specificity at a threshold, and the counts behind them."""
     flagged = score >= threshold
     return {
@@ -49,7 +45,7 @@ def threshold_counts(score: Floats, positive: Truth, threshold: float) -> dict[s
     }
 
 
-def roc_metrics(score: Floats, positive: Truth, groups: Labels) -> dict[str, Any]:
+def roc_metrics(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
     """Return the areas of one question's ROC curve, and the cost at fixed rates.
 
     Both outcomes must be present.
@@ -79,6 +75,6 @@ def roc_metrics(score: Floats, positive: Truth, groups: Labels) -> dict[str, Any
     }
 
 
-def has_both_outcomes(positive: Truth) -> bool:
+def has_both_outcomes(positive: Mask) -> bool:
     """Return whether there are both positives and negatives."""
     return bool(positive.any() and not positive.all())

@@ -16,23 +16,11 @@ from data_modelling.evaluation import (
     subgroups,
     ugly_duckling,
 )
-from data_modelling.evaluation.clinics.clinic_rendering import (
-    RENDERING_FILE,
-    read_rendering,
-    rendering_metrics,
-)
-from data_modelling.evaluation.clinics.left_out_clinics import (
-    LEFT_OUT_CLINICS_FILE,
-    left_out_metrics,
-    read_left_out_clinics,
-)
+from data_modelling.evaluation.clinics import clinic_rendering
+from data_modelling.evaluation.clinics.left_out_clinics import LEFT_OUT_CLINICS_FILE, left_out_metrics
 from data_modelling.evaluation.locked_test_comparison import compare_with_locked_test, metric_targets
 from data_modelling.evaluation.metrics_report import NO_LOCKED_TEST, split_metrics
-from data_modelling.evaluation.shortcuts.shortcut_metrics import (
-    SHORTCUTS_FILE,
-    read_shortcuts,
-    shortcut_metrics,
-)
+from data_modelling.evaluation.shortcuts import shortcut_metrics
 from data_modelling.inference.bundle import write_checksums
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.predictions import (
@@ -40,13 +28,14 @@ from data_modelling.metrics.predictions import (
     LOCKED_TEST,
     OUT_OF_FOLD,
     read_predictions,
+    read_table,
 )
 from data_modelling.plots import bundle_plots
 from data_modelling.plots.shortcuts import draw_shortcuts
 from data_modelling.plots.style import saved_figure
+from data_modelling.safety import clear_threshold, rejection_score
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE, gate_metrics, read_gate_scores
 from data_modelling.safety.lesion_detector import detector_metrics
-from data_modelling.safety.rejection_score import LEFT_OUT_FILE, read_left_out, rejection_metrics
 
 
 def write_report(folder: Path) -> dict[str, Any]:
@@ -82,9 +71,10 @@ def _compute_metrics(
     folder: Path, metadata: dict[str, Any], predictions: dict[str, pd.DataFrame]
 ) -> dict[str, Any]:
     metrics = {part: split_metrics(rows, metadata) for part, rows in predictions.items()}
-    shortcuts = folder / "predictions" / SHORTCUTS_FILE
+    shortcuts = folder / "predictions" / shortcut_metrics.SHORTCUTS_FILE
     if shortcuts.exists():
-        metrics[OUT_OF_FOLD]["shortcuts"] = shortcut_metrics(read_shortcuts(shortcuts), metadata)
+        results = read_table(shortcuts, shortcut_metrics.COLUMNS)
+        metrics[OUT_OF_FOLD]["shortcuts"] = shortcut_metrics.shortcut_metrics(results, metadata)
     # The page quotes the `thresholds` at the top: the cost on the out-of-fold photos.
     values = metrics | {"thresholds": metrics[OUT_OF_FOLD]["thresholds"]}
     if LOCKED_TEST in predictions:
@@ -98,7 +88,7 @@ def _compute_metrics(
     left_out = folder / "predictions" / LEFT_OUT_CLINICS_FILE
     if left_out.exists():
         held_out = pd.concat(_held_out_predictions(folder / "predictions", metadata["task"]))
-        values |= left_out_metrics(read_left_out_clinics(left_out), held_out, metadata)
+        values |= left_out_metrics(read_table(left_out, clear_threshold.COLUMNS), held_out, metadata)
     values |= _optional_metrics(folder, metadata)
     return values | detector_metrics()
 
@@ -114,7 +104,8 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
     def compared() -> pd.DataFrame:
         left_out = predictions / LEFT_OUT_CLINICS_FILE
         if left_out.exists():
-            return neighbours.answers_of_left_out_clinics(read_left_out_clinics(left_out), metadata["task"])
+            answers = read_table(left_out, clear_threshold.COLUMNS)
+            return neighbours.answers_of_left_out_clinics(answers, metadata["task"])
         return neighbours.predicted_answers(_held_out_predictions(predictions, metadata["task"]), metadata)
 
     # The file of each evaluation, and from its path to its metrics.
@@ -133,11 +124,19 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
         ),
         "visits": (
             ugly_duckling.VISITS_FILE,
-            lambda path: ugly_duckling.ugly_duckling_metrics(ugly_duckling.read_visits(path)),
+            lambda path: ugly_duckling.ugly_duckling_metrics(read_table(path, ugly_duckling.COLUMNS)),
         ),
-        "unknown": (LEFT_OUT_FILE, lambda path: rejection_metrics(read_left_out(path), metadata)),
+        "unknown": (
+            rejection_score.LEFT_OUT_FILE,
+            lambda path: rejection_score.rejection_metrics(
+                read_table(path, rejection_score.COLUMNS), metadata
+            ),
+        ),
         "gate": (GATE_SCORES_FILE, lambda _path: gate_metrics(read_gate_scores(folder))),
-        "rendering": (RENDERING_FILE, lambda _path: rendering_metrics(read_rendering(folder))),
+        "rendering": (
+            clinic_rendering.RENDERING_FILE,
+            lambda path: clinic_rendering.rendering_metrics(read_table(path, clinic_rendering.COLUMNS)),
+        ),
     }
     return {
         key: compute_metrics(predictions / name)

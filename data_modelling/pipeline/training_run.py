@@ -18,7 +18,12 @@ from data_modelling.evaluation.shortcuts.shortcut_tests import run_shortcut_test
 from data_modelling.inference.checks.photo_checks import combine_refusals
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.metrics.calibration import CalibrationChoices, fit_temperature
-from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, round_logits, write_predictions
+from data_modelling.metrics.predictions import (
+    EXTRA_PREDICTIONS_FILE,
+    round_logits,
+    write_predictions,
+    write_table,
+)
 from data_modelling.pipeline.bundle_assembly import (
     Reference,
     assemble_bundle,
@@ -47,7 +52,6 @@ from data_modelling.safety.rejection_score import (
     add_rejection_logits,
     fit_rejection_score,
     left_out_rows,
-    write_left_out,
 )
 from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, run_gate_stage
 from data_modelling.settings import Settings

@@ -10,15 +10,13 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from data_modelling.inference.decision import calibrated_probabilities
+from data_modelling.metrics.array_types import Floats, Labels
 from data_modelling.metrics.bootstrap import group_indices
 from data_modelling.metrics.calibration_error import expected_calibration_error, reliability_bins
 from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.plots import curves, forest_plots
 from data_modelling.plots.architecture import draw_architecture
 from data_modelling.plots.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, saved_figure
-
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
 
 COLOURS = 128  # in a plot's file
 

@@ -6,19 +6,15 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from sklearn.metrics import precision_recall_curve, roc_curve
 
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.metrics import bootstrap
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.curves import binary_auc, net_benefit
 from data_modelling.metrics.risk_coverage import FEWEST_ANSWERED, selective_risks
 from data_modelling.metrics.thresholds import binary_questions, has_both_outcomes
 from data_modelling.plots.style import BLUE, CLASS_COLOURS, GREY, LIGHT_GREY, ORANGE
-
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
-Truth = NDArray[np.bool_]
 
 QUESTION_STYLES: dict[str, dict[str, Any]] = {
     "cancer": {"color": BLUE, "ls": "-", "label": "cancer group"},
@@ -111,7 +107,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
     _legend(axes, loc="best")
 
 
-def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Truth]]:
+def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Mask]]:
     """Return score and truth of the questions that have photos with both outcomes."""
     return {
         name: question
@@ -121,11 +117,7 @@ def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dic
 
 
 def _draw_classes(
-    axes: Axes,
-    draw: Callable[..., None],
-    labels: Labels,
-    probability: Floats,
-    metadata: dict[str, Any],
+    axes: Axes, draw: Callable[..., None], labels: Labels, probability: Floats, metadata: dict[str, Any]
 ) -> None:
     """Draw a curve for each class that has photos."""
     for index, code in enumerate(metadata["classes"]):
@@ -134,14 +126,14 @@ def _draw_classes(
             draw(axes, probability[:, index], labels == index, label=code, **style)
 
 
-def _roc(axes: Axes, score: Floats, positive: Truth, label: str, **style: Any) -> None:
+def _roc(axes: Axes, score: Floats, positive: Mask, label: str, **style: Any) -> None:
     """Draw a ROC curve with its AUC in the legend."""
     false_positives, true_positives, _ = roc_curve(positive, score)
     label = f"{label} (AUC {binary_auc(score, positive):.3f})"
     axes.plot(false_positives, true_positives, label=label, **style)
 
 
-def _precision_recall(axes: Axes, score: Floats, positive: Truth, **style: Any) -> None:
+def _precision_recall(axes: Axes, score: Floats, positive: Mask, **style: Any) -> None:
     precision, recall, _ = precision_recall_curve(positive, score)
     axes.plot(recall, precision, drawstyle="steps-post", **style)
 

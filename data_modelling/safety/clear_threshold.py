@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import beta
 
 from data_modelling.inference.errors import InputError
+from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.rounding import round_metric
 
 COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of the photos, one row each
@@ -32,7 +32,6 @@ CARCINOMA_BARS = {
 JUDGED_PHOTOS = 50  # of a class of a clinic group: with fewer, the share is mostly chance
 CONFIDENCE = 0.95  # of the bound, one-sided
 DIGITS = 6  # decimals of the threshold
-Floats = NDArray[np.float64]
 
 
 def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any]]]:

@@ -24,12 +24,9 @@ from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.modes import MODES
 from data_modelling.inference.prediction_sets import COVERAGE_LEVELS, set_members
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.bootstrap import group_indices
 from data_modelling.metrics.predictions import mode_logits, true_classes
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-SetMembership = NDArray[np.bool_]
 
 DIGITS = 9  # decimals of a threshold: those of rare classes are small
 SLACK = 1e-9  # tolerance for rounding errors in sums of weights
@@ -84,9 +81,7 @@ def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float
     }
 
 
-def cross_fitted_sets(
-    predictions: pd.DataFrame, mode: str, task: str, temperature: float
-) -> dict[str, SetMembership]:
+def cross_fitted_sets(predictions: pd.DataFrame, mode: str, task: str, temperature: float) -> dict[str, Mask]:
     """Return by level the classes in each photo's set, (N, classes), with thresholds from other parts."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
     probability = _calibrated(predictions, mode, task, temperature)
@@ -108,9 +103,7 @@ def calibration_folds(predictions: pd.DataFrame) -> NDArray[np.str_]:
     return assign_parts(predictions.rename(columns={"truth": "diagnosis"}), EQUAL_FOLD_SHARES).to_numpy(str)
 
 
-def served_sets(
-    predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any]
-) -> dict[str, SetMembership]:
+def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any]) -> dict[str, Mask]:
     """Return by level the classes in each photo's set, (N, classes), as the bundle serves them."""
     probability = _calibrated(predictions, mode, metadata["task"], metadata["temperature"])
     thresholds = metadata["prediction_sets"][mode]

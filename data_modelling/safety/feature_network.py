@@ -11,9 +11,9 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics.array_types import Floats
 
 UNITS, SEED = 32, 11  # a linear model is almost as good
-Floats = NDArray[np.float64]
 
 
 def fit_feature_network(

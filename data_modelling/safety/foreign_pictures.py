@@ -21,12 +21,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from PIL import Image
 
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import ENDINGS, Crop, read_photo
+from data_modelling.metrics.array_types import Floats, Pixels
 from data_modelling.safety.synthetic_pictures import DRAWERS, draw_picture
 
 SOURCE_LIST = Path(__file__).with_name("foreign.toml")
@@ -68,7 +68,7 @@ class ForeignPictures:
     sources without any picture, with advice.
     """
 
-    pixels: NDArray[np.uint8]
+    pixels: Pixels
     table: pd.DataFrame
     missing: tuple[str, ...]
 
@@ -96,7 +96,7 @@ def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -
     pictures: see `fetch_packages`. At most `most` per source, evenly spaced in the order of its sorted files.
     Of pictures that look the same, only the first is read.
     """
-    squares: list[NDArray[np.uint8]] = []
+    squares: list[Pixels] = []
     rows: list[tuple[str, str]] = []
     missing: list[str] = []
     for source in sources:
@@ -114,7 +114,7 @@ def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -
     return ForeignPictures(pixels, pd.DataFrame(rows, columns=["source", "kind"]), tuple(missing))
 
 
-def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[NDArray[np.uint8]]:
+def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[Pixels]:
     """Return all pictures of a source, larger if they will be cropped; files that cannot be decoded are left out."""
     if source.origin == "made":
         return [read_photo(draw_picture(source.name, number), edge) for number in range(source.most)]
@@ -129,9 +129,7 @@ def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[NDArray[n
     return squares
 
 
-def _random_crops(
-    source: ForeignSource, squares: Sequence[NDArray[np.uint8]], edge: int
-) -> list[NDArray[np.uint8]]:
+def _random_crops(source: ForeignSource, squares: Sequence[Pixels], edge: int) -> list[Pixels]:
     """Return parts of pictures, the same for everyone."""
     rng = np.random.default_rng(list(source.name.encode()))
     crops = []
@@ -143,7 +141,7 @@ def _random_crops(
     return crops
 
 
-def _resize(square: NDArray[np.uint8], edge: int) -> NDArray[np.uint8]:
+def _resize(square: Pixels, edge: int) -> Pixels:
     image = Image.fromarray(np.ascontiguousarray(square))
     return np.asarray(image.resize((edge, edge), Image.Resampling.BILINEAR))
 
@@ -164,10 +162,10 @@ def _folder(source: ForeignSource, pictures: Path) -> Path | None:
     return folder if source.package and folder.is_dir() else None
 
 
-def _drop_duplicates(squares: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+def _drop_duplicates(squares: Sequence[Pixels]) -> list[Pixels]:
     """Return the pictures without near copies of earlier ones, such as other sizes and languages."""
-    distinct: list[NDArray[np.uint8]] = []
-    thumbnails: list[NDArray[np.float64]] = []
+    distinct: list[Pixels] = []
+    thumbnails: list[Floats] = []
     for square in squares:
         thumbnail = _thumbnail(square)
         if all(np.abs(thumbnail - earlier).mean() >= DUPLICATE_DISTANCE for earlier in thumbnails):
@@ -176,7 +174,7 @@ def _drop_duplicates(squares: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.ui
     return distinct
 
 
-def _thumbnail(square: NDArray[np.uint8]) -> NDArray[np.float64]:
+def _thumbnail(square: Pixels) -> Floats:
     step = len(square) // THUMBNAIL
     edge = step * THUMBNAIL
     blocks = square[:edge, :edge].reshape(THUMBNAIL, step, THUMBNAIL, step, 3)

@@ -26,6 +26,7 @@ from data_modelling.inference.checks.gate import (
 )
 from data_modelling.inference.checks.image_features import measure_image_features
 from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
+from data_modelling.metrics.array_types import Mask, Pixels
 from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
@@ -39,15 +40,15 @@ SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
 LEAST_SPREAD = 1e-3  # of a distance's logarithm
 QUANTILES = 101  # of the stopping photos' distances
 DIGITS = 6  # decimals of numbers in metadata.json
-Floats = NDArray[np.float32]
+Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class GateInputs:
     """The inputs of the gate for photos, row by row. embedding: (N, C). image_features: (N, FEATURE_COUNT)."""
 
-    embedding: Floats
-    image_features: Floats
+    embedding: Features
+    image_features: Features
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class FittedGate:
     """A fitted gate: `metadata` is the key `gate` of the bundle's metadata, `arrays` the file GATE_FILE."""
 
     metadata: dict[str, Any]
-    arrays: dict[str, Floats]
+    arrays: dict[str, Features]
 
     def gate(self) -> Gate:
         """Return the gate as a bundle loads it."""
@@ -122,8 +123,8 @@ def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:
 def gate_inputs(
     settings: Settings,
     table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
+    pixels: Pixels,
+    mask: Mask,
     network: keras.Model,
 ) -> GateInputs:
     """Return the gate's inputs for the rows in `mask` of a table whose photos are `pixels`."""
@@ -132,7 +133,7 @@ def gate_inputs(
     return GateInputs(embedding, image_features_of_rows(pixels, examples.rows))
 
 
-def image_features_of_rows(pixels: NDArray[np.uint8], rows: Sequence[int] | NDArray[np.int64]) -> Floats:
+def image_features_of_rows(pixels: Pixels, rows: Sequence[int] | NDArray[np.int64]) -> Features:
     """Return the image features of the photos in some rows, (N, FEATURE_COUNT)."""
     return np.stack([measure_image_features(np.asarray(pixels[row])) for row in rows])
 
@@ -174,10 +175,10 @@ def gate_scores(fitted: FittedGate, image_ids: pd.Series, fold: str, inputs: Gat
 def fit_fold_gate(
     settings: Settings,
     table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
-    mask: NDArray[np.bool_],
+    pixels: Pixels,
+    mask: Mask,
     network: keras.Model,
-    own: NDArray[np.bool_] | None = None,
+    own: Mask | None = None,
 ) -> FittedGate:
     """Return the gate of a network that was trained on the rows in `mask`, (N,).
 
@@ -192,7 +193,7 @@ def fit_fold_gate(
 
 
 def _fit_whitening(
-    values: Floats, labels: NDArray[np.int64], stopping_values: Floats, name: str
+    values: Features, labels: NDArray[np.int64], stopping_values: Features, name: str
 ) -> MahalanobisDistance:
     """Return the distance from the nearest class mean under the shared covariance, fitted on values (N, D)."""
     present, class_of_row = np.unique(labels, return_inverse=True)

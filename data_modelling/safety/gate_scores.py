@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics.predictions import read_table, write_table
 from data_modelling.metrics.refused_share import refused_share
 
 GATE_SCORES_FILE = "gate.csv"  # in the bundle's predictions
@@ -19,26 +18,13 @@ SCORE_DIGITS = 3  # decimals of a distance in the file
 
 def write_gate_scores(folder: Path, scores: pd.DataFrame, name: str = GATE_SCORES_FILE) -> None:
     """Write predictions/gate.csv of the bundle in `folder`, or another file there, sorted by image_id."""
-    with atomic_write(folder / "predictions" / name) as temporary:
-        scores.sort_values("image_id").to_csv(
-            temporary,
-            columns=list(COLUMNS),
-            index=False,
-            float_format=f"%.{SCORE_DIGITS}f",
-            lineterminator="\n",
-        )
+    rows = scores[list(COLUMNS)].sort_values("image_id")
+    write_table(folder / "predictions" / name, rows, float_format=f"%.{SCORE_DIGITS}f")
 
 
 def read_gate_scores(folder: Path, name: str = GATE_SCORES_FILE) -> pd.DataFrame:
     """Return the scores that `write_gate_scores` wrote; InputError if the file is absent or lacks a column."""
-    path = folder / "predictions" / name
-    try:
-        scores = pd.read_csv(path, dtype={"image_id": str, "fold": str})
-    except FileNotFoundError as error:
-        raise InputError(f"{path} is missing; restore the bundle.") from error
-    if missing := [column for column in COLUMNS if column not in scores]:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return scores
+    return read_table(folder / "predictions" / name, COLUMNS)
 
 
 def gate_metrics(scores: pd.DataFrame) -> dict[str, Any]:

@@ -48,11 +48,10 @@ from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.decision import calibrated_probabilities, predicted_classes
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.photo.reader import read_photo, square_edge
+from data_modelling.metrics.array_types import Floats, Labels, Mask, Pixels
 from data_modelling.safety.degradation import DEGRADATION_KINDS, encode_png
 from data_modelling.settings import Settings
 
-Floats = NDArray[np.float64]
-Labels = NDArray[np.int64]
 Decide = Callable[[NDArray[np.float32]], Labels]
 
 UNCHANGED_KIND = "clean"  # the kind of an unchanged photo
@@ -95,13 +94,13 @@ class _DegradationStep:
     number: int
     severity: float
     measures: list[QualityMeasures]
-    correct: NDArray[np.bool_]
+    correct: Mask
 
 
 def fit_quality(
     settings: Settings,
     table: pd.DataFrame,
-    pixels: NDArray[np.uint8],
+    pixels: Pixels,
     networks: Mapping[int, Path],
     temperature: float,
     decision_prior: Floats,
@@ -135,7 +134,7 @@ def fit_quality(
     )
 
 
-def threshold_half(groups: pd.Series, seed: int) -> NDArray[np.bool_]:
+def threshold_half(groups: pd.Series, seed: int) -> Mask:
     """Return the photos in the half of the groups that chooses thresholds; (N,)."""
     names = np.sort(groups.unique())
     half = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
@@ -192,7 +191,7 @@ def _degradation_steps(
     ]
 
 
-def _degraded_versions(path: str, edge: int) -> tuple[list[NDArray[np.uint8]], list[QualityMeasures]]:
+def _degraded_versions(path: str, edge: int) -> tuple[list[Pixels], list[QualityMeasures]]:
     """Return one photo unchanged and at every step, as the network sees it, and the measures."""
     square = Image.fromarray(stored_photo.read_pixels(path, square_edge(stored_photo.read_bytes(path))))
     files = [encode_png(square)]
@@ -210,7 +209,7 @@ def choose_quality_thresholds(
     unchanged: list[QualityMeasures],
     steps: list[_DegradationStep],
     labels: Labels,
-    choosing: NDArray[np.bool_],
+    choosing: Mask,
 ) -> QualityThresholds:
     """Return the thresholds.
 
@@ -315,11 +314,11 @@ def _values(measures: list[QualityMeasures], name: str) -> Floats:
     return np.array([getattr(photo, name) for photo in measures], np.float64)
 
 
-def _balanced_accuracy(correct: NDArray[np.bool_], labels: Labels) -> float:
+def _balanced_accuracy(correct: Mask, labels: Labels) -> float:
     return float(np.mean([correct[labels == label].mean() for label in np.unique(labels)]))
 
 
-def photo_measures(table: pd.DataFrame, pixels: NDArray[np.uint8]) -> list[QualityMeasures]:
+def photo_measures(table: pd.DataFrame, pixels: Pixels) -> list[QualityMeasures]:
     """Return the measures of a table's unchanged photos, whose decoded pixels are given row by row."""
     return [
         measure_quality(pixels[row], square_edge(stored_photo.read_bytes(path)))

@@ -38,6 +38,7 @@ from data_modelling.inference.checks.lesion_detector import (
 )
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.photo.reader import read_photo
+from data_modelling.metrics.array_types import Floats, Pixels
 from data_modelling.metrics.refused_share import refused_share
 from data_modelling.safety.feature_network import SEED, fit_feature_network, write_arrays, write_facts
 from data_modelling.safety.foreign_pictures import FIT, HELD_OUT, read_pictures, sources_with_role
@@ -54,8 +55,6 @@ MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
 CURVE = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06)  # fitted shares at which the curve is reported
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -95,7 +94,7 @@ def read_examples(
     return examples, (*fit.missing, *held_out.missing)
 
 
-def _variant_features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _variant_features(pictures: Pixels) -> NDArray[np.float32]:
     variants = [_features(render_variants(pictures, SEED + number)) for number in range(VARIANTS)]
     return np.stack([_features(pictures), *variants])
 
@@ -123,7 +122,7 @@ def sample_lesions(photos: pd.DataFrame) -> pd.DataFrame:
     return shuffled[rows].sort_values("image_id").reset_index(drop=True)
 
 
-def _features(pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _features(pictures: Pixels) -> NDArray[np.float32]:
     return np.stack([measure_image_features(picture) for picture in tqdm(pictures, "measure", leave=False)])
 
 

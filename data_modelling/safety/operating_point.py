@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.inference.decision import (
     calibrated_probabilities,
@@ -25,20 +24,17 @@ from data_modelling.inference.decision import (
 )
 from data_modelling.inference.modes import PHOTO_ONLY
 from data_modelling.inference.prediction_sets import NEVER_WIDE, WIDE_RULE_LEVEL, WideSetRule
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.classification import balanced_accuracy, confusion_counts, sensitivities
 from data_modelling.metrics.predictions import mode_logits, refused_mask, true_classes
 from data_modelling.safety.conformal import cross_fitted_sets
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-PhotoMask = NDArray[np.bool_]
 
 DIGITS = 6  # decimals of every metric
 COVERAGES = tuple(round(0.5 + 0.05 * step, 2) for step in range(11))  # of answered photos, for the curve
 MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refused or have a wide set
 
 
-def rules(cancer: PhotoMask) -> Iterator[WideSetRule]:
+def rules(cancer: Mask) -> Iterator[WideSetRule]:
     """Return the rules to try, the simplest and least strict first; each limit is None or a number of classes."""
     class_limits = (None, *range(len(cancer), 1, -1))
     cancer_limits = (None, *range(int(cancer.sum()), 0, -1))
@@ -46,7 +42,7 @@ def rules(cancer: PhotoMask) -> Iterator[WideSetRule]:
 
 
 def choose_wide_rule(
-    labels: Labels, decisions: Labels, sets: PhotoMask, is_refused: PhotoMask, task: str
+    labels: Labels, decisions: Labels, sets: Mask, is_refused: Mask, task: str
 ) -> WideSetRule:
     """Return the best rule; NEVER_WIDE if no rule meets the conditions or improves the answered photos.
 
@@ -131,7 +127,7 @@ def describe_rule(rule: WideSetRule) -> str:
     return ", or ".join(parts)
 
 
-def _balanced_accuracy(labels: Labels, decisions: Labels, rows: PhotoMask) -> float:
+def _balanced_accuracy(labels: Labels, decisions: Labels, rows: Mask) -> float:
     if not rows.any():
         return float("nan")
     classes = int(max(labels.max(), decisions.max())) + 1

@@ -37,6 +37,7 @@ from data_modelling.inference.checks.origin import (
 )
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.photo.reader import read_photo
+from data_modelling.metrics.array_types import Floats
 from data_modelling.safety.feature_network import fit_feature_network, write_arrays, write_facts
 
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
@@ -50,7 +51,6 @@ EPOCHS, DECAY, RATE, BATCH = 25, 1e-2, 3e-3, 256
 UNLIKE_FLAGGED_SHARE = 0.04
 PHONE_FLAGGED_SHARE = 0.008  # largest share of dermoscopic photos of any source above the phone threshold
 DIGITS = 6
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

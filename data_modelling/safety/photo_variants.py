@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
-Pixels = NDArray[np.uint8]
+from data_modelling.metrics.array_types import Pixels
 
 # How often each change is made.
 ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4

@@ -8,7 +8,6 @@ The metrics of a class come from weights that were fitted on the other left-out 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,16 +24,14 @@ from data_modelling.inference.checks.rejection_score import (
 )
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES
+from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.bootstrap import auc_interval, group_indices
 from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import available_modes, mode_logits, replace_logits
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-Floats = NDArray[np.float64]
-
-LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions
+LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions, with COLUMNS
 # left_out: the class that the network never saw. known: 1 for photos of other classes.
 COLUMNS = ("image_id", "group_id", "truth", "left_out", "known", "distance", "entropy")
 FEATURES = ["distance", "entropy"]
@@ -115,20 +112,6 @@ def add_rejection_logits(
             logits = weights.completed(mode_logits(predictions, mode, task), distances, temperature)
             predictions = replace_logits(predictions, mode, logits, task)
     return predictions
-
-
-def write_left_out(path: Path, rows: pd.DataFrame) -> None:
-    """Write rows with COLUMNS as csv."""
-    with atomic_write(path) as temporary:
-        rows.to_csv(temporary, columns=list(COLUMNS), index=False, lineterminator="\n")
-
-
-def read_left_out(path: Path) -> pd.DataFrame:
-    """Return the rows in a file; InputError when a column is missing."""
-    rows = pd.read_csv(path, dtype={"image_id": str, "group_id": str})
-    if missing := [column for column in COLUMNS if column not in rows]:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return rows
 
 
 def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:

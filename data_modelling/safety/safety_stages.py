@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.inference.checks import gate as gates
 from data_modelling.inference.checks import image_quality
@@ -25,6 +24,7 @@ from data_modelling.inference.drift.comparison import quantiles
 from data_modelling.inference.drift.score_log import NEARNESS
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import PHOTO_ONLY
+from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, mode_logits
 from data_modelling.safety import conformal, operating_point
@@ -209,10 +209,10 @@ def _check_results(
 
 
 def drift_quantiles(
-    probability: NDArray[np.float64],
+    probability: Floats,
     classes: list[str],
     unchanged: pd.DataFrame,
-    nearness: NDArray[np.float64] | None = None,
+    nearness: Floats | None = None,
 ) -> dict[str, list[float]]:
     """Return the key `reference` of metadata.json.
 

@@ -11,10 +11,10 @@ import string
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-Pixels = NDArray[np.uint8]
+from data_modelling.metrics.array_types import Floats, Pixels
+
 Draw = Callable[[np.random.Generator], Pixels]
 
 WARM = np.array(  # skin light to dark, wood, carpet, leather
@@ -206,18 +206,18 @@ def _size(rng: np.random.Generator) -> tuple[int, int]:
 
 
 @functools.cache
-def _grid(height: int, width: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _grid(height: int, width: int) -> tuple[Floats, Floats]:
     """Return the y and x of each pixel from -1 to 1, (height, width) each."""
     y, x = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
     return y, x
 
 
-def _distance_from_centre(height: int, width: int) -> NDArray[np.float64]:
+def _distance_from_centre(height: int, width: int) -> Floats:
     y, x = _grid(height, width)
     return np.asarray(np.hypot(y, x) / np.sqrt(2))
 
 
-def _clouds(rng: np.random.Generator, height: int, width: int, slope: float) -> NDArray[np.float64]:
+def _clouds(rng: np.random.Generator, height: int, width: int, slope: float) -> Floats:
     """Return noise from 0 to 1 whose amplitude falls as 1 / frequency^slope."""
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None])
     frequency[0, 0] = np.inf
@@ -227,22 +227,20 @@ def _clouds(rng: np.random.Generator, height: int, width: int, slope: float) -> 
     return np.clip((values - low) / (high - low), 0, 1)
 
 
-def _warm(rng: np.random.Generator) -> NDArray[np.float64]:
+def _warm(rng: np.random.Generator) -> Floats:
     return np.asarray(WARM[rng.integers(len(WARM))] + rng.normal(0, 10, 3))
 
 
-def _colour(rng: np.random.Generator) -> NDArray[np.float64]:
+def _colour(rng: np.random.Generator) -> Floats:
     """Return a warm colour half of the time, else any colour."""
     return _warm(rng) if rng.random() < 0.5 else rng.uniform(0, 255, 3)
 
 
-def _interpolate(
-    share: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _interpolate(share: Floats, low: Floats, high: Floats) -> Floats:
     return np.asarray(low + share[..., None] * (high - low))
 
 
-def _ramp(share: NDArray[np.float64], rng: np.random.Generator, colours: int) -> NDArray[np.float64]:
+def _ramp(share: Floats, rng: np.random.Generator, colours: int) -> Floats:
     """Return values from 0 to 1 as colours along a ramp of several."""
     knots = np.stack([_colour(rng) for _ in range(colours)])
     places = np.linspace(0, 1, colours)
@@ -264,10 +262,10 @@ def _words(rng: np.random.Generator, letters: int) -> str:
     return "".join(rng.choice(alphabet, letters))
 
 
-def _fill(colour: NDArray[np.float64]) -> tuple[int, int, int]:
+def _fill(colour: Floats) -> tuple[int, int, int]:
     red, green, blue = (int(value) for value in np.clip(colour, 0, 255))
     return red, green, blue
 
 
-def _pixels(picture: NDArray[np.float64]) -> Pixels:
+def _pixels(picture: Floats) -> Pixels:
     return np.clip(np.rint(picture), 0, 255).astype(np.uint8)

@@ -13,12 +13,9 @@ from numpy.typing import NDArray
 from data_modelling.inference.decision import CALIBRATION_BINS, melanoma_column
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.metrics import bootstrap
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
 from data_modelling.metrics.rounding import round_metric
-
-Labels = NDArray[np.int64]
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 
 REFUSED, ALL_CLEAR = "refused", "no_cancer_class"  # values of `statuses`
 FEWEST_LESIONS = 50  # of a group: with fewer, the calibration error is mostly chance

@@ -17,15 +17,14 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_modelling.datasets.splits.photos import development_photos
-from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS
 from data_modelling.metrics.refused_share import refused_share
 from data_modelling.training.recompression import add_vignettes
 
-RENDERING_FILE = "rendering.csv"  # in the bundle's predictions
+RENDERING_FILE = "rendering.csv"  # in the bundle's predictions, with COLUMNS
 COLUMNS = ("image_id", "diagnosis", "status", "rendered_status")
 DATA_SET, CLASSES, PHOTOS = (
     "ham10000",
@@ -75,21 +74,6 @@ def _statuses(predictor: Predictor, rows: Any) -> Iterator[tuple[str, str, str, 
             continue  # a damaged file has no status to compare
         plain, rendered = (predictor.answer(file, dermatoscope=True).status for file in files)
         yield row.image_id, row.diagnosis, plain, rendered
-
-
-def write_rendering(folder: Path, table: pd.DataFrame) -> None:
-    """Write predictions/rendering.csv of the bundle in `folder`."""
-    with atomic_write(folder / "predictions" / RENDERING_FILE) as temporary:
-        table.to_csv(temporary, columns=list(COLUMNS), index=False, lineterminator="\n")
-
-
-def read_rendering(folder: Path) -> pd.DataFrame:
-    """Return the table that write_rendering wrote; InputError if it lacks a column."""
-    path = folder / "predictions" / RENDERING_FILE
-    table = pd.read_csv(path, dtype=str)
-    if missing := [column for column in COLUMNS if column not in table]:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return table
 
 
 def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:

@@ -44,19 +44,8 @@ CLEAR = "clear"
 
 def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
     """Write the answers of networks that never saw the photos' clinic, sorted by image_id."""
-    with atomic_write(path) as temporary:
-        answers.sort_values("image_id").to_csv(
-            temporary,
-            index=False,
-            float_format="%.6f",
-            lineterminator="\n",
-            compression={"method": "gzip", "mtime": 0},
-        )
-
-
-def read_left_out_clinics(path: Path) -> pd.DataFrame:
-    """Return the answers that write_left_out_clinics wrote."""
-    return pd.read_csv(path, dtype=dict.fromkeys(("image_id", "group_id", "diagnosis", "clinic"), str))
+    compression = {"method": "gzip", "mtime": 0}
+    write_table(path, answers.sort_values("image_id"), float_format="%.6f", compression=compression)
 
 
 def left_out_metrics(
@@ -162,7 +151,7 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     )
 
 
-def _subsets(labels: NDArray[np.int64], task: str) -> dict[str, NDArray[np.bool_]]:
+def _subsets(labels: NDArray[np.int64], task: str) -> dict[str, Mask]:
     flags = np.array([diagnosis.flag for diagnosis in TASKS[task]])[labels]
     return {
         "melanoma": labels == melanoma_column(task),

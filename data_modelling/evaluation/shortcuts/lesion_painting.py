@@ -17,9 +17,7 @@ from scipy.ndimage import distance_transform_edt
 from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.explanation.heat_map import dark_rim
 from data_modelling.inference.photo.reader import read_photo
-
-Photo = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
+from data_modelling.metrics.array_types import Mask, Pixels
 
 OUTLINE_MARGIN = 0.03  # share of the edge: a lesion's border fades beyond the outline
 SKIN_RING_WIDTH = 0.15  # share of the edge: skin further away may be lit differently
@@ -53,7 +51,7 @@ def read_outline(path: str, photo: str, edge: int) -> Mask:
     return np.asarray(mask)
 
 
-def find_areas(photo: Photo, outline: Mask) -> Areas | None:
+def find_areas(photo: Pixels, outline: Mask) -> Areas | None:
     """Return lesion and skin of a photo (edge, edge, 3) with its outline (edge, edge).
 
     None when the outline is empty, or so large that too little skin is left.
@@ -66,12 +64,12 @@ def find_areas(photo: Photo, outline: Mask) -> Areas | None:
     return Areas(lesion, skin) if skin.mean() >= LEAST_SKIN else None
 
 
-def mean_colour(photo: Photo, area: Mask) -> Photo:
+def mean_colour(photo: Pixels, area: Mask) -> Pixels:
     """Return the mean RGB (3,) of the photo's pixels in an area, in whole grey levels."""
     return np.round(photo[area].mean(axis=0)).astype(np.uint8)
 
 
-def paint_area(photo: Photo, area: Mask, colour: Photo) -> Photo:
+def paint_area(photo: Pixels, area: Mask, colour: Pixels) -> Pixels:
     """Return a copy of the photo with an area in one colour (3,)."""
     copy = photo.copy()
     copy[area] = colour

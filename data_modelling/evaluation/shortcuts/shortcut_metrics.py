@@ -9,18 +9,18 @@ import pandas as pd
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics import bootstrap
-from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions
+SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
 MAPS = ("map", "random", "gaussian")  # the map of the decided class, and its controls
 # Of each map: the share inside the lesion, and the area under the deletion curve.
 MEASURES = ("inside", "deletion")
 SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # of each view
-FACTS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share")
+MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
+COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *MAP_COLUMNS)
 
 
 def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
@@ -28,19 +28,7 @@ def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
 
     Three digits are enough for means over many photos, and keep the bundle small.
     """
-    with atomic_write(path) as temporary:
-        results.sort_values("image_id").to_csv(
-            temporary, index=False, float_format="%.3g", lineterminator="\n"
-        )
-
-
-def read_shortcuts(path: Path) -> pd.DataFrame:
-    """Return the results in a file; InputError when it lacks a column."""
-    results = pd.read_csv(path, dtype={"image_id": str, "group_id": str, "part": str})
-    missing = [column for column in (*FACTS, *_measures()) if column not in results]
-    if missing:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return results
+    write_table(path, results.sort_values("image_id"), float_format="%.3g")
 
 
 def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
@@ -50,7 +38,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
     of photos in the sample.
     """
     task = metadata["task"]
-    complete = results.dropna(subset=list(_measures())).reset_index(drop=True)
+    complete = results.dropna(subset=list(MAP_COLUMNS)).reset_index(drop=True)
     if complete.empty:
         raise InputError(f"No photo in {SHORTCUTS_FILE} has all measures; train again, or remove the file.")
     labels, groups = true_classes(complete, task), bootstrap.group_indices(complete["group_id"])
@@ -106,7 +94,3 @@ def _map_metrics(results: pd.DataFrame, measure: str, task: str) -> dict[str, An
         }
         for (name, key), column, drawn in zip(keys, columns.T, resampled_means.T, strict=True)
     }
-
-
-def _measures() -> tuple[str, ...]:
-    return tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)

@@ -30,29 +30,22 @@ from tqdm import tqdm
 from data_modelling.evaluation.shortcuts import lesion_painting
 from data_modelling.evaluation.shortcuts.lesion_painting import (
     Areas,
-    Mask,
     cells_area,
     find_areas,
     mean_colour,
     paint_area,
     read_outline,
 )
-from data_modelling.evaluation.shortcuts.shortcut_metrics import (
-    MAPS,
-    SHORTCUTS_FILE,
-    VIEWS,
-    write_shortcuts,
-)
+from data_modelling.evaluation.shortcuts.shortcut_metrics import MAPS, SHORTCUTS_FILE, VIEWS, write_shortcuts
 from data_modelling.inference.decision import calibrated_probabilities, predicted_classes
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation import heat_map
 from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.metrics.array_types import Floats, Mask, Pixels
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.networks.merged_classes import network_head
 
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.uint8]
 PredictBatch = Callable[[Pixels], tuple[Floats, NDArray[np.float32]]]
 
 PHOTOS = 2000  # largest sample

@@ -7,6 +7,7 @@ import pytest
 
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
+from data_modelling.metrics.predictions import read_table, write_table
 from data_modelling.safety import rejection_score
 
 TASK = "isic2019"
@@ -103,10 +104,9 @@ def test_every_mode_of_the_network_is_completed():
 
 def test_rows_are_read_as_written(tmp_path):
     expected = rows("BCC", 1.0, 5)
-    rejection_score.write_left_out(tmp_path / "rows.csv", expected)
-    pd.testing.assert_frame_equal(
-        rejection_score.read_left_out(tmp_path / "rows.csv"), expected, check_dtype=False
-    )
+    write_table(tmp_path / "rows.csv", expected)
+    again = read_table(tmp_path / "rows.csv", rejection_score.COLUMNS)
+    pd.testing.assert_frame_equal(again, expected, check_dtype=False)
     (tmp_path / "rows.csv").write_text("image_id,group_id\na,b\n")
     with pytest.raises(InputError, match="lacks the column truth"):
-        rejection_score.read_left_out(tmp_path / "rows.csv")
+        read_table(tmp_path / "rows.csv", rejection_score.COLUMNS)

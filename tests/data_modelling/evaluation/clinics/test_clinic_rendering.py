@@ -11,6 +11,7 @@ from data_modelling.evaluation.clinics.clinic_rendering import rendering_metrics
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
+from data_modelling.metrics.predictions import read_table, write_table
 from tests.app.tiny_bundle import make_tiny_bundle
 
 TABLE = pd.DataFrame(
@@ -82,8 +83,9 @@ def test_each_photo_is_answered_twice_and_the_table_is_read_as_written(
     monkeypatch.setattr(clinic_rendering, "development_photos", lambda *_: photos)
     table = clinic_rendering.rendered_statuses(Predictor(load_bundle(folder)), None, tmp_path)
     assert table["image_id"].tolist() == ["a", "b"]  # the damaged file has no status
-    clinic_rendering.write_rendering(folder, table)
-    pd.testing.assert_frame_equal(clinic_rendering.read_rendering(folder), table)
-    (folder / "predictions" / clinic_rendering.RENDERING_FILE).write_text("image_id\na\n")
+    path = folder / "predictions" / clinic_rendering.RENDERING_FILE
+    write_table(path, table)
+    pd.testing.assert_frame_equal(read_table(path, clinic_rendering.COLUMNS), table)
+    path.write_text("image_id\na\n")
     with pytest.raises(InputError, match="lacks the column diagnosis"):
-        clinic_rendering.read_rendering(folder)
+        read_table(path, clinic_rendering.COLUMNS)

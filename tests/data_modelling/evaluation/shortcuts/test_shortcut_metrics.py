@@ -5,15 +5,16 @@ import pandas as pd
 import pytest
 
 from data_modelling.evaluation.shortcuts.shortcut_metrics import (
+    COLUMNS,
     MAPS,
     MEASURES,
     VIEWS,
-    read_shortcuts,
     shortcut_metrics,
     write_shortcuts,
 )
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
+from data_modelling.metrics.predictions import read_table
 
 TASK = "ham10000"
 CODES = class_codes(TASK)
@@ -117,7 +118,7 @@ def test_the_decision_prior_decides() -> None:
 def test_results_come_back_sorted_with_three_digits_and_the_same_metrics(tmp_path: Path) -> None:
     table = results(SAID, map_inside=[0.91, 0.8, 0.7, None])
     write_shortcuts(tmp_path / "s.csv", table)
-    found = read_shortcuts(tmp_path / "s.csv")
+    found = read_table(tmp_path / "s.csv", COLUMNS)
     assert found["image_id"].tolist() == ["a", "b", "c", "d"]
     assert found["map_inside"].isna().tolist() == [True, False, False, False]
     assert found["part"].tolist() == ["1", "0", "1", "0"]
@@ -130,6 +131,6 @@ def test_results_come_back_sorted_with_three_digits_and_the_same_metrics(tmp_pat
 def test_results_that_lack_a_column_or_every_measure_are_refused(tmp_path: Path) -> None:
     write_shortcuts(tmp_path / "s.csv", results(SAID).drop(columns="random_inside"))
     with pytest.raises(InputError, match="lacks the column random_inside"):
-        read_shortcuts(tmp_path / "s.csv")
+        read_table(tmp_path / "s.csv", COLUMNS)
     with pytest.raises(InputError, match="No photo in shortcuts.csv has all measures"):
         shortcut_metrics(results(SAID, map_inside=[np.nan] * 4), METADATA)

@@ -9,7 +9,7 @@ from PIL import Image
 
 from data_modelling.evaluation.shortcuts import shortcut_tests
 from data_modelling.evaluation.shortcuts.lesion_painting import read_outline
-from data_modelling.evaluation.shortcuts.shortcut_metrics import read_shortcuts
+from data_modelling.evaluation.shortcuts.shortcut_metrics import COLUMNS
 from data_modelling.evaluation.shortcuts.shortcut_tests import (
     FoldNetwork,
     deletion_area,
@@ -19,7 +19,7 @@ from data_modelling.evaluation.shortcuts.shortcut_tests import (
 )
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.explanation.heat_map import Head
-from data_modelling.metrics.predictions import read_predictions
+from data_modelling.metrics.predictions import read_predictions, read_table
 from data_modelling.pipeline import run_data, training_run
 from data_modelling.pipeline.bundle_assembly import calibration_choices
 from data_modelling.pipeline.work_folder import work_folder
@@ -170,7 +170,7 @@ def test_an_outline_of_another_size_or_a_broken_one_is_refused(files: tuple[Path
 
 def test_the_smoke_runs_results_are_of_one_photo_a_lesion_of_the_fold(smoke_run: Path) -> None:
     """And agree with the predictions of the same photos, which were made at another place."""
-    results = read_shortcuts(smoke_run / "predictions" / "shortcuts.csv")
+    results = read_table(smoke_run / "predictions" / "shortcuts.csv", COLUMNS)
     predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv").set_index("image_id")
     assert not results["group_id"].duplicated().any()
     assert set(results["group_id"]) == set(predicted["group_id"])

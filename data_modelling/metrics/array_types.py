@@ -1,0 +1,10 @@
+"""The types of the arrays that metrics, safety, evaluation and plots share; docstrings give the shapes."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.int64]  # indices of classes or groups
+Mask = NDArray[np.bool_]
+Pixels = NDArray[np.uint8]  # RGB, the colours last
+Weights = NDArray[np.floating]  # of photos, or (resamples, photos)
