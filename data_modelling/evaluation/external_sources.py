@@ -21,8 +21,9 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError, join_names
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM
-from data_modelling.metrics import bootstrap, calibration_error, classification
+from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
+from data_modelling.metrics.classification import confusion_counts
 from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import (
     EXTRA_PREDICTIONS_FILE,
@@ -242,13 +243,12 @@ def _multiclass_metrics(
 ) -> dict[str, Any]:
     """Return the metrics over the classes that the source has."""
     decisions = decide_classes(probability, metadata)
-    matrix = classification.confusion_counts(labels, decisions, probability.shape[1])
-    interval = bootstrap.balanced_accuracy_interval(labels, decisions, groups)
-    error = calibration_error.expected_calibration_error(labels, probability)
+    names = ("balanced_accuracy", "accuracy_most_probable", "expected_calibration_error")
+    metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups).with_intervals(names)
     return {
-        "balanced_accuracy": round_metric(classification.balanced_accuracy(matrix)),
-        "balanced_accuracy_interval": to_json_value(interval),
-        "accuracy_most_probable": round_metric(np.mean(probability.argmax(axis=1) == labels)),
-        "expected_calibration_error": round_metric(error),
-        "confusion": matrix.tolist(),
+        "balanced_accuracy": metrics["balanced_accuracy"],
+        "balanced_accuracy_interval": metrics["intervals"]["balanced_accuracy"],
+        "accuracy_most_probable": metrics["accuracy_most_probable"],
+        "expected_calibration_error": metrics["expected_calibration_error"],
+        "confusion": confusion_counts(labels, decisions, probability.shape[1]).tolist(),
     }

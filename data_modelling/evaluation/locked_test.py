@@ -8,6 +8,7 @@ import csv
 import datetime as dt
 import hashlib
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import LOCKED_TEST, prediction_table, write_predictions
 from data_modelling.settings import settings_from_dict
 
-COLUMNS = ("date", "bundle", "version", "model_sha256", "metadata_sha256", "reason")
 # Two openings are of the same bundle if these files had the same hashes.
 HASHED_FILES = {"model": "model.onnx", "metadata": "metadata.json"}
 OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
@@ -62,7 +62,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     predictor = Predictor(bundle)  # a bundle that cannot run must not open the test
     if not is_interrupted:
         _append_row(record, row)
-    write_openings(bundle.folder, read_openings(record))
+    with atomic_write(bundle.folder / OPENINGS_FILE) as temporary:
+        shutil.copyfile(record, temporary)
     answers = predict_served(predictor, test, "locked test", shuffled=True)
     decoded = test[~test["image_id"].isin(list(answers.broken))]
     from_details = details_alone(table[table["part"] != TEST], decoded, bundle.task)
@@ -94,22 +95,11 @@ def read_openings(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def write_openings(folder: Path, rows: list[dict[str, str]]) -> None:
-    """Write the bundle's copy of the record."""
-    with (
-        atomic_write(folder / OPENINGS_FILE) as temporary,
-        temporary.open("w", newline="", encoding="utf-8") as file,
-    ):
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
-
-
 def _append_row(record: Path, row: dict[str, str]) -> None:
     """Append a row; earlier rows are never rewritten."""
     is_new = not record.exists()
     with record.open("a", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        writer = csv.DictWriter(file, row, lineterminator="\n")
         if is_new:
             writer.writeheader()
         writer.writerow(row)
@@ -118,10 +108,13 @@ def _append_row(record: Path, row: dict[str, str]) -> None:
 
 
 def _opening_row(bundle: Bundle, reason: str) -> dict[str, str]:
-    metadata = _sha256(bundle.folder / HASHED_FILES["metadata"])
-    today = dt.datetime.now(dt.UTC).date().isoformat()
-    values = (today, bundle.name, bundle.version, bundle.sha256, metadata, reason.strip())
-    return dict(zip(COLUMNS, values, strict=True))
+    return {
+        "date": dt.datetime.now(dt.UTC).date().isoformat(),
+        "bundle": bundle.name,
+        "version": bundle.version,
+        **{f"{name}_sha256": _sha256(bundle.folder / file) for name, file in HASHED_FILES.items()},
+        "reason": reason.strip(),
+    }
 
 
 def _is_same_bundle(first: dict[str, str], second: dict[str, str]) -> bool:

@@ -33,14 +33,6 @@ MELANOMA_METRIC_LABELS = {
 CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
 
 
-def log_odds(logits: NDArray[np.floating], column: int) -> Floats:
-    """Return log(p / (1 - p)) of one class, (N,), from logits (N, classes)."""
-    scores = np.asarray(logits, np.float64)
-    others = np.delete(scores, column, axis=1)
-    largest = others.max(axis=1)
-    return np.asarray(scores[:, column] - largest - np.log(np.exp(others - largest[:, None]).sum(axis=1)))
-
-
 def has_two_classes(metadata: MetricValues) -> bool:
     """Return whether the bundle's task is melanoma or not."""
     return len(TASKS[metadata["task"]]) == 2
@@ -52,16 +44,17 @@ def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> Metri
     positive = true_classes(predictions, task) == melanoma_column(task)
     patients = group_indices(predictions["group_id"])
     parts = predictions["part"].to_numpy(str)
-    values: MetricValues = {
+    counts = {
         "photos": len(predictions),
         "melanomas": int(positive.sum()),
         "patients": int(patients.max()) + 1,
     }
+    values: MetricValues = dict(counts)
     for mode in MODES:
-        score = log_odds(mode_logits(predictions, mode, task), melanoma_column(task))
-        metrics = metrics_as_json(rare_class_metrics(score, positive, patients))
-        context = {"two_classes": context_metrics(score, positive, patients, parts)}
-        values[mode] = {"two_classes": metrics, "patient_context": context}
+        logits = mode_logits(predictions, mode, task)
+        log_odds = logits[:, melanoma_column(task)] - logits[:, 1 - melanoma_column(task)]
+        context = context_metrics(log_odds, positive, patients, parts)
+        values[mode] = {"two_classes": context["without"], "patient_context": {"two_classes": context}}
     return values
 
 

@@ -72,9 +72,8 @@ def _coverage(covered: Mask, weights: Floats) -> dict[str, Any]:
     if not groups:
         return {"groups": 0, "coverage": None, "interval": None}
     hits = float(weights[covered].sum())
-    low, high = wilson_interval(np.array(hits), np.array(groups))
     return {
         "groups": round(float(groups)),
         "coverage": round(hits / float(groups), DIGITS),
-        "interval": [round(float(low), DIGITS), round(float(high), DIGITS)],
+        "interval": [round(float(bound), DIGITS) for bound in wilson_interval(hits, groups)],
     }

@@ -178,19 +178,17 @@ def percentile_interval(values: Floats) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def wilson_interval(successes: np.ndarray, count: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the ends of the 95 % interval of a share (Wilson 1927, J Am Stat Assoc 22:209)."""
+def wilson_interval(successes: Any, count: Any) -> tuple[Any, Any]:
+    """Return the ends of the 95 % interval of a share (Wilson 1927, J Am Stat Assoc 22:209), for numbers or arrays."""
     share, extra = successes / count, Z_95**2 / count
     centre = (share + extra / 2) / (1 + extra)
     half = Z_95 / (1 + extra) * np.sqrt(share * (1 - share) / count + extra / count / 4)
     return centre - half, centre + half
 
 
-def resampled(
-    metric: Callable[[Weights], Floats], groups: Labels, labels: Labels, count: int = RESAMPLES
-) -> Floats:
-    """Return a metric in each of `count` resamples, (count, ...). metric: takes weights (batch, N)."""
-    return np.concatenate([metric(weights) for weights in resample_weights(groups, labels, count)])
+def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Labels) -> Floats:
+    """Return a metric in each resample, (resamples, ...). metric: takes weights (batch, N)."""
+    return np.concatenate([metric(weights) for weights in resample_weights(groups, labels)])
 
 
 def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, float]:
@@ -214,18 +212,6 @@ def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, f
         lambda weights: weighted_mean(chosen[subset].astype(float), weights[:, subset]), groups, strata
     )
     return percentile_interval(shares)
-
-
-def balanced_accuracy_interval(labels: Labels, decisions: Labels, groups: Labels) -> tuple[float, float]:
-    """Return the 95 % interval of the mean sensitivity over the classes that are present."""
-    present = np.unique(labels)
-    classes = int(max(labels.max(), decisions.max())) + 1
-
-    def balanced_accuracies(weights: Weights) -> Floats:
-        matrices = classification.confusion_counts(labels, decisions, classes, weights)
-        return classification.sensitivities(matrices)[:, present].mean(axis=1)
-
-    return percentile_interval(resampled(balanced_accuracies, groups, labels))
 
 
 def roc_band(score: Floats, positive: Mask, groups: Labels, rates: Floats) -> tuple[Floats, Floats]:

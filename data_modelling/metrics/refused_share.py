@@ -2,18 +2,15 @@
 
 from typing import Any
 
-import numpy as np
-
 from data_modelling.metrics.bootstrap import wilson_interval
 from data_modelling.metrics.rounding import round_metric
 
 
 def refused_share(refused: int, photos: int) -> dict[str, Any]:
     """Return photos, refused, share and the 95 % interval of the share (Wilson)."""
-    low, high = wilson_interval(np.array([refused]), np.array([photos]))
     return {
         "photos": int(photos),
         "refused": int(refused),
         "share": round_metric(refused / photos),
-        "interval": [round_metric(low[0]), round_metric(high[0])],
+        "interval": [round_metric(bound) for bound in wilson_interval(refused, photos)],
     }

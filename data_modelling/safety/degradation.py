@@ -15,12 +15,11 @@ PNG_COMPRESSION = 0  # none, which is fastest
 class Degradation:
     """Hold one way in which photos get worse.
 
-    measures: the measures of inference.checks.image_quality that detect it. unit: of the severities. severities:
-    the mildest first. degrade: from a square RGB photo and a severity to the bytes of a photo file.
+    measures: the measures of inference.checks.image_quality that detect it. severities: the mildest first.
+    degrade: from a square RGB photo and a severity to the bytes of a photo file.
     """
 
     measures: tuple[str, ...]
-    unit: str
     severities: tuple[float, ...]
     degrade: Callable[[Image.Image, float], bytes]
 
@@ -76,27 +75,14 @@ def _from_levels(levels: NDArray[np.floating]) -> bytes:
     return encode_png(Image.fromarray(levels.round().clip(0, 255).astype(np.uint8)))
 
 
+# With the unit of the severities.
 DEGRADATION_KINDS: dict[str, Degradation] = {
-    "blur": Degradation(
-        ("sharpness",), "Gaussian blur, % of the edge", (0.8, 1.2, 1.6, 2.0, 2.5, 3.2), _blur
-    ),
-    "motion": Degradation(
-        ("sharpness",), "motion blur, % of the edge", (3, 6, 9, 12, 16, 20), _blur_by_motion
-    ),
-    "small": Degradation(
-        ("source_edge", "sharpness"), "pixels of the edge", (80, 56, 40, 32, 24, 16, 12), _downscale
-    ),
-    "dark": Degradation(
-        ("light",), "exposure, as a factor", (0.8, 0.7, 0.6, 0.5, 0.4, 0.3), _change_exposure
-    ),
-    "bright": Degradation(
-        ("overexposed",), "exposure, as a factor", (1.2, 1.35, 1.5, 1.7, 2.0, 2.5), _change_exposure
-    ),
-    "lifted": Degradation(
-        ("middle",), "exponent of the gamma curve", (0.8, 0.65, 0.5, 0.4, 0.3, 0.2), _lift_shadows
-    ),
-    "jpeg": Degradation(("flatness",), "JPEG quality", (30, 20, 15, 10, 7, 5), _recompress),
-    "faded": Degradation(
-        ("contrast",), "contrast, as a factor", (0.7, 0.5, 0.35, 0.25, 0.15, 0.08), _reduce_contrast
-    ),
+    "blur": Degradation(("sharpness",), (0.8, 1.2, 1.6, 2.0, 2.5, 3.2), _blur),  # % of the edge
+    "motion": Degradation(("sharpness",), (3, 6, 9, 12, 16, 20), _blur_by_motion),  # % of the edge
+    "small": Degradation(("source_edge", "sharpness"), (80, 56, 40, 32, 24, 16, 12), _downscale),  # pixels
+    "dark": Degradation(("light",), (0.8, 0.7, 0.6, 0.5, 0.4, 0.3), _change_exposure),  # a factor
+    "bright": Degradation(("overexposed",), (1.2, 1.35, 1.5, 1.7, 2.0, 2.5), _change_exposure),  # a factor
+    "lifted": Degradation(("middle",), (0.8, 0.65, 0.5, 0.4, 0.3, 0.2), _lift_shadows),  # the exponent
+    "jpeg": Degradation(("flatness",), (30, 20, 15, 10, 7, 5), _recompress),  # JPEG quality
+    "faded": Degradation(("contrast",), (0.7, 0.5, 0.35, 0.25, 0.15, 0.08), _reduce_contrast),  # a factor
 }

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 import data_modelling.networks.model  # noqa: F401 - registers the layers of saved networks
 from data_modelling.datasets.splits.assignment import fold_mask, training_masks
 from data_modelling.inference.checks.gate import (
-    GATE_FILE,
     METHOD_VERSION,
     Gate,
     MahalanobisDistance,
@@ -26,8 +25,7 @@ from data_modelling.inference.checks.gate import (
 )
 from data_modelling.inference.checks.image_features import measure_image_features
 from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
-from data_modelling.metrics.array_types import Mask, Pixels
-from data_modelling.safety.feature_network import write_arrays
+from data_modelling.metrics.array_types import Features, Labels, Mask, Pixels
 from data_modelling.safety.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_output, select_examples
@@ -40,7 +38,6 @@ SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
 LEAST_SPREAD = 1e-3  # of a distance's logarithm
 QUANTILES = 101  # of the stopping photos' distances
 DIGITS = 6  # decimals of numbers in metadata.json
-Features = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -53,26 +50,14 @@ class GateInputs:
 
 @dataclass(frozen=True)
 class FittedGate:
-    """A fitted gate: `metadata` is the key `gate` of the bundle's metadata, `arrays` the file GATE_FILE."""
+    """A fitted gate, and how a bundle keeps it: its metadata under the key `gate`, and the arrays of GATE_FILE."""
 
+    gate: Gate
     metadata: dict[str, Any]
     arrays: dict[str, Features]
 
-    def gate(self) -> Gate:
-        """Return the gate as a bundle loads it."""
-        embedding, looks = (
-            MahalanobisDistance(
-                self.arrays[f"{name}_matrix"],
-                self.arrays[f"{name}_centres"],
-                self.metadata[f"{name}_mean"],
-                self.metadata[f"{name}_spread"],
-            )
-            for name in SHRINKAGE
-        )
-        return Gate(embedding, looks, self.metadata["threshold"], np.array(self.metadata["quantiles"]))
 
-
-def fit_gate(training: GateInputs, labels: NDArray[np.int64], stopping: GateInputs) -> FittedGate:
+def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> FittedGate:
     """Return the gate of a network.
 
     training, labels: its training photos and their class indices (N,); stopping: photos that did not train
@@ -80,24 +65,23 @@ def fit_gate(training: GateInputs, labels: NDArray[np.int64], stopping: GateInpu
     """
     roots, stopping_roots = (embedding_square_root(part.embedding) for part in (training, stopping))
     one_class = np.zeros(len(labels), np.int64)
-    fitted = {
-        "embedding": _fit_whitening(roots, labels, stopping_roots, "embedding"),
-        "looks": _fit_whitening(training.image_features, one_class, stopping.image_features, "looks"),
-    }
-    gate = Gate(fitted["embedding"], fitted["looks"], np.inf, np.zeros(2))
-    distances = np.array(gate_distances(gate, stopping))
+    embedding = _fit_whitening(roots, labels, stopping_roots, "embedding")
+    looks = _fit_whitening(training.image_features, one_class, stopping.image_features, "looks")
+    threshold = gate_threshold(load_lesion_detector(), stopping.image_features)
+    distances = gate_distances(Gate(embedding, looks, threshold, np.zeros(2)), stopping)
+    quantiles = np.quantile(distances, np.linspace(0, 1, QUANTILES)).round(DIGITS)
     metadata: dict[str, Any] = {
         "method": METHOD_VERSION,
-        "threshold": gate_threshold(load_lesion_detector(), stopping.image_features),
+        "threshold": threshold,
         "refused_share": REFUSED_SHARE,
         "photos": len(distances),
-        "quantiles": np.quantile(distances, np.linspace(0, 1, QUANTILES)).round(DIGITS).tolist(),
+        "quantiles": quantiles.tolist(),
     }
-    for name, distance in fitted.items():
+    for name, distance in (("embedding", embedding), ("looks", looks)):
         metadata |= {f"{name}_mean": distance.mean, f"{name}_spread": distance.spread}
-    arrays = {f"{name}_matrix": distance.matrix for name, distance in fitted.items()}
-    arrays |= {f"{name}_centres": distance.centres for name, distance in fitted.items()}
-    return FittedGate(metadata, arrays)
+    arrays = {"embedding_matrix": embedding.matrix, "looks_matrix": looks.matrix}
+    arrays |= {"embedding_centres": embedding.centres, "looks_centres": looks.centres}
+    return FittedGate(Gate(embedding, looks, threshold, quantiles), metadata, arrays)
 
 
 def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
@@ -107,11 +91,6 @@ def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.float
     """
     own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
     return round(max(detector.threshold, own_threshold), DIGITS)
-
-
-def write_gate(folder: Path, gate: FittedGate) -> None:
-    """Write GATE_FILE; equal arrays give equal bytes."""
-    write_arrays(folder / GATE_FILE, **gate.arrays)
 
 
 def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:
@@ -133,7 +112,7 @@ def gate_inputs(
     return GateInputs(embedding, image_features_of_rows(pixels, examples.rows))
 
 
-def image_features_of_rows(pixels: Pixels, rows: Sequence[int] | NDArray[np.int64]) -> Features:
+def image_features_of_rows(pixels: Pixels, rows: Sequence[int] | Labels) -> Features:
     """Return the image features of the photos in some rows, (N, FEATURE_COUNT)."""
     return np.stack([measure_image_features(np.asarray(pixels[row])) for row in rows])
 
@@ -165,9 +144,8 @@ def fit_served_gate(
 
 def gate_scores(fitted: FittedGate, image_ids: pd.Series, fold: str, inputs: GateInputs) -> pd.DataFrame:
     """Return a table with COLUMNS, one row per photo."""
-    gate = fitted.gate()
-    distances = np.round(gate_distances(gate, inputs), SCORE_DIGITS)
-    refused = [int(gate.foreign(features)) for features in inputs.image_features]
+    distances = np.round(gate_distances(fitted.gate, inputs), SCORE_DIGITS)
+    refused = [int(fitted.gate.foreign(features)) for features in inputs.image_features]
     rows = {"image_id": image_ids.to_numpy(), "fold": fold, "distance": distances, "refused": refused}
     return pd.DataFrame(rows)
 
@@ -193,7 +171,7 @@ def fit_fold_gate(
 
 
 def _fit_whitening(
-    values: Features, labels: NDArray[np.int64], stopping_values: Features, name: str
+    values: Features, labels: Labels, stopping_values: Features, name: str
 ) -> MahalanobisDistance:
     """Return the distance from the nearest class mean under the shared covariance, fitted on values (N, D)."""
     present, class_of_row = np.unique(labels, return_inverse=True)

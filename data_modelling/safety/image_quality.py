@@ -19,7 +19,7 @@ training source: the light and resolution of a clinic alone are no fault of a ph
 from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from itertools import chain, repeat
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
@@ -48,11 +47,12 @@ from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.decision import calibrated_probabilities, predicted_classes
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.photo.reader import read_photo, square_edge
-from data_modelling.metrics.array_types import Floats, Labels, Mask, Pixels
+from data_modelling.metrics.array_types import Features, Floats, Labels, Mask, Pixels
+from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.safety.degradation import DEGRADATION_KINDS, encode_png
 from data_modelling.settings import Settings
 
-Decide = Callable[[NDArray[np.float32]], Labels]
+Decide = Callable[[Features], Labels]
 
 UNCHANGED_KIND = "clean"  # the kind of an unchanged photo
 WARN_BELOW = 0.9  # of the unchanged photos' balanced accuracy: a step below it needs a warning
@@ -88,12 +88,10 @@ class FittedQualityChecks:
 
 @dataclass(frozen=True)
 class _DegradationStep:
-    """Photos (N) after one step: their measures, and whether each was decided correctly."""
+    """Photos (N) after one step: their MEASURES, and whether each was decided correctly."""
 
     kind: str
-    number: int
-    severity: float
-    measures: list[QualityMeasures]
+    measures: pd.DataFrame
     correct: Mask
 
 
@@ -102,36 +100,30 @@ def fit_quality(
     table: pd.DataFrame,
     pixels: Pixels,
     networks: Mapping[int, Path],
-    temperature: float,
-    decision_prior: Floats,
+    choices: CalibrationChoices,
     other_measures: pd.DataFrame | None = None,
 ) -> FittedQualityChecks:
     """Return the checks fitted on the development part.
 
     table, pixels: its rows and their decoded photos. networks: by fold, the saved network that never saw it;
-    some folds may be absent. temperature, decision_prior: of the decision (see metrics.calibration).
-    other_measures: of other sources' photos, from `source_measures`.
+    some folds may be absent. other_measures: of other sources' photos, from `photo_measures`.
     """
     choosing = threshold_half(table["group_id"], settings.seed)
     unchanged = photo_measures(table, pixels)
     sample = sample_rows(table, networks, settings.seed)
 
-    def decide(scores: NDArray[np.float32]) -> Labels:
-        return predicted_classes(calibrated_probabilities(scores, temperature), decision_prior)
+    def decide(scores: Features) -> Labels:
+        return predicted_classes(
+            calibrated_probabilities(scores, choices.temperature), choices.decision_prior
+        )
 
-    steps = _degradation_steps(settings, table.iloc[sample], networks, decide)
     labels = class_indices(table["diagnosis"], settings.task)[sample]
-    sample_choosing = choosing[sample]
-    choosing_measures = [
-        measures for measures, is_chosen in zip(unchanged, choosing, strict=True) if is_chosen
-    ]
-    checks = choose_quality_thresholds(choosing_measures, steps, labels, sample_choosing)
-    all_measures = pd.concat([source_measures(table, unchanged), other_measures])
+    steps = _degradation_steps(table.iloc[sample], labels, settings.network.edge, networks, decide)
+    checks = choose_quality_thresholds(unchanged[choosing], steps, labels, choosing[sample])
+    all_measures = pd.concat([unchanged, other_measures])
     checks = spare_sources(checks, all_measures)
-    unchanged_table = pd.DataFrame([asdict(measures) for measures in unchanged])
-    return FittedQualityChecks(
-        checks.as_json(), unchanged_table.assign(choosing=choosing), count_reasons(checks, all_measures)
-    )
+    unchanged = unchanged[list(MEASURES)].assign(choosing=choosing)
+    return FittedQualityChecks(checks.as_json(), unchanged, count_reasons(checks, all_measures))
 
 
 def threshold_half(groups: pd.Series, seed: int) -> Mask:
@@ -153,41 +145,33 @@ def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) ->
 
 
 def _degradation_steps(
-    settings: Settings, photos: pd.DataFrame, networks: Mapping[int, Path], decide: Decide
+    photos: pd.DataFrame, labels: Labels, edge: int, networks: Mapping[int, Path], decide: Decide
 ) -> list[_DegradationStep]:
     """Return every kind and severity of the sampled photos, measured and decided; the unchanged ones first."""
-    step_keys = [(UNCHANGED_KIND, 0, 0.0)]
-    step_keys += [
-        (name, step, severity)
-        for name, kind in DEGRADATION_KINDS.items()
-        for step, severity in enumerate(kind.severities, start=1)
-    ]
-    measures: list[list[QualityMeasures]] = [[] for _ in step_keys]
-    decided: list[list[int]] = [[] for _ in step_keys]
-    row_numbers: list[int] = []
-    labels = class_indices(photos["diagnosis"], settings.task)
-    unknown = encode_details(Details())
-    pool = ThreadPoolExecutor(usable_cores())
-    with tqdm(total=len(photos), desc="make worse", unit=" photos") as bar, pool:
+    kinds = [name for name, kind in DEGRADATION_KINDS.items() for _ in kind.severities]
+    kinds = [UNCHANGED_KIND, *kinds]
+    measures = np.empty((len(kinds), len(photos), len(MEASURES)))
+    decided = np.empty((len(kinds), len(photos)), np.int64)
+    with (
+        tqdm(total=len(photos), desc="make worse", unit=" photos") as bar,
+        ThreadPoolExecutor(usable_cores()) as pool,
+    ):
         for fold, path in sorted(networks.items()):
             network = keras.saving.load_model(path, compile=False)
             fold_rows = np.flatnonzero(fold_mask(photos, fold))
             for start in range(0, len(fold_rows), BATCH):
-                batch_rows = fold_rows[start : start + BATCH]
-                paths = photos["path"].iloc[batch_rows]
-                versions = list(pool.map(_degraded_versions, paths, repeat(settings.network.edge)))
-                for number in range(len(step_keys)):
+                rows = fold_rows[start : start + BATCH]
+                versions = list(pool.map(_degraded_versions, photos["path"].iloc[rows], repeat(edge)))
+                details = np.tile(encode_details(Details()), (len(rows), 1))
+                for number in range(len(kinds)):
                     batch = np.stack([pictures[number] for pictures, _ in versions]).astype(np.float32)
-                    details = np.tile(unknown, (len(batch_rows), 1))
                     output = network.predict_on_batch({"photo": batch, "details": details})
-                    decided[number] += decide(np.asarray(output["logits"])).tolist()
-                    measures[number] += [photo_measures[number] for _, photo_measures in versions]
-                row_numbers += batch_rows.tolist()
-                bar.update(len(batch_rows))
-    order = np.argsort(row_numbers)
+                    decided[number, rows] = decide(np.asarray(output["logits"]))
+                    measures[number, rows] = [astuple(measured[number]) for _, measured in versions]
+                bar.update(len(rows))
     return [
-        _DegradationStep(*step, [photo_measures[i] for i in order], np.array(step_decisions)[order] == labels)
-        for step, photo_measures, step_decisions in zip(step_keys, measures, decided, strict=True)
+        _DegradationStep(kind, pd.DataFrame(values, columns=list(MEASURES)), right)
+        for kind, values, right in zip(kinds, measures, decided == labels, strict=True)
     ]
 
 
@@ -199,27 +183,22 @@ def _degraded_versions(path: str, edge: int) -> tuple[list[Pixels], list[Quality
         kind.degrade(square, severity) for kind in DEGRADATION_KINDS.values() for severity in kind.severities
     ]
     pictures = [read_photo(file, edge) for file in files]
-    measures = [
-        measure_quality(picture, square_edge(file)) for picture, file in zip(pictures, files, strict=True)
-    ]
-    return pictures, measures
+    places = zip(pictures, files, strict=True)
+    return pictures, [measure_quality(picture, square_edge(file)) for picture, file in places]
 
 
 def choose_quality_thresholds(
-    unchanged: list[QualityMeasures],
-    steps: list[_DegradationStep],
-    labels: Labels,
-    choosing: Mask,
+    unchanged: pd.DataFrame, steps: list[_DegradationStep], labels: Labels, choosing: Mask
 ) -> QualityThresholds:
     """Return the thresholds.
 
-    unchanged: measures of unchanged photos. steps: of the sampled photos (N), the unchanged ones first.
+    unchanged: MEASURES of unchanged photos. steps: of the sampled photos (N), the unchanged ones first.
     labels, choosing: (N,) their classes and whether they are in the half to choose on.
     """
+    accuracies = [_balanced_accuracy(step.correct[choosing], labels[choosing]) for step in steps]
     limits = {}
-    unchanged_accuracy = _balanced_accuracy(steps[0].correct[choosing], labels[choosing])
     for check in QUALITY_CHECKS:
-        usual_values = _values(unchanged, check.measure)
+        usual_values = unchanged[check.measure].to_numpy(np.float64)
         if check.measure in WARNED_OF_CONTENT:
             limit = _quantile_threshold(check, usual_values, WARNED_OF_CONTENT[check.measure])
             worse_of = max if check.bad == "high" else min
@@ -227,32 +206,24 @@ def choose_quality_thresholds(
             continue
         # The measure at the first step of each kind that needs a warning, and at the first that needs a refusal.
         first_below: dict[float, dict[str, Floats]] = {WARN_BELOW + MARGIN: {}, REFUSE_BELOW: {}}
-        spared_limits = []
-        for step in steps:
+        refusal_limits = [_quantile_threshold(check, usual_values, MAX_REFUSED_SHARE)]
+        for step, step_accuracy in zip(steps, accuracies, strict=True):
             if step.kind == UNCHANGED_KIND or check.measure not in DEGRADATION_KINDS[step.kind].measures:
                 continue
-            values = _values(step.measures, check.measure)[choosing]
-            accuracy = _balanced_accuracy(step.correct[choosing], labels[choosing])
+            values = step.measures[check.measure].to_numpy(np.float64)[choosing]
             # A network that decides no unchanged photo correctly says nothing about a step.
-            accuracy = accuracy / unchanged_accuracy if unchanged_accuracy else 1.0
+            accuracy = step_accuracy / accuracies[0] if accuracies[0] else 1.0
             for share, first in first_below.items():
                 if accuracy < share:
                     first.setdefault(step.kind, values)
             if accuracy >= WARN_BELOW:
-                spared_limits.append(_quantile_threshold(check, values, SPARED_SHARE))
+                refusal_limits.append(_quantile_threshold(check, values, SPARED_SHARE))
         warn_at, refuse_at = (list(first.values()) for first in first_below.values())
         refuse_at = warn_at if check.measure in ONLY_REFUSED else refuse_at
+        warning_limits = [_quantile_threshold(check, usual_values, MAX_WARNED_SHARE)]
         limits[check.measure] = MeasureThresholds(
-            _threshold(
-                check,
-                refuse_at,
-                [_quantile_threshold(check, usual_values, MAX_REFUSED_SHARE), *spared_limits],
-            )
-            if check.refusal
-            else None,
-            _threshold(check, warn_at, [_quantile_threshold(check, usual_values, MAX_WARNED_SHARE)])
-            if check.warning
-            else None,
+            _threshold(check, refuse_at, refusal_limits) if check.refusal else None,
+            _threshold(check, warn_at, warning_limits) if check.warning else None,
         )
     return QualityThresholds(limits)
 
@@ -310,32 +281,24 @@ def _quantile_threshold(check: QualityCheck, values: Floats, share: float) -> fl
     return round(float(sorted_values[-1 - allowed if check.bad == "high" else allowed]), DIGITS)
 
 
-def _values(measures: list[QualityMeasures], name: str) -> Floats:
-    return np.array([getattr(photo, name) for photo in measures], np.float64)
-
-
 def _balanced_accuracy(correct: Mask, labels: Labels) -> float:
     return float(np.mean([correct[labels == label].mean() for label in np.unique(labels)]))
 
 
-def photo_measures(table: pd.DataFrame, pixels: Pixels) -> list[QualityMeasures]:
-    """Return the measures of a table's unchanged photos, whose decoded pixels are given row by row."""
-    return [
+def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
+    """Return MEASURES, `source` and `diagnosis` of a table's unchanged photos, whose decoded pixels are given row by row."""
+    measures = [
         measure_quality(pixels[row], square_edge(stored_photo.read_bytes(path)))
         for row, path in enumerate(tqdm(table["path"], "measure", len(table), unit=" photos"))
     ]
-
-
-def source_measures(table: pd.DataFrame, measures: list[QualityMeasures]) -> pd.DataFrame:
-    """Return MEASURES, `source` and `diagnosis` of a table's photos, one row each."""
-    rows = pd.DataFrame([asdict(photo) for photo in measures], columns=list(MEASURES))
+    rows = pd.DataFrame([astuple(photo) for photo in measures], columns=list(MEASURES))
     return rows.assign(source=table["source"].to_numpy(), diagnosis=table["diagnosis"].to_numpy())
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
     """Return, for each source and diagnosis, its photos, those with any reason, and those with each reason.
 
-    measures: from `source_measures`.
+    measures: from `photo_measures`.
     """
     rows = []
     for (source, diagnosis), photos in measures.groupby(["source", "diagnosis"]):

@@ -28,14 +28,14 @@ from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, mode_logits
 from data_modelling.safety import conformal, operating_point
-from data_modelling.safety.gate import fit_served_gate, write_gate
-from data_modelling.safety.gate_scores import GATE_SCORES_FILE, write_gate_scores
+from data_modelling.safety.feature_network import write_arrays
+from data_modelling.safety.gate import fit_served_gate
+from data_modelling.safety.gate_scores import GATE_SCORES_FILE, read_gate_scores, write_gate_scores
 from data_modelling.safety.image_quality import (
     MEASURES,
     fit_quality,
     measures_of_rows,
     photo_measures,
-    source_measures,
 )
 from data_modelling.settings import Settings
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
@@ -73,7 +73,7 @@ def fit_safety_parts(
     """
     table = development.table
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
-    quality_folder = _stage(
+    quality_folder = run_stage(
         work / "quality",
         _stage_dependencies(settings, table, work) | decision,
         lambda folder: _fit_quality(settings, development, choices, folder, unseen),
@@ -117,7 +117,7 @@ def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) 
     dependencies = (
         _stage_dependencies(settings, development.combined_table(), work, SERVED_STAGE) | extra_sources
     )
-    return _stage(work / "gate", dependencies, lambda folder: _fit_gate(settings, development, folder))
+    return run_stage(work / "gate", dependencies, lambda folder: _fit_gate(settings, development, folder))
 
 
 def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
@@ -132,7 +132,7 @@ def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *mo
     }
 
 
-def _stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path], None]) -> Path:
+def run_stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path], None]) -> Path:
     """Return the folder of a stage; it is made if it is absent or its dependencies have changed."""
     dependencies_file = folder / "made_for.json"
     if not dependencies_file.exists() or json.loads(dependencies_file.read_text()) != dependencies:
@@ -149,7 +149,7 @@ def other_source_measures(development: DevelopmentSet, unseen: DevelopmentSet | 
     own, extra = len(development.table), development.extra_table
     parts = [] if extra is None else [(extra, development.pixels[own:])]
     parts += [] if unseen is None else [(unseen.table, unseen.pixels)]
-    measures = [source_measures(table, photo_measures(table, pixels)) for table, pixels in parts]
+    measures = [photo_measures(table, pixels) for table, pixels in parts]
     return pd.concat(measures, ignore_index=True) if measures else None
 
 
@@ -167,8 +167,7 @@ def _fit_quality(
         table,
         development.pixels[: len(table)],
         networks,
-        choices.temperature,
-        choices.decision_prior,
+        choices,
         other_source_measures(development, unseen),
     )
     (folder / "metadata.json").write_text(json.dumps(fitted.metadata))
@@ -179,7 +178,7 @@ def _fit_quality(
 def _fit_gate(settings: Settings, development: DevelopmentSet, folder: Path) -> None:
     gate, scores = fit_served_gate(settings, development, folder.parent)
     (folder / "metadata.json").write_text(json.dumps(gate.metadata))
-    write_gate(folder, gate)
+    write_arrays(folder / gates.GATE_FILE, **gate.arrays)
     (folder / PREDICTIONS).mkdir(exist_ok=True)
     write_gate_scores(folder, scores[scores["own"]])
     if not scores["own"].all():
@@ -193,9 +192,9 @@ def _check_results(
 
     measures: of the table's photos, row by row. The gate is that of the photo's own fold.
     """
-    scores = pd.read_csv(gate_folder / PREDICTIONS / GATE_SCORES_FILE, dtype={"image_id": str})
+    scores = read_gate_scores(gate_folder)
     checks = image_quality.QualityThresholds.from_metadata(metadata)
-    measured = table[["image_id"]].assign(**{name: measures[name] for name in MEASURES})
+    measured = measures[list(MEASURES)].assign(image_id=table["image_id"].to_numpy())
     measured = measured.merge(scores, on="image_id", validate="one_to_one")
     photo_measures = measures_of_rows(measured)
     refusals = [

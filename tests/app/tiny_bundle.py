@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from data_modelling.inference.bundle import FORMAT, write_checksums
+from data_modelling.inference.checks.gate import GATE_FILE
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
 from data_modelling.inference.checks.image_quality import QUALITY_CHECKS
 from data_modelling.inference.checks.origin import OriginDetector
@@ -19,7 +20,8 @@ from data_modelling.inference.details import DETAILS_WIDTH, SITES
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.explanation.neighbours import write_index
 from data_modelling.inference.modes import MODES
-from data_modelling.safety.gate import FittedGate, GateInputs, fit_gate, image_features_of_rows, write_gate
+from data_modelling.safety.feature_network import write_arrays
+from data_modelling.safety.gate import FittedGate, GateInputs, fit_gate, image_features_of_rows
 
 EDGE = 16  # pixels
 # Photos of one colour, as the tests make them, are blank and foreign by any threshold found on real ones.
@@ -59,7 +61,7 @@ def make_tiny_bundle(folder: Path, version: str = "1.0", task: str = "ham10000")
     (folder / "README.md").write_text("A bundle for tests.\n")
     (folder / "metadata.json").write_text(json.dumps(_metadata(folder.name, version, task)))
     (folder / "metrics.json").write_text(json.dumps(METRICS if task == "ham10000" else {}))
-    write_gate(folder, GATE)
+    write_arrays(folder / GATE_FILE, **GATE.arrays)
     write_tiny_index(folder)
     write_checksums(folder)
     return folder

@@ -15,7 +15,6 @@ from data_modelling.inference.diagnoses import TASKS
 from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
-from data_modelling.metrics.rounding import round_metric
 
 REFUSED, ALL_CLEAR = "refused", "no_cancer_class"  # values of `statuses`
 FEWEST_LESIONS = 50  # of a group: with fewer, the calibration error is mostly chance
@@ -54,7 +53,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
     A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
     with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), for which the probabilities are calibrated.
     """
-    lesions = np.unique(answers.lesions, return_inverse=True)[1].astype(np.int64)
+    lesions = bootstrap.renumbered(answers.lesions)
     metrics = {
         **_class_metrics(answers, lesions, melanoma_column(task)),
         **_calibration_errors(answers, lesions, reference_shares),
@@ -84,12 +83,9 @@ def adjust_to_shares(probability: Floats, shares: Floats, reference_shares: Floa
 
 def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> dict[str, Any]:
     """Return macro AUC, balanced accuracy and melanoma AUC, as far as classes have enough lesions."""
-    has_enough = np.array(
-        [
-            len(np.unique(lesions[answers.labels == label])) >= FEWEST_OF_CLASS
-            for label in range(answers.probability.shape[1])
-        ]
-    )
+    classes = range(answers.probability.shape[1])
+    lesion_counts = np.array([len(np.unique(lesions[answers.labels == label])) for label in classes])
+    has_enough = lesion_counts >= FEWEST_OF_CLASS
     if has_enough.sum() < 2:
         return {}
     metrics = bootstrap.bootstrap_metrics(
@@ -128,14 +124,10 @@ def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:
         count = len(np.unique(lesions[subset]))
-        low, high = bootstrap.wilson_interval(np.array(value * count), np.array(count))
-        return _rounded(value, (float(np.clip(low, 0, 1)), float(np.clip(high, 0, 1))))
-    return _rounded(value, bootstrap.share_interval(chosen, subset, lesions))
+        low, high = np.clip(bootstrap.wilson_interval(value * count, count), 0, 1)
+        return bootstrap.value_with_interval(value, (low, high))
+    return bootstrap.share_metric(chosen, subset, lesions)
 
 
-def _with_interval(value: float | Floats, drawn: Floats) -> dict[str, Any]:
-    return _rounded(float(value), bootstrap.percentile_interval(drawn))
-
-
-def _rounded(value: float, interval: tuple[float, float]) -> dict[str, Any]:
-    return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
+def _with_interval(value: Floats, drawn: Floats) -> dict[str, Any]:
+    return bootstrap.value_with_interval(float(value), bootstrap.percentile_interval(drawn))

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.datasets.clinics import CLINIC_NAMES, clinic_groups
 from data_modelling.datasets.external_sources import class_of
 from data_modelling.datasets.registry import phone_folders
 from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
+from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
 from data_modelling.inference.decision import (
     calibrated_probabilities,
@@ -36,15 +36,15 @@ from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 
-LEFT_OUT_CLINICS_FILE = (
-    "left_out_clinics.csv.gz"  # gzip without a time stamp, so that equal answers give equal bytes
-)
-CLEAR = "clear"
+LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"
 
 
 def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
     """Write the answers of networks that never saw the photos' clinic, sorted by image_id."""
-    compression = {"method": "gzip", "mtime": 0}
+    compression = {
+        "method": "gzip",
+        "mtime": 0,
+    }  # without a time stamp, so that equal answers give equal bytes
     write_table(path, answers.sort_values("image_id"), float_format="%.6f", compression=compression)
 
 
@@ -58,7 +58,7 @@ def left_out_metrics(
     """
     task = metadata["task"]
     shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
-    clear = metadata["thresholds"][CLEAR]
+    clear = metadata["thresholds"]["clear"]
     predictions = predictions.assign(truth=[_class_code(name, task) for name in predictions["truth"]])
     predictions = predictions[predictions["truth"].isin(class_codes(task))]
     extra = sum(source["photos"] for source in metadata.get("more", {}).values())
@@ -103,19 +103,13 @@ def _class_code(diagnosis: str, task: str) -> str:
 
 def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
     codes = class_codes(task)
-    statuses = decide_statuses(
-        rows["refused"].to_numpy(bool),
-        rows["concern"].to_numpy(bool),
-        rows["vetoed"].to_numpy(bool),
-        rows["score"].to_numpy(float),
-        clear,
-    )
+    facts = (rows[name].to_numpy(bool) for name in ("refused", "concern", "vetoed"))
     return ClinicAnswers(
         labels=class_indices(rows["diagnosis"], task),
         probability=rows[[f"p_{code}" for code in codes]].to_numpy(np.float64),
         decisions=class_indices(rows["decision"], task),
         lesions=rows["group_id"].to_numpy(),
-        statuses=statuses,
+        statuses=decide_statuses(*facts, rows["score"].to_numpy(float), clear),
     )
 
 
@@ -139,7 +133,7 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     return ClinicAnswers(
         labels=true_classes(rows, task),
         probability=probability,
-        decisions=predicted_classes(probability, prior),
+        decisions=decide_classes(probability, metadata),
         lesions=rows["group_id"].to_numpy(),
         statuses=decide_statuses(
             refused.to_numpy(bool),
@@ -151,20 +145,11 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     )
 
 
-def _subsets(labels: NDArray[np.int64], task: str) -> dict[str, Mask]:
-    flags = np.array([diagnosis.flag for diagnosis in TASKS[task]])[labels]
-    return {
-        "melanoma": labels == melanoma_column(task),
-        "cancer": flags == "cancer",
-        "benign": flags == "benign",
-    }
-
-
 def _status_counts(answers: ClinicAnswers, task: str) -> dict[str, dict[str, int]]:
-    return {
-        name: count_statuses(answers.statuses[subset])
-        for name, subset in _subsets(answers.labels, task).items()
-    }
+    flags = np.array([diagnosis.flag for diagnosis in TASKS[task]])[answers.labels]
+    subsets = {"melanoma": answers.labels == melanoma_column(task)}
+    subsets |= {flag: flags == flag for flag in ("cancer", "benign")}
+    return {name: count_statuses(answers.statuses[subset]) for name, subset in subsets.items()}
 
 
 def _mean_shares(counts: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, dict[str, float]]:

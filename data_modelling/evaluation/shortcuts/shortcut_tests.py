@@ -14,7 +14,6 @@ fold:
 """
 
 import hashlib
-import json
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,10 +40,10 @@ from data_modelling.inference.decision import calibrated_probabilities, predicte
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation import heat_map
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.array_types import Floats, Mask, Pixels
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.networks.merged_classes import network_head
+from data_modelling.safety.safety_stages import run_stage
 
 PredictBatch = Callable[[Pixels], tuple[Floats, NDArray[np.float32]]]
 
@@ -86,11 +85,22 @@ def run_shortcut_tests(
 
     Raises InputError for an outline that is broken or has another shape than its photo.
     """
-    key_file = folder / "key.json"
-    key = _key(sample, outlines, networks, choices)
-    if key_file.exists() and json.loads(key_file.read_text()) == key:
-        return folder
-    key_file.unlink(missing_ok=True)
+
+    def make(folder: Path) -> None:
+        results = _results(sample, pixels, outlines, networks, choices, task)
+        write_shortcuts(folder / SHORTCUTS_FILE, results)
+
+    return run_stage(folder, _dependencies(sample, outlines, networks, choices), make)
+
+
+def _results(
+    sample: pd.DataFrame,
+    pixels: Pixels,
+    outlines: Mapping[str, str],
+    networks: Callable[[str], Path],
+    choices: CalibrationChoices,
+    task: str,
+) -> pd.DataFrame:
     places = zip(sample["image_id"], sample["path"], strict=True)
     areas = [read_outline(outlines[image_id], path, pixels.shape[1]) for image_id, path in places]
     names = sample["image_id"].tolist()
@@ -106,11 +116,7 @@ def run_shortcut_tests(
                 bar.update(len(batch))
     facts = sample[["image_id", "group_id", "part", "diagnosis"]].rename(columns={"diagnosis": "truth"})
     columns = pd.DataFrame([_columns(rows[row_number], task) for row_number in range(len(sample))])
-    results = pd.concat([facts.reset_index(drop=True), columns], axis=1)
-    write_shortcuts(folder / SHORTCUTS_FILE, results)
-    with atomic_write(key_file) as temporary:
-        temporary.write_text(json.dumps(key))
-    return folder
+    return pd.concat([facts.reset_index(drop=True), columns], axis=1)
 
 
 def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int = PHOTOS) -> NDArray[np.int64]:
@@ -241,19 +247,18 @@ def _columns(row: dict[str, Any], task: str) -> dict[str, Any]:
     return columns | {"decided": class_codes(task)[row["decided"]]} | logits
 
 
-def _key(
+def _dependencies(
     sample: pd.DataFrame,
     outlines: Mapping[str, str],
     networks: Callable[[str], Path],
     choices: CalibrationChoices,
-) -> dict[str, str]:
-    """Return a hash of everything that the results depend on."""
-    digest = hashlib.sha256(f"{choices.temperature} {choices.decision_prior.tolist()}".encode())
-    for module in (__file__, lesion_painting.__file__, heat_map.__file__):
-        digest.update(Path(module).read_bytes())
-    for image_id in sample["image_id"]:
-        state = Path(outlines[image_id]).stat()
-        digest.update(f"{image_id} {state.st_size} {state.st_mtime_ns}".encode())
-    for part in sorted(sample["part"].unique()):
-        digest.update(hashlib.sha256(networks(part).read_bytes()).digest())
-    return {"key": digest.hexdigest()}
+) -> dict[str, Any]:
+    """Return everything that the results depend on, files as hashes."""
+    modules = [Path(module) for module in (__file__, lesion_painting.__file__, heat_map.__file__)]
+    files = [*modules, *map(networks, sorted(sample["part"].unique()))]
+    states = {image_id: Path(outlines[image_id]).stat() for image_id in sample["image_id"]}
+    return {
+        "choices": [choices.temperature, *choices.decision_prior.tolist()],
+        "files": [hashlib.sha256(file.read_bytes()).hexdigest() for file in files],
+        "outlines": {name: [state.st_size, state.st_mtime_ns] for name, state in states.items()},
+    }

@@ -14,6 +14,7 @@ from data_modelling.inference.checks.lesion_detector import LesionDetector, load
 from data_modelling.pipeline.run_data import DataFolders, load_development_set
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate
+from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate import REFUSED_SHARE, SHRINKAGE, GateInputs
 from data_modelling.settings import read_settings
 from tests.conftest import PROJECT
@@ -52,7 +53,7 @@ def logarithms(training, labels, judged, shrinkage):
 
 def test_distances_are_those_that_scipy_finds(photos):
     training, labels, stopping, _ = photos
-    found = gate.gate_distances(gate.fit_gate(training, labels, stopping).gate(), stopping)
+    found = gate.gate_distances(gate.fit_gate(training, labels, stopping).gate, stopping)
     expected = 0
     inputs = {
         "embedding": [np.sqrt(np.float64(part.embedding)) for part in (training, stopping)],
@@ -76,7 +77,7 @@ def test_the_threshold_is_the_detectors_or_spares_the_stopping_photos(photos, mo
     assert gate.fit_gate(training, labels, stopping).metadata["threshold"] == 100
     monkeypatch.setattr(gate, "load_lesion_detector", lambda: replace(detector, threshold=-100.0))
     part = gate.fit_gate(training, labels, stopping)
-    fitted = part.gate()
+    fitted = part.gate
     assert sum(map(fitted.foreign, stopping.image_features)) == REFUSED_SHARE * 400
     assert part.metadata["threshold"] == pytest.approx(
         np.sort(stopping.image_features[:, 0])[-1 - int(REFUSED_SHARE * 400)], abs=0.2
@@ -93,11 +94,11 @@ def test_the_file_gives_the_same_gate_and_the_same_bytes(photos, tmp_path):
     for name in ("first", "second"):
         part = gate.fit_gate(training, labels, stopping)
         (tmp_path / name).mkdir()
-        gate.write_gate(tmp_path / name, part)
+        write_arrays(tmp_path / name / GATE_FILE, **part.arrays)
         digests.append(hashlib.sha256((tmp_path / name / GATE_FILE).read_bytes()).hexdigest())
     assert digests[0] == digests[1]
     loaded = Gate.load(tmp_path / "first", {"gate": part.metadata})
-    assert gate.gate_distances(loaded, stopping) == gate.gate_distances(part.gate(), stopping)
+    assert gate.gate_distances(loaded, stopping) == gate.gate_distances(part.gate, stopping)
 
 
 def test_a_value_that_never_changes_does_no_harm():
@@ -107,7 +108,7 @@ def test_a_value_that_never_changes_does_no_harm():
     for part in (training, stopping):
         part.image_features[:, 0] = 7
         part.embedding[:, 0] = 0
-    fitted = gate.fit_gate(training, labels, stopping).gate()
+    fitted = gate.fit_gate(training, labels, stopping).gate
     assert np.isfinite(gate.gate_distances(fitted, stopping)).all()
 
 
@@ -130,7 +131,7 @@ def test_a_run_makes_its_own_gate_from_its_own_photos(smoke_run, tmp_path):
     part, scores = gate.fit_served_gate(settings, development, work)
     inside = development.table["part"].isin([str(fold) for fold in settings.figure_folds])
     assert set(scores["image_id"]) == set(development.table.loc[inside, "image_id"])
-    gate.write_gate(tmp_path, part)
+    write_arrays(tmp_path / GATE_FILE, **part.arrays)
     fitted = Gate.load(tmp_path, {"gate": part.metadata})
     network = keras.saving.load_model(work / "served" / "network.keras", compile=False)
     noise = np.random.default_rng(0).integers(0, 256, (4, *development.pixels.shape[1:])).astype(np.uint8)

@@ -14,6 +14,7 @@ from data_modelling.inference.checks.image_quality import (
     QualityMeasures,
     QualityThresholds,
 )
+from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.pipeline import run_data
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import image_quality
@@ -28,11 +29,10 @@ LABELS = np.tile([0, 1], PHOTOS // 2)
 ALL = np.ones(PHOTOS, bool)
 
 
-def step(kind: str, number: int, right: int, **worse: float) -> image_quality._DegradationStep:
+def step(kind: str, right: int, **worse: float) -> image_quality._DegradationStep:
     """A step at which `right` of the 40 photos, half of each class, are decided right."""
-    return image_quality._DegradationStep(
-        kind, number, float(number), [replace(USUAL, **worse)] * PHOTOS, np.arange(PHOTOS) < right
-    )
+    measures = pd.DataFrame([replace(USUAL, **worse)] * PHOTOS)
+    return image_quality._DegradationStep(kind, measures, np.arange(PHOTOS) < right)
 
 
 def usual(count: int = 4000) -> list[QualityMeasures]:
@@ -56,28 +56,29 @@ def test_a_photo_is_degraded_alike_as_png_as_dicom_and_in_a_shard_with_blue_firs
 
 def test_thresholds_stand_at_the_first_steps_that_are_too_bad():
     steps = [
-        step(image_quality.UNCHANGED_KIND, 0, 40),
-        step("dark", 1, 38, light=120),
-        step("dark", 2, 34, light=100),
-        step("dark", 3, 26, light=70),
-        step("dark", 4, 10, light=50),
+        step(image_quality.UNCHANGED_KIND, 40),
+        step("dark", 38, light=120),
+        step("dark", 34, light=100),
+        step("dark", 26, light=70),
+        step("dark", 10, light=50),
     ]
-    found = image_quality.choose_quality_thresholds(usual(), steps, LABELS, ALL)
-    dark = [found.refusals(one.measures[0]) or found.warnings(one.measures[0]) for one in steps]
+    found = image_quality.choose_quality_thresholds(pd.DataFrame(usual()), steps, LABELS, ALL)
+    photos = [image_quality.measures_of_rows(one.measures)[0] for one in steps]
+    dark = [found.refusals(photo) or found.warnings(photo) for photo in photos]
     assert dark == [(), (), ("dark",), ("photo_dark",), ("photo_dark",)]
     assert found.limits["flatness"].warn is None  # no photo was compressed
 
 
 def test_a_network_that_is_never_right_sets_no_threshold_by_a_step():
-    steps = [step(image_quality.UNCHANGED_KIND, 0, 0), step("dark", 1, 0, light=50)]
-    found = image_quality.choose_quality_thresholds(usual(), steps, LABELS, ALL)
+    steps = [step(image_quality.UNCHANGED_KIND, 0), step("dark", 0, light=50)]
+    found = image_quality.choose_quality_thresholds(pd.DataFrame(usual()), steps, LABELS, ALL)
     assert found.limits["light"].warn is None
 
 
 def test_unchanged_photos_are_spared_whatever_the_step_asks_for():
-    steps = [step(image_quality.UNCHANGED_KIND, 0, 40), step("dark", 1, 10, light=190)]
+    steps = [step(image_quality.UNCHANGED_KIND, 40), step("dark", 10, light=190)]
     photos = usual()
-    found = image_quality.choose_quality_thresholds(photos, steps, LABELS, ALL)
+    found = image_quality.choose_quality_thresholds(pd.DataFrame(photos), steps, LABELS, ALL)
     refused = sum(bool(found.refusals(one)) for one in photos)
     assert refused == image_quality.MAX_REFUSED_SHARE * len(photos)
     warned = sum("dark" in found.warnings(one) for one in photos)
@@ -87,7 +88,7 @@ def test_unchanged_photos_are_spared_whatever_the_step_asks_for():
 def test_what_no_step_shows_is_warned_of_in_the_worst_photos():
     photos = usual()
     found = image_quality.choose_quality_thresholds(
-        photos, [step(image_quality.UNCHANGED_KIND, 0, 40)], LABELS, ALL
+        pd.DataFrame(photos), [step(image_quality.UNCHANGED_KIND, 40)], LABELS, ALL
     )
     hairy = sum("hair" in found.warnings(one) for one in photos)
     assert hairy == image_quality.WARNED_OF_CONTENT["hair"] * len(photos)
@@ -97,14 +98,15 @@ def test_what_no_step_shows_is_warned_of_in_the_worst_photos():
 def test_steps_are_evaluated_on_the_chosen_half_alone():
     right = np.ones(PHOTOS, bool)
     right[PHOTOS // 2 :] = False
-    bad_elsewhere = image_quality._DegradationStep("dark", 1, 1.0, [replace(USUAL, light=60)] * PHOTOS, right)
+    bad_elsewhere = replace(step("dark", 0, light=60), correct=right)
     half = np.arange(PHOTOS) < PHOTOS // 2
-    steps = [step(image_quality.UNCHANGED_KIND, 0, 40), bad_elsewhere]
-    assert image_quality.choose_quality_thresholds(usual(), steps, LABELS, half).limits["light"].warn is None
-    assert (
-        image_quality.choose_quality_thresholds(usual(), steps, LABELS, ~half).limits["light"].warn
-        is not None
+    steps = [step(image_quality.UNCHANGED_KIND, 40), bad_elsewhere]
+    chosen, other = (
+        image_quality.choose_quality_thresholds(pd.DataFrame(usual()), steps, LABELS, rows)
+        for rows in (half, ~half)
     )
+    assert chosen.limits["light"].warn is None
+    assert other.limits["light"].warn is not None
 
 
 def test_a_half_takes_whole_lesions():
@@ -131,10 +133,9 @@ def smoke_part(
     development, _ = run_data.load_development_set(settings, sources, tmp_path_factory.mktemp("decoded"))
     metadata = json.loads((smoke_run / "metadata.json").read_text())
     prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
+    choices = CalibrationChoices(metadata["temperature"], prior, 0.5, 0.5)
     networks = {0: work / "fold0" / "network.keras"}
-    return image_quality.fit_quality(
-        settings, development.table, development.pixels, networks, metadata["temperature"], prior
-    )
+    return image_quality.fit_quality(settings, development.table, development.pixels, networks, choices)
 
 
 def test_generated_lesions_go_the_whole_way(smoke_part: image_quality.FittedQualityChecks):
