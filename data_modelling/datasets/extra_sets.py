@@ -2,7 +2,7 @@
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
 training.loss). These photos are used for choices only if a recipe names a reference (see
-metrics.reference_weights), and for metrics only of their clinic group.
+metrics.calibration.reference_weights), and for metrics only of their clinic group.
 """
 
 from pathlib import Path

@@ -23,6 +23,7 @@ from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM
 from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
+from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.metrics.classification import confusion_counts
 from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import (
@@ -33,7 +34,6 @@ from data_modelling.metrics.predictions import (
     read_table,
     write_table,
 )
-from data_modelling.metrics.refused_share import refused_share
 from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import has_both_outcomes, question_scores, threshold_counts
 
@@ -70,10 +70,9 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
             absent.append(source.folder)
             continue
         answers = predict_served(predictor, table, source.folder)
-        decoded = table[~table["image_id"].isin(list(answers.broken))].reset_index(drop=True)
-        tables.append(_prediction_table(decoded, answers, bundle, source.folder))
+        tables.append(_prediction_table(answers, bundle, source.folder))
         left_out += [f"{source.folder}: {report}"] if report else []
-        left_out += [f"{image_id}: {message}" for image_id, message in answers.broken.items()]
+        left_out += answers.broken
     absent_training = [name for name in absent if is_training_source(name, metadata)]
     if absent_training and not extra_file.exists():
         raise InputError(
@@ -161,10 +160,8 @@ def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
     return folder / EXTRA_PREDICTIONS_FILE, folder / EXTERNAL_PREDICTIONS_FILE
 
 
-def _prediction_table(
-    table: pd.DataFrame, answers: ServedAnswers, bundle: Bundle, source: str
-) -> pd.DataFrame:
-    facts = table.rename(columns={"diagnosis": "truth"})
+def _prediction_table(answers: ServedAnswers, bundle: Bundle, source: str) -> pd.DataFrame:
+    facts = answers.photos.rename(columns={"diagnosis": "truth"})
     facts["flag"] = [flag(diagnosis) for diagnosis in facts["truth"]]
     facts["age"] = facts["age"].map(lambda age: f"{age:g}", na_action="ignore")
     logits = pd.DataFrame(
@@ -243,12 +240,10 @@ def _multiclass_metrics(
 ) -> dict[str, Any]:
     """Return the metrics over the classes that the source has."""
     decisions = decide_classes(probability, metadata)
-    names = ("balanced_accuracy", "accuracy_most_probable", "expected_calibration_error")
-    metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups).with_intervals(names)
+    metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups)
     return {
-        "balanced_accuracy": metrics["balanced_accuracy"],
-        "balanced_accuracy_interval": metrics["intervals"]["balanced_accuracy"],
-        "accuracy_most_probable": metrics["accuracy_most_probable"],
-        "expected_calibration_error": metrics["expected_calibration_error"],
+        **metrics.as_json(["balanced_accuracy"]),
+        "accuracy_most_probable": round_metric(metrics.whole["accuracy_most_probable"]),
+        "expected_calibration_error": round_metric(metrics.whole["expected_calibration_error"]),
         "confusion": confusion_counts(labels, decisions, probability.shape[1]).tolist(),
     }

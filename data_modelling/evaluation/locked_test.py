@@ -65,11 +65,10 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     with atomic_write(bundle.folder / OPENINGS_FILE) as temporary:
         shutil.copyfile(record, temporary)
     answers = predict_served(predictor, test, "locked test", shuffled=True)
-    decoded = test[~test["image_id"].isin(list(answers.broken))]
-    from_details = details_alone(table[table["part"] != TEST], decoded, bundle.task)
-    predictions = prediction_table(decoded, answers.logits | {"details": from_details}, bundle.task)
+    from_details = details_alone(table[table["part"] != TEST], answers.photos, bundle.task)
+    predictions = prediction_table(answers.photos, answers.logits | {"details": from_details}, bundle.task)
     write_predictions(predictions_file, pd.concat([predictions, answers.checks], axis=1))
-    return [f"{image_id}: {message}" for image_id, message in answers.broken.items()]
+    return answers.broken
 
 
 def openings(folder: Path) -> dict[str, Any]:

@@ -18,12 +18,8 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import binary_questions
 
 LARGEST_ERROR = 0.03  # accepted expected calibration error, out-of-fold
-BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC, CALIBRATION_ERROR = (
-    "balanced_accuracy",
-    "macro_auc",
-    "melanoma_auc",
-    "expected_calibration_error",
-)
+BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC = "balanced_accuracy", "macro_auc", "melanoma_auc"
+CALIBRATION_ERROR = "expected_calibration_error"
 
 
 def compare_with_locked_test(
@@ -55,30 +51,27 @@ def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _mode_targets(values: dict[str, Any], mode: str) -> Iterator[dict[str, Any]]:
+
+    def target(name: str, metric: str, value: Any, limit: Any, met: bool | None) -> dict[str, Any]:
+        return {"name": name, "input": mode, "figure": metric, "value": value, "limit": limit, "met": met}
+
     error = values["out_of_fold"][mode][CALIBRATION_ERROR]
-    row = {"input": mode, "figure": CALIBRATION_ERROR}
-    yield (
-        {"name": "calibration_error_out_of_fold"}
-        | row
-        | {"value": error, "limit": LARGEST_ERROR, "met": error <= LARGEST_ERROR}
-    )
+    is_small = error <= LARGEST_ERROR
+    yield target("calibration_error_out_of_fold", CALIBRATION_ERROR, error, LARGEST_ERROR, is_small)
     if values.get("no_locked_test"):
         return
-    target = {"value": None, "limit": None, "met": None}
+    result: tuple[Any, Any, Any] = (None, None, None)
     if "locked_test" in values:
         calibration = values["locked_test"][mode]["calibration"]
         error = calibration["equal_width"]
         limit = calibration["equal_width_of_a_perfect_model"]["percentile_95"]
-        target = {"value": error, "limit": limit, "met": error < limit}
-    yield {"name": "locked_calibration_error_within_chance"} | row | target
+        result = error, limit, error < limit
+    yield target("locked_calibration_error_within_chance", CALIBRATION_ERROR, *result)
     comparison = values.get("fit_to_served", {}).get(mode, {})
     for metric in (BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC):
         pair = comparison.get(metric, {})
-        yield {"name": "locked_interval_contains_out_of_fold", "input": mode, "figure": metric} | {
-            "value": pair.get("out_of_fold"),
-            "limit": pair.get("interval"),
-            "met": pair.get("contained"),
-        }
+        result = pair.get("out_of_fold"), pair.get("interval"), pair.get("contained")
+        yield target("locked_interval_contains_out_of_fold", metric, *result)
 
 
 def _mode_comparison(values: dict[str, Any], mode: str, metadata: dict[str, Any]) -> dict[str, Any]:

@@ -14,11 +14,16 @@ from numpy.typing import NDArray
 from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.modes import MODES
+from data_modelling.metrics import curves
 from data_modelling.metrics.array_types import Floats, Labels, Mask
-from data_modelling.metrics.bootstrap import group_indices, renumbered
-from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.bootstrap import (
+    BootstrapMetrics,
+    group_indices,
+    has_any,
+    renumbered,
+    weighted_metrics,
+)
 from data_modelling.metrics.predictions import mode_logits, true_classes
-from data_modelling.metrics.rare_class import metric_differences, metrics_as_json, rare_class_metrics
 
 MetricValues = dict[str, Any]
 
@@ -30,6 +35,7 @@ MELANOMA_METRIC_LABELS = {
     "sensitivity_at_specificity_0.9": "sensitivity at a specificity of .9",
     "sensitivity_at_specificity_0.95": "at .95",
 }
+SPECIFICITIES = (0.9, 0.95)
 CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
 
 
@@ -77,7 +83,10 @@ def best_context_weight(log_odds: Floats, positive: Mask, patients: Labels) -> f
     """Return the share with the best AUC; of equally good ones, the smallest."""
     return max(
         CONTEXT_WEIGHTS,
-        key=lambda share: (binary_auc(contextual_log_odds(log_odds, patients, share), positive), -share),
+        key=lambda share: (
+            curves.binary_auc(contextual_log_odds(log_odds, patients, share), positive),
+            -share,
+        ),
     )
 
 
@@ -99,10 +108,33 @@ def context_metrics(
         score[mask] = contextual_log_odds(log_odds[mask], renumbered(patients[mask]), shares[str(part)])
     without_context = rare_class_metrics(log_odds, positive, patients)
     with_context = rare_class_metrics(score, positive, patients)
+    names = list(with_context.whole)
     return {
-        "without": metrics_as_json(without_context),
-        "with": metrics_as_json(with_context),
-        "difference": metric_differences(without_context, with_context),
+        "without": without_context.as_json(names),
+        "with": with_context.as_json(names),
+        "difference": with_context.less(without_context, names).as_json(names),
         "shares": shares,
         "patients": int(patients.max()) + 1,
     }
+
+
+def rare_class_metrics(score: Floats, positive: Mask, groups: Labels) -> BootstrapMetrics:
+    """Return AUC, average precision and sensitivity at SPECIFICITIES.
+
+    score, positive: (N,). groups: (N,) indices from 0. A group is drawn among the positives if any of its
+    photos is positive.
+    """
+    return weighted_metrics(
+        lambda weights: {
+            "auc": curves.binary_auc(score, positive, weights),
+            "average_precision": curves.average_precision(score, positive, weights),
+            **{
+                f"sensitivity_at_specificity_{specificity:g}": curves.sensitivity_at_specificity(
+                    score, positive, specificity, weights
+                )
+                for specificity in SPECIFICITIES
+            },
+        },
+        groups,
+        has_any(positive, groups),
+    )

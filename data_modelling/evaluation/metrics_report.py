@@ -89,10 +89,7 @@ def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[s
         "risk_coverage": _risk_coverage(labels, photo_probability, decisions),
         "confirmation_of_cancers": _confirmation_of_cancers(predictions, labels, task),
         **{
-            name: [
-                {key: to_json_value(value) for key, value in row.items()}
-                for row in subgroup_rows(predictions, labels, photo_probability, decisions, members, noun)
-            ]
+            name: subgroup_rows(predictions, labels, photo_probability, decisions, members, noun)
             for name, members in (("subgroups", attributes), ("intersections", intersections))
         },
         "prediction_sets": prediction_sets.set_metrics(predictions, metadata),
@@ -162,33 +159,36 @@ def _mode_metrics(
     classes = metadata["classes"]
     decisions = decide_classes(probability, metadata)
     matrix = classification.confusion_counts(labels, decisions, len(classes))
-    intervals = metrics.intervals()
+    overall = metrics.with_intervals(OVERALL_METRICS)
     return {
-        "balanced_accuracy": round_metric(classification.balanced_accuracy(matrix)),
-        "macro_auc": round_metric(classification.macro_auc(labels, probability)),
+        "balanced_accuracy": overall["balanced_accuracy"],
+        "macro_auc": overall["macro_auc"],
         "accuracy": round_metric(classification.accuracy(matrix)),
-        "accuracy_most_probable": round_metric(np.mean(probability.argmax(axis=1) == labels)),
-        "expected_calibration_error": round_metric(
-            calibration_error.expected_calibration_error(labels, probability)
-        ),
-        "intervals": metrics.with_intervals(OVERALL_METRICS)["intervals"],
+        "accuracy_most_probable": overall["accuracy_most_probable"],
+        "expected_calibration_error": overall["expected_calibration_error"],
+        "intervals": overall["intervals"],
         "macro_f1": round_metric(classification.macro_f1(matrix)),
         "negative_log_likelihood": round_metric(classification.negative_log_likelihood(labels, probability)),
         "brier_score": round_metric(classification.brier_score(labels, probability)),
         "mean_confidence": round_metric(probability.max(axis=1).mean()),
         "calibration": _calibration_metrics(labels, probability),
-        "classes": _class_metrics(labels, probability, matrix, intervals, classes),
+        "classes": _class_metrics(labels, probability, matrix, metrics, classes),
         "confusion": matrix.tolist(),
     }
 
 
 def _class_metrics(
-    labels: Labels, probability: Floats, matrix: Labels, intervals: dict[str, Any], classes: list[str]
+    labels: Labels,
+    probability: Floats,
+    matrix: Labels,
+    metrics: bootstrap.BootstrapMetrics,
+    classes: list[str],
 ) -> dict[str, Any]:
+    intervals = metrics.intervals()
     columns = {
-        "auc": classification.class_aucs(labels, probability),
+        "auc": metrics.whole["auc"],
         "auc_interval": intervals["auc"],
-        "sensitivity": classification.sensitivities(matrix),
+        "sensitivity": metrics.whole["sensitivity"],
         "sensitivity_interval": intervals["sensitivity"],
         "specificity": classification.specificities(matrix),
         "positive_predictive_value": classification.positive_predictive_values(matrix),

@@ -22,14 +22,15 @@ from data_modelling.inference.predictor import Predictor
 class ServedAnswers:
     """Answers to the photos of a table.
 
-    logits: by mode, (N, classes), of the photos that can be decoded. checks: the reason codes of these photos in the
-    columns `refusals` and `warnings`, joined by `;`. Codes of the photo's origin are warnings. broken: by
-    image_id, why a photo cannot be decoded.
+    photos: the rows (N) that can be decoded. logits: by mode, (N, classes). checks: their reason codes in the
+    columns `refusals` and `warnings`, joined by `;`. Codes of the photo's origin are warnings. broken: which photos
+    cannot be decoded, and why.
     """
 
+    photos: pd.DataFrame
     logits: dict[str, NDArray[np.floating]]
     checks: pd.DataFrame
-    broken: dict[str, str]
+    broken: list[str]
 
 
 def predict_served(
@@ -47,7 +48,8 @@ def predict_served(
             details_of_rows[row] for row in permute_between_groups(table["group_id"])
         ]
     logits_by_mode: dict[str, list[NDArray[np.floating]]] = {mode: [] for mode in details_by_mode}
-    checks, broken = [], {}
+    checks: list[dict[str, str]] = []
+    broken: dict[str, str] = {}
     rows = zip(table["image_id"], table["path"], zip(*details_by_mode.values(), strict=True), strict=True)
     for image_id, path, row_details in tqdm(rows, title, len(table)):
         try:
@@ -64,4 +66,6 @@ def predict_served(
                 predictor.completed(predictor.logits(photo, details), findings.distance)
             )
     logits = {mode: np.concatenate(values) for mode, values in logits_by_mode.items()}
-    return ServedAnswers(logits, pd.DataFrame(checks), broken)
+    photos = table[~table["image_id"].isin(list(broken))].reset_index(drop=True)
+    messages = [f"{image_id}: {message}" for image_id, message in broken.items()]
+    return ServedAnswers(photos, logits, pd.DataFrame(checks), messages)

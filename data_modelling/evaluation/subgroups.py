@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from data_modelling.datasets import pad_ufes_20
 from data_modelling.datasets.data_location import find_dataset_folder
@@ -17,7 +16,7 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import SEXES
 from data_modelling.metrics import bootstrap
-from data_modelling.metrics.array_types import Floats, Mask
+from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.predictions import mode_logits, write_table
 from data_modelling.metrics.thresholds import question_scores
 
@@ -56,9 +55,9 @@ def intersections(predictions: pd.DataFrame) -> SubgroupMasks:
 
 def subgroup_rows(
     predictions: pd.DataFrame,
-    labels: NDArray[np.int64],
+    labels: Labels,
     probability: Floats,
-    decisions: NDArray[np.int64],
+    decisions: Labels,
     subgroups: Callable[[pd.DataFrame], SubgroupMasks] = attributes,
     noun: str = "lesion",
 ) -> list[dict[str, Any]]:
@@ -70,20 +69,18 @@ def subgroup_rows(
     has their number, because it differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
-    return [
-        {"attribute": attribute, "value": value}
-        | _subgroup_metrics(
-            labels[mask], probability[mask], decisions[mask], bootstrap.renumbered(groups[mask]), noun
-        )
-        for attribute, value, mask in subgroups(predictions)
-    ]
+    rows = []
+    for attribute, value, mask in subgroups(predictions):
+        answers = labels[mask], probability[mask], decisions[mask], bootstrap.renumbered(groups[mask])
+        rows.append({"attribute": attribute, "value": value} | _subgroup_metrics(*answers, noun))
+    return rows
 
 
 def _subgroup_metrics(
-    labels: NDArray[np.int64],
+    labels: Labels,
     probability: Floats,
-    decisions: NDArray[np.int64],
-    groups: NDArray[np.int64],
+    decisions: Labels,
+    groups: Labels,
     noun: str,
 ) -> dict[str, Any]:
     count = len(np.unique(groups))
@@ -97,14 +94,7 @@ def _subgroup_metrics(
             "said": f"Fewer than two classes have {FEWEST_OF_CLASS} {noun}s: nothing to tell apart."
         }
     metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups, class_mask)
-    intervals = metrics.intervals()
-    return row | {
-        "classes": int(class_mask.sum()),
-        "balanced_accuracy": float(metrics.whole["balanced_accuracy"]),
-        "balanced_accuracy_interval": intervals["balanced_accuracy"],
-        "macro_auc": float(metrics.whole["macro_auc"]),
-        "macro_auc_interval": intervals["macro_auc"],
-    }
+    return row | {"classes": int(class_mask.sum())} | metrics.as_json(("balanced_accuracy", "macro_auc"))
 
 
 def write_skin_types(folder: Path, data_root: Path | None) -> None:
@@ -125,17 +115,15 @@ def skin_type_metrics(
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)
-    logits = mode_logits(rows, "photo", metadata["task"])
-    probability = calibrated_probabilities(logits, metadata["temperature"])
+    probability = calibrated_probabilities(
+        mode_logits(rows, "photo", metadata["task"]), metadata["temperature"]
+    )
     scores = question_scores(probability, metadata["task"])["cancer"]
     metrics = {}
     for skin_type in pad_ufes_20.SKIN_TYPES:
         mask = (rows["skin_type"] == skin_type).to_numpy()
-        patients, positive, score = (
-            rows["group_id"][mask],
-            (rows["flag"] == "cancer").to_numpy()[mask],
-            scores[mask],
-        )
+        patients, score = rows["group_id"][mask], scores[mask]
+        positive = (rows["flag"] == "cancer").to_numpy()[mask]
         row: dict[str, Any] = {
             "photos": int(mask.sum()),
             "patients": int(patients.nunique()),

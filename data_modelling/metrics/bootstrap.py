@@ -5,7 +5,7 @@ All photos of a lesion are drawn together. A resample is an array with one weigh
 photo's group was drawn. The metrics take weights (resamples, N) and return one value per resample.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -84,7 +84,23 @@ class BootstrapMetrics:
     def with_intervals(self, names: Sequence[str]) -> dict[str, Any]:
         """Return some metrics as metrics.json has them, and their `intervals`."""
         intervals = {name: to_json_value(percentile_interval(self.drawn[name])) for name in names}
-        return {name: round_metric(float(self.whole[name])) for name in names} | {"intervals": intervals}
+        return {name: round_metric(self.whole[name]) for name in names} | {"intervals": intervals}
+
+    def as_json(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return some metrics as metrics.json has them, each with its interval, `<name>_interval`."""
+        values: dict[str, Any] = {}
+        for name in names:
+            values[name] = round_metric(self.whole[name])
+            values[f"{name}_interval"] = to_json_value(percentile_interval(self.drawn[name]))
+        return values
+
+    def less(self, other: "BootstrapMetrics", names: Iterable[str]) -> "BootstrapMetrics":
+        """Return how much higher some metrics are than the other's, paired in the same resamples."""
+        names = list(names)
+        return BootstrapMetrics(
+            {name: self.whole[name] - other.whole[name] for name in names},
+            {name: self.drawn[name] - other.drawn[name] for name in names},
+        )
 
 
 def bootstrap_metrics(
@@ -137,13 +153,8 @@ def paired_differences(
     first: BootstrapMetrics, second: BootstrapMetrics, names: Sequence[str] = COMPARED_METRICS
 ) -> dict[str, dict[str, Any]]:
     """Return {difference, interval} of each metric: second - first, paired in the same resamples, as in metrics.json."""
-    return {
-        name: {
-            "difference": round_metric(float(second.whole[name] - first.whole[name])),
-            "interval": to_json_value(percentile_interval(second.drawn[name] - first.drawn[name])),
-        }
-        for name in names
-    }
+    values = second.less(first, names).as_json(names)
+    return {name: {"difference": values[name], "interval": values[f"{name}_interval"]} for name in names}
 
 
 def value_with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
@@ -184,6 +195,16 @@ def wilson_interval(successes: Any, count: Any) -> tuple[Any, Any]:
     centre = (share + extra / 2) / (1 + extra)
     half = Z_95 / (1 + extra) * np.sqrt(share * (1 - share) / count + extra / count / 4)
     return centre - half, centre + half
+
+
+def refused_share(refused: int, photos: int) -> dict[str, Any]:
+    """Return photos, refused, share and the 95 % interval of the share (Wilson)."""
+    return {
+        "photos": int(photos),
+        "refused": int(refused),
+        "share": round_metric(refused / photos),
+        "interval": [round_metric(bound) for bound in wilson_interval(refused, photos)],
+    }
 
 
 def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Labels) -> Floats:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
 from data_modelling.inference.decision import (
@@ -44,7 +45,7 @@ def choose_calibration(
 
     The temperature fits photos without and with details together, because the app answers both. Decision
     prior and thresholds fit the photo alone. shares: (classes,) of the development part. sensitivity: the
-    sensitivity of the thresholds. weights: (N,), of the photos; see metrics.reference_weights. None: all are equal.
+    sensitivity of the thresholds. weights: (N,), of the photos; see reference_weights. None: all are equal.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -114,3 +115,19 @@ def sensitivity_threshold(
     order = np.argsort(-score[positive], kind="stable")
     reached = np.cumsum(np.ones(len(order)) if weights is None else weights[positive][order])
     return float(score[positive][order][np.searchsorted(reached, sensitivity * reached[-1])])
+
+
+def reference_weights(labels: Labels, sources: NDArray[np.str_], shares: Floats) -> Floats:
+    """Return the weight of each photo, (N,), with a mean of 1.
+
+    Within a source, the weights of a class's photos sum to the class's share among the classes that the source has. All
+    sources have equal total weight. labels: (N,) class indices. shares: (classes,), of the reference population.
+    """
+    weights = np.zeros(len(labels))
+    for source in np.unique(sources):
+        of_source = sources == source
+        counts = np.bincount(labels[of_source], minlength=len(shares))
+        wanted = np.where(counts > 0, shares, 0.0)
+        per_photo = np.divide(wanted / wanted.sum(), counts, out=np.zeros(len(shares)), where=counts > 0)
+        weights[of_source] = per_photo[labels[of_source]]
+    return np.asarray(weights / weights.mean())

@@ -36,7 +36,6 @@ from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
 from data_modelling.metrics.predictions import true_classes, write_predictions
-from data_modelling.metrics.reference_weights import reference_weights
 from data_modelling.networks.merged_classes import network_head
 from data_modelling.networks.onnx import export_onnx
 from data_modelling.pipeline.report import write_report
@@ -83,7 +82,7 @@ class Reference:
     extra: pd.DataFrame | None = None
 
     def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-        """Return the rows that the choices are made on, and their weights (see metrics.reference_weights).
+        """Return the rows that the choices are made on, and their weights (see metrics.calibration.reference_weights).
 
         The photos of extra sets are included, unless a class has a rejection score instead of a logit.
         """

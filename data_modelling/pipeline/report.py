@@ -31,8 +31,6 @@ from data_modelling.metrics.predictions import (
     read_table,
 )
 from data_modelling.plots import bundle_plots
-from data_modelling.plots.shortcuts import draw_shortcuts
-from data_modelling.plots.style import saved_figure
 from data_modelling.safety import clear_threshold, rejection_score
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE, gate_metrics, read_gate_scores
 from data_modelling.safety.lesion_detector import detector_metrics
@@ -50,9 +48,6 @@ def write_report(folder: Path) -> dict[str, Any]:
         temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
     history = json.loads((folder / "history.json").read_text())
     bundle_plots.draw_bundle_plots(folder / "plots", metadata, values, history, predictions[OUT_OF_FOLD])
-    if "shortcuts" in values[OUT_OF_FOLD]:
-        with saved_figure(folder / "plots" / "shortcuts.png", 14, 4.2, colours=128) as figure:
-            draw_shortcuts(figure, values[OUT_OF_FOLD]["shortcuts"])
     write_card(folder / "README.md", metadata, values)
     write_checksums(folder)
     return values

@@ -1,6 +1,6 @@
 """Draws the plots that a bundle keeps."""
 
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,8 @@ from data_modelling.metrics.calibration_error import expected_calibration_error,
 from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.plots import curves, forest_plots
 from data_modelling.plots.architecture import draw_architecture
+from data_modelling.plots.shortcuts import draw_shortcuts
 from data_modelling.plots.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, saved_figure
-
-COLOURS = 128  # in a plot's file
 
 
 def draw_bundle_plots(
@@ -30,41 +29,35 @@ def draw_bundle_plots(
 ) -> None:
     """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions.
 
-    A plot is left out if its metrics do not exist yet (locked test, external sources).
+    A plot is left out if its metrics do not exist yet (locked test, external sources, shortcuts).
     """
     task, classes = metadata["task"], metadata["classes"]
     labels, scores = true_classes(predictions, task), mode_logits(predictions, "photo", task)
     probability = calibrated_probabilities(scores, metadata["temperature"])
     groups = group_indices(predictions["group_id"])
     out_of_fold = values["out_of_fold"]
-
-    def named_figure(name: str, width: float, height: float) -> AbstractContextManager[Figure]:
-        return saved_figure(folder / f"{name}.png", width, height, COLOURS)
-
-    with named_figure("confusion_matrix", 12, 5.4) as figure:
-        draw_confusion(figure, classes, np.array(out_of_fold["photo"]["confusion"]))
-    with named_figure("roc", 10, 5) as figure:
-        curves.draw_roc(figure, labels, probability, groups, metadata)
-    with named_figure("precision_recall", 10.8, 5) as figure:
-        curves.draw_precision_recall(figure, labels, probability, metadata)
-    with named_figure("reliability", 10, 4.8) as figure:
-        draw_reliability(figure, labels, scores, metadata["temperature"])
-    with named_figure("risk_coverage", 10, 4.6) as figure:
-        curves.draw_risk_coverage(figure, labels, probability, metadata)
-    with named_figure("decision_curve", 10, 4.4) as figure:
-        curves.draw_decision_curve(figure, labels, probability, metadata)
-    with named_figure("subgroups", 10, 2 + 0.28 * len(forest_plots.subgroup_rows(out_of_fold))) as figure:
-        forest_plots.draw_subgroups(figure, out_of_fold)
+    # Each plot's width and height in inches, its drawing function, and what this draws.
+    plots: dict[str, tuple[float, float, Callable[..., None], tuple[Any, ...]]] = {
+        "confusion_matrix": (12, 5.4, draw_confusion, (classes, np.array(out_of_fold["photo"]["confusion"]))),
+        "roc": (10, 5, curves.draw_roc, (labels, probability, groups, metadata)),
+        "precision_recall": (10.8, 5, curves.draw_precision_recall, (labels, probability, metadata)),
+        "reliability": (10, 4.8, draw_reliability, (labels, scores, metadata["temperature"])),
+        "risk_coverage": (10, 4.6, curves.draw_risk_coverage, (labels, probability, metadata)),
+        "decision_curve": (10, 4.4, curves.draw_decision_curve, (labels, probability, metadata)),
+        "learning_curves": (10, 4, draw_learning_curves, (history,)),
+        "architecture": (11, 5.2, draw_architecture, (metadata,)),
+    }
+    height = 2 + 0.28 * len(forest_plots.subgroup_rows(out_of_fold))
+    plots["subgroups"] = 10, height, forest_plots.draw_subgroups, (out_of_fold,)
     if "fit_to_served" in values:
-        with named_figure("locked_test", 10, 4.4) as figure:
-            forest_plots.draw_locked_test(figure, values["fit_to_served"])
+        plots["locked_test"] = 10, 4.4, forest_plots.draw_locked_test, (values["fit_to_served"],)
     if "elsewhere" in values:
-        with named_figure("elsewhere", 11, 3.8) as figure:
-            forest_plots.draw_external_sources(figure, values)
-    with named_figure("learning_curves", 10, 4) as figure:
-        draw_learning_curves(figure, history)
-    with named_figure("architecture", 11, 5.2) as figure:
-        draw_architecture(figure, metadata)
+        plots["elsewhere"] = 11, 3.8, forest_plots.draw_external_sources, (values,)
+    if "shortcuts" in out_of_fold:
+        plots["shortcuts"] = 14, 4.2, draw_shortcuts, (out_of_fold["shortcuts"],)
+    for name, (width, height, draw, drawn) in plots.items():
+        with saved_figure(folder / f"{name}.png", width, height) as figure:
+            draw(figure, *drawn)
 
 
 def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]) -> None:

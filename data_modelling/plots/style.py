@@ -28,23 +28,20 @@ STYLE: "dict[RcKeyType, Any]" = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
+COLOURS = 128  # in a plot's file, which makes it less than half as large
 # Without date and version, the same figure gives the same file.
 PNG_METADATA = {"Software": None}
 
 
 @contextmanager
-def saved_figure(path: Path, width: float, height: float, colours: int | None = None) -> Iterator[Figure]:
-    """Yield a figure of this size (inches) that is saved to `path` when the block ends.
-
-    colours: number of colours in the file, which makes the file of a drawing less than half as large; None for photos.
-    """
+def saved_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
+    """Yield a figure of this size (inches) that is saved to `path` when the block ends."""
     with mpl.rc_context(STYLE):
         figure = Figure((width, height), layout="constrained")
         yield figure
         with atomic_write(path) as temporary:
             figure.savefig(temporary, format="png", metadata=PNG_METADATA)
-            if colours is not None:
-                with Image.open(temporary) as drawn:
-                    # The default method loses the colour of a thin line.
-                    reduced = drawn.convert("RGB").quantize(colours, Image.Quantize.MAXCOVERAGE)
-                    reduced.save(temporary, format="png", optimize=True)
+            with Image.open(temporary) as drawn:
+                # The default method loses the colour of a thin line.
+                reduced = drawn.convert("RGB").quantize(COLOURS, Image.Quantize.MAXCOVERAGE)
+                reduced.save(temporary, format="png", optimize=True)

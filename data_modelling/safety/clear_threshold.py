@@ -24,11 +24,7 @@ COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of the photo
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # diagnoses, by the task
 LEAST_LESIONS = 150  # melanoma lesions of a clinic group that sets the threshold
 MAX_CLEARED_SHARE = 0.03  # of the melanoma lesions, as the bound says
-CARCINOMA_BARS = {
-    "BCC": 0.1,
-    "SCC": 0.05,
-    "AKIEC": 0.05,
-}  # largest share of each to be cleared; reported only
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest share to be cleared; reported only
 JUDGED_PHOTOS = 50  # of a class of a clinic group: with fewer, the share is mostly chance
 CONFIDENCE = 0.95  # of the bound, one-sided
 DIGITS = 6  # decimals of the threshold

@@ -11,7 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.metrics.array_types import Floats
+from data_modelling.metrics.array_types import Features, Floats
 
 UNITS, SEED = 32, 11  # a linear model is almost as good
 
@@ -25,7 +25,7 @@ def fit_feature_network(
     epochs: int,
     batch: int,
     rate: float,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[Features, Features]:
     """Return the hidden layer (features + 1, UNITS) and the output layer (UNITS + 1, outputs); the last rows are biases.
 
     values: (N, features). labels, weights: (N,). scaling: mean and spread of each feature. Two classes have one output.

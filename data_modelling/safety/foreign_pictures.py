@@ -85,9 +85,9 @@ def read_sources(path: Path = SOURCE_LIST) -> tuple[ForeignSource, ...]:
     return sources
 
 
-def sources_with_role(role: str, sources: Sequence[ForeignSource] | None = None) -> tuple[ForeignSource, ...]:
+def sources_with_role(role: str) -> tuple[ForeignSource, ...]:
     """Return the sources with one role (SOURCE_ROLES)."""
-    return tuple(source for source in sources or read_sources() if source.side == role)
+    return tuple(source for source in read_sources() if source.side == role)
 
 
 def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -> ForeignPictures:
@@ -101,10 +101,8 @@ def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -
     missing: list[str] = []
     for source in sources:
         distinct = _drop_duplicates(_squares(source, pictures, edge))
-        selection = [
-            distinct[row]
-            for row in np.linspace(0, len(distinct) - 1, min(source.most, len(distinct))).astype(int)
-        ]
+        places = np.linspace(0, len(distinct) - 1, min(source.most, len(distinct))).astype(int)
+        selection = [distinct[place] for place in places]
         if not selection:
             missing.append(f"{source.name}: no file; `python -m {__spec__.name}` downloads the packages.")
         selection += _random_crops(source, selection, edge)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.metrics.predictions import read_table, write_table
-from data_modelling.metrics.refused_share import refused_share
 
 GATE_SCORES_FILE = "gate.csv"  # in the bundle's predictions
 COLUMNS = ("image_id", "fold", "distance", "refused")

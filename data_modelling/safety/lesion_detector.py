@@ -38,8 +38,8 @@ from data_modelling.inference.checks.lesion_detector import (
 )
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.photo.reader import read_photo
-from data_modelling.metrics.array_types import Floats, Pixels
-from data_modelling.metrics.refused_share import refused_share
+from data_modelling.metrics.array_types import Features, Floats, Pixels
+from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.safety.feature_network import SEED, fit_feature_network, write_arrays, write_facts
 from data_modelling.safety.foreign_pictures import FIT, HELD_OUT, read_pictures, sources_with_role
 from data_modelling.safety.photo_variants import render_variants
@@ -55,6 +55,7 @@ MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
 CURVE = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06)  # fitted shares at which the curve is reported
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
+Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that took no part
 
 
 @dataclass(frozen=True)
@@ -68,10 +69,10 @@ class DetectorExamples:
     """
 
     lesions: pd.DataFrame
-    lesion_features: NDArray[np.float32]
-    foreign_fit: NDArray[np.float32]
+    lesion_features: Features
+    foreign_fit: Features
     foreign: pd.DataFrame
-    foreign_features: NDArray[np.float32]
+    foreign_features: Features
 
 
 def read_examples(
@@ -84,17 +85,13 @@ def read_examples(
     fit, held_out = (
         read_pictures(sources_with_role(role), pictures, FEATURE_EDGE) for role in (FIT, HELD_OUT)
     )
-    examples = DetectorExamples(
-        lesions,
-        _variant_features(photos),
-        np.concatenate(_variant_features(fit.pixels)),
-        held_out.table,
-        _features(held_out.pixels),
-    )
+    foreign_fit = np.concatenate(_variant_features(fit.pixels))
+    foreign = held_out.table, _features(held_out.pixels)
+    examples = DetectorExamples(lesions, _variant_features(photos), foreign_fit, *foreign)
     return examples, (*fit.missing, *held_out.missing)
 
 
-def _variant_features(pictures: Pixels) -> NDArray[np.float32]:
+def _variant_features(pictures: Pixels) -> Features:
     variants = [_features(render_variants(pictures, SEED + number)) for number in range(VARIANTS)]
     return np.stack([_features(pictures), *variants])
 
@@ -122,7 +119,7 @@ def sample_lesions(photos: pd.DataFrame) -> pd.DataFrame:
     return shuffled[rows].sort_values("image_id").reset_index(drop=True)
 
 
-def _features(pictures: Pixels) -> NDArray[np.float32]:
+def _features(pictures: Pixels) -> Features:
     return np.stack([measure_image_features(picture) for picture in tqdm(pictures, "measure", leave=False)])
 
 
@@ -137,16 +134,15 @@ def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = 
     is_foreign = np.arange(len(values)) >= len(lesions)
     classes = examples.lesions[rows].groupby(["source", "diagnosis"])["clinic"].transform("size")
     lesion_weights = np.tile(classes.to_numpy(np.float64) ** -0.5, len(examples.lesion_features))
-    weights = np.concatenate(
-        [lesion_weights / lesion_weights.sum(), np.full(is_foreign.sum(), 1 / is_foreign.sum())]
-    )
+    foreign_weights = np.full(is_foreign.sum(), 1 / is_foreign.sum())
+    weights = np.concatenate([lesion_weights / lesion_weights.sum(), foreign_weights])
     weights /= weights.mean()
     scaling = lesions.mean(axis=0), lesions.std(axis=0) + 1e-3
     hidden, output = fit_feature_network(values, is_foreign, weights, scaling, DECAY, EPOCHS, BATCH, RATE)
     return LesionDetector(hidden, output[:, 0], 0.0)
 
 
-def left_out_scores(examples: DetectorExamples) -> dict[tuple[str, ...], LesionDetector]:
+def left_out_detectors(examples: DetectorExamples) -> Detectors:
     """Return a detector without each clinic group, and without each pair of them, by the groups left out."""
     groups = [group for group in CLINIC_NAMES if group in set(examples.lesions["clinic"])]
     left_out = [*itertools.combinations(groups, 1), *itertools.combinations(groups, 2)]
@@ -154,10 +150,7 @@ def left_out_scores(examples: DetectorExamples) -> dict[tuple[str, ...], LesionD
 
 
 def threshold_at_share(
-    examples: DetectorExamples,
-    detectors: dict[tuple[str, ...], LesionDetector],
-    share: float,
-    unseen: str | None = None,
+    examples: DetectorExamples, detectors: Detectors, share: float, unseen: str | None = None
 ) -> float:
     """Return the threshold that refuses at most a share of each class of each group, by detectors without it.
 
@@ -167,10 +160,8 @@ def threshold_at_share(
     for names, detector in detectors.items():
         judged = set(names) - {unseen}
         if len(judged) == 1 and (unseen is None) == (len(names) == 1):
-            limits += [
-                np.quantile(scores, 1 - share, method="higher")
-                for scores in _class_scores(examples, detector, judged.pop()).values()
-            ]
+            scores = _class_scores(examples, detector, judged.pop()).values()
+            limits += [np.quantile(of_class, 1 - share, method="higher") for of_class in scores]
     return float(np.ceil(max(limits) * 10**DIGITS) / 10**DIGITS)
 
 
@@ -182,9 +173,7 @@ def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: s
     return {str(code): np.asarray(part, np.float64) for code, part in by_class if len(part) > FEWEST_PHOTOS}
 
 
-def clinic_rows(
-    examples: DetectorExamples, detectors: dict[tuple[str, ...], LesionDetector], share: float
-) -> list[dict[str, Any]]:
+def clinic_rows(examples: DetectorExamples, detectors: Detectors, share: float) -> list[dict[str, Any]]:
     """Return the refused share of each group and class, and of the held-out foreign pictures for each group.
 
     Detector and threshold never saw the group.
@@ -194,12 +183,12 @@ def clinic_rows(
         detector = detectors[(group,)]
         threshold = threshold_at_share(examples, detectors, share, unseen=group)
         foreign = detector.score(examples.foreign_features) > threshold
-        for code, scores in _class_scores(examples, detector, group).items():
-            rows.append(
-                {"clinic": group, "diagnosis": code, "threshold": threshold}
-                | refused_share(int((scores > threshold).sum()), len(scores))
-                | {"foreign_refused": round(float(foreign.mean()), DIGITS)}
-            )
+        rows += [
+            {"clinic": group, "diagnosis": code, "threshold": threshold}
+            | refused_share(int((scores > threshold).sum()), len(scores))
+            | {"foreign_refused": round(float(foreign.mean()), DIGITS)}
+            for code, scores in _class_scores(examples, detector, group).items()
+        ]
     return rows
 
 
@@ -221,7 +210,7 @@ def write_detector(
     left_out: Path = LEFT_OUT_DETECTORS_FILE,
 ) -> dict[str, Any]:
     """Fit on all photos, measure, write the three files, and return the content of the JSON file."""
-    detectors = left_out_scores(examples)
+    detectors = left_out_detectors(examples)
     fitted = fit_lesion_detector(examples)
     threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE)
     detector = LesionDetector(fitted.hidden, fitted.output, threshold)

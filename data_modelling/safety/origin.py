@@ -1,4 +1,4 @@
-"""Fit the detectors of inference.checks.origin on the available sources of photos.
+"""Fit the detectors of inference.checks.origin on four sources of photos.
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
@@ -18,7 +18,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from PIL import Image
 from tqdm import tqdm
 
@@ -36,8 +35,9 @@ from data_modelling.inference.checks.origin import (
     threshold_key,
 )
 from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
-from data_modelling.metrics.array_types import Floats
+from data_modelling.metrics.array_types import Features, Floats
 from data_modelling.safety.feature_network import fit_feature_network, write_arrays, write_facts
 
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
@@ -62,8 +62,8 @@ class OriginFeatures:
     """
 
     table: pd.DataFrame
-    altered: NDArray[np.float32]
-    plain: NDArray[np.float32]
+    altered: Features
+    plain: Features
 
 
 def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
@@ -85,10 +85,14 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:
-    """Return the features of all photos of NAMES without the locked test; InputError if a set is absent."""
+    """Return the features of all photos of NAMES without the locked test; InputError if a set or its photos are absent."""
     tables, altered, plain = [], [], []
     for number, name in enumerate(NAMES):
         table = development_photos(name, data_root, splits)
+        if table.empty:
+            raise InputError(
+                f"{data_set(name).folder} has no photo; the detectors need all of {', '.join(SOURCES)}."
+            )
         for row, path in enumerate(tqdm(table["path"], name, unit=" photos")):
             data = Path(path).read_bytes()
             recompressed = stretch_and_recompress(data, np.random.default_rng((number, row)))
@@ -98,24 +102,13 @@ def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatu
     return OriginFeatures(pd.concat(tables, ignore_index=True), np.stack(altered), np.stack(plain))
 
 
-def fit_origin_detector(values: NDArray[np.float32], sources: Sequence[str]) -> OriginDetector:
-    """Return a detector of the sources that occur, all with the same total weight; its thresholds are 1."""
-    present = tuple(source for source in SOURCES if source in set(sources))
-    labels = np.array([present.index(source) for source in sources])
+def fit_origin_detector(values: Features, sources: Sequence[str]) -> OriginDetector:
+    """Return a detector of SOURCES, all with the same total weight; its thresholds are 1."""
+    labels = np.array([SOURCES.index(source) for source in sources])
     scaling = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
-    weights = len(labels) / len(present) / np.bincount(labels)[labels]
+    weights = len(labels) / len(SOURCES) / np.bincount(labels)[labels]
     hidden, output = fit_feature_network(values, labels, weights, scaling, DECAY, EPOCHS, BATCH, RATE)
-    if len(present) == 2:  # scikit-learn has only the output of the second of two sources
-        output = np.hstack([0 * output, output])
-    return OriginDetector(present, hidden, output, 1.0, {})
-
-
-def source_probabilities(detector: OriginDetector, values: NDArray[np.float32]) -> Floats:
-    """Return the probability of each of SOURCES, (N, sources); 0 for a source that the detector does not know."""
-    probabilities = np.zeros((len(values), len(SOURCES)))
-    columns = [SOURCES.index(source) for source in detector.sources]
-    probabilities[:, columns] = detector.shares(values)
-    return probabilities
+    return OriginDetector(SOURCES, hidden, output, 1.0, {})
 
 
 def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
@@ -124,8 +117,10 @@ def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
     for fold in FOLD_NAMES:
         mask = (photos.table["part"] == fold).to_numpy()
         detector = fit_origin_detector(photos.altered[~mask], photos.table.loc[~mask, "source"].tolist())
-        altered[mask] = source_probabilities(detector, photos.altered[mask])
-        plain[mask] = source_probabilities(detector, photos.plain[mask])
+        altered[mask], plain[mask] = (
+            detector.shares(photos.altered[mask]),
+            detector.shares(photos.plain[mask]),
+        )
     return altered, plain
 
 
@@ -139,9 +134,8 @@ def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> di
     counts = range(1, len(SOURCES) + 1)
     for named in itertools.chain(*(itertools.combinations(SOURCES, count) for count in counts)):
         is_named = table["source"].isin(named).to_numpy()
-        if is_named.any():
-            scores = [1 - probability_of_sources(rows[is_named], SOURCES, named) for rows in (altered, plain)]
-            unlike[threshold_key(named)] = _threshold_for_share(scores, UNLIKE_FLAGGED_SHARE)
+        scores = [1 - probability_of_sources(rows[is_named], SOURCES, named) for rows in (altered, plain)]
+        unlike[threshold_key(named)] = _threshold_for_share(scores, UNLIKE_FLAGGED_SHARE)
     phone = [
         probability_of_sources(rows[(table["source"] == source).to_numpy()], SOURCES, PHONE_SOURCES)
         for source in DERMOSCOPIC
@@ -152,7 +146,7 @@ def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> di
 
 def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
     """Return the threshold that at most `share` of each of the arrays reaches."""
-    limits = [np.quantile(score, 1 - share, method="higher") for score in scores if len(score)]
+    limits = [np.quantile(score, 1 - share, method="higher") for score in scores]
     return float((np.floor(max(limits) * 10**DIGITS) + 1) / 10**DIGITS)
 
 

@@ -25,7 +25,6 @@ from data_modelling.inference.checks.rejection_score import (
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.modes import MODES
-from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.bootstrap import auc_interval, group_indices
 from data_modelling.metrics.curves import binary_auc
 from data_modelling.metrics.predictions import available_modes, mode_logits, replace_logits
@@ -69,16 +68,12 @@ def left_out_rows(
         for index, code in enumerate(class_codes(task))
         if code in learned_class_codes(task) and code != left_out
     ]
-    return pd.DataFrame(
-        {
-            "image_id": photos["image_id"].to_numpy(),
-            "group_id": photos["group_id"].to_numpy(),
-            "truth": photos["diagnosis"].to_numpy(),
-            "left_out": left_out,
-            "known": (photos["diagnosis"] != left_out).astype(int).to_numpy(),
-            "distance": clip_distance(np.asarray(distance)).round(DIGITS),
-            "entropy": entropy(np.asarray(logits[:, seen_columns], np.float64), temperature).round(DIGITS),
-        }
+    facts = photos[["image_id", "group_id", "diagnosis"]].reset_index(drop=True)
+    return facts.rename(columns={"diagnosis": "truth"}).assign(
+        left_out=left_out,
+        known=(facts["diagnosis"] != left_out).astype(int),
+        distance=clip_distance(np.asarray(distance)).round(DIGITS),
+        entropy=entropy(np.asarray(logits[:, seen_columns], np.float64), temperature).round(DIGITS),
     )
 
 
@@ -130,8 +125,9 @@ def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str,
     for code, class_rows in rows.groupby("left_out", sort=False):
         other_rows = rows[rows["left_out"] != code]
         weights = _weights(other_rows if len(other_rows) else class_rows, share, task)
-        score, unknown = weights.score(*_features(class_rows)), (class_rows["known"] == 0).to_numpy()
-        probability = 1 / (1 + np.exp(-served.score(*_features(class_rows))))
+        features, unknown = class_rows[FEATURES].to_numpy(np.float64).T, (class_rows["known"] == 0).to_numpy()
+        score = weights.score(*features)
+        probability = 1 / (1 + np.exp(-served.score(*features)))
         by_class[str(code)] = {
             "photos": int(unknown.sum()),
             "others": int((~unknown).sum()),
@@ -151,28 +147,19 @@ def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str,
 
 def _weights(rows: pd.DataFrame, share: float, task: str) -> RejectionScore:
     """Return the weights of a logistic regression on FEATURES, without features of negative weight."""
-    features = FEATURES
-    while True:
-        bias, weights = _fit_regression(rows, features, share)
-        if all(weight >= 0 for weight in weights.values()):
-            break
-        features = [name for name in features if weights[name] >= 0]
-    values = {name: round(weights.get(name, 0.0), DIGITS) for name in FEATURES}
-    return RejectionScore(round(bias, DIGITS), **values, learned=len(learned_class_codes(task)))
-
-
-def _fit_regression(rows: pd.DataFrame, features: list[str], share: float) -> tuple[float, dict[str, float]]:
-    """Return bias and weights for the probability of none of the classes."""
     unknown = (rows["known"] == 0).to_numpy()
     counts = rows.groupby(["left_out", "known"])["known"].transform("size").to_numpy(np.float64)
-    weight = np.where(unknown, share, 1 - share) / counts
-    if not features:
-        return float(np.log(share / (1 - share))), {}
-    model = LogisticRegression(C=REGULARISATION_C)
-    model.fit(rows[features].to_numpy(), unknown, sample_weight=weight * len(rows) / weight.sum())
-    return float(model.intercept_[0]), dict(zip(features, map(float, model.coef_[0]), strict=True))
-
-
-def _features(rows: pd.DataFrame) -> tuple[Floats, Floats]:
-    distance, doubt = (rows[name].to_numpy(np.float64) for name in FEATURES)
-    return distance, doubt
+    photo_weights = np.where(unknown, share, 1 - share) / counts
+    features, bias = FEATURES, float(np.log(share / (1 - share)))  # the bias if no feature stays
+    weights: dict[str, float] = {}
+    while features:
+        model = LogisticRegression(C=REGULARISATION_C)
+        sample_weight = photo_weights * len(rows) / photo_weights.sum()
+        model.fit(rows[features].to_numpy(), unknown, sample_weight=sample_weight)
+        weights = dict(zip(features, map(float, model.coef_[0]), strict=True))
+        if all(weight >= 0 for weight in weights.values()):
+            bias = float(model.intercept_[0])
+            break
+        features = [name for name in features if weights[name] >= 0]
+    values = {name: round(weights[name], DIGITS) if name in features else 0.0 for name in FEATURES}
+    return RejectionScore(round(bias, DIGITS), **values, learned=len(learned_class_codes(task)))

@@ -8,7 +8,6 @@ import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from data_modelling.pipeline import report
 from data_modelling.plots import bundle_plots, style
 
 
@@ -21,10 +20,8 @@ def _plots_are_rendered_once() -> Iterator[None]:
     rendered: set[tuple[str, int]] = set()
 
     @contextmanager
-    def rendered_once(
-        path: Path, width: float, height: float, colours: int | None = None
-    ) -> Iterator[Figure]:
-        with style.saved_figure(path, width, height, colours) as figure:
+    def rendered_once(path: Path, width: float, height: float) -> Iterator[Figure]:
+        with style.saved_figure(path, width, height) as figure:
             yield figure
             parts = (path.name, len(figure.findobj()))
             if parts in rendered:
@@ -32,8 +29,7 @@ def _plots_are_rendered_once() -> Iterator[None]:
             rendered.add(parts)
 
     with pytest.MonkeyPatch.context() as patch:
-        for module in (bundle_plots, report):
-            patch.setattr(module, "saved_figure", rendered_once)
+        patch.setattr(bundle_plots, "saved_figure", rendered_once)
         yield
 
 
@@ -44,5 +40,4 @@ def save_pixel(target: Path, **_options: object) -> None:
 @pytest.fixture
 def rendered_plots(monkeypatch: pytest.MonkeyPatch) -> None:
     """Render every plot in this test."""
-    for module in (bundle_plots, report):
-        monkeypatch.setattr(module, "saved_figure", style.saved_figure)
+    monkeypatch.setattr(bundle_plots, "saved_figure", style.saved_figure)

@@ -6,7 +6,6 @@ stays the same, so a changed answer depends on the file. Only photos outside the
 
 import io
 import zlib
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,16 +20,13 @@ from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS
-from data_modelling.metrics.refused_share import refused_share
+from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.training.recompression import add_vignettes
 
 RENDERING_FILE = "rendering.csv"  # in the bundle's predictions, with COLUMNS
 COLUMNS = ("image_id", "diagnosis", "status", "rendered_status")
-DATA_SET, CLASSES, PHOTOS = (
-    "ham10000",
-    ("MEL", "NV"),
-    500,
-)  # PHOTOS: of each class, one per lesion while they last
+DATA_SET, CLASSES = "ham10000", ("MEL", "NV")
+PHOTOS = 500  # of each class, one per lesion while they last
 # Edge in pixels and JPEG quality of the rendered file, and the edge at which the photo is read.
 EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256
 MAX_CHANGED_SHARE = 0.05  # of the statuses
@@ -58,10 +54,8 @@ def render_photo(data: bytes, image_id: str) -> bytes:
     """Return a photo's file as BCN20000 would store it; image_id decides the random border."""
     rng = np.random.default_rng(zlib.crc32(image_id.encode()))
     (bordered,) = add_vignettes(rng, read_photo(data, SOURCE_EDGE)[None], 1.0)
-    file = io.BytesIO()
-    Image.fromarray(bordered).resize((EDGE, EDGE), Image.Resampling.BICUBIC).save(
-        file, "JPEG", quality=QUALITY
-    )
+    file, rendered = io.BytesIO(), Image.fromarray(bordered).resize((EDGE, EDGE), Image.Resampling.BICUBIC)
+    rendered.save(file, "JPEG", quality=QUALITY)
     return file.getvalue()
 
 
@@ -87,7 +81,7 @@ def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
         & (changed["status"] == HIGHER_CONCERN)
         & (changed["rendered_status"] == NO_CANCER_CLASS)
     )
-    kinds = Counter(changed[["diagnosis", "status", "rendered_status"]].itertuples(index=False, name=None))
+    kinds = changed.groupby(["diagnosis", "status", "rendered_status"]).size()
     share = refused_share(len(changed), len(table))
     return {
         "photos": len(table),
@@ -96,8 +90,8 @@ def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
         "interval": share["interval"],
         "melanomas_cleared": int(cleared.sum()),
         "changes": [
-            {"diagnosis": diagnosis, "from": before, "to": after, "photos": count}
-            for (diagnosis, before, after), count in sorted(kinds.items())
+            {"diagnosis": diagnosis, "from": before, "to": after, "photos": int(count)}
+            for (diagnosis, before, after), count in kinds.items()
         ],
     }
 

@@ -40,12 +40,12 @@ from data_modelling.inference.decision import calibrated_probabilities, predicte
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.explanation import heat_map
-from data_modelling.metrics.array_types import Floats, Mask, Pixels
+from data_modelling.metrics.array_types import Features, Floats, Mask, Pixels
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.networks.merged_classes import network_head
 from data_modelling.safety.safety_stages import run_stage
 
-PredictBatch = Callable[[Pixels], tuple[Floats, NDArray[np.float32]]]
+PredictBatch = Callable[[Pixels], tuple[Floats, Features]]
 
 PHOTOS = 2000  # largest sample
 SEED = 3  # of the sample and of the random maps
@@ -186,7 +186,7 @@ def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
     network = keras.saving.load_model(path, compile=False)
     unknown = np.tile(encode_details(Details()), (BATCH_SIZE, 1))
 
-    def predict(photos: Pixels) -> tuple[Floats, NDArray[np.float32]]:
+    def predict(photos: Pixels) -> tuple[Floats, Features]:
         answers = []
         # The batch size never changes, or Keras would compile its function again. Surplus rows are cut off.
         batch = np.zeros((BATCH_SIZE, *photos.shape[1:]), np.float32)

@@ -1,5 +1,5 @@
 from data_modelling.card.model_card import render_card_part
-from data_modelling.metrics.refused_share import refused_share
+from data_modelling.metrics.bootstrap import refused_share
 
 
 def test_without_measurements_it_says_that_nothing_was_measured() -> None:

@@ -4,9 +4,9 @@ import pytest
 from data_modelling.metrics.calibration import (
     best_decision_prior,
     best_temperature,
+    reference_weights,
     sensitivity_threshold,
 )
-from data_modelling.metrics.reference_weights import reference_weights
 
 
 def test_each_source_has_the_reference_shares_and_all_count_equally() -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from data_modelling.metrics.refused_share import refused_share
+from data_modelling.metrics.bootstrap import refused_share
 
 
 def test_a_share_has_wilsons_interval():

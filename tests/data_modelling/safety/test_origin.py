@@ -12,6 +12,7 @@ from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, FEATURE_EDGE, measure_image_features
 from data_modelling.inference.checks.origin import PHONE_SOURCES, load_detector, probability_of_sources
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.safety import origin
 from data_modelling.safety.origin import NAMES, SOURCES, OriginFeatures
@@ -59,12 +60,10 @@ def test_sources_that_differ_are_told_apart_by_photos_of_other_groups(photos, mo
     assert altered.sum(axis=1) == pytest.approx(1)
 
 
-def test_a_detector_without_a_source_gives_it_nothing(photos):
-    known = (photos.table["source"] != SOURCES[2]).to_numpy()
-    detector = origin.fit_origin_detector(photos.plain[known], photos.table.loc[known, "source"].tolist())
-    altered = origin.source_probabilities(detector, photos.altered)
-    assert (altered[:, 2] == 0).all()
-    assert altered.sum(axis=1) == pytest.approx(1)
+def test_a_source_without_photos_is_refused(monkeypatch, tmp_path):
+    monkeypatch.setattr(origin, "development_photos", lambda *_: pd.DataFrame({"path": []}))
+    with pytest.raises(InputError, match="HAM10000 has no photo"):
+        origin.measure_origin_features(None, tmp_path)
 
 
 def test_thresholds_flag_no_more_than_they_may(photos):
