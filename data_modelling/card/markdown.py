@@ -10,17 +10,12 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from data_modelling.inference.errors import join_names
 
 MODE_NAMES = {"photo": "photo alone", "both": "photo and details"}
-METRIC_LABELS = {
+METRIC_LABELS = {  # the same on every page
     "balanced_accuracy": "balanced accuracy",
     "macro_auc": "macro AUC",
     "melanoma_auc": "melanoma AUC",
     "expected_calibration_error": "ECE",
 }
-
-
-def metric_labels(*names: str) -> dict[str, str]:
-    """Return the labels of metrics, the same on every page."""
-    return {name: METRIC_LABELS[name] for name in names}
 
 
 def format_metric(value: float | None) -> str:
@@ -57,14 +52,9 @@ def metric_with_interval(metrics: Mapping[str, Any], name: str) -> str:
     return f"{format_metric(metrics[name])} {format_interval(bounds)}"
 
 
-def format_signed_interval(bounds: Sequence[float | None]) -> str:
-    """Return the interval of a difference as `[-0.007, +0.045]`."""
-    return f"[{', '.join('-' if bound is None else f'{bound:+.3f}' for bound in bounds)}]"
-
-
-def format_difference(value: float, bounds: Sequence[float]) -> str:
+def format_difference(value: float, bounds: Sequence[float | None]) -> str:
     """Return a difference and its interval as `+0.019 [-0.007, +0.045]`."""
-    return f"{value:+.3f} {format_signed_interval(bounds)}"
+    return f"{value:+.3f} [{', '.join('-' if bound is None else f'{bound:+.3f}' for bound in bounds)}]"
 
 
 def render_markdown(
@@ -96,7 +86,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "metric": format_metric,
     "percent": format_percent,
     "share": share_with_interval,
-    "signed_interval": format_signed_interval,
     "whole_percent": lambda share: f"{100 * share:.0f} %",
     "with_interval": metric_with_interval,
 }

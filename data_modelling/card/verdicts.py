@@ -8,12 +8,11 @@ from data_modelling.card.markdown import (
     MODE_NAMES,
     format_interval,
     format_metric,
-    metric_labels,
 )
 
 MetricValues = Mapping[str, Any]
 
-VERDICT_METRICS = metric_labels("balanced_accuracy", "macro_auc")
+VERDICT_METRICS = ("balanced_accuracy", "macro_auc")
 TARGET_TEXTS = {
     "calibration_error_out_of_fold": "{figure} out-of-fold at most {limit}",
     "locked_calibration_error_within_chance": "{figure} on the locked test below a perfect model's 95th percentile, {limit}",
@@ -24,10 +23,10 @@ TARGET_TEXTS = {
 def verdict(differences: MetricValues, more: str, less: str, neither: str) -> str:
     """Return one of three sentences, depending on which of the two differences are certain, and in which direction."""
     is_gain = {}
-    for key, label in VERDICT_METRICS.items():
-        low, high = differences[key]["interval"]
+    for name in VERDICT_METRICS:
+        low, high = differences[name]["interval"]
         if low > 0 or high < 0:
-            is_gain[label] = low > 0
+            is_gain[METRIC_LABELS[name]] = low > 0
     if not is_gain:
         return f"{neither}."
     if len(set(is_gain.values())) > 1:

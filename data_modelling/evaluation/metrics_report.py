@@ -15,8 +15,8 @@ from data_modelling.inference.decision import calibrated_probabilities, cancer_c
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics import bootstrap, calibration_error, classification
 from data_modelling.metrics.array_types import Floats, Labels
+from data_modelling.metrics.classification import selective_risks
 from data_modelling.metrics.predictions import available_modes, mode_logits, true_classes
-from data_modelling.metrics.risk_coverage import selective_risks
 from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import (
     binary_questions,
@@ -190,9 +190,7 @@ def _class_metrics(
         "auc_interval": intervals["auc"],
         "sensitivity": metrics.whole["sensitivity"],
         "sensitivity_interval": intervals["sensitivity"],
-        "specificity": classification.specificities(matrix),
-        "positive_predictive_value": classification.positive_predictive_values(matrix),
-        "negative_predictive_value": classification.negative_predictive_values(matrix),
+        **classification.class_rates(matrix),
         "average_precision": classification.average_precisions(labels, probability),
     }
     photos = matrix.sum(axis=1)

@@ -90,16 +90,11 @@ def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFram
 
 def predicted_answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
     """Return PHOTO_FACTS, decision (a class index) and confidence of each photo, for the photo alone."""
-    tables = []
-    for table in predictions:
-        logits = mode_logits(table, "photo", metadata["task"])
-        probability = calibrated_probabilities(logits, metadata["temperature"])
-        tables.append(
-            table[PHOTO_FACTS].assign(
-                decision=decide_classes(probability, metadata), confidence=probability.max(axis=1)
-            )
-        )
-    return pd.concat(tables, ignore_index=True)
+    table = pd.concat(predictions, ignore_index=True)
+    logits = mode_logits(table, "photo", metadata["task"])
+    probability = calibrated_probabilities(logits, metadata["temperature"])
+    decisions = decide_classes(probability, metadata)
+    return table[PHOTO_FACTS].assign(decision=decisions, confidence=probability.max(axis=1))
 
 
 def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, Any]:
@@ -119,9 +114,9 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
     class_counts = np.zeros(len(class_codes(task)) + 1)  # the last one: known photos of no class of the task
     for code, count in known.items():
         class_counts[_class_of(code, task)] += count
+    everyone = np.ones(len(labels), bool)
     metrics: dict[str, Any] = counts | {
-        name: bootstrap.share_metric(right, np.ones(len(right), bool), groups)
-        for name, right in is_right.items()
+        name: bootstrap.share_metric(right, everyone, groups) for name, right in is_right.items()
     }
     metrics["chance"] = round_metric(float((class_counts / class_counts.sum())[labels].mean()))
     wrong = ~is_right["model"]

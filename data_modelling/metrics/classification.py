@@ -4,10 +4,11 @@ Where a function takes weights (resamples, N), it returns one more axis in front
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_modelling.metrics.array_types import Floats, Labels, Weights
 from data_modelling.metrics.curves import average_precision, binary_auc, ratio
+
+FEWEST_ANSWERED = 5  # photos of each class: with fewer, the balanced error would be mostly chance
 
 
 def macro_auc(labels: Labels, probabilities: Floats) -> float:
@@ -34,7 +35,7 @@ def average_precisions(labels: Labels, probabilities: Floats) -> Floats:
 
 def confusion_counts(
     labels: Labels, decisions: Labels, classes: int, weights: Weights | None = None
-) -> NDArray[np.int64]:
+) -> Labels:
     """Return the confusion matrix (..., classes, classes): rows are the truth, columns the decision."""
     cells = labels * classes + decisions
     if weights is None:
@@ -43,41 +44,33 @@ def confusion_counts(
     return np.rint(counts).astype(np.int64).reshape(-1, classes, classes)
 
 
-def sensitivities(matrix: NDArray[np.int64]) -> Floats:
+def sensitivities(matrix: Labels) -> Floats:
     """Return the sensitivity of each class, (..., classes); NaN for a class without photos."""
     return ratio(np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1))
 
 
-def specificities(matrix: NDArray[np.int64]) -> Floats:
-    """Return the specificity of each class, (classes,): the share of other photos with another decision."""
-    negatives = matrix.sum() - matrix.sum(axis=1)
-    false_positives = matrix.sum(axis=0) - np.diag(matrix)
-    return ratio(negatives - false_positives, negatives)
+def class_rates(matrix: Labels) -> dict[str, Floats]:
+    """Return specificity and predictive values of each class against the rest, (classes,) each; NaN where no photo counts."""
+    right, truth, decided = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
+    true_negatives = matrix.sum() - truth - decided + right
+    return {
+        "specificity": ratio(true_negatives, matrix.sum() - truth),
+        "positive_predictive_value": ratio(right, decided),
+        "negative_predictive_value": ratio(true_negatives, matrix.sum() - decided),
+    }
 
 
-def balanced_accuracy(matrix: NDArray[np.int64]) -> float:
+def balanced_accuracy(matrix: Labels) -> float:
     """Return the mean sensitivity over the classes present."""
     return float(np.nanmean(sensitivities(matrix)))
 
 
-def accuracy(matrix: NDArray[np.int64]) -> float:
+def accuracy(matrix: Labels) -> float:
     """Return the share of photos with the right decision."""
     return float(np.trace(matrix) / matrix.sum())
 
 
-def positive_predictive_values(matrix: NDArray[np.int64]) -> Floats:
-    """Return the positive predictive value of each class, (classes,); NaN for a class without decisions."""
-    return ratio(np.diag(matrix), matrix.sum(axis=0))
-
-
-def negative_predictive_values(matrix: NDArray[np.int64]) -> Floats:
-    """Return the negative predictive value of each class, (classes,)."""
-    predicted_negatives = matrix.sum() - matrix.sum(axis=0)
-    false_negatives = matrix.sum(axis=1) - np.diag(matrix)
-    return ratio(predicted_negatives - false_negatives, predicted_negatives)
-
-
-def macro_f1(matrix: NDArray[np.int64]) -> float:
+def macro_f1(matrix: Labels) -> float:
     """Return the mean over the classes present of 2 TP / (2 TP + FP + FN)."""
     scores = ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
     return float(scores[matrix.sum(axis=1) > 0].mean())
@@ -94,3 +87,26 @@ def brier_score(labels: Labels, probabilities: Floats) -> float:
     """Return the mean over photos of the summed squared errors of all classes, 0 to 2 (Brier 1950)."""
     truth = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - truth) ** 2).sum(axis=1).mean())
+
+
+def selective_risks(
+    labels: Labels, probability: Floats, decisions: Labels, shares: Floats
+) -> tuple[Floats, Floats]:
+    """Return error and balanced error of the decisions when only the most certain photos, each of `shares`, are answered.
+
+    The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. The certainty of a photo is the probability of its most
+    probable class. labels, decisions: (N,); probability: (N, classes); shares: (M,), above 0 and at most 1. Returns two
+    arrays (M,): the share of answered photos with a wrong decision, and 1 - balanced accuracy over the
+    classes present. The second is NaN where fewer than FEWEST_ANSWERED photos of such a class are answered.
+    """
+    classes = probability.shape[1]
+    present = np.isin(np.arange(classes), labels)
+    most_certain_first = np.argsort(-probability.max(axis=1), kind="stable")
+    errors, balanced_errors = [], []
+    for share in shares:
+        answered = most_certain_first[: max(1, round(share * len(labels)))]
+        matrix = confusion_counts(labels[answered], decisions[answered], classes)
+        errors.append(float(np.mean(labels[answered] != decisions[answered])))
+        has_enough = matrix.sum(axis=1)[present].min() >= FEWEST_ANSWERED
+        balanced_errors.append(1 - balanced_accuracy(matrix) if has_enough else np.nan)
+    return np.array(errors), np.array(balanced_errors)

@@ -11,8 +11,8 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
+from data_modelling.metrics.classification import FEWEST_ANSWERED, selective_risks
 from data_modelling.metrics.curves import binary_auc, net_benefit
-from data_modelling.metrics.risk_coverage import FEWEST_ANSWERED, selective_risks
 from data_modelling.metrics.thresholds import binary_questions, has_both_outcomes
 from data_modelling.plots.style import BLUE, CLASS_COLOURS, GREY, LIGHT_GREY, ORANGE
 

@@ -13,26 +13,26 @@ import re
 import subprocess  # nosec B404  # to call apt-get and pip
 import sys
 import tempfile
-import tomllib
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
+import msgspec
 import numpy as np
 import pandas as pd
 from PIL import Image
 
 from data_modelling.inference.command_line import run_with_exit_status
-from data_modelling.inference.errors import InputError, PhotoError
+from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.photo.reader import ENDINGS, Crop, read_photo
 from data_modelling.metrics.array_types import Floats, Pixels
 from data_modelling.safety.synthetic_pictures import DRAWERS, draw_picture
 
 SOURCE_LIST = Path(__file__).with_name("foreign.toml")
 PROJECT = Path(__file__).resolve().parents[2]
-FIT, HELD_OUT = SOURCE_ROLES = ("fit", "held-out")
-ORIGINS = ("made", "project", "python", "debian")
+FIT, HELD_OUT = "fit", "held-out"
 WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # from a package's import name to pip's name
 WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)  # the beginning of a picture inside a Qt resource file
 CROP_SHARES = (0.15, 0.9)  # of the edge; the size of a random crop
@@ -41,8 +41,7 @@ THUMBNAIL = 8  # pixels of the edge at which two pictures of a source are compar
 DUPLICATE_DISTANCE = 2.0  # grey levels; two pictures whose thumbnails differ less on average are duplicates
 
 
-@dataclass(frozen=True)
-class ForeignSource:
+class ForeignSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One source of the list in foreign.toml.
 
     side: its role. most: the largest number of pictures. files: patterns below its folder. centre: the share of the
@@ -51,8 +50,8 @@ class ForeignSource:
 
     name: str
     kind: str
-    side: str
-    origin: str
+    side: Literal["fit", "held-out"]
+    origin: Literal["made", "project", "python", "debian"]
     most: int
     package: str = ""
     files: tuple[str, ...] = ()
@@ -74,19 +73,12 @@ class ForeignPictures:
 
 
 def read_sources(path: Path = SOURCE_LIST) -> tuple[ForeignSource, ...]:
-    """Return the list; InputError for an unknown role or origin, or a duplicate name."""
-    rows = tomllib.loads(path.read_text())["source"]
-    sources = tuple(ForeignSource(**row | {"files": tuple(row.get("files", ()))}) for row in rows)
-    for source in sources:
-        if source.side not in SOURCE_ROLES or source.origin not in ORIGINS:
-            raise InputError(f"{path}: {source.name} has side {source.side!r} and origin {source.origin!r}.")
-    if len({source.name for source in sources}) < len(sources):
-        raise InputError(f"{path} names a source twice.")
-    return sources
+    """Return the list; msgspec.ValidationError for an unknown key, role or origin."""
+    return msgspec.toml.decode(path.read_bytes(), type=dict[str, tuple[ForeignSource, ...]])["source"]
 
 
 def sources_with_role(role: str) -> tuple[ForeignSource, ...]:
-    """Return the sources with one role (SOURCE_ROLES)."""
+    """Return the sources with one role, FIT or HELD_OUT."""
     return tuple(source for source in read_sources() if source.side == role)
 
 

@@ -160,16 +160,9 @@ def _fit_quality(
     folder: Path,
     unseen: DevelopmentSet | None,
 ) -> None:
-    table = development.table
+    table, others = development.table, other_source_measures(development, unseen)
     networks = {fold: folder.parent / fold_stage(fold) / NETWORK_FILE for fold in settings.figure_folds}
-    fitted = fit_quality(
-        settings,
-        table,
-        development.pixels[: len(table)],
-        networks,
-        choices,
-        other_source_measures(development, unseen),
-    )
+    fitted = fit_quality(settings, table, development.pixels[: len(table)], networks, choices, others)
     (folder / "metadata.json").write_text(json.dumps(fitted.metadata))
     (folder / QUALITY_REASONS_FILE).write_text(json.dumps(fitted.counts))
     fitted.unchanged.to_csv(folder / MEASURES_FILE, index=False, lineterminator="\n")

@@ -12,10 +12,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from data_modelling.card.markdown import (
+    METRIC_LABELS,
     format_difference,
     format_interval,
     format_metric,
-    metric_labels,
     render_markdown,
 )
 from data_modelling.datasets import external_sources
@@ -43,7 +43,7 @@ Floats = NDArray[np.float64]
 
 TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
 # Metrics of the answers from the photo alone, and their titles on the page.
-METHOD_METRICS = metric_labels("macro_auc", "balanced_accuracy", "melanoma_auc")
+METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_accuracy", "melanoma_auc")}
 DIFFERENCE = "less"  # column of the row that a row is compared with, and ending of the differences' columns
 REMOVED = "removed"  # the commit that measured a change whose option is no longer in the code
 # The question on which the external photos of the fold are evaluated, by source.

@@ -24,7 +24,7 @@ def test_a_metric_finds_its_interval_beside_it_or_among_the_intervals() -> None:
 
 def test_a_difference_has_signs_and_its_interval() -> None:
     assert markdown.format_difference(0.0191, (-0.007, 0.045)) == "+0.019 [-0.007, +0.045]"
-    assert markdown.format_signed_interval((None, 0.045)) == "[-, +0.045]"
+    assert markdown.format_difference(0.0191, (None, 0.045)) == "+0.019 [-, +0.045]"
 
 
 def test_a_template_joins_blank_lines_and_needs_every_name(tmp_path) -> None:

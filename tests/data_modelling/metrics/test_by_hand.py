@@ -24,10 +24,14 @@ SCORE, POSITIVE = PROBABILITY[:, 0], TRUTH == 0
 def test_metrics_of_the_decision() -> None:
     assert classification.balanced_accuracy(MATRIX) == pytest.approx((3 / 4 + 2 / 3 + 2 / 3 + 0) / 4)
     np.testing.assert_allclose(classification.sensitivities(MATRIX), [3 / 4, 2 / 3, 2 / 3, 0])
-    np.testing.assert_allclose(classification.specificities(MATRIX), [7 / 8, 7 / 9, 8 / 9, 9 / 10])
-    np.testing.assert_allclose(classification.positive_predictive_values(MATRIX), [3 / 4, 2 / 4, 2 / 3, 0])
     np.testing.assert_allclose(
-        classification.negative_predictive_values(MATRIX), [7 / 8, 7 / 8, 8 / 9, 9 / 11]
+        classification.class_rates(MATRIX)["specificity"], [7 / 8, 7 / 9, 8 / 9, 9 / 10]
+    )
+    np.testing.assert_allclose(
+        classification.class_rates(MATRIX)["positive_predictive_value"], [3 / 4, 2 / 4, 2 / 3, 0]
+    )
+    np.testing.assert_allclose(
+        classification.class_rates(MATRIX)["negative_predictive_value"], [7 / 8, 7 / 8, 8 / 9, 9 / 11]
     )
     assert classification.macro_f1(MATRIX) == pytest.approx((6 / 8 + 4 / 7 + 4 / 6 + 0) / 4)
 

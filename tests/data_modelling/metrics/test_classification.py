@@ -35,7 +35,9 @@ def test_confusion_by_hand() -> None:
 
 def test_sensitivities_specificities_and_accuracies_by_hand() -> None:
     np.testing.assert_allclose(classification.sensitivities(MATRIX), [3 / 4, 2 / 3, 2 / 3, 0])
-    np.testing.assert_allclose(classification.specificities(MATRIX), [7 / 8, 7 / 9, 8 / 9, 9 / 10])
+    np.testing.assert_allclose(
+        classification.class_rates(MATRIX)["specificity"], [7 / 8, 7 / 9, 8 / 9, 9 / 10]
+    )
     assert classification.balanced_accuracy(MATRIX) == pytest.approx((3 / 4 + 2 / 3 + 2 / 3) / 4)
     assert classification.accuracy(MATRIX) == pytest.approx(7 / 12)
 
@@ -71,9 +73,11 @@ def test_an_absent_class_has_no_auc_and_the_macro_is_of_the_others() -> None:
 
 
 def test_predictive_values_and_f1_by_hand() -> None:
-    np.testing.assert_allclose(classification.positive_predictive_values(MATRIX), [3 / 4, 2 / 4, 2 / 3, 0])
     np.testing.assert_allclose(
-        classification.negative_predictive_values(MATRIX), [7 / 8, 7 / 8, 8 / 9, 9 / 11]
+        classification.class_rates(MATRIX)["positive_predictive_value"], [3 / 4, 2 / 4, 2 / 3, 0]
+    )
+    np.testing.assert_allclose(
+        classification.class_rates(MATRIX)["negative_predictive_value"], [7 / 8, 7 / 8, 8 / 9, 9 / 11]
     )
     assert classification.macro_f1(MATRIX) == pytest.approx((6 / 8 + 4 / 7 + 4 / 6 + 0) / 4)
     assert classification.macro_f1(MATRIX) == pytest.approx(f1_score(TRUTH, DECIDED, average="macro"))

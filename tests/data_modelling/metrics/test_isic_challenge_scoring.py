@@ -71,7 +71,13 @@ def test_metrics_of_a_class_called_at_one_half(
         (labels == index).astype(int), (probability[:, index] > 0.5).astype(int), 2
     )
     assert classification.sensitivities(matrix)[1] == pytest.approx(of_class["sensitivity"][code])
-    assert classification.specificities(matrix)[1] == pytest.approx(of_class["specificity"][code])
-    assert classification.positive_predictive_values(matrix)[1] == pytest.approx(of_class["ppv"][code])
-    assert classification.negative_predictive_values(matrix)[1] == pytest.approx(of_class["npv"][code])
+    assert classification.class_rates(matrix)["specificity"][1] == pytest.approx(
+        of_class["specificity"][code]
+    )
+    assert classification.class_rates(matrix)["positive_predictive_value"][1] == pytest.approx(
+        of_class["ppv"][code]
+    )
+    assert classification.class_rates(matrix)["negative_predictive_value"][1] == pytest.approx(
+        of_class["npv"][code]
+    )
     assert classification.accuracy(matrix) == pytest.approx(of_class["accuracy"][code])

@@ -1,6 +1,6 @@
 import numpy as np
 
-from data_modelling.metrics.risk_coverage import selective_risks
+from data_modelling.metrics.classification import selective_risks
 
 # Twelve photos of two classes, the first the surest; 1, 6, 7 and 12 are decided wrong.
 LABELS = np.array([0, 1, 0, 1, 0, 1, 0, 1, 0, 1, 0, 1])
