@@ -3,12 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from data_modelling.card.markdown import (
-    METRIC_LABELS,
-    MODE_NAMES,
-    format_interval,
-    format_metric,
-)
+from data_modelling.card.markdown import METRIC_LABELS, MODE_NAMES, format_interval, format_metric
 
 MetricValues = Mapping[str, Any]
 

@@ -47,7 +47,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     row = _opening_row(bundle, reason)
     predictions_file = bundle.folder / "predictions" / f"{LOCKED_TEST}.csv"
     earlier_rows = read_openings(record)
-    opened = [earlier for earlier in earlier_rows if _is_same_bundle(earlier, row)]
+    hashes = [f"{name}_sha256" for name in HASHED_FILES]
+    opened = [earlier for earlier in earlier_rows if all(earlier[name] == row[name] for name in hashes)]
     is_interrupted = bool(opened) and earlier_rows[-1] in opened and not predictions_file.exists()
     if opened and not is_interrupted:
         raise InputError(
@@ -114,10 +115,6 @@ def _opening_row(bundle: Bundle, reason: str) -> dict[str, str]:
         **{f"{name}_sha256": _sha256(bundle.folder / file) for name, file in HASHED_FILES.items()},
         "reason": reason.strip(),
     }
-
-
-def _is_same_bundle(first: dict[str, str], second: dict[str, str]) -> bool:
-    return all(first[f"{name}_sha256"] == second[f"{name}_sha256"] for name in HASHED_FILES)
 
 
 def _sha256(path: Path) -> str:

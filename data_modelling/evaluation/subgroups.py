@@ -77,11 +77,7 @@ def subgroup_rows(
 
 
 def _subgroup_metrics(
-    labels: Labels,
-    probability: Floats,
-    decisions: Labels,
-    groups: Labels,
-    noun: str,
+    labels: Labels, probability: Floats, decisions: Labels, groups: Labels, noun: str
 ) -> dict[str, Any]:
     count = len(np.unique(groups))
     row: dict[str, Any] = {"photos": len(labels), "groups": count}

@@ -104,11 +104,7 @@ class BootstrapMetrics:
 
 
 def bootstrap_metrics(
-    labels: Labels,
-    probability: Floats,
-    decisions: Labels,
-    groups: Labels,
-    class_mask: Mask | None = None,
+    labels: Labels, probability: Floats, decisions: Labels, groups: Labels, class_mask: Mask | None = None
 ) -> BootstrapMetrics:
     """Return the metrics of one model, on the photos themselves and in each resample.
 

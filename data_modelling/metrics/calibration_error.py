@@ -91,11 +91,7 @@ def _top(labels: Labels, probabilities: Floats) -> tuple[Floats, Mask]:
 
 
 def _gap(
-    confidence: Floats,
-    correct: Mask,
-    bin_indices: Labels,
-    bins: int,
-    weights: Weights | None = None,
+    confidence: Floats, correct: Mask, bin_indices: Labels, bins: int, weights: Weights | None = None
 ) -> Floats:
     """Return the mean over photos of |accuracy - confidence| in the photo's bin."""
     if weights is None:

@@ -41,28 +41,29 @@ def _blur_by_motion(photo: Image.Image, severity: float) -> bytes:
     pixels = np.asarray(photo, np.float32)
     padded = np.pad(pixels, ((0, 0), (length // 2 + 1, length - 1 - length // 2), (0, 0)), mode="edge")
     sums = np.cumsum(padded, axis=1, dtype=np.float64)
-    return _from_levels((sums[:, length:] - sums[:, :-length]) / length)
+    return encode_png(from_levels((sums[:, length:] - sums[:, :-length]) / length))
 
 
 def _change_exposure(photo: Image.Image, severity: float) -> bytes:
-    return _from_levels(np.asarray(photo) * severity)
+    return encode_png(from_levels(np.asarray(photo) * severity))
 
 
 def _lift_shadows(photo: Image.Image, severity: float) -> bytes:
     """Return a photo with brighter shadows and middle tones; white stays white (a gamma curve)."""
-    return _from_levels(255 * (np.asarray(photo) / 255) ** severity)
+    return encode_png(from_levels(255 * (np.asarray(photo) / 255) ** severity))
 
 
 def _reduce_contrast(photo: Image.Image, severity: float) -> bytes:
     """Return a photo with all colours closer to their mean, as in fog."""
     pixels = np.asarray(photo, np.float64)
     mean = pixels.mean(axis=(0, 1))
-    return _from_levels(mean + severity * (pixels - mean))
+    return encode_png(from_levels(mean + severity * (pixels - mean)))
 
 
-def _recompress(photo: Image.Image, severity: float) -> bytes:
+def encode_jpeg(photo: Image.Image, quality: float) -> bytes:
+    """Return a photo file as cameras and archives compress it; quality: 1-95, cut to a whole number."""
     file = BytesIO()
-    photo.save(file, "JPEG", quality=int(severity))
+    photo.save(file, "JPEG", quality=int(quality))
     return file.getvalue()
 
 
@@ -71,8 +72,9 @@ def _downscale(photo: Image.Image, severity: float) -> bytes:
     return encode_png(photo.resize((edge, edge), Image.Resampling.BILINEAR))
 
 
-def _from_levels(levels: NDArray[np.floating]) -> bytes:
-    return encode_png(Image.fromarray(levels.round().clip(0, 255).astype(np.uint8)))
+def from_levels(levels: NDArray[np.floating]) -> Image.Image:
+    """Return the photo with these grey levels (height, width, 3), rounded and cut to 0-255."""
+    return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
 
 
 # With the unit of the severities.
@@ -83,6 +85,6 @@ DEGRADATION_KINDS: dict[str, Degradation] = {
     "dark": Degradation(("light",), (0.8, 0.7, 0.6, 0.5, 0.4, 0.3), _change_exposure),  # a factor
     "bright": Degradation(("overexposed",), (1.2, 1.35, 1.5, 1.7, 2.0, 2.5), _change_exposure),  # a factor
     "lifted": Degradation(("middle",), (0.8, 0.65, 0.5, 0.4, 0.3, 0.2), _lift_shadows),  # the exponent
-    "jpeg": Degradation(("flatness",), (30, 20, 15, 10, 7, 5), _recompress),  # JPEG quality
+    "jpeg": Degradation(("flatness",), (30, 20, 15, 10, 7, 5), encode_jpeg),  # JPEG quality
     "faded": Degradation(("contrast",), (0.7, 0.5, 0.35, 0.25, 0.15, 0.08), _reduce_contrast),  # a factor
 }

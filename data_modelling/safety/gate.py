@@ -100,11 +100,7 @@ def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:
 
 
 def gate_inputs(
-    settings: Settings,
-    table: pd.DataFrame,
-    pixels: Pixels,
-    mask: Mask,
-    network: keras.Model,
+    settings: Settings, table: pd.DataFrame, pixels: Pixels, mask: Mask, network: keras.Model
 ) -> GateInputs:
     """Return the gate's inputs for the rows in `mask` of a table whose photos are `pixels`."""
     examples = select_examples(table, pixels, mask, settings.task)

@@ -38,6 +38,7 @@ from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Features, Floats
+from data_modelling.safety.degradation import encode_jpeg
 from data_modelling.safety.feature_network import fit_feature_network, write_arrays, write_facts
 
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
@@ -79,9 +80,7 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
     left, top = (image.width - width) / 2, (image.height - height) / 2
     box = (left, top, left + width, top + height)
     square = image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box)
-    target = io.BytesIO()
-    square.save(target, "JPEG", quality=int(rng.integers(*QUALITY)))
-    return target.getvalue()
+    return encode_jpeg(square, rng.integers(*QUALITY))
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:

@@ -7,10 +7,10 @@ says nothing about the content of the picture. Stickers and ink are drawn on bot
 import io
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFilter
 
 from data_modelling.metrics.array_types import Pixels
+from data_modelling.safety.degradation import encode_jpeg, from_levels
 
 # How often each change is made.
 ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4
@@ -43,7 +43,7 @@ def _variant(photo: Pixels, rng: np.random.Generator) -> Pixels:
         image = _shade(image, rng)
     if rng.random() < COLOUR:
         gains = (1 + rng.uniform(-GAIN, GAIN)) * (1 + rng.uniform(-CAST, CAST, 3))
-        image = _from_levels(np.asarray(image) * gains)
+        image = from_levels(np.asarray(image) * gains)
     if rng.random() < BORDER:
         image = _add_border(image, rng)
     return np.asarray(_reduce(image, rng) if rng.random() < REDUCTION else image)
@@ -60,7 +60,7 @@ def _shade(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return the photo with light that falls off towards one side."""
     angle, (y, x) = rng.uniform(0, 2 * np.pi), np.ogrid[-1 : 1 : image.height * 1j, -1 : 1 : image.width * 1j]
     along = (np.cos(angle) * x + np.sin(angle) * y) / 2 + 0.5
-    return _from_levels(np.asarray(image) * (1 - (1 - rng.uniform(DARKEST_SHADE, 1)) * along)[..., None])
+    return from_levels(np.asarray(image) * (1 - (1 - rng.uniform(DARKEST_SHADE, 1)) * along)[..., None])
 
 
 def _draw_sticker(image: Image.Image, rng: np.random.Generator) -> None:
@@ -91,17 +91,13 @@ def _add_border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     y, x = np.ogrid[:edge, :edge]
     outside = np.hypot(y - centre[0], x - centre[1]) - rng.uniform(*BORDER_RADII) * edge
     inside = np.clip(0.5 - outside / (RIM * edge), 0, 1)[..., None]
-    return _from_levels(inside * np.asarray(image) + (1 - inside) * rng.uniform(0, 20))
+    return from_levels(inside * np.asarray(image) + (1 - inside) * rng.uniform(0, 20))
 
 
 def _reduce(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return the photo after it was stored small, as a JPEG."""
-    edge, file = int(rng.integers(*EDGES, endpoint=True)), io.BytesIO()
+    edge = int(rng.integers(*EDGES, endpoint=True))
     small = image.resize((edge, edge), Image.Resampling.BICUBIC)
-    small.save(file, "JPEG", quality=int(rng.integers(*QUALITIES, endpoint=True)))
-    with Image.open(file, formats=["JPEG"]) as stored:
+    file = encode_jpeg(small, rng.integers(*QUALITIES, endpoint=True))
+    with Image.open(io.BytesIO(file), formats=["JPEG"]) as stored:
         return stored.resize(image.size, Image.Resampling.BILINEAR)
-
-
-def _from_levels(levels: NDArray[np.floating]) -> Image.Image:
-    return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))

@@ -31,12 +31,7 @@ from data_modelling.safety import conformal, operating_point
 from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate import fit_served_gate
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE, read_gate_scores, write_gate_scores
-from data_modelling.safety.image_quality import (
-    MEASURES,
-    fit_quality,
-    measures_of_rows,
-    photo_measures,
-)
+from data_modelling.safety.image_quality import MEASURES, fit_quality, measures_of_rows, photo_measures
 from data_modelling.settings import Settings
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
 from data_modelling.training.development_set import DevelopmentSet
@@ -201,10 +196,7 @@ def _check_results(
 
 
 def drift_quantiles(
-    probability: Floats,
-    classes: list[str],
-    unchanged: pd.DataFrame,
-    nearness: Floats | None = None,
+    probability: Floats, classes: list[str], unchanged: pd.DataFrame, nearness: Floats | None = None
 ) -> dict[str, list[float]]:
     """Return the key `reference` of metadata.json.
 

@@ -6,7 +6,6 @@ hardest.
 """
 
 import functools
-import io
 import string
 from collections.abc import Callable
 
@@ -14,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from data_modelling.metrics.array_types import Floats, Pixels
+from data_modelling.safety.degradation import encode_png
 
 Draw = Callable[[np.random.Generator], Pixels]
 
@@ -195,9 +195,7 @@ DRAWERS: dict[str, Draw] = {
 def draw_picture(name: str, number: int) -> bytes:
     """Return picture `number` of a source of DRAWERS as a PNG file; it is always the same."""
     rng = np.random.default_rng((number, *name.encode()))
-    file = io.BytesIO()
-    Image.fromarray(DRAWERS[name](rng)).save(file, "PNG", compress_level=1)
-    return file.getvalue()
+    return encode_png(Image.fromarray(DRAWERS[name](rng)))
 
 
 def _size(rng: np.random.Generator) -> tuple[int, int]:

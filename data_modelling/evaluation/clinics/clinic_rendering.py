@@ -4,9 +4,7 @@ Our copies of BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often wi
 stays the same, so a changed answer depends on the file. Only photos outside the locked test are read.
 """
 
-import io
 import zlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +19,7 @@ from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS
 from data_modelling.metrics.bootstrap import refused_share
+from data_modelling.safety.degradation import encode_jpeg
 from data_modelling.training.recompression import add_vignettes
 
 RENDERING_FILE = "rendering.csv"  # in the bundle's predictions, with COLUMNS
@@ -36,8 +35,16 @@ SEED = 7  # of the sample
 def rendered_statuses(predictor: Predictor, data_root: Path | None, splits: Path) -> pd.DataFrame:
     """Return a table with COLUMNS: the status of each sampled photo, unchanged and rendered."""
     sample = sample_photos(development_photos(DATA_SET, data_root, splits))
-    rows = tqdm(sample.itertuples(), "render", len(sample), unit=" photos")
-    return pd.DataFrame(_statuses(predictor, rows), columns=list(COLUMNS))
+    rows = []
+    for row in tqdm(sample.itertuples(), "render", len(sample), unit=" photos"):
+        data = Path(str(row.path)).read_bytes()
+        try:
+            files = data, render_photo(data, str(row.image_id))
+        except PhotoError:
+            continue  # a damaged file has no status to compare
+        statuses = [predictor.answer(file, dermatoscope=True).status for file in files]
+        rows.append((row.image_id, row.diagnosis, *statuses))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def sample_photos(photos: pd.DataFrame) -> pd.DataFrame:
@@ -54,20 +61,7 @@ def render_photo(data: bytes, image_id: str) -> bytes:
     """Return a photo's file as BCN20000 would store it; image_id decides the random border."""
     rng = np.random.default_rng(zlib.crc32(image_id.encode()))
     (bordered,) = add_vignettes(rng, read_photo(data, SOURCE_EDGE)[None], 1.0)
-    file, rendered = io.BytesIO(), Image.fromarray(bordered).resize((EDGE, EDGE), Image.Resampling.BICUBIC)
-    rendered.save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()
-
-
-def _statuses(predictor: Predictor, rows: Any) -> Iterator[tuple[str, str, str, str]]:
-    for row in rows:
-        data = Path(str(row.path)).read_bytes()
-        try:
-            files = data, render_photo(data, row.image_id)
-        except PhotoError:
-            continue  # a damaged file has no status to compare
-        plain, rendered = (predictor.answer(file, dermatoscope=True).status for file in files)
-        yield row.image_id, row.diagnosis, plain, rendered
+    return encode_jpeg(Image.fromarray(bordered).resize((EDGE, EDGE), Image.Resampling.BICUBIC), QUALITY)
 
 
 def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
