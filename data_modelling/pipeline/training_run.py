@@ -14,7 +14,12 @@ import pandas as pd
 from data_modelling.datasets.registry import outlines_by_image
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.evaluation.clinics.left_out_clinics import LEFT_OUT_CLINICS_FILE, write_left_out_clinics
-from data_modelling.evaluation.shortcuts.shortcut_tests import run_shortcut_tests, sample_photos
+from data_modelling.evaluation.shortcuts.shortcut_metrics import SHORTCUTS_FILE, write_shortcuts
+from data_modelling.evaluation.shortcuts.shortcut_tests import (
+    sample_photos,
+    shortcut_dependencies,
+    shortcut_results,
+)
 from data_modelling.inference.checks.photo_checks import combine_refusals
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.metrics.calibration import CalibrationChoices, fit_temperature
@@ -53,7 +58,7 @@ from data_modelling.safety.rejection_score import (
     fit_rejection_score,
     left_out_rows,
 )
-from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, run_gate_stage
+from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, run_gate_stage, run_stage
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage, left_out_stage

@@ -16,7 +16,6 @@ from data_modelling.metrics.calibration_error import expected_calibration_error,
 from data_modelling.metrics.predictions import mode_logits, true_classes
 from data_modelling.plots import curves, forest_plots
 from data_modelling.plots.architecture import draw_architecture
-from data_modelling.plots.shortcuts import draw_shortcuts
 from data_modelling.plots.style import BLUE, GREEN, GREY, LIGHT_GREY, ORANGE, saved_figure
 
 
@@ -54,7 +53,7 @@ def draw_bundle_plots(
     if "elsewhere" in values:
         plots["elsewhere"] = 11, 3.8, forest_plots.draw_external_sources, (values,)
     if "shortcuts" in out_of_fold:
-        plots["shortcuts"] = 14, 4.2, draw_shortcuts, (out_of_fold["shortcuts"],)
+        plots["shortcuts"] = 14, 4.2, forest_plots.draw_shortcuts, (out_of_fold["shortcuts"],)
     for name, (width, height, draw, drawn) in plots.items():
         with saved_figure(folder / f"{name}.png", width, height) as figure:
             draw(figure, *drawn)

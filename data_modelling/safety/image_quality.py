@@ -237,10 +237,8 @@ def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> Qual
     limits = {}
     for check in QUALITY_CHECKS:
         old = thresholds.limits[check.measure]
-        limits[check.measure] = MeasureThresholds(
-            _milder(check, old.refuse, check.refusal, measures),
-            _milder(check, old.warn, check.warning, measures),
-        )
+        refuse = _milder(check, old.refuse, check.refusal, measures)
+        limits[check.measure] = MeasureThresholds(refuse, _milder(check, old.warn, check.warning, measures))
     return QualityThresholds(limits)
 
 

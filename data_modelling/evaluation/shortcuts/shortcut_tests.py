@@ -35,7 +35,7 @@ from data_modelling.evaluation.shortcuts.lesion_painting import (
     paint_area,
     read_outline,
 )
-from data_modelling.evaluation.shortcuts.shortcut_metrics import MAPS, SHORTCUTS_FILE, VIEWS, write_shortcuts
+from data_modelling.evaluation.shortcuts.shortcut_metrics import MAPS, VIEWS
 from data_modelling.inference.decision import calibrated_probabilities, predicted_classes
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
@@ -43,7 +43,6 @@ from data_modelling.inference.explanation import heat_map
 from data_modelling.metrics.array_types import Features, Floats, Mask, Pixels
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.networks.merged_classes import network_head
-from data_modelling.safety.safety_stages import run_stage
 
 PredictBatch = Callable[[Pixels], tuple[Floats, Features]]
 
@@ -68,32 +67,7 @@ class FoldNetwork:
     decision_prior: Floats
 
 
-def run_shortcut_tests(
-    sample: pd.DataFrame,
-    pixels: Pixels,
-    outlines: Mapping[str, str],
-    networks: Callable[[str], Path],
-    choices: CalibrationChoices,
-    task: str,
-    folder: Path,
-) -> Path:
-    """Write the results of the sample's photos into `folder`, and return the folder.
-
-    sample: rows of the one table with the column part. pixels: (rows, edge, edge, 3), its photos. outlines:
-    paths by image id. networks: from a part to the saved network that never saw it. Results for the same inputs are not
-    computed again. Shows progress.
-
-    Raises InputError for an outline that is broken or has another shape than its photo.
-    """
-
-    def make(folder: Path) -> None:
-        results = _results(sample, pixels, outlines, networks, choices, task)
-        write_shortcuts(folder / SHORTCUTS_FILE, results)
-
-    return run_stage(folder, _dependencies(sample, outlines, networks, choices), make)
-
-
-def _results(
+def shortcut_results(
     sample: pd.DataFrame,
     pixels: Pixels,
     outlines: Mapping[str, str],
@@ -101,6 +75,13 @@ def _results(
     choices: CalibrationChoices,
     task: str,
 ) -> pd.DataFrame:
+    """Return the results of the sample's photos, in its order; shows progress.
+
+    sample: rows of the one table with the column part. pixels: (rows, edge, edge, 3), its photos. outlines:
+    paths by image id. networks: from a part to the saved network that never saw it.
+
+    Raises InputError for an outline that is broken or has another shape than its photo.
+    """
     places = zip(sample["image_id"], sample["path"], strict=True)
     areas = [read_outline(outlines[image_id], path, pixels.shape[1]) for image_id, path in places]
     names = sample["image_id"].tolist()
@@ -247,13 +228,13 @@ def _columns(row: dict[str, Any], task: str) -> dict[str, Any]:
     return columns | {"decided": class_codes(task)[row["decided"]]} | logits
 
 
-def _dependencies(
+def shortcut_dependencies(
     sample: pd.DataFrame,
     outlines: Mapping[str, str],
     networks: Callable[[str], Path],
     choices: CalibrationChoices,
 ) -> dict[str, Any]:
-    """Return everything that the results depend on, files as hashes."""
+    """Return everything that `shortcut_results` depend on, files as hashes."""
     modules = [Path(module) for module in (__file__, lesion_painting.__file__, heat_map.__file__)]
     files = [*modules, *map(networks, sorted(sample["part"].unique()))]
     states = {image_id: Path(outlines[image_id]).stat() for image_id in sample["image_id"]}
