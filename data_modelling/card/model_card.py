@@ -8,9 +8,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from data_modelling.card import verdicts
-from data_modelling.card.markdown import render_markdown
-from data_modelling.evaluation.melanoma import MELANOMA_METRIC_LABELS, TARGETS
+from data_modelling.card.markdown import (
+    METRIC_LABELS,
+    MODE_NAMES,
+    format_interval,
+    format_metric,
+    render_markdown,
+)
 from data_modelling.evaluation.metrics_report import LESION
 from data_modelling.inference.checks.image_quality import MAX_FIRED_SHARE
 from data_modelling.inference.decision import CALIBRATION_BINS
@@ -31,12 +35,55 @@ Values = dict[str, Any]
 
 TEMPLATES = Path(__file__).parent / "templates"
 PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
-NEW_CLINIC, KNOWN_CLINIC = "what a new clinic gets (left out whole)", "what a known clinic gets (out-of-fold)"
+VERDICT_METRICS = ("balanced_accuracy", "macro_auc")
+TARGET_TEXTS = {
+    "calibration_error_out_of_fold": "{figure} out-of-fold at most {limit}",
+    "locked_calibration_error_within_chance": "{figure} on the locked test below a perfect model's 95th percentile, {limit}",
+    "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval {limit}",
+}
+
+
+def verdict(differences: Values, more: str, less: str, neither: str) -> str:
+    """Return one of three sentences, depending on which of the two differences are certain, and in which direction."""
+    is_gain = {}
+    for name in VERDICT_METRICS:
+        low, high = differences[name]["interval"]
+        if low > 0 or high < 0:
+            is_gain[METRIC_LABELS[name]] = low > 0
+    if not is_gain:
+        return f"{neither}."
+    if len(set(is_gain.values())) > 1:
+        return "The two metrics disagree."
+    restriction = f" (certain only for {next(iter(is_gain))})" if len(is_gain) == 1 else ""
+    return f"{more if all(is_gain.values()) else less}{restriction}."
+
+
+def outside_intervals(locked_test_comparison: Values) -> list[str]:
+    """Return the metrics whose out-of-fold value lies outside the locked test's interval, with the direction."""
+    return [
+        f"{METRIC_LABELS[name]} with {mode_name} ({format_metric(metric['out_of_fold'])} lies "
+        f"{'above' if metric['out_of_fold'] > metric['interval'][1] else 'below'} {format_interval(metric['interval'])})"
+        for mode, mode_name in MODE_NAMES.items()
+        for name, metric in locked_test_comparison[mode].items()
+        if metric["contained"] is False
+    ]
+
+
+def target_text(target: Values) -> str:
+    """Return a target in words; without its limit where this is not known yet."""
+    limit = target["limit"]
+    limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
+    text = TARGET_TEXTS[target["name"]].format(
+        figure=METRIC_LABELS[target["figure"]], limit=limit_text if limit else ""
+    )
+    return text.strip(" ,")
+
+
 FILTERS: dict[str, Callable[..., Any]] = {
     "class_counts": lambda counts: ", ".join(f"{code} {count:,}" for code, count in counts.items()),
-    "outside_intervals": verdicts.outside_intervals,
-    "target_text": verdicts.target_text,
-    "verdict": verdicts.verdict,
+    "outside_intervals": outside_intervals,
+    "target_text": target_text,
+    "verdict": verdict,
 }
 
 
@@ -87,15 +134,11 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
         carcinoma_bars=CARCINOMA_BARS,
         coverage_levels=list(COVERAGE_LEVELS),
         judged_photos=JUDGED_PHOTOS,
-        known_clinic=KNOWN_CLINIC,
         least_lesions=LEAST_LESIONS,
         max_cleared_share=MAX_CLEARED_SHARE,
         max_fired_share=MAX_FIRED_SHARE,
-        melanoma_metric_labels=MELANOMA_METRIC_LABELS,
-        new_clinic=NEW_CLINIC,
         part_names=PART_NAMES,
         resamples=RESAMPLES,
-        targets=TARGETS,
         **context,
     )
 

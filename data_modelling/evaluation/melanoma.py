@@ -28,13 +28,6 @@ from data_modelling.metrics.predictions import mode_logits, true_classes
 MetricValues = dict[str, Any]
 
 MELANOMA_KEY = "melanoma"  # in metrics.json
-TARGETS = {"two_classes": "melanoma or benign"}
-MELANOMA_METRIC_LABELS = {
-    "auc": "AUC",
-    "average_precision": "average precision",
-    "sensitivity_at_specificity_0.9": "sensitivity at a specificity of .9",
-    "sensitivity_at_specificity_0.95": "at .95",
-}
 SPECIFICITIES = (0.9, 0.95)
 CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
 

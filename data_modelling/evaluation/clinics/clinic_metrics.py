@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.decision import CALIBRATION_BINS, melanoma_column
 from data_modelling.inference.diagnoses import TASKS
+from data_modelling.inference.status import NO_CANCER_CLASS, REFUSED
 from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
 
-REFUSED, ALL_CLEAR = "refused", "no_cancer_class"  # values of `statuses`
 FEWEST_LESIONS = 50  # of a group: with fewer, the calibration error is mostly chance
 FEWEST_OF_CLASS = 10  # lesions of a class: with fewer, a single lesion changes a share by tenths
 
@@ -65,7 +65,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
         "all_clear_benign": is_benign[answers.labels],
     }
     return metrics | {
-        name: _share(answers.statuses == ALL_CLEAR, subset, lesions)
+        name: _share(answers.statuses == NO_CANCER_CLASS, subset, lesions)
         for name, subset in subsets.items()
         if len(np.unique(lesions[subset])) >= FEWEST_OF_CLASS
     }

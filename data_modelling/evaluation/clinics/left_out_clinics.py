@@ -40,11 +40,8 @@ LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"
 
 
 def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
-    """Write the answers of networks that never saw the photos' clinic, sorted by image_id."""
-    compression = {
-        "method": "gzip",
-        "mtime": 0,
-    }  # without a time stamp, so that equal answers give equal bytes
+    """Write the answers of networks that never saw the photos' clinic, sorted by image_id; equal answers give equal bytes."""
+    compression = {"method": "gzip", "mtime": 0}
     write_table(path, answers.sort_values("image_id"), float_format="%.6f", compression=compression)
 
 

@@ -2,8 +2,13 @@ import json
 import re
 from pathlib import Path
 
-from data_modelling.card.model_card import card_text, render_card_part, results_text, summary_text
-from data_modelling.card.verdicts import target_text
+from data_modelling.card.model_card import (
+    card_text,
+    render_card_part,
+    results_text,
+    summary_text,
+    target_text,
+)
 from tests.clinic_metrics import CLINICS, STATUSES
 
 # Mitchell et al. 2019, arXiv:1810.03993, figure 1.
