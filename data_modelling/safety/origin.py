@@ -80,7 +80,7 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
     left, top = (image.width - width) / 2, (image.height - height) / 2
     box = (left, top, left + width, top + height)
     square = image.resize((SIZE, SIZE), Image.Resampling.BICUBIC, box=box)
-    return encode_jpeg(square, rng.integers(*QUALITY))
+    return encode_jpeg(square, int(rng.integers(*QUALITY)))
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:

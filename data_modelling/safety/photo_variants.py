@@ -98,6 +98,6 @@ def _reduce(image: Image.Image, rng: np.random.Generator) -> Image.Image:
     """Return the photo after it was stored small, as a JPEG."""
     edge = int(rng.integers(*EDGES, endpoint=True))
     small = image.resize((edge, edge), Image.Resampling.BICUBIC)
-    file = encode_jpeg(small, rng.integers(*QUALITIES, endpoint=True))
+    file = encode_jpeg(small, int(rng.integers(*QUALITIES, endpoint=True)))
     with Image.open(io.BytesIO(file), formats=["JPEG"]) as stored:
         return stored.resize(image.size, Image.Resampling.BILINEAR)

@@ -5,6 +5,7 @@ stays the same, so a changed answer depends on the file. Only photos outside the
 """
 
 import zlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
         & (changed["status"] == HIGHER_CONCERN)
         & (changed["rendered_status"] == NO_CANCER_CLASS)
     )
-    kinds = changed.groupby(["diagnosis", "status", "rendered_status"]).size()
+    kinds = Counter(changed[["diagnosis", "status", "rendered_status"]].itertuples(index=False, name=None))
     share = refused_share(len(changed), len(table))
     return {
         "photos": len(table),
@@ -84,8 +85,8 @@ def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
         "interval": share["interval"],
         "melanomas_cleared": int(cleared.sum()),
         "changes": [
-            {"diagnosis": diagnosis, "from": before, "to": after, "photos": int(count)}
-            for (diagnosis, before, after), count in kinds.items()
+            {"diagnosis": diagnosis, "from": before, "to": after, "photos": count}
+            for (diagnosis, before, after), count in sorted(kinds.items())
         ],
     }
 

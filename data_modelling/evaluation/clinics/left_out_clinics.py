@@ -100,13 +100,13 @@ def _class_code(diagnosis: str, task: str) -> str:
 
 def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
     codes = class_codes(task)
-    facts = (rows[name].to_numpy(bool) for name in ("refused", "concern", "vetoed"))
+    refused, concern, vetoed = (rows[name].to_numpy(bool) for name in ("refused", "concern", "vetoed"))
     return ClinicAnswers(
         labels=class_indices(rows["diagnosis"], task),
         probability=rows[[f"p_{code}" for code in codes]].to_numpy(np.float64),
         decisions=class_indices(rows["decision"], task),
         lesions=rows["group_id"].to_numpy(),
-        statuses=decide_statuses(*facts, rows["score"].to_numpy(float), clear),
+        statuses=decide_statuses(refused, concern, vetoed, rows["score"].to_numpy(float), clear),
     )
 
 
