@@ -18,9 +18,9 @@ from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
 from data_modelling.metrics.array_types import Floats, Mask
 from data_modelling.metrics.bootstrap import group_indices, wilson_interval
 from data_modelling.metrics.predictions import true_classes
+from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.conformal import calibration_folds, cross_fitted_sets, group_weights, served_sets
 
-DIGITS = 6  # decimals of every metric
 SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
 
 
@@ -50,10 +50,8 @@ def _level_metrics(predictions: pd.DataFrame, sets: Mask, metadata: Mapping[str,
     by_size = np.bincount(size, weights, minlength=sets.shape[1] + 1) / weights.sum()
     return {
         **_coverage(covered, weights),
-        "mean_size": round(float(np.average(size, weights=weights)), DIGITS),
-        "share_of_sizes": {
-            str(count): round(float(share), DIGITS) for count, share in enumerate(by_size) if share
-        },
+        "mean_size": round_metric(np.average(size, weights=weights)),
+        "share_of_sizes": {str(count): round_metric(share) for count, share in enumerate(by_size) if share},
         "classes": {
             code: _coverage(covered[labels == label], weights[labels == label])
             for label, code in enumerate(metadata["classes"])
@@ -74,6 +72,6 @@ def _coverage(covered: Mask, weights: Floats) -> dict[str, Any]:
     hits = float(weights[covered].sum())
     return {
         "groups": round(float(groups)),
-        "coverage": round(hits / float(groups), DIGITS),
-        "interval": [round(float(bound), DIGITS) for bound in wilson_interval(hits, groups)],
+        "coverage": round_metric(hits / groups),
+        "interval": [round_metric(bound) for bound in wilson_interval(hits, groups)],
     }

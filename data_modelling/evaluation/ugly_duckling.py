@@ -21,6 +21,7 @@ from data_modelling.inference.source_facts import training_sources
 from data_modelling.inference.ugly_duckling import MIN_LESIONS, outlier_scores
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.bootstrap import RESAMPLES, percentile_interval
+from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")

@@ -27,9 +27,9 @@ from data_modelling.inference.prediction_sets import NEVER_WIDE, WIDE_RULE_LEVEL
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.classification import balanced_accuracy, confusion_counts, sensitivities
 from data_modelling.metrics.predictions import mode_logits, refused_mask, true_classes
+from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.conformal import cross_fitted_sets
 
-DIGITS = 6  # decimals of every metric
 COVERAGES = tuple(round(0.5 + 0.05 * step, 2) for step in range(11))  # of answered photos, for the curve
 MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refused or have a wide set
 
@@ -94,7 +94,7 @@ def fit_operating_point(
         "wide": {"classes": rule.classes, "cancer_classes": rule.cancer_classes},
         "largest_share": MAX_WIDE_SHARE,
         "photos": len(predictions),
-        **{name: None if np.isnan(value) else round(value, DIGITS) for name, value in metrics.items()},
+        **{name: round_metric(value) for name, value in metrics.items()},
         "reason": _reason(rule, metrics, len(predictions)),
     }
 

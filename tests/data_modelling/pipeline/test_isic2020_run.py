@@ -14,7 +14,6 @@ from msgspec import structs
 from data_modelling import ensemble
 from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
 from data_modelling.datasets.splits.files import write_splits
-from data_modelling.evaluation.melanoma import log_odds
 from data_modelling.inference.bundle import load_bundle, write_checksums
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
@@ -114,11 +113,6 @@ def test_the_bundle_says_how_melanomas_are_found(run: Run) -> None:
     assert "a tenth of the training patients decides" in card
     assert "| class | patients |" in card
     assert not [bar for bar in metrics["bars"] if bar["name"].startswith("locked")]
-
-
-def test_log_odds_of_a_class_among_three() -> None:
-    """p = .5, .3 and .2: .3 against .7."""
-    assert log_odds(np.log([[0.5, 0.3, 0.2]]), 1)[0] == pytest.approx(np.log(0.3 / 0.7))
 
 
 def test_the_mean_of_a_bundle_and_itself_is_the_bundle(
