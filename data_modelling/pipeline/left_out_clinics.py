@@ -29,6 +29,7 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.diagnoses import class_codes
+from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
 from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
@@ -47,7 +48,6 @@ from data_modelling.pipeline.run_networks import (
 from data_modelling.pipeline.work_folder import saved_answers
 from data_modelling.safety.gate import gate_threshold, image_features_of_rows
 from data_modelling.safety.lesion_detector import load_left_out_detector
-from data_modelling.safety.safety_stages import run_stage
 from data_modelling.settings import Settings
 from data_modelling.training.batches import Examples, predict_logits, select_examples
 from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage

@@ -17,14 +17,8 @@ from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
-from data_modelling.inference.decision import (
-    calibrated_probabilities,
-    cancer_columns,
-    melanoma_column,
-    predicted_classes,
-)
+from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, melanoma_column
 from data_modelling.inference.diagnoses import TASKS, class_codes
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES
 from data_modelling.inference.status import (
     ACRAL_OR_MUCOSAL_SITES,
@@ -32,7 +26,7 @@ from data_modelling.inference.status import (
     count_statuses,
     decide_statuses,
 )
-from data_modelling.metrics.predictions import mode_logits, true_classes
+from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 
@@ -124,7 +118,6 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     cancer = [values[:, cancer_columns(task)].sum(axis=1) for values in by_mode]
     melanoma = with_details[:, melanoma_column(task)]
     vetoed = rows["source"].isin(phone_folders()) | rows["site"].isin(ACRAL_OR_MUCOSAL_SITES)
-    prior = np.array([metadata["decision_prior"][code] for code in class_codes(task)])
     # The gate alone, as in the answers of a left-out clinic.
     refused = rows["refusals"].fillna("").str.split(";").map(lambda codes: PHOTO_FOREIGN in codes)
     return ClinicAnswers(

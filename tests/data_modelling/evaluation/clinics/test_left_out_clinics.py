@@ -11,6 +11,7 @@ TASK = "ham10000"
 CODES = class_codes(TASK)
 METADATA = {
     "task": TASK,
+    "classes": list(CODES),
     "temperature": 1.0,
     "reference_shares": dict.fromkeys(CODES, 1 / 7),
     "decision_prior": dict.fromkeys(CODES, 1 / 7),
