@@ -19,7 +19,12 @@ from data_modelling.metrics.array_types import Floats, Mask
 from data_modelling.metrics.bootstrap import group_indices, wilson_interval
 from data_modelling.metrics.predictions import true_classes
 from data_modelling.metrics.rounding import round_metric
-from data_modelling.safety.conformal import calibration_folds, cross_fitted_sets, group_weights, served_sets
+from data_modelling.safety.prediction_sets import (
+    calibration_folds,
+    cross_fitted_sets,
+    group_weights,
+    served_sets,
+)
 
 SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
 

@@ -2,7 +2,7 @@
 
 A class is in the set if its probability is at or above the class's own threshold. For the stated share of the photos
 of each class, the true class is in the set (class-conditional, or Mondrian, conformal prediction: Vovk, Gammerman and
-Shafer 2005, chapter 4). safety.conformal finds the thresholds. Nothing is random: page, API and csv give the same set.
+Shafer 2005, chapter 4). safety.prediction_sets finds the thresholds. Nothing is random: page, API and csv give the same set.
 """
 
 from __future__ import annotations

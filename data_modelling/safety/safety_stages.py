@@ -27,11 +27,11 @@ from data_modelling.inference.modes import PHOTO_ONLY
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, mode_logits
-from data_modelling.safety import conformal, operating_point
 from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate import fit_served_gate
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE, read_gate_scores, write_gate_scores
 from data_modelling.safety.image_quality import MEASURES, fit_quality, measures_of_rows, photo_measures
+from data_modelling.safety.prediction_sets import fit_operating_point, fit_prediction_sets
 from data_modelling.settings import Settings
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
 from data_modelling.training.development_set import DevelopmentSet
@@ -82,10 +82,8 @@ def fit_safety_parts(
     measures = pd.read_csv(quality_folder / MEASURES_FILE)
     check_results = _check_results(table, measures, gate_folder, metadata)
     checked_predictions = predictions.merge(check_results, on="image_id", validate="one_to_one")
-    metadata["prediction_sets"] = conformal.fit_prediction_sets(
-        checked_predictions, settings.task, choices.temperature
-    )
-    metadata["operating_point"] = operating_point.fit_operating_point(
+    metadata["prediction_sets"] = fit_prediction_sets(checked_predictions, settings.task, choices.temperature)
+    metadata["operating_point"] = fit_operating_point(
         checked_predictions, settings.task, choices.temperature, choices.decision_prior
     )
     probability = calibrated_probabilities(

@@ -35,8 +35,8 @@ from data_modelling.networks.ensemble_layers import SMALLEST_PROBABILITY, combin
 from data_modelling.networks.onnx import export_onnx
 from data_modelling.pipeline.bundle_assembly import choices_as_json
 from data_modelling.pipeline.report import write_report
-from data_modelling.safety import conformal, operating_point
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE
+from data_modelling.safety.prediction_sets import fit_operating_point, fit_prediction_sets
 from data_modelling.safety.safety_stages import drift_quantiles
 
 # Files of the first bundle, if it has them.
@@ -150,8 +150,8 @@ def _metadata(
         ALSO_LEARNED_FROM: sorted(
             trained_on - sources
         ),  # no network's answers for these photos are out-of-fold
-        "prediction_sets": conformal.fit_prediction_sets(predictions, task, temperature),
-        "operating_point": operating_point.fit_operating_point(predictions, task, temperature, prior),
+        "prediction_sets": fit_prediction_sets(predictions, task, temperature),
+        "operating_point": fit_operating_point(predictions, task, temperature, prior),
         "reference": first["reference"] | quantiles,
         "ensemble": {
             "way": "mean",

@@ -4,7 +4,7 @@ import pytest
 from data_modelling.card.model_card import render_card_part
 from data_modelling.evaluation import prediction_sets
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.safety import conformal, operating_point
+from data_modelling.safety import prediction_sets as fitting
 from tests.data_modelling.safety.test_conformal import predictions
 
 CODES = class_codes("ham10000")
@@ -15,15 +15,15 @@ METADATA = {
     "temperature": 1.0,
     "decision_prior": dict.fromkeys(CODES, 1 / 7),
     "thresholds": {"cancer": 0.4, "melanoma": 0.2},
-    "prediction_sets": conformal.fit_prediction_sets(TABLE, "ham10000", 1.0),
-    "operating_point": operating_point.fit_operating_point(TABLE, "ham10000", 1.0, np.full(7, 1 / 7)),
+    "prediction_sets": fitting.fit_prediction_sets(TABLE, "ham10000", 1.0),
+    "operating_point": fitting.fit_operating_point(TABLE, "ham10000", 1.0, np.full(7, 1 / 7)),
 }
 
 
 def test_coverage_is_of_groups_and_cross_fitted() -> None:
     found = prediction_sets.set_metrics(TABLE, METADATA)
     assert found["thresholds_from"] == "the other 4 parts"
-    inside = conformal.cross_fitted_sets(TABLE, "photo", "ham10000", 1.0)["90"]
+    inside = fitting.cross_fitted_sets(TABLE, "photo", "ham10000", 1.0)["90"]
     truth = np.array([CODES.index(code) for code in TABLE["truth"]])
     covered = inside[np.arange(len(TABLE)), truth]
     by_group = TABLE.assign(covered=covered).groupby("group_id")["covered"].mean()

@@ -5,14 +5,14 @@ import pytest
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.prediction_sets import set_members
-from data_modelling.safety import conformal
+from data_modelling.safety import prediction_sets
 
 CODES = class_codes("ham10000")
 
 
 def test_the_photos_of_a_group_weigh_one_together() -> None:
     labels, groups = np.array([0, 0, 0, 1, 1]), np.array([0, 0, 1, 2, 2])
-    assert conformal.group_weights(labels, groups).tolist() == [0.5, 0.5, 1, 0.5, 0.5]
+    assert prediction_sets.group_weights(labels, groups).tolist() == [0.5, 0.5, 1, 0.5, 0.5]
 
 
 def test_thresholds_by_hand() -> None:
@@ -24,8 +24,8 @@ def test_thresholds_by_hand() -> None:
     score = np.arange(1, 10) / 10
     probability = np.stack([np.append(score, 0.3), np.append(1 - score, 0.7)], axis=1)
     labels, groups = np.array([0] * 9 + [1]), np.arange(10)
-    assert conformal.class_thresholds(probability, labels, groups, 0.8).tolist() == [0.2, 0.0]
-    assert conformal.class_thresholds(probability, labels, groups, 0.91).tolist() == [0.0, 0.0]
+    assert prediction_sets.class_thresholds(probability, labels, groups, 0.8).tolist() == [0.2, 0.0]
+    assert prediction_sets.class_thresholds(probability, labels, groups, 0.91).tolist() == [0.0, 0.0]
 
 
 def test_twins_change_nothing() -> None:
@@ -33,8 +33,8 @@ def test_twins_change_nothing() -> None:
     rng = np.random.default_rng(0)
     probability = rng.dirichlet((1, 1, 1), 300)
     labels, groups = rng.integers(0, 3, 300), np.arange(300)
-    alone = conformal.class_thresholds(probability, labels, groups, 0.9)
-    twins = conformal.class_thresholds(
+    alone = prediction_sets.class_thresholds(probability, labels, groups, 0.9)
+    twins = prediction_sets.class_thresholds(
         *(np.repeat(values, 2, axis=0) for values in (probability, labels, groups)), 0.9
     )
     assert (alone == twins).all()
@@ -52,7 +52,7 @@ def test_a_photo_of_a_new_group_is_covered_as_promised(level: float) -> None:
         score = 1 / (1 + np.exp(-(centre[groups] + rng.normal(0, 0.5, len(groups)))))
         probability = np.stack([score, 1 - score], axis=1)
         known = groups < 40
-        found = conformal.class_thresholds(
+        found = prediction_sets.class_thresholds(
             probability[known], np.zeros(known.sum(), int), groups[known], level
         )
         inside = set_members(probability[~known], found)[:, 0]
@@ -84,10 +84,10 @@ def predictions(parts: str = "0", count: int = 400, seed: int = 2) -> pd.DataFra
 
 def test_a_single_fold_is_dealt_into_five_parts_of_whole_groups() -> None:
     table = predictions()
-    parts = conformal.calibration_folds(table)
+    parts = prediction_sets.calibration_folds(table)
     assert len(set(parts)) == 5
     assert pd.Series(parts).groupby(table["group_id"]).nunique().max() == 1
-    assert set(conformal.calibration_folds(predictions("012"))) == {"0", "1", "2"}
+    assert set(prediction_sets.calibration_folds(predictions("012"))) == {"0", "1", "2"}
 
 
 def test_a_photo_has_no_say_in_its_own_set() -> None:
@@ -97,11 +97,11 @@ def test_a_photo_has_no_say_in_its_own_set() -> None:
     spoilt = table.copy()
     spoilt.loc[rows, [f"photo_{code}" for code in CODES]] = 0.0
     before, after = (
-        conformal.cross_fitted_sets(one, PHOTO_ONLY, "ham10000", 1.0)["90"] for one in (table, spoilt)
+        prediction_sets.cross_fitted_sets(one, PHOTO_ONLY, "ham10000", 1.0)["90"] for one in (table, spoilt)
     )
     assert (before[~rows] != after[~rows]).any()
     probability = 1 / 7
-    chosen = conformal.class_thresholds(
+    chosen = prediction_sets.class_thresholds(
         np.exp(table.loc[~rows, [f"photo_{code}" for code in CODES]].to_numpy())
         / np.exp(table.loc[~rows, [f"photo_{code}" for code in CODES]].to_numpy()).sum(axis=1, keepdims=True),
         np.array([CODES.index(code) for code in table.loc[~rows, "truth"]]),
@@ -113,12 +113,12 @@ def test_a_photo_has_no_say_in_its_own_set() -> None:
 
 def test_what_the_bundle_gets() -> None:
     table = predictions()
-    found = conformal.fit_prediction_sets(table, "ham10000", 1.5)
+    found = prediction_sets.fit_prediction_sets(table, "ham10000", 1.5)
     assert list(found[PHOTO_ONLY]) == ["90", "95"]
     assert found[PHOTO_ONLY] == found[PHOTO_AND_DETAILS]  # their logits are the same here
     assert all(found[PHOTO_ONLY]["95"][code] <= found[PHOTO_ONLY]["90"][code] for code in CODES)
     assert found["groups"] == (table.groupby("truth")["group_id"].nunique()).reindex(CODES).to_dict()
-    served = conformal.served_sets(
+    served = prediction_sets.served_sets(
         table,
         PHOTO_ONLY,
         {"task": "ham10000", "classes": CODES, "temperature": 1.5, "prediction_sets": found},
@@ -134,9 +134,9 @@ def test_no_set_promises_a_class_that_has_no_photo() -> None:
     table = predictions("012").replace({"truth": {"AKIEC": "SCC"}})
     table = table.rename(columns=lambda name: str(name).replace("AKIEC", "SCC"))
     table = table.assign(**{f"{mode}_{code}": -3.0 for mode in ("photo", "both") for code in ("AK", "UNK")})
-    found = conformal.fit_prediction_sets(table, "isic2019", 1.0)
+    found = prediction_sets.fit_prediction_sets(table, "isic2019", 1.0)
     assert found[PHOTO_ONLY]["90"]["UNK"] == found[PHOTO_AND_DETAILS]["95"]["UNK"] == 1
     assert found[PHOTO_ONLY]["90"]["AK"] == 0
-    inside = conformal.cross_fitted_sets(table, PHOTO_ONLY, "isic2019", 1.0)["90"]
+    inside = prediction_sets.cross_fitted_sets(table, PHOTO_ONLY, "isic2019", 1.0)["90"]
     assert not inside[:, class_codes("isic2019").index("UNK")].any()
     assert inside[:, class_codes("isic2019").index("AK")].all()

@@ -1,0 +1,243 @@
+"""Fit the prediction sets on out-of-fold probabilities, and choose which of them are wide (see inference.prediction_sets).
+
+New data means new groups, not new photos: a lesion with six photos counts as much as a lesion with one. A
+photo of a class has the weight 1 / (photos of its group). The group of the next photo, whose score is
+unknown, has the weight 1 as well. Then the set of a photo of a new group contains its class with at least the
+stated probability, for any number of groups. This is hierarchical conformal prediction (Lee, Barber and
+Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also valid (Dunn, Wasserman and
+Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change with the draw.
+
+mapie 1.6 needs a solver for convex programs for class-conditional sets of a classifier. crepes 0.9.1 has such
+sets and is maintained, but it has neither groups nor weights, and breaks ties at random. We need only
+one weighted quantile per class.
+
+With a wide set the model names no class. The choice of the rule uses out-of-fold photos, photo alone. A
+rule may leave at most MAX_WIDE_SHARE of the photos refused or wide. Among the answered photos, melanomas must
+be found at least as often as among all. Of these rules, the one with the best balanced accuracy of the
+answered photos is chosen.
+
+A photo counts as answered if it is neither refused nor has a wide set. The thresholds of the sets come from
+the other folds.
+"""
+
+import itertools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from data_modelling.datasets.splits.assignment import EQUAL_FOLD_SHARES, assign_parts
+from data_modelling.inference.decision import (
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
+)
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.modes import MODES, PHOTO_ONLY
+from data_modelling.inference.prediction_sets import (
+    COVERAGE_LEVELS,
+    NEVER_WIDE,
+    WIDE_RULE_LEVEL,
+    WideSetRule,
+    set_members,
+)
+from data_modelling.metrics.array_types import Floats, Labels, Mask
+from data_modelling.metrics.bootstrap import group_indices
+from data_modelling.metrics.classification import balanced_accuracy, confusion_counts, sensitivities
+from data_modelling.metrics.predictions import mode_logits, refused_mask, true_classes
+from data_modelling.metrics.rounding import round_metric
+
+DIGITS = 9  # decimals of a threshold: those of rare classes are small
+SLACK = 1e-9  # tolerance for rounding errors in sums of weights
+MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refused or have a wide set
+
+
+def group_weights(labels: Labels, groups: Labels) -> Floats:
+    """Return 1 / (photos of the group and class), (N,): all photos of a group together have the weight 1."""
+    _, group_of_row, group_sizes = np.unique(
+        np.stack([labels, groups], axis=1), axis=0, return_inverse=True, return_counts=True
+    )
+    return np.asarray(1 / group_sizes[group_of_row])
+
+
+def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
+    """Return thresholds (classes,) that the wanted share of each class's weight reaches, rounded down.
+
+    probability: (N, classes). labels, groups: (N,) indices. level: the coverage, as a share. A class with too
+    few groups for this coverage has 0, so it is in every set.
+    """
+    weights = group_weights(labels, groups)
+    thresholds = [
+        _threshold(probability[rows, label], weights[rows], level)
+        for label, rows in enumerate(labels == np.arange(probability.shape[1])[:, None])
+    ]
+    return np.floor(np.array(thresholds) * 10**DIGITS) / 10**DIGITS
+
+
+def _threshold(score: Floats, weights: Floats, level: float) -> float:
+    """Return the highest score that `level` of all weight reaches, including the weight of the next group."""
+    order = np.argsort(-score)
+    cumulative_weights = np.cumsum(weights[order])
+    is_enough = cumulative_weights >= level * (weights.sum() + 1) - SLACK
+    return float(score[order][np.argmax(is_enough)]) if is_enough.any() else 0.0
+
+
+def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float) -> dict[str, Any]:
+    """Return the bundle's `prediction_sets` from out-of-fold predictions: thresholds by mode, level, class."""
+    labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
+    codes = class_codes(task)
+    thresholds: dict[str, Any] = {}
+    for mode in MODES:
+        probability = _calibrated(predictions, mode, task, temperature)
+        levels = {
+            name: _complete_thresholds(class_thresholds(probability, labels, groups, level), task).tolist()
+            for name, level in COVERAGE_LEVELS.items()
+        }
+        thresholds[mode] = {name: dict(zip(codes, values, strict=True)) for name, values in levels.items()}
+    counts = [len(np.unique(groups[labels == label])) for label in range(len(codes))]
+    return thresholds | {
+        "method": "class-conditional conformal, each group of photos weighing the same (arXiv:2306.06342)",
+        "groups": dict(zip(codes, counts, strict=True)),
+    }
+
+
+def cross_fitted_sets(predictions: pd.DataFrame, mode: str, task: str, temperature: float) -> dict[str, Mask]:
+    """Return by level the classes in each photo's set, (N, classes), with thresholds from other parts."""
+    labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
+    probability = _calibrated(predictions, mode, task, temperature)
+    parts = calibration_folds(predictions)
+    sets = {name: np.zeros(probability.shape, bool) for name in COVERAGE_LEVELS}
+    for part in np.unique(parts):
+        rows = parts == part
+        for name, level in COVERAGE_LEVELS.items():
+            thresholds = class_thresholds(probability[~rows], labels[~rows], groups[~rows], level)
+            sets[name][rows] = set_members(probability[rows], _complete_thresholds(thresholds, task))
+    return sets
+
+
+def calibration_folds(predictions: pd.DataFrame) -> NDArray[np.str_]:
+    """Return the part of each photo, (N,): its fold, or one of five random parts if all are of one fold."""
+    parts = predictions["part"].to_numpy(str)
+    if len(set(parts)) > 1:
+        return parts
+    return assign_parts(predictions.rename(columns={"truth": "diagnosis"}), EQUAL_FOLD_SHARES).to_numpy(str)
+
+
+def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any]) -> dict[str, Mask]:
+    """Return by level the classes in each photo's set, (N, classes), as the bundle serves them."""
+    probability = _calibrated(predictions, mode, metadata["task"], metadata["temperature"])
+    thresholds = metadata["prediction_sets"][mode]
+    return {
+        name: set_members(probability, np.array([thresholds[name][code] for code in metadata["classes"]]))
+        for name in COVERAGE_LEVELS
+    }
+
+
+def _complete_thresholds(thresholds: Floats, task: str) -> Floats:
+    """Return thresholds (classes,) with 1 for a class without photos, because no coverage can be stated for it."""
+    return np.where(np.isin(class_codes(task), learned_class_codes(task)), thresholds, 1.0)
+
+
+def _calibrated(predictions: pd.DataFrame, mode: str, task: str, temperature: float) -> Floats:
+    return calibrated_probabilities(mode_logits(predictions, mode, task), temperature)
+
+
+def rules(cancer: Mask) -> Iterator[WideSetRule]:
+    """Return the rules to try, the simplest and least strict first; each limit is None or a number of classes."""
+    class_limits = (None, *range(len(cancer), 1, -1))
+    cancer_limits = (None, *range(int(cancer.sum()), 0, -1))
+    return itertools.starmap(WideSetRule, itertools.product(class_limits, cancer_limits))
+
+
+def choose_wide_rule(
+    labels: Labels, decisions: Labels, sets: Mask, is_refused: Mask, task: str
+) -> WideSetRule:
+    """Return the best rule; NEVER_WIDE if no rule meets the conditions or improves the answered photos.
+
+    labels, decisions: (N,) class indices. sets: (N, classes). is_refused: (N,), independent of the rule.
+    """
+    cancer = cancer_columns(task)
+    least_sensitivity = melanoma_sensitivity(labels, decisions, task)
+    best, best_accuracy = NEVER_WIDE, _balanced_accuracy(labels, decisions, ~is_refused)
+    for rule in rules(cancer):
+        answered = ~is_refused & ~rule.holds(sets, cancer)
+        if np.mean(~answered) > MAX_WIDE_SHARE or not answered.any():
+            continue
+        rule_accuracy = _balanced_accuracy(labels, decisions, answered)
+        keeps_sensitivity = (
+            melanoma_sensitivity(labels[answered], decisions[answered], task) >= least_sensitivity
+        )
+        if keeps_sensitivity and rule_accuracy > best_accuracy:
+            best, best_accuracy = rule, rule_accuracy
+    return best
+
+
+def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
+    """Return the share of the melanomas that are decided as melanoma; NaN without any."""
+    matrix = confusion_counts(labels, decisions, len(cancer_columns(task)))
+    return float(sensitivities(matrix)[melanoma_column(task)])
+
+
+def fit_operating_point(
+    predictions: pd.DataFrame, task: str, temperature: float, decision_prior: Floats
+) -> dict[str, Any]:
+    """Return the bundle's `operating_point`: the rule chosen on out-of-fold predictions, its metrics there, and the reason."""
+    labels = true_classes(predictions, task)
+    decisions = predicted_classes(_calibrated(predictions, PHOTO_ONLY, task, temperature), decision_prior)
+    sets = cross_fitted_sets(predictions, PHOTO_ONLY, task, temperature)[WIDE_RULE_LEVEL]
+    is_refused = refused_mask(predictions)
+    rule = choose_wide_rule(labels, decisions, sets, is_refused, task)
+    answered = ~is_refused & ~rule.holds(sets, cancer_columns(task))
+    all_rows = np.ones(len(labels), bool)
+    metrics = {
+        "share_refused": float(np.mean(is_refused)),
+        "share_refused_or_wide": float(np.mean(~answered)),
+        "balanced_accuracy_of_all": _balanced_accuracy(labels, decisions, all_rows),
+        "balanced_accuracy_of_answered": _balanced_accuracy(labels, decisions, answered),
+    }
+    return {
+        "level": WIDE_RULE_LEVEL,
+        "wide": {"classes": rule.classes, "cancer_classes": rule.cancer_classes},
+        "largest_share": MAX_WIDE_SHARE,
+        "photos": len(predictions),
+        **{name: round_metric(value) for name, value in metrics.items()},
+        "reason": _reason(rule, metrics, len(predictions)),
+    }
+
+
+def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
+    if rule == NEVER_WIDE:
+        return (
+            "Only an empty set is wide. We compared rules that leave at most "
+            f"{MAX_WIDE_SHARE:.0%} of the {photos:,} out-of-fold photos unanswered and do not lower the share of melanomas that "
+            "are found. None of them raises the balanced accuracy of the answered photos."
+        )
+    return (
+        f"A {WIDE_RULE_LEVEL} % set is wide if it is empty or {describe_rule(rule)}. A photo is unanswered if it is refused or "
+        f"its set is wide. We compared rules of this kind that leave at most {MAX_WIDE_SHARE:.0%} of the {photos:,} out-of-fold "
+        "photos unanswered and do not lower the share of melanomas that are found. This rule gives the answered photos the "
+        f"best balanced accuracy: {metrics['balanced_accuracy_of_answered']:.3f} instead of "
+        f"{metrics['balanced_accuracy_of_all']:.3f} for all photos. "
+        f"It leaves {metrics['share_refused_or_wide']:.1%} of the photos unanswered."
+    )
+
+
+def describe_rule(rule: WideSetRule) -> str:
+    """Return when a set that is not empty is wide, as the end of a sentence. The rule must have a number."""
+    parts = []
+    if rule.classes is not None:
+        parts.append(f"has at least {rule.classes} classes")
+    if rule.cancer_classes is not None:
+        classes = "class" if rule.cancer_classes == 1 else "classes"
+        parts.append(f"has at least {rule.cancer_classes} cancer {classes} and one other class")
+    return ", or ".join(parts)
+
+
+def _balanced_accuracy(labels: Labels, decisions: Labels, rows: Mask) -> float:
+    if not rows.any():
+        return float("nan")
+    classes = int(max(labels.max(), decisions.max())) + 1
+    return balanced_accuracy(confusion_counts(labels[rows], decisions[rows], classes))
