@@ -74,19 +74,6 @@ MEASURES = tuple(field.name for field in fields(QualityMeasures))
 
 
 @dataclass(frozen=True)
-class FittedQualityChecks:
-    """The fitted checks of a bundle.
-
-    metadata: the value of `quality` in metadata.json. unchanged: the measures of all unchanged photos of the
-    development part, one row each. counts: from `count_reasons`, on the photos of all sources.
-    """
-
-    metadata: dict[str, dict[str, float | None]]
-    unchanged: pd.DataFrame
-    counts: list[dict[str, Any]]
-
-
-@dataclass(frozen=True)
 class _DegradationStep:
     """Photos (N) after one step: their MEASURES, and whether each was decided correctly."""
 
@@ -102,8 +89,8 @@ def fit_quality(
     networks: Mapping[int, Path],
     choices: CalibrationChoices,
     other_measures: pd.DataFrame | None = None,
-) -> FittedQualityChecks:
-    """Return the checks fitted on the development part.
+) -> tuple[QualityThresholds, pd.DataFrame]:
+    """Return the thresholds fitted on the development part, and the measures of all sources' unchanged photos, its own first.
 
     table, pixels: its rows and their decoded photos. networks: by fold, the saved network that never saw it;
     some folds may be absent. other_measures: of other sources' photos, from `photo_measures`.
@@ -121,9 +108,7 @@ def fit_quality(
     steps = _degradation_steps(table.iloc[sample], labels, settings.network.edge, networks, decide)
     checks = choose_quality_thresholds(unchanged[choosing], steps, labels, choosing[sample])
     all_measures = pd.concat([unchanged, other_measures])
-    checks = spare_sources(checks, all_measures)
-    unchanged = unchanged[list(MEASURES)].assign(choosing=choosing)
-    return FittedQualityChecks(checks.as_json(), unchanged, count_reasons(checks, all_measures))
+    return spare_sources(checks, all_measures), all_measures
 
 
 def threshold_half(groups: pd.Series, seed: int) -> Mask:

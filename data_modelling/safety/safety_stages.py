@@ -26,11 +26,17 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import PHOTO_ONLY
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.calibration import CalibrationChoices
-from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, mode_logits
+from data_modelling.metrics.predictions import EXTRA_PREDICTIONS_FILE, mode_logits, write_table
 from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate import fit_served_gate
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE, read_gate_scores, write_gate_scores
-from data_modelling.safety.image_quality import MEASURES, fit_quality, measures_of_rows, photo_measures
+from data_modelling.safety.image_quality import (
+    MEASURES,
+    count_reasons,
+    fit_quality,
+    measures_of_rows,
+    photo_measures,
+)
 from data_modelling.safety.prediction_sets import fit_operating_point, fit_prediction_sets
 from data_modelling.settings import Settings
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
@@ -79,7 +85,7 @@ def fit_safety_parts(
         "quality_reasons": json.loads((quality_folder / QUALITY_REASONS_FILE).read_text()),
         "gate": json.loads((gate_folder / "metadata.json").read_text()),
     }
-    measures = pd.read_csv(quality_folder / MEASURES_FILE)
+    measures = pd.read_csv(quality_folder / MEASURES_FILE, usecols=list(MEASURES))
     check_results = _check_results(table, measures, gate_folder, metadata)
     checked_predictions = predictions.merge(check_results, on="image_id", validate="one_to_one")
     metadata["prediction_sets"] = fit_prediction_sets(checked_predictions, settings.task, choices.temperature)
@@ -155,10 +161,11 @@ def _fit_quality(
 ) -> None:
     table, others = development.table, other_source_measures(development, unseen)
     networks = {fold: folder.parent / fold_stage(fold) / NETWORK_FILE for fold in settings.figure_folds}
-    fitted = fit_quality(settings, table, development.pixels[: len(table)], networks, choices, others)
-    (folder / "metadata.json").write_text(json.dumps(fitted.metadata))
-    (folder / QUALITY_REASONS_FILE).write_text(json.dumps(fitted.counts))
-    fitted.unchanged.to_csv(folder / MEASURES_FILE, index=False, lineterminator="\n")
+    pixels = development.pixels[: len(table)]
+    checks, measures = fit_quality(settings, table, pixels, networks, choices, others)
+    (folder / "metadata.json").write_text(json.dumps(checks.as_json()))
+    (folder / QUALITY_REASONS_FILE).write_text(json.dumps(count_reasons(checks, measures)))
+    write_table(folder / MEASURES_FILE, measures.iloc[: len(table)], columns=list(MEASURES))
 
 
 def _fit_gate(settings: Settings, development: DevelopmentSet, folder: Path) -> None:
@@ -180,7 +187,7 @@ def _check_results(
     """
     scores = read_gate_scores(gate_folder)
     checks = image_quality.QualityThresholds.from_metadata(metadata)
-    measured = measures[list(MEASURES)].assign(image_id=table["image_id"].to_numpy())
+    measured = measures.assign(image_id=table["image_id"].to_numpy())
     measured = measured.merge(scores, on="image_id", validate="one_to_one")
     photo_measures = measures_of_rows(measured)
     refusals = [
@@ -199,10 +206,10 @@ def drift_quantiles(
     """Return the key `reference` of metadata.json.
 
     probability: (N, classes), calibrated, of out-of-fold photos without details. unchanged: measures of the
-    development photos (see FittedQualityChecks). nearness: of out-of-fold photos to the training photos.
+    development photos. nearness: of out-of-fold photos to the training photos.
     """
     values = dict(zip(classes, probability.T, strict=True))
-    values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged if name != "choosing"}
+    values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged}
     if nearness is not None:
         values[NEARNESS] = nearness
     return {name: quantiles(scores) for name, scores in values.items() if not np.isnan(scores).all()}

@@ -52,7 +52,7 @@ def test_a_gate_is_made_anew_for_another_network_and_for_other_photos(
 def test_the_training_distribution_has_not_moved_from_itself() -> None:
     rng = np.random.default_rng(1)
     probability = rng.dirichlet((1, 2, 3), 500)
-    unchanged = pd.DataFrame({"light": rng.normal(170, 20, 500), "lesion_area": np.nan, "choosing": True})
+    unchanged = pd.DataFrame({"light": rng.normal(170, 20, 500), "lesion_area": np.nan})
     found = reference_quantiles(
         {
             "reference": safety_stages.drift_quantiles(
