@@ -86,7 +86,7 @@ def _evaluate_photos(bundle: Bundle, options: argparse.Namespace) -> list[str]:
         left_out += predict_external_sources(bundle, data_root, splits)
     if options.rendered:
         table = rendered_statuses(Predictor(bundle), data_root, splits)
-        write_rendering(bundle.folder, table)
+        write_table(bundle.folder / "predictions" / RENDERING_FILE, table)
         print(describe_changes(rendering_metrics(table)))
     if options.visits:
         measure_visits(bundle, data_root, splits)

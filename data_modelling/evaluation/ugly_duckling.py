@@ -15,12 +15,13 @@ from data_modelling.datasets.splits.photos import split_photos
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write, write_json
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.source_facts import training_sources
 from data_modelling.inference.ugly_duckling import MIN_LESIONS, outlier_scores
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.bootstrap import RESAMPLES, percentile_interval
+from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
@@ -138,19 +139,7 @@ def _mean_with_interval(values: Floats) -> dict[str, Any]:
     """Return the mean over patients and its percentile interval."""
     rng = np.random.default_rng(SEED)
     means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
-    low, high = percentile_interval(means)
-    return {
-        "value": round(float(values.mean()), DIGITS),
-        "interval": [round(low, DIGITS), round(high, DIGITS)],
-    }
-
-
-def read_visits(path: Path) -> pd.DataFrame:
-    """Return the visits in a file; InputError when it lacks a column."""
-    visits = pd.read_csv(path, dtype={"patient": str, "part": str})
-    if missing := [column for column in COLUMNS if column not in visits]:
-        raise InputError(f"{path} lacks the column {missing[0]}; restore the bundle.")
-    return visits
+    return {"value": round_metric(values.mean()), "interval": to_json_value(percentile_interval(means))}
 
 
 def measure_visits(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
@@ -162,7 +151,6 @@ def measure_visits(bundle: Bundle, data_root: Path | None, splits: Path) -> None
         raise InputError(f"{bundle.folder} was trained on ISIC 2020, so it cannot be tested on it.")
     lesions = read_lesions(data_root, splits)
     visits = draw_visits(lesions, *predict_lesions(Predictor(bundle), lesions))
-    with atomic_write(bundle.folder / "predictions" / VISITS_FILE) as temporary:
-        visits.to_csv(temporary, index=False, lineterminator="\n")
+    write_table(bundle.folder / "predictions" / VISITS_FILE, visits)
     ratio_choice = {"ratio": choose_ratio(visits), "chosen_on": "visits drawn from ISIC 2020's patients"}
     write_json(bundle.folder / "metadata.json", bundle.metadata | {"odd_one_out": ratio_choice})

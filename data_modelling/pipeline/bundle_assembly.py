@@ -34,7 +34,7 @@ from data_modelling.inference.details import DETAILS_WIDTH, SITES
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS
-from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration
+from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
 from data_modelling.metrics.predictions import true_classes, write_predictions
 from data_modelling.networks.merged_classes import network_head
 from data_modelling.networks.onnx import export_onnx

@@ -29,13 +29,11 @@ from data_modelling.inference.decision import (
     predicted_classes,
 )
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
 from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
-from data_modelling.metrics.predictions import prediction_table, true_classes, write_table
-from data_modelling.metrics.reference_weights import reference_weights
+from data_modelling.metrics.predictions import prediction_table, true_classes
 from data_modelling.pipeline.run_data import Run
 from data_modelling.pipeline.run_networks import (
     class_shares,

@@ -90,7 +90,7 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
         parts = _add_extra_sets(parts, run, development.extra_table)
     if rejection_score:
         path = work / LEFT_OUT_FILE
-        write_left_out(path, rejection_score.rows)
+        write_table(path, rejection_score.rows)
         parts = _add(parts, rejection_score.metadata, path)
     shares = class_prior(settings, table) if reference is None else reference.shares
     parts = _add(parts, {"reference_shares": shares_by_class(settings, shares)})
@@ -155,7 +155,7 @@ def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
 
     def outputs() -> pd.DataFrame:
         network = load_or_fit_network(run, name, selector)
-        gate = fit_fold_gate(settings, table, pixels, selector(table), network).gate()
+        gate = fit_fold_gate(settings, table, pixels, selector(table), network).gate
         distances = gate_distances(gate, gate_inputs(settings, table, pixels, in_fold, network))
         held_out = select_examples(table, pixels, in_fold, settings.task)
         logits = predict_logits(network, held_out, with_details=False)
@@ -191,12 +191,14 @@ def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
     rows = out_of_fold[sample_photos(table.iloc[out_of_fold], outlines)]
     if not len(rows):
         return None
-    return run_shortcut_tests(
-        table.iloc[rows],
-        run.development.pixels[rows],
-        outlines,
-        lambda part: run.work / fold_stage(part) / NETWORK_FILE,
-        choices,
-        settings.task,
-        run.work / "shortcuts",
-    )
+    sample, pixels = table.iloc[rows], run.development.pixels[rows]
+
+    def network(part: str) -> Path:
+        return run.work / fold_stage(part) / NETWORK_FILE
+
+    def make(folder: Path) -> None:
+        results = shortcut_results(sample, pixels, outlines, network, choices, settings.task)
+        write_shortcuts(folder / SHORTCUTS_FILE, results)
+
+    dependencies = shortcut_dependencies(sample, outlines, network, choices)
+    return run_stage(run.work / "shortcuts", dependencies, make)

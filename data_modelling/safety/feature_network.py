@@ -1,6 +1,5 @@
 """Fit a small network on image features, and keep it as two arrays that contain the scaling of its inputs."""
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -52,9 +51,3 @@ def write_arrays(path: Path, **arrays: NDArray[Any]) -> None:
     """Write an npz file; equal arrays give equal bytes."""
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.savez(file, allow_pickle=False, **arrays)
-
-
-def write_facts(path: Path, facts: dict[str, Any]) -> None:
-    """Write a JSON file."""
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(facts, indent=1) + "\n")

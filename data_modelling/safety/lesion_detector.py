@@ -37,10 +37,11 @@ from data_modelling.inference.checks.lesion_detector import (
     LesionDetector,
 )
 from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Features, Floats, Pixels
 from data_modelling.metrics.bootstrap import refused_share
-from data_modelling.safety.feature_network import SEED, fit_feature_network, write_arrays, write_facts
+from data_modelling.safety.feature_network import SEED, fit_feature_network, write_arrays
 from data_modelling.safety.foreign_pictures import FIT, HELD_OUT, read_pictures, sources_with_role
 from data_modelling.safety.photo_variants import render_variants
 
@@ -236,7 +237,7 @@ def write_detector(
             }
         )
     write_arrays(arrays, hidden=detector.hidden, output=detector.output)
-    write_facts(facts, values)
+    write_json(facts, values)
     without: dict[str, NDArray[Any]] = {}
     for row in rows:  # the threshold never saw the group either
         clinic, unseeing = row["clinic"], detectors[(row["clinic"],)]

@@ -36,10 +36,11 @@ from data_modelling.inference.checks.origin import (
 )
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Features, Floats
 from data_modelling.safety.degradation import encode_jpeg
-from data_modelling.safety.feature_network import fit_feature_network, write_arrays, write_facts
+from data_modelling.safety.feature_network import fit_feature_network, write_arrays
 
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
 SOURCES = tuple(data_set(name).folder for name in NAMES)  # as metadata.json names them
@@ -157,7 +158,7 @@ def write_detector(
     detector = fit_origin_detector(photos.altered, photos.table["source"].tolist())
     values = {"sources": list(SOURCES), "thresholds": thresholds}
     write_arrays(arrays, hidden=detector.hidden, output=detector.output)
-    write_facts(facts, values)
+    write_json(facts, values)
     return values
 
 

@@ -22,7 +22,7 @@ from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.drift.comparison import quantiles
 from data_modelling.inference.drift.score_log import NEARNESS
-from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.inference.modes import PHOTO_ONLY
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.calibration import CalibrationChoices
@@ -138,8 +138,7 @@ def run_stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path],
         dependencies_file.unlink(missing_ok=True)
         folder.mkdir(exist_ok=True)
         make(folder)
-        with atomic_write(dependencies_file) as temporary:
-            temporary.write_text(json.dumps(dependencies))
+        write_json(dependencies_file, dependencies)
     return folder
 
 

@@ -17,8 +17,6 @@ from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.predictor import Predictor
 from data_modelling.pipeline import run_data, training_run
-from data_modelling.pipeline.clinic_update import write_clinic_answers
-from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.settings import Settings, read_settings
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019
@@ -180,21 +178,3 @@ def test_choices_at_a_left_out_clinic_are_made_on_the_photos_that_stopped_the_sh
     in_ham = set(pd.read_csv(out.parent / "data" / ham10000.METADATA[0])["image_id"])
     assert stopping[0]
     assert not in_ham & set(stopping[0])
-
-
-def test_answers_that_are_put_in_later_keep_the_shares_of_the_reference(
-    run: tuple[Settings, Path], tmp_path: Path
-) -> None:
-    """The networks are those of the run, so that answers and thresholds are the same again."""
-    settings, out = run
-    copy = Path(shutil.copytree(out, tmp_path / "ham10000"))
-    before = json.loads((copy / "metadata.json").read_text())
-    shares = {code: share / 2 for code, share in before["reference_shares"].items()}
-    (copy / "metadata.json").write_text(json.dumps(before | {"reference_shares": shares}))
-    folders = run_data.DataFolders(out.parent / "data", out.parent / "splits")
-    write_clinic_answers(copy, settings, work_folder(out), folders)
-    after = json.loads((copy / "metadata.json").read_text())
-    assert after["reference_shares"] == shares
-    assert after["thresholds"] == before["thresholds"]
-    answers = "predictions/left_out_clinics.csv.gz"
-    assert (copy / answers).read_bytes() == (out / answers).read_bytes()

@@ -189,7 +189,6 @@ def test_results_are_not_made_again_unless_what_they_depend_on_changes(
     choices = calibration_choices(settings, run.development.table, predictions)
     monkeypatch.setattr(shortcut_tests, "shortcut_rows", lambda *_: pytest.fail("made again"))
     assert training_run._run_shortcut_tests(run, choices) == folder / "shortcuts"
-    key = folder / "shortcuts" / "key.json"
-    key.write_text(json.dumps({"key": "other"}))
+    (folder / "shortcuts" / "made_for.json").write_text(json.dumps({"choices": "other"}))
     with pytest.raises(pytest.fail.Exception, match="made again"):
         training_run._run_shortcut_tests(run, choices)
