@@ -6,7 +6,7 @@ from io import BytesIO
 import numpy as np
 from PIL import Image
 
-from data_modelling.inference.photo.jpeg_markers import START_OF_SCAN, adobe_transform, is_jfif, segments
+from data_modelling.inference.photo.jpeg_markers import ADOBE, JFIF, START_OF_SCAN, segments
 
 JPEG_BASELINE, EXPLICIT, IMPLICIT = "1.2.840.10008.1.2.4.50", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2"
 BIG_ENDIAN, JPEG_2000 = "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.4.90"
@@ -101,7 +101,7 @@ def set_colours(data: bytes, are_rgb: bool) -> bytes:
     for part in segments(data):
         if part.marker == START_OF_SCAN:
             break
-        if is_jfif(part) or adobe_transform(part) is not None:
+        if part.marker in {JFIF, ADOBE}:
             kept.append(data[position : part.start])
             position = part.stop
     return b"".join([*kept, data[position:]])

@@ -6,19 +6,8 @@ from collections.abc import Sequence
 
 # Pillow and pydicom raise these for damaged files (seen with Pillow's broken test images and with fuzzed files).
 DAMAGED_FILE_ERRORS = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    AttributeError,
-    EOFError,
-    RuntimeError,
-    AssertionError,
-    MemoryError,
-    struct.error,
-    zlib.error,
+    *(OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError),
+    *(RuntimeError, AssertionError, MemoryError, struct.error, zlib.error),
 )
 
 

@@ -20,11 +20,12 @@ from data_modelling.datasets.splits.assignment import fold_mask, training_masks
 from data_modelling.inference.checks.gate import (
     METHOD_VERSION,
     Gate,
+    LesionDetector,
     MahalanobisDistance,
     embedding_square_root,
+    load_lesion_detector,
 )
 from data_modelling.inference.checks.image_features import measure_image_features
-from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
 from data_modelling.metrics.array_types import Features, Labels, Mask, Pixels
 from data_modelling.safety.gate_scores import SCORE_DIGITS
 from data_modelling.settings import Settings

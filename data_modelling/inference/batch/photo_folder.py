@@ -33,15 +33,9 @@ from data_modelling.inference.photo.reader import ENDINGS
 from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
 from data_modelling.inference.predictor import PROBABILITY_DIGITS, Predictor
 
-ANSWER_COLUMNS = [
-    "image",
-    "class",
-    "status",
-    "reasons",
-    *(f"set{level}" for level in COVERAGE_LEVELS),
-    "nearness",
-]
-ERROR_COLUMNS = ["image", "reason"]
+SET_COLUMNS = tuple(f"set{level}" for level in COVERAGE_LEVELS)
+ANSWER_COLUMNS = ("image", "class", "status", "reasons", *SET_COLUMNS, "nearness")
+ERROR_COLUMNS = ("image", "reason")
 DETAIL_COLUMNS = ("image", "age", "sex", "site", "changing")
 PROJECT_LAYOUT, KAGGLE_LAYOUT = LAYOUTS = ("project", "kaggle")
 KAGGLE_COLUMNS = ("image_name", "target")  # of the SIIM-ISIC 2020 competition
@@ -235,16 +229,14 @@ def predict_folder(
     the rows; the default is `predict_rows`, on this machine. Raises InputError when a file cannot be written.
     """
     task = predictor.bundle.task
-    codes = (
-        prediction_columns(task)
-        if layout == PROJECT_LAYOUT
-        else (predictor.diagnoses[melanoma_column(task)].code,)
-    )
-    header = ["image", *codes] if layout == PROJECT_LAYOUT else KAGGLE_COLUMNS
+    if layout == PROJECT_LAYOUT:
+        codes = prediction_columns(task)
+        header = ("image", *codes)
+    else:
+        codes, header = (predictor.diagnoses[melanoma_column(task)].code,), KAGGLE_COLUMNS
     headers = {"rows": header, "answers": ANSWER_COLUMNS, "errors": ERROR_COLUMNS}
-    with open_csv_results(
-        _targets(out), headers, _run_fingerprint(predictor, photos, details, (layout, dermatoscope))
-    ) as results:
+    identity = _run_fingerprint(predictor, photos, details, (layout, dermatoscope))
+    with open_csv_results(_targets(out), headers, identity) as results:
         remaining = (
             (stem, file, details.get(stem, Details()))
             for stem, file in islice(photos.photos(), results.done, None)

@@ -1,10 +1,12 @@
 """Refuses pictures that are no photo of a lesion, and measures how far a photo is from the training photos.
 
-The detector of inference.checks.lesion_detector refuses; the bundle has its threshold. The distance of a
+The lesion detector refuses; the bundle has its threshold. The distance of a
 photo is a weighted sum of two distances: from its embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888),
 and from its image features to those of the training photos. data_modelling.safety.gate fits both.
 """
 
+import functools
+import json
 import math
 import zipfile
 from dataclasses import dataclass
@@ -15,13 +17,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
-from data_modelling.inference.checks.lesion_detector import load_lesion_detector
 from data_modelling.inference.errors import BundleError
 
 GATE_FILE, GATE_KEY = "gate.npz", "gate"  # in the bundle's folder, and in its metadata
 # Increase it when a change of this code gives another answer for the same arrays and numbers.
 METHOD_VERSION = 2
 IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance
+# The lesion detector.
+DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
+    Path(__file__).with_name(f"lesion_detector.{ending}") for ending in ("npz", "json")
+)
 Floats = NDArray[np.float32]
 
 
@@ -49,6 +54,43 @@ class MahalanobisDistance:
         """Return the distance's logarithm in standard deviations above the mean of lesion photos; NaN if not finite."""
         distance = self.distance(values)
         return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
+
+
+@dataclass(frozen=True)
+class LesionDetector:
+    """Tells photos of lesions from foreign pictures by their image features, with a network of one hidden layer.
+
+    It needs no network of a bundle, so it is the same for all bundles. `python -m data_modelling.safety.lesion_detector`
+    fitted it on the photos of all clinics and on foreign pictures.
+    hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output: (units + 1,), likewise. threshold: the score above
+    which a picture is foreign, for photos of any clinic.
+    """
+
+    hidden: Floats
+    output: Floats
+    threshold: float
+
+    def score(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
+        """Return the log odds of a foreign picture, (...,), for image features (..., FEATURE_COUNT).
+
+        NaN where a feature is not finite.
+        """
+        is_measured = np.isfinite(features).all(axis=-1)
+        values = np.where(is_measured[..., None], features, 0).astype(np.float64)
+        active = np.maximum(values @ self.hidden[:-1] + self.hidden[-1], 0)
+        return np.where(is_measured, active @ self.output[:-1] + self.output[-1], np.nan)
+
+    def refuses(self, features: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
+        """Return whether pictures with these image features are foreign at a threshold, (...,); features not finite are."""
+        return np.asarray(~(self.score(features) <= threshold))  # written like this, NaN is refused too
+
+
+@functools.cache
+def load_lesion_detector() -> LesionDetector:
+    """Return the detector that is part of this program."""
+    facts = json.loads(DETECTOR_FACTS_FILE.read_text(encoding="utf-8"))
+    with np.load(DETECTOR_ARRAYS_FILE, allow_pickle=False) as arrays:
+        return LesionDetector(arrays["hidden"], arrays["output"], facts["threshold"])
 
 
 @dataclass(frozen=True)

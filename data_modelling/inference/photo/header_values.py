@@ -70,17 +70,15 @@ def read_first_site(texts: Iterable[str]) -> str | None:
 
     Raises ValueError if a text has unknown words and no other text names a region.
     """
-    is_unread = False
+    faults = []
     for text in texts:
         try:
-            site = read_site(text)
-        except ValueError:
-            is_unread = True
-            continue
-        if site:
-            return site
-    if is_unread:
-        raise ValueError("no clear region")
+            if site := read_site(text):
+                return site
+        except ValueError as error:
+            faults.append(error)
+    if faults:
+        raise faults[0]
     return None
 
 

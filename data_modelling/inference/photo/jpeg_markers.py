@@ -78,8 +78,12 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     data, errors: see load_jpeg.
     """
     parts = list(segments(data))
-    transforms = [value for part in parts if (value := adobe_transform(part)) is not None]
-    has_jfif = any(is_jfif(part) for part in parts)
+    transforms = [
+        part.content[11]  # 0: none, 1: YCbCr
+        for part in parts
+        if part.marker == ADOBE and part.content.startswith(b"Adobe") and len(part.content) >= 12
+    ]
+    has_jfif = any(part.marker == JFIF and part.content.startswith(b"JFIF\0") for part in parts)
     is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
     # With one of the two segments, Pillow decides like this too. It asks JFIF first, and has no default.
@@ -147,14 +151,3 @@ def _scans_are_complete(parts: list[Segment]) -> bool:
             components = part.content[1 : 1 + 2 * count : 2]
             missing -= {(component, index) for component in components for index in range(first, last + 1)}
     return not missing
-
-
-def is_jfif(segment: Segment) -> bool:
-    """Return whether a segment is JFIF's, whose colours are YCbCr."""
-    return segment.marker == JFIF and segment.content.startswith(b"JFIF\0")
-
-
-def adobe_transform(segment: Segment) -> int | None:
-    """Return the colour transform of an Adobe segment (0: none, 1: YCbCr); None for another segment."""
-    is_adobe = segment.marker == ADOBE and segment.content.startswith(b"Adobe") and len(segment.content) >= 12
-    return segment.content[11] if is_adobe else None

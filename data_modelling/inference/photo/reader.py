@@ -110,9 +110,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
 
 def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tuple[NDArray[np.uint8], int]:
     """Return the results of read_photo and square_edge, and open the file only once."""
-    photo = _open(data)
-    crop_edge = _crop_edge(photo.size, crop)
-    return _read_squares(photo, edge, crop, crop_edge, WHOLE_FRAME)[0], round(crop_edge)
+    (square,), square_edge = _read_squares(data, edge, crop, 1, WHOLE_FRAME)
+    return square, round(square_edge)
 
 
 def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
@@ -121,9 +120,7 @@ def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list
     If rounding puts a frame beyond the photo, it is moved inside. The file is decoded once for all four. Raises the
     errors of read_photo.
     """
-    photo = _open(data)
-    crop_edge = CORNER_SHARE * _crop_edge(photo.size, crop)
-    return _read_squares(photo, edge, crop, crop_edge, CORNERS)
+    return _read_squares(data, edge, crop, CORNER_SHARE, CORNERS)[0]
 
 
 def read_whole_photo(data: bytes, longest: int) -> Image.Image:
@@ -208,13 +205,14 @@ def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], Co
 
 
 def _read_squares(
-    photo: Photo,
-    edge: int,
-    crop: Crop | None,
-    square_edge: float,
-    corners: tuple[tuple[int, int], ...],
-) -> list[NDArray[np.uint8]]:
-    """Return squares of `square_edge` pixels at some corners of the crop; a corner is (0 left or 1 right, 0 top or 1 bottom)."""
+    data: bytes, edge: int, crop: Crop | None, share: float, corners: tuple[tuple[int, int], ...]
+) -> tuple[list[NDArray[np.uint8]], float]:
+    """Return squares at some corners of the crop, and their edge in pixels of the photo, a share of the crop's edge.
+
+    A corner is (0 left or 1 right, 0 top or 1 bottom).
+    """
+    photo = _open(data)
+    square_edge = share * _crop_edge(photo.size, crop)
     shrink = _shrink(photo, edge, square_edge)
     upright, size, transform = _decode(photo, shrink)
     left, top, right, bottom = _box(size, crop)
@@ -231,7 +229,7 @@ def _read_squares(
     mode = "RGBA" if upright.has_transparency_data else "RGB"
     if upright.mode != mode:  # Pillow would copy, 100 MB of a large photo
         upright = upright.convert(mode)
-    return [_square(upright, edge, box) for box in boxes]
+    return [_square(upright, edge, box) for box in boxes], square_edge
 
 
 def _open(data: bytes) -> Photo:

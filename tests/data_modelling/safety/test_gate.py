@@ -8,9 +8,14 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from data_modelling.inference.checks.gate import GATE_FILE, IMAGE_FEATURES_WEIGHT, Gate
+from data_modelling.inference.checks.gate import (
+    GATE_FILE,
+    IMAGE_FEATURES_WEIGHT,
+    Gate,
+    LesionDetector,
+    load_lesion_detector,
+)
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
-from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
 from data_modelling.pipeline.run_data import DataFolders, load_development_set
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate

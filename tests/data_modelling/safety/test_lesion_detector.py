@@ -6,8 +6,8 @@ import pytest
 
 from data_modelling.datasets.clinics import CLINIC_NAMES
 from data_modelling.datasets.splits.assignment import TEST
+from data_modelling.inference.checks.gate import LesionDetector, load_lesion_detector
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, FEATURE_EDGE, measure_image_features
-from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
 from data_modelling.safety import feature_network, lesion_detector
 from data_modelling.safety.lesion_detector import DetectorExamples
 from data_modelling.settings import FOLD_COUNT

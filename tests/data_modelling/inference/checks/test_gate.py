@@ -8,11 +8,11 @@ from data_modelling.inference.checks.gate import (
     IMAGE_FEATURES_WEIGHT,
     METHOD_VERSION,
     Gate,
+    LesionDetector,
     MahalanobisDistance,
     embedding_square_root,
 )
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
-from data_modelling.inference.checks.lesion_detector import LesionDetector
 from data_modelling.inference.errors import BundleError
 
 # Variances 4 and 1/4 on the two axes: the matrix halves the first value and doubles the second.

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.checks.gate import LesionDetector, load_lesion_detector
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, measure_image_features
-from data_modelling.inference.checks.lesion_detector import LesionDetector, load_lesion_detector
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import NO_CANCER_CLASS
