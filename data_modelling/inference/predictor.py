@@ -151,13 +151,7 @@ class Predictor:
         findings = self._checks.of(photo, side, embedding[0])
         draft = self._draft(logits, details, findings.distance)
 
-        @cache
-        def alone() -> Answer:
-            """Return the draft for the photo without the details, which is computed when needed."""
-            if details == Details():
-                return draft
-            return self._draft(self.logits(photo, Details()), Details(), findings.distance)
-
+        alone = cache(partial(self._draft_alone, photo, draft, details, findings.distance))
         frames = partial(read_corner_frames, data, self.edge, crop)
         status, reasons = self._status(draft, alone, details, findings, dermatoscope, frames)
         nearness = round(findings.nearness, PROBABILITY_DIGITS)
@@ -279,10 +273,9 @@ class Predictor:
         """Return the higher of the cancer probabilities of a frame with the details and without them."""
         logits, embedding = self._run(("logits", "embedding"), frame, details)
         distance = self._checks.distance(frame, embedding[0]) if self._unknown else np.nan
-        every = [logits] if details == Details() else [logits, self.logits(frame, Details())]
-        completed = np.concatenate([self.completed(item, distance) for item in every])
-        exact = calibrated_probabilities(completed, self._temperature)
-        return round(float(exact[:, self._cancer].sum(axis=1).max()), PROBABILITY_DIGITS)
+        draft = self._draft(logits, details, distance)
+        alone = self._draft_alone(frame, draft, details, distance)
+        return max(draft.cancer_probability, alone.cancer_probability)
 
     def _thresholds_reached(self, draft: Answer) -> tuple[str, ...]:
         """Return the codes of the thresholds that the probabilities reach."""
@@ -310,6 +303,14 @@ class Predictor:
             sets=self._sets.of(np.array(values), with_details=details != Details()),
             nearness=float("nan"),
         )
+
+    def _draft_alone(
+        self, photo: NDArray[np.uint8], draft: Answer, details: Details, distance: float
+    ) -> Answer:
+        """Return the draft for a photo without the details; draft, distance: of the photo with them."""
+        if details == Details():
+            return draft
+        return self._draft(self.logits(photo, Details()), Details(), distance)
 
     def _check_session(self) -> None:
         """Run the model once on a black photo, so that a wrong shape is found at the start."""

@@ -49,11 +49,8 @@ class BatchPredictor:
         """Return the rows of the photos of a block, or an error text."""
         from ray import cloudpickle
 
-        return {
-            "rows": [
-                cloudpickle.dumps(self._rows(batch)) for batch in map(cloudpickle.loads, block["photos"])
-            ]
-        }
+        batches = map(cloudpickle.loads, block["photos"])
+        return {"rows": [cloudpickle.dumps(self._rows(batch)) for batch in batches]}
 
     def _rows(self, batch: list[Photo]) -> list[Rows] | InputError:
         if isinstance(self._predictor, InputError):
@@ -82,17 +79,11 @@ class ClusterRows:
         """Raise InputError if a node that is there now has not the same bundle; a later one is told by its rows."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
 
-        nodes = [
-            node["NodeID"] for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU")
-        ]
-        check = self.ray.remote(max_retries=RETRIES)(bundle_error)
-        errors = self.ray.get(
-            [
-                check.options(scheduling_strategy=OnNode(node, soft=True)).remote(bundle, sums)
-                for node in nodes
-            ]
-        )
-        for error in filter(None, errors):
+        task = self.ray.remote(max_retries=RETRIES)(bundle_error)
+        nodes = [node for node in self.ray.nodes() if node["Alive"] and node["Resources"].get("CPU")]
+        places = [OnNode(node["NodeID"], soft=True) for node in nodes]
+        checks = [task.options(scheduling_strategy=place).remote(bundle, sums) for place in places]
+        for error in filter(None, self.ray.get(checks)):
             raise error
 
     def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:

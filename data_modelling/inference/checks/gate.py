@@ -120,7 +120,9 @@ class Gate:
                 f"{folder}: {GATE_KEY} in metadata.json needs a threshold and rising quantiles; restore it."
             )
         arrays = _read_arrays(path)
-        widths = {"embedding": _embedding_width(metadata), "looks": FEATURE_COUNT}
+        head = metadata.get("head")  # the number of its rows is that of the embedding's channels
+        kernel = head.get("kernel") if isinstance(head, dict) else None
+        widths = {"embedding": len(kernel) if isinstance(kernel, list) else None, "looks": FEATURE_COUNT}
         parts = {name: _mahalanobis_distance(path, arrays, facts, name, widths[name]) for name in widths}
         return cls(**parts, threshold=float(threshold), quantiles=quantiles)
 
@@ -146,13 +148,6 @@ class Gate:
 def embedding_square_root(embedding: NDArray[np.floating]) -> Floats:
     """Return the square roots of an embedding, (..., C): without them, means of rectified values are skewed."""
     return np.asarray(np.sqrt(np.maximum(embedding, 0)), np.float32)
-
-
-def _embedding_width(metadata: dict[str, Any]) -> int | None:
-    """Return the number of channels of the embedding, if the head is in the metadata."""
-    head = metadata.get("head")
-    kernel = head.get("kernel") if isinstance(head, dict) else None
-    return len(kernel) if isinstance(kernel, list) else None
 
 
 def _numbers(folder: Path, facts: dict[str, Any], name: str) -> NDArray[np.float64]:

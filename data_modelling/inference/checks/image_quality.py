@@ -115,12 +115,8 @@ class QualityThresholds:
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "QualityThresholds":
         """Return the thresholds under `quality` in a bundle's metadata; raise BundleError if one is absent or is no number."""
-        part = metadata.get("quality")
-        if not isinstance(part, dict):
-            raise BundleError("metadata.json: quality is missing; train the bundle again.")
-        return cls(
-            {check.measure: _measure_thresholds(check, part.get(check.measure)) for check in QUALITY_CHECKS}
-        )
+        values = {check: metadata["quality"].get(check.measure) for check in QUALITY_CHECKS}
+        return cls({check.measure: _measure_thresholds(check, value) for check, value in values.items()})
 
     def as_json(self) -> dict[str, dict[str, float | None]]:
         """Return the thresholds as in metadata.json."""

@@ -29,7 +29,7 @@ FALLBACK_ENCODING = "cp1252"  # of Windows programs in western Europe
 MISSING = frozenset(
     {"na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "<na>", "#nv", "k.a.", "k. a.", "-", "--", "?", "."}
 )
-DECIMAL_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+")
+DECIMAL_COMMA = re.compile(r"\A([+-]?[0-9]*),([0-9]+)\Z")
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
 MAX_CELL = 131_072  # characters; the csv module's limit
 NAMED = 10  # how many entries a message names
@@ -139,9 +139,7 @@ def read_csv_table(
             values, note = _without_missing_spellings(name, values, row_numbers)
             notes += note
         if name in numbers and separator != ",":
-            values = [
-                value.replace(",", ".") if DECIMAL_COMMA.fullmatch(value) else value for value in values
-            ]
+            values = [DECIMAL_COMMA.sub(r"\1.\2", value) for value in values]
         table[name] = values
     return CsvTable(path, table, row_numbers, tuple(f"{path}: {note}" for note in notes), tuple(numbers))
 

@@ -38,7 +38,7 @@ CICP_PRIMARIES = {
 CICP_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 13: None}
 # Bradford's cone responses (ICC.1:2022, annex E).
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-SRGB_CURVE = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # parametric curve of type 3
+SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of type 3
 
 
 @dataclass(frozen=True)
@@ -209,13 +209,10 @@ def matrix_profile(
     white, primaries: chromaticities (x, y). Raises ArithmeticError, LinAlgError or struct.error if they make no profile.
     """
     matrix = _to_d50(white, primaries)
-    if gamma is None:
-        curve = b"para" + struct.pack(">IHH", 0, 3, 0) + b"".join(map(_fixed, SRGB_CURVE))
-    else:
-        curve = b"para" + struct.pack(">IHH", 0, 0, 0) + _fixed(gamma)
-    columns = [b"XYZ " + bytes(4) + b"".join(map(_fixed, column)) for column in matrix.T]
-    tags = [(b"wtpt", b"XYZ " + bytes(4) + b"".join(map(_fixed, D50)))]
-    tags += list(zip((b"rXYZ", b"gXYZ", b"bXYZ"), columns, strict=True))
+    kind, parameters = (3, SRGB_CURVE) if gamma is None else (0, (gamma,))  # of the parametric curve
+    curve = b"para" + struct.pack(">IHH", 0, kind, 0) + b"".join(map(_fixed, parameters))
+    points = [b"XYZ " + bytes(4) + b"".join(map(_fixed, point)) for point in (D50, *matrix.T)]
+    tags = list(zip((b"wtpt", b"rXYZ", b"gXYZ", b"bXYZ"), points, strict=True))
     tags += [(name, curve) for name in (b"rTRC", b"gTRC", b"bTRC")]
     start = 128 + 4 + 12 * len(tags)
     table, body = struct.pack(">I", len(tags)), b""

@@ -169,7 +169,10 @@ def read_frame(data: bytes) -> Frame:
     for a damaged file.
     """
     elements = _elements(data, IMAGE_ELEMENTS)
-    syntax = _syntax(elements)
+    # If the file does not name its transfer syntax, it follows from the first element.
+    is_implicit, is_little_endian = elements.original_encoding
+    unnamed = IMPLICIT if is_implicit else EXPLICIT if is_little_endian else BIG_ENDIAN
+    syntax = _text(elements.file_meta, "TransferSyntaxUID") or unnamed
     order: ByteOrder = "big" if syntax == BIG_ENDIAN else "little"
     bits = _number(elements, "BitsAllocated", order)
     colours = _text(elements, "PhotometricInterpretation").upper()
@@ -208,7 +211,9 @@ def _check_header(frame: Frame) -> None:
         return
     is_grey = frame.colours in (*GREY, PALETTE)
     if not (is_grey or frame.colours in COLOURS) or frame.bits not in SAMPLE_BITS:
-        raise _unsupported_pixels(f"{_name(frame.colours)}, {frame.bits} bits")
+        is_name = NAME_TEXT.fullmatch(frame.colours)
+        name = frame.colours if is_name else "no photometric interpretation"
+        raise _unsupported_pixels(f"{name}, {frame.bits} bits")
     if frame.samples != (1 if is_grey else 3) or frame.stored > frame.bits:
         raise ValueError("the header contradicts itself")
     if frame.syntax in JPEG_2000 and frame.samples == 3 and frame.stored > 8:
@@ -280,13 +285,6 @@ def _pydicom() -> ModuleType:
     logging.getLogger("pydicom").setLevel(logging.CRITICAL + 1)
     pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
     return pydicom
-
-
-def _syntax(elements: "FileDataset") -> str:
-    """Return the transfer syntax of a file; if the file does not name it, it follows from the first element."""
-    is_implicit, is_little_endian = elements.original_encoding
-    unnamed = IMPLICIT if is_implicit else EXPLICIT if is_little_endian else BIG_ENDIAN
-    return _text(elements.file_meta, "TransferSyntaxUID") or unnamed
 
 
 def _value(elements: "Dataset", keyword: str) -> bytes:
@@ -387,10 +385,6 @@ def _raise_without_picture(elements: "FileDataset", bits: int) -> None:
 def _uid_name(uid: str) -> str:
     """Return the standard's name of a unique identifier, else the identifier; empty if it is no identifier."""
     return str(_pydicom().uid.UID(uid).name) if UID_TEXT.fullmatch(uid) else ""
-
-
-def _name(colours: str) -> str:
-    return colours if NAME_TEXT.fullmatch(colours) else "no photometric interpretation"
 
 
 def _unsupported_syntax(syntax: str) -> PhotoError:

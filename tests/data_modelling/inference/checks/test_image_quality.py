@@ -219,10 +219,5 @@ def test_thresholds_that_are_none_are_refused(measure_name, values):
         QualityThresholds.from_metadata({"quality": NEVER.as_json() | {measure_name: values}})
 
 
-def test_a_bundle_without_thresholds_is_refused():
-    with pytest.raises(BundleError, match="quality is missing"):
-        QualityThresholds.from_metadata({})
-
-
 def test_every_code_has_its_hint():
     assert {code for check in QUALITY_CHECKS for code in (check.refusal, check.warning) if code} == set(HINTS)
