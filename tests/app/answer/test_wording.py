@@ -35,7 +35,7 @@ def said(app, centre, darker, amount=1.0):
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),
-        (None, None, "No place speaks more for this class than for the average class."),
+        (None, None, "Nowhere does the photo speak more for this class than for the classes on average."),
     ],
 )
 def test_a_map_in_words(app: Flask, centre, darker, words):

@@ -170,7 +170,7 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
         metadata, values | {"clinics": CLINICS, "status_by_class": STATUSES, "clear_threshold": clear}
     )
     assert "| BCN | MEL | 200 | 2.0 % | 80.0 % | 15.5 % | 2.5 % |" in text
-    assert "for at most 10.0 % of the BCC photos: these cancers" in text
+    assert "for at most 10.0 % of the BCC photos: lesions" in text
     assert "photos of the class, these are above its bar: BCC of BCN.\n" in text
     assert "needs a score below .020." in text
     assert "worse than all 1 tested groups is about 1 in 2." in text

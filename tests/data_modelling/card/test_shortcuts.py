@@ -73,7 +73,7 @@ def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
         "For the 600 photos not decided as NV, the areas are: map .200, random order .450 (difference map - random: -0.250 ["
         in said()
     )
-    assert "Bare skin" not in said(deletion_of_the_rarer={"photos": 0})
+    assert "bare skin" not in said(deletion_of_the_rarer={"photos": 0})
 
 
 def test_the_unpleasant_is_said() -> None:
