@@ -26,9 +26,9 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
     """Return how many of 100 `cancers` and of 100 `benign` spots of left-out clinics got the status of this answer.
 
-    is_of_phones: whether they are phone photos. None where metrics.json does not have it. The clinics' photos are known
-    to be from a dermatoscope, and it is not known whether their spots changed. So an answer that is uncertain for lack
-    of a dermatoscope, or for a change, has no count.
+    is_of_phones: whether they are phone photos. None where metrics.json does not have it. The tests know which photos are
+    from a dermatoscope, and not whether a spot changed. So there is no count for an answer that is uncertain because the
+    dermatoscope is not known, or because the spot changed.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -38,7 +38,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
     if not left_out or not {"cancer", "benign"} <= set(left_out):
         return None
     cancers, benign = (
-        # Counts of one group are photos; those of all are already per 100.
+        # For one clinic group, counts are photos; for all together they are already per 100.
         100 * found[answer.status] / found["n"] if is_of_phones else float(found[answer.status])
         for found in (left_out["cancer"], left_out["benign"])
     )

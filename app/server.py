@@ -1,7 +1,7 @@
-"""The HTTP server: gunicorn with a process for each core, or waitress in one process on systems without POSIX.
+"""The HTTP server: gunicorn with several processes, or waitress in one process on systems without POSIX.
 
-A gunicorn process has many threads, because each slow client keeps a thread waiting. Only as many threads as there
-are photo slots compute at a time (app/http/photo_slots.py).
+A gunicorn process has many threads, because each slow client keeps a thread waiting. At most one thread for each photo
+slot computes at a time (app/http/photo_slots.py).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
     AppMaker = Callable[[Settings], Flask]
 
-THREADS = 256  # of a process; so many slow clients block it, so a proxy must stand in front
+THREADS = 256  # of a process; 256 slow clients block it, so a proxy must stand in front
 ONE_PROCESS_THREADS = 8  # of waitress, which receives bodies before a thread works on them
 BACKLOG = 1024  # connections that wait while no process accepts them; the system may allow fewer
 SILENT_SECONDS = 60  # after which the connection of a silent client is closed
@@ -50,7 +50,7 @@ OPEN_FILES = 4096  # that a process may open, if the system allows it; some syst
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # Linux's folder in memory, for files that must not reach the disk
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # names of options in glibc
 LARGE_BLOCK_BYTES = 1024 * 1024
-PARTS = "app.analysis.visit"  # which imports nearly all that answers photos
+PARTS = "app.analysis.visit"  # importing this module imports nearly all the code that an answer needs
 CANNOT_LOAD = 4  # gunicorn's exit status of a process without an app; it then starts no other process
 
 log = logging.getLogger("app.server")
@@ -62,7 +62,7 @@ class ListenError(InputError):
 
 def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
     """Serve until a signal comes; return 130 after SIGINT, 0 after SIGTERM. Raises InputError."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy's: requests side by side use the cores
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for numpy: parallel requests already use all cores
     with open_listener(settings.host, settings.port) as listener:
         if settings.is_public:
             log.warning(
@@ -160,7 +160,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
         "logger_class": Log,
         "loglevel": "warning",
         "control_socket_disable": True,
-        # gunicorn knows by the time of an empty file there that a process lives.
+        # In this folder each process has an empty file, and keeps its time new: so gunicorn sees that the process lives.
         "worker_tmp_dir": str(MEMORY_FOLDER) if MEMORY_FOLDER.is_dir() else None,
         "when_ready": _close_silent_clients,
         "post_worker_init": tell_where,
@@ -182,7 +182,7 @@ def _close_silent_clients(arbiter: Any) -> None:
 
 
 def _load_app(settings: Settings, make_app: AppMaker) -> Flask:
-    """Return the app, in the process that answers. Raises InputError."""
+    """Return the app. This runs in each process that answers requests. Raises InputError."""
     _allow_open_files()
     _return_memory()
     app = make_app(settings)
@@ -203,7 +203,7 @@ def _url(host: str, listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _metrics_folder(settings: Settings) -> Iterator[None]:
-    """Name a folder in which the processes count requests together, in memory where the system is Linux."""
+    """Name a folder in which the processes count requests together. On Linux the folder is in memory."""
     if settings.metrics == "off":
         yield
         return
@@ -226,7 +226,7 @@ def _allow_open_files() -> None:
 
 
 def _return_memory() -> None:
-    """Tell glibc to give memory that large photos needed back as soon as it is free.
+    """Tell glibc to give back the memory of large photos as soon as it is free.
 
     By default each thread has its own heap, and a block as large as a photo stays in it for ever.
     """

@@ -12,7 +12,7 @@ class Submission:
     """Hold a photo and what is known about it.
 
     photo: the bytes of the file. details: from the form, completed from a DICOM header. from_header: the
-    details that the header completed. crop: None is the centre square. dermatoscope: None is not known.
+    details that the header completed. crop: None is the centre square. dermatoscope: None if not known.
     bundle: None is the default bundle. explain: the requested names of EXPLANATIONS.
     """
 
@@ -26,7 +26,7 @@ class Submission:
 
 
 class SentPhoto(NamedTuple):
-    """Hold a photo of a visit. row: its number in the form, from 1. details: only site and changing."""
+    """Hold a photo of a visit. row: its number in the form, from 1. details: only `site` and `changing`."""
 
     row: int
     photo: bytes
@@ -35,7 +35,7 @@ class SentPhoto(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitSubmission:
-    """Hold several photos of one patient. details: site and changing in it are not used."""
+    """Hold several photos of one patient. details: its `site` and `changing` are not used."""
 
     photos: tuple[SentPhoto, ...]
     details: Details

@@ -12,8 +12,9 @@ from app.http.problems import problem
 from app.settings import Settings
 
 NO_ENDPOINT = "none"
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus-client's name of that folder
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # tells prometheus-client in which folder the processes count
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
+PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # which a proxy adds
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -59,10 +60,11 @@ def may_see_metrics(setting: str) -> bool:
 
 
 def is_local_request() -> bool:
-    """Return whether the request comes from this machine, to a local name, and through no proxy."""
+    """Return whether the request comes from this machine, to a local name, and has no header of a proxy."""
     host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
     try:
         is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback
     except ValueError:
         return False
-    return is_loopback and host in LOCAL_HOSTS
+    came_through_proxy = any(name in request.headers for name in PROXY_HEADERS)
+    return is_loopback and host in LOCAL_HOSTS and not came_through_proxy

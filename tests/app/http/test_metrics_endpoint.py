@@ -45,6 +45,14 @@ def test_only_this_machine_sees_them(counting, address, host, status):
     assert response.status_code == status
 
 
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_nobody_sees_them_through_a_proxy_on_this_machine(counting, header):
+    """A client can name any host. So the header that the proxy adds tells the two apart."""
+    local = {"base_url": "http://127.0.0.1", "environ_overrides": {"REMOTE_ADDR": "127.0.0.1"}}
+    assert counting.get("/metrics", **local).status_code == 200
+    assert counting.get("/metrics", headers={header: "203.0.113.7"}, **local).status_code == 404
+
+
 @pytest.mark.parametrize(
     ("sent", "status"),
     [("Bearer 0123456789abcdef", 200), ("Bearer 0123456789abcdeF", 404), ("", 404), ("Bearer ä", 404)],

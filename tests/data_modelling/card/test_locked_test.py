@@ -95,7 +95,7 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
         in text
     )
     assert (
-        "The ECE with photo alone is .020, below .034. On as many photos, a perfectly calibrated model would exceed"
+        "The ECE with photo alone is .020, below .034. A perfectly calibrated model exceeds this limit"
         in text
     )
     assert "The ECE with photo and details is .040, not below .034." in text
