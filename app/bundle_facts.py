@@ -55,7 +55,7 @@ def refused_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how well the mark on the ugly duckling worked in simulated visits of real patients.
+    """Return how often the page marked the right spot as the ugly duckling, in visits put together from patients' photos.
 
     None where metrics.json lacks a part of it. Each share has its 95 % interval (see evaluation.ugly_duckling).
     """
