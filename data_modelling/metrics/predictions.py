@@ -21,6 +21,7 @@ OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # parts of the split, a
 CONTROL_MODES = ("details", "shuffled")
 # Photos of other data sets that train too, each predicted by a network that never saw its fold.
 EXTRA_PREDICTIONS_FILE = "more.csv"
+DIFFERENCE_DECIMALS = 9  # of the difference of two logits
 # Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
 LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
 # Columns of the one table, and their names in the predictions.
@@ -100,8 +101,13 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 
 
 def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
-    """Return the logits (N, classes) of one of MODES or CONTROL_MODES."""
-    return predictions[_columns(mode, task)].to_numpy(np.float64)
+    """Return the logits (N, classes) of one of MODES or CONTROL_MODES, each less the highest of its photo.
+
+    Only their differences matter. Rounded, equal differences are equal in each bit. Then two photos that are equally
+    probable tie in an AUC on every processor, whatever its `exp` does with the last bit.
+    """
+    logits = predictions[_columns(mode, task)].to_numpy(np.float64)
+    return np.asarray(np.round(logits - logits.max(axis=1, keepdims=True), DIFFERENCE_DECIMALS))
 
 
 def replace_logits(

@@ -149,7 +149,7 @@ def _mean_shares(counts: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dic
         of_clinics = [kinds["left_out"][name] for kinds in counts.values() if kinds["left_out"][name]["n"]]
         statuses = [status for status in of_clinics[0] if status != "n"] if of_clinics else []
         means[name] = {
-            status: round(float(np.mean([100 * one[status] / one["n"] for one in of_clinics])), 1)
+            status: round(float(np.mean([100 * one[status] / one["n"] for one in of_clinics])), 2)
             for status in statuses
         }
     return means

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics.predictions import (
@@ -44,8 +45,8 @@ def test_all_modes_come_back_each_with_its_decimals(tmp_path: Path) -> None:
     found = read_predictions(tmp_path / "p.csv")
     assert found["image_id"].tolist() == ["a", "b"]
     assert available_modes(found, TASK) == ("photo", "both", "details", "shuffled")
-    assert mode_logits(found, "both", TASK)[1, :2].tolist() == [1.123, 2.123]
-    assert mode_logits(found, "shuffled", TASK)[1, :2].tolist() == [3.12, 4.12]
+    assert found.filter(like="both_").iloc[1, :2].tolist() == [1.123, 2.123]
+    assert found.filter(like="shuffled_").iloc[1, :2].tolist() == [3.12, 4.12]
     assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",9.12")  # VASC of the last mode
     assert ",45,male," in (tmp_path / "p.csv").read_text()
 
@@ -70,3 +71,12 @@ def test_predictions_that_lack_a_fact_are_refused(tmp_path: Path) -> None:
     write_predictions(tmp_path / "p.csv", made().drop(columns="truth"))
     with pytest.raises(InputError, match=r"lacks the column truth"):
         read_predictions(tmp_path / "p.csv")
+
+
+def test_equal_differences_of_logits_are_equal_in_each_bit() -> None:
+    """2.337 - 4.392 and 0.337 - 2.392 are not, so that the last bit would decide between two equal probabilities."""
+    columns = {f"photo_{code}": [0.337, 2.337] for code in class_codes(TASK)} | {"photo_NV": [2.392, 4.392]}
+    assert columns["photo_MEL"][0] - 2.392 != columns["photo_MEL"][1] - 4.392
+    first, second = mode_logits(pd.DataFrame(columns), "photo", TASK)
+    assert first.tolist() == second.tolist()
+    assert first[:2] == pytest.approx([-2.055, 0])  # MEL, NV
