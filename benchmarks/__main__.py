@@ -49,7 +49,6 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a short look")
-    parser.add_argument("--frames", action="store_true", help="renew only the answers of one and five frames")
     parser.add_argument("--out", type=Path, help="folder to write to (docs; with --quick .cache)")
     options = parser.parse_args(arguments)
     if not Path("/proc/self/smaps_rollup").exists():
@@ -58,10 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
     out: Path = options.out or ROOT / (".cache" if options.quick else "docs")
     out.mkdir(parents=True, exist_ok=True)
     plan = QUICK_PLAN if options.quick else FULL_PLAN
-    if options.frames:
-        measurements = json.loads((out / "benchmarks.json").read_text()) | {"frames": measure_frames(plan)}
-    else:
-        measurements = measure_all(plan)
+    measurements = measure_all(plan)
     (out / "benchmarks.json").write_text(json.dumps(measurements, indent=1) + "\n")
     (out / "benchmarks.md").write_text(benchmark_page(measurements))
     draw_plot(measurements, out / "benchmarks.png")
@@ -79,19 +75,13 @@ def measure_all(plan: Plan) -> dict[str, Any]:
         measurements = {
             **measure_contenders(plan.rounds, plan.seconds, rounds_end, folder, plan.contenders),
             "parts": measure_answer_costs(BUNDLE, plan.loops, folder),
+            "frames": measure_frame_costs(BUNDLE, plan.loops),
             "trouble": measure_resilience(plan.seconds, folder),
             "long_run": measure_long_run(plan.requests, run_end, folder),
         }
-    measurements["frames"] = measure_frames(plan)
     versions = {"Python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
     facts["minutes"] = (time.monotonic() - started) / 60
     return {"machine": facts, "bundle": bundle_facts(BUNDLE), "versions": versions, **measurements}
-
-
-def measure_frames(plan: Plan) -> dict[str, Any]:
-    """Measure the answers of one and of five frames, with the facts of this measurement."""
-    costs = measure_frame_costs(BUNDLE, plan.loops)
-    return {"machine": machine_facts(), "bundle": bundle_facts(BUNDLE), "costs": costs}
 
 
 def machine_facts() -> dict[str, Any]:

@@ -26,7 +26,6 @@ RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's
 
 def benchmark_page(measurements: Measurements) -> str:
     """Return the whole page."""
-    frames = measurements.get("frames", {})
     context = {
         **measurements,
         "small": SMALL.name,
@@ -38,8 +37,6 @@ def benchmark_page(measurements: Measurements) -> str:
         "costs": _costs(measurements),
         "limit": ideal_rate(measurements),
         "reached": usual_cells(measurements, OURS.name)["rate"].median(),
-        "frames": frames,
-        "frame_costs": frames.get("costs"),
         "frame_names": (answer_costs.FIRST_FRAME, answer_costs.FIVE_FRAMES),
         "contender_starts": {name: _starts_of(measurements, name) for name in _names(measurements)},
         "measured_once": MEASURED_ONCE.read_text().replace("# ", "## ", 1).replace("\n## ", "\n### "),

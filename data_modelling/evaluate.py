@@ -24,8 +24,7 @@ from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import write_table
-from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, update_bundle
-from data_modelling.pipeline.publication import publish_bundle
+from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, publish_bundle, update_bundle
 from data_modelling.pipeline.report import write_report
 from data_modelling.pipeline.run_data import DataFolders
 

@@ -17,18 +17,17 @@ from data_modelling.inference.diagnoses import TASKS, class_codes, learned_class
 from data_modelling.inference.errors import InputError
 
 FOLD_COUNT = 5  # of every split
-FOLD_COUNTS = (FOLD_COUNT, 2 * FOLD_COUNT)  # that a run may use; see datasets.splits.assignment.refine_folds
 CHANNELS = ("rgb", "bgr")
 CNN = "cnn"  # the custom network of this project
-RESNET, EFFICIENTNET = "resnet34", "efficientnetb0"
-NETWORKS = (CNN, RESNET, EFFICIENTNET)
+RESNET = "resnet34"
+NETWORKS = (CNN, RESNET)
 BLOCK_KINDS = ("residual", "plain")
 SMALLEST_EDGE = 32  # pixels, for networks that are not the custom one: they halve the edge five times
 TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and our errors' names
 # Options that were removed because they did not help (docs/ablations.md), with the value that had no effect. Older
 # bundles and work folders name them with this value.
 REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
-    "": {"earlier": {}},
+    "": {"earlier": {}, "folds": 5},
     "network": {"colour_constancy": 0.0, "squeeze": 0, "weights": ""},
     "augmentation": {"cutmix": 0.0},
     "training": {
@@ -137,7 +136,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
-    folds: int = FOLD_COUNT  # number of folds: as in the split, or twice as many
     networks_of: str = ""  # isic2019 recipe whose networks are used, its classes merged; none is trained then
     left_out_clinics: tuple[str, ...] = ()  # clinic groups, each of which a network is trained without
     unseen_sets: tuple[str, ...] = ()  # sets of clinics that no network sees: the served one is tested there
@@ -157,10 +155,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.task not in TASKS:
             raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
         self._check_classes()
-        if self.folds not in FOLD_COUNTS:
-            raise InputError(f"folds must be {' or '.join(map(str, FOLD_COUNTS))}, not {self.folds}.")
-        if not self.figure_folds or not set(self.figure_folds) <= set(range(self.folds)):
-            raise InputError(f"figure_folds must name at least one of the folds 0 to {self.folds - 1}.")
+        if not self.figure_folds or not set(self.figure_folds) <= set(range(FOLD_COUNT)):
+            raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLD_COUNT - 1}.")
         self._check_network()
         self._check_coarse()
 
@@ -246,21 +242,18 @@ def read_settings(path: Path) -> Settings:
         raise InputError(f"{path}: {error}") from error
 
 
-def settings_with_folds(settings: Settings, folds: int | None, fold: str | None) -> Settings:
-    """Return the settings with another number of folds, and with one fold or `all` as figure_folds; None changes nothing.
+def settings_with_fold(settings: Settings, fold: str | None) -> Settings:
+    """Return the settings with one fold, or `all`, as figure_folds; None changes nothing.
 
     Raises InputError for a fold that does not exist.
     """
-    count = folds or settings.folds
     if fold is None:
-        figure_folds = settings.figure_folds
-    elif fold == "all":
-        figure_folds = tuple(range(count))
-    elif fold.isascii() and fold.isdigit():
-        figure_folds = (int(fold),)
-    else:
-        raise InputError(f"--fold must be a number from 0 to {count - 1} or all, not {fold!r}.")
-    return replace(settings, folds=count, figure_folds=figure_folds)
+        return settings
+    if fold == "all":
+        return replace(settings, figure_folds=tuple(range(FOLD_COUNT)))
+    if fold.isascii() and fold.isdigit():
+        return replace(settings, figure_folds=(int(fold),))
+    raise InputError(f"--fold must be a number from 0 to {FOLD_COUNT - 1} or all, not {fold!r}.")
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from data_modelling.datasets.data_location import add_data_options
 from data_modelling.inference.batch.ray_cluster import RAY, add_engine_options, connect_to_ray
 from data_modelling.inference.command_line import run_with_exit_status
-from data_modelling.settings import FOLD_COUNTS, read_settings, settings_with_folds
+from data_modelling.settings import read_settings, settings_with_fold
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,9 +25,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--resume", action="store_true", help="resume the unfinished run in OUT.work")
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
-    parser.add_argument(
-        "--folds", type=int, choices=FOLD_COUNTS, help="how many folds (default: the recipe's)"
-    )
     parser.add_argument("--fold", help="fold that gives the metrics, or all (default: the recipe's)")
     parser.add_argument(
         "--only",
@@ -40,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
-        settings = settings_with_folds(read_settings(options.config), options.folds, options.fold)
+        settings = settings_with_fold(read_settings(options.config), options.fold)
         from data_modelling.pipeline.work_folder import check_bundle_is_new, check_run, work_folder
 
         if options.engine == RAY:

@@ -8,11 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.csv_table import (
-    RowFindings,
-    distinct_rows,
-    read_csv_table,
-)
+from data_modelling.inference.files.csv_table import RowFindings, distinct_rows, read_csv_table
 
 
 def read_csv(

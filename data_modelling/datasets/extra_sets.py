@@ -12,7 +12,7 @@ import pandas as pd
 from data_modelling.datasets import external_sources, isic2019
 from data_modelling.datasets.data_location import MissingDataError
 from data_modelling.datasets.registry import data_set, external_data_sets
-from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split, refine_folds
+from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split
 from data_modelling.datasets.splits.files import split_file
 from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX
 from data_modelling.datasets.table import BENIGN, DatasetReport
@@ -46,7 +46,7 @@ def companions(
         if no_class.any():
             left_out.append(f"{name}: {no_class.sum()} photos of no class of {settings.task}")
         table = attach_parts(table[~no_class], read_split(split_file(splits, name)))
-        tables.append(refine_folds(table.reset_index(drop=True), settings.folds))
+        tables.append(table.reset_index(drop=True))
     return pd.concat(tables, ignore_index=True), left_out
 
 

@@ -68,7 +68,7 @@ def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[s
         "groups": int(predictions["group_id"].nunique()),
         "parts": sorted(predictions["part"].unique().tolist()),
         "grouped_by": noun,
-        "folds": metadata.get("settings", {}).get("folds", FOLD_COUNT),
+        "folds": FOLD_COUNT,
         "majority_share": round_metric(np.bincount(labels).max() / len(labels)),
         **{mode: _mode_metrics(labels, by_mode[mode], metrics_by_mode[mode], metadata) for mode in by_mode},
         **_source_metrics(predictions, labels, {mode: by_mode[mode] for mode in MODES}, metadata),

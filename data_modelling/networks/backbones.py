@@ -1,4 +1,4 @@
-"""Image branches by name: the custom CNN, ResNet34 and EfficientNetB0, all with one interface.
+"""Image branches by name: the custom CNN and ResNet34, with one interface.
 
 Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
 map. Each scales its input in its own way. networks.model puts the same details branch and head on all of them. No
@@ -6,17 +6,15 @@ branch has augmentation or stochastic depth, so an epoch depends only on its bat
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import keras
-import numpy as np
 
-from data_modelling.networks import cnn, resnet
-from data_modelling.networks.cnn import BRANCH
-from data_modelling.settings import CNN, EFFICIENTNET, RESNET, NetworkSettings
+from data_modelling.networks import cnn
+from data_modelling.networks.cnn import BRANCH, ResidualBlock, convolution
+from data_modelling.settings import CNN, RESNET, NetworkSettings
 
-# Mean and standard deviation of ImageNet by channel, for photos with values 0-1; EfficientNetB0 scales by them.
-MEAN, DEVIATION = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+STEM_WIDTH = 64  # channels of ResNet34's first convolution
+STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each of its stages
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
@@ -27,35 +25,28 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
     return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
 
 
-def efficientnetb0(_: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the image branch of EfficientNetB0 (Tan and Le 2019, arXiv:1905.11946)."""
-    previous_policy: Any = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(dtype)  # keras.applications takes no dtype policy as an argument
-    try:
-        network = keras.applications.EfficientNetB0(
-            include_top=False, weights=None, input_shape=(edge, edge, 3)
-        )
-        network = keras.models.clone_model(network, clone_function=_rebuild_layer)
-        return keras.Sequential([keras.Input((edge, edge, 3)), network], name=BRANCH)
-    finally:
-        keras.config.set_dtype_policy(previous_policy)
+def resnet34(_: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
+    """Return the image branch of ResNet34, which keras.applications lacks (He et al. 2016, arXiv:1512.03385).
 
-
-def _rebuild_layer(layer: keras.layers.Layer) -> keras.layers.Layer:
-    """Return a new layer without stochastic depth, and with constants in place of a Normalization layer.
-
-    Keras's Normalization keeps a copy of its weights. `set_weights` does not update this copy, and the ONNX converter
-    takes it for an input of the network.
+    It takes photos with values 0-255 and returns a feature map (N, edge/32, edge/32, 512).
     """
-    if isinstance(layer, keras.layers.Normalization):
-        scale, offset = (1 / DEVIATION).tolist(), (-MEAN / DEVIATION).tolist()
-        return keras.layers.Rescaling(scale, offset, name=layer.name, dtype=layer.dtype_policy)
-    overrides = {"rate": 0.0} if isinstance(layer, keras.layers.Dropout) else {}
-    return type(layer).from_config(layer.get_config() | overrides)
+    stem, norm = convolution(STEM_WIDTH, 7, 2, dtype)
+    layers = [
+        keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype),
+        stem,
+        norm,
+        keras.layers.ReLU(dtype=dtype),
+        keras.layers.MaxPooling2D(3, 2, padding="same", dtype=dtype),
+    ]
+    for stage, (width, blocks) in enumerate(STAGES, 1):
+        for block in range(1, blocks + 1):
+            stride = 2 if stage > 1 and block == 1 else 1
+            name = f"stage{stage}_block{block}"
+            layers.append(ResidualBlock(width, stride, pooled=False, name=name, dtype=dtype))
+    return keras.Sequential([keras.Input((edge, edge, 3)), *layers], name=BRANCH)
 
 
 BRANCH_BUILDERS: dict[str, Callable[[NetworkSettings, str, int | None], keras.Sequential]] = {
     CNN: cnn.image_branch,
-    RESNET: resnet.resnet34,
-    EFFICIENTNET: efficientnetb0,
+    RESNET: resnet34,
 }

@@ -1,13 +1,21 @@
-"""The update of a bundle: the changed copy takes the bundle's place only when it is complete."""
+"""The update of a bundle, whose changed copy takes its place only when it is complete, and of what is published of it."""
 
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
+from data_modelling.card.model_card import (
+    has_markdown_block,
+    results_text,
+    summary_text,
+    update_markdown_block,
+)
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.atomic_files import atomic_write
 
 STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # of a command that is stopped during an update
 
@@ -36,3 +44,26 @@ def update_bundle(folder: Path) -> Iterator[Bundle]:
         for leftover in (copy, previous):
             if leftover.exists():
                 shutil.rmtree(leftover)
+
+
+def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any], project: Path) -> None:
+    """Rewrite the bundle's blocks in the documents and copy its plots to `DATA/plots/NAME_*.png`.
+
+    A page of docs has the block `results NAME` with all results. The README has `summary NAME` for the default bundle.
+    Raises InputError if no page has the block `results NAME`.
+    """
+    name = f"results {metadata['name']}"
+    pages = [page for page in sorted((project / "docs").glob("*.md")) if has_markdown_block(page, name)]
+    if not pages:
+        raise InputError(
+            f"No page of {project / 'docs'} has a block <!-- {name} --> ... <!-- /{name} -->; "
+            "put one where the table belongs."
+        )
+    for page in pages:
+        update_markdown_block(page, name, results_text(metadata, values))
+    readme, summary = project / "README.md", f"summary {metadata['name']}"
+    if has_markdown_block(readme, summary):
+        update_markdown_block(readme, summary, summary_text(metadata, values))
+    for plot in sorted((bundle / "plots").glob("*.png")):
+        with atomic_write(project / "DATA" / "plots" / f"{metadata['name']}_{plot.name}") as temporary:
+            shutil.copyfile(plot, temporary)

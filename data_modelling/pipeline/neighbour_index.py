@@ -32,9 +32,10 @@ from data_modelling.inference.explanation.neighbours import (
     unit_length,
     write_index,
 )
-from data_modelling.inference.files.atomic_files import atomic_write, write_json
+from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
+from data_modelling.metrics.predictions import write_table
 from data_modelling.pipeline.left_out_clinics import unseen_photos
 from data_modelling.pipeline.run_data import DataFolders, Run, open_run
 from data_modelling.pipeline.run_networks import rows_of_clinic
@@ -155,8 +156,7 @@ def write_neighbour_predictions(
     pixels = np.stack([read_photo(Path(path).read_bytes(), settings.network.edge) for path in known["path"]])
     parts = _held_out_parts(run, unseen_photos(run), known, folder)
     rows = [_nearest_rows(settings, part, known, pixels) for part in parts]
-    with atomic_write(folder / "predictions" / NEIGHBOURS_FILE) as temporary:
-        pd.concat(rows).sort_values("image_id").to_csv(temporary, index=False, lineterminator="\n")
+    write_table(folder / "predictions" / NEIGHBOURS_FILE, pd.concat(rows).sort_values("image_id"))
 
 
 def _embeddings(

@@ -9,14 +9,7 @@ import pandas as pd
 from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
 from data_modelling.datasets.registry import FORMATS, load_table
-from data_modelling.datasets.splits.assignment import (
-    TEST,
-    attach_parts,
-    make_split,
-    read_split,
-    refine_folds,
-    write_split,
-)
+from data_modelling.datasets.splits.assignment import TEST, attach_parts, make_split, read_split, write_split
 from data_modelling.datasets.splits.files import split_file
 from data_modelling.datasets.splits.lesion_pairs import photos_to_leave
 from data_modelling.datasets.table import DatasetReport, merge_reports, raise_if_strict
@@ -92,7 +85,7 @@ def load_development_set(
     extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
     leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
-    table = refine_folds(table[trains].reset_index(drop=True), settings.folds)
+    table = table[trains].reset_index(drop=True)
     if settings.generated_lesions:
         table["source"] = "generated lesions"
     extra_table, extra_left_out = companions(settings, table, folders.data_root, folders.splits)

@@ -71,9 +71,7 @@ def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names
         return
     recipe = Path(settings.networks_of)
     source_work = teacher_work_folder(settings.networks_of, work.parent)
-    source_settings = structs.replace(
-        read_settings(recipe), folds=settings.folds, figure_folds=settings.figure_folds
-    )
+    source_settings = structs.replace(read_settings(recipe), figure_folds=settings.figure_folds)
     for table in ("network", "augmentation", "training"):
         if getattr(settings, table) != getattr(source_settings, table):
             raise InputError(f"The table [{table}] must be that of {recipe}, because its networks are used.")

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 
 from data_modelling.datasets.registry import find_folder
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.files.atomic_files import atomic_write, write_json
+from data_modelling.inference.files.atomic_files import write_json
+from data_modelling.metrics.predictions import write_table
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fold_stage, left_out_stage
 
@@ -108,8 +109,6 @@ def saved_answers(folder: Path, key: Any, make: Callable[[], pd.DataFrame]) -> p
     path, key_file = folder / ANSWERS_FILE, folder / KEY_FILE
     if not (path.exists() and key_file.exists() and json.loads(key_file.read_text()) == key):
         key_file.unlink(missing_ok=True)
-        answers = make()
-        with atomic_write(path) as temporary:
-            answers.to_csv(temporary, index=False, float_format=f"%.{DECIMALS}f", lineterminator="\n")
+        write_table(path, make(), float_format=f"%.{DECIMALS}f")
         write_json(key_file, key)
     return pd.read_csv(path, dtype={"image_id": str, "group_id": str})

@@ -29,9 +29,8 @@ def read_gate_scores(folder: Path, name: str = GATE_SCORES_FILE) -> pd.DataFrame
 
 def gate_metrics(scores: pd.DataFrame) -> dict[str, Any]:
     """Return the share of out-of-fold lesion photos refused as foreign, for all photos and for each fold."""
-    folds = {str(fold): _share(rows) for fold, rows in scores.groupby("fold")}
-    return _share(scores) | {"folds": folds}
-
-
-def _share(scores: pd.DataFrame) -> dict[str, Any]:
-    return refused_share(int(scores["refused"].sum()), len(scores))
+    refused = scores["refused"]
+    folds = {
+        str(fold): refused_share(rows.sum(), len(rows)) for fold, rows in refused.groupby(scores["fold"])
+    }
+    return refused_share(refused.sum(), len(scores)) | {"folds": folds}

@@ -30,11 +30,7 @@ from data_modelling.datasets.data_location import add_data_options
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
 from data_modelling.datasets.splits.files import split_file
-from data_modelling.inference.checks.gate import (
-    DETECTOR_ARRAYS_FILE,
-    DETECTOR_FACTS_FILE,
-    LesionDetector,
-)
+from data_modelling.inference.checks.gate import DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE, LesionDetector
 from data_modelling.inference.checks.image_features import FEATURE_EDGE, measure_image_features
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.files.atomic_files import write_json

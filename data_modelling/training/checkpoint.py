@@ -14,9 +14,8 @@ CHECKPOINT_FILE = "checkpoint.npz"  # all that a training needs to be resumed
 NETWORK_FILE = "network.keras"  # the network of a finished training, in its folder
 SERVED_STAGE = "served"  # the folder of the network that is trained on all folds
 FOLD_PREFIX = "fold"  # the folder of a fold's network: this and the fold's number
-LEFT_OUT_PREFIX = (
-    "without_"  # the folder of a network that never saw a clinic: this and the clinic group's name
-)
+# The folder of a network that never saw a clinic: this and the clinic group's name.
+LEFT_OUT_PREFIX = "without_"
 
 
 def fold_stage(fold: int | str) -> str:

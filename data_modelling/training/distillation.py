@@ -25,7 +25,7 @@ from data_modelling.training.checkpoint import NETWORK_FILE
 RECIPE_SUFFIX = ".toml"
 SMALLEST_WEIGHT_SUM = 1e-6  # a photo whose teacher weights sum to less has no teacher
 # If two runs agree in these settings, their stages of the same name leave out the same photos.
-SHARED_SETTINGS = ("task", "split", "folds", "generated_lesions")
+SHARED_SETTINGS = ("task", "split", "generated_lesions")
 
 
 def load_teachers(settings: Settings, folder: Path) -> list[keras.Model]:
@@ -67,8 +67,7 @@ def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
     """
     recipes = {}
     for file in (Path(name) for name in settings.training.teachers if name.endswith(RECIPE_SUFFIX)):
-        folds = {"folds": settings.folds, "figure_folds": settings.figure_folds}
-        recipes[file] = structs.replace(read_settings(file), **folds)
+        recipes[file] = structs.replace(read_settings(file), figure_folds=settings.figure_folds)
         _refuse_other_folds(settings, recipes[file], file)
     return recipes
 

@@ -40,11 +40,6 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
     assert found["long_run"]["5"]["memory"] > 10
     assert "| requests/s over the limit" in (tmp_path / "benchmarks.md").read_text()
     assert (tmp_path / "benchmarks.png").exists()
-    monkeypatch.setattr(command, "measure_frame_costs", lambda _bundle, _rounds: {})
-    assert command.main(["--quick", "--frames", "--out", str(tmp_path)]) == 0
-    renewed = json.loads((tmp_path / "benchmarks.json").read_text())
-    assert renewed["cells"] == found["cells"]
-    assert renewed["frames"]["costs"] == {}
 
 
 def test_the_bundle_is_named_as_its_metadata_says(tmp_path):

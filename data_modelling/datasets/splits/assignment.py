@@ -148,21 +148,6 @@ def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.Dat
     return attach_parts(table[known], parts), tuple(table.loc[~known, "image_id"])
 
 
-def refine_folds(table: pd.DataFrame, folds: int) -> pd.DataFrame:
-    """Return the table with another number of folds, a multiple of five; a locked test stays.
-
-    Each fold's groups are divided into equal new folds: with ten folds, fold k keeps half of its groups, and fold k + 5
-    gets the other half. So photos of different folds stay in different folds.
-    """
-    parts = table["part"].copy()
-    for fold in FOLD_NAMES:
-        in_fold = table["part"] == fold
-        names = [str(number) for number in range(int(fold), folds, len(FOLD_NAMES))]
-        if in_fold.any():
-            parts[in_fold] = assign_parts(table[in_fold], dict.fromkeys(names, 1 / len(names)))
-    return table.assign(part=parts)
-
-
 def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> Mask:
     """Return a mask (N,) of the stopping photos: a tenth of each class's photos, in whole groups."""
     parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)

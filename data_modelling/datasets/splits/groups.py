@@ -8,9 +8,8 @@ from scipy.sparse.csgraph import connected_components
 
 from data_modelling.inference.details import NOT_KNOWN
 
-DOWNSAMPLED_SUFFIX = (
-    "_downsampled"  # ends ISIC 2019's id of a photo that was first published in a larger size
-)
+# Ends ISIC 2019's id of a photo that was first published in a larger size.
+DOWNSAMPLED_SUFFIX = "_downsampled"
 
 
 def join_groups(

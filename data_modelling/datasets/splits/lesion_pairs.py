@@ -24,8 +24,7 @@ def photos_to_leave(splits: pd.DataFrame) -> set[str]:
     """
     original = splits["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX)
     joined = pd.Series(join_groups(original, splits["group_id"], read_pairs(PAIRS)), splits.index)
-    locked_first = splits.assign(joined=joined, trains=splits["part"] != TEST).sort_values(
-        "trains", kind="stable"
-    )
+    marked = splits.assign(joined=joined, trains=splits["part"] != TEST)
+    locked_first = marked.sort_values("trains", kind="stable")
     kept_part = locked_first.drop_duplicates("joined").set_index("joined")["part"]
     return set(splits.loc[splits["part"] != joined.map(kept_part), "image_id"])

@@ -18,9 +18,8 @@ RETRIES = 5  # of a task whose worker died; a task that always kills its worker 
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
-OBJECT_STORE_BYTES = (
-    200_000_000  # of a cluster that a command starts; rows are small, predictors need the rest
-)
+# Of a cluster that a command starts: rows are small, and predictors need the rest.
+OBJECT_STORE_BYTES = 200_000_000
 # Without these, Ray reports usage statistics, its C++ part prints every lost node as an error (the commands report
 # the important ones), and it starts workers at the machine's lowest priority.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_worker_niceness": "0"}

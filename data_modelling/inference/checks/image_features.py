@@ -15,22 +15,9 @@ Floats = NDArray[np.float32]
 
 FEATURE_EDGE = 112  # pixels; photos of another edge are resized to this one
 COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
-LEVEL_QUANTILES = (
-    0.02,
-    0.1,
-    0.25,
-    0.5,
-    0.75,
-    0.9,
-    0.98,
-)  # shares of pixels below the levels that are measured
-RING_BOUNDS = (
-    0.0,
-    1.1,
-    2.3,
-    3.2,
-    9.0,
-)  # radii of the rings around the centre, in pixels of the coarsest copy
+# Shares of pixels below the levels that are measured.
+LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
 LOG_OFFSET = np.float32(0.5)  # grey levels; smaller differences are lost in rounding
 PAIRS = np.triu_indices(3, 1)  # pairs of channels
 FEATURE_COUNT = 6 * (1 + len(COARSE_EDGES)) + 1 + 3 * len(LEVEL_QUANTILES) + 6 + 4 * (len(RING_BOUNDS) - 1)

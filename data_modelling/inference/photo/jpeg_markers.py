@@ -15,9 +15,8 @@ END = b"\xff\xd9"
 COEFFICIENTS = 64  # of a block
 MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
 MAX_REPAIRED_SCANS = 20  # of a file without its end, which is decoded several times
-MAX_COMPARED_PIXELS = (
-    25_000_000  # of photos that are compared at full size; at half of it a block is still visible
-)
+# Of photos that are compared at full size; at half of it a block is still visible.
+MAX_COMPARED_PIXELS = 25_000_000
 # Bits in place of missing data. If they change pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
 # Cameras set such markers between parts of a scan, numbered from 0 to 7 in turn.

@@ -8,13 +8,7 @@ from typing import Any
 from msgspec import structs
 
 from data_modelling.inference.errors import InputError
-from data_modelling.settings import (
-    Settings,
-    merge_tables,
-    read_settings,
-    read_toml,
-    settings_from_dict,
-)
+from data_modelling.settings import Settings, merge_tables, read_settings, read_toml, settings_from_dict
 
 BASE = "base"
 COMPARABLE_SETTINGS = ("task", "dataset", "split", "figure_folds", "generated_lesions", "seed")

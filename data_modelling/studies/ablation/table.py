@@ -33,6 +33,7 @@ from data_modelling.metrics import bootstrap
 from data_modelling.metrics.bootstrap import BootstrapMetrics
 from data_modelling.metrics.calibration import best_decision_prior, best_temperature
 from data_modelling.metrics.curves import binary_auc
+from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.metrics.thresholds import has_both_outcomes
 from data_modelling.studies.ablation.trials import Trial
@@ -150,8 +151,7 @@ def write_ablation(out: Path, rows: pd.DataFrame) -> None:
     source = out.with_suffix(".csv")
     if source.exists() and REMOVED in (before := read_table(source)):
         rows = pd.concat([rows, before[before[REMOVED].notna()]], ignore_index=True)
-    with atomic_write(source) as temporary:
-        rows.to_csv(temporary, index=False, lineterminator="\n")
+    write_table(source, rows)
     with atomic_write(out) as temporary:
         temporary.write_text(ablation_page(read_table(source), source.name))
 

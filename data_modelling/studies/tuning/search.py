@@ -16,6 +16,7 @@ from msgspec import structs
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.file_locks import exclusive_lock
+from data_modelling.metrics.predictions import write_table
 from data_modelling.pipeline.run_data import DataFolders, open_run
 from data_modelling.pipeline.work_folder import open_work_folder
 from data_modelling.settings import Settings, settings_to_dict
@@ -90,8 +91,7 @@ def run_search(
 def _write_results(base: Settings, folder: Path, kind: str) -> None:
     """Write the results of the trials; both recipes have the whole schedule and are judged on the unread fold."""
     table = read_trials(folder / kind, base.training.epochs)
-    with atomic_write(folder / TRIALS_FILE) as temporary:
-        table.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    write_table(folder / TRIALS_FILE, table, float_format="%.6g")
     if table[FAILURE].notna().all():
         raise InputError(f"All {len(table)} trials failed; {folder / TRIALS_FILE} says why.")
     values = keras_tuner.HyperParameters()

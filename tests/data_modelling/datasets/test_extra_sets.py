@@ -55,13 +55,6 @@ def test_without_any_named_there_are_none(places: tuple[Path, Path]) -> None:
     assert left_out == []
 
 
-def test_ten_folds_refine_theirs_too(places: tuple[Path, Path]) -> None:
-    more, _ = asked(with_more("isic2020", folds=10), *places)
-    five, _ = asked(with_more("isic2020"), *places)
-    assert set(more["part"]) > set(five["part"])
-    assert (more["part"].astype(int) % 5 == five["part"].astype(int)).all()
-
-
 def test_an_unknown_data_set_and_an_absent_one(places: tuple[Path, Path]) -> None:
     with pytest.raises(InputError, match="more_photos may name isic2017"):
         asked(with_more("ham10000"), *places)

@@ -17,12 +17,8 @@ from data_modelling.training.trainer import Trainer
 from tests.conftest import PROJECT
 
 EDGE = 32  # pixels: the smallest, for speed
-# Of the image branch: torchvision states 21,797,672 for its network with a layer of 1,000 classes (513,000), counting
-# what is trained; Keras states all weights of its own.
-PARAMETERS = {
-    "resnet34": 21_797_672 - 513_000,
-    "efficientnetb0": 4_049_571 - 7,  # the normalisation's, which are constants here
-}
+# What is trained in the image branch: torchvision states 21,797,672 for its network, with a layer of 1,000 classes.
+PARAMETERS = {"resnet34": 21_797_672 - 513_000}
 
 
 def settings_for(name: str, edge: int = EDGE) -> Settings:
@@ -95,18 +91,14 @@ def tame(network: keras.Model) -> None:
     for layer in network._flatten_layers():
         if isinstance(layer, keras.layers.BatchNormalization):
             layer.momentum = 0.0
-        # The last of a ResidualBlock, and of an EfficientNet's block.
-        last = [layer.second_norm] if hasattr(layer, "second_norm") else []
-        for norm in [*last, *([layer] if layer.name.endswith("project_bn") else [])]:
-            norm.gamma.assign(np.full(norm.gamma.shape, 0.1))
+        if hasattr(layer, "second_norm"):  # of a ResidualBlock
+            layer.second_norm.gamma.assign(np.full(layer.second_norm.gamma.shape, 0.1))
 
 
 def check_inside(name: str, branch: keras.Sequential) -> None:
     """Published size, scaling of 0-255 inside, nothing random even in training."""
-    layers = branch.layers if len(branch.layers) > 1 else branch.layers[0].layers
-    if name in PARAMETERS:
-        counted = branch.trainable_weights if name.startswith("res") else branch.weights
-        assert sum(int(np.prod(weight.shape)) for weight in counted) == PARAMETERS[name]
+    layers = branch.layers
+    assert sum(int(np.prod(weight.shape)) for weight in branch.trainable_weights) == PARAMETERS[name]
     first = next(layer for layer in layers if isinstance(layer, keras.layers.Rescaling))
     assert 0.98 <= 255 * first.scale + first.offset <= 1.02
     assert not [layer for layer in layers if type(layer).__name__.startswith(("Random", "Lambda"))]
@@ -131,6 +123,6 @@ def test_every_name_of_a_recipe_has_a_builder() -> None:
 
 
 def test_for_bfloat16_the_whole_branch_computes_so_and_the_policy_outside_stays() -> None:
-    [network] = backbones.image_branch(settings_for("efficientnetb0").network, "mixed_bfloat16", EDGE).layers
-    assert {layer.compute_dtype for layer in network.layers} == {"bfloat16"}
+    branch = backbones.image_branch(settings_for("resnet34").network, "mixed_bfloat16", EDGE)
+    assert {layer.compute_dtype for layer in branch.layers} == {"bfloat16"}
     assert keras.config.dtype_policy().name == "float32"

@@ -5,7 +5,7 @@ import pytest
 
 from data_modelling.card.model_card import results_text, summary_text
 from data_modelling.inference.errors import InputError
-from data_modelling.pipeline.publication import publish_bundle
+from data_modelling.pipeline.bundle_update import publish_bundle
 
 PLOTS = (
     "architecture",

@@ -187,7 +187,6 @@ def test_a_student_that_learns_from_the_teacher_alone_comes_to_answer_as_it_does
     ("change", "message"),
     [
         ({"split": "other"}, "has another split"),
-        ({"folds": 10}, "has another folds"),
         ({"task": "isic2019", "left_out": ("BCC",)}, "has another task"),
     ],
 )

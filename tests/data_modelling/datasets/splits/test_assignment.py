@@ -5,7 +5,6 @@ import pytest
 from data_modelling.datasets.splits.assignment import (
     EQUAL_FOLD_SHARES,
     FOLD_NAMES,
-    TEST,
     TEST_AND_FOLD_SHARES,
     assign_parts,
     attach_parts,
@@ -13,7 +12,6 @@ from data_modelling.datasets.splits.assignment import (
     make_inheriting_split,
     make_split,
     read_split,
-    refine_folds,
     stopping_mask,
     training_masks,
     write_split,
@@ -195,23 +193,3 @@ def test_of_a_part_the_own_rows_alone_stop_and_the_rest_trains(table):
     assert set(table.loc[whole, "image_id"]) == set(
         table[part].loc[stopping_mask(table[part], 3), "image_id"]
     )
-
-
-def test_ten_folds_are_halves_of_the_five(table):
-    """A group keeps its side: fold k of ten and k + 5 are fold k of five; each half has half of each class."""
-    five = attach_parts(table, make_split(table))
-    ten = refine_folds(five, 10)
-    assert set(ten["part"]) == {TEST, *"0123456789"}
-    assert ten.groupby("group_id")["part"].nunique().max() == 1
-    locked = five["part"] == TEST
-    assert (ten.loc[locked, "part"] == TEST).all()
-    assert (ten.loc[~locked, "part"].astype(int) % 5 == five.loc[~locked, "part"].astype(int)).all()
-    largest = table.groupby(["group_id", "diagnosis"]).size().max()
-    counts = ten[~locked].groupby(["diagnosis", "part"]).size().unstack(fill_value=0)
-    for fold in range(5):
-        assert (counts[str(fold)] - counts[str(fold + 5)]).abs().max() <= largest
-
-
-def test_five_folds_stay_as_they_are(table):
-    five = attach_parts(table, make_split(table))
-    assert (refine_folds(five, 5)["part"] == five["part"]).all()
