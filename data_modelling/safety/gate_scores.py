@@ -31,6 +31,6 @@ def gate_metrics(scores: pd.DataFrame) -> dict[str, Any]:
     """Return the share of out-of-fold lesion photos refused as foreign, for all photos and for each fold."""
     refused = scores["refused"]
     folds = {
-        str(fold): refused_share(rows.sum(), len(rows)) for fold, rows in refused.groupby(scores["fold"])
+        str(fold): refused_share(int(rows.sum()), len(rows)) for fold, rows in refused.groupby(scores["fold"])
     }
-    return refused_share(refused.sum(), len(scores)) | {"folds": folds}
+    return refused_share(int(refused.sum()), len(scores)) | {"folds": folds}
