@@ -126,3 +126,11 @@ def test_for_bfloat16_the_whole_branch_computes_so_and_the_policy_outside_stays(
     branch = backbones.image_branch(settings_for("resnet34").network, "mixed_bfloat16", EDGE)
     assert {layer.compute_dtype for layer in branch.layers} == {"bfloat16"}
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_resnet34_has_its_layers() -> None:
+    branch = backbones.resnet34(NetworkSettings(name="resnet34", edge=64), "float32", 64)
+    blocks = [layer for layer in branch.layers if type(layer).__name__ == "ResidualBlock"]
+    assert [block.width for block in blocks] == [64] * 3 + [128] * 4 + [256] * 6 + [512] * 3
+    assert [block.stride for block in blocks].count(2) == 3
+    assert branch.output_shape == (None, 2, 2, 512)
