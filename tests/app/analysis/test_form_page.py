@@ -541,4 +541,7 @@ def test_a_rare_cancer_class_below_the_threshold_is_never_named_without_a_word_o
     client = create_app(Settings(bundles=tmp_path, rate_limit="off")).test_client()
     page = client.post("/", **encoded(form(photo("lime"), dermatoscope="yes"))).get_data(as_text=True)
     assert "No cancer class stands out" in page
-    assert "rare classes the same weight as common ones: basal cell carcinoma. Its probability is below the threshold" in page
+    assert (
+        "rare classes the same weight as common ones: basal cell carcinoma. Its probability is below the threshold"
+        in page
+    )
