@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-import data_modelling.networks.model  # noqa: F401 - registers the layers
+import data_modelling.networks.merged_classes
+import data_modelling.networks.model  # noqa: F401 - both register the layers
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.decision import calibrated_probabilities
 from data_modelling.inference.details import Details, encode_details
