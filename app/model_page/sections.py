@@ -140,9 +140,8 @@ def _operating_points(metrics: dict[str, Any], key: str) -> Table:
 
 def confusion_table(bundle: Bundle, key: str) -> Table:
     """Return the confusion matrix with the photo alone: true diagnosis by decision, in photos."""
-    codes = [
-        UntranslatedText(code) for code in class_codes(bundle.task)
-    ]  # not translated, although one code, "benign", is also a word of the page
+    # Not translated, although one code, "benign", is also a word of the page.
+    codes = [UntranslatedText(code) for code in class_codes(bundle.task)]
     path = f"{key}/photo/confusion"
     columns = {"diagnosis": _("True diagnosis")}
     columns |= {f"{path}/{{row}}/{index}": code for index, code in enumerate(codes)}

@@ -20,18 +20,13 @@ from tqdm import tqdm
 from data_modelling.datasets.clinics import clinic_groups, clinics_or_sources
 from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.stored_photo import read_bytes
-from data_modelling.datasets.registry import phone_folders
 from data_modelling.datasets.splits.assignment import Mask
-from data_modelling.inference.decision import (
-    calibrated_probabilities,
-    cancer_columns,
-    melanoma_column,
-    predicted_classes,
-)
+from data_modelling.evaluation.clinics.left_out_clinics import known_vetoes, whole_frame_concern
+from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, predicted_classes
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
-from data_modelling.inference.status import ACRAL_OR_MUCOSAL_SITES
+from data_modelling.inference.status import StatusThresholds
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
 from data_modelling.metrics.predictions import prediction_table, true_classes
 from data_modelling.pipeline.run_data import Run
@@ -176,12 +171,8 @@ def _answers(
         mode: calibrated_probabilities(logits, choices.temperature)
         for mode, logits in _logits(network, part).items()
     }
-    cancer = {mode: values[:, cancer_columns(task)].sum(axis=1) for mode, values in probability.items()}
-    melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
-    concern = (cancer[PHOTO_AND_DETAILS] >= choices.cancer_threshold) | (
-        melanoma >= choices.melanoma_threshold
-    )
-    score = np.maximum(*(cancer[mode] for mode in MODES))
+    thresholds = StatusThresholds(choices.cancer_threshold, choices.melanoma_threshold, clear=None)
+    concern, score = whole_frame_concern(probability, thresholds, task)
     is_open = ~concern & (score < OPEN_BELOW)
     score[is_open] = np.maximum(
         score[is_open], _frame_scores(run.settings, part, photos["path"], is_open, network, choices)
@@ -194,7 +185,7 @@ def _answers(
         concern=concern,
         score=score,
         clinic=clinic_groups(photos["source"]),
-        vetoed=photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES),
+        vetoed=known_vetoes(photos),
         refused=_refused(run, asked, photos, stops),
     )
 

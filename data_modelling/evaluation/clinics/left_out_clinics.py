@@ -4,6 +4,7 @@ Both come from committed predictions. The left-out answers are in LEFT_OUT_CLINI
 makes them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,14 @@ from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
 from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, melanoma_column
 from data_modelling.inference.diagnoses import TASKS, class_codes
-from data_modelling.inference.modes import MODES
+from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.status import (
     ACRAL_OR_MUCOSAL_SITES,
     StatusThresholds,
     count_statuses,
     decide_statuses,
 )
+from data_modelling.metrics.array_types import Floats, Mask
 from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.safety.clear_threshold import fit_clear_threshold
@@ -111,13 +113,12 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)
-    by_mode = [
-        calibrated_probabilities(mode_logits(rows, mode, task), metadata["temperature"]) for mode in MODES
-    ]
-    probability, with_details = by_mode
-    cancer = [values[:, cancer_columns(task)].sum(axis=1) for values in by_mode]
-    melanoma = with_details[:, melanoma_column(task)]
-    vetoed = rows["source"].isin(phone_folders()) | rows["site"].isin(ACRAL_OR_MUCOSAL_SITES)
+    by_mode = {
+        mode: calibrated_probabilities(mode_logits(rows, mode, task), metadata["temperature"])
+        for mode in MODES
+    }
+    probability = by_mode[PHOTO_ONLY]
+    concern, score = whole_frame_concern(by_mode, thresholds, task)
     # The gate alone, as in the answers of a left-out clinic.
     refused = rows["refusals"].fillna("").str.split(";").map(lambda codes: PHOTO_FOREIGN in codes)
     return ClinicAnswers(
@@ -127,12 +128,30 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
         lesions=rows["group_id"].to_numpy(),
         statuses=decide_statuses(
             refused.to_numpy(bool),
-            (cancer[1] >= thresholds.cancer) | (melanoma >= thresholds.melanoma),
-            vetoed.to_numpy(bool),
-            np.maximum(*cancer),
+            concern,
+            known_vetoes(rows).to_numpy(bool),
+            score,
             thresholds.clear,
         ),
     )
+
+
+def whole_frame_concern(
+    probability: Mapping[str, Floats], thresholds: StatusThresholds, task: str
+) -> tuple[Mask, Floats]:
+    """Return whether photos reach a threshold with the details, (N,), and the score of their whole frame, (N,).
+
+    probability: (N, classes) for each of MODES. The score is the higher cancer probability, without or with the details.
+    """
+    cancer = {mode: probability[mode][:, cancer_columns(task)].sum(axis=1) for mode in MODES}
+    melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
+    concern = (cancer[PHOTO_AND_DETAILS] >= thresholds.cancer) | (melanoma >= thresholds.melanoma)
+    return concern, np.maximum(*cancer.values())
+
+
+def known_vetoes(photos: pd.DataFrame) -> pd.Series:
+    """Return which photos can never be clear: phone photos, palms, soles and mucosa; other vetoes are not computed."""
+    return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 
 def _status_counts(answers: ClinicAnswers, task: str) -> dict[str, dict[str, int]]:

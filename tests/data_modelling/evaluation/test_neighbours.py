@@ -11,16 +11,10 @@ from data_modelling.evaluation.neighbours import (
     predicted_answers,
 )
 from data_modelling.inference.diagnoses import class_codes
+from tests.data_modelling.evaluation import equal_classes
+from tests.data_modelling.evaluation.equal_classes import CODES, TASK
 
-TASK = "ham10000"
-CODES = class_codes(TASK)
-METADATA = {
-    "task": TASK,
-    "classes": list(CODES),
-    "temperature": 1.0,
-    "decision_prior": dict.fromkeys(CODES, 1 / len(CODES)),
-    "neighbours": {"diagnoses": {"MEL": 1, "NV": 2, "SCC": 1}},
-}
+METADATA = equal_classes.METADATA | {"neighbours": {"diagnoses": {"MEL": 1, "NV": 2, "SCC": 1}}}
 
 
 def table(diagnoses: list[str], groups: list[str]) -> pd.DataFrame:

@@ -5,16 +5,11 @@ import pandas as pd
 import pytest
 
 from data_modelling.evaluation.clinics.left_out_clinics import left_out_metrics
-from data_modelling.inference.diagnoses import class_codes
+from tests.data_modelling.evaluation import equal_classes
+from tests.data_modelling.evaluation.equal_classes import CODES
 
-TASK = "ham10000"
-CODES = class_codes(TASK)
-METADATA = {
-    "task": TASK,
-    "classes": list(CODES),
-    "temperature": 1.0,
+METADATA = equal_classes.METADATA | {
     "reference_shares": dict.fromkeys(CODES, 1 / 7),
-    "decision_prior": dict.fromkeys(CODES, 1 / 7),
     "thresholds": {"cancer": 0.2, "melanoma": 0.2, "clear": 0.05},
     "data": {"photos": 40},
 }

@@ -12,18 +12,10 @@ from data_modelling.evaluation.shortcuts.shortcut_metrics import (
     shortcut_metrics,
     write_shortcuts,
 )
-from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.predictions import read_table
+from tests.data_modelling.evaluation.equal_classes import CODES, METADATA
 
-TASK = "ham10000"
-CODES = class_codes(TASK)
-METADATA = {
-    "task": TASK,
-    "classes": list(CODES),
-    "temperature": 1.0,
-    "decision_prior": dict.fromkeys(CODES, 1 / 7),
-}
 SURE = 50.0  # a logit that leaves no doubt
 
 
