@@ -58,7 +58,9 @@ def main(arguments: list[str] | None = None) -> int:
                 )
             return left_out if options.only else train_bundle(settings, folders, options.out, resume=True)
         if options.only:
-            return train_networks(settings, folders, work_folder(options.out), options.only, options.resume)
+            return train_networks(
+                settings, folders, work_folder(options.out), options.only, options.resume
+            ).left_out
         return train_bundle(settings, folders, options.out, options.resume)
 
     return run_with_exit_status(

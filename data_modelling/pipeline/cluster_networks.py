@@ -56,7 +56,7 @@ def _prepare(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
 ) -> list[str]:
     """Open the work folders and decode the photos once, of the teachers too, before tasks read them side by side."""
-    left_out = train_networks(settings, folders, work, [], resume)
+    left_out = train_networks(settings, folders, work, [], resume).left_out
     for recipe, teacher_settings in teacher_recipes(settings).items():
         teacher_work = teacher_work_folder(str(recipe), work.parent)
         learned = [name for name in names if has_teachers(name)]

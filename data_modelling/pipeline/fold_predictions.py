@@ -19,36 +19,23 @@ from data_modelling.metrics.predictions import (
     round_logits,
     write_predictions,
 )
-from data_modelling.pipeline.run_data import DataFolders, Run, open_run, refuse_unclassified
-from data_modelling.pipeline.run_networks import (
-    learned_rows,
-    prepare_networks,
-    run_network,
-    training_and_stopping_rows,
-)
-from data_modelling.pipeline.work_folder import fold_names, open_work_folder
+from data_modelling.pipeline.run_data import Run
+from data_modelling.pipeline.run_networks import learned_rows, run_network, training_and_stopping_rows
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import fold_stage
 
 
-def predict_folds(
-    settings: Settings, folders: DataFolders, work: Path, resume: bool
-) -> tuple[Run, pd.DataFrame]:
-    """Train the fold networks of a run, after its teachers'; return the run and the out-of-fold predictions.
+def predict_folds(run: Run) -> pd.DataFrame:
+    """Return the predictions of the photos of settings.figure_folds, each by the network that never saw its fold.
 
-    These are of the photos of settings.figure_folds, each by the network that never saw its fold. Raises InputError like
-    `open_work_folder`, and for problems of data and split.
+    A network that is missing is trained first. Raises InputError for problems of data and split.
     """
-    open_work_folder(work, settings, resume)
-    prepare_networks(settings, folders, work, fold_names(settings))
-    run = open_run(settings, folders, work)
-    refuse_unclassified(run)
-    predictions = [_predict_fold(run, fold) for fold in settings.figure_folds]
+    predictions = [_predict_fold(run, fold) for fold in run.settings.figure_folds]
     if run.development.extra_table is not None:
-        for fold in settings.figure_folds:
+        for fold in run.settings.figure_folds:
             _predict_extra_sets(run, fold)
-    return run, round_logits(pd.concat(predictions))
+    return round_logits(pd.concat(predictions))
 
 
 def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:

@@ -40,11 +40,11 @@ RowSelector = Callable[[pd.DataFrame], Mask]  # from a table to a mask of its ro
 
 def train_networks(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
-) -> list[str]:
-    """Train some of a run's networks, and before them their teachers; return the skipped inputs as text.
+) -> Run:
+    """Train some of a run's networks, and before them their teachers; return the run.
 
     Several processes, or machines with one disk, may train different networks of the same run.
-    names: foldN, without_CLINIC or SERVED_STAGE. Raises InputError for a network that the run does not have, like
+    names: some of `work_folder.network_names`. Raises InputError for a network that the run does not have, like
     `open_work_folder`, and for problems of data and split.
     """
     check_network_names(settings, names)
@@ -54,7 +54,7 @@ def train_networks(
     refuse_unclassified(run)
     for name in names:
         run_network(run, name)
-    return run.left_out
+    return run
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
@@ -107,7 +107,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
 
 
 def run_network(run: Run, name: str) -> keras.Model:
-    """Return the network of this name: foldN, SERVED_STAGE (trained on all folds) or without_CLINIC.
+    """Return the network of this name, one of `work_folder.network_names`.
 
     A network that never saw a clinic group (see datasets.clinics) learns without the recipe's teachers.
     """
@@ -214,9 +214,10 @@ def learned_rows(name: str) -> RowSelector:
     """Return a selector of the rows that a run's network of this name may learn from."""
     if name == SERVED_STAGE:
         return lambda table: np.ones(len(table), bool)
-    if name.startswith(LEFT_OUT_PREFIX):
-        return rows_of_other_clinics(name.removeprefix(LEFT_OUT_PREFIX))
-    return rows_outside(int(name.removeprefix(FOLD_PREFIX)))
+    fold, _, left_out = name.partition(LEFT_OUT_PREFIX)
+    if not fold:
+        return rows_of_other_clinics(left_out)
+    return rows_outside(int(fold.removeprefix(FOLD_PREFIX).removesuffix("_")), left_out)
 
 
 def rows_outside(fold: int, code: str = "") -> RowSelector:

@@ -40,14 +40,19 @@ from data_modelling.pipeline.fold_predictions import extra_set_predictions, pred
 from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
 from data_modelling.pipeline.run_data import DataFolders, Run
 from data_modelling.pipeline.run_networks import (
-    load_or_fit_network,
-    prepare_networks,
-    rows_outside,
+    learned_rows,
     run_network,
     run_reference_shares,
+    train_networks,
     training_and_stopping_rows,
 )
-from data_modelling.pipeline.work_folder import check_bundle_is_new, saved_answers, work_folder
+from data_modelling.pipeline.work_folder import (
+    check_bundle_is_new,
+    class_stage,
+    network_names,
+    saved_answers,
+    work_folder,
+)
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 from data_modelling.safety.gate import fit_fold_gate, gate_distances, gate_inputs
 from data_modelling.safety.gate_scores import read_gate_scores
@@ -61,7 +66,7 @@ from data_modelling.safety.rejection_score import (
 from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, run_gate_stage, run_stage
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
-from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage, left_out_stage
+from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
 
 
 def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bool) -> list[str]:
@@ -71,16 +76,15 @@ def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bo
     """
     check_bundle_is_new(out)
     work = work_folder(out)
-    run, predictions = predict_folds(settings, folders, work, resume)
+    run = train_networks(settings, folders, work, network_names(settings), resume)
+    predictions = predict_folds(run)
     development, table = run.development, run.development.table
-    prepare_networks(settings, folders, work, [SERVED_STAGE])
     served = run_network(run, SERVED_STAGE)
     reference = _reference(run)
     predictions, rejection_score = _add_unknown_class(run, predictions, reference)
     predictions = round_logits(predictions)
     choices = calibration_choices(settings, table, predictions, reference)
     shortcuts = _run_shortcut_tests(run, choices)
-    prepare_networks(settings, run.folders, work, [*map(left_out_stage, settings.left_out_clinics)])
     unseen = unseen_photos(run)
     left_out = clinic_answers(run, unseen, served, choices)
     if left_out is not None:
@@ -148,13 +152,13 @@ def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
     Its columns are the logit of each class, and the `distance` of the network's own gate.
     """
     settings, table, pixels = run.settings, run.development.table, run.development.pixels
-    name, selector = f"{fold_stage(fold)}_without_{code}", rows_outside(fold, code)
-    in_fold = fold_mask(table, fold)
+    name = class_stage(settings, code)
+    selector, in_fold = learned_rows(name), fold_mask(table, fold)
     image_ids = table["image_id"][in_fold].tolist()
     training_and_stopping_rows(run, name, selector)
 
     def outputs() -> pd.DataFrame:
-        network = load_or_fit_network(run, name, selector)
+        network = run_network(run, name)
         gate = fit_fold_gate(settings, table, pixels, selector(table), network).gate
         distances = gate_distances(gate, gate_inputs(settings, table, pixels, in_fold, network))
         held_out = select_examples(table, pixels, in_fold, settings.task)

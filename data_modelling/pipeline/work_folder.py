@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,22 @@ def fold_names(settings: Settings) -> list[str]:
 
 
 def network_names(settings: Settings) -> list[str]:
-    """Return the names of all networks of a run: of the folds, of the left-out clinics, and the served one."""
-    return [*fold_names(settings), *map(left_out_stage, settings.left_out_clinics), SERVED_STAGE]
+    """Return the names of all networks of a run: of the folds, of the left-out clinics and classes, and the served one."""
+    left_out = [
+        *map(left_out_stage, settings.left_out_clinics),
+        *map(partial(class_stage, settings), settings.left_out),
+    ]
+    return [*fold_names(settings), SERVED_STAGE, *left_out]
+
+
+def class_stage(settings: Settings, code: str) -> str:
+    """Return the name of the network that was trained without a class and without the first fold."""
+    return f"{fold_stage(settings.figure_folds[0])}_{left_out_stage(code)}"
 
 
 def has_teachers(name: str) -> bool:
     """Return whether a network learns from the teachers of its recipe; see `run_networks.run_network`."""
-    return not name.startswith(LEFT_OUT_PREFIX)
+    return LEFT_OUT_PREFIX not in name
 
 
 def check_run(

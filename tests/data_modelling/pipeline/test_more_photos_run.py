@@ -20,7 +20,7 @@ from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import fold_predictions, run_data, run_networks, training_run
+from data_modelling.pipeline import run_data, run_networks, training_run
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate
 from data_modelling.settings import Settings, read_settings
@@ -88,15 +88,15 @@ def test_a_run_is_not_resumed_on_another_split(
     """With one lesion of fold 1 moved to fold 0: fold 0's finished network has learned from it."""
     work = tmp_path / "bundle.work"
     shutil.copytree(work_folder(bundle), work)
-    fold_predictions.predict_folds(settings, folders, work, resume=True)
+    run_networks.train_networks(settings, folders, work, ["fold0"], resume=True)
     splits = tmp_path / "splits"
     shutil.copytree(folders.splits, splits)
     parts = pd.read_csv(splits / f"{TASK}.csv", dtype=str)
     moved = parts["group_id"] == parts.loc[parts["part"] == "1", "group_id"].iloc[0]
     parts.assign(part=parts["part"].mask(moved, "0")).to_csv(splits / f"{TASK}.csv", index=False)
     with pytest.raises(InputError, match=r"bundle\.work/fold0 began with other training photos"):
-        fold_predictions.predict_folds(
-            settings, dataclasses.replace(folders, splits=splits), work, resume=True
+        run_networks.train_networks(
+            settings, dataclasses.replace(folders, splits=splits), work, ["fold0"], resume=True
         )
 
 

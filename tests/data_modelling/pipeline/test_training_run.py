@@ -331,12 +331,12 @@ def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
 ) -> None:
     nowhere = run_data.DataFolders(tmp_path, tmp_path)
     training_run.train_bundle(taught, nowhere, tmp_path / "runs" / "pupil", resume=False)
-    assert trained == ["tutor.work/fold0", "pupil.work/fold0", "tutor.work/served", "pupil.work/served"]
+    assert trained == ["tutor.work/fold0", "tutor.work/served", "pupil.work/fold0", "pupil.work/served"]
     assert f"First the networks of {tmp_path / 'tutor.toml'}" in capsys.readouterr().out
     assert load_bundle(tmp_path / "runs" / "pupil").metadata["settings"]["training"]["teachers"] == [
         str(tmp_path / "tutor.toml")
     ]
-    fold_predictions.predict_folds(taught, nowhere, tmp_path / "runs" / "other.work", resume=False)
+    run_networks.train_networks(taught, nowhere, tmp_path / "runs" / "other.work", ["fold0"], resume=False)
     assert trained[4:] == ["other.work/fold0"]
 
 
@@ -344,7 +344,7 @@ def test_networks_trained_by_name_are_those_that_the_whole_run_goes_on_with(
     taught: Settings, tmp_path: Path, trained: list[str]
 ) -> None:
     nowhere, out = run_data.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil"
-    assert run_networks.train_networks(taught, nowhere, work(out), ["served"], resume=False) == []
+    assert run_networks.train_networks(taught, nowhere, work(out), ["served"], resume=False).left_out == []
     assert trained == ["tutor.work/served", "pupil.work/served"]
     assert not out.exists()
     served = (work(out) / "served" / "network.keras").read_bytes()
