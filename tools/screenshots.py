@@ -5,8 +5,9 @@ phone width, light and dark, in all languages. With names of states it renews on
 choose another bundle, as for the app.
 """
 
+import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,15 +39,19 @@ def main(arguments: list[str]) -> int:
         print(f"{chromium.missing_program()}.", file=sys.stderr)
         return 2
     folder, states = Path(arguments[0]), arguments[1:] or list(STATES)
-    folder.mkdir(parents=True, exist_ok=True)
-    if not arguments[1:]:
-        for old in folder.iterdir():
-            old.unlink()
-    with (
-        TemporaryDirectory() as temporary,
-        run_app(Path(temporary, "log"), {}) as app,
-        chromium.open_browser() as driver,
-    ):
+    with TemporaryDirectory() as temporary:
+        pictures = Path(temporary, "pictures")
+        pictures.mkdir()
+        take_pictures(states, pictures, Path(temporary, "log"))
+        if not arguments[1:] and folder.exists():
+            shutil.rmtree(folder)  # only now, so that a run that fails loses no picture
+        shutil.copytree(pictures, folder, dirs_exist_ok=True)
+    return 0
+
+
+def take_pictures(states: Sequence[str], folder: Path, log: Path) -> None:
+    """Write the pictures of some states in all languages, from an app that logs to a file."""
+    with run_app(log, {}) as app, chromium.open_browser() as driver:
         for language in LANGUAGES:
             chromium.prefer_language(driver, language)
             for state in states:
@@ -54,7 +59,6 @@ def main(arguments: list[str]) -> int:
                 driver.get(app.url)
                 STATES[state](driver)
                 save_all(driver, folder, f"{state}-{language}")
-    return 0
 
 
 UNFOLD = "document.querySelectorAll('main details').forEach((one) => { one.open = true; })"

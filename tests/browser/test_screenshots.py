@@ -32,6 +32,22 @@ def test_a_state_has_its_pictures_in_all_views(tmp_path, monkeypatch):
             assert picture.width == (390 if "phone" in name else 1440)
 
 
+@pytest.mark.usefixtures("chromium_is_there")
+def test_a_failure_leaves_the_old_pictures(tmp_path, monkeypatch):
+    old = tmp_path / "pictures" / "answer-en-phone-light.webp"
+    old.parent.mkdir()
+    old.write_bytes(b"old")
+
+    def fail(_states, folder, _log):
+        (folder / old.name).write_bytes(b"new")
+        raise TimeoutError
+
+    monkeypatch.setattr(screenshots, "take_pictures", fail)
+    with pytest.raises(TimeoutError):
+        screenshots.main([str(old.parent)])
+    assert [path.read_bytes() for path in old.parent.iterdir()] == [b"old"]
+
+
 def test_the_committed_pictures_are_those_of_all_states():
     shown = {path.name.split("-")[0] for path in (PROJECT / "docs" / "screenshots").iterdir()}
     assert shown == set(screenshots.STATES)
