@@ -138,7 +138,7 @@ def _read_or_note_error(read: Callable[[], Value], errors: list[FieldError]) -> 
 
 def _repeated_field_errors() -> list[FieldError]:
     return [
-        FieldError(field, "field_repeated", "%(name)s is there more than once; send one.", name=field)
+        FieldError(field, "field_repeated", "%(name)s is there more than once; send it once.", name=field)
         for field in TEXT_FIELDS
         if len(request.form.getlist(field)) > 1
     ]
@@ -148,7 +148,7 @@ def _dermatoscope() -> bool | None:
     text = request.form.get("dermatoscope", "").strip().lower()
     if text not in YES_OR_NO:
         raise FieldError(
-            "dermatoscope", "dermatoscope_unknown_value", "Dermatoscope must be yes or no, or left out."
+            "dermatoscope", "dermatoscope_unknown_value", "Dermatoscope must be yes or no, or be left out."
         )
     return YES_OR_NO[text]
 

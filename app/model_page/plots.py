@@ -87,8 +87,8 @@ def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
 
 def _roc(bundle: Bundle) -> Table:
     columns = (
-        _("Benign photos that are rightly not flagged"),
-        _("Cancer photos found"),
+        _("Photos of benign spots that are rightly not flagged"),
+        _("Photos of cancers found"),
         _("Melanomas found"),
     )
     return _by_share(bundle, "sensitivity_at_specificity", columns)
@@ -143,7 +143,7 @@ def _external_sources(bundle: Bundle) -> Table:
         f"{path}/photos": _("Photos"),
         f"{path}/photo/cancer_auc": _("AUC, cancer classes"),
         f"{path}/photo/melanoma_auc": metric_name("melanoma_auc"),
-        f"{costs}/positives": _("Cancer photos"),
+        f"{costs}/positives": _("Photos of cancers"),
         **metric_columns(costs, ("missed", "negatives", "flagged")),
     }
     rows: dict[Any, Row] = {

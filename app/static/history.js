@@ -85,7 +85,7 @@ async function keep(box, select) {
     words.focus();
     box.querySelector("button").hidden = true;
   } catch {
-    words.textContent = _("This browser could not keep it.");
+    words.textContent = _("This browser could not keep the answer.");
   }
 }
 
@@ -105,7 +105,7 @@ async function showHistory(box) {
   try {
     all = await answers();
   } catch {
-    box.querySelector("[data-words]").textContent = _("This browser keeps nothing, as in a private window.");
+    box.querySelector("[data-words]").textContent = _("This browser keeps no answers. Perhaps this is a private window.");
     box.hidden = false;
     return;
   }
@@ -123,7 +123,7 @@ function wire(box) {
       await imported(event.target.files[0]);
       await showHistory(box);
     } catch {
-      box.querySelector("[data-words]").textContent = _("This file is no export of this page.");
+      box.querySelector("[data-words]").textContent = _("This file was not saved by this page.");
     }
     event.target.value = "";
     box.querySelector("[data-words]").focus();

@@ -171,7 +171,7 @@ def test_an_export_is_read_again_and_nothing_else(empty, site, tmp_path: Path):
     )
     open_history(empty, site)
     by_id(empty, "import").send_keys(str(other))
-    wait_for(empty, lambda _: "no export of this page" in find(empty, "[data-words]").text)
+    wait_for(empty, lambda _: "not saved by this page" in find(empty, "[data-words]").text)
     assert stored(empty) == [kept]
     by_id(empty, "import").send_keys(str(export))
     wait_for(empty, lambda _: "2 answers" in find(empty, "[data-words]").text)
@@ -193,9 +193,9 @@ def test_times_are_those_of_the_reader(empty, site):
 
 
 def test_it_says_who_sees_it(empty, site):
-    assert "Everyone who uses this browser sees it" in offered(empty).text
+    assert "Everyone who uses this browser can see it" in offered(empty).text
     open_history(empty, site)
-    assert "Everyone who uses this browser sees them" in find(empty, "main").text
+    assert "Everyone who uses this browser can see them" in find(empty, "main").text
 
 
 def test_without_javascript_the_page_says_what_it_needs(browser_without_javascript, site):

@@ -23,7 +23,7 @@ def test_the_log_has_a_line_an_answer_and_neither_details_nor_names(bundles: Pat
 
 
 def test_the_page_says_when_the_log_is_on(bundles: Path, tmp_path: Path):
-    sentence = "For each answer the app keeps the day, the probabilities, and how near the photo"
+    sentence = "For each answer, the app keeps the day, the probabilities and how similar the photo"
     on = create_app(Settings(bundles=bundles, rate_limit="off", score_log=str(tmp_path / "scores.csv")))
     off = create_app(Settings(bundles=bundles, rate_limit="off"))
     assert sentence in on.test_client().get("/privacy").text

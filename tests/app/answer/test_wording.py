@@ -31,11 +31,11 @@ def said(app, centre, darker, amount=1.0):
             0.71,
             (
                 "The evidence is mostly in the centre of the photo. "
-                "The spot (taken as the darker part of the photo) covers "
+                "The spot, for which we take the darker part of the photo, covers "
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),
-        (None, None, "Nowhere does the photo speak more for this class than for the classes on average."),
+        (None, None, "No place in the photo speaks more for this class than for the average class."),
     ],
 )
 def test_a_map_in_words(app: Flask, centre, darker, words):
@@ -86,7 +86,7 @@ def test_the_strongest_caution_comes_first():
     beginnings = (
         "A doctor must look at a spot that is new",
         "The model learned",
-        "The photo is unlike",
+        "The photo differs",
         "Hair lies",
         "Too many kinds",
     )

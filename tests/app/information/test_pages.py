@@ -48,9 +48,9 @@ def test_a_class_is_learned_from_the_photos_of_all_sets(changed):
     """The tiny bundle has 100 photos of each class, and 90 of the last one, VASC."""
     client = changed({"more": MORE})
     sections = client.get("/diagnoses").text.split("<section")[1:]
-    learned = [re.search(r"learned it from ([\d,]+) photos", section) for section in sections]
+    learned = [re.search(r"learned this class from ([\d,]+) photos", section) for section in sections]
     assert [found[1] for found in learned if found] == ["460", "100", "100", "100", "100", "100", "93"]
-    assert "The rarest of them, Vascular lesion, had 93 training photos" in client.get("/limits").text
+    assert "The rarest class, Vascular lesion, had only 93 training photos" in client.get("/limits").text
 
 
 @pytest.mark.parametrize(
@@ -63,12 +63,12 @@ def test_no_diagnosis_says_that_nothing_has_to_be_done(client: FlaskClient, lang
 
 
 def test_photos_of_its_own_set_alone_are_counted_too(client: FlaskClient):
-    assert "The model learned it from 90 photos." in client.get("/diagnoses").text
+    assert "The model learned this class from 90 photos." in client.get("/diagnoses").text
 
 
 def test_labels_of_skin_types_are_told_where_a_source_has_some(changed, client: FlaskClient):
     some = "Only some of them, from PAD_UFES_20, have a skin-type label"
-    none = "There are no labels of skin types"
+    none = "The photos have no skin-type labels"
     text = changed({"more": MORE}).get("/limits").text
     assert some in text
     assert none not in text

@@ -92,10 +92,10 @@ def test_what_is_grouped_by_patient_speaks_of_patients(committed: FlaskClient):
     with (COMMITTED / "isic2020" / "predictions" / "out_of_fold.csv").open(newline="") as file:
         patients = [row["group_id"] for row in csv.DictReader(file)]
     counts = f"{len(patients):,} photos of {len(set(patients))} patients."
-    assert f"{counts} Each was judged by a network that had seen no photo of its patient." in text
+    assert f"{counts} Each photo was judged by a network that had seen no photo of the same patient." in text
     assert "There is no locked test" in text
-    assert "no photo of its lesion" not in text
-    assert "no photo of its lesion" in committed.get("/model/isic2019").text
+    assert "no photo of the same lesion" not in text
+    assert "no photo of the same lesion" in committed.get("/model/isic2019").text
 
 
 def test_every_plot_has_a_sentence_a_table_and_a_larger_picture(committed: FlaskClient):
