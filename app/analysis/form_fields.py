@@ -148,7 +148,7 @@ def _dermatoscope() -> bool | None:
     text = request.form.get("dermatoscope", "").strip().lower()
     if text not in YES_OR_NO:
         raise FieldError(
-            "dermatoscope", "dermatoscope_unknown_value", "Dermatoscope must be yes or no, or be left out."
+            "dermatoscope", "dermatoscope_unknown_value", "Dermatoscope must be yes or no, or left out."
         )
     return YES_OR_NO[text]
 
@@ -159,7 +159,7 @@ def _explain() -> frozenset[str]:
         raise FieldError(
             "explain",
             "explain_unknown_value",
-            "Explain may name heatmap, details and neighbours, with commas.",
+            "Explain may contain heatmap, details and neighbours, separated by commas.",
         )
     return explanations
 

@@ -113,7 +113,7 @@ def _reliability(bundle: Bundle) -> Table:
 
 def _risk_coverage(bundle: Bundle) -> Table:
     path = f"{OUT_OF_FOLD}/risk_coverage"
-    columns = {"share": _("Share of photos answered"), f"{path}/{{row}}/error": _("Share decided wrong")}
+    columns = {"share": _("Share of photos answered"), f"{path}/{{row}}/error": _("Share of wrong decisions")}
     shares = reversed(value_at(bundle.metrics, path) or {})
     return metric_table(
         bundle.metrics, "", columns, {share: (whole_percent(float(share)),) for share in shares}

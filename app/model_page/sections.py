@@ -125,7 +125,7 @@ def _operating_points(metrics: dict[str, Any], key: str) -> Table:
     rows = {
         f"{question}/at_sensitivity/{rate}": (
             _(
-                "%(question)s, found: %(share)s",
+                "%(question)s: a sensitivity of %(share)s",
                 question=name_of("questions", question),
                 share=format_number(float(rate)),
             ),
@@ -134,7 +134,7 @@ def _operating_points(metrics: dict[str, Any], key: str) -> Table:
         for rate in question_metrics.get("at_sensitivity", {})
     }
     names = ("threshold", "sensitivity", "specificity", "missed", "flagged")
-    columns = {"point": _("At a sensitivity of")} | metric_columns(f"{key}/operating_points/{{row}}", names)
+    columns = {"point": _("Threshold for")} | metric_columns(f"{key}/operating_points/{{row}}", names)
     return metric_table(metrics, f"{key}-points", columns, rows)
 
 

@@ -111,7 +111,7 @@ class Frame {
     const per = (part) => `${Math.round(100 * part)} %`;
     this.words.textContent = middle
       ? _("The middle square is analysed.")
-      : _("The square is {size} of the shorter side, {left} from the left and {top} from the top.", { size: per(size), left: per(x), top: per(y) });
+      : _("The square is as wide as {size} of the photo's shorter side. It starts {left} from the left and {top} from the top.", { size: per(size), left: per(x), top: per(y) });
   }
 
   move(way) {

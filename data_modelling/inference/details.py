@@ -67,7 +67,7 @@ def parse_age(text: str) -> float | None:
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if not plain or float(text) > MAX_AGE:
         raise FieldError(
-            "age", "age_range", "Age must be a number from 0 to %(oldest)s, or be left empty.", oldest=MAX_AGE
+            "age", "age_range", "Age must be a number from 0 to %(oldest)s, or left empty.", oldest=MAX_AGE
         )
     return float(text) or None
 
@@ -84,7 +84,7 @@ def parse_sex(text: str) -> str | None:
     if text in NOT_KNOWN:
         return None
     if text not in SEXES:
-        raise FieldError("sex", "sex_unknown_value", "Sex must be female or male, or be left empty.")
+        raise FieldError("sex", "sex_unknown_value", "Sex must be female or male, or left empty.")
     return text
 
 
@@ -97,7 +97,7 @@ def parse_site(text: str) -> str | None:
         raise FieldError(
             "site",
             "site_unknown_value",
-            "Site must be one of %(names)s, or be left empty.",
+            "Site must be one of %(names)s, or left empty.",
             names=", ".join(SITE_NAMES),
         )
     return SITE_NAMES[text]
@@ -107,7 +107,7 @@ def parse_changing(text: str) -> bool | None:
     """Return whether the spot is new, changing, itching or bleeding, None for "not known"; raise FieldError otherwise."""
     text = text.strip().lower()
     if text not in YES_OR_NO:
-        raise FieldError("changing", "changing_unknown_value", "Changing must be yes or no, or be left empty.")
+        raise FieldError("changing", "changing_unknown_value", "Changing must be yes or no, or left empty.")
     return YES_OR_NO[text]
 
 

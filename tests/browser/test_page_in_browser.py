@@ -303,7 +303,10 @@ def test_frame_is_moved_by_buttons_and_said_in_words(browser):
     for way in ("smaller", "left", "up"):
         find(browser, f"[data-move={way}]").click()
     assert crop(browser) == pytest.approx([0, 0, 0.9])
-    assert words.text == "The square is 90 % of the shorter side, 0 % from the left and 0 % from the top."
+    assert (
+        words.text
+        == "The square is as wide as 90 % of the photo's shorter side. It starts 0 % from the left and 0 % from the top."
+    )
     find(browser, "[data-move=middle]").click()
     assert crop(browser) == []
 

@@ -247,7 +247,7 @@ def _open(data: bytes) -> Photo:
     if bits in UNREAD_BITS:
         raise PhotoError(
             "photo_type",
-            "A JPEG of %(bits)s bits a colour cannot be read here; save it with 8 bits.",
+            "A JPEG with %(bits)s bits for each colour cannot be read here; save it with 8 bits.",
             bits=bits,
         )
     try:
@@ -272,7 +272,7 @@ def _open_dicom(data: bytes) -> dicom.Frame:
         if frame.frames > 1:
             raise PhotoError(
                 "photo_frames",
-                "The DICOM file has %(frames)s frames; export one of them alone.",
+                "The DICOM file has %(frames)s frames; export only one of them.",
                 frames=frame.frames,
             )
         largest = dicom.MAX_BYTES // (frame.samples * max(frame.bits // 8, 1)) // 1_000_000

@@ -135,7 +135,9 @@ def test_classes_are_shown_in_the_order_of_the_answer(client: FlaskClient, post)
 
 def test_cost_of_the_threshold_is_that_of_metrics_json(client: FlaskClient):
     response, _ = submit(client, form())
-    assert "The threshold of 25\N{NO-BREAK SPACE}% for the cancer classes together was tested" in response.text
+    assert (
+        "The threshold of 25\N{NO-BREAK SPACE}% for the cancer classes together was tested" in response.text
+    )
     assert "164 of 1,640 photos of cancer classes stayed below it." in response.text
     assert "1,372 of 6,860 photos of benign spots reached it" in response.text
     assert "For melanoma alone, it raises concern at 15\N{NO-BREAK SPACE}% or more." in response.text
@@ -172,7 +174,7 @@ COUNTS = {
         (
             "lime",
             {"dermatoscope": "no"},
-            "In phone photos from a clinic that the model had not seen, 25 of 100 cancers and 76 of",
+            "In phone photos from a clinic new to the model, 25 of 100 cancers and 76 of",
         ),
         ("lime", {"dermatoscope": "yes", "changing": "yes"}, None),  # nobody asked that of the clinics' spots
         ("lime", {}, None),
@@ -183,7 +185,7 @@ def test_the_count_beside_the_answer_is_that_of_its_status(changed, colour, fiel
     assert ("data-share" in text) is (words is not None)
     if words:
         assert words in text
-        assert "These numbers do not say how likely this spot is to be cancer." in text
+        assert "This does not say how likely this spot is to be cancer." in text
 
 
 def test_without_the_counts_none_is_shown(client: FlaskClient):
@@ -457,7 +459,7 @@ def test_a_refusal_shows_the_photo_and_how_often_real_spots_are_refused(changed)
     response, page = submit(client, form(photo("red"), dermatoscope="no"))
     assert response.status_code == 422
     assert "data:image/jpeg;base64," in response.text
-    assert "refused photos of real spots: up to 7 of 100, depending on the data set." in response.text
+    assert "up to 7 of 100 photos of real spots were refused, depending on the data set." in response.text
     assert "cannot judge a photo taken without a dermatoscope" in response.text
     assert page.values == {}
 

@@ -173,7 +173,13 @@ def test_an_answer_is_said_in_german_with_the_same_numbers(client: FlaskClient):
         for address in ("/", "/?lang=de")
     )
     assert Page(german).values == Page(english).values
-    for words in ("Erhöhter Verdacht", "Melanom", "Krebsklassen zusammen", "40 Jahre", "Nummer dieses Berichts"):
+    for words in (
+        "Erhöhter Verdacht",
+        "Melanom",
+        "Krebsklassen zusammen",
+        "40 Jahre",
+        "Nummer dieses Berichts",
+    ):
         assert words in german
 
 
