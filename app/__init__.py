@@ -50,9 +50,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     problems.init_app(app)
     languages.init_app(app)
-    request_log.init_app(app)  # before everything that refuses requests: it measures their time too
+    request_log.init_app(app)  # early, so that it also measures the time of refused requests
     metrics_endpoint.init_app(app, settings)
-    rate_limit.init_app(app, settings)  # likewise: refused requests count too
+    rate_limit.init_app(app, settings)  # early, so that refused requests count too
     security.init_app(app, settings)
     api.init_app(app)
     photo_slots.init_app(app, settings)

@@ -82,7 +82,7 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
 def model_choices() -> list[dict[str, Any]]:
     """Return the models that can be chosen, the default one first; none where there is only one.
 
-    name: of the bundle's folder. bundle: the bundle. cost: of its melanoma threshold, if it has one.
+    name: of the bundle's folder. bundle: the bundle. cost: what its melanoma threshold costs, if it has one.
     """
     bundles = current_bundles()
     valid = bundles.valid

@@ -23,10 +23,10 @@ log = logging.getLogger(__name__)
 
 
 class Bundles:
-    """Hold the bundles of a folder by its name.
+    """Hold the bundles of a folder, each by the name of its own folder.
 
-    valid: the valid ones, in alphabetical order. invalid: why each other one is invalid, without paths, which only the
-    log may show. At most two predictors are kept in memory: the default one, and the other one that was used last.
+    valid: the valid ones, in alphabetical order. invalid: the reasons for the others, without paths, which only the log
+    may show. At most two predictors are kept in memory: the default one, and the other one that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:

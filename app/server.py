@@ -43,10 +43,10 @@ if TYPE_CHECKING:
 THREADS = 256  # of a process; 256 slow clients block it, so a proxy must stand in front
 ONE_PROCESS_THREADS = 8  # of waitress, which receives bodies before a thread works on them
 BACKLOG = 1024  # connections that wait while no process accepts them; the system may allow fewer
-SILENT_SECONDS = 60  # after which the connection of a silent client is closed
-KEPT_SECONDS = 10  # that a connection is kept open after an answer
-FINISH_SECONDS = 30  # that a process has to finish what it has begun
-OPEN_FILES = 4096  # that a process may open, if the system allows it; some systems begin with 256
+SILENT_SECONDS = 60  # until the connection of a silent client is closed
+KEPT_SECONDS = 10  # for which a connection stays open after an answer
+FINISH_SECONDS = 30  # in which a process may finish what it has begun
+OPEN_FILES = 4096  # files that a process may open, if the system allows it; some systems begin with 256
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # Linux's folder in memory, for files that must not reach the disk
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # names of options in glibc
 LARGE_BLOCK_BYTES = 1024 * 1024
@@ -160,7 +160,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
         "logger_class": Log,
         "loglevel": "warning",
         "control_socket_disable": True,
-        # In this folder each process has an empty file, and keeps its time new: so gunicorn sees that the process lives.
+        # Each process has an empty file in this folder and renews its time, so that gunicorn sees that the process lives.
         "worker_tmp_dir": str(MEMORY_FOLDER) if MEMORY_FOLDER.is_dir() else None,
         "when_ready": _close_silent_clients,
         "post_worker_init": tell_where,
@@ -168,7 +168,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
 
 
 def _hide_request(record: logging.LogRecord) -> bool:
-    """Cut the address of a client and of a page out of gunicorn's two messages that have one."""
+    """Remove the addresses of clients and pages from the two messages of gunicorn that have them."""
     for text in ("Invalid request", "Error handling request"):
         if str(record.msg).startswith(text):
             record.msg, record.args = text, ()

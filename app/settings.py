@@ -16,7 +16,7 @@ MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
 # Photos read at once, one per usable core. A photo may take 40 MB while the form is read, and 150 MB decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
-MIN_TOKEN_LENGTH = 16  # of METRICS
+MIN_TOKEN_LENGTH = 16  # characters of a token in METRICS
 IN_MEMORY = "memory"  # each process counts the requests of an address by itself
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
 
@@ -123,7 +123,7 @@ def _integer_reader(smallest: int, largest: int) -> Callable[[str, str], int]:
 def _rate(name: str, text: str) -> str:
     if text.lower() == "off":
         return "off"
-    from limits import parse_many  # here, since the process that supervises the server has to stay small
+    from limits import parse_many  # here, because the process that supervises the server has to stay small
 
     try:
         parse_many(text)
@@ -138,9 +138,9 @@ def _storage(name: str, text: str) -> str:
     try:
         address = urlsplit(text)
         is_complete = address.scheme in ("redis", "rediss") and bool(address.hostname) and address.port != 0
-    except ValueError:  # of a port that is no number
+    except ValueError:  # the port is no number
         is_complete = False
-    if not is_complete:  # without the value, which may have a password
+    if not is_complete:  # the message leaves out the value, which may have a password
         raise SettingError(f'{name} must be "{IN_MEMORY}" or an address like "redis://127.0.0.1:6379/0".')
     return text
 
@@ -149,7 +149,7 @@ def _metrics(name: str, text: str) -> str:
     if text.lower() in ("on", "off"):
         return text.lower()
     if len(text) < MIN_TOKEN_LENGTH or not (text.isascii() and text.isprintable()) or " " in text:
-        raise SettingError(  # without the value, which is meant to be secret
+        raise SettingError(  # the message leaves out the value, which is a secret
             f'{name} must be "on", "off" or a token of at least {MIN_TOKEN_LENGTH} letters, digits and signs.'
         )
     return text

@@ -1,4 +1,4 @@
-"""Measure the parts of an answer in bare loops: the least possible cost of an answer on this machine."""
+"""Measure the parts of an answer in bare loops, which gives the least possible cost of an answer on this machine."""
 
 import math
 import shutil

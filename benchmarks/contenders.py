@@ -50,7 +50,7 @@ class MeasuredServer:
         return sum(values)
 
     def cpu(self) -> float:
-        """Return the seconds of processor time that its processes have used, with children that have ended."""
+        """Return the seconds of processor time of its processes, including children that have ended."""
         return self.total(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:

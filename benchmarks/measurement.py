@@ -1,4 +1,4 @@
-"""Measure requests a second, times and processor time in several rounds, so that all contenders meet the same load."""
+"""Measure requests a second, times and processor time in rounds, so that all contenders meet the same load."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ DISTINCT_PHOTOS = 4  # photos of a kind
 PROBABILITIES, FULL_ANSWER, PAGE = "probabilities", "with heat map and effect of details", "page"
 FULL_FIELDS = {"explain": "heatmap,details", "age": "50", "sex": "female", "site": "back"}
 
-RequestKind = tuple[str, PhotoKind, int]  # what is answered, to which photo, at how many clients
+RequestKind = tuple[str, PhotoKind, int]  # the answer, the kind of photo, and the number of clients
 
 
 def request_kinds(contender: Contender) -> Iterator[RequestKind]:

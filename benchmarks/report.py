@@ -19,7 +19,7 @@ from tools.serving import ROOT
 Measurements = Mapping[str, Any]
 
 TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
-# The choice of the server, and a growing archive; the commands that measured them were removed.
+# The page on the choice of the server and on a growing archive; the commands that measured them were removed.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 
@@ -125,7 +125,7 @@ def _names(measurements: Measurements) -> list[str]:
 
 
 def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataFrame, pd.Series]]:
-    """Yield clients, contender, its cells, and our requests a second over its ones."""
+    """Yield clients, contender, its cells, and our requests a second divided by those of the contender."""
     for clients in CLIENTS:
         ours = usual_cells(measurements, OURS.name, clients)
         for name in _names(measurements):

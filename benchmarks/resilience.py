@@ -1,4 +1,4 @@
-"""Measure our server in trouble: blocked, overloaded and killed; and after very many requests."""
+"""Measure our server when it is blocked, overloaded or killed, and after very many requests."""
 
 import socket
 import time

@@ -41,19 +41,19 @@ DAY = 86_400  # seconds
 MEGABIT = 125_000  # bytes
 PHOTOS_A_DAY, ARCHIVE = 1_000_000, 100_000_000
 PEAK = 4  # the busiest hour over the mean of the day
-BUSY = 0.5  # share of a server's cores that may be in use then, to keep waiting times short
+BUSY = 0.5  # share of a server's cores that may be busy in that hour, to keep waiting times short
 PROCESS_MB = 65  # of an app process, docs/operate.md
 ROW_BYTES = 330  # of a photo in the three csv files of seven classes
-NAME_BYTES = 250  # that the driver of a cluster holds for each photo of its part
+NAME_BYTES = 250  # bytes that the driver of a cluster holds for each photo of its part
 PART = 2_000_000  # photos of a part of the archive: what one driver holds in 500 MB
 DISTINCT_PHOTOS = 8
 METER_SECONDS = 0.5  # between two readings of the processor time
 
 
 class CpuMeter:
-    """Adds up the processor time of this process and all below it, also of those that ended since the meter was made.
+    """Add up the processor time of this process and its descendants, including those that ended since the meter was made.
 
-    The time of Ray's workers is not added to a parent, so each process is read repeatedly while it runs.
+    No parent process counts the time of Ray's workers, so each process is read repeatedly while it runs.
     """
 
     def __init__(self) -> None:
@@ -108,7 +108,7 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
         before, driver = meter.seconds(), time.process_time()
         photos = ((stem, file, Details()) for stem, file in islice(folder.photos(), count))
         rows = sum(1 for _ in source(predictor, photos, options))
-        assert rows == count  # nosec B101  # else the costs would be of something else
+        assert rows == count  # nosec B101  # otherwise the costs would not be those of the photos
         costs.append((meter.seconds() - before, time.process_time() - driver))
     meter.close()
     photos_more = counts[1] - counts[0]
@@ -143,7 +143,7 @@ def measure(counts: tuple[int, int]) -> dict[str, Any]:
 def arithmetic(
     figures: Mapping[str, Any], core_hour: float, gigabyte_month: float, million_reads: float
 ) -> str:
-    """Return the tables of docs/scale.md for `measure`'s figures and prices in dollars."""
+    """Return the tables of docs/scale.md for the numbers of `measure` and for prices in dollars."""
     small = figures["photos"][0]
     rate = PEAK * PHOTOS_A_DAY / DAY
     columns = []

@@ -66,7 +66,7 @@ def sent_photo(browser: Chrome, path: Path) -> bytes:
 def compare(
     predictor: Predictor, image: str, size: tuple[int, int], whole: bytes, sent: bytes
 ) -> dict[str, Any]:
-    """Return the answers to the file of the camera and to what the browser sends, without details, by a dermatoscope."""
+    """Return the answers to the camera's file and to what the browser sends, without details, as dermoscopic photos."""
     row: dict[str, Any] = {"image": image, "width": size[0], "height": size[1]}
     for name, data in (("whole", whole), ("sent", sent)):
         answer = predictor.answer(data, dermatoscope=True)
@@ -92,7 +92,7 @@ def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame
 
 
 def shrinking_page(rows: pd.DataFrame, bundle: Bundle) -> str:
-    """Return the whole page. bundle: which answered."""
+    """Return the whole page. bundle: the bundle that answered."""
     rows = rows.assign(
         changed=rows["whole_status"] != rows["sent_status"],
         move=(rows["whole_probability"] - rows["sent_probability"]).abs(),

@@ -20,7 +20,7 @@ from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE, PNG_METADATA, 
 WIDTH = 10.0  # inches, of every figure
 ROW = 0.52  # inches, of a bar or a row of a heat map
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", GREY)  # Okabe and Ito's
-MARKERS = ("o", "s", "^", "D", "v")  # so that series differ without colours too
+MARKERS = ("o", "s", "^", "D", "v")  # with these, series also differ without colours
 FLAGS = {d.code: d.flag for task in TASKS.values() for d in task}
 FLAGS |= {"malignant": "cancer", "benign": "benign"}
 CANCERS = {code for code, flag in FLAGS.items() if flag == "cancer"}

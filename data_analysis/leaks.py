@@ -11,7 +11,7 @@ from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photo.reader import read_photo
 
 TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
-DRAWS, SEED = 200, 0  # random splits, to show how far a single one is from the mean
+DRAWS, SEED = 200, 0  # random splits, which show how far a single split is from the mean
 FULL_EDGE = 256  # pixels at which photos are compared
 ALL = "all photos"
 
@@ -63,7 +63,7 @@ def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
-    """Return the share of photos of which another photo of the same group is in another part."""
+    """Return the share of photos whose group has another photo in another part."""
     part_counts = parts.groupby(groups).transform("nunique")
     return float((part_counts > 1).mean())
 
@@ -71,7 +71,7 @@ def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
 def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Count the photos of two data sets (image_id, part) that have the same original id, by their two parts.
 
-    Rows: the parts in `first`; columns: the parts in `second`. Off the diagonal a photo changes its part.
+    Rows: the parts in `first`; columns: the parts in `second`. Off the diagonal are the photos that change their part.
     """
     parts = [table["part"].set_axis(original_ids(table["image_id"])) for table in (first, second)]
     both = pd.concat(parts, axis=1, join="inner", keys=["first", "second"])

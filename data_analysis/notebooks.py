@@ -22,7 +22,7 @@ NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # those that profile a da
 OWN_PHOTOS = "own_photos"  # needs no data set
 ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
 CELL_SECONDS = 600
-# The metadata that a notebook keeps: without the versions that the kernel adds.
+# The metadata that a notebook keeps; they leave out the versions that the kernel adds.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -1,4 +1,4 @@
-"""The steps of the notebook for your own photos: read a folder, ask the model, and count."""
+"""Read a folder of your own photos, ask the model about them, and count its answers: the steps of the notebook."""
 
 from collections.abc import Hashable
 from pathlib import Path

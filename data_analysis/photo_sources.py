@@ -48,9 +48,9 @@ CREDITS = {source.name: source.credit for source in PHOTO_SOURCES}
 
 
 def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return image_id, group_id, diagnosis, part and path of a source's photos that are there, without the locked test.
+    """Return image_id, group_id, diagnosis, part and path of the available photos of a source, without the locked test.
 
-    The notebook shows the count of photos that the split does not have. Raises InputError when the data is missing.
+    The notebook shows how many photos are missing in the split. Raises InputError when the data is missing.
     """
     # Printed to standard output, because a notebook that writes to standard error counts as failed.
     return development_photos(name, data_root, splits_folder(), tell=print)
@@ -62,7 +62,7 @@ def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
 
 def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the rows of ISIC 2019 whose photo is there, with its path; without the locked test."""
+    """Return the rows of ISIC 2019 whose photo is available, with its path, without the locked test."""
     photos, _ = isic2019.load(data_root)
     paths = dict(zip(photos["image_id"], photos["path"], strict=True))
     known = table.assign(path=table["image_id"].map(paths))
@@ -70,7 +70,7 @@ def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> 
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
-    """Return the photos of moles of each source that is there: one diagnosis, so that only the source differs."""
+    """Return the photos of moles of each available source: with one diagnosis, only the source differs."""
     moles_by_source = {}
     for source in PHOTO_SOURCES:
         try:

@@ -51,7 +51,7 @@ def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
     table = attach_parts(source.split_rows(root), read_split(split_file(splits_folder(), name)))
     columns = COLUMNS[name]
     key, stated, *texts = columns[:5]
-    # The rows that do not count were reported when the split's rows were read.
+    # The rows that do not count were already reported when the rows of the split were read.
     raw = read_csv(CSV_FILES[name](root), columns, key, RowFindings(), numbers=(texts[0],))
     raw = raw.set_index(key).loc[table["image_id"]].reset_index(drop=True)
     table["stated"] = raw[stated]
@@ -95,7 +95,7 @@ def contradictions(table: pd.DataFrame) -> pd.Series:
 
 
 def origin_of_isic2019(photos: pd.DataFrame, ham: pd.DataFrame | None) -> pd.Series:
-    """Return the earlier data set that each photo of ISIC 2019 came from: HAM10000, BCN20000 or earlier challenges.
+    """Return the earlier data set of each photo of ISIC 2019: HAM10000, BCN20000 or earlier challenges.
 
     ham: HAM10000's own table; without it, the lesion ids tell its photos.
     """

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-# The browser connects to no server by itself, keeps nothing, and runs in a container too.
+# With these options the browser connects to no server by itself, keeps nothing, and also runs in a container.
 BROWSER_OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -68,7 +68,7 @@ def _options(profile: str, javascript: bool) -> ChromeOptions:
 
 
 def resize(driver: Chrome, width: int, height: int) -> None:
-    """Set the size of the page's viewport, which a desktop window cannot make as small as a phone's."""
+    """Set the size of the page's viewport; it may be as small as a phone's, unlike a desktop window."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 

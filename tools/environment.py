@@ -1,7 +1,7 @@
 """Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
 It runs with the machine's own python3, before anything is installed. A Python that is too old for the project can
-also parse it, and so report this. A stamp inside the environment lists its locks. While they are current,
+also parse it, and so can say that it is too old. A stamp inside the environment lists its locks. While they are current,
 nothing is done and no network is needed.
 """
 
@@ -27,7 +27,7 @@ MACHINES = {
     WINDOWS: "Windows x86-64",
 }
 OLDEST_PYTHON = (3, 11)
-OLDEST_MACOS, OLDEST_GLIBC = 14, (2, 28)  # for which onnxruntime is built
+OLDEST_MACOS, OLDEST_GLIBC = 14, (2, 28)  # the oldest for which onnxruntime is built
 
 
 class Environment(typing.NamedTuple):

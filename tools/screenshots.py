@@ -67,7 +67,7 @@ UNFOLD = "document.querySelectorAll('main details').forEach((one) => { one.open 
 def fill_form(driver: Chrome, file: Path, example: str = "melanoma", *answers: str) -> None:
     """Choose a file in the form and fill in all its fields.
 
-    example: whose details are used. answers: the ids of the radio buttons to press.
+    example: the example whose details are used. answers: the ids of the radio buttons to press.
     """
     details = EXAMPLES[example].details
     driver.find_element(By.ID, "photo").send_keys(str(file))

@@ -47,7 +47,7 @@ def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = (
     log_copy = Thread(target=_copy, args=(process.stderr, log), daemon=True)
     log_copy.start()
     try:
-        first_line = process.stdout.readline()  # ends with the process at the latest
+        first_line = process.stdout.readline()  # it returns when the process ends, at the latest
         if "http://" not in first_line:
             log_copy.join(STOP_SECONDS)
             raise RuntimeError(f"the app did not start: {log.read_text()}")

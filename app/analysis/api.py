@@ -72,7 +72,7 @@ def _summary(name: str, bundle: Bundle) -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Refuse requests to the API whose Accept header names no type that it has."""
+    """Refuse requests to the API whose Accept header names no type that the API has."""
     app.before_request(refuse_unacceptable)
 
 

@@ -119,7 +119,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return the values of a field for the chosen photos. It is sent for each row of the form, for each photo, or never."""
+    """Return a field's values for the chosen photos. A form sends the field for each row, for each photo, or never."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, task: str, melanoma_cost: dict[str, Any] | Non
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return how good prediction sets of such inputs were in the test, by level; None where their promise does not hold."""
+    """Return the coverage of such inputs' prediction sets in the test, by level; None where they promise nothing."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS

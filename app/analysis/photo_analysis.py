@@ -93,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def log_scores(answer: Answer) -> None:
-    """Append day, probabilities and nearness of an answer of the default bundle to the log, if there is a log."""
+    """Append the day, probabilities and nearness of an answer of the default bundle to the log, if there is one."""
     scores: ScoreLog | None = current_app.extensions["scores"]
     if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
         scores.append(answer.probabilities, answer.nearness)

@@ -153,7 +153,7 @@ def _parse_visit_body() -> None:
 
 
 def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews: bool = False) -> Visit:
-    """Return the visit: each photo is analysed by itself, then all are compared. The caller holds a slot."""
+    """Analyse each photo by itself, compare all, and return the visit. The caller holds a slot."""
     photos: list[VisitPhoto] = []
     for index, (row, data, site) in enumerate(submission.photos, 1):
         photo = VisitPhoto(index, row, site.site)

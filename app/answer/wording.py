@@ -21,7 +21,7 @@ MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 # The tables that templates read by their names.
 SHOWN_TABLES = ("statuses", "reasons", "site_groups", "regions", "task_titles", "confirmations", "closeness")
-# Codes of the predictor that limit an answer, the strongest first.
+# The texts of the codes that limit an answer, the strongest first.
 CAUTIONS: dict[str, str] = {
     **TEXTS["cautions"],
     **{code: problem for code, (problem, _hint) in HINTS.items() if not code.startswith("photo_")},
@@ -37,7 +37,7 @@ REFUSALS = frozenset(TEXTS["refusals"])
 
 
 def format_percent(probability: float, digits: int = 0) -> str:
-    """Return per cent with so many decimals; never 0 % or 100 %, because no model is certain."""
+    """Return a probability in per cent with so many decimals; never 0 % or 100 %, because no model is certain."""
     smallest = _smallest_share(digits)
     if probability < smallest:
         return _("under %(share)s", share=_percent_text(smallest, digits))
@@ -56,7 +56,7 @@ def _percent_text(share: float, digits: int) -> str:
 
 
 def digits_beside(threshold: float, probability: float) -> int:
-    """Return the fewest decimals at which the threshold is not 0 % and differs from another, unequal probability."""
+    """Return the fewest decimals at which the threshold is not 0 % and does not look like an unequal probability."""
     for digits in range(MOST_DIGITS):
         looks_the_same = format_percent(probability, digits) == format_percent(threshold, digits)
         if threshold >= _smallest_share(digits) and (probability == threshold or not looks_the_same):
@@ -82,7 +82,7 @@ def format_percentage_points(probability: float, before: float) -> str:
 
 def answer_cautions(submission: Submission, answer: Answer, edge: int) -> list[str]:
     """Return the cautions about this answer, the strongest first; never empty. edge: pixels of the model's input."""
-    # "phone_photo" says more than "dermatoscope" (not known).
+    # "phone_photo" says more than "dermatoscope", which only says that it is not known.
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
     texts = [caution_text(code, submission.dermatoscope) for code in codes]

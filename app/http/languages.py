@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask, Response, has_request_context, request, url_for
 from flask_babel import Babel, format_decimal, get_locale, gettext
 
-LANGUAGES = {"en": "English", "de": "Deutsch"}  # the names are those in the languages themselves
+LANGUAGES = {"en": "English", "de": "Deutsch"}  # each name is in its own language
 TRANSLATED_ENDPOINTS = ("pages.", "models.", "visits.", "knowledge.", "history.", "documents.", "gallery.")
 
 

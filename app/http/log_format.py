@@ -18,7 +18,7 @@ class QuietExceptions:
     ) -> str:
         chain: list[BaseException] = []
         error = ei[1]
-        while error is not None and error not in chain:  # one that is raised again may be its own cause
+        while error is not None and error not in chain:  # an error raised again may be its own cause
             chain.append(error)
             error = error.__cause__ or error.__context__
         places = [("".join(traceback.format_tb(error.__traceback__)), error) for error in reversed(chain)]

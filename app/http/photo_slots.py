@@ -10,9 +10,9 @@ from app.http.languages import translate as _
 from app.http.problems import Problem, problem
 from app.settings import Settings
 
-MOST_WAITING = 160  # photos in all processes; 40 MB of ordinary ones
+MOST_WAITING = 160  # photos that may wait in all processes; ordinary ones take 40 MB together
 LONGEST_WAIT = 4.0  # seconds that a photo waits for its turn
-RETRY_AFTER = 5  # seconds after which a refused request may come back
+RETRY_AFTER = 5  # seconds after which a refused request may be sent again
 
 
 class PhotoSlots:
@@ -44,11 +44,11 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def photo_slot() -> AbstractContextManager[None]:
-    """Hold a slot while a photo is decoded; its request has arrived whole. Raises Problem when there are too many."""
+    """Hold a slot while a photo is decoded, after its whole request has arrived. Raises Problem when too many wait."""
     slots: PhotoSlots = current_app.extensions["photo_slots"]
     return slots.hold()
 
 
 def too_many_photos() -> Problem:
-    """Return the Problem for a request that has to come back later."""
+    """Return the Problem for a request that has to be sent again later."""
     return problem("busy", _("Too many photos are being read just now. Try again."), retry_after=RETRY_AFTER)

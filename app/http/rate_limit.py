@@ -19,9 +19,9 @@ from app.http.problems import Fault, Problem, show_http_exception, show_problem
 from app.http.reverse_proxy import parse_address
 from app.settings import IN_MEMORY, Settings
 
-CLIENT_NETWORK_BITS = 64  # of an IPv6 address: providers give a client a network of at least this size
+CLIENT_NETWORK_BITS = 64  # bits of an IPv6 address: the smallest network that providers give to a client
 NO_ADDRESS = "none"
-STORAGE_SECONDS = 0.4  # to wait for the storage; twice as long if its name has an IPv6 and an IPv4 address
+STORAGE_SECONDS = 0.4  # longest wait for the storage; twice that if its name has an IPv6 and an IPv4 address
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -40,8 +40,8 @@ def init_app(app: Flask, settings: Settings) -> None:
         else settings.rate_limit_storage,
         storage_options=_storage_options(settings.rate_limit_storage),
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # requests that meet a dead storage while another request finds out that it is dead
-        strategy="moving-window",  # the limit holds for every period of its length, not only from the first request on
+        swallow_errors=True,  # a request is let through if the storage has just failed
+        strategy="moving-window",  # the limit holds in every period, whenever it begins
         on_breach=_refusal,
         request_identifier=lambda: request.endpoint or NO_ENDPOINT,  # it ignores requests without an endpoint
     )

@@ -9,9 +9,9 @@ from flask import Flask, Response, current_app, g, request
 from app.http.photo_slots import too_many_photos
 from app.settings import MEGABYTE, Settings
 
-MAX_DISCARDED_BYTES = 256 * MEGABYTE  # of a refused body: up to so many bytes are read and discarded
-READ_BYTES = 64 * 1024  # read of it at a time
-MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # of all bodies that are being received or answered at the same time
+MAX_DISCARDED_BYTES = 256 * MEGABYTE  # most bytes of a refused body that are read and discarded
+READ_BYTES = 64 * 1024  # bytes of it that are read at a time
+MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # bytes of all bodies that are received or answered at the same time
 
 
 class Budget:
@@ -36,7 +36,7 @@ class Budget:
 
 
 class BudgetedStream:
-    """Read a body; what is read counts in the budget until its request is answered."""
+    """Read a body; the bytes read count in the budget until the request is answered."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -46,7 +46,7 @@ class BudgetedStream:
         """Return at most so many bytes. Raises a 503 Problem when the budget has no room for them."""
         data = self._stream.read(size)
         if not self._budget.take(len(data)):
-            _give_back()  # at once, because the rest of the body is not read yet
+            _give_back()  # given back at once, because the rest of the body is not read yet
             raise too_many_photos()
         g.body_bytes = g.get("body_bytes", 0) + len(data)
         return data

@@ -49,7 +49,7 @@ class TolerantDecoder(MultipartDecoder):
 
 
 class FormParser(FormDataParser):
-    """Read the parts of a form. Headers may be no UTF-8, and a photo without a file name counts as a file.
+    """Read the parts of a form. Headers need not be UTF-8, and a photo without a file name counts as a file.
 
     A program that sends a photo as text leaves out the file name (`curl -F "photo=<a.jpg"`). Such a part becomes a
     file whose name is None, so that the fault can be named and the limits of texts do not hide it.

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from app.http.languages import translate as _
 
 NAMES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
-QUESTIONS = tuple(NAMES["questions"])  # they have a threshold
+QUESTIONS = tuple(NAMES["questions"])  # each has a threshold
 # Metrics whose interval is `interval` beside them.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
 

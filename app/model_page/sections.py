@@ -172,7 +172,7 @@ def subgroup_name(row: dict[str, Any]) -> str:
 
 
 def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
-    """Yield the metrics of each clinic group, first the ones that a new clinic would get, its shares, and its statuses."""
+    """Yield the tables of the clinic groups: metrics (those of a new clinic first), shares and statuses."""
     clinics = metrics.get("clinics") or []
     networks = {key: name_of("networks", key) for key in NAMES["networks"]}
     names = [UntranslatedText(clinic["name"]) for clinic in clinics]
@@ -226,7 +226,7 @@ def _melanoma_table(metrics: dict[str, Any]) -> Table:
 
 
 def _unknown_class_table(bundle: Bundle) -> Table:
-    """Return how well photos of none of the classes are recognised, by the class left out."""
+    """Return how well photos of a class that was left out are recognised, a row for each such class."""
     names = {diagnosis.code: diagnosis.name for diagnosis in TASKS[bundle.task]}
     path = "unknown/classes/{row}"
     columns = {
