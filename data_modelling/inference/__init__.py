@@ -1,1 +1,1 @@
-"""Everything that the app and `predict` run; it imports neither TensorFlow nor pandas nor other folders of data_modelling."""
+"""Holds everything that the app and `predict` run. It imports no TensorFlow, no pandas and no other folder of data_modelling."""

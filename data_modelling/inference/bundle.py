@@ -13,10 +13,10 @@ from data_modelling.inference.diagnoses import TASKS, class_codes
 from data_modelling.inference.errors import BundleError
 
 SUMS = "SHA256SUMS"
-SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # as `sha256sum` writes them
-LARGEST_EDGE = 1024  # pixels
+SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # a line as `sha256sum` writes it
+LARGEST_EDGE = 1024  # pixels; a bundle or recipe with a larger edge is refused
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
-FORMAT = 2  # of metadata.json and the files beside it; a bundle of another format is refused
+FORMAT = 2  # version of metadata.json and of the files beside it; a bundle of another version is refused
 # Keys of metadata.json that limit the answers. Without them the app would answer any photo.
 SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
@@ -25,8 +25,8 @@ SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "referen
 class Bundle:
     """A bundle whose checksums and metadata were checked.
 
-    metadata, metrics: the values of the JSON files. sha256: the hash of model.onnx. sums: the SHA-256 of each file,
-    by file name.
+    metadata, metrics: the content of metadata.json and metrics.json. sha256: the SHA-256 of model.onnx. sums: the SHA-256
+    of each file, by file name.
     """
 
     folder: Path
@@ -80,7 +80,7 @@ def write_checksums(folder: Path) -> None:
 
 
 def _read_checksums(folder: Path) -> dict[str, str]:
-    """Return the hash of each file by its name."""
+    """Return the SHA-256 of each file by its name; raise BundleError if SHA256SUMS cannot be read."""
     try:
         lines = (folder / SUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -97,7 +97,7 @@ def _read_checksums(folder: Path) -> dict[str, str]:
 
 
 def _sha256(path: Path) -> str:
-    """Return the hex digest of a file, or an empty text if it cannot be read, which equals no digest."""
+    """Return the SHA-256 of a file in hex digits; an unreadable file gives "", which equals no SHA-256."""
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -111,19 +111,19 @@ def _read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"{path} is no valid JSON; restore the bundle.") from error
     if not isinstance(values, dict):
-        raise BundleError(f"{path} must hold an object; restore the bundle.")
+        raise BundleError(f"{path} must hold a JSON object; restore the bundle.")
     return values
 
 
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
-    """Raise BundleError if a key that the predictor needs is absent, has a wrong type, or is of another version."""
+    """Raise BundleError if the format is not FORMAT, or if a value that the predictor needs is absent or wrong."""
     task, edge, sources = metadata.get("task"), metadata.get("edge"), _inner(metadata, "data", "sources")
     classes = class_codes(task) if isinstance(task, str) and task in TASKS else ()
     texts = {name: metadata.get(name) for name in ("name", "version")}
     divisors = {"temperature": metadata.get("temperature")}
     divisors |= {f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes}
     thresholds = {name: _inner(metadata, "thresholds", name) for name in ("cancer", "melanoma", "clear")}
-    if thresholds["clear"] is None:  # no evidence for such a threshold
+    if thresholds["clear"] is None:  # the tests of the bundle support no such threshold
         del thresholds["clear"]
     conditions = {
         f"the bundle has format {metadata.get('format', 1)}, but this program reads format {FORMAT}; train it again, or "
@@ -165,7 +165,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def _is_number(value: Any, low: float = 0, high: float = sys.float_info.max) -> bool:
-    """Return whether a JSON value is a number in a range. Unlike in Python, true and false are no numbers."""
+    """Return whether a JSON value is a number from `low` to `high`; true and false, which Python counts as 1 and 0, are not."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
 
 

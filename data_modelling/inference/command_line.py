@@ -1,4 +1,4 @@
-"""Runs a command: it turns errors into one sentence and an exit status."""
+"""Runs a command, and turns its errors into one sentence and an exit status."""
 
 import sys
 from collections.abc import Callable
@@ -13,8 +13,8 @@ def run_with_exit_status(
 ) -> int:
     """Run a command and return its exit status. The command returns a line for each input that it left out.
 
-    0: done. 2: bad input, or a file that the system cannot read or write; standard error has one sentence about
-    it. 3: done, but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has `stopped`.
+    Status 0: done. 2: an input is bad, or a file cannot be read or written; standard error says so in one sentence. 3: done,
+    but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has the sentence `stopped`.
     """
     try:
         left_out = command()
@@ -22,7 +22,7 @@ def run_with_exit_status(
         print(error, file=sys.stderr)
         return NOT_STARTED
     except OSError as error:
-        if error.errno is None:  # A library raised it, not the system, so it is a fault of the program.
+        if error.errno is None:  # It comes from a library, not from the system: a fault of the program.
             raise
         print(f"{error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return NOT_STARTED

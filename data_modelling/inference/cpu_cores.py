@@ -5,7 +5,7 @@ import os
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use, at least 1; `taskset` or a container may limit it."""
-    # Python 3.13 has its own function for this, which also obeys PYTHON_CPU_COUNT.
+    # Python 3.13 and later have their own function for this, which also obeys PYTHON_CPU_COUNT.
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # only on Linux

@@ -18,7 +18,7 @@ def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -
 
 
 def predicted_classes(probability: Floats, decision_prior: Floats) -> NDArray[np.int64]:
-    """Return class indices (N,): the argmax of probability / decision_prior, both (..., classes)."""
+    """Return class indices (N,): the argmax of probability (N, classes) divided by decision_prior (classes,)."""
     return np.asarray(np.argmax(probability / decision_prior, axis=1), np.int64)
 
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import FieldError
 
-# An age string of DICOM (AS of PS3.5, section 6.2) such as `045Y`, and how many of each unit make a year.
+# An age string of DICOM, such as `045Y` (type AS of PS3.5, section 6.2), and how many of each unit make a year.
 AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
 UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
-YOUNGEST = 0.01  # years; the age of a day-old child is known
+YOUNGEST = 0.01  # years; younger ages are raised to this one, because age 0 means "not known"
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 MAX_AGE = 120  # years
 SEXES = ("female", "male")
@@ -26,7 +26,7 @@ NOT_KNOWN = ("", "unknown")
 YES_OR_NO: dict[str, bool | None] = {"yes": True, "no": False, **dict.fromkeys(NOT_KNOWN)}
 
 AGE_CENTRE, AGE_SCALE = 50.0, 25.0  # years; scaled ages are mostly between -2 and 2
-_SEX, _SITE = 2, 2 + len(SEXES) + 1  # the first one-hot columns
+_SEX, _SITE = 2, 2 + len(SEXES) + 1  # the first one-hot column of sex and of site
 DETAILS_WIDTH = _SITE + len(SITES) + 1
 # The columns of each encoded detail; see encode_details.
 ENCODED_COLUMNS = {"age": slice(0, _SEX), "sex": slice(_SEX, _SITE), "site": slice(_SITE, DETAILS_WIDTH)}
@@ -38,7 +38,7 @@ class Details:
 
     stated_unknown: the fields that the sender gave as not known; fill_in_details does not fill them. unread: the fields
     whose words in a file's header cannot be read. changing: whether the spot is new, changing, itching or bleeding.
-    These three change no probability, so comparisons ignore them.
+    These three fields change no probability, so comparisons of details ignore them.
     """
 
     age: float | None = None
@@ -52,10 +52,10 @@ class Details:
 def parse_age(text: str) -> float | None:
     """Return the age in years from a form, csv or header; None for "not known".
 
-    Age 0 is "not known" too: data sets and DICOM files write it where no age was recorded.
+    Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded.
 
     Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may
-    have a point, or a comma with one or two digits after it; with three, the comma may separate thousands.
+    have a point, or a comma with one or two digits after it. A comma before three digits may separate thousands.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
@@ -73,7 +73,7 @@ def parse_age(text: str) -> float | None:
 
 
 def age_in_years(count: float, unit: str) -> float:
-    """Return an age in units (`d`, `w`, `m` or `y`) as years; only the age 0 gives 0."""
+    """Return an age of `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years; only the age 0 gives 0."""
     years = count / UNITS_PER_YEAR[unit]
     return max(years, YOUNGEST) if years else 0.0
 
@@ -104,7 +104,7 @@ def parse_site(text: str) -> str | None:
 
 
 def parse_changing(text: str) -> bool | None:
-    """Return whether the spot is new, changing, itching or bleeding, None for "not known"; raise FieldError otherwise."""
+    """Return whether the spot is new, changing, itching or bleeding, None for "not known"; raise FieldError for other text."""
     text = text.strip().lower()
     if text not in YES_OR_NO:
         raise FieldError("changing", "changing_unknown_value", "Changing must be yes or no, or left empty.")
@@ -133,7 +133,7 @@ def parse_details(fields: Mapping[str, str]) -> tuple[Details, list[FieldError]]
 
 
 def fill_in_details(details: Details, fallback: Details) -> Details:
-    """Return the details with empty fields filled from `fallback`; fields "stated unknown" stay as they are."""
+    """Return the details with empty fields filled from `fallback`; fields in `stated_unknown` stay empty."""
     empty = [
         name
         for name in DETAIL_PARSERS
@@ -147,9 +147,9 @@ def fill_in_details(details: Details, fallback: Details) -> Details:
 
 
 def encode_details(details: Details) -> NDArray[np.float32]:
-    """Return details as (DETAILS_WIDTH,) float32: scaled age, age missing, sex one-hot, site one-hot.
+    """Return details as (DETAILS_WIDTH,) float32: the scaled age, 1 if the age is missing, sex one-hot, site one-hot.
 
-    The last column of sex and of site means "not known". A missing age is 0, and its flag is 1.
+    The last column of sex and of site means "not known". The scaled age of a missing age is 0.
     """
     vector = np.zeros(DETAILS_WIDTH, np.float32)
     vector[0] = 0.0 if details.age is None else (details.age - AGE_CENTRE) / AGE_SCALE

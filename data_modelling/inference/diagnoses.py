@@ -52,6 +52,6 @@ def learned_class_codes(task: str) -> tuple[str, ...]:
 
 
 def prediction_columns(task: str) -> tuple[str, ...]:
-    """Return the class columns of predict's csv: all codes, or only the first of two."""
+    """Return the class columns of predict's csv: all class codes, or only the first one if the task has two."""
     codes = class_codes(task)
     return codes if len(codes) > 2 else codes[:1]

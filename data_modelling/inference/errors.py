@@ -1,4 +1,4 @@
-"""Defines the errors of bad input, which a user can fix; faults of the program are other exceptions."""
+"""Defines the errors of bad input, which a user can mend. Faults of the program raise other exceptions."""
 
 import struct
 import zlib
@@ -26,7 +26,7 @@ class InputError(Exception):
 class FieldError(InputError):
     """A form field, csv cell or request parameter whose value is not accepted; `code` is one of the codes in docs/api.md.
 
-    message: it may have values as %(name)s, so that it can be translated.
+    message: the sentence. It may name `values` as %(name)s, so that it can be translated before they are filled in.
     """
 
     def __init__(self, field: str, code: str, message: str, **values: object) -> None:
@@ -38,7 +38,7 @@ class FieldError(InputError):
 
 
 class PhotoError(FieldError):
-    """Say that a photo cannot be read."""
+    """An error that says why a photo cannot be read."""
 
     def __init__(self, code: str, message: str, **values: object) -> None:
         super().__init__("photo", code, message, **values)

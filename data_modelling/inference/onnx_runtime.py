@@ -1,8 +1,8 @@
 """Imports onnxruntime with its telemetry off; every module imports onnxruntime from here.
 
-Since 1.29 its Linux builds send usage reports over the network, and keep a database in the home directory.
-`disable_telemetry_events` comes too late to prevent the database. The library reads the environment variable when it
-is loaded, so it must be set before the import.
+Since version 1.29, its Linux builds send usage reports over the network, and keep a database in the home directory. Its
+function `disable_telemetry_events` comes too late to prevent the database. onnxruntime reads the environment variable
+ORT_DISABLE_TELEMETRY when it is imported, so the variable must be set before the import.
 """
 
 import os
@@ -18,11 +18,11 @@ __all__ = ["one_line", "onnxruntime", "open_session"]
 
 
 def open_session(model: Path) -> onnxruntime.InferenceSession:
-    """Return the session of a model on one core; raise BundleError if it cannot be loaded."""
+    """Return an onnxruntime session that runs a model on one core; raise BundleError if the model cannot be loaded."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1  # best for single photos; parallel requests use the other cores
     options.inter_op_num_threads = 1
-    options.log_severity_level = 4  # errors are raised as well
+    options.log_severity_level = 4  # log only fatal errors; other errors are raised as exceptions
     try:
         return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime's exceptions share no base class

@@ -1,7 +1,7 @@
 """Computes prediction sets: the classes that a photo's probabilities do not rule out, at a stated coverage.
 
-A class is in the set if its probability is at or above the class's own threshold. For the stated share of the photos
-of each class, the true class is in the set (class-conditional, or Mondrian, conformal prediction: Vovk, Gammerman and
+A class is in the set if its probability is at or above the class's own threshold. In each class, the set contains the
+true class for the stated share of the photos (class-conditional, or Mondrian, conformal prediction: Vovk, Gammerman and
 Shafer 2005, chapter 4). safety.prediction_sets finds the thresholds. Nothing is random: page, API and csv give the same set.
 """
 
@@ -21,29 +21,29 @@ from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 
 Floats = NDArray[np.float64]
 
-WIDE_SET = "wide_set"  # a reason for doubt
+WIDE_SET = "wide_set"  # the reason code of a wide set
 SETS_KEY, OPERATING_POINT_KEY = "prediction_sets", "operating_point"  # in metadata.json
-COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by name, the share of photos whose set holds the true class
+COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by level, the share of photos whose set has the true class
 WIDE_RULE_LEVEL = "90"  # the set of this level decides whether the sets are wide
 
 
 def set_members(probability: Floats, thresholds: Floats) -> NDArray[np.bool_]:
-    """Return a mask (N, classes) of the classes in each set; probability (N, classes), thresholds (classes,)."""
+    """Return a mask (N, classes) of the classes in each set. probability: (N, classes). thresholds: (classes,)."""
     return np.asarray(probability >= thresholds)
 
 
 @dataclass(frozen=True)
 class WideSetRule:
-    """The rule for useless sets: with too many classes, with too many cancer classes and a benign one, or empty.
+    """The rule for wide sets. A set is wide if it is empty, has too many classes, or mixes too many cancer classes with others.
 
-    classes, cancer_classes: the smallest number that is too many; None if no number is.
+    classes, cancer_classes: the smallest number that is too many; None if no number is too many.
     """
 
     classes: int | None
     cancer_classes: int | None
 
     def holds(self, inside: NDArray[np.bool_], cancer: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return whether each set (N, classes) is wide, (N,). cancer: (classes,), a mask of the cancer classes."""
+        """Return which sets are wide, (N,). inside: (N, classes), each set's classes. cancer: (classes,), the cancer classes."""
         size, cancers = inside.sum(axis=1), inside[:, cancer].sum(axis=1)
         wide = size == 0
         if self.classes is not None:
@@ -53,12 +53,12 @@ class WideSetRule:
         return np.asarray(wide)
 
 
-NEVER_WIDE = WideSetRule(None, None)  # but not for an empty set
+NEVER_WIDE = WideSetRule(None, None)  # only an empty set is wide
 
 
 @dataclass(frozen=True)
 class PhotoPredictionSets:
-    """The sets of one photo. by_level: codes, the most probable first. is_wide: whether they are too wide to be useful."""
+    """The sets of one photo. by_level: class codes, the most probable first. is_wide: see WideSetRule."""
 
     by_level: dict[str, tuple[str, ...]]
     is_wide: bool
@@ -73,7 +73,7 @@ class PredictionSets:
     """The thresholds of a bundle's prediction sets.
 
     codes: the classes in the order of the probabilities. cancer: (classes,), a mask of the cancer classes.
-    thresholds: (classes,) by input and level. rule: decides whether the set of WIDE_RULE_LEVEL is wide.
+    thresholds: (classes,), by mode (see MODES) and level. rule: it decides whether the set of WIDE_RULE_LEVEL is wide.
     """
 
     codes: tuple[str, ...]
@@ -98,13 +98,13 @@ class PredictionSets:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                f"metadata.json: {SETS_KEY} must have a threshold from 0 to 1 for each input, level and class, and "
-                f"{OPERATING_POINT_KEY}.wide the numbers of classes; restore the bundle."
+                f"metadata.json: {SETS_KEY} must have a threshold from 0 to 1 for each mode, level and class, and "
+                f"{OPERATING_POINT_KEY}.wide must have the numbers of classes; restore the bundle."
             ) from error
         return cls(names, cancer_columns(task), thresholds, rule)
 
     def of(self, probability: Floats, with_details: bool) -> PhotoPredictionSets:
-        """Return the sets of one photo; probability: (classes,)."""
+        """Return the sets of one photo. probability: (classes,). with_details: whether the model was given details."""
         thresholds = self.thresholds[PHOTO_AND_DETAILS if with_details else PHOTO_ONLY]
         order = np.argsort(-probability, kind="stable")
         inside = {level: set_members(probability, thresholds[level]) for level in COVERAGE_LEVELS}

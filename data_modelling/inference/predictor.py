@@ -44,7 +44,7 @@ from data_modelling.inference.status import (
 HEATMAP, DETAILS, NEIGHBOURS = EXPLANATIONS = ("heatmap", "details", "neighbours")  # the values of `explain`
 PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly
 NO_EMBEDDING = np.zeros(0, np.float32)
-HEAD_TOLERANCE = 1e-3  # of a logit: the sums of head and model differ by float32 rounding and order
+HEAD_TOLERANCE = 1e-3  # of a logit: float32 rounding and the order of the sums make head and model differ
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Answer:
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see gate). explanation: by name of EXPLANATIONS, as in the API; None if none was requested. side: the edge of
-    the square in pixels of the photo. embedding: (C,), from the network, to compare photos of one patient.
+    photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None if none was requested.
+    side: the edge of the square, in pixels of the original photo. embedding: (C,), to compare photos of one patient.
     """
 
     status: str
@@ -99,8 +99,8 @@ class Answer:
 class Predictor:
     """A loaded bundle that answers photos; safe to use from several threads.
 
-    views: how many views of each photo the network sees, one of VIEW_COUNTS; their outputs are averaged. The checks see
-    the photo as it is.
+    views: how many views of each photo the network sees, one of VIEW_COUNTS; the outputs of the views are averaged. The
+    checks see only the unchanged photo.
     """
 
     def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
@@ -141,8 +141,8 @@ class Predictor:
         """Return the answer for one photo.
 
         data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
-        through one. If it is False, or the pixels say so, the photo counts as a phone photo. explain: any of
-        EXPLANATIONS; those that the bundle cannot give are left out. Raises PhotoError and FieldError like read_photo.
+        through one; None if not known. If it is False, or if the pixels look like it, the photo counts as a phone photo.
+        explain: any of EXPLANATIONS; those that the bundle cannot give are left out. Raises the errors of read_photo.
         """
         photo, side = read_photo_and_edge(data, self.edge, crop)
         head = self._head if HEATMAP in explain else None
@@ -178,9 +178,9 @@ class Predictor:
 
     @property
     def odd_ratio(self) -> float | None:
-        """Return the outlier score from which a spot counts as unlike the patient's others.
+        """Return the outlier score at or above which a spot counts as an ugly duckling.
 
-        None if the bundle has none, or if it found the melanoma no more often than chance (see evaluation.ugly_duckling).
+        None if the bundle has no such score, or if it found melanomas no more often than chance (evaluation.ugly_duckling).
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})
@@ -190,16 +190,16 @@ class Predictor:
         return float(ratio) if is_proven else None
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Return the network's logits (1, classes) of one photo (edge, edge, 3); see `completed`.
+        """Return the network's logits (1, classes) of one photo (edge, edge, 3); `completed` gives them the logit of UNK.
 
-        All code runs one photo at a time, because the sums of a batch could differ in the last digit.
+        All code runs one photo at a time, because in a batch the sums could differ in the last digit.
         """
         return self._run(("logits",), photo, details)[0]
 
     def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
-        """Return logits (1, classes) that include the class UNK, if the task has it; no photo can teach this class.
+        """Return logits (1, classes) with the rejection score as the logit of the class UNK, if the task has this class.
 
-        distance: of the photo, from the gate.
+        distance: the gate's distance of the photo.
         """
         if self._unknown is None:
             return logits
@@ -216,10 +216,10 @@ class Predictor:
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        """Return the network's outputs for one photo: the mean of its views, but the embedding of the first view.
+        """Return outputs of the network for one photo: the mean over its views, but the embedding of the first view alone.
 
-        The checks were fitted on the first view. The head is linear, so the map of the mean feature map explains the
-        mean logits exactly.
+        The checks were fitted on embeddings of the first view. The head is linear, so the class activation maps of the
+        mean feature map explain the mean logits exactly.
         """
         by_view = []
         for position in range(self.views):
@@ -246,13 +246,13 @@ class Predictor:
         dermatoscope: bool | None,
         frames: Callable[[], list[NDArray[np.uint8]]],
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the status and its reasons. alone: the draft without details. frames: the frames at the corners."""
+        """Return the status and its reasons. alone: returns the draft without details. frames: returns the corner frames."""
         if findings.refusals:
             return REFUSED, findings.refusals
         rare = self._rarity.reasons(details)
         concern = self._thresholds_reached(draft)
         if rare and not concern and self._thresholds_reached(alone()):
-            # The model learned too little about rare details to let them take a concern away.
+            # The model learned too little about rare details: they must not remove a concern of the photo alone.
             concern = (PHOTO_ALONE,)
         fits_none = draft.decision not in self._learned
         doubts = find_doubts(findings, details, rare, dermatoscope, draft.sets.is_wide, fits_none)
@@ -264,7 +264,7 @@ class Predictor:
         status = decide_status(highest, clear)
         if status != NO_CANCER_CLASS:
             return status, (*doubts, NOT_CLEAR)
-        # The four frames at the corners are computed only if the frame itself is clear.
+        # The four frames at the corners are computed only if the square itself is below the clear threshold.
         highest = max(highest, *(self._highest_cancer_probability(frame, details) for frame in frames()))
         status = decide_status(highest, clear)
         return status, doubts if status == NO_CANCER_CLASS else (*doubts, NOT_CLEAR, FRAME_SENSITIVE)
@@ -283,7 +283,7 @@ class Predictor:
         return self.thresholds.reached(draft.cancer_probability, melanoma)
 
     def _draft(self, logits: NDArray[np.floating], details: Details, distance: float) -> Answer:
-        """Return the answer of logits (1, classes), without status, reasons and nearness. distance: see `completed`."""
+        """Return the answer for logits (1, classes), still without status, reasons and nearness. distance: see `completed`."""
         exact = calibrated_probabilities(self.completed(logits, distance), self._temperature)
         decided = self.diagnoses[int(predicted_classes(exact, self._decision_prior)[0])]
         values = [round(float(value), PROBABILITY_DIGITS) for value in exact[0]]
@@ -307,13 +307,13 @@ class Predictor:
     def _draft_alone(
         self, photo: NDArray[np.uint8], draft: Answer, details: Details, distance: float
     ) -> Answer:
-        """Return the draft for a photo without the details; draft, distance: of the photo with them."""
+        """Return the draft for a photo without the details. draft: the one with details. distance: see `completed`."""
         if details == Details():
             return draft
         return self._draft(self.logits(photo, Details()), Details(), distance)
 
     def _check_session(self) -> None:
-        """Run the model once on a black photo, so that a wrong shape is found at the start."""
+        """Run the model once on a black photo, so that a wrong shape is found when the bundle is loaded."""
         model = self.bundle.folder / "model.onnx"
         blank = np.zeros((self.edge, self.edge, 3), np.uint8)
         try:
@@ -328,7 +328,7 @@ class Predictor:
             raise BundleError(f"{self.bundle.folder}: the index of known photos does not fit model.onnx.")
 
     def _check_head(self) -> None:
-        """Raise BundleError if logits minus head depend on the photo: then the metadata's head is not the model's."""
+        """Raise BundleError if the metadata's head is not the model's: then logits minus the head's part depend on the photo."""
         if self._head is None:
             return
         rests = []

@@ -1,6 +1,6 @@
 """Lists the codes that explain an answer, the same in page, API and csv; docs/api.md has the text of each.
 
-They are part of the interface and are never renamed or translated. Refusals have the codes of the app's problems.
+The codes are part of the interface, so they are never renamed or translated. Refusals have the codes of error answers.
 """
 
 import tomllib

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Key of metadata.json: more sources of training photos; no network was tested on them without having seen them.
+# Key of metadata.json: sources that the bundle's initial weights or members learned from, so that they cannot test it.
 ALSO_LEARNED_FROM = "also_learned_from"
 OWN_FACTS = "source_facts"  # in `data` of metadata.json: facts of sources that SOURCE_FACTS lacks
 # The address of a publication, by the prefix of its identifier.
@@ -17,7 +17,7 @@ class SourceFacts:
     """Hold the facts about one source.
 
     origin: where the photos come from. labels: how the diagnoses were found. skin: what is known about the patients'
-    skin. ethics: consent and approval. cite: the publication, with its identifier last. licence: of the photos.
+    skin. ethics: consent and approval. cite: the publication, with its identifier last. licence: that of the photos.
     has_skin_types: whether some photos have a skin-type label.
     """
 
@@ -55,7 +55,7 @@ def training_sources(metadata: dict[str, Any]) -> list[str]:
 
 
 def facts_by_source(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
-    """Return the facts of a bundle's training sources by name: from its metadata if it has them, else from SOURCE_FACTS."""
+    """Return the facts of a bundle's training sources by name: those in its metadata, else those in SOURCE_FACTS."""
     own = {
         name: SourceFacts(**values) for name, values in metadata.get("data", {}).get(OWN_FACTS, {}).items()
     }

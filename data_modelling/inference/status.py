@@ -1,4 +1,4 @@
-"""Decides the status of an answer. Page, API and csv use this one rule: doubt wins over reassurance."""
+"""Decides the status of an answer, by one rule for page, API and csv: a doubt forbids a reassuring status."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ STATUSES = (HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN, REFUSED)
 # Reasons for concern.
 CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
 PHOTO_ALONE = "photo_alone"
-# Reasons from the form. The checks and prediction_sets have the others.
+# Reasons that come from the form. The checks and prediction_sets define the others.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# Reasons from the probability: it is not low enough, or not low enough in one of the four other frames.
+# Reasons from the cancer probability: it is not low enough, or it is low enough except in one of the four corner frames.
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
 # Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
@@ -42,7 +42,7 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class StatusThresholds:
-    """The thresholds of a bundle. clear: the cancer probability must be below it; None if the bundle has no evidence for one."""
+    """The thresholds of a bundle. clear: the score must be below it for NO_CANCER_CLASS; None if there is no such threshold."""
 
     cancer: float
     melanoma: float
@@ -65,9 +65,9 @@ def decide_statuses(
 ) -> NDArray[np.str_]:
     """Return the status (N,) of each photo.
 
-    refused: whether it cannot be used. concern: whether it reaches a threshold. vetoed: whether one of VETOES holds.
-    highest: the highest cancer probability over the computed frames, with and without the details; NaN: not computed.
-    clear: NO_CANCER_CLASS needs `highest` below it; None forbids it.
+    refused: whether the photo cannot be used. concern: whether it reaches a threshold. vetoed: whether one of VETOES holds.
+    highest: the highest cancer probability over the computed frames, with and without the details; NaN if not computed.
+    clear: the threshold below which `highest` allows NO_CANCER_CLASS; None forbids this status. All arrays: (N,).
     """
     earned = np.zeros(np.shape(highest), bool) if clear is None else np.asarray(highest) < clear
     return np.select(
@@ -80,7 +80,7 @@ def decide_statuses(
 def decide_status(
     highest: float, clear: float | None, *, refused: bool = False, concern: bool = False, vetoed: bool = False
 ) -> str:
-    """Return the status of one photo, see decide_statuses."""
+    """Return the status of one photo; see decide_statuses."""
     first, second, third = (np.array([value]) for value in (refused, concern, vetoed))
     return str(decide_statuses(first, second, third, np.array([highest]), clear)[0])
 
@@ -103,7 +103,7 @@ def find_doubts(
     rare: the codes of rare details. is_wide: whether the prediction set is too wide. fits_none: whether the decided
     class is the class "none of the known classes".
     """
-    # For a phone photo, the field or the pixels are enough: a wrong "no result" does less harm than a wrong all-clear.
+    # The form field or the pixels make it a phone photo: a wrong "no result" does less harm than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

@@ -5,18 +5,18 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 
-MIN_LESIONS = 3  # spots; two spots are equally far from each other
+MIN_LESIONS = 3  # spots; with only two, both have the same mean distance
 
 
 def mean_distances(embeddings: NDArray[np.floating]) -> Floats:
-    """Return the mean Euclidean distance of each spot to the others, (N,); embeddings (N, D), N at least 2."""
+    """Return the mean Euclidean distance of each spot to the others, (N,); embeddings: (N, D), N at least 2."""
     vectors = np.asarray(embeddings, np.float64)
     between = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
     return np.asarray(between.sum(axis=1) / (len(vectors) - 1))
 
 
 def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
-    """Return the distance of each spot divided by the median distance of the others, (N,); it is 1 if all are alike."""
+    """Return the mean distance of each spot divided by the median of the others' mean distances, (N,); 1 if all are alike."""
     distances = mean_distances(embeddings)
     if len(distances) < MIN_LESIONS:
         return np.ones(len(distances))
@@ -25,7 +25,7 @@ def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def find_ugly_duckling(embeddings: NDArray[np.floating], ratio: float) -> int | None:
-    """Return the spot with the highest outlier score if it reaches `ratio`, else None; with fewer than three spots, None."""
+    """Return the index of the highest outlier score; None if it does not reach `ratio`, or for fewer than three spots."""
     if len(embeddings) < MIN_LESIONS:
         return None
     scores = outlier_scores(embeddings)

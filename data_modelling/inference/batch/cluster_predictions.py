@@ -1,7 +1,7 @@
 """Computes the rows of `predict` on a Ray cluster: Ray Data hands batches of photos to one predictor per core.
 
-If a worker or node dies, Ray gives its batches to others. The rows come back in the order of the photos, and only this
-process writes them, as without a cluster.
+If a worker or node dies, Ray gives its batches to others. The rows come back in the order of the photos, and only the
+driver writes the csv files.
 """
 
 from __future__ import annotations
@@ -21,32 +21,32 @@ from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 
-BATCH = 32  # photos that a predictor gets at once; they are computed again if it dies
+BATCH = 32  # photos that a predictor gets at once; they are computed again if the predictor dies
 
 
 def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
-    """Return why this node cannot use the bundle: it cannot be loaded, or has other checksums than `sums`."""
+    """Return the error if this node cannot load the bundle in `folder` or if its checksums differ from `sums`; else None."""
     try:
         if load_bundle(folder).sums == sums:
             return None
     except InputError as error:
         return error
-    return InputError(f"A node has another bundle in {folder}; copy this one to it.")
+    return InputError(f"A node has another bundle in {folder}; copy this machine's bundle to the node.")
 
 
 class BatchPredictor:
-    """The predictor of one core; Ray makes it where the core is.
+    """The predictor of one core; Ray creates it on the node of the core.
 
-    bundle: a folder that every node has. sums: the checksums of the bundle.
+    bundle: the bundle's folder, which every node must have. sums: the checksums that the bundle must have.
     """
 
     def __init__(self, bundle: Path, sums: Mapping[str, str], views: int, options: RowOptions) -> None:
         self._options = options
-        # An error is one sentence for the user; Ray would retry for ever.
+        # An error is kept, and returned as a sentence for the user. If it were raised, Ray would retry for ever.
         self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Return the rows of the photos of a block, or an error text."""
+        """Return the rows of the photos in each batch of a block, or an error; all are pickled."""
         from ray import cloudpickle
 
         batches = map(cloudpickle.loads, block["photos"])
@@ -60,7 +60,7 @@ class BatchPredictor:
 
 @dataclass(frozen=True)
 class ClusterRows:
-    """A source of rows: the cluster that `ray` is connected to."""
+    """A RowSource that computes on the cluster that `ray` is connected to."""
 
     ray: ModuleType
 
@@ -76,7 +76,7 @@ class ClusterRows:
             yield from self._rows(blocks, (bundle.folder.resolve(), bundle.sums, predictor.views, options))
 
     def _check_nodes(self, bundle: Path, sums: Mapping[str, str]) -> None:
-        """Raise InputError if a node that is there now has not the same bundle; a later one is told by its rows."""
+        """Raise InputError if a node lacks this bundle. A node that joins later reports the same error in its rows."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
 
         task = self.ray.remote(max_retries=RETRIES)(bundle_error)
@@ -89,9 +89,9 @@ class ClusterRows:
     def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:
         from ray import cloudpickle, data
 
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # it prints its plan and each lost node
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # else it prints its plan and each lost node
         context = data.DataContext.get_current()
-        context.enable_progress_bars = False  # `predict` has its own
+        context.enable_progress_bars = False  # `predict` shows its own
         context.execution_options.preserve_order = True
         cores = min(cluster_cores(self.ray), len(blocks))
         output = data.from_arrow(blocks).map_batches(
@@ -101,8 +101,8 @@ class ClusterRows:
             num_cpus=1,
             compute=data.ActorPoolStrategy(min_size=1, max_size=cores, initial_size=cores),
         )
-        blocks.clear()  # they are in Ray's store now
-        # Closed before the cluster is left: Ray aborts this process if it still hands on rows then.
+        blocks.clear()  # Ray's store holds them now
+        # The iterator is closed before the cluster is left. Otherwise Ray would abort this process.
         with closing(iter(output.iter_rows())) as batches:
             for batch in batches:
                 rows = cloudpickle.loads(batch["rows"])
@@ -112,7 +112,7 @@ class ClusterRows:
 
 
 def _blocks(photos: Iterator[Photo]) -> list[Any]:
-    """Return a table of one row for each BATCH photos."""
+    """Return a pyarrow table for each BATCH photos; its one row holds the pickled photos."""
     import pyarrow as pa
     from ray import cloudpickle
 

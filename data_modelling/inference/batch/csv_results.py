@@ -1,6 +1,6 @@
 """Writes the csv files of a run over many photos; a stopped run can be resumed.
 
-The files appear when they are complete. Until then they grow in a work folder next to them, which notes the progress.
+The files appear when they are complete. Until then they grow in a work folder, which also has a note of the progress.
 After Ctrl-C, kill -9 or a power cut, the same command resumes and repeats at most the photos of the last seconds.
 """
 
@@ -24,7 +24,7 @@ NOTE, LOCK = "note.json", "lock"
 
 
 class CsvResults:
-    """The csv files of a run by kind, in the folder `work`. done: how many photos, from the first on, have their rows."""
+    """The csv files of a run, one for each kind, growing in the folder `work`. done: the number of photos in them."""
 
     def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
         """Resume an earlier run of the same identity, or start a new one."""
@@ -36,7 +36,7 @@ class CsvResults:
         for kind, names in columns.items():
             with self.file(kind).open("ab") as file:
                 file.truncate(sizes.get(kind, 0))
-            # A file name that is no UTF-8 is written with its bytes escaped.
+            # A file name that is not UTF-8 is written with its bytes escaped.
             self._files[kind] = self.file(kind).open(
                 "a", newline="", encoding="utf-8", errors="backslashreplace"
             )
@@ -55,7 +55,7 @@ class CsvResults:
             return list(csv.DictReader(file))
 
     def _resumable_sizes(self, kinds: Iterable[str]) -> dict[str, int]:
-        """Return the valid size in bytes of each file; empty if there is no run to resume."""
+        """Return the size in bytes up to which each file is valid; empty if there is no run to resume."""
         try:
             note: dict[str, Any] = json.loads((self._work / NOTE).read_text(encoding="utf-8"))
             sizes = {kind: int(note["bytes"][kind]) for kind in kinds}
@@ -63,7 +63,7 @@ class CsvResults:
             if note["identity"] != self._identity or not is_whole:
                 return {}
             self.done = int(note["photos"])
-        except (OSError, ValueError, KeyError, TypeError):  # no note, or a truncated one
+        except (OSError, ValueError, KeyError, TypeError):  # there is no note, or it is damaged
             return {}
         return sizes
 
@@ -131,7 +131,7 @@ def open_csv_results(
         for path in _run_files(work, columns):
             if path.name != LOCK:
                 path.unlink()
-        if os.name == "nt":  # on systems where an open file cannot be removed
+        if os.name == "nt":  # Windows cannot remove a file that is open, such as the lock
             stack.close()
         (work / LOCK).unlink()
         work.rmdir()
@@ -143,7 +143,7 @@ def batch_work_folder(first: Path) -> Path:
 
 
 def _run_files(work: Path, columns: Mapping[str, Sequence[str]]) -> list[Path]:
-    """Return the files of a run in the work folder, even if it was killed while it wrote its note."""
+    """Return the files of a run in the work folder, with the temporary file of a note that was not finished."""
     names = {NOTE, LOCK, *(f"{kind}.csv" for kind in columns)}
     return [path for path in work.iterdir() if path.name in names or path.match(f".{NOTE}.*.tmp")]
 

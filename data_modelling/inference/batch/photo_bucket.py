@@ -21,8 +21,8 @@ SCHEME = "s3"
 class BucketPhoto:
     """A photo in a bucket.
 
-    uri: of its folder, with pyarrow's options (`?endpoint_override=...`). state: size in bytes and time of the last change
-    in nanoseconds, as the bucket's listing has them.
+    uri: the address of its folder, with pyarrow's options (`?endpoint_override=...`). state: its size in bytes and the
+    time of its last change in nanoseconds, as the bucket's listing has them.
     """
 
     uri: str
@@ -57,7 +57,7 @@ def without_options(uri: str) -> str:
 
 
 def scan_photo_bucket(uri: str) -> PhotoFolder:
-    """Return the photos of a folder of a bucket, without its subfolders; raise InputError if there is none."""
+    """Return the photos of a folder of a bucket, without its subfolders; raise InputError if it has no photo."""
     title = without_options(uri)
     try:
         file_system, folder = _file_system(uri)

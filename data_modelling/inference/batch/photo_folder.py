@@ -1,4 +1,4 @@
-"""Answers all photos of a folder and writes the csv files, sorted by name and in constant memory."""
+"""Predicts all photos of a folder and writes the csv files. Rows are sorted by name; few photos are in memory at once."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ERROR_COLUMNS = ("image", "reason")
 DETAIL_COLUMNS = ("image", "age", "sex", "site", "changing")
 PROJECT_LAYOUT, KAGGLE_LAYOUT = LAYOUTS = ("project", "kaggle")
 KAGGLE_COLUMNS = ("image_name", "target")  # of the SIIM-ISIC 2020 competition
-IN_FLIGHT_PER_CORE = 4  # photos: enough to keep the cores busy, few enough for little memory
+IN_FLIGHT_PER_CORE = 4  # photos in memory: enough to keep the cores busy, few enough for little memory
 
 
 class PhotoFile(Protocol):
@@ -62,13 +62,13 @@ Rows = dict[str, list[str]]  # the rows of a photo by kind of file
 
 @dataclass(frozen=True)
 class RowOptions:
-    """The options of a run's rows. codes: the columns. dermatoscope: whether the photos were taken through one."""
+    """The options of a run's rows. codes: the class columns. dermatoscope: whether the photos were taken through one."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
 
 
-# From a predictor and photos to the rows of each photo, in order.
+# A function that takes a predictor and photos, and yields the rows of each photo in order.
 RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 
 
@@ -76,8 +76,8 @@ RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 class PhotoFolder:
     """Hold a folder of photos.
 
-    file: returns the file of a name. names: of the photos, sorted by stem. other: names of files without a photo's
-    ending. below: its subfolders that have photos, which are not read, each with the number of its photos.
+    file: a function that returns the file of a name. names: the file names of the photos, sorted by stem. other: the names
+    of files that are no photos. below: the subfolders with photos, which are not read, each with the number of its photos.
     """
 
     file: Callable[[str], PhotoFile]
@@ -154,7 +154,7 @@ def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class DetailsTable:
-    """Holds the details of a csv by image id, and sentences on what was unusual (notes) or left out (findings)."""
+    """Holds the details of a csv by image id. notes: sentences on what was unusual. findings: on what was left out."""
 
     by_image: dict[str, Details]
     notes: tuple[str, ...] = ()
@@ -162,7 +162,7 @@ class DetailsTable:
 
 
 def read_details(path: Path) -> DetailsTable:
-    """Read details from a csv with the columns image, age, sex, site and perhaps changing; it may have others, in any order.
+    """Read details from a csv with the columns image, age, sex, site and perhaps changing, in any order and beside others.
 
     The image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and contradictory rows
     are left out. Raises InputError for a bad value, with its row as a spreadsheet counts it.
@@ -194,7 +194,7 @@ def match_details(
     unknown = sorted(set(details) - set(ids.values()))
     if details and not matched:
         raise InputError(
-            f"No row of the details names a photo: they have {shortened_list(map(repr, unknown), shown=3)}, and the photos are "
+            f"No row of the details names a photo: the details have {shortened_list(map(repr, unknown), shown=3)}, and the photos are "
             f"named {shortened_list(map(repr, stems), shown=3)}."
         )
     return matched, unknown
@@ -203,7 +203,7 @@ def match_details(
 def check_output_paths(out: Path, details: Path | None) -> None:
     """Raise InputError if the csv files of `predict_folder` have no name, or would replace photos or the details."""
     if not out.name:
-        raise InputError("--out must name a csv file, as p.csv.")
+        raise InputError("--out must name a csv file, such as p.csv.")
     if has_photo_ending(out.name):
         raise InputError(f"--out must name a csv file, and {out} has a photo's ending.")
     for path in _targets(out).values():
@@ -222,11 +222,11 @@ def predict_folder(
 ) -> list[tuple[str, str]]:
     """Write `out`, `.answers.csv` and `.errors.csv`, and return the photos that do not decode.
 
-    details: by stem. An absent detail is read from the header of a DICOM file; else it is not known. The
-    files appear when all photos are done. A stopped run is resumed if bundle, photos and details are the same.
-    dermatoscope: whether the photos were taken through one.
-    layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT: image_name and target, the probability of melanoma. row_source: computes
-    the rows; the default is `predict_rows`, on this machine. Raises InputError when a file cannot be written.
+    The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the same.
+
+    details: by stem. An absent detail is read from the header of a DICOM file; in other files it is not known. layout:
+    PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and target (the probability of melanoma). dermatoscope:
+    see RowOptions. row_source: computes the rows; None computes on this machine. Raises InputError when a file cannot be written.
     """
     task = predictor.bundle.task
     if layout == PROJECT_LAYOUT:
@@ -269,7 +269,7 @@ def _run_fingerprint(
 
 
 def predict_rows(predictor: Predictor, photos: Iterable[Photo], options: RowOptions) -> Iterator[Rows]:
-    """Yield the rows of each photo in order, computed on all usable cores of this machine with few photos in flight."""
+    """Yield the rows of each photo in order, computed on all usable cores of this machine with few photos in memory."""
     cores = usable_cores()
     pending: deque[Future[Rows]] = deque()
     with ThreadPoolExecutor(cores) as pool:

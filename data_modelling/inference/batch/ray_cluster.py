@@ -14,13 +14,13 @@ from typing import Any
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
-RETRIES = 5  # of a task whose worker died; a task that always kills its worker would never end
+RETRIES = 5  # of a task whose worker died; a task that always kills its worker must not run for ever
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
-# Of a cluster that a command starts: rows are small, and predictors need the rest.
+# Memory for rows in a cluster that a command starts: rows are small, and predictors need the rest of the memory.
 OBJECT_STORE_BYTES = 200_000_000
-# Without these, Ray reports usage statistics, its C++ part prints every lost node as an error (the commands report
+# Without these variables, Ray reports usage statistics, its C++ part prints every lost node as an error (the commands report
 # the important ones), and it starts workers at the machine's lowest priority.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_worker_niceness": "0"}
 
@@ -42,7 +42,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 
 @contextmanager
 def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
-    """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto`: the one of this machine).
+    """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto` for the cluster of this machine).
 
     None starts a cluster of the cores that this process may use, and ends it with the block. No dashboard is started and
     no usage is reported. Raises InputError if Ray is not installed or no cluster is at the address.
@@ -63,7 +63,7 @@ def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     try:
         ray.init(address=address or "local", **options)
     except Exception as error:
-        # Ray has no class for it: it raises Exception itself when a node does not start in time.
+        # No narrower class can be caught: Ray raises Exception itself when a node does not start in time.
         place = f"There is no Ray cluster at {address}" if address else "Ray does not start"
         raise InputError(f"{place}: {' '.join(str(error).split())}") from error
     try:
@@ -84,7 +84,7 @@ def _check_address(address: str) -> None:
 def retried_task(ray: ModuleType, function: Callable[..., Any], at_once: int) -> Any:
     """Return a Ray task that runs a function, and runs it again when its worker or node dies.
 
-    at_once: the number of tasks at a time; each has its share of the cores, and a GPU if there are any.
+    at_once: the number of tasks at a time; each has its share of the cores, and a GPU if the cluster has one.
     """
     nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     gpus = min(1, int(ray.cluster_resources().get("GPU", 0)))
@@ -92,14 +92,14 @@ def retried_task(ray: ModuleType, function: Callable[..., Any], at_once: int) ->
 
 
 def core_share(nodes: Sequence[float], tasks: int) -> float:
-    """Return how many cores each of `tasks` tasks can have at once. nodes: the cores of each node, some above 0."""
+    """Return how many cores each of `tasks` tasks can have at once. nodes: the number of cores of each node; one is above 0."""
     shares = {cores / count for cores in nodes for count in range(1, tasks + 1) if cores}
     share = max(share for share in shares if sum(int(cores / share + 1e-9) for cores in nodes) >= tasks)
-    return int(share) if share >= 1 else int(share * 1000) / 1000  # Ray accepts no 1.5 cores
+    return int(share) if share >= 1 else int(share * 1000) / 1000  # above 1, Ray accepts only whole cores
 
 
 def check_task(ray: ModuleType, reference: Any, title: str) -> None:
-    """Raise the error of a finished task, if it has one; InputError if it lost its worker in every try."""
+    """Raise the error of a finished task, if it has one. Raise InputError if the task lost its worker in every try."""
     try:
         ray.get(reference)
     except ray.exceptions.RayTaskError as error:

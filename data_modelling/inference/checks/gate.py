@@ -1,8 +1,8 @@
-"""Refuses pictures that are no photo of a lesion, and measures how far a photo is from the training photos.
+"""Refuses pictures that are not photos of a lesion, and measures how far a photo is from the training photos.
 
-The lesion detector refuses; the bundle has its threshold. The distance of a
-photo is a weighted sum of two distances: from its embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888),
-and from its image features to those of the training photos. data_modelling.safety.gate fits both.
+The lesion detector refuses, at a threshold that the bundle has. The distance of a photo is a weighted sum of two
+distances: from its embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888), and from its image features to
+those of the training photos. data_modelling.safety.gate fits both distances.
 """
 
 import functools
@@ -20,10 +20,10 @@ from data_modelling.inference.checks.image_features import FEATURE_COUNT
 from data_modelling.inference.errors import BundleError
 
 GATE_FILE, GATE_KEY = "gate.npz", "gate"  # in the bundle's folder, and in its metadata
-# Increase it when a change of this code gives another answer for the same arrays and numbers.
+# Increase this version when a change of the code gives another answer for the same arrays and numbers.
 METHOD_VERSION = 2
-IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance
-# The lesion detector.
+IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance; the embedding's distance has the weight 1
+# The files of the lesion detector, next to this module.
 DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
     Path(__file__).with_name(f"lesion_detector.{ending}") for ending in ("npz", "json")
 )
@@ -35,7 +35,7 @@ class MahalanobisDistance:
     """A Mahalanobis distance to the nearest of several centres.
 
     matrix: (D, D); its product with its transpose is the inverse of the shared covariance. centres: (K, D), multiplied
-    by the matrix. mean, spread: mean and standard deviation of the distance's logarithm on photos that were not used to fit it.
+    by the matrix. mean, spread: mean and standard deviation of the distance's logarithm on photos that the fit did not use.
     """
 
     matrix: Floats
@@ -60,10 +60,10 @@ class MahalanobisDistance:
 class LesionDetector:
     """Tells photos of lesions from foreign pictures by their image features, with a network of one hidden layer.
 
-    It needs no network of a bundle, so it is the same for all bundles. `python -m data_modelling.safety.lesion_detector`
+    It does not use a bundle's network, so it is the same for all bundles. `python -m data_modelling.safety.lesion_detector`
     fitted it on the photos of all clinics and on foreign pictures.
-    hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output: (units + 1,), likewise. threshold: the score above
-    which a picture is foreign, for photos of any clinic.
+    hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output: (units + 1,); its last number is the bias.
+    threshold: the score above which a picture is foreign, chosen for all clinics; a bundle may have a higher one.
     """
 
     hidden: Floats
@@ -71,9 +71,9 @@ class LesionDetector:
     threshold: float
 
     def score(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the log odds of a foreign picture, (...,), for image features (..., FEATURE_COUNT).
+        """Return the log odds that pictures are foreign, (...,), from their image features (..., FEATURE_COUNT).
 
-        NaN where a feature is not finite.
+        The log odds are NaN where a feature is not finite.
         """
         is_measured = np.isfinite(features).all(axis=-1)
         values = np.where(is_measured[..., None], features, 0).astype(np.float64)
@@ -81,8 +81,8 @@ class LesionDetector:
         return np.where(is_measured, active @ self.output[:-1] + self.output[-1], np.nan)
 
     def refuses(self, features: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
-        """Return whether pictures with these image features are foreign at a threshold, (...,); features not finite are."""
-        return np.asarray(~(self.score(features) <= threshold))  # written like this, NaN is refused too
+        """Return which pictures with these image features are refused at a threshold, (...,); NaN and infinity are refused too."""
+        return np.asarray(~(self.score(features) <= threshold))  # not `>`: NaN is refused too
 
 
 @functools.cache
@@ -97,8 +97,8 @@ def load_lesion_detector() -> LesionDetector:
 class Gate:
     """The gate of a bundle; safe to use from several threads. A photo that cannot be measured is foreign.
 
-    embedding, looks: the two distances. threshold: the detector's score above which a photo is refused. quantiles: the
-    distances of lesion photos at even steps from 0 to 1.
+    embedding, looks: the distances by embedding and by image features. threshold: the detector's score above which a photo
+    is refused. quantiles: the quantiles of the distances of lesion photos, at even steps from 0 to 1.
     """
 
     embedding: MahalanobisDistance
@@ -120,7 +120,7 @@ class Gate:
                 f"{folder}: {GATE_KEY} in metadata.json needs a threshold and rising quantiles; restore it."
             )
         arrays = _read_arrays(path)
-        head = metadata.get("head")  # the number of its rows is that of the embedding's channels
+        head = metadata.get("head")  # its kernel has a row for each channel of the embedding
         kernel = head.get("kernel") if isinstance(head, dict) else None
         widths = {"embedding": len(kernel) if isinstance(kernel, list) else None, "looks": FEATURE_COUNT}
         parts = {name: _mahalanobis_distance(path, arrays, facts, name, widths[name]) for name in widths}
@@ -139,19 +139,19 @@ class Gate:
         return bool(load_lesion_detector().refuses(features, self.threshold))
 
     def nearness(self, distance: float) -> float:
-        """Return the share (0-1) of lesion photos that are at least as far; 0 if the distance is NaN."""
+        """Return the share (0-1) of lesion photos whose distance is at least `distance`; 0 if it is NaN."""
         if math.isnan(distance) or distance > self.quantiles[-1]:
             return 0.0
         return 1 - float(np.interp(distance, self.quantiles, np.linspace(0, 1, len(self.quantiles))))
 
 
 def embedding_square_root(embedding: NDArray[np.floating]) -> Floats:
-    """Return the square roots of an embedding, (..., C): without them, means of rectified values are skewed."""
+    """Return the square roots of an embedding, (..., C). They are less skewed than its values, means of rectified numbers."""
     return np.asarray(np.sqrt(np.maximum(embedding, 0)), np.float32)
 
 
 def _numbers(folder: Path, facts: dict[str, Any], name: str) -> NDArray[np.float64]:
-    """Return a number or a list of numbers of the metadata; raise BundleError unless all are finite."""
+    """Return the number or numbers called `name` in the gate's metadata; raise BundleError unless all are finite."""
     try:
         values = np.asarray(facts.get(name), np.float64)
     except (TypeError, ValueError):

@@ -15,10 +15,10 @@ Floats = NDArray[np.float32]
 
 FEATURE_EDGE = 112  # pixels; photos of another edge are resized to this one
 COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
-# Shares of pixels below the levels that are measured.
+# The quantiles of a channel that are measured, as shares of the pixels below them.
 LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
-LOG_OFFSET = np.float32(0.5)  # grey levels; smaller differences are lost in rounding
+LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; smaller ones are lost in rounding
 PAIRS = np.triu_indices(3, 1)  # pairs of channels
 FEATURE_COUNT = 6 * (1 + len(COARSE_EDGES)) + 1 + 3 * len(LEVEL_QUANTILES) + 6 + 4 * (len(RING_BOUNDS) - 1)
 
@@ -27,9 +27,9 @@ def measure_image_features(photo: NDArray[np.uint8]) -> Floats:
     """Return the image features (FEATURE_COUNT,) of a square photo (edge, edge, 3).
 
     The channels are brightness, red minus green and green minus blue, in grey levels. The features are, in this order:
-    detail of the photo and of each of COARSE_EDGES (mean difference of neighbours and peakedness of each channel);
-    sharpness; the levels of LEVEL_QUANTILES of each channel; standard deviations and correlations of the channels; the
-    mean of each channel in each of RING_BOUNDS; the contrast of each ring. Differences and deviations are logarithms.
+    the detail of the photo and of its copies at COARSE_EDGES (see _detail_features); the sharpness of the brightness; the
+    LEVEL_QUANTILES of each channel; standard deviations and correlations of the channels; the mean of each channel in each
+    ring between RING_BOUNDS; the contrast of the brightness in each ring. Differences and deviations are logarithms.
     """
     if len(photo) != FEATURE_EDGE:
         photo = np.asarray(
@@ -46,20 +46,20 @@ def measure_image_features(photo: NDArray[np.uint8]) -> Floats:
 def _planes(photo: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
     """Return the channels of a photo (edge, edge, 3), each (edge, edge).
 
-    Three arrays are faster than one: memory of more than 128 kB is requested from the system every time.
+    Three small arrays are faster than a large one: memory of more than 128 kB is requested from the system every time.
     """
     red, green, blue = (photo[:, :, channel].astype(np.float32) for channel in range(3))
     return (red + green + blue) / np.float32(3), red - green, green - blue
 
 
 def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
-    """Return the means of blocks, (3, edge, edge)."""
+    """Return the channels at a coarser edge, (3, edge, edge), by the means of blocks of pixels."""
     rows = _averaging_matrix(len(planes[0]), edge)
     return np.stack([rows @ plane @ rows.T for plane in planes])
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return, for each channel, log(mean difference of neighbours), then log(root mean square / mean) of each."""
+    """Return log(mean difference of neighbours) of each channel, then log(root mean square / mean) of these differences."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
@@ -80,7 +80,7 @@ def _sharpness(plane: Floats) -> Floats:
 
 
 def _colour_features(planes: Floats) -> Floats:
-    """Return levels, logarithms of deviations, and correlations of the channels (3, edge, edge)."""
+    """Return quantiles, logarithms of standard deviations, and correlations of the channels (3, edge, edge)."""
     channels = planes.reshape(3, -1)
     size = channels.shape[1]
     levels = np.sort(channels, axis=1)[:, [int(share * (size - 1)) for share in LEVEL_QUANTILES]]

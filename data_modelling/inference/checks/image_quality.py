@@ -1,8 +1,8 @@
 """Measures the quality of the square that the network sees, and compares it with the bundle's thresholds.
 
 data_modelling.safety.image_quality found the thresholds on real photos that were made worse step by step; they are in
-metadata.json. There is no measure for a ruler, because none was right more often than wrong. A ruler with coloured
-ticks counts as ink.
+metadata.json. There is no measure for a ruler, because no measure that was tried was right more often than wrong. A ruler
+with coloured ticks counts as ink.
 """
 
 import math
@@ -24,26 +24,26 @@ Plane = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Line = tuple[tuple[int, int], ...]
 
-# By code: the problem, and how to take a better photo.
+# For each reason code: the problem, and how to take a better photo.
 HINTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("hints.toml").read_text("utf-8"))
 
 CLIPPED = 254  # grey level from which a channel is overexposed
 COARSE_STEP = 4  # pixels between the two values of a coarse difference
-ROUNDING = 1 / 6  # squared grey levels: the difference of two values that comes from rounding both
+ROUNDING = 1 / 6  # squared grey levels: what rounding both values adds to a mean squared difference
 LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
 LEAST_UNCLIPPED = 0.25  # share of pixels that are not clipped, below which compression is not measured
-COLOURLESS = 0.9  # share of pixels with equal red and blue from which a photo is grey
-INK_BLUER, INK_BLUE = 40, 80  # grey levels of an ink pixel, at least: blue minus red, and blue
-MIDDLE_INK_WEIGHT = 3  # blue in the middle counts against ink by this factor, because lesions can be blue
+COLOURLESS = 0.9  # share of pixels with equal red and blue above which a photo counts as grey
+INK_BLUER, INK_BLUE = 40, 80  # grey levels that an ink pixel exceeds: in blue minus red, and in blue
+MIDDLE_INK_WEIGHT = 3  # ink pixels that a blue pixel in the middle takes away, because lesions can be blue
 HAIR_EDGE = 112  # approximate pixels to which a photo is reduced before the search for hair
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
 HAIR_REACH = 5  # pixels in both directions along which a hair is straight
 LESION_EDGE = 28  # approximate pixels to which a photo is reduced before the search for the lesion
 LEAST_EDGE = 16  # pixels below which there is no search for a lesion
-RINGS = 8  # around the middle; the light is measured in each, because many photos are darker outwards
-SKIN_RANK = 0.75  # the share of a ring's pixels that are darker than its light
+RINGS = 8  # rings around the middle; the light is measured in each, because many photos are darker outwards
+SKIN_RANK = 0.75  # the light of a ring is the level below which this share of its pixels lies
 EVEN_LIGHT_LEVEL = 200.0  # grey level of the light after it is evened out
-MIDDLE_COVERAGE = 0.5  # least share of the middle that a lesion at the border must cover
+MIDDLE_COVERAGE = 0.5  # a lesion can reach the border only if it covers more than this share of the middle
 
 
 @dataclass(frozen=True)
@@ -51,11 +51,11 @@ class QualityMeasures:
     """Hold the quality measures of one photo.
 
     source_edge: the square's edge in pixels of the original photo. contrast: grey levels between the darkest and the
-    brightest hundredth. sharpness: log(fine differences / coarse differences) in the direction with the smaller value;
-    0 is noise, log(1/16) is no detail at all. light, middle: grey level of the brightest twentieth, and the median.
-    overexposed: share (0-1) of clipped pixels. flatness: share of neighbours with exactly the same colour. ink: share
-    of pixels. hair: share of the middle. lesion_border: share of the border that the lesion reaches. lesion_area:
-    share of the square that it covers; NaN where no lesion is found.
+    brightest hundredth. sharpness: log(fine differences / coarse differences) along rows or columns, the smaller value;
+    0 is noise, log(1/16) is no detail at all. light: the grey level above which a twentieth of the pixels is. middle: the
+    median grey level. overexposed: share (0-1) of clipped pixels. flatness: share of neighbours of the same colour (see
+    _flatness). ink: share of pixels. hair: share of the middle that hair covers. lesion_border: share of the border that
+    the lesion reaches. lesion_area: share of the square that the lesion covers; NaN where no lesion is found.
     """
 
     source_edge: float
@@ -81,8 +81,8 @@ class QualityCheck:
     warning: str | None = None
 
 
-MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos on which one reason fires
-# In the order in which readers see them.
+MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos that may get one reason code
+# In the order in which readers see the reasons.
 QUALITY_CHECKS = (
     QualityCheck("source_edge", "low", "photo_small"),
     QualityCheck("contrast", "low", "photo_blank"),
@@ -128,7 +128,7 @@ class QualityThresholds:
         return ("photo_blank",) if "photo_blank" in codes else codes
 
     def warnings(self, measures: QualityMeasures) -> tuple[str, ...]:
-        """Return the codes of problems that make the model less often right; a refusal hides its milder code."""
+        """Return the codes of problems that make the model less often right; a refusal hides the warning of its check."""
         refused = self.refusals(measures)
         covered = {check.warning for check in QUALITY_CHECKS if check.refusal in refused}
         return tuple(code for code in self._beyond(measures, "warning", "warn") if code not in covered)
@@ -140,13 +140,13 @@ class QualityThresholds:
             value = getattr(measures, check.measure)
             if not code or threshold is None:
                 continue
-            if value > threshold if check.bad == "high" else value < threshold:  # NaN never is
+            if value > threshold if check.bad == "high" else value < threshold:  # NaN is never beyond
                 codes[code] = None
         return tuple(codes)
 
 
 def _measure_thresholds(check: QualityCheck, values: Any) -> MeasureThresholds:
-    """Return one entry of metadata.json, {"refuse": number or null, "warn": number or null}."""
+    """Return the thresholds of an entry of metadata.json, {"refuse": number or null, "warn": number or null}."""
     if not isinstance(values, dict) or set(values) != {"refuse", "warn"}:
         raise BundleError(
             f"metadata.json: quality.{check.measure} must have refuse and warn; restore the bundle."
@@ -165,7 +165,7 @@ def _measure_thresholds(check: QualityCheck, values: Any) -> MeasureThresholds:
 def measure_quality(photo: NDArray[np.uint8], source_edge: float) -> QualityMeasures:
     """Return the quality measures of a photo as the network sees it, (edge, edge, 3) RGB.
 
-    source_edge: the edge of its square in pixels of the original photo; see reader.square_edge.
+    source_edge: the edge of its square in pixels of the original photo; see photo.reader.square_edge.
     """
     image = Image.fromarray(photo)
     grey = np.asarray(image.convert("L"))
@@ -215,18 +215,18 @@ def _sharpness(grey: Plane) -> float:
 
 
 def _mean_squared_difference(lines: NDArray[np.float32], step: int) -> float:
-    """Return the mean squared difference of values `step` apart in their row, minus the share of rounding."""
+    """Return the mean squared difference of values `step` apart in their row, minus the part that comes from rounding."""
     differences = (lines[:, step:] - lines[:, :-step]).ravel(order="K")
     squares = float(np.dot(differences, differences)) / max(differences.size, 1)
     return max(squares - ROUNDING, LEAST_DETAIL)
 
 
 def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
-    """Return the share of neighbours with exactly the same difference of red and blue, which JPEG flattens first.
+    """Return the share of neighbours with exactly the same difference of red and blue; JPEG flattens this difference first.
 
-    Clipped pixels, which are all equal, and photos without colour do not show compression.
+    Clipped pixels are not counted, and a photo without colour gets 0: their values are equal without compression too.
     """
-    differences = red - blue  # wraps around, but stays equal where the differences are equal
+    differences = red - blue  # uint8 wraps around, but equal differences stay equal
     counted = ~clipped[:, 1:]
     pairs = int(np.count_nonzero(counted))
     if pairs < LEAST_UNCLIPPED * counted.size or np.count_nonzero(differences == 0) > COLOURLESS * red.size:
@@ -235,7 +235,7 @@ def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
 
 
 def _ink(red: Plane, blue: Plane) -> float:
-    """Return the share of vividly blue or violet pixels; those in the middle count against it."""
+    """Return the share of vividly blue or violet pixels, minus MIDDLE_INK_WEIGHT times the share of those in the middle."""
     vivid = (blue.astype(np.int16) - red > INK_BLUER) & (blue > INK_BLUE)
     quarter = len(vivid) // 4
     middle = vivid[quarter : len(vivid) - quarter, quarter : len(vivid) - quarter]
@@ -244,9 +244,9 @@ def _ink(red: Plane, blue: Plane) -> float:
 
 
 def _hair(grey: Plane) -> float:
-    """Return the share of the middle, three quarters of the edge, that is covered by thin dark lines.
+    """Return the share of the middle (three quarters of the edge) that thin dark lines cover.
 
-    A closing along lines fills thin dark parts (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6, DullRazor).
+    A morphological closing along lines fills thin dark parts (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6, DullRazor).
     A part that is straight for 2 HAIR_REACH + 1 pixels is hair and not pigment.
     """
     margin = len(grey) // 8 - (2 + 2 + 1 + HAIR_REACH)  # pixels that the steps below remove on each side
@@ -257,7 +257,7 @@ def _hair(grey: Plane) -> float:
         _combine_along_line(_combine_along_line(grey, np.maximum, line), np.minimum, line)
         for line in LINES_ACROSS_HAIR
     ]
-    # A diagonal step is longer, so fewer steps reach as far. All results are cut to the smallest one.
+    # Diagonal lines have fewer steps, so they shrink a plane less. All results are cropped to the smallest one.
     edge = min(map(len, closed))
     filled = reduce(np.maximum, (_crop_middle(plane, edge) for plane in closed))
     depth = filled - _crop_middle(grey, edge)
@@ -270,14 +270,14 @@ def _line(down: float, right: float, steps: Iterable[int]) -> Line:
     return tuple((round(step * down), round(step * right)) for step in steps)
 
 
-# Lines across a hair, of five pixels or as long on the diagonals.
+# Lines across a hair: five pixels, or three pixels on a diagonal, which is about as long.
 LINES_ACROSS_HAIR = (
     _line(0, 1, range(-2, 3)),
     _line(1, 0, range(-2, 3)),
     _line(1, 1, range(-1, 2)),
     _line(1, -1, range(-1, 2)),
 )
-# Lines along a hair in eight directions. Every second pixel is enough, because hairs were widened to two.
+# Lines along a hair in eight directions. Every second pixel is enough, because `_hair` widens hairs to two pixels.
 LINES_ALONG_HAIR = tuple(
     _line(down, right, range(-HAIR_REACH, HAIR_REACH + 1, 2))
     for down, right in ((0, 1), (1, 0), (1, 1), (1, -1), (0.5, 1), (1, 0.5), (0.5, -1), (1, -0.5))
@@ -285,9 +285,9 @@ LINES_ALONG_HAIR = tuple(
 
 
 def _combine_along_line(plane: Plane, combine: np.ufunc, line: Line) -> Plane:
-    """Return the plane combined over the offsets (rows, columns) of a line through each pixel.
+    """Return, for each pixel, the combination (minimum or maximum) of the pixels on a line through it.
 
-    The result is smaller on each side by the longest offset.
+    line: offsets in rows and columns. The result is smaller on each side by the longest offset.
     """
     reach = max(max(abs(down), abs(right)) for down, right in line)
     inner = len(plane) - 2 * reach
@@ -303,14 +303,14 @@ def _crop_middle(plane: Plane, edge: int) -> Plane:
 
 
 def _lesion_extent(image: Image.Image) -> tuple[float, float]:
-    """Return the share of the border that the darker area in the middle reaches, and its area (NaN: none)."""
+    """Return the share of the border that the lesion (the darker area) reaches, and the area's share; NaN if there is none."""
     if image.width < LEAST_EDGE:
         return 0.0, math.nan
     darker = _darker_pixels(np.asarray(image))
     if not darker.any():
         return 0.0, math.nan
     edge = len(darker)
-    middle, corner = edge // 3, edge // 5  # corners are dark in many photos
+    middle, corner = edge // 3, edge // 5  # the corners are left out, because they are dark in many photos
     if darker[middle : edge - middle, middle : edge - middle].mean() <= MIDDLE_COVERAGE:
         return 0.0, float(darker.mean())
     sides = (darker[0], darker[-1], darker[:, 0], darker[:, -1])
@@ -321,7 +321,7 @@ def _lesion_extent(image: Image.Image) -> tuple[float, float]:
 def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
     """Return the pixels that are darker in blue, which pigment and blood absorb, than the skin around them.
 
-    Otsu's threshold finds them, before and after the light is evened out in rings around the middle.
+    They are below Otsu's threshold both before and after the light is evened out in rings around the middle.
     """
     blue = photo[..., 2].astype(np.float64)
     visible = ~dark_rim(photo)
@@ -331,7 +331,7 @@ def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
 
 
 def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the light at each pixel: the light of the skin in its ring, but at least the light of the rings outside."""
+    """Return the light at each pixel: the light of the skin in its ring, but at least the light of the rings further out."""
     order, starts, ring_of = _rings(len(plane))
     rings = np.split(plane.ravel()[order], starts)
     skin = np.array([np.sort(ring)[int(SKIN_RANK * (len(ring) - 1))] for ring in rings])
@@ -340,7 +340,7 @@ def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @lru_cache(maxsize=8)
 def _rings(edge: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return pixels in the order of their ring, the start of each ring but the first, and the ring of each pixel."""
+    """Return the pixels' indices sorted by ring, the start of each ring but the first, and the ring of each pixel."""
     offset = (np.arange(edge) + 0.5 - edge / 2) / (edge / 2)
     ring = np.minimum((offset[:, None] ** 2 + offset[None] ** 2) * RINGS / 2, RINGS - 1).astype(np.int64)
     order = np.argsort(ring.ravel(), kind="stable")

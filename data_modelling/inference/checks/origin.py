@@ -17,7 +17,7 @@ DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
     Path(__file__).with_name(f"origin.{ending}") for ending in ("npz", "json")
 )
 PHONE_SOURCES = ("PAD_UFES_20",)  # sources of phone photos, taken without a dermatoscope
-# The known sources within data sets that the detector does not know.
+# Data sets that the detector does not know, with the sources inside them that it knows.
 SOURCE_PARTS = {"ISIC_2019": ("HAM10000", "ISIC_2017")}
 Floats = NDArray[np.float32]
 
@@ -27,7 +27,7 @@ class OriginDetector:
     """A network with one hidden layer, and the thresholds of its outputs.
 
     sources: names in the order of the outputs. hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output:
-    (units + 1, sources), likewise. unlike_thresholds: by threshold_key of the known sources that a model learned from.
+    (units + 1, sources), with such a row too. unlike_thresholds: by the threshold_key of a model's known sources.
     """
 
     sources: tuple[str, ...]
@@ -47,8 +47,8 @@ class OriginDetector:
         """Return whether a photo with these image features is a phone photo, and whether it is unlike the training photos.
 
         The decision uses the probabilities of phone sources and of sources that the model was not trained on, as if all
-        known sources were equally frequent. trained_on: the sources in the bundle's metadata.json; without a known
-        source among them, no photo is unlike. A photo that cannot be measured (NaN) counts as both.
+        known sources were equally frequent. trained_on: the sources in the bundle's metadata.json. If the detector knows
+        none of them, no photo is unlike. Otherwise a photo that cannot be measured (NaN) counts as both.
         """
         shares = self.shares(features)
         known = known_sources(self.sources, trained_on)
@@ -59,13 +59,13 @@ class OriginDetector:
 
 
 def known_sources(sources: Collection[str], trained_on: Collection[str]) -> tuple[str, ...]:
-    """Return the sources in `sources` that a model was trained on, in their order."""
+    """Return those of `sources` that a model was trained on, in the order of `sources`."""
     parts = {part for name in trained_on for part in SOURCE_PARTS.get(name, (name,))}
     return tuple(source for source in sources if source in parts)
 
 
 def threshold_key(sources: Collection[str]) -> str:
-    """Return the key of the threshold of a set of sources."""
+    """Return the key by which `unlike_thresholds` has the threshold of these sources."""
     return "+".join(sources)
 
 

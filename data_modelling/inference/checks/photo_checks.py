@@ -13,7 +13,7 @@ from data_modelling.inference.checks.gate import Gate
 from data_modelling.inference.checks.image_features import measure_image_features
 from data_modelling.inference.checks.origin import load_detector
 
-PHOTO_FOREIGN = "photo_foreign"  # refuses a photo
+PHOTO_FOREIGN = "photo_foreign"  # a reason to refuse a photo
 PHONE_PHOTO, UNLIKE_TRAINING = "phone_photo", "unlike_training"  # reasons for doubt
 
 
@@ -21,10 +21,10 @@ PHONE_PHOTO, UNLIKE_TRAINING = "phone_photo", "unlike_training"  # reasons for d
 class Findings:
     """The results of all checks of one photo.
 
-    refusals: codes of why the photo cannot be used; empty if it can be. warnings: codes of problems that make it harder
-    for the model. is_phone, is_unlike: whether it looks like a phone photo, or unlike the training photos.
-    nearness: the share (0-1) of lesion photos that are at least as far from the training photos as this photo. distance:
-    this photo's distance from the training photos, as the gate measures it.
+    refusals: the reason codes for which the photo cannot be used; empty if it can be used. warnings: the codes of problems
+    that make the photo harder for the model. is_phone, is_unlike: whether it looks like a phone photo, or unlike the
+    training photos. distance: how far it is from the training photos, as the gate measures it. nearness: the share (0-1) of
+    lesion photos that are at least as far from the training photos as this photo.
     """
 
     refusals: tuple[str, ...]
@@ -36,7 +36,7 @@ class Findings:
 
 
 class PhotoChecks:
-    """The checks of a bundle; making them raises BundleError if one is missing or wrong."""
+    """The photo checks of a bundle. Creating them raises BundleError if the values of a check are missing or wrong."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._quality = image_quality.QualityThresholds.from_metadata(bundle.metadata)
@@ -47,7 +47,7 @@ class PhotoChecks:
     def of(self, photo: NDArray[np.uint8], source_edge: float, embedding: NDArray[np.float32]) -> Findings:
         """Return the findings for a photo as the network sees it, (edge, edge, 3).
 
-        source_edge: the edge of its square in pixels of the original photo. embedding: (channels,).
+        source_edge: the edge of this square in pixels of the original photo. embedding: (channels,).
         """
         measures = image_quality.measure_quality(photo, source_edge)
         features = measure_image_features(photo)
@@ -68,5 +68,5 @@ class PhotoChecks:
 
 
 def combine_refusals(quality_refusals: tuple[str, ...], is_foreign: bool) -> tuple[str, ...]:
-    """Return the codes of why a photo cannot be used; `photo_foreign` only where its quality is good enough."""
+    """Return the reason codes for which a photo is refused: those of its quality or, without any, `photo_foreign`."""
     return quality_refusals or ((PHOTO_FOREIGN,) if is_foreign else ())

@@ -1,4 +1,4 @@
-"""Finds ages and sites with so few training lesions that the model was not tested on them."""
+"""Finds rare details: ages and sites of which the model saw too few lesions in training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from data_modelling.inference.errors import BundleError
 
 AGE_RARE, SITE_RARE = "age_rare", "site_rare"
 AGE_BAND_YEARS = 10  # years
-RARE_SHARE = 0.01  # of the training groups; a band or site with fewer is rare
+RARE_SHARE = 0.01  # of the training groups; an age band or site with a smaller share is rare
 # Keys in `data` of metadata.json.
 AGE_COUNTS_KEY, SITE_COUNTS_KEY, RARE_BELOW_KEY = "groups_by_age", "groups_by_site", "rare_below"
 
@@ -27,13 +27,13 @@ TEN_YEAR_BANDS = tuple(age_band(age) for age in range(0, MAX_AGE, AGE_BAND_YEARS
 
 
 def rare_threshold(groups: int) -> int:
-    """Return how many training groups a band or site needs not to be rare; groups: all training groups."""
+    """Return the number of training groups below which an age band or site is rare. groups: all training groups."""
     return math.ceil(RARE_SHARE * groups)
 
 
 @dataclass(frozen=True)
 class RareDetails:
-    """The counts of training groups. ages, sites: by band and by site. below: a smaller count is rare."""
+    """The numbers of training groups. ages: by age band. sites: by site. below: a band or site with fewer groups is rare."""
 
     ages: Mapping[str, int]
     sites: Mapping[str, int]

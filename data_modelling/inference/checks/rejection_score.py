@@ -20,14 +20,14 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 UNKNOWN_KEY = "unknown"  # in metadata.json
-NONE_OF_CLASSES = "none_of_classes"  # a reason for doubt
+NONE_OF_CLASSES = "none_of_classes"  # the reason code where this class is decided
 WEIGHTS = ("bias", "distance", "entropy")
 MAX_DISTANCE = 100.0  # of the gate; larger distances and NaN count as this value
 
 
 @dataclass(frozen=True)
 class RejectionScore:
-    """The weights of the rejection score. learned: how many classes the network learned; they come first.
+    """The weights of the rejection score. learned: how many classes the network learned; their logits come first.
 
     log(p / (1 - p)) = bias + distance * (the gate's distance) + entropy * (the entropy of the other classes, in nats),
     where p is the probability of none of the classes.
@@ -84,6 +84,6 @@ def entropy(logits: Floats, temperature: float) -> Floats:
 
 
 def log_sum_exp(values: Floats) -> Floats:
-    """Return log(sum(exp)) over the columns of (N, classes), (N,)."""
+    """Return the logarithm of the sum of exponentials of each row, (N,). values: (N, classes)."""
     largest = values.max(axis=1)
     return np.asarray(largest + np.log(np.exp(values - largest[:, None]).sum(axis=1)))

@@ -1,9 +1,9 @@
 """Compares new photos with the training photos, one quantity at a time.
 
 The reference is stored as quantiles. The distance of a sample is the Kolmogorov-Smirnov distance: the largest difference
-of the two cumulative distributions, taken at the reference's percentiles. By chance alone, a sample of N stays within
-sqrt(ln(2 / alpha) / 2 N) of its source (Massart 1990, doi:10.1214/aop/1176990746). The true distance is at least the
-observed one minus this bound. alpha is divided among the quantities.
+of the two cumulative distributions, taken at the reference's percentiles. With probability 1 - alpha, N values are within
+sqrt(ln(2 / alpha) / (2 N)) of their source (Massart 1990, doi:10.1214/aop/1176990746). The true distance is at least
+the observed one minus this bound. alpha is ALPHA divided by the number of quantities.
 """
 
 import math
@@ -27,7 +27,7 @@ DIGITS = 6  # decimals of the quantiles
 
 @dataclass(frozen=True)
 class DriftSample:
-    """The sample of a comparison. values: (N,) by quantity. title: one sentence. left_out: one line for each input."""
+    """The sample of a comparison. values: (N,) by quantity. title: one sentence. left_out: one line for each unused input."""
 
     values: Mapping[str, Floats]
     title: str
@@ -38,7 +38,7 @@ class DriftSample:
 class QuantityDrift:
     """Hold the drift of one quantity.
 
-    reference, sample: quantiles at QUANTILE_LEVELS. distance: as observed. at_least: the part that chance does not explain.
+    count: the number of known values. reference, sample: quantiles at QUANTILE_LEVELS. at_least: the distance beyond chance.
     """
 
     name: str
@@ -63,7 +63,7 @@ class QuantityDrift:
 
 
 def quantiles(values: Sequence[float] | Floats) -> list[float]:
-    """Return the quantiles of the known values, as metadata.json has them under `reference`."""
+    """Return the quantiles of the values that are not NaN, as metadata.json has them under `reference`."""
     known = np.asarray(values, np.float64)
     known = known[~np.isnan(known)]
     return [
@@ -114,7 +114,7 @@ def _quantity_drift(name: str, reference: Floats, values: Floats, alpha: float) 
 
 
 def _kolmogorov_smirnov_distance(reference: Floats, known: Floats) -> float:
-    """Return the largest difference of cumulative shares at the reference's values, with and without the value itself.
+    """Return the largest difference of cumulative shares at the reference's values, each with and without the value itself.
 
     Differences below one hundredth cannot be seen in quantiles and count as 0.
     """

@@ -9,7 +9,7 @@ from jinja2 import Environment, FileSystemLoader
 from data_modelling.inference.drift.comparison import MIN_VALUES, QUANTILE_LEVELS, Floats, QuantityDrift
 
 FOLDER = Path(__file__).parent
-# The name of a quantity, and what a higher or a lower value means.
+# For each quantity: its name, what a higher value means, and what a lower value means.
 NAMES: dict[str, list[str]] = tomllib.loads((FOLDER / "quantities.toml").read_text(encoding="utf-8"))
 WIDTH, HEIGHT = 260, 90  # of a plot, in CSS pixels
 

@@ -18,7 +18,7 @@ from data_modelling.inference.predictor import Predictor
 
 
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
-    """Return probabilities without details and quality measures of all photos that can be decoded; raise InputError if none can."""
+    """Return quality measures and probabilities (without details) of all photos that decode; raise InputError if none does."""
     with ThreadPoolExecutor(usable_cores()) as pool:
         rows = list(pool.map(lambda photo: _photo_quantities(predictor, photo[1]), photos.photos()))
     quantities = [row for row in rows if isinstance(row, dict)]

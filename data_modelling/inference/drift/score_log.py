@@ -68,8 +68,8 @@ class ScoreLog:
 def read_score_log(path: Path, codes: Sequence[str]) -> DriftSample:
     """Return the sample in a score log of these classes: probabilities, and the nearness (NaN if not known).
 
-    Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError when it is another
-    file, or empty.
+    Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError if the file is no such
+    log, or has no answer.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -23,13 +23,13 @@ Floats = NDArray[np.float32]
 
 INDEX_FILE, THUMBNAILS_FILE = "neighbours.npz", "neighbours.jpgs"
 NEIGHBOUR_COUNT = 6
-# Below this distance two embeddings are of one photo saved twice: at most .0035 at 1,024 pixels and JPEG quality 60.
+# Below this distance, two embeddings count as one photo saved twice (0.0035 or less at 1,024 pixels, JPEG quality 60).
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
 NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")  # thirds of the distances between known photos
 DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
-# The arrays of INDEX_FILE: name and kind of each, with a row for each photo, except `terciles`.
+# The arrays of INDEX_FILE by name, with numpy's kind. Each has a row for each photo, except `terciles`.
 ARRAYS = {
     "embedding": "f",  # (N, C), of length 1
     "image_id": "U",
@@ -39,7 +39,7 @@ ARRAYS = {
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
     "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; without a thumbnail, where the one before ends
-    "terciles": "f",  # (2,), of the distances between known photos and their nearest
+    "terciles": "f",  # (2,), of the distances from known photos to their nearest known photo
 }
 
 
@@ -74,10 +74,10 @@ class NeighbourIndex:
         return cls(arrays, thumbnails)
 
     def nearest(self, embedding: Floats, file: bytes) -> list[dict[str, Any]]:
-        """Return the nearest photos with a thumbnail as in the API, the nearest first.
+        """Return the nearest photos that have a thumbnail, the nearest first, in the form of the API.
 
-        embedding: (C,), of the photo. file: its bytes. If
-        the index knows the photo, photos of its own lesion or patient are left out.
+        embedding: (C,), that of the photo. file: the bytes of the photo's file. If the index knows the photo, photos of its
+        own lesion or patient are left out.
         """
         distances = 1 - self.embedding @ unit_length(embedding)
         is_same = (distances < SAME_PHOTO_DISTANCE) | (self._arrays["file_hash"] == file_hash(file))
@@ -106,7 +106,7 @@ class NeighbourIndex:
 
 
 def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[bytes]) -> None:
-    """Write an index into a bundle's folder. arrays: ARRAYS without `thumbnail_end`. thumbnails: empty for no picture."""
+    """Write an index into a bundle's folder. arrays: ARRAYS without `thumbnail_end`. thumbnails: JPEG files; empty for none."""
     ends = np.cumsum([len(thumbnail) for thumbnail in thumbnails]).astype(np.int32)
     embedding = unit_length(arrays["embedding"]).astype(np.float16)
     with atomic_write(folder / INDEX_FILE) as temporary, temporary.open("wb") as file:

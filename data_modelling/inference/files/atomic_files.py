@@ -12,10 +12,10 @@ from typing import Any
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[Path]:
-    """Yield a temporary name in the folder of `path` and rename it to `path` when the block succeeds.
+    """Yield a temporary path in the folder of `path`, and rename it to `path` when the block succeeds.
 
-    After an exception (Ctrl-C included) `path` is as it was and the temporary file is gone.
-    Works for a file and, where `path` does not exist yet, for a folder.
+    After an exception (Ctrl-C included) `path` is as it was, and the temporary file is gone. A folder can be written in this
+    way too, if `path` does not exist yet.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")
@@ -31,6 +31,6 @@ def atomic_write(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a value as JSON."""
+    """Write a value as JSON, completely or not at all."""
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(value, indent=1) + "\n")

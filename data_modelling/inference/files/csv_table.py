@@ -1,7 +1,7 @@
 """Reads every csv file of the project as named columns of text; it needs nothing but the standard library.
 
-It reads comma, semicolon, tab and R's blanks as separators; UTF-8 with or without a byte-order mark, UTF-16 and cp1252;
-and column names in any case. Blanks around cells do not count. An error is one sentence with the file and the row.
+Separators are comma, semicolon, tab and R's blanks. Encodings are UTF-8 with or without a byte-order mark, UTF-16 and
+cp1252. Capital letters in column names and blanks around cells do not count. An error is one sentence with file and row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data_modelling.inference.photo.reader import ENDINGS
 
 SEPARATORS = (",", ";", "\t")
 BLANK = " "  # the default of R's write.table
-# Excel writes it as the first line.
+# Excel writes this hint as the first line.
 SEPARATOR_HINT = re.compile(r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE)
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 FALLBACK_ENCODING = "cp1252"  # of Windows programs in western Europe
@@ -33,7 +33,7 @@ DECIMAL_COMMA = re.compile(r"\A([+-]?[0-9]*),([0-9]+)\Z")
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
 MAX_CELL = 131_072  # characters; the csv module's limit
 NAMED = 10  # how many entries a message names
-TITLE_ROWS = 20  # how many first rows are searched for a header below title rows
+TITLE_ROWS = 20  # rows at the start that are searched for a header below title rows
 SHOWN = 40  # characters of a name that a message shows
 
 
@@ -41,8 +41,8 @@ SHOWN = 40  # characters of a name that a message shows
 class CsvTable:
     """Holds the columns of a csv file as text.
 
-    columns: the cells by the requested names, "" if missing. row_numbers: of each row, as a spreadsheet counts (the header
-    is row 1). notes: sentences on unusual parts of the file. numbers: names of the columns that hold numbers.
+    columns: the cells by column name; a missing cell is "". row_numbers: the number of each row, as a spreadsheet counts (the
+    header is row 1). notes: sentences on unusual parts of the file. numbers: names of the columns that hold numbers.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class CsvTable:
         return {name: cells[index] for name, cells in self.columns.items()}
 
     def compared_row(self, index: int) -> tuple[str | float, ...]:
-        """Return one row's cells for a comparison, in which case and the spelling of numbers do not count."""
+        """Return one row's cells for a comparison that ignores capital letters and the spelling of numbers."""
         return tuple(
             float(text.replace(",", "."))
             if name in self.numbers and NUMBER.fullmatch(text)
@@ -103,7 +103,7 @@ def read_csv_table(
 ) -> CsvTable:
     """Read the named columns of a csv file.
 
-    optional: of `columns`, those that may be absent; their cells are "". aliases: other header names of a column. ids:
+    optional: those of `columns` that may be absent; their cells are "". aliases: other header names of a column. ids:
     columns of image ids; see `normalize_image_id`. numbers: columns whose decimal commas become points where the separator
     is not the comma. In all columns but ids, spellings of a missing value become "".
 
@@ -170,7 +170,7 @@ def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
 
 
 def normalize_image_id(text: str) -> str:
-    """Return an image id like `normalize_file_name`, but without surrounding blanks and a photo's file ending."""
+    """Return an image id in the form of `normalize_file_name`, without blanks around it and without a photo's ending."""
     text = normalize_file_name(text.strip())
     stem, point, ending = text.rpartition(".")
     return stem if point and stem and f".{ending}".lower() in ENDINGS else text
@@ -179,8 +179,8 @@ def normalize_image_id(text: str) -> str:
 def normalize_file_name(name: str) -> str:
     """Return a file's name in Unicode's composed form (NFC).
 
-    A name whose bytes are not UTF-8, as archives of Windows leave it, is read as cp1252. Python has a surrogate for each
-    such byte, which could not be written to a file.
+    A name whose bytes are not UTF-8, as in archives made on Windows, is read as cp1252. Python replaces each such byte by a
+    surrogate, which cannot be written to a file.
     """
     try:
         name.encode()
@@ -228,13 +228,13 @@ def _encodings(data: bytes) -> tuple[str, ...]:
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return (encoding,)
-    if len(data) % 2 == 0 and b"\0" in (data[:1], data[1:2]):  # the first letter in UTF-16 without a mark
+    if len(data) % 2 == 0 and b"\0" in (data[:1], data[1:2]):  # UTF-16 without a mark
         return ("utf-16-be" if data[:1] == b"\0" else "utf-16-le",)
     return ("utf-8", FALLBACK_ENCODING)
 
 
 def _records(path: Path, text: str, separator: str, first_row: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with its number; blank rows are counted, not yielded."""
+    """Yield each row with its number; blank rows are counted but not yielded."""
     reader = csv.reader(StringIO(text, newline=""), delimiter=separator, strict=True, skipinitialspace=True)
     for number in count(first_row):
         try:
@@ -252,14 +252,14 @@ def _csv_fault(message: str) -> str:
     if "field limit" in message:
         return f"a cell has more than {MAX_CELL:,} characters; a quotation mark may be missing before it."
     if "unexpected end" in message:
-        return "a quotation mark is opened there or after it and never closed; close it."
+        return "a quotation mark opens in this row or below it and is never closed; close it."
     if "expected after" in message:
         return "text follows a closing quotation mark; double the quotation marks inside a cell."
     return f"it cannot be read as csv ({' '.join(message.split())}); save the file again."
 
 
 def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
-    """Return the separator under which the header has most of the accepted names of columns, then most cells."""
+    """Return the separator that splits the header into the most accepted column names or, among equals, the most cells."""
     wanted = set(chain.from_iterable(accepted.values()))
 
     def score(separator: str) -> tuple[int, int]:
@@ -275,7 +275,7 @@ def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
 
 
 def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
-    """Return a sentence that names the row, below title rows, that has all columns; "" if there is none."""
+    """Return a sentence with the number of the row, below title rows, that has all columns; "" if no row has them."""
     for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
         for separator in SEPARATORS:
             names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
@@ -285,12 +285,12 @@ def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
 
 
 def _normalize_name(name: str) -> str:
-    """Return a column's name in small letters, composed, with single underscores for blanks."""
+    """Return a column's name in small letters and composed form (NFC), with single underscores for blanks."""
     return "_".join(unicodedata.normalize("NFC", name).replace("\ufeff", "").casefold().split())
 
 
 def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the place of the first of the names in the header, None if absent. Raises InputError if it occurs twice."""
+    """Return the place of the first of the names in the header, None if absent. Raises InputError if that name occurs twice."""
     present = [_normalize_name(name) for name in header]
     for name in names:
         if present.count(name) > 1:
@@ -304,7 +304,7 @@ def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> in
 def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
     """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped.
 
-    R's write.table writes row names in a first column without a header; it is dropped if it counts the rows from 1.
+    R's write.table writes row names in a first column without a header; this column is dropped if it counts the rows from 1.
     """
     if len(rows) > 1 and all(
         len(row) == width + 1 and row[0] == str(index) for index, (_, row) in enumerate(rows, start=1)

@@ -198,8 +198,8 @@ def test_metadata_that_cannot_be_relied_on(make_bundle, changes, said):
         (b"{", "is no valid JSON"),
         (b'"\xff"', "is no valid JSON"),
         (b"[" * 100_000, "is no valid JSON"),
-        (b"[1]", "must hold an object"),
-        (b"null", "must hold an object"),
+        (b"[1]", "must hold a JSON object"),
+        (b"null", "must hold a JSON object"),
     ],
 )
 def test_json_that_is_none(make_bundle, name, content, said):

@@ -197,7 +197,7 @@ def test_details_match_photos_in_other_unicode_form():
 
 def test_details_of_which_no_row_names_a_photo_are_an_error():
     with pytest.raises(
-        InputError, match=r"No row of the details names a photo: they have 'a', and the photos are named 'b'"
+        InputError, match=r"details names a photo: the details have 'a', and the photos are named 'b'"
     ):
         match_details({"a": Details()}, ["b"])
     assert match_details({}, ["b"]) == ({}, [])

@@ -157,7 +157,7 @@ def test_rows_that_write_a_value_in_other_ways_are_repeats(write):
         ("image,age\na,1\nb,1,2\n", ", row 3: there are 3 cells where the header has 2;"),
         (
             'image,age\na,1\nb,"2\nc,3\n',
-            ", row 3: a quotation mark is opened there or after it and never closed;",
+            ", row 3: a quotation mark opens in this row or below it and is never closed;",
         ),
         ('image,age\na,"1"x\n', ", row 2: text follows a closing quotation mark;"),
         (f"image,age\na,{'x' * 140_000}\n", ", row 2: a cell has more than 131,072 characters;"),
