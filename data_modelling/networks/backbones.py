@@ -14,13 +14,13 @@ from data_modelling.networks.cnn import BRANCH, ResidualBlock, convolution
 from data_modelling.settings import CNN, RESNET, NetworkSettings
 
 STEM_WIDTH = 64  # channels of ResNet34's first convolution
-STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each of its stages
+STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each stage of ResNet34
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
     """Return the image branch that the settings name, with new weights.
 
-    edge: of its photos, in pixels; None accepts any edge.
+    edge: the edge of its photos in pixels; None accepts any edge.
     """
     return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
 

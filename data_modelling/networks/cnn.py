@@ -61,7 +61,7 @@ class ResidualBlock(PlainBlock):
     """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
 
     Where the shape changes, the shortcut is an average pooling and a 1x1 convolution (ResNet-D, He et al. 2019,
-    arXiv:1812.01187). If `pooled` is false, it is a 1x1 convolution with the block's stride, as in the first paper.
+    arXiv:1812.01187). If `pooled` is false, it is a 1x1 convolution with the block's stride, as in the paper of 2016.
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:
@@ -109,7 +109,7 @@ def convolution(
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
     """Return the CNN's image branch.
 
-    It takes photos (N, edge, edge, 3) with values 0-255 and returns the feature map (N, edge/2^k, edge/2^k, last width).
+    It turns photos (N, edge, edge, 3) with values 0-255 into (N, edge/2^k, edge/2^k, last width); k is 1 plus the stages.
     """
     stem, norm = convolution(settings.stem, 3, 2, dtype)
     layers = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]
@@ -122,11 +122,11 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 
 
 def fold_normalisation(network: keras.Model) -> None:
-    """Move the scale of each batch normalisation of the custom CNN into the convolution before it, rounded to float16.
+    """Move the scale of each batch normalisation of the image branch into the convolution before it, rounded to float16.
 
-    The outputs change by the rounding alone. Kernels that float16 holds take half the space in a file. Mean, variance and
-    scale of a normalisation are those of the new kernels, so that a further training begins with nearly the same outputs.
-    A network without this image branch stays as it is.
+    The outputs change by the rounding alone. Kernels in float16 take half the space in a file. Mean, variance and scale of
+    a normalisation are adapted to the new kernel, so that a further training begins with nearly the same outputs. A
+    network without the layer BRANCH stays as it is.
     """
     if BRANCH not in {layer.name for layer in network.layers}:
         return
@@ -158,7 +158,7 @@ def _normalised_convolutions(
 def multiply_adds(settings: NetworkSettings) -> int:
     """Return the number of multiply-adds of the image branch's convolutions for one photo.
 
-    A count of FLOPs is twice this number.
+    The number of FLOPs is twice as large.
     """
     edge = settings.edge // 2
     total = edge**2 * 9 * 3 * settings.stem

@@ -37,7 +37,7 @@ class MeanOfProbabilities(keras.layers.Layer):
 def combine_networks(
     networks: Sequence[keras.Model], temperatures: Sequence[float], name: str
 ) -> keras.Model:
-    """Return one network that averages the probabilities of several with the same inputs.
+    """Return one network that averages the probabilities of several networks with the same inputs.
 
     Its feature map and embedding are those of the first network.
     """

@@ -1,8 +1,8 @@
-"""Turns a network of ISIC 2019's classes into one of another task, whose classes consist of them.
+"""Turns a network for the classes of ISIC 2019 into one for another task, whose classes merge classes of ISIC 2019.
 
-AKIEC of HAM10000 is AK or SCC: ISIC 2019 labels each of HAM10000's photos of AKIEC with one of them. In ISIC 2020,
-melanoma is MEL, and benign is every other class. The probability of a class is the sum of its parts, so its logit is the
-logarithm of the sum of their exponentials. No weight changes.
+AKIEC of HAM10000 merges AK and SCC: ISIC 2019 labels each of HAM10000's photos of AKIEC with one of the two. In ISIC
+2020, melanoma is MEL, and benign is every other class. The probability of a merged class is the sum of its parts'
+probabilities, so its logit is the logarithm of the sum of their logits' exponentials. No weight changes.
 """
 
 from collections.abc import Sequence
@@ -54,7 +54,7 @@ class MergedLogits(keras.layers.Layer):
 
 
 def merge_classes(network: keras.Model, task: str) -> keras.Model:
-    """Return a network of ISIC 2019's classes as one of `task`; see networks.model for inputs and outputs."""
+    """Return a network for ISIC 2019's classes as one for `task`; see networks.model for inputs and outputs."""
     logits = MergedLogits(class_groups(task), name=MERGED, dtype="float32")(network.output["logits"])
     return keras.Model(network.input, {**network.output, "logits": logits}, name=network.name)
 
@@ -67,5 +67,5 @@ def network_head(network: keras.Model) -> Head:
         return Head(kernel, bias)
     unknown = network.get_layer("details_branch").predict_on_batch(encode_details(Details())[None])
     groups = tuple(map(tuple, merged.groups))
-    columns = sum(map(len, groups))  # without the class that no photo teaches
+    columns = sum(map(len, groups))  # without UNK, which no photo teaches
     return Head(kernel[:, :columns], (bias + np.asarray(unknown, np.float64)[0])[:columns], groups)

@@ -32,7 +32,7 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
 
     Inputs: `photo` (N, edge, edge, 3) float32 0-255, `details` (N, details.DETAILS_WIDTH) float32.
     Outputs: `logits` (N, classes), `feature_map` (N, h, w, C), `embedding` (N, C), all float32.
-    any_edge: whether it accepts photos of any edge, or only of the settings' edge. dtype: `float32`, or `mixed_bfloat16`
+    any_edge: whether the network accepts photos of any edge, or only of the settings' edge. dtype: `float32`, or `mixed_bfloat16`
     for training. Do not save a network with `mixed_bfloat16`: `.keras` stores the policy.
     """
     network = settings.network
@@ -55,7 +55,7 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
 
 
 def training_dtype(bfloat16_wanted: bool) -> str:
-    """Return `mixed_bfloat16` if it is wanted and accelerator or processor computes in it, which is faster; else `float32`."""
+    """Return `mixed_bfloat16` if it is wanted and a GPU or the processor computes fast in bfloat16; else `float32`."""
     cpu_file = Path("/proc/cpuinfo")
     processor_has_it = (
         platform.system() == "Linux" and cpu_file.exists() and "avx512_bf16" in cpu_file.read_text()

@@ -24,7 +24,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return keras.backend.backend() == "tensorflow" and in_bfloat16 and len(inputs.shape) == 4
 
     def _fused(self, inputs: Any) -> Any:
-        import tensorflow as tf  # only needed where it is the backend
+        import tensorflow as tf  # imported only where TensorFlow is the backend
 
         inputs = tf.convert_to_tensor(inputs)
         moving_values = [tf.convert_to_tensor(value) for value in (self.moving_mean, self.moving_variance)]
@@ -39,7 +39,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             is_training=True,
         )
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        variance = unbiased_variance * (count - 1) / count  # as Keras keeps it
+        variance = unbiased_variance * (count - 1) / count  # Keras averages this biased variance
         for variable, previous, batch_value in zip(
             (self.moving_mean, self.moving_variance), moving_values, (mean, variance), strict=True
         ):

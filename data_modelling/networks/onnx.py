@@ -1,4 +1,4 @@
-"""Conversion from `.keras` to ONNX, in a separate process, because the converter needs Keras on TensorFlow.
+"""Converts `.keras` files to ONNX, in a separate process, because the converter needs Keras on TensorFlow.
 
 python -m data_modelling.networks.onnx network.keras model.onnx
 """
@@ -16,7 +16,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 if TYPE_CHECKING:
     import onnx
 
-LEAST_WEIGHTS = 2_000  # of a tensor that is worth another type in the file
+LEAST_WEIGHTS = 2_000  # a tensor with fewer weights is not worth storing as float16
 GRAPH_INPUTS = ("photo", "details")
 GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
 
@@ -24,14 +24,14 @@ GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
 def export_onnx(saved: Path, target: Path) -> None:
     """Write `target` from a saved float32 network (see networks.model for inputs and outputs).
 
-    It works with any backend of this process. Raises InputError with the converter's last line if the conversion fails or
+    This process may use any Keras backend. Raises InputError with the converter's last line if the conversion fails or
     if the system ends it for lack of memory.
     """
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
-        # Else tf2onnx keeps copies of the graph, and returns to one instead of reporting that an optimizer fails.
+        # Otherwise, if an optimizer fails, tf2onnx goes back to a copy of the graph and does not report the error.
         "TF2ONNX_CATCH_ERRORS": "FALSE",
     }
     command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]
@@ -72,7 +72,7 @@ def _convert(saved: Path, target: Path) -> None:
 
 
 def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
-    """Raise ValueError unless inputs and outputs have the expected names; call the batch dimension N."""
+    """Raise ValueError unless inputs and outputs have the expected names; name the batch dimension N."""
     for values, names in ((model.graph.input, GRAPH_INPUTS), (model.graph.output, GRAPH_OUTPUTS)):
         if {value.name for value in values} != set(names):
             raise ValueError(f"expected {names}, the converter made {[value.name for value in values]}")
@@ -81,7 +81,7 @@ def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
 
 
 def _store_as_float16(graph: "onnx.GraphProto") -> None:
-    """Store the weights that float16 holds (see networks.cnn.fold_normalisation) as float16; all is computed in float32."""
+    """Store the weights that float16 holds (see networks.cnn.fold_normalisation) as float16; the computation stays in float32."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
