@@ -16,16 +16,16 @@ from data_modelling.inference.bundle import LARGEST_EDGE
 from data_modelling.inference.diagnoses import TASKS, class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 
-FOLD_COUNT = 5  # of every split
+FOLD_COUNT = 5  # folds of every split
 CHANNELS = ("rgb", "bgr")
 CNN = "cnn"  # the custom network of this project
 RESNET = "resnet34"
 NETWORKS = (CNN, RESNET)
 BLOCK_KINDS = ("residual", "plain")
 SMALLEST_EDGE = 32  # pixels, for networks that are not the custom one: they halve the edge five times
-TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and our errors' names
-# Options that were removed because they did not help (docs/ablations.md), with the value that had no effect. Older
-# bundles and work folders name them with this value.
+TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and the names in our errors
+# Options that were removed because they did not help (docs/ablations.md), with the value that switched them off. Older
+# bundles and work folders have them with this value.
 REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
     "": {"earlier": {}, "folds": 5},
     "network": {"colour_constancy": 0.0, "squeeze": 0, "weights": ""},
@@ -44,15 +44,15 @@ REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Describes the image branch, the details branch and the head."""
 
-    name: str = CNN  # image branch: cnn, or another of NETWORKS
+    name: str = CNN  # image branch, one of NETWORKS
     edge: int = 112  # pixels of the square photo that the network sees
     # The next seven settings apply to the custom CNN only.
     stem: int = 32  # channels of the first convolution, at half the edge
     widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage; a stage halves the edge
     blocks: tuple[int, ...] = (2, 2, 2)  # blocks of each stage
-    block: str = "residual"  # or plain: without the shortcut
-    kernel: int = 3  # pixels of the blocks' convolutions, odd
-    dropout: float = 0.3  # share of the embedding's channels dropped in training
+    block: str = "residual"  # residual, or plain (without the shortcut)
+    kernel: int = 3  # edge of the blocks' convolution kernels in pixels, odd
+    dropout: float = 0.3  # share of the embedding's channels that are set to 0 in training
     details_units: int = 32  # hidden units of the details branch
 
 
@@ -80,21 +80,21 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Says how the weights are trained."""
 
     epochs: int = 60  # length of the schedule
-    coarse_share: float = 0.0  # first share of the epochs, which use photos of half the edge
+    coarse_share: float = 0.0  # share of the epochs, the first ones, that use photos of half the edge
     batch: int = 64  # photos per step
     learning_rate: float = 2e-3  # peak of AdamW, after the warm-up
     warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
     weight_decay: float = 0.05  # of AdamW, on kernels only
     label_smoothing: float = 0.05  # share of the target spread over all classes
-    balance: float = 0.5  # 0: own class shares; 1: all classes equally often; between: a power of the counts
-    source_balance: float = 0.0  # the same for the sources; 0: the source does not count
-    photos_a_class: int = 0  # number to which each class is over- or undersampled; 0: `balance` decides
+    balance: float = 0.5  # 0: the data's shares; 1: all classes equally often; between: a power of the counts
+    source_balance: float = 0.0  # the same for the sources within a class; 0: the source does not count
+    photos_a_class: int = 0  # photos of each class, by over- or undersampling; 0: `balance` decides
     class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
-    patience: int = 15  # the training ends after so many epochs without a better AUC (averaged weights), ...
+    patience: int = 15  # the training ends after this many epochs without a better AUC, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
-    bfloat16: bool = True  # compute in bfloat16 where the processor has it
-    teachers: tuple[str, ...] = ()  # recipes (.toml; `train` trains them first), or work folders of runs
+    bfloat16: bool = True  # compute in bfloat16 where the processor or a GPU can
+    teachers: tuple[str, ...] = ()  # recipes (.toml), which `train` trains first, or work folders of runs
     distillation: float = 0.5  # share of the loss that comes from the teachers, if there are any
 
 
@@ -136,15 +136,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
-    networks_of: str = ""  # isic2019 recipe whose networks are used, its classes merged; none is trained then
-    left_out_clinics: tuple[str, ...] = ()  # clinic groups, each of which a network is trained without
-    unseen_sets: tuple[str, ...] = ()  # sets of clinics that no network sees: the served one is tested there
-    reference: str = ""  # source whose class shares probabilities are calibrated for; "": the data set itself
-    figure_folds: tuple[int, ...] = (0,)  # folds predicted by a model that did not train on them
+    networks_of: str = ""  # isic2019 recipe whose networks are used with merged classes; none is trained then
+    left_out_clinics: tuple[str, ...] = ()  # clinic groups; for each, a network is trained without it
+    unseen_sets: tuple[str, ...] = ()  # data sets; their photos of untrained clinics test the served network
+    reference: str = ""  # source for whose class shares the probabilities are calibrated; "": the data set
+    figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a network trained without them
     seed: int = 1
     cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) at or above the threshold, out-of-fold
     left_out: tuple[str, ...] = ()  # classes left out in turn to fit and evaluate the rejection score
-    unknown_share: float = 0.02  # assumed share of photos of no known class, which calibrates the UNK column
+    unknown_share: float = 0.02  # assumed share of photos of no known class; UNK is calibrated for it
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = msgspec.field(default_factory=AugmentationSettings)
@@ -215,7 +215,7 @@ def half_edge_settings(settings: Settings) -> Settings:
 
 
 def merge_tables(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
-    """Return the base with the values of the change; tables are merged, other values are replaced."""
+    """Return `base` with the values of `change`; tables are merged, and other values are replaced."""
     merged = dict(base)
     for key, value in change.items():
         are_tables = isinstance(value, dict) and isinstance(base.get(key, {}), dict)
@@ -257,7 +257,7 @@ def settings_with_fold(settings: Settings, fold: str | None) -> Settings:
 
 
 def settings_to_dict(settings: Settings) -> dict[str, Any]:
-    """Return the settings as plain values, which a bundle saves."""
+    """Return the settings as plain values, in the form in which a bundle saves them."""
     values: dict[str, Any] = msgspec.to_builtins(settings)
     return values
 
@@ -292,13 +292,13 @@ def _build(values: dict[str, Any]) -> Settings:
 
 
 def _describe(error: str) -> str:
-    """Return a message of msgspec as one sentence that begins with the key."""
+    """Return an error message of msgspec as one sentence that begins with the key of the setting."""
     message, _, place = error.partition(" - at `$")
     table = place.strip(".`")  # such as training.epochs, or network.widths[...]
     quoted = re.findall("`(.+?)`", message)
     prefix = f"{table}." if table else ""
     if "unknown field" in message:
-        return f"{prefix}{quoted[0]} is no setting; known are {', '.join(_setting_names(table))}."
+        return f"{prefix}{quoted[0]} is no setting; the settings are {', '.join(_setting_names(table))}."
     if "missing required field" in message:
         return f"{prefix}{quoted[0]} must be set."
     if quoted and quoted[0] in TYPE_NAMES:

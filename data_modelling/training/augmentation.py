@@ -1,6 +1,6 @@
 """Augmentation: random changes of the training photos, applied with Keras in one warp.
 
-training.augmentation_parameters draws the changes, and they come with the batch. A training step therefore depends on
+training.augmentation_parameters draws the changes, and the batch contains them. A training step therefore depends on
 its batch alone: it is the same on every backend and can be repeated after an interruption. The saved network
 has no augmentation.
 """
@@ -39,7 +39,7 @@ class AugmentedModel(keras.Model):
 def augment_photos(photos: Any, warps: Any, colours: Any) -> Any:
     """Return photos (N, edge, edge, 3) after warps (N, 8) and colour maps (N, 3, 4).
 
-    Values are 0-255 before and after; the result is float32. Beyond its edges a photo is mirrored.
+    Values are 0-255 before and after; the result is float32. A photo is mirrored beyond its edges.
     """
     photos = keras.ops.image.affine_transform(
         keras.ops.cast(photos, "float32"),

@@ -11,7 +11,7 @@ from data_modelling.settings import AugmentationSettings
 Floats = NDArray[np.float32]
 
 MID_GREY = 127.5
-MIXUP_BETA = 0.4  # both parameters of the Beta distribution of a blended photo's share
+MIXUP_BETA = 0.4  # both parameters of the Beta distribution from which a blended photo's share is drawn
 
 
 def draw_warps(rng: np.random.Generator, count: int, edge: int, settings: AugmentationSettings) -> Floats:
@@ -53,7 +53,7 @@ def drop_details(rng: np.random.Generator, encoded: Floats, settings: Augmentati
     """Return encoded details (N, WIDTH) in which all details of a photo, or single ones, are set to "not known".
 
     In HAM10000 missing details mostly mean a nevus. Known details are hidden far more often than details are missing,
-    so the network does not learn that "not known" means nevus. It also works for a photo alone.
+    so the network does not learn that "not known" means nevus. Then it also works for a photo alone.
     """
     unknown = encode_details(Details())
     all_dropped = rng.random(len(encoded)) < settings.drop_details
@@ -73,7 +73,7 @@ def _draw_factors(
 
 @dataclass(frozen=True)
 class Mixes:
-    """Hold how each photo of a batch is blended with another (MixUp, Zhang et al. 2018, arXiv:1710.09412).
+    """Hold how each photo of a batch is blended with another photo (MixUp, Zhang et al. 2018, arXiv:1710.09412).
 
     partner: (N,), the index of the photo that it is blended with.
     share: (N,), 0-1, the share of the photo itself; 1 if the photo is not blended.

@@ -33,7 +33,7 @@ class Examples:
     coarse: whether the network gets photos of half the edge.
     teacher_weights: (N, teachers), see training.distillation; None if there is no teacher, or if all teachers know all
     photos.
-    sources: (N,), the clinic group of each photo, else its source; None if they do not count.
+    sources: (N,), the clinic group of each photo, else its source; None if sources do not count.
     is_own: (N,), whether a photo is of the recipe's own data set, not of an extra set; None if all are.
     """
 
@@ -67,7 +67,7 @@ def select_examples(
 ) -> Examples:
     """Return the rows of a table where `mask` is true, in the table's order.
 
-    pixels: of all photos of the table.
+    pixels: those of all photos of the table.
     """
     rows = np.flatnonzero(mask)
     part = table.iloc[rows]
@@ -78,7 +78,7 @@ def select_examples(
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
     """Yield the batches of one epoch; they depend only on (seed, epoch).
 
-    Rows are balanced and shuffled, and their changes are drawn. Each batch has the inputs of
+    Rows are balanced and shuffled, and the random changes of their photos are drawn. Each batch has the inputs of
     training.augmentation.AugmentedModel, the targets (N, classes), and the weight of each photo in the loss (N,).
     """
     rng, training = np.random.default_rng((settings.seed, epoch)), settings.training
@@ -157,7 +157,7 @@ def predict_output(
     outputs = []
     for start in range(0, len(part), PREDICTED_AT_ONCE):
         some = slice(start, start + PREDICTED_AT_ONCE)
-        # `predict` would need all photos at once; here they are read from disk batch by batch.
+        # Keras's `predict` would need all photos at once; here they are read from disk batch by batch.
         inputs = {"photo": part.photos(some).astype(np.float32), "details": details[some]}
         outputs.append(np.asarray(network.predict_on_batch(inputs)[name]))
     return np.concatenate(outputs)

@@ -13,18 +13,18 @@ from data_modelling.inference.files.atomic_files import atomic_write
 CHECKPOINT_FILE = "checkpoint.npz"  # all that a training needs to be resumed
 NETWORK_FILE = "network.keras"  # the network of a finished training, in its folder
 SERVED_STAGE = "served"  # the folder of the network that is trained on all folds
-FOLD_PREFIX = "fold"  # the folder of a fold's network: this and the fold's number
-# The folder of a network that never saw a clinic: this and the clinic group's name.
+FOLD_PREFIX = "fold"  # the folder of a fold's network has this and the fold's number as its name
+# The folder of a network that never saw a clinic group has this and the group's name as its name.
 LEFT_OUT_PREFIX = "without_"
 
 
 def fold_stage(fold: int | str) -> str:
-    """Return the name of the folder, in a run's, of the network that was trained without the fold."""
+    """Return the name of the folder, in a run's folder, of the network that was trained without the fold."""
     return f"{FOLD_PREFIX}{fold}"
 
 
 def left_out_stage(clinic: str) -> str:
-    """Return the name of the folder, in a run's, of the network that was trained without the clinic group."""
+    """Return the name of the folder, in a run's folder, of the network that was trained without the clinic group."""
     return f"{LEFT_OUT_PREFIX}{clinic}"
 
 
@@ -33,7 +33,7 @@ class Progress:
     """The progress of a training after `len(history)` epochs.
 
     history: one row of numbers per epoch. best: index of the epoch with the best averaged weights; -1 before the first.
-    cpu_seconds: processor time of all threads together, which hardly depends on the load by other programs.
+    cpu_seconds: processor time of all threads together, which hardly depends on what other programs do.
     """
 
     history: list[dict[str, float]] = field(default_factory=list)

@@ -12,7 +12,7 @@ Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-MOST_ROUNDS = 6  # an epoch repeats the photos of one class and source at most so often
+MOST_ROUNDS = 6  # an epoch draws each photo of a class and source at most this often
 
 
 def draw_epoch_rows(
@@ -26,11 +26,11 @@ def draw_epoch_rows(
 
     With `photos_a_class`, each class has that many rows: RandomOverSampler adds to rare classes, RandomUnderSampler takes
     from frequent ones. Otherwise there are about as many rows as photos, and `balance` sets the share of each class.
-    Within a class, each row is drawn equally often or once more: whole rounds, then a random rest.
+    Within a class, all rows are drawn equally often, and some of them, chosen at random, once more.
 
     With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in shares that do not
-    depend on the class: the source of a photo then says nothing about its class. A class has fewer rows if photos would be
-    repeated more than MOST_ROUNDS times.
+    depend on the class: the source of a photo then says nothing about its class. A class has fewer rows if photos would
+    otherwise be drawn more than MOST_ROUNDS times.
     """
     if training.photos_a_class:
         return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
@@ -52,7 +52,7 @@ def draw_epoch_rows(
 
 
 def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
-    """Return the share of each source in `present`, proportional to count^(1 - balance), counted in `sources`."""
+    """Return the share of each source in `present`, proportional to its count^(1 - balance) in `sources`."""
     names, counts = np.unique(sources, return_counts=True)
     weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
     there = np.unique(present).tolist()
@@ -116,7 +116,7 @@ def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
 def prior_shift(trained_prior: Floats, true_prior: Floats) -> Floats:
     """Return log(true prior / training prior) for each class, (classes,).
 
-    It undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class without training photos
+    Added to the logits, it undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class without training photos
     or without a share of the true prior.
     """
     positive = (trained_prior > 0) & (true_prior > 0)

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class DevelopmentSet:
-    """All photos of the recipe's data set without the locked test, and photos of extra sets, with their pixels.
+    """All photos of the recipe's data set outside the locked test, and the photos of extra sets, with their pixels.
 
     table: the photos of the recipe's own data set.
-    pixels: (N, edge, edge, 3), first of `table`, then of `extra_table`.
+    pixels: (N, edge, edge, 3), those of `table` first, then those of `extra_table`.
     extra_table: photos of extra sets; they train the network, but no metric is computed on them.
     """
 

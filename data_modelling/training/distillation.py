@@ -44,7 +44,7 @@ def teacher_mask(
     """Return 1 where a teacher was trained on the photo's data set, else 0: (photos, teachers).
 
     The teachers are in the order of `load_teachers`. sources: the photos' sources, as datasets.extra_sets names them.
-    is_own: whether a photo is of the recipe's own data set, (photos,), which every teacher was trained on.
+    is_own: (photos,), whether a photo is of the recipe's own data set; every teacher was trained on this set.
     """
     columns = []
     for teacher in settings.training.teachers:
@@ -55,13 +55,13 @@ def teacher_mask(
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:
-    """Return the work folder of a teacher; for a recipe (.toml) it is in `runs`, under the recipe's name."""
+    """Return the work folder of a teacher; that of a recipe (.toml) is in `runs` and has the recipe's name."""
     path = Path(teacher)
     return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return the settings of the recipes among the teachers, by file, with the folds of `settings`.
+    """Return the settings of the recipes among the teachers, by file, with the figure_folds of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
@@ -103,16 +103,16 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
     for key in SHARED_SETTINGS:
         if getattr(teacher_settings, key) != getattr(settings, key):
             raise InputError(
-                f"training.teachers: {teacher} has another {key}, so its networks may have seen photos of this "
-                "network's evaluation."
+                f"training.teachers: {teacher} has another {key}, so its networks may have seen photos on "
+                "which this network is evaluated."
             )
 
 
 class DistillationLoss:
-    """The share of a student's loss that compares it with its teachers.
+    """The part of a student's loss that compares the student with its teachers.
 
     shift: the shift from the student's training prior to the true prior, (classes,), which the teachers' heads already
-    contain. share: the weight of this loss.
+    contain. share: the weight of this part in the whole loss.
     """
 
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:

@@ -14,10 +14,10 @@ SMOOTHING_EPOCHS = 3  # the AUC is averaged over these epochs before epochs are 
 
 
 class EarlyStopping:
-    """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best.
+    """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best epoch.
 
     classes: their number; stopping photos without a known class do not count. shift: added to the logits, (classes,).
-    coarse_epochs: the first epochs, with photos of half the edge, which do not count for the patience.
+    coarse_epochs: how many of the first epochs use photos of half the edge; they do not count for the patience.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean over the sources of the macro AUC of some rows; a pooled AUC would reward knowing the source."""
+    """Return the mean over the sources of the macro AUC of some rows; a pooled AUC would reward a guess by the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]
@@ -65,6 +65,6 @@ def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArr
 
 
 def photo_macro_auc(network: keras.Model, part: Examples) -> float:
-    """Return the macro AUC of the photos alone."""
+    """Return the macro AUC of a network's answers from the photos alone."""
     logits = predict_logits(network, part, with_details=False).astype(float)
     return macro_auc(part.labels, softmax(logits, axis=1))

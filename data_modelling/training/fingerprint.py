@@ -1,4 +1,4 @@
-"""The fingerprint of a training: with it, no training is resumed or evaluated with other photos or another split."""
+"""The fingerprint of a training: a check that it is not resumed or evaluated with other photos or another split."""
 
 import hashlib
 import json
@@ -18,8 +18,8 @@ FINGERPRINT_FILE = "learned_from.json"
 def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDArray[np.bool_]]) -> None:
     """Raise InputError if the training in `folder` began with other photos or diagnoses.
 
-    If the folder has no fingerprint, as at the beginning of a training, it writes the fingerprint instead.
-    parts: masks of the table's rows, (N,) each, by their purpose.
+    If the folder has no fingerprint, as at the beginning of a training, the function writes one.
+    parts: masks of the table's rows, (N,) each, by their purpose in the training.
     """
     hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
     file = folder / FINGERPRINT_FILE
@@ -29,7 +29,7 @@ def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDA
     saved_hashes = json.loads(file.read_text())
     if changed := [name for name in hashes if saved_hashes.get(name) != hashes[name]]:
         raise InputError(
-            f"{folder} began with other {join_names(changed)}; restore them, or remove the folder to begin again."
+            f"The training in {folder} began with other {join_names(changed)}; restore them, or remove the folder to begin again."
         )
 
 

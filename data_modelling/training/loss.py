@@ -16,7 +16,7 @@ MASKED_LOGIT = -1e9  # log probability of an impossible class
 def target_distributions(task: str, smoothing: float) -> Floats:
     """Return the target of each label, (classes + 1, classes); see datasets.table.class_indices.
 
-    smoothing: share of a target that is spread over all classes. The last row is for photos that are only known to be
+    smoothing: the share of a target that is spread over all classes. The last row is for photos that are only known to be
     benign: 1 for each benign class.
     """
     classes = len(TASKS[task])

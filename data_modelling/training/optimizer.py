@@ -11,7 +11,7 @@ AVERAGING_INTERVAL = 8
 def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
     """Return AdamW with a warm-up and a cosine schedule, without weight decay on biases and normalisations.
 
-    steps: per epoch.
+    steps: the number of steps per epoch.
     """
     warmup = round(training.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
@@ -28,7 +28,7 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 class WeightAverage:
     """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
 
-    averaged: the separate network, which begins with the weights of `network`. decay: per step. steps: per epoch.
+    averaged: the separate network, which begins with the weights of `network`. decay: its decay per step. steps: per epoch.
     """
 
     def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:
@@ -36,7 +36,7 @@ class WeightAverage:
         averaged.set_weights(network.get_weights())
 
     def follow(self, step: int) -> None:
-        """Update the average after step number `step` of all, if it is the last of an interval or of an epoch."""
+        """Update the average after step number `step` of the whole training, if this step ends an interval or an epoch."""
         done = step % self.steps + 1
         if done % AVERAGING_INTERVAL == 0 or done == self.steps:
             self.update(step, (done - 1) % AVERAGING_INTERVAL + 1)

@@ -23,7 +23,7 @@ from data_modelling.inference.photo import reader
 class DecodedPhotos:
     """Hold the decoded photos of a table.
 
-    pixels: (N, edge, edge, 3) uint8, memory-mapped. broken: reason by image_id; the pixels of a broken photo are zero.
+    pixels: (N, edge, edge, 3) uint8, memory-mapped. broken: why photos do not decode, by image_id; their pixels are zero.
     """
 
     pixels: NDArray[np.uint8]
@@ -33,8 +33,8 @@ class DecodedPhotos:
 def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos:
     """Return the table's photos at `edge` pixels, row by row, from the file in `folder` or decoded again.
 
-    They are decoded again if a setting, the reader or a photo (path, size, time of change) differs from the note beside the
-    file. Shows progress. An interruption leaves no incomplete file.
+    They are decoded again if the edge, the reader or a photo (path, size, time of change) differs from the note beside the
+    file. The function shows its progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"
     key = _key(table, edge)
@@ -48,7 +48,7 @@ def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos
 def _key(table: pd.DataFrame, edge: int) -> str:
     """Return a hash of everything that the decoded pixels depend on."""
     digest = hashlib.sha256()
-    # The whole folder, because colours and DICOM pixels have their own modules.
+    # All modules of the reader's folder, because colours and DICOM pixels have their own modules.
     for module in sorted(Path(reader.__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     digest.update(f"{np.__version__} {PIL.__version__} {edge}".encode())

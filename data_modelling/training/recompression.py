@@ -11,7 +11,7 @@ from data_modelling.settings import AugmentationSettings
 PhotoArray = NDArray[np.uint8]
 
 QUALITIES = (40, 95)  # lowest and highest quality of JPEG, drawn uniformly
-VIGNETTE_RADII = (0.45, 0.6)  # of the edge; the corners of a photo are at 0.71
+VIGNETTE_RADII = (0.45, 0.6)  # radii of the border as shares of the edge; the corners of a photo are at 0.71
 CENTRE_DEVIATION = 0.03  # standard deviation of a vignette's centre, as a share of the edge
 RIM = 0.04  # width of the change from photo to border, as a share of the edge
 DARKEST_RIM = 30  # the border's grey level is drawn from 0 to this

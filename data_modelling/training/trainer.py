@@ -37,7 +37,7 @@ RULED_OUT_LOGIT = -1e4  # of a class without photos: its softmax is 0 at every t
 class Trainer:
     """Hold one training with all its state.
 
-    network: one that `initial_network` made of the same settings; None makes one. teachers: see training.distillation.
+    network: a network that `initial_network` made from the same settings; None makes one. teachers: see training.distillation.
     reference: the class shares, (classes,), that the answers must fit; None means the shares of the recipe's own photos.
     """
 
@@ -87,7 +87,7 @@ class Trainer:
         return len(self.early_stopping.progress.history)
 
     def train_epoch(self, bar: tqdm) -> None:
-        """Train for one epoch, and judge the averaged weights."""
+        """Train for one epoch, and evaluate the averaged weights."""
         epoch = self.epochs_done
         if self.coarse != (epoch < self.coarse_epochs):
             self._compile(not self.coarse)
@@ -138,8 +138,8 @@ class Trainer:
 def initial_network(settings: Settings) -> keras.Model:
     """Return the network at the start of its training.
 
-    Its weights come from the seed, and it computes in the dtype that the settings name. It takes photos of any edge if
-    its first epochs see smaller ones.
+    Its weights come from the seed, and it computes in the dtype that the settings name. It accepts photos of any edge if
+    the first epochs use smaller photos.
     """
     keras.utils.set_random_seed(settings.seed)
     dtype = training_dtype(settings.training.bfloat16)
@@ -210,5 +210,5 @@ def rule_out_classes(network: keras.Model, absent: Sequence[int]) -> None:
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
     """Make the dropout of an epoch depend only on (seed, epoch), so that a resumed training repeats it."""
     dropout = network.get_layer("dropout")
-    if dropout.rate > 0:  # without dropout Keras makes no generator
+    if dropout.rate > 0:  # without dropout, Keras makes no random generator
         dropout.seed_generator.state.assign(np.array([seed, epoch], "uint32"))
