@@ -91,7 +91,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     photos_a_class: int = 0  # photos of each class, by over- or undersampling; 0: `balance` decides
     class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
-    patience: int = 15  # the training ends after this many epochs without a better AUC, ...
+    patience: int = 15  # epochs without a better AUC (averaged weights) that end the training, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
     bfloat16: bool = True  # compute in bfloat16 where the processor or a GPU can
     teachers: tuple[str, ...] = ()  # recipes (.toml), which `train` trains first, or work folders of runs

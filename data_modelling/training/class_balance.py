@@ -116,8 +116,8 @@ def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
 def prior_shift(trained_prior: Floats, true_prior: Floats) -> Floats:
     """Return log(true prior / training prior) for each class, (classes,).
 
-    Added to the logits, it undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class without training photos
-    or without a share of the true prior.
+    Added to the logits, it undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class
+    without training photos or without a share of the true prior.
     """
     positive = (trained_prior > 0) & (true_prior > 0)
     return np.where(

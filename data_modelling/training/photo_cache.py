@@ -33,8 +33,8 @@ class DecodedPhotos:
 def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos:
     """Return the table's photos at `edge` pixels, row by row, from the file in `folder` or decoded again.
 
-    They are decoded again if the edge, the reader or a photo (path, size, time of change) differs from the note beside the
-    file. The function shows its progress. An interruption leaves no incomplete file.
+    They are decoded again if the edge, the reader, numpy, Pillow or a photo (path, size, time of change) differs from the note
+    beside the file. The function shows its progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"
     key = _key(table, edge)
