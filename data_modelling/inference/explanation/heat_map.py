@@ -5,8 +5,8 @@ sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
     logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / number of cells
 
-A class that consists of several classes of the network, such as AKIEC of AK and SCC, has the mean of their maps, each
-weighted by its share in the class's probability.
+A class may merge several classes of the network, as AKIEC merges AK and SCC. Its map is the mean of their maps, each
+weighted by its share of the merged class's probability.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 DIGITS = 12  # decimals of every number of a map, as of the probabilities
-CENTRE_EDGE = 0.5**0.5  # of the edge: the middle square has half the area
-LUMA = (0.299, 0.587, 0.114)  # grey of red, green, blue (ITU-R BT.601)
+CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's edge: it has half the area
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
 FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim
 LEVELS = np.arange(256)  # grey levels
 LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the rest
@@ -45,7 +45,7 @@ class Head:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], classes: int) -> Head | None:
-        """Return the head in a bundle's metadata, None when it has none; raise BundleError for another shape."""
+        """Return the head in a bundle's metadata, None if there is none; raise BundleError if it has the wrong shape."""
         if "head" not in metadata:
             return None
         try:
@@ -74,7 +74,7 @@ class Head:
         logits = maps.sum(axis=(1, 2)) + self.bias
         cells, biases = [], []
         for columns in map(list, self.class_columns):
-            # In the group's probability.
+            # The share of each column in the probability of its class.
             share = np.exp(logits[columns] - np.logaddexp.reduce(logits[columns]))
             cells.append(np.tensordot(share, maps[columns], 1))
             biases.append(share @ self.bias[columns])
@@ -97,9 +97,9 @@ class Head:
 def make_heatmap(
     head: Head, codes: Iterable[str], feature_map: NDArray[np.float32], photo: NDArray[np.uint8]
 ) -> dict[str, Any]:
-    """Return the maps of all classes as in the API, and the share (0-1) of the square that is its darker area.
+    """Return the maps of all classes as in the API, and the share (0-1) of the square that the darker area covers.
 
-    codes: the class codes in the order of the head. feature_map: (rows, columns, channels), of the photo. photo:
+    codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo:
     (edge, edge, 3). The cells of a map and its bias sum to the photo's part of the logit. centre, darker: shares (0-1) of
     the evidence (see class_evidence) in the middle square of half the area, and in the darker area. Both are None
     without any evidence; darker is also None when the photo has no darker area.

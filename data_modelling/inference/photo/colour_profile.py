@@ -15,8 +15,8 @@ from data_modelling.inference.errors import DAMAGED_FILE_ERRORS
 
 Floats = NDArray[np.float64]
 
-MAX_PROFILE_BYTES = 17_000_000  # more than a JPEG can hold; larger ones are not read
-MAX_CACHED_BYTES = 1_000_000
+MAX_PROFILE_BYTES = 17_000_000  # more than a JPEG can hold; larger profiles are not read
+MAX_CACHED_BYTES = 1_000_000  # the conversions of larger profiles are not kept
 SAME_LEVELS = 2  # 8-bit levels by which a profile may differ from sRGB and still count as sRGB
 MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # Pillow's modes by the colour space of a profile
 DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # of profiles that describe a picture's colours
@@ -27,9 +27,9 @@ SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1, as
 D65 = (0.3127, 0.3290)
 D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 SRGB_GAMMA = 1 / 2.2
-GAMMAS = (0.00016, 6250.0)  # of gAMA, as in libpng; others mean nothing
+GAMMAS = (0.00016, 6250.0)  # range of a gAMA chunk's valid values, as in libpng
 SAME_GAMMA = 0.05  # a gamma that differs from sRGB's by at most this share means sRGB's curve, as in libpng
-# Of cICP (ITU-T H.273): primaries with the white D65, and exponents; 13 is sRGB's curve, which is close to the curve of video.
+# Codes of a cICP chunk (ITU-T H.273): primaries with the white D65, and exponents of the curve; None is sRGB's curve.
 CICP_PRIMARIES = {
     1: SRGB_PRIMARIES,
     9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),  # ITU-R BT.2020
@@ -38,7 +38,7 @@ CICP_PRIMARIES = {
 CICP_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 13: None}
 # Bradford's cone responses (ICC.1:2022, annex E).
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of type 3
+SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of curve type 3 (ICC)
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class ColourTransform:
     transform: ImageCms.ImageCmsTransform
 
     def fits(self, image: Image.Image) -> bool:
-        """Return whether an image's pixels can be of the profile's colour space."""
+        """Return whether an image's mode fits the profile's colour space."""
         if self.mode == "L":
             return image.mode in {"1", "L", "LA"}
         return (image.mode == "CMYK") == (self.mode == "CMYK")
@@ -59,7 +59,7 @@ class ColourTransform:
         alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
         if image.mode != self.mode:
             image = image.convert(self.mode)
-        if image.mode == "RGB" and not image.readonly:  # saves a copy, 100 MB of a large photo
+        if image.mode == "RGB" and not image.readonly:  # in place, because a copy of a large photo has 100 MB
             ImageCms.applyTransform(image, self.transform, inPlace=True)
         else:
             converted = ImageCms.applyTransform(image, self.transform)
@@ -95,7 +95,7 @@ def _build_transform(profile: bytes) -> tuple[ColourTransform | None, bool]:
             return None, False
         mode = MODES[source.profile.xcolor_space]
         target = ImageCms.createProfile("sRGB")
-        # With the colorimetric intent, sRGB profiles that would re-render a photo for a print count as sRGB too.
+        # Some sRGB profiles change a photo for print, but not with the colorimetric intent: these count as sRGB too.
         colorimetric = ImageCms.buildTransform(
             source, target, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC
         )
@@ -126,7 +126,7 @@ def _is_identity(transform: ColourTransform) -> bool:
 def png_profiles(data: bytes) -> Iterator[bytes | None]:
     """Yield a PNG's profiles by precedence: cICP, iCCP, sRGB, then gAMA with cHRM (PNG 3, section 4.3).
 
-    sRGB is None, and so is a gamma that means sRGB.
+    An sRGB chunk gives None. A gamma close to sRGB's gives a profile with sRGB's curve.
     """
     # Of several chunks of one name, the first counts.
     chunks = {name: data[start + 8 : stop - 4] for name, start, stop in reversed(list(_png_chunks(data)))}
@@ -149,7 +149,7 @@ def png_profiles(data: bytes) -> Iterator[bytes | None]:
     try:
         yield matrix_profile(white, tuple(primaries), exponent)
     except (ArithmeticError, ValueError, np.linalg.LinAlgError, struct.error):
-        if exponent is not None:  # points that span no triangle; the gamma is still usable
+        if exponent is not None:  # the points span no triangle, but the gamma is usable
             yield matrix_profile(D65, SRGB_PRIMARIES, exponent)
 
 
@@ -184,7 +184,7 @@ def without_icc_profile(data: bytes) -> bytes:
 
 
 def _unpack_profile(content: bytes) -> bytes:
-    """Return the profile in an iCCP chunk: a name, a zero, the method 0, and zlib's stream; empty if damaged."""
+    """Return the profile in an iCCP chunk (a name, a zero, the method 0 and the packed profile); empty if it is damaged."""
     _name, _zero, packed = content.partition(b"\0")
     if not packed.startswith(b"\0"):
         return b""
@@ -195,7 +195,7 @@ def _unpack_profile(content: bytes) -> bytes:
 
 
 def _png_numbers(content: bytes, count: int) -> tuple[float, ...]:
-    """Return the `count` numbers of a chunk, stored as hundred thousandths; nothing if the length differs."""
+    """Return the `count` numbers of a chunk, stored as hundred thousandths; empty if it has another length."""
     if len(content) != 4 * count:
         return ()
     return tuple(number / 100_000 for number in struct.unpack(f">{count}I", content))

@@ -49,9 +49,9 @@ IMAGE_ELEMENTS = (
     *("ModalityLUTSequence", "VOILUTSequence", PALETTE_DESCRIPTOR, *PALETTE_PLANES, SEGMENTED_PALETTE),
     *("ICCProfile", "PixelData"),
 )
-# Hostile files have millions of elements. An element takes about two reads, and a camera's file has a hundred elements.
+# Hostile files have millions of elements, a camera's file has a hundred. Reading an element takes about two reads.
 MAX_READS = 20_000
-# The first element of a file without the usual first 132 bytes: some programs store received files in this way.
+# The first element of a file without the usual preamble of 132 bytes. Some programs store received files in this way.
 BARE_START = re.compile(
     rb"\x02\0\0\0UL|\x08\0.\0(?:CS|DA|TM|UI|UL|[\0-@]\0\0\0)|\0\x08\0.(?:CS|DA|TM|UI|UL)", re.DOTALL
 )
@@ -67,10 +67,10 @@ class Frame:
     """The frame of a file, not decoded.
 
     frames: the number of frames; a photo has one. size: width and height in pixels, as in the header. syntax: the
-    transfer syntax. pixels: the samples, or the pieces of a compressed picture. pixel_vr: OB, or OW, whose bytes
-    come in pairs that big endian swaps. colours: the photometric interpretation. samples: per pixel. bits, stored: bits of a sample, and how many of them count. is_signed,
-    is_planar: whether samples are signed, and whether each colour has its own plane. rule: how values become levels.
-    profile: the ICC profile, empty without one.
+    transfer syntax. pixels: the samples, or the pieces of a compressed picture. pixel_vr: the type of `pixels`: OB (bytes)
+    or OW (pairs of bytes, which big endian swaps). colours: the photometric interpretation. samples: samples per pixel.
+    bits: bits per sample. stored: how many of these bits count. is_signed: whether samples are signed. is_planar: whether
+    each colour has its own plane. rule: how values become levels. profile: the ICC profile; empty if there is none.
     """
 
     frames: int
@@ -99,7 +99,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise PhotoError or ValueError if the compressed picture, not decoded yet, has too many scans or another header."""
+        """Raise PhotoError or ValueError if the picture, which is not decoded here, has too many scans, other bits or another size."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -150,7 +150,7 @@ class _Stream(BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if size is None or size < 0:  # pydicom unpacks a deflated file whole, however large it becomes
+        if size is None or size < 0:  # a deflated file, which pydicom unpacks whole, however large it becomes
             raise _unsupported_syntax(DEFLATED)
         if self.reads > MAX_READS:
             raise ValueError("the file has too many elements")
@@ -163,13 +163,13 @@ def is_dicom(data: bytes) -> bool:
 
 
 def read_frame(data: bytes) -> Frame:
-    """Return the frame of a DICOM file; the caller checks number and size before decoding it.
+    """Return the frame of a DICOM file; the caller must check the number of frames and the size before decoding.
 
     Raises PhotoError photo_type (no picture, or a picture stored in an unsupported way), and DAMAGED_FILE_ERRORS
     for a damaged file.
     """
     elements = _elements(data, IMAGE_ELEMENTS)
-    # If the file does not name its transfer syntax, it follows from the first element.
+    # The transfer syntax of a file that does not name it follows from the file's first element.
     is_implicit, is_little_endian = elements.original_encoding
     unnamed = IMPLICIT if is_implicit else EXPLICIT if is_little_endian else BIG_ENDIAN
     syntax = _text(elements.file_meta, "TransferSyntaxUID") or unnamed
@@ -207,7 +207,7 @@ def _check_header(frame: Frame) -> None:
         raise ValueError("the header is not whole")
     if frame.frames < 1 or 0 in frame.size:
         raise ValueError("the header contradicts itself")
-    if frame.is_jpeg:  # the JPEG itself says the rest
+    if frame.is_jpeg:  # the JPEG has its own header for the rest
         return
     is_grey = frame.colours in (*GREY, PALETTE)
     if not (is_grey or frame.colours in COLOURS) or frame.bits not in SAMPLE_BITS:
@@ -271,9 +271,9 @@ def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
 
 @cache
 def _pydicom() -> ModuleType:
-    """Return pydicom, imported with the first DICOM file, because that takes a quarter of a second and 20 MB.
+    """Return pydicom, imported with the first DICOM file, because the import takes a quarter of a second and 20 MB.
 
-    Its warnings are off: they quote the file, and people who send photos cannot fix the reasons.
+    Its warnings are off: they quote the file, and people who send photos cannot mend the file.
     """
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydicom\.")
     import pydicom
@@ -289,7 +289,7 @@ def _pydicom() -> ModuleType:
 
 def _value(elements: "Dataset", keyword: str) -> bytes:
     """Return the bytes of an element; empty if it is absent or has no plain value."""
-    # The raw element: pydicom would convert an empty element, and fail for an unknown kind of value.
+    # The raw element, because pydicom would convert an empty element, and fail for an unknown kind of value.
     value = elements.get_item(keyword, keep_deferred=True).value if keyword in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
         return value.encode("latin-1", "replace")
@@ -297,7 +297,7 @@ def _value(elements: "Dataset", keyword: str) -> bytes:
 
 
 def _text(elements: "Dataset", keyword: str) -> str:
-    """Return a text without its padding, and without the quotes that some files have around it, as `"XC"`."""
+    """Return a text without its padding, and without the quotes that some files have around it, as in `"XC"`."""
     return _value(elements, keyword).decode("latin-1").strip('\0 "')
 
 

@@ -37,7 +37,7 @@ class LookupTable:
         """Return the table of a descriptor (entries, first value, bits) and the bytes of one or three planes.
 
         PS3.3, C.7.6.3.1.5: 0 entries stand for 65,536; 8-bit entries may be stored in 8 or in 16 bits. Raises
-        ValueError if they do not fit.
+        ValueError if the planes do not fit the descriptor.
         """
         count, first, bits = descriptor[0] or 65_536, descriptor[1], descriptor[2]
         columns = []
@@ -86,9 +86,10 @@ class Window:
 
 @dataclass(frozen=True)
 class LevelRule:
-    """The rule from stored values to levels: modality (slope and intercept, or table), VOI (table or window), polarity.
+    """The rule that turns stored values into levels, in the three steps of DICOM: modality, VOI and polarity.
 
-    A palette is a VOI table of three columns. Without a VOI, the whole range of stored values is shown.
+    modality: a table; None: slope and intercept. voi, window: the "values of interest" by a table (a palette has three
+    columns) or a window; None: the whole range. is_inverted: whether the lowest value is white.
     """
 
     slope: float = 1.0

@@ -8,14 +8,14 @@ from pathlib import Path
 from data_modelling.inference.details import SITE_NAMES, age_in_years, parse_age
 from data_modelling.inference.errors import FieldError
 
-# An age string (AS of PS3.5, section 6.2) such as `045Y`; people also write `42`, `42.5` or `42 years`. 42 means years.
+# An age string such as `045Y` (type AS of PS3.5, section 6.2), or `42`, `42.5` or `42 years`. Without a unit it is in years.
 AGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)\s*(?:(d|w|m|y)|(day|week|month|year|yr)s?)?", re.ASCII)
 SEXES = {"f": "female", "m": "male", "female": "female", "male": "male"}
 _WORDS = tomllib.loads(Path(__file__).with_name("header_words.toml").read_text(encoding="utf-8"))
 NOT_STATED = frozenset(_WORDS["not_stated"])
 NO_REGION = NOT_STATED.union(_WORDS["no_region"])
 IGNORED_WORDS, QUALIFIERS = frozenset(_WORDS["ignored_words"]), frozenset(_WORDS["qualifiers"])
-# The region of each body part, whose name has only letters.
+# The region of each body part; its name is written in letters only, without blanks.
 SITES: dict[str, str] = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
     name: site for site, names in _WORDS["body_parts"].items() for name in names
 }
@@ -94,7 +94,7 @@ def _singular(word: str) -> str:
 def _region(text: str) -> str | None:
     """Return the region of one body part, None if it has no region."""
     if re.search(r"[^a-z\s&/,;+]", text):
-        return None  # another script, or digits
+        return None  # letters of another script, or digits
     words = _words(text)
     candidates = [words, [word for word in words if word not in QUALIFIERS]]
     singular = [[_singular(word) for word in candidate] for candidate in candidates]

@@ -8,18 +8,18 @@ from io import BytesIO
 
 from PIL import Image, ImageFile
 
-MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # those that a segment follows
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # the markers that a segment follows
 START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
 COEFFICIENTS = 64  # of a block
 MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
 MAX_REPAIRED_SCANS = 20  # of a file without its end, which is decoded several times
-# Of photos that are compared at full size; at half of it a block is still visible.
+# Photos of more pixels are compared at half size, where a missing block is still visible.
 MAX_COMPARED_PIXELS = 25_000_000
 # Bits in place of missing data. If they change pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
-# Cameras set such markers between parts of a scan, numbered from 0 to 7 in turn.
+# Restart markers: cameras set them between parts of a scan, numbered from 0 to 7 in turn.
 RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 
@@ -47,7 +47,7 @@ def segments(data: bytes) -> Iterator[Segment]:
 
 
 def count_scans(data: bytes) -> int:
-    """Return the number of scans of the first picture: one, or several passes over all its pixels."""
+    """Return the number of scans of the first picture. A scan is a pass over all its pixels."""
     return sum(segment.marker == START_OF_SCAN for segment in segments(data))
 
 
@@ -63,16 +63,16 @@ def open_jpeg(data: bytes) -> ImageFile.ImageFile:
 
 
 def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
-    """Return an opened JPEG decoded, reduced by `shrink` (1, 2, 4 or 8).
+    """Decode an opened JPEG, reduced by `shrink` (1, 2, 4 or 8), and return it.
 
-    data: its file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
+    data: the bytes of its file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
     """
     whole = with_end(data)
     return _load(image if whole is data else open_jpeg(whole), shrink)
 
 
 def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
-    """Return a JPEG decoded; its Adobe segment decides whether it is RGB or YCbCr, then JFIF, then the default.
+    """Decode and return a JPEG. Its Adobe segment decides whether it is RGB or YCbCr; else JFIF, then the default.
 
     data, errors: see load_jpeg.
     """
@@ -85,7 +85,7 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     has_jfif = any(part.marker == JFIF and part.content.startswith(b"JFIF\0") for part in parts)
     is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
-    # With one of the two segments, Pillow decides like this too. It asks JFIF first, and has no default.
+    # With only one of the two segments, Pillow decides in this way too. With both it asks JFIF first; it has no default.
     if len(image.getbands()) == 3 and has_jfif == bool(transforms):
         image.tile = [image.tile[0]._replace(args=("RGB", "RGB" if is_rgb else "YCbCr"))]
     return _load(image, 1)
@@ -102,7 +102,7 @@ def with_end(data: bytes) -> bytes:
     """Return a JPEG file, with the end marker added if it is missing; raise ValueError if more is missing.
 
     The photo is decoded with different bits in place of possibly missing data. If none are missing, no pixel changes.
-    Pillow itself reads some of these files, with grey for what is missing.
+    Pillow itself reads some incomplete files, and shows grey for what is missing.
     """
     parts = list(segments(data))
     if any(part.marker == END_OF_IMAGE for part in parts):

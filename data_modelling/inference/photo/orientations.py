@@ -1,4 +1,4 @@
-"""Turns and mirrors photos: a lesion has no upright orientation, and the mean over all eight views varies less by chance.
+"""Turns and mirrors photos: a lesion has no upright orientation, and the mean over eight views varies less by chance.
 
 A view is a number: 0 to 3 are quarter turns of the photo, 4 to 7 of the mirrored photo. 0 is the unchanged photo.
 """
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ONE_VIEW, EIGHT_VIEWS = 1, 8
-VIEW_COUNTS = (ONE_VIEW, EIGHT_VIEWS)  # the allowed numbers of views
+VIEW_COUNTS = (ONE_VIEW, EIGHT_VIEWS)  # the numbers of views that a predictor accepts
 
 
 def orient_photo(photo: NDArray[Any], position: int) -> NDArray[Any]:

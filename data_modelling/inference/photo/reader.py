@@ -25,15 +25,15 @@ from data_modelling.inference.photo.jpeg_markers import MAX_SCANS, count_scans, 
 FORMATS = ("JPEG", "PNG", "WEBP")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
 MAX_MEGAPIXELS = 25  # of photos that are decoded at full size, which takes 100 MB
-MAX_MEGAPIXELS_JPEG = 50  # a JPEG of one scan is decoded at the scale that is needed, line by line
+MAX_MEGAPIXELS_JPEG = 50  # of a JPEG of one scan, which is decoded line by line at the needed scale
 UNREAD_BITS = (12, 16)  # of a sample; medical JPEG files have them, and Pillow does not read them
 MAX_CONVERTED_PIXELS = 2_000_000  # of a photo whose colours are converted at full size
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
 CORNER_SHARE = 0.9  # edge of the four frames at a crop's corners, as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
-WHOLE_FRAME = ((0, 0),)
+WHOLE_FRAME = ((0, 0),)  # one corner; with the share 1, its frame is the whole crop
 CROP_TOLERANCE = 1e-6  # rounding of crop fractions that were computed in a browser
-NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # as JavaScript writes them: 0.5, 1e-7
+NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # a number as JavaScript writes it: 0.5, 1e-7
 # How a photo is turned upright, by its EXIF orientation: 1 is upright, and from 5 on, width and height swap.
 EXIF_TRANSPOSES = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -67,7 +67,7 @@ def parse_crop(fields: Mapping[str, str]) -> Crop | None:
     """Return the crop of a form or request; None (the centre square) when all three fields are absent.
 
     Raises FieldError if one of the three is missing, is no number, or is outside 0-1. Whether the square is inside the photo
-    can be checked only when its shape is known.
+    can be checked only when the photo's shape is known.
     """
     texts = {field: fields.get(field, "").strip() for field in CROP_FIELDS}
     if not any(texts.values()):
@@ -102,8 +102,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
     one pixel from beyond the crop.
 
-    Raises PhotoError: photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated, photo_frames
-    (a DICOM file with several), photo_broken (does not decode), and FieldError for a crop that reaches beyond it.
+    Raises PhotoError with one of the codes photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated,
+    photo_frames (a DICOM file with several) and photo_broken (does not decode). Raises FieldError for a crop beyond the photo.
     """
     return read_photo_and_edge(data, edge, crop)[0]
 
@@ -115,7 +115,7 @@ def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tup
 
 
 def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
-    """Return four frames at the corners of the crop, of CORNER_SHARE of its edge, each as read_photo returns it.
+    """Return four frames, each as read_photo returns it: one at each corner of the crop, with CORNER_SHARE of its edge.
 
     If rounding puts a frame beyond the photo, it is moved inside. The file is decoded once for all four. Raises the
     errors of read_photo.
@@ -191,7 +191,7 @@ def _shrink(photo: Photo, edge: int, crop_edge: float) -> int:
 
 
 def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], ColourTransform | None]:
-    """Return the decoded photo, upright and reduced; its (width, height) before; the conversion to sRGB if it is not sRGB."""
+    """Return the decoded photo, upright and reduced; its unreduced (width, height); its conversion to sRGB, None for sRGB."""
     try:
         if isinstance(photo, dicom.Frame):
             upright, size = photo.decode(), photo.size
@@ -207,9 +207,9 @@ def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], Co
 def _read_squares(
     data: bytes, edge: int, crop: Crop | None, share: float, corners: tuple[tuple[int, int], ...]
 ) -> tuple[list[NDArray[np.uint8]], float]:
-    """Return squares at some corners of the crop, and their edge in pixels of the photo, a share of the crop's edge.
+    """Return a square at each of `corners` of the crop, and the squares' edge (`share` of the crop's) in pixels of the photo.
 
-    A corner is (0 left or 1 right, 0 top or 1 bottom).
+    A corner is a pair: 0 for left or 1 for right, then 0 for top or 1 for bottom.
     """
     photo = _open(data)
     square_edge = share * _crop_edge(photo.size, crop)
@@ -223,11 +223,11 @@ def _read_squares(
         box = (x, y, min(x + square_edge, size[0]), min(y + square_edge, size[1]))
         boxes.append([pixels / shrink for pixels in box])
     if transform is not None:
-        # Before resizing, because resizing mixes colours and would change the colours of edges.
+        # Colours are converted before resizing, because resizing mixes colours and would change them at edges.
         upright, boxes = _reduce_large(upright, edge, boxes)
         upright = transform.apply(upright)
     mode = "RGBA" if upright.has_transparency_data else "RGB"
-    if upright.mode != mode:  # Pillow would copy, 100 MB of a large photo
+    if upright.mode != mode:  # else Pillow would copy the photo, 100 MB of a large one
         upright = upright.convert(mode)
     return [_square(upright, edge, box) for box in boxes], square_edge
 
@@ -266,7 +266,7 @@ def _open(data: bytes) -> Photo:
 
 
 def _open_dicom(data: bytes) -> dicom.Frame:
-    """Return the frame of a DICOM file, within the same limits."""
+    """Return the frame of a DICOM file, not decoded yet and within the limits of `_open`."""
     try:
         frame = dicom.read_frame(data)
         if frame.frames > 1:
@@ -334,7 +334,7 @@ def _box(size: tuple[int, int], crop: Crop | None) -> tuple[float, float, float,
 def _reduce_large(
     image: Image.Image, edge: int, boxes: list[list[float]]
 ) -> tuple[Image.Image, list[list[float]]]:
-    """Return a photo and its boxes; a large photo is reduced to at least four times `edge`, to convert colours faster."""
+    """Return a photo and its boxes; to convert colours faster, a large photo is reduced to at least 4 * `edge`."""
     left, _top, right, _bottom = boxes[0]
     factor = int((right - left) // (4 * edge))
     is_small = image.width * image.height <= MAX_CONVERTED_PIXELS
