@@ -22,7 +22,7 @@ CNN = "cnn"  # the custom network of this project
 RESNET = "resnet34"
 NETWORKS = (CNN, RESNET)
 BLOCK_KINDS = ("residual", "plain")
-SMALLEST_EDGE = 32  # pixels, for networks that are not the custom one: they halve the edge five times
+SMALLEST_EDGE = 32  # pixels; for networks other than the custom one, which halve the edge five times
 TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and the names in our errors
 # Options that were removed because they did not help (docs/ablations.md), with the value that switched them off. Older
 # bundles and work folders have them with this value.

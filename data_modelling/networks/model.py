@@ -16,7 +16,7 @@ from data_modelling.settings import Settings
 
 
 def details_branch(units: int, classes: int, dtype: str) -> keras.Sequential:
-    """Return the branch from encoded details (N, details.DETAILS_WIDTH) to their term of the logits (N, classes)."""
+    """Return the branch that turns encoded details (N, details.DETAILS_WIDTH) into their term of the logits (N, classes)."""
     return keras.Sequential(
         [
             keras.Input((details.DETAILS_WIDTH,)),

@@ -13,8 +13,8 @@ from data_modelling.inference.files.atomic_files import atomic_write
 CHECKPOINT_FILE = "checkpoint.npz"  # all that a training needs to be resumed
 NETWORK_FILE = "network.keras"  # the network of a finished training, in its folder
 SERVED_STAGE = "served"  # the folder of the network that is trained on all folds
-FOLD_PREFIX = "fold"  # the folder of a fold's network has this and the fold's number as its name
-# The folder of a network that never saw a clinic group has this and the group's name as its name.
+FOLD_PREFIX = "fold"  # a fold's network is in the folder named by this and the fold's number
+# A network that never saw a clinic group is in the folder named by this and the group's name.
 LEFT_OUT_PREFIX = "without_"
 
 

@@ -16,7 +16,7 @@ SMOOTHING_EPOCHS = 3  # the AUC is averaged over these epochs before epochs are 
 class EarlyStopping:
     """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best epoch.
 
-    classes: their number; stopping photos without a known class do not count. shift: added to the logits, (classes,).
+    classes: the number of classes; stopping photos of no known class do not count. shift: (classes,), added to the logits.
     coarse_epochs: how many of the first epochs use photos of half the edge; they do not count for the patience.
     """
 

@@ -29,7 +29,7 @@ def target_distributions(task: str, smoothing: float) -> Floats:
 def any_of_or_cross_entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Return the cross entropy (N,); for a target of several classes, minus the log of their total probability.
 
-    A photo that is only known to be benign therefore lowers the cancer classes, and favours no benign class.
+    A photo that is only known to be benign therefore lowers the probabilities of cancer classes, and favours no benign class.
     """
     log_probability = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     cross_entropy = -ops.sum(target * log_probability, axis=-1)

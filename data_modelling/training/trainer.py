@@ -31,7 +31,7 @@ from data_modelling.training.early_stopping import EarlyStopping
 from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.optimizer import WeightAverage, build_optimizer
 
-RULED_OUT_LOGIT = -1e4  # of a class without photos: its softmax is 0 at every temperature
+RULED_OUT_LOGIT = -1e4  # logit of a class without photos: its softmax is 0 at every temperature
 
 
 class Trainer:
@@ -161,8 +161,8 @@ def fit_network(
     Its logits fit `reference` or, if this is None, the class prior of the recipe's own training photos: a shift of the
     head's bias undoes the class balancing and the extra sets' class shares.
 
-    network, reference: as for `Trainer`. folder: it gets the checkpoint after every epoch, from which the training is
-    resumed, and at the end `network.keras`. The teachers are the networks of the same stage in other runs.
+    network, reference: as for `Trainer`. folder: it gets a checkpoint after every epoch and `network.keras` at the end. A
+    training is resumed from its checkpoint. The teachers are the networks of the same stage in other runs.
 
     absent: indices of classes without a photo in the data set; the network gives them a probability of 0.
     """

@@ -20,8 +20,8 @@ CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
 # Memory for rows in a cluster that a command starts: rows are small, and predictors need the rest of the memory.
 OBJECT_STORE_BYTES = 200_000_000
-# Without these variables, Ray reports usage statistics, its C++ part prints every lost node as an error (the commands report
-# the important ones), and it starts workers at the machine's lowest priority.
+# Without these variables, Ray reports usage statistics and starts workers at the machine's lowest priority. Its C++ part
+# prints every lost node as an error; the commands report the important ones themselves.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_worker_niceness": "0"}
 
 

@@ -117,7 +117,7 @@ class Gate:
         threshold, quantiles = _numbers(folder, facts, "threshold"), _numbers(folder, facts, "quantiles")
         if threshold.ndim or quantiles.ndim != 1 or len(quantiles) < 2 or (np.diff(quantiles) < 0).any():
             raise BundleError(
-                f"{folder}: {GATE_KEY} in metadata.json needs a threshold and rising quantiles; restore it."
+                f"{folder}: {GATE_KEY} in metadata.json needs a threshold and rising quantiles; restore the bundle."
             )
         arrays = _read_arrays(path)
         head = metadata.get("head")  # its kernel has a row for each channel of the embedding
@@ -173,7 +173,7 @@ def _read_arrays(path: Path) -> dict[str, Floats]:
 def _mahalanobis_distance(
     path: Path, arrays: dict[str, Floats], facts: dict[str, Any], name: str, width: int | None
 ) -> MahalanobisDistance:
-    """Return one of the two distances; raise BundleError when its arrays do not fit."""
+    """Return the distance called `name`; raise BundleError if its arrays do not fit the bundle."""
     empty = np.zeros(0, np.float32)
     matrix, centres = (arrays.get(f"{name}_{part}", empty) for part in ("matrix", "centres"))
     width = len(matrix) if width is None else width
@@ -183,6 +183,6 @@ def _mahalanobis_distance(
     mean, spread = (_numbers(path.parent, facts, f"{name}_{part}") for part in ("mean", "spread"))
     if mean.ndim or spread.ndim or spread <= 0:
         raise BundleError(
-            f"{path.parent}: {GATE_KEY}.{name}_spread in metadata.json must be above 0; restore it."
+            f"{path.parent}: {GATE_KEY}.{name}_spread in metadata.json must be above 0; restore the bundle."
         )
     return MahalanobisDistance(matrix, centres, float(mean), float(spread))

@@ -1,6 +1,6 @@
 """Measures image features: a photo's colours, where they are in the frame, and its detail at several scales.
 
-The gate and the origin detector use these numbers. They need no network.
+The gate and the origin detector use these numbers. Measuring them needs no network.
 """
 
 import functools

@@ -1,8 +1,8 @@
 """Measures the quality of the square that the network sees, and compares it with the bundle's thresholds.
 
-data_modelling.safety.image_quality found the thresholds on real photos that were made worse step by step; they are in
-metadata.json. There is no measure for a ruler, because no measure that was tried was right more often than wrong. A ruler
-with coloured ticks counts as ink.
+data_modelling.safety.image_quality found the thresholds in metadata.json on real photos that were made worse step by step.
+There is no measure for a ruler, because no measure that was tried was right more often than wrong. A ruler with coloured
+ticks counts as ink.
 """
 
 import math

@@ -24,7 +24,7 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class OriginDetector:
-    """A network with one hidden layer, and the thresholds of its outputs.
+    """A network with one hidden layer, and the thresholds for its outputs.
 
     sources: names in the order of the outputs. hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output:
     (units + 1, sources), with such a row too. unlike_thresholds: by the threshold_key of a model's known sources.

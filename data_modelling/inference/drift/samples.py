@@ -32,7 +32,7 @@ def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample
 
 
 def _photo_quantities(predictor: Predictor, file: PhotoFile) -> dict[str, float] | str:
-    """Return the quantities of a photo, or why it has none."""
+    """Return the quantities of a photo, or a text that says why it has none."""
     try:
         data = file.read_bytes()
         photo, edge = read_photo_and_edge(data, predictor.edge)

@@ -1,6 +1,6 @@
 """Computes class activation maps, which show where in the photo the model found evidence for each class.
 
-They are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit is a
+The maps are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit is a
 sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
     logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / number of cells
@@ -60,7 +60,7 @@ class Head:
         columns = sorted(column for group in head.class_columns for column in group) if bias.ndim == 1 else []
         has_classes = len(head.class_columns) == classes and columns == list(range(len(columns)))
         if kernel.shape[1:] != (len(columns),) or bias.shape != (len(columns),) or not has_classes:
-            raise BundleError("metadata.json: head does not have one column a class; restore the bundle.")
+            raise BundleError("metadata.json: head must have one column for each class; restore the bundle.")
         return head
 
     @property
@@ -83,7 +83,7 @@ class Head:
     def photo_part(self, feature_map: NDArray[np.float32]) -> Floats:
         """Return the photo's part of the logits, (classes,): the sum of each map and the bias.
 
-        For a class of several columns it is the logarithm of the sum of their exponentials.
+        For a class of several columns, it is the logarithm of the sum of the columns' exponentials.
         """
         logits = self._column_maps(feature_map).sum(axis=(1, 2)) + self.bias
         return np.array([np.logaddexp.reduce(logits[list(columns)]) for columns in self.class_columns])

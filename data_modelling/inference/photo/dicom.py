@@ -203,7 +203,7 @@ def read_frame(data: bytes) -> Frame:
 
 def _check_header(frame: Frame) -> None:
     """Raise PhotoError for a frame that is stored in an unsupported way, ValueError for a damaged header."""
-    if frame.bits == 0:  # pydicom forgets what it has read of a file that ends too soon
+    if frame.bits == 0:  # pydicom drops what it has read of a file that ends too soon
         raise ValueError("the header is not whole")
     if frame.frames < 1 or 0 in frame.size:
         raise ValueError("the header contradicts itself")
@@ -318,7 +318,7 @@ def _level_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> Leve
     """
     is_signed = _number(elements, "PixelRepresentation", order) == 1
     if colours == PALETTE:
-        if SEGMENTED_PALETTE in elements:  # a few bytes of it could stand for gigabytes
+        if SEGMENTED_PALETTE in elements:  # a few bytes of such a palette could stand for gigabytes
             raise _unsupported_pixels(f"{PALETTE}, segmented")
         return LevelRule(voi=_table(elements, PALETTE_DESCRIPTOR, PALETTE_PLANES, is_signed, order))
     if colours not in GREY:

@@ -17,7 +17,7 @@ MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten
 MAX_REPAIRED_SCANS = 20  # of a file without its end, which is decoded several times
 # Photos of more pixels are compared at half size, where a missing block is still visible.
 MAX_COMPARED_PIXELS = 25_000_000
-# Bits in place of missing data. If they change pixels, data are missing.
+# Bytes that are put in place of missing data. If they change pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
 # Restart markers: cameras set them between parts of a scan, numbered from 0 to 7 in turn.
 RESTART = re.compile(rb"\xff([\xd0-\xd7])")
