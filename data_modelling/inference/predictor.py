@@ -340,4 +340,4 @@ class Predictor:
             logits = self.logits(photo, Details())[0, : len(self._learned)]
             rests.append(logits - self._head.photo_part(feature_map))
         if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
-            raise BundleError(f"{self.bundle.folder}: the head in metadata.json is not that of model.onnx.")
+            raise BundleError(f"{self.bundle.folder}: head in metadata.json does not belong to model.onnx.")

@@ -1,7 +1,6 @@
 """Computes the rows of `predict` on a Ray cluster: Ray Data hands batches of photos to one predictor per core.
 
-If a worker or node dies, Ray gives its batches to others. The rows come back in the order of the photos, and only the
-driver writes the csv files.
+If a worker or node dies, Ray gives its batches to others. The driver gets the rows in order, and only it writes files.
 """
 
 from __future__ import annotations
