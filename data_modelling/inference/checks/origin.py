@@ -46,8 +46,8 @@ class OriginDetector:
     def judge(self, features: NDArray[np.floating], trained_on: Collection[str]) -> tuple[bool, bool]:
         """Return whether a photo with these image features is a phone photo, and whether it is unlike the training photos.
 
-        The decision uses the probabilities of phone sources and of sources that the model was not trained on, as if all
-        known sources were equally frequent. trained_on: the sources in the bundle's metadata.json. If the detector knows
+        The decision uses the probabilities of phone sources and of sources that the model was not trained on. All known
+        sources count as equally frequent. trained_on: the sources in the bundle's metadata.json. If the detector knows
         none of them, no photo is unlike. Otherwise a photo that cannot be measured (NaN) counts as both.
         """
         shares = self.shares(features)

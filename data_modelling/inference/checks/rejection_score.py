@@ -29,8 +29,8 @@ MAX_DISTANCE = 100.0  # of the gate; larger distances and NaN count as this valu
 class RejectionScore:
     """The weights of the rejection score. learned: how many classes the network learned; their logits come first.
 
-    log(p / (1 - p)) = bias + distance * (the gate's distance) + entropy * (the entropy of the other classes, in nats),
-    where p is the probability of none of the classes.
+    log(p / (1 - p)) = bias + distance * (the gate's distance) + entropy * (the entropy of the other classes, in nats).
+    p is the probability that the photo shows none of the known classes.
     """
 
     bias: float

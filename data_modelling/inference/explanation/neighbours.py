@@ -1,7 +1,7 @@
 """Finds the known photos that are nearest to a photo, by an exact search in a bundle's small index.
 
-The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY), and a thumbnail of
-one photo of each lesion or patient. For a photo that the index knows, photos of its own lesion or patient are left out.
+The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY). One photo of each
+lesion or patient has a thumbnail. For a photo that the index knows, photos of its own lesion or patient are left out.
 """
 
 from __future__ import annotations

@@ -96,8 +96,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     data: the bytes of a JPEG, PNG, WebP or DICOM file, whatever its name. edge: pixels of the result's edge. crop: the
     default is the centre square.
 
-    A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`, in
-    training and in the app, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so
+    A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`. Training
+    and app do the same, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so
     its pixels get the same answer as in a PNG. Colours that the file declares (an ICC profile, a PNG's chunks) are
     converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
     one pixel from beyond the crop.
