@@ -1,6 +1,6 @@
-"""Data sets of one schema; docs/data-sets.md says how to add a data set."""
+"""Data sets, all read into one common table; docs/data-sets.md says how to add a data set."""
 
 import pandas as pd
 
-# With pyarrow, which only the cluster needs, pandas could not store a file name that is no UTF-8.
+# Where pyarrow is installed (the cluster needs it), pandas would use it for text and refuse file names that are not UTF-8.
 pd.set_option("mode.string_storage", "python")

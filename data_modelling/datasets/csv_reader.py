@@ -22,11 +22,11 @@ def read_csv(
     ids: Sequence[str] = (),
     numbers: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Return the named columns of a csv file, every cell as text without blanks around it, "" if missing.
+    """Return the named columns of a csv file as text, without blanks around a cell; a missing cell is "".
 
-    key: the column of image ids that identifies a row; "" if rows may repeat. Repeated rows count once, and contradictory
-    rows are left out. `findings` gets both; without it, a warning on standard error names them. The other parameters are as
-    in inference.files.csv_table.read_csv_table.
+    key: the column of image ids, which identify the rows; "" if rows may repeat. Equal rows of one id count once, and
+    different rows of one id are left out. `findings` collects both kinds of ids; without `findings`, warnings on standard
+    error name them. The other parameters are those of inference.files.csv_table.read_csv_table.
 
     Raises InputError when the file is absent, cannot be read, lacks a column or has no row.
     """
@@ -52,7 +52,7 @@ def read_csv(
 
 
 def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
-    """Return pairs of image ids that belong together, from two columns of a csv file; errors as read_csv."""
+    """Return pairs of image ids that belong together, from two columns of a csv file; raises like read_csv."""
     return list(read_csv(path, columns, ids=columns).itertuples(index=False, name=None))
 
 

@@ -11,7 +11,7 @@ REPOSITORY_DATA = Path(__file__).resolve().parents[2] / "DATA"
 
 
 class MissingDataError(InputError):
-    """Tells that a data set is in none of the searched folders."""
+    """Is raised when a data set is in none of the searched folders."""
 
 
 def base_folder(data_root: Path | None) -> Path:
@@ -27,9 +27,9 @@ def find_first_folder(base: Path, folder: str, has_data: Callable[[Path], bool])
 def find_dataset_folder(data_root: Path | None, folder: str, *markers: str) -> Path:
     """Return the folder that holds a data set's files.
 
-    data_root: see base_folder; the files are in it or in its subfolder `folder`. markers: file names; one of them shows
-    that the data set exists (its csv under any of its names). Other data sets also use the name of a marker
-    `folder/name`, so it counts only in a folder of that name.
+    data_root: see base_folder; the files are in that folder or in its subfolder `folder`. markers: file names, such as the
+    possible names of the csv; if one of these files exists, the data set exists. A marker `folder/name` counts only in a
+    folder of that name, because other data sets also have a file `name`.
 
     Raises MissingDataError if no marker is in either folder.
     """
@@ -41,7 +41,7 @@ def find_dataset_folder(data_root: Path | None, folder: str, *markers: str) -> P
         return root
     raise MissingDataError(
         f"{folder} is not there: {' or '.join(markers)} is neither in {base} nor in {base / folder}; "
-        "DATA/README.md tells how to get the data, --data-root or DATA_ROOT where it is looked for."
+        "DATA/README.md tells how to get the data, and --data-root or DATA_ROOT names the folder to search."
     )
 
 
@@ -51,7 +51,7 @@ def _has_marker(folder: Path, marker: str) -> bool:
 
 
 def find_subfolders(root: Path, names: Iterable[str]) -> list[Path]:
-    """Return the subfolders of `root` that exist, in any case of letters."""
+    """Return the existing subfolders of `root` with these names; capital and small letters count as equal."""
     folders = [_find_subfolder(root, *PurePath(name).parts) for name in names]
     return [folder for folder in folders if folder]
 

@@ -1,7 +1,7 @@
 """Reads labelled photos of external sources, on which a model is evaluated or with which it trains.
 
-Diagnoses are classes of ISIC 2019, where actinic keratosis (AK) and squamous cell carcinoma (SCC) are two classes;
-`benign` if no more is known. Photos of a locked test are never included.
+Diagnoses are classes of ISIC 2019, where actinic keratosis (AK) and squamous cell carcinoma (SCC) are two classes. A
+lesion that is only known to be benign has the diagnosis `benign`. Photos of a locked test are never included.
 """
 
 import hashlib
@@ -31,9 +31,9 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the photos of a source outside its locked test, as the one table (see datasets.table), and the report.
 
-    to_train: also returns photos beyond benign_at_most, with the finest diagnoses that the source has. Photos that the
-    split does not know are reported and left out. Raises InputError (MissingDataError if the source is absent) like
-    the loaders of the data sets.
+    to_train: whether the photos train a network. Then all benign photos are returned, not only `benign_at_most`, and with
+    the finest diagnoses that the source has. Photos that the split lacks are reported and left out. Raises InputError
+    (MissingDataError if the source is absent) like the loaders of the data sets.
     """
     if (external := source.external) is None:
         raise InputError(
@@ -62,14 +62,14 @@ def flag(diagnosis: str) -> Flag:
 
 
 def class_of(diagnosis: str, task: str) -> int:
-    """Return the index of a diagnosis among a task's classes; -1 if it is none of them or only known to be benign."""
+    """Return the index of a diagnosis among a task's classes; -1 for a diagnosis of no class, such as `benign`."""
     codes = class_codes(task)
     code = diagnosis if diagnosis in codes else MERGED_CLASSES.get(diagnosis)
     return codes.index(code) if code in codes else -1
 
 
 def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:
-    """Return the rows with at most so many benign rows; their ids alone decide which stay."""
+    """Return the rows with at most `benign_at_most` benign photos (None: all); their ids decide which photos stay."""
     benign = rows.loc[rows["diagnosis"] == BENIGN, "image_id"]
     if benign_at_most is None or len(benign) <= benign_at_most:
         return rows

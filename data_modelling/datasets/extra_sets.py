@@ -1,8 +1,8 @@
-"""Reads photos of other data sets that train beside a data set's own, each with its label and the fold of its split.
+"""Reads photos of other data sets that train beside a data set's own photos, each with its label and its fold.
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
-training.loss). These photos are used for choices only if a recipe names a reference (see
-metrics.calibration.reference_weights), and for metrics only of their clinic group.
+training.loss). Choices such as the temperature use these photos only if the recipe names a reference (see
+metrics.calibration.reference_weights). These photos count only in the metrics of their own clinic group.
 """
 
 from pathlib import Path
@@ -20,18 +20,18 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 
-# The data set that may contain a recipe's own data set, such as HAM10000; the rest of it then trains beside it.
+# This data set may contain the recipe's own data set, such as HAM10000; then only its other photos are added.
 BESIDE_ITS_OWN = "isic2019"
-MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; other cancers are in neither
+MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; other cancers are in no class
 
 
 def companions(
     settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return the one table with `part` of the data sets in settings.more_photos, and the skipped inputs, as text.
+    """Return one table, with the column part, of the data sets in settings.more_photos, and the skipped inputs as text.
 
-    own: the table of the data set itself (see datasets.table), whose photos are not returned again. Raises InputError for
-    an unknown data set, an absent folder, or a data set without any photo that `own` lacks.
+    own: the table of the recipe's own data set (see datasets.table); its photos are not returned again. Raises InputError
+    for an unknown data set, an absent folder, or a data set whose photos are all in `own`.
     """
     known = [record.name for record in external_data_sets()] + [BESIDE_ITS_OWN]
     tables, left_out = [own.iloc[:0]], []
@@ -44,7 +44,7 @@ def companions(
         table["diagnosis"] = _map_to_classes(table["diagnosis"], settings.task)
         no_class = table["diagnosis"].isna()
         if no_class.any():
-            left_out.append(f"{name}: {no_class.sum()} photos of no class of {settings.task}")
+            left_out.append(f"{name}: {no_class.sum()} photos whose diagnosis is no class of {settings.task}")
         table = attach_parts(table[~no_class], read_split(split_file(splits, name)))
         tables.append(table.reset_index(drop=True))
     return pd.concat(tables, ignore_index=True), left_out
@@ -59,13 +59,13 @@ def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.
         return external_sources.load(data_set(name), data_root, splits, to_train=True)
     except MissingDataError as error:
         raise MissingDataError(
-            f"{error} Its photos train beside the data set's own; a recipe without more_photos, such as ham10000_alone.toml, "
-            "does without."
+            f"{error} Its photos train beside the data set's own; a recipe without more_photos, such as "
+            "ham10000_alone.toml, does not need them."
         ) from error
 
 
 def _map_to_classes(diagnoses: pd.Series, task: str) -> list[str | None]:
-    """Return the task's class of each diagnosis; without one, BENIGN for a benign lesion, else None."""
+    """Return the task's class of each diagnosis; if there is none, BENIGN for a benign diagnosis and None for another."""
     codes: dict[str, str | None] = {}
     for name in diagnoses.unique():
         index = external_sources.class_of(name, task)

@@ -24,12 +24,12 @@ from data_modelling.inference import diagnoses
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "HAM10000"
-# Names of one file: as extracted by hand, as Dataverse names the original csv, and as it names its own .tab version.
+# Possible names of the csv: after extraction by hand, Dataverse's original csv, and Dataverse's .tab version.
 METADATA = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
 METADATA_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 PHOTO_FOLDER = "HAM10000_images_part_1_and_2"
 OUTLINE_FOLDER = "HAM10000_segmentations_lesion"
-# Other names of that folder: Dataverse's archive is extracted into this one.
+# Another name of that folder: Dataverse's archive is extracted into it.
 OTHER_OUTLINE_FOLDERS = ("HAM10000_segmentations_lesion_tschandl",)
 OUTLINE_ENDING = "_segmentation"  # after the image id
 DATAVERSE_PHOTO_FOLDERS = ("HAM10000_images_part_1", "HAM10000_images_part_2")
@@ -93,11 +93,11 @@ def metadata_file(root: Path) -> Path:
 
 
 def photo_folders(root: Path) -> list[Path]:
-    """Return the one folder with all photos if it exists, else Dataverse's two; MissingDataError if none does."""
+    """Return the one folder with all photos if it exists, else Dataverse's two. Raises MissingDataError if none exists."""
     folders = find_subfolders(root, (PHOTO_FOLDER,)) or find_subfolders(root, DATAVERSE_PHOTO_FOLDERS)
     if not folders:
         raise MissingDataError(
             f"{root} has neither {PHOTO_FOLDER} nor {' and '.join(DATAVERSE_PHOTO_FOLDERS)}; "
-            "put HAM10000's photos there as DATA/README.md tells."
+            "put HAM10000's photos there as DATA/README.md says."
         )
     return folders

@@ -18,7 +18,7 @@ LABELS = "ISIC_2017_labels.csv"
 PHOTO_FOLDER = "images"
 DETAILS = ("age", "sex", "site")
 # Pairs that show one lesion although their lesion ids differ or are empty. Most pairs are one photo that was
-# published twice with other colours. They were found by correlating grey thumbnails and gradients, then checked by eye.
+# published twice with other colours. The pairs were found by correlating grey thumbnails and gradients, then checked by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 
 

@@ -4,9 +4,9 @@ Tschandl et al. 2018, Sci Data 5:180161; Codella et al. 2018, arXiv:1710.05006; 
 arXiv:1908.02288; CC BY-NC 4.0.
 
 How its values are read:
-- A photo is found by its id in ISIC 2019's own folder, in HAM10000's, in ISIC 2017's and in ISIC_2019_84px. It may also have the
-  id of its first publication, which does not end in `_downsampled`. Rows without a photo are counted and left out.
-- Age 0 is missing, as in HAM10000, from which these rows come.
+- The loader finds a photo by its id in the folders of ISIC 2019, HAM10000 and ISIC 2017 and in ISIC_2019_84px. A file may
+  also have the id of its first publication, which lacks `_downsampled`. Rows without a photo are counted and left out.
+- Age 0 means "not recorded", as in HAM10000, from which these rows come.
 - UNK has no photo: no network can learn it from examples (see inference.checks.rejection_score).
 - `source` is the data set in which a photo was first published; its lesion id tells which. A lesion id that is empty or
   begins with `MSK` means ISIC 2017, or ISIC_MSK_UDA for a photo that ISIC 2017's csv does not have.
@@ -39,8 +39,8 @@ SOURCE_BY_LESION_PREFIX = {"HAM": ham10000.FOLDER, "BCN": BCN}  # by the beginni
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
     """Return ISIC 2019 as the one table (see datasets.table), in the order of its csv, and the report.
 
-    Raises InputError if a csv file is absent or wrong or no photo can be used, and with `strict` if there is anything to
-    report.
+    Raises InputError if a csv file is absent or wrong, if no photo can be used, and with `strict` if there is anything
+    to report.
     """
     root = find_dataset_folder(data_root, FOLDER, GROUND_TRUTH_FILE)
     findings = RowFindings()
@@ -124,20 +124,20 @@ def _truth(path: Path, findings: RowFindings | None) -> pd.DataFrame:
     is_right = one_hot.isin([0, 1]).all(axis=1) & (one_hot.sum(axis=1) == 1)
     if not is_right.all():
         raise InputError(
-            f"{path} has a row whose classes are not one 1 and else 0 ({truth['image'][~is_right].iloc[0]}); get the "
-            "file again."
+            f"{path} has a row without exactly one 1, and 0 in all other classes ({truth['image'][~is_right].iloc[0]}); "
+            "get the file again."
         )
     return pd.DataFrame({"image": truth["image"], "diagnosis": one_hot.idxmax(axis=1)})
 
 
 def _photos(root: Path, data_root: Path | None, image_ids: pd.Series) -> tuple[dict[str, str], list[str]]:
-    """Return the path of each photo by its id in ISIC 2019, and the ids that its own folders have twice.
+    """Return the path of each photo by its id in ISIC 2019, and the ids that occur twice in ISIC 2019's own folders.
 
-    ISIC 2019's own file is used where several data sets have copies of a photo.
+    If several data sets have copies of a photo, ISIC 2019's own file is used.
     """
     own, twice = find_photos(find_subfolders(root, PHOTO_FOLDERS))
     copies = stored_photos.copies(data_root, stored_photos.ISIC_2019_84PX)
-    copies |= find_photos(_other_photo_folders(data_root))[0]  # they are larger
+    copies |= find_photos(_other_photo_folders(data_root))[0]  # these replace the smaller copies
     by_original = {stem.removesuffix(DOWNSAMPLED_SUFFIX): path for stem, path in (copies | own).items()}
     id_by_original = dict(zip(original_ids(image_ids), image_ids, strict=True))
     return {id_by_original.get(original, original): path for original, path in by_original.items()}, twice

@@ -1,9 +1,9 @@
 """Reads ISIC 2020 (SIIM), training part: 33,126 dermoscopic photos of 2,056 patients; 584 show melanomas.
 
-Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. The csv is read as the challenge or Kaggle gives it.
+Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. The csv of the challenge and that of Kaggle can be read.
 
-A group is a patient; the 425 pairs of one photo under two ids, which the challenge published later, are joined.
-Age 0 (two rows) is missing, as in the other sets. Rows without a photo are counted and left out.
+A group is a patient. 425 photos have two ids; the challenge later published these pairs, and each pair is in one group.
+Age 0 (two rows) means "not recorded", as in the other data sets. Rows without a photo are counted and left out.
 """
 
 from pathlib import Path
@@ -32,10 +32,10 @@ GROUND_TRUTH_COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # by hand; Kaggle's two, of which `train` has DICOM files
+PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # made by hand, and Kaggle's two; `train` has DICOM files
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
-# ISIC 2020's words for the classes of ISIC 2019; all other words mean a benign lesion of no class or of an unknown one.
+# ISIC 2020's words for the classes of ISIC 2019. Any other word means a benign lesion of another or an unknown class.
 ISIC2019_CLASS_BY_DIAGNOSIS = {
     "melanoma": "MEL",
     "nevus": "NV",
@@ -62,8 +62,8 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. `named` has the csv's
-    finer diagnosis of a benign lesion: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
+    A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. The column `named` has the
+    csv's finer diagnosis of a benign lesion: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
     csv_reader.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
@@ -84,14 +84,14 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the csv's diagnoses as classes of ISIC 2019; `benign` if a lesion has none of them or no more is known."""
+    """Return the csv's diagnoses as classes of ISIC 2019; `benign` for a benign lesion of another or an unknown class."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 
 def photo_paths(root: Path, data_root: Path | None = None) -> dict[str, str]:
-    """Return the path of each available photo by its id; if a photo is there as JPEG and as DICOM, the JPEG.
+    """Return the path of each available photo by its id; the JPEG if a photo exists as JPEG and as DICOM.
 
-    The photos of ISIC_2020_extra are found too, if that folder is in the data root.
+    The photos of ISIC_2020_extra are included if that folder is in the data root.
     """
     paths: dict[str, str] = {}
     for folder in find_subfolders(root, PHOTO_FOLDERS):

@@ -1,7 +1,7 @@
-"""Reads dermoscopic photos of the ISIC Archive's collections MSK and UDA that are in no challenge folder: 93 photos.
+"""Reads 93 dermoscopic photos of the ISIC Archive's collections MSK and UDA that are in no challenge folder.
 
-Codella et al. 2018, arXiv:1710.05006; CC-0 where a photo was in a challenge, else not certain. Only the photos in
-their own proportions are read. The others were stretched to 180 x 180 pixels, and nearly all of them show melanomas: a
+Codella et al. 2018, arXiv:1710.05006; CC-0 for photos that were in a challenge, not certain for the others. Only photos
+in their own proportions are read. The others were stretched to 180 x 180 pixels, and nearly all of them show melanomas: a
 network that trained on them would learn the stretching instead of the lesion.
 """
 
@@ -17,11 +17,11 @@ FOLDER = "ISIC_MSK_UDA"
 LABELS = "labels.csv"
 DETAILS = ("age", "sex", "site")
 MARKER = f"{FOLDER}/{LABELS}"  # other data sets have a labels.csv too
-OWN_PROPORTIONS = "original aspect"  # the beginning of `geometry` for photos that were not stretched
+OWN_PROPORTIONS = "original aspect"  # how the column `geometry` begins for photos that were not stretched
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the rows of the photos that were not stretched under the names of the one table, as text.
+    """Return the rows of the photos that were not stretched, under the names of the one table, as text.
 
     The diagnosis is a class of ISIC 2019. findings: see csv_reader.read_csv.
     """

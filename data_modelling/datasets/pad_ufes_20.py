@@ -15,15 +15,15 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "PAD_UFES_20"
 LABELS = ("labels.csv", "metadata.csv")  # the second is the official name
 SKIN_TYPE = "fitspatrick"  # as the published csv spells it
-SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # of Fitzpatrick; it was noted for three of five photos
-DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # its names of ISIC 2019's classes, where they differ
+SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # Fitzpatrick's types, known for three of five photos
+DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # from PAD-UFES-20's names to ISIC 2019's, if different
 SITES = {
     "arm": "upper extremity",
     "forearm": "upper extremity",
     "thigh": "lower extremity",
     "nose": "head/neck",
     "lip": "head/neck",
-}  # its names of sites that no other data set has
+}  # from sites that no other data set names to sites of other data sets
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
@@ -49,7 +49,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def read_confirmations(root: Path) -> pd.Series:
-    """Return how the diagnosis of each photo was confirmed, by image_id: by biopsy, else by consensus of dermatologists."""
+    """Return by image_id how each diagnosis was confirmed: by a biopsy, else by a consensus of dermatologists."""
     labels = read_csv(_labels_path(root), ("img_id", "biopsed"), "img_id", RowFindings())
     biopsied = (labels["biopsed"].str.lower() == "true").to_numpy()
     return pd.Series(np.where(biopsied, "histopathology", "consensus"), labels["img_id"])

@@ -26,10 +26,10 @@ from data_modelling.inference.source_facts import SourceFacts
 from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
-# `load` of a data set's module: from data root and `strict` to the one table and the report (see datasets.table).
-# `load` of a storage format takes the settings first, which name classes and features.
+# The function `load` of a data set takes the data root and `strict`; it returns the one table and the report (see
+# datasets.table). That of a storage format takes the settings first, because they name classes and features.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
-# `read_rows` of a data set's module: the csv's rows, from the folder and perhaps RowFindings; no photo is read.
+# The function `read_rows` of a data set takes its folder and perhaps RowFindings; it returns the csv's rows, without photos.
 RowReader = Callable[..., pd.DataFrame]
 
 
@@ -37,9 +37,9 @@ RowReader = Callable[..., pd.DataFrame]
 class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
-    phone: whether the photos were taken with a phone. diagnoses: its names of diagnoses that differ from ISIC 2019's.
-    benign_at_most: how many photos are used that are only known to be benign; they are drawn by id. finer_diagnoses:
-    returns, for the rows, a column that replaces their diagnoses in training. confirmations: returns, for the folder, how
+    phone: whether the photos were taken with a phone. diagnoses: ISIC 2019's names of the diagnoses that the data set names
+    differently. benign_at_most: the largest number of photos to use that are only known to be benign; None uses all.
+    finer_diagnoses: returns, for the rows, the diagnoses to use in training. confirmations: returns, for the folder, how
     each photo's diagnosis was confirmed, by image id.
     """
 
@@ -54,14 +54,14 @@ class ExternalSource:
 class DataSet:
     """Describes one data set.
 
-    name: in recipes and of its split file. folder: under the data root; it also names the source on cards and pages.
-    markers: files that show that the data set is there (see datasets.data_location). read_rows: returns, for the folder,
-    columns that include image_id, group_id and diagnosis. load: returns the one table, for a data set that a recipe may
-    name. group: what the photos of a group share. has_split: false for a data set that is made of others. locked_test:
-    whether its split has one besides the five folds. inherits: names of the data sets whose photos keep their part of the
-    split. outlines: returns, for the data root, lesion outlines by image id. external: None for a data set that is only
-    used by itself. published: None for a data set that cannot be downloaded. facts: the text of cards and pages about it;
-    None if inference.source_facts has it.
+    name: its name in recipes, also that of its split file. folder: its folder under the data root, also its name on cards
+    and pages. markers: files that show that the data set exists (see datasets.data_location). read_rows: returns, for the
+    folder, columns that include image_id, group_id and diagnosis. load: returns the one table; None if a recipe may not name
+    the data set. group: what the photos of a group share. has_split: False if its photos belong to another data set.
+    locked_test: whether its split has a locked test besides the five folds. inherits: names of the data sets whose photos
+    keep their part of the split. outlines: returns, for the data root, the paths of lesion outlines by image id. external:
+    None if it is only used by itself. published: None if it cannot be downloaded. facts: the text about it on cards and
+    pages; None if inference.source_facts has it.
     """
 
     name: str
@@ -121,7 +121,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         isic2020.read_rows,
         load=isic2020.load,
         group=PATIENT,
-        # Its test part is Kaggle's. It has only 584 malignant photos, too few for our own locked test.
+        # The test part's labels are not public, and the 584 malignant photos at hand are too few for a locked test.
         locked_test=False,
         external=ExternalSource(
             diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas
@@ -203,7 +203,7 @@ def phone_folders() -> tuple[str, ...]:
 def load_table(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the one table of the data set or format that the settings name, and the report; raises their InputError."""
+    """Return the one table of the data set or format in the settings, and the report; raises InputError like its loader."""
     if settings.dataset in FORMATS:
         return FORMATS[settings.dataset](settings, data_root, strict)
     loaders = {record.name: record.load for record in DATA_SETS if record.load}
@@ -219,7 +219,7 @@ def group_noun(dataset: str) -> str:
 
 
 def facts_of_sources(names: Iterable[str]) -> dict[str, dict[str, str | bool]]:
-    """Return the facts about sources in the registry's records, for metadata.json."""
+    """Return the facts that the registry's records have about the named sources, for metadata.json."""
     return {
         record.folder: asdict(record.facts) for record in DATA_SETS if record.facts and record.folder in names
     }

@@ -1,8 +1,8 @@
 """Finds copies of a data set's photos that are stored in a separate folder, with a list of their ids.
 
-ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels, nearly all of BCN20000 (Combalia et al. 2019,
-arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. Diagnosis, details and part of the split of these
-photos come from the data set itself.
+ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels; nearly all are from BCN20000 (Combalia et al. 2019,
+arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. The diagnosis, the details and the part of the split
+come from the files of ISIC 2019 and ISIC 2020.
 """
 
 from pathlib import Path
@@ -21,9 +21,9 @@ PHOTO_FOLDER = "images"
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return image_id, group_id and diagnosis of every row of the list; "" if a photo is only known to be benign.
+    """Return image_id, group_id and diagnosis of every row of the list.
 
-    findings: see csv_reader.read_csv.
+    The diagnosis is "" if a photo is only known to be benign. findings: see csv_reader.read_csv.
     """
     labels = read_csv(root / LABELS, ("image", "label"), "image", findings)
     groups = join_groups(labels["image"], [""] * len(labels))

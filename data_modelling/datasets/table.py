@@ -13,10 +13,10 @@ from data_modelling.inference.details import DETAIL_PARSERS, Details, encode_det
 from data_modelling.inference.errors import FieldError, InputError
 from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 
-# image_id: file name without ending. path: of the photo. diagnosis: a class code of the task.
-# group_id: photos that share it must be in the same part of a split. age: years, NaN where missing.
-# sex, site: as in inference.details, None where missing. source: name of the data set.
-# confirmation: how the diagnosis was established; never a model's input, because follow-up means nevus.
+# image_id: file name without ending. path: see formats.stored_photo. diagnosis: a class code of the task.
+# group_id: photos that share it must be in the same part of a split. age: in years, NaN where missing.
+# sex, site: as in inference.details, None where missing. source: name of the data set. confirmation: how the
+# diagnosis was established; a model never sees it, because lesions confirmed by follow-up are always nevi.
 TABLE_COLUMNS = ("image_id", "path", "diagnosis", "group_id", "age", "sex", "site", "source", "confirmation")
 TEXT_COLUMNS = tuple(column for column in TABLE_COLUMNS if column != "path")
 BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
@@ -33,13 +33,13 @@ class DatasetReport:
     duplicate_ids: tuple[str, ...] = ()
     values_not_accepted: tuple[str, ...] = ()
     photos_not_in_split: tuple[str, ...] = ()
-    repeated_rows: tuple[str, ...] = ()  # equal to an earlier row of the id, which counts
+    repeated_rows: tuple[str, ...] = ()  # equal to an earlier row of the same id; only the earlier row counts
     contradictory_rows: tuple[str, ...] = ()  # different rows of one id; none of them is used
-    unused_folders: tuple[str, ...] = ()  # of no class, with the number of their photos
+    unused_folders: tuple[str, ...] = ()  # their names are no class; with the number of their photos
     nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
     class_folders_without_photos: tuple[str, ...] = ()
     pictures_of_other_formats: tuple[str, ...] = ()  # in class folders; they are not read
-    rows_without_details: tuple[str, ...] = ()  # a second csv file should have the details, but lacks them
+    rows_without_details: tuple[str, ...] = ()  # the second csv file, which has the details, lacks them
     split_photos_gone: tuple[str, ...] = ()  # in the split, but without a photo
 
     def __bool__(self) -> bool:
@@ -87,10 +87,10 @@ def checked_table(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the table of the rows that can be used, and the report on the others.
 
-    rows: TABLE_COLUMNS without `path`, as text; a diagnosis that is not one of `codes` is reported and left out, as are
-    rows without a photo and photos that cannot be opened. Repeated rows of an id count once, and contradictory ones are left
-    out; both are reported. An age, sex or site that is not accepted is reported and read as missing. photos: path by image
-    id. photos_twice: ids with a second photo. earlier: earlier findings, such as in the csv file.
+    rows: TABLE_COLUMNS without `path`, as text. photos: path by image id. photos_twice: ids with a second photo. earlier:
+    earlier findings, such as those in the csv file. A row is left out if its diagnosis is not one of `codes`, if it has no
+    photo, or if its photo cannot be opened. Equal rows of an id count once, and different rows of an id are left out. An
+    age, sex or site that is not accepted is read as missing. The report has all of these.
 
     Raises InputError if no row is left, and with `strict` if there is anything to report.
     """
@@ -122,7 +122,7 @@ def checked_table(
     if len(rows) and len(photos) and absent.all():
         ids, names = (shortened_list(map(repr, some), shown=3) for some in (rows["image_id"], sorted(photos)))
         raise InputError(
-            f"No id of the csv is that of a photo: the csv has {ids}, and the photos are named {names}."
+            f"No id of the csv belongs to a photo: the csv has {ids}, and the photos are named {names}."
         )
     raise_if_strict(report, strict)
     if usable.empty:
@@ -163,7 +163,7 @@ def _parse_details(rows: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     rows = rows.copy()
     refused: list[str] = []
     for field, parse in DETAIL_PARSERS.items():
-        # Many rows share few values: each value is parsed once.
+        # Many rows share few values, so each value is parsed once.
         parsed: dict[str, float | str | None] = {}
         for text in rows[field].unique():
             try:

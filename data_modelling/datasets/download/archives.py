@@ -1,4 +1,4 @@
-"""Extracts zip archives of photos: each photo is written completely or not at all, and none outside its folder."""
+"""Extracts zip archives of photos; a photo is written completely or not at all, and never outside the target folder."""
 
 import shutil
 import zipfile
@@ -13,12 +13,12 @@ from data_modelling.inference.files.atomic_files import atomic_write
 
 
 def extract_photos(archive: Path, folder: Path) -> None:
-    """Extract the photos of a zip archive into `folder`, from all subfolders of the archive.
+    """Extract all photos of a zip archive, also those in its subfolders, into `folder`.
 
     Existing photos of the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
     photo is checked. Other files of the archive are not extracted.
 
-    Raises InputError if the archive is damaged, has a member outside itself, or has two photos of one name.
+    Raises InputError if the archive is damaged, has a file whose path leads out of `folder`, or has two photos of one name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -44,11 +44,11 @@ def _photos(archive: Path, members: zipfile.ZipFile) -> list[tuple[zipfile.ZipIn
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             raise InputError(
-                f"{archive} has a member outside itself ({member.filename}); do not use this archive."
+                f"{archive} has a file whose path leads out of its folder ({member.filename}); do not use this archive."
             )
         if member.is_dir() or path.suffix.lower() not in ENDINGS or path.name.startswith("."):
             continue
         if path.name in photos:
-            raise InputError(f"{archive} has two photos {path.name}; do not use this archive.")
+            raise InputError(f"{archive} has two photos named {path.name}; do not use this archive.")
         photos[path.name] = member
     return [(member, name) for name, member in photos.items()]

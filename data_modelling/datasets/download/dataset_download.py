@@ -1,8 +1,8 @@
 """Downloads the published files of a data set into the folder that its loader reads.
 
-Files are downloaded into the subfolder `.download` of the data set's folder. A csv is moved out when its checksum is
-right, the folder of photos when all archives are extracted and no photo is missing. `downloads.json` beside them
-records the address and the checksum of each file.
+Files are downloaded into the subfolder `.download` of the data set's folder. A csv file is moved out of it when its
+checksum is right. The folder of photos is moved out when all archives are extracted and no photo is missing.
+`downloads.json` in the data set's folder records the address and the checksum of each file.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ from data_modelling.inference.files.atomic_files import write_json
 
 RECORD_FILE = "downloads.json"
 PENDING_FOLDER = ".download"
-EXTRACTED_ENDING = ".extracted"  # of an empty file in place of an archive that is extracted and removed
+EXTRACTED_ENDING = ".extracted"  # ending of the empty file that replaces an extracted archive
 SPARE = 1_000_000_000  # bytes that must stay free
 GIGABYTE = 1e9
 
@@ -31,10 +31,10 @@ GIGABYTE = 1e9
 def download_dataset(facts: PublishedFiles, root: Path, mirror: str, agree: Callable[[str], bool]) -> None:
     """Download, check and extract a data set into `root`/<its folder>; existing files are kept.
 
-    mirror: an address that has the files under <folder>/<name>; "" means the publisher's. agree: called with a sentence
-    on the disk space before anything is downloaded.
+    mirror: the address of a server that has the files as <folder>/<name>; "" means the publisher's server. agree: gets a
+    sentence on the licence and the disk space, and returns whether to download.
 
-    Raises InputError if the disk space is too small, the answer is no, a csv with other content exists, or a file
+    Raises InputError if the disk space is too small, `agree` returns False, a csv with other content exists, or a file
     cannot be downloaded as published (see datasets.download.file_download and datasets.download.archives).
     """
     if mirror and not mirror.startswith(("http://", "https://")):
@@ -71,7 +71,7 @@ def _mark(pending: Path, archive: RemoteFile) -> Path:
 
 
 def _is_downloaded(file: RemoteFile, path: Path) -> bool:
-    """Return whether the published csv exists; InputError for another file: it is the user's and never replaced."""
+    """Return whether the published csv file exists. Raises InputError for other content, which may be the user's."""
     algorithm, _, digits = (file.checksum or "").partition(":")
     if path.exists() and digits and pooch.file_hash(str(path), alg=algorithm) != digits:
         raise InputError(f"{path} is not the published file; move it away to download that file.")
@@ -81,7 +81,7 @@ def _is_downloaded(file: RemoteFile, path: Path) -> bool:
 def _space(facts: PublishedFiles, tables: list[RemoteFile], archives: list[RemoteFile], folder: Path) -> str:
     """Return the needed and the free disk space in words; raise InputError if there is too little.
 
-    The archives are extracted and removed one after the other; zip hardly compresses photos.
+    Archives are extracted and removed one by one, so only the largest needs its space twice. Zip hardly compresses photos.
     """
     sizes = [file.size for file in archives]
     parts = (
@@ -108,8 +108,8 @@ def _download_file(file: RemoteFile, folder: Path, facts: PublishedFiles, mirror
     checksum = expected or f"sha256:{pooch.file_hash(str(path))}"
     if expected is None:
         print(
-            f"No checksum of {file.name} is published: {checksum} is noted in {folder / RECORD_FILE} and held "
-            "against later downloads."
+            f"No checksum of {file.name} is published: {checksum} is noted in {folder / RECORD_FILE} and compared "
+            "with later downloads."
         )
     record[file.name] = {
         "address": address,
@@ -126,7 +126,7 @@ def _read_record(path: Path) -> dict[str, dict[str, Any]]:
     try:
         record: dict[str, dict[str, Any]] = json.loads(path.read_text()) if path.exists() else {}
     except ValueError as error:
-        raise InputError(f"{path} is no JSON ({error}); remove it.") from error
+        raise InputError(f"{path} is not a JSON file ({error}); remove it.") from error
     return record
 
 
@@ -134,6 +134,6 @@ def _refuse_missing_photos(facts: PublishedFiles, folder: Path) -> None:
     count = len(find_photos([folder])[0]) if folder.is_dir() else 0
     if count != facts.photos:
         raise InputError(
-            f"The archives of {facts.title} held {count:,} photos where {facts.photos:,} are published; remove "
+            f"The archives of {facts.title} held {count:,} photos, but {facts.photos:,} are published; remove "
             f"{folder.parent} and run the command again."
         )

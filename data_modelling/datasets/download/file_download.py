@@ -1,6 +1,6 @@
-"""Downloads one file over HTTP, with progress; it resumes a broken download and checks the file.
+"""Downloads one file over HTTP with a progress bar, resumes a broken download and checks the file.
 
-pooch checks files and puts them into place. This module adds a downloader that resumes a partial file. Proxies come
+pooch checks the file and moves it to its place. This module adds a downloader that resumes a partial file. Proxies come
 from the environment (HTTPS_PROXY, NO_PROXY).
 """
 
@@ -18,31 +18,31 @@ from data_modelling.datasets.download.published_files import RemoteFile
 from data_modelling.inference.errors import InputError
 
 PARTIAL_ENDING = ".part"  # ending of a partial file
-CHUNK_BYTES = 1 << 14  # bytes; a broken connection loses at most so many
+CHUNK_BYTES = 1 << 14  # a broken connection loses at most this number of bytes
 TIMEOUTS = (30, 60)  # seconds to connect, and between two chunks
-RETRY_DELAYS = (1, 3, 10, 30)  # seconds before each new try; tries that receive data do not count
+RETRY_DELAYS = (1, 3, 10, 30)  # seconds before each new try; after a try that received data, they begin again
 HEADERS = {
-    "User-Agent": "skin-lesion-classifier",  # Dataverse refuses requests of nameless programs
-    "Accept-Encoding": "identity",  # without compression, sizes and ranges belong to the file itself
+    "User-Agent": "skin-lesion-classifier",  # Dataverse refuses programs that do not give a name
+    "Accept-Encoding": "identity",  # sizes and byte ranges then belong to the file itself, not to a compressed copy
 }
 PARTIAL, RANGE_NOT_SATISFIABLE = 206, 416  # HTTP statuses
 
-# Its log repeats what this module prints.
+# pooch would also log what this module prints.
 pooch.get_logger().setLevel(logging.ERROR)
 
 
 class _CutOffError(Exception):
-    """Tells that the connection ended before the file was complete."""
+    """Is raised when the connection ends before the file is complete."""
 
 
 def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | None) -> Path:
     """Download a file into `folder` under its name, unless it is there already; return its path.
 
-    address: of the file. checksum: `md5:` or `sha256:` with digits, None if unknown; an existing file is checked
-    too.
+    address: the URL of the file. checksum: `md5:` or `sha256:` and the digits; None if unknown. An existing file is
+    checked too.
 
     Raises InputError if the server cannot be reached, answers with an error or offers another size, or if the file has
-    another checksum. At most a partial file remains, which can be resumed.
+    another checksum. After an error at most a partial file remains, which the next call continues.
     """
     part = folder / (file.name + PARTIAL_ENDING)
     try:
@@ -58,7 +58,7 @@ def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | Non
 
 
 class _Downloader:
-    """Downloads a file for pooch, which calls it with the address and the name for the whole file."""
+    """Downloads a file for pooch, which calls this object with the address and the path for the complete file."""
 
     def __init__(self, file: RemoteFile, part: Path) -> None:
         self.file, self.part = file, part
@@ -80,7 +80,7 @@ class _Downloader:
                             "HTTPS_PROXY, or name a --mirror; what arrived is kept, and the same command continues."
                         ) from error
                     time.sleep(RETRY_DELAYS[failures])
-        # A hard link: if the process is killed during the check, the partial file is still there.
+        # With a hard link, the partial file is still there if the process is killed during pooch's check.
         Path(output_file).unlink()
         try:
             os.link(self.part, output_file)
@@ -98,7 +98,7 @@ class _Downloader:
             self.answered = True
             if response.status_code == RANGE_NOT_SATISFIABLE:
                 self.part.unlink()
-                raise _CutOffError("the part at hand is no beginning of the file")
+                raise _CutOffError("the partial file is not the beginning of this file")
             if not response.ok:
                 raise InputError(
                     f"{urlsplit(url).netloc} answered {response.status_code} {response.reason} for "
@@ -124,13 +124,13 @@ class _Downloader:
         """Remove the partial file and return the error for a size that differs from the published one."""
         self.part.unlink(missing_ok=True)
         return InputError(
-            f"{urlsplit(url).netloc} offers {self.file.name} with {offered} bytes where "
-            f"{self.file.size:,} are published; it is another file: name another --mirror."
+            f"{urlsplit(url).netloc} offers {self.file.name} with {offered} bytes, but {self.file.size:,} are "
+            "published, so it is another file; name another --mirror."
         )
 
 
 def _last_cause(error: Exception) -> str:
-    """Return the text of the innermost of nested network errors."""
+    """Return the text of the first error in a chain of network errors."""
     while (cause := error.__cause__ or error.__context__) is not None and isinstance(cause, Exception):
         error = cause
     return str(error) or type(error).__name__

@@ -1,4 +1,4 @@
-"""Make ISIC_2017_labels.csv, which is no file of the challenge, from ISIC 2019's csv files.
+"""Make ISIC_2017_labels.csv, which the challenge did not publish, from ISIC 2019's csv files.
 
 python -m data_modelling.datasets.download.isic2017_labels --data-root DATA
 """
@@ -18,15 +18,15 @@ from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
-# ISIC 2019's names of the details, and those of the file.
+# ISIC 2019's names of the details' columns, and their names in ISIC_2017_labels.csv.
 DETAIL_COLUMNS = {"age_approx": "age", "sex": "sex", "anatom_site_general": "site", "lesion_id": "lesion_id"}
 LABEL_COLUMNS = ("image", "isic2019_class", *DETAIL_COLUMNS.values())
 
 
 def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
-    """Return LABEL_COLUMNS of photos, in their order, as text. root: ISIC 2019's folder. image_ids: of ISIC 2017.
+    """Return LABEL_COLUMNS as text, with a row for each of `image_ids` in their order.
 
-    Raises InputError when ISIC 2019's files do not have all of them.
+    root: ISIC 2019's folder. image_ids: ids of ISIC 2017. Raises InputError if ISIC 2019's csv files lack one of them.
     """
     truth = isic2019.read_rows(root).assign(image=lambda rows: isic2019.original_ids(rows["image_id"]))
     details = read_csv(root / isic2019.METADATA, ("image", *DETAIL_COLUMNS), "image")
@@ -35,7 +35,7 @@ def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
     missing = image_ids[~image_ids.isin(truth["image"]) | ~image_ids.isin(details.index)]
     if len(missing):
         raise InputError(
-            f"{root} does not know {len(missing)} of ISIC 2017's photos, such as {missing.iloc[0]}; get its csv files again."
+            f"The csv files in {root} lack {len(missing)} of ISIC 2017's photos, such as {missing.iloc[0]}; get them again."
         )
     classes = truth.set_index("image")["diagnosis"].loc[image_ids]
     labels = details.loc[image_ids, list(DETAIL_COLUMNS)].rename(columns=DETAIL_COLUMNS)

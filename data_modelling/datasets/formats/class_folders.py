@@ -1,11 +1,11 @@
 """Reads class folders: one folder of photos per class, with or without a csv beside them.
 
-`python -m data_modelling.prepare` writes them with `photos.csv`, whose columns are the one table's without `path`: read back,
-table and photos are the same as in the original data set.
+`python -m data_modelling.prepare` writes them with `photos.csv`, which has the columns of the one table (see datasets.table)
+except `path`. When they are read again, table and photos are the same as in the original data set.
 
-A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see datasets.formats.class_names), and the file
-name is the id. A file name that occurs more than once gets the id `folder/name`. A csv may give groups and patient details; see
-docs/data-sets.md.
+A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see datasets.formats.class_names).
+The id of a photo is its file name, or `folder/name` if several folders have a file of this name. A csv may give groups and
+patient details; see docs/data-sets.md.
 """
 
 import os
@@ -38,17 +38,17 @@ from data_modelling.settings import Settings
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
 PREPARATION_RECORD = "prepared.json"  # the inputs of a prepared data set; written first, before the photos
-SEARCHED_DEPTH = 2  # folders below the data root that are searched for class folders to name in a message
+SEARCHED_DEPTH = 2  # levels of folders below the data root in which an error's hint looks for class folders
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
-LESION_COLUMN = "lesion_id"  # joins photos whose patients are not known
-SLASH, WRITTEN_SLASH = "/", "%2F"  # in an id, and in the name of a file that `prepare` writes
+LESION_COLUMN = "lesion_id"  # photos with the same value are in one group
+SLASH, WRITTEN_SLASH = "/", "%2F"  # the slash of an id, and its form in the file names that `prepare` writes
 
 
 @dataclass
 class _Photos:
-    """Collects the photos of the folders. paths, classes: by image id. ids: by `folder/name`, which a csv may have."""
+    """Collects the photos of the folders. paths, classes: by image id. ids: image ids by the name `folder/name` in a csv."""
 
     paths: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -66,8 +66,8 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the class folders of the settings' task as the one table, and the report.
 
-    They are in the data root or in its subfolder `class_folders`. Raises InputError if there is none, if
-    `data_modelling.prepare` has not finished them, if a photo is in another folder than its row says, and like
+    The folders are in the data root or in its subfolder `class_folders`. Raises InputError if there is no class folder, if
+    `data_modelling.prepare` has not finished them, if a photo is in the folder of another class than its row says, and like
     checked_table.
     """
     root = find_root(data_root, settings.task)
@@ -80,7 +80,7 @@ def load(
 
 
 def find_root(data_root: Path | None, task: str) -> Path:
-    """Return the folder that has the class folders. Raises MissingDataError when there is none."""
+    """Return the folder that contains the class folders. Raises MissingDataError when there is none."""
     base, names = base_folder(data_root), learned_class_by_name(task)
 
     def has_class_folder(folder: Path) -> bool:
@@ -95,9 +95,9 @@ def find_root(data_root: Path | None, task: str) -> Path:
     inner = [str(path) for path in below if has_class_folder(path)]
     hint = f" There are such folders in {shortened_list(inner)}: name one with --data-root." if inner else ""
     raise MissingDataError(
-        f"Neither {base} nor {base / FOLDER} has a folder named by a class ({', '.join(diagnoses.learned_class_codes(task))}); "
-        "make them with `python -m data_modelling.prepare --to class_folders`, or see docs/data-sets.md for your own "
-        f"photos.{hint}"
+        f"Neither {base} nor {base / FOLDER} has a folder named after a class "
+        f"({', '.join(diagnoses.learned_class_codes(task))}); make them with `python -m data_modelling.prepare "
+        f"--to class_folders`, or see docs/data-sets.md for your own photos.{hint}"
     )
 
 
@@ -134,7 +134,7 @@ def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
 def _photos_below(
     root: Path, folder: str, code: str, names: dict[str, str], photos: _Photos
 ) -> list[tuple[str, str, str]]:
-    """Return the photos of a class folder and of the folders in it; a folder of another class in it is not used."""
+    """Return (code, folder, path) of each photo in a class folder and its subfolders, except those of another class."""
     own_photos, subfolders = list_folder(folder)
     place = Path(folder).relative_to(root).as_posix()
     if SLASH in place:
@@ -152,7 +152,7 @@ def _photos_below(
 
 
 def _name_photos(photos: _Photos, of_class: list[tuple[str, str, str]], prepared: bool) -> None:
-    """Give each photo its id: the file name, or `folder/name` where several folders have the name."""
+    """Give each photo its id: the file name, or `folder/name` if several folders have a photo of this name."""
     folders_by_name: dict[str, set[str]] = defaultdict(set)
     for _, place, path in of_class:
         folders_by_name[photo_id(path)].add(place)
@@ -180,11 +180,11 @@ def _count_photos(folder: str) -> int:
 
 
 def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindings) -> pd.DataFrame:
-    """Return the csv's rows, or rows made from the folders alone."""
+    """Return the csv's rows; if there is no csv, rows made from the folders alone."""
     if is_prepared(root) and not (root / PHOTOS_CSV).is_file():
         raise InputError(
-            f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; go on with "
-            "`python -m data_modelling.prepare --resume`."
+            f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; continue "
+            "with `python -m data_modelling.prepare --resume`."
         )
     # The csv beside the folders may have any of its names, in any case.
     by_name = {name.casefold(): name for name in sorted((path.name for path in root.iterdir()), reverse=True)}
@@ -192,8 +192,8 @@ def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindi
     optional = [*(name for name in TEXT_COLUMNS if name != "image_id"), LESION_COLUMN]
     if not files:
         print(
-            f"warning: {root} has no {PHOTOS_CSV}: which photos show one lesion or patient is not known, nor age, sex "
-            "and site; a split by photo makes the metrics too good.",
+            f"warning: {root} has no {PHOTOS_CSV}, so age, sex and site are not known. It is not known either which photos "
+            "show one lesion or patient: the split is by photo, which makes the metrics too good.",
             file=sys.stderr,
         )
         rows = pd.DataFrame({"image_id": sorted(photos.classes)})
@@ -217,20 +217,20 @@ def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindi
 
 
 def _known_id(image_id: str, photos: _Photos) -> str:
-    """Return the id of a photo that a csv names by its folder, even if the file name alone is the id."""
+    """Return a photo's id; the csv may call the photo `folder/name` even if the file name alone is the id."""
     return image_id if image_id in photos.paths else photos.ids.get(image_id.replace("\\", SLASH), image_id)
 
 
 def _refuse_other_folders(
     path: Path, rows: pd.DataFrame, classes: dict[str, str], names: dict[str, str]
 ) -> None:
-    """Raise InputError if the csv names another class than a photo's folder."""
+    """Raise InputError if the csv gives a photo another class than the photo's folder does."""
     folder_classes = rows["image_id"].map(classes)
     csv_classes = rows["diagnosis"].map(lambda name: names.get(normalize_class_name(name), name))
     differing = rows[folder_classes.notna() & (csv_classes != "") & (folder_classes != csv_classes)]
     if len(differing):
         first = differing.iloc[0]
         raise InputError(
-            f"{path} says {first['diagnosis']} of {first['image_id']}, which stands in the folder "
-            f"{classes[first['image_id']]}; {len(differing)} photos differ: mend the csv or move them."
+            f"{path} gives {first['image_id']} the diagnosis {first['diagnosis']}, but the photo is in the folder "
+            f"{classes[first['image_id']]}; correct the csv or move the photos ({len(differing)} differ)."
         )

@@ -12,10 +12,10 @@ OTHER_NAMES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".t
 
 
 def learned_class_by_name(task: str) -> dict[str, str]:
-    """Return the code of each class with photos by normalized name; see `normalize_class_name`.
+    """Return class codes by normalized name; see `normalize_class_name`.
 
-    A code of the task comes before another class's name. AKIEC includes AK and SCC, which ISIC 2019 has as two classes. UNK
-    has no photos, so it is left out.
+    If a name is both a code of the task and a name of another class, it means the code. The names of AKIEC include those of
+    AK and SCC, two classes of ISIC 2019. UNK is left out, because it has no photos.
     """
     codes = learned_class_codes(task)
     named = [

@@ -16,8 +16,8 @@ from data_modelling.inference.photo.reader import ENDINGS, FORMATS, square_edge
 UNREAD_ENDINGS = frozenset(
     (".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jpe")
 ) | frozenset((".jp2", ".jxl", ".psd", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raw", ".rw2"))
-DICOM_START = 132  # bytes up to the end of the mark of a DICOM file
-NO_PHOTO_FOLDERS = ("__MACOSX",)  # macOS puts it into archives
+DICOM_START = 132  # number of bytes up to the end of the letters DICM, which mark a DICOM file
+NO_PHOTO_FOLDERS = ("__MACOSX",)  # macOS adds this folder to archives
 
 
 def find_photos(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
@@ -56,7 +56,7 @@ def list_folder(folder: Path | str) -> tuple[list[str], list[str]]:
 
 
 def list_unread_pictures(folder: Path | str) -> list[str]:
-    """Return the names of a folder's pictures without a photo's ending, sorted, without hidden files."""
+    """Return the names of a folder's pictures that are not read because of their ending, sorted, without hidden files."""
     with os.scandir(folder) as entries:
         return sorted(
             entry.name
@@ -76,7 +76,7 @@ def _is_unread_picture(path: str) -> bool:
 def any_photo(folder: Path, image_ids: Container[str]) -> bool | None:
     """Return whether a folder or a subfolder has a photo with one of the ids; None if it has no photo.
 
-    A suffix such as `_segmentation` of a lesion outline does not count.
+    A suffix after the id, such as `_segmentation` of a lesion outline, is ignored.
     """
     has_photos = False
     for place, folders, names in os.walk(folder, followlinks=True):

@@ -1,11 +1,11 @@
 """Writes any data set as class folders or TFRecord shards, in parallel; a stopped run can be resumed.
 
-A photo or a shard is written completely or not at all, and only once. `prepared.json` in the folder records its inputs,
-so that two preparations are never mixed. A finished preparation reads back as the same table; an unfinished one
-is refused. Class folders get their csv last, and the names of shards say how many there are.
+A photo or a shard is written completely or not at all, and only once. `prepared.json` records the inputs, so that two
+preparations are never mixed. A loader reads a finished preparation as the same table and refuses an unfinished one: class
+folders get their csv last, and the names of shards say how many shards there are.
 
-The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. With an edge
-they are decoded and encoded again; nothing is measured or chosen on them.
+The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge is set,
+they are decoded and encoded again, but nothing is measured or chosen on them.
 """
 
 import hashlib
@@ -30,8 +30,8 @@ from data_modelling.settings import PreparedSettings
 
 PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
 BROKEN_PHOTOS_FILE = "broken.json"  # photos that finished shards lack, and why; absent if there are none
-CHUNK_SIZE = 256  # photos that are encoded before they are written
-# From paths to (bytes, ending) of each photo, or the reason why it cannot be decoded.
+CHUNK_SIZE = 256  # number of photos that are encoded together and then written
+# A function from paths to the (bytes, ending) of each photo, or to the reason why the photo cannot be decoded.
 _Encode = Callable[[Iterable[str]], Iterator[tuple[bytes, str] | str]]
 
 
@@ -46,7 +46,7 @@ class PreparationPlan:
 
     @property
     def channels(self) -> str:
-        """Return the colour order to write; class folders have the order that every reader expects."""
+        """Return the colour order to write; in class folders it is RGB, which every reader expects."""
         return self.settings.channels if self.kind == tfrecord.FOLDER else "rgb"
 
 
@@ -58,8 +58,8 @@ def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) ->
     other_order = table["path"].map(stored_photo.has_bgr_order) != (plan.channels == "bgr")
     if other_order.any() and not plan.settings.edge:
         raise InputError(
-            "The photos are stored with their colours in another order than is to be written; give --edge, so "
-            "that they are written anew."
+            "The photos are stored in another colour order than the one to write; give --edge, so that they are decoded "
+            "and written again."
         )
     _start_folder(plan, table, resume)
     rows = table_to_text(table)
@@ -77,7 +77,7 @@ def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> N
     record = plan.out / PREPARATION_RECORD
     if plan.out.exists() and any(plan.out.iterdir()):
         if not record.exists():
-            raise InputError(f"{plan.out} holds something else; name a new folder with --out.")
+            raise InputError(f"{plan.out} holds other files; name a new folder with --out.")
         if not resume:
             raise InputError(f"{plan.out} was begun before; add --resume to continue it, or remove it.")
         if json.loads(record.read_text()) != _preparation_record(plan, table):
@@ -88,7 +88,7 @@ def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> N
 
 
 def _preparation_record(plan: PreparationPlan, table: pd.DataFrame) -> dict[str, Any]:
-    """Return everything that the files depend on; the folder of the photos is no part of it."""
+    """Return everything that the written files depend on; they do not depend on the folder of the original photos."""
     rows = hashlib.sha256(table_to_text(table).to_csv(index=False).encode()).hexdigest()
     settings = {name: getattr(plan.settings, name) for name in ("edge", "shard", "channels")}
     return {"kind": plan.kind, "rows": rows, **settings, "features": structs.asdict(plan.settings.features)}
@@ -123,9 +123,9 @@ def _write_folders(
 def _write_shards(
     rows: pd.DataFrame, paths: pd.Series, plan: PreparationPlan, encode: _Encode, bar: tqdm
 ) -> dict[str, str]:
-    """Write shards of as many photos as the settings say; return the photos that cannot be decoded.
+    """Write shards of `settings.shard` photos each; return the photos that cannot be decoded, with the reasons.
 
-    A file records these, so that a resumed run reports them again.
+    BROKEN_PHOTOS_FILE records these photos, so that a resumed run reports them again.
     """
     broken_file = plan.out / BROKEN_PHOTOS_FILE
     broken: dict[str, str] = json.loads(broken_file.read_text()) if broken_file.exists() else {}

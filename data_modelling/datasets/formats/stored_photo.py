@@ -18,7 +18,7 @@ SHARD_PATH_PATTERN = re.compile(
     r"(?P<file>.+)@(?P<offset>\d+)\+(?P<length>\d+):(?P<channels>rgb|bgr)", re.DOTALL
 )
 ENDINGS_BY_START = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp"}
-DICOM_ENDING = ".dcm"  # of a photo that begins otherwise
+DICOM_ENDING = ".dcm"  # the ending of a photo with any other beginning
 
 
 def shard_path(file: Path, offset: int, length: int, channels: str) -> str:
@@ -56,15 +56,15 @@ def photo_fingerprint(path: str) -> str:
     """Return a text that changes with the photo: the path, and the size and modification time of its file."""
     place = SHARD_PATH_PATTERN.fullmatch(path)
     facts = Path(place["file"] if place else path).stat()
-    written_path = path.encode(errors="backslashreplace").decode()  # a name's bytes may not be UTF-8
+    written_path = path.encode(errors="backslashreplace").decode()  # a file name may be no valid UTF-8
     return f"{written_path} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def encode_photo(path: str, edge: int, channels: str) -> tuple[bytes, str]:
     """Return the bytes to store for the photo, and the ending of such a file.
 
-    edge: of the square that is stored as PNG, without loss; 0 stores the photo's own file. channels: `rgb` or `bgr`;
-    `bgr` needs an edge unless the photo is stored in that order already.
+    edge: the edge in pixels of the square to store as PNG, which loses nothing; 0 stores the photo's own file. channels:
+    `rgb` or `bgr`; `bgr` needs an edge unless the photo is already stored in that order.
     """
     if not edge:
         data = read_bytes(path)

@@ -1,8 +1,8 @@
 """Draws synthetic lesions in HAM10000's layout, on which the smoke run and the tests train without real data.
 
-Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. Their
-colours overlap and every photo is noisy, so that nothing separates them perfectly. They look like no disease, and a
-model trained on them says nothing about skin.
+Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. The
+colours of the classes overlap and every photo is noisy, so that no network separates the classes perfectly. The drawings
+look like no disease, and a model that is trained on them says nothing about skin.
 """
 
 import math
@@ -29,11 +29,11 @@ from data_modelling.inference.files.atomic_files import atomic_write
 WIDTH, HEIGHT = 160, 120  # pixels
 JPEG_QUALITY = 90
 MIN_LESIONS_PER_CLASS = 8  # lesions of a class: enough for a test part, five folds and a stopping part
-MISSING_SHARE = 0.08  # share of lesions without age, likewise without sex and without site
+MISSING_SHARE = 0.08  # share of lesions without age; as many lack the sex, and as many the site
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB
-# Standard deviations in grey levels, which make similar classes overlap: of a lesion's brightness, of its colour
-# channels, and of a pixel.
+# Standard deviations, in grey levels, of a lesion's brightness, of its colour channels and of a pixel. They make similar
+# classes overlap.
 BRIGHTNESS_SPREAD, HUE_SPREAD, NOISE = 14.0, 6.0, 9.0
 SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "scalp"]
 
@@ -41,7 +41,7 @@ Texture = Callable[[Any, Any, np.random.Generator], Any]
 
 
 def _spot(levels: float, sharpness: float, x: Any, y: Any) -> Any:
-    """Return a round spot of `levels` more grey levels, dark if they are negative."""
+    """Return a round spot that adds `levels` grey levels at its centre; negative levels make it dark."""
     return levels * np.exp(-sharpness * (x**2 + y**2))
 
 
@@ -53,8 +53,8 @@ def _noise(levels: float, x: Any, rng: np.random.Generator) -> Any:
 class LesionClass:
     """Describes how the lesions of a class look and how frequent they are.
 
-    share: of the lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius.
-    texture: grey levels added, given the coordinates (the outline is near radius 1). age: mean, years.
+    share: the share of all lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius. texture:
+    returns the grey levels to add, from x, y (the outline is near radius 1) and a random generator. age: mean in years.
     """
 
     share: float
@@ -67,7 +67,7 @@ class LesionClass:
 LESION_CLASSES: dict[str, LesionClass] = {
     "nv": LesionClass(0.40, (136, 92, 70), 0.04, lambda x, _y, _rng: 0 * x, 42),
     "mel": LesionClass(0.16, (96, 70, 68), 0.13, lambda x, y, _rng: _spot(-45, 6, x - 0.4, y - 0.2), 62),
-    # Dots, lines and noise.
+    # The textures of the next three classes are dots, lines and noise.
     "bkl": LesionClass(0.14, (152, 118, 82), 0.10, lambda x, y, _rng: 32 * np.sin(9 * x) * np.sin(9 * y), 64),
     "bcc": LesionClass(0.10, (204, 146, 140), 0.10, lambda x, _y, _rng: -36 * (np.sin(12 * x) > 0.6), 66),
     "akiec": LesionClass(0.08, (200, 128, 112), 0.12, lambda x, _y, rng: _noise(26, x, rng), 68),
@@ -78,7 +78,7 @@ LESION_CLASSES: dict[str, LesionClass] = {
 
 @dataclass(frozen=True)
 class _Lesion:
-    """Holds the common properties of a lesion's photos: colours as RGB, outline as harmonics, size in pixels."""
+    """Holds what all photos of a lesion share: colours as RGB, the outline as harmonics, the size in pixels."""
 
     kind: LesionClass
     skin: NDArray[np.float64]
@@ -92,8 +92,8 @@ class _Lesion:
 def write_synthetic_lesions(folder: Path, lesions: int, seed: int) -> None:
     """Draw `lesions` lesions and write their photos, outlines and csv in HAM10000's layout.
 
-    folder: must be absent or empty; serves as the data root. lesions: at least 8 of each of the 7 classes.
-    The same numbers give the same files.
+    folder: the later data root; it must be absent or empty. lesions: at least 8 for each of the 7 classes. The same
+    `lesions` and `seed` give the same files.
 
     Raises InputError when the folder holds files or the lesions are too few.
     """

@@ -1,7 +1,7 @@
-"""Reads and writes TFRecord shards; a record has a photo and its metadata, under the names in the settings.
+"""Reads and writes TFRecord shards; a record has a photo and its metadata, as features that the settings name.
 
-`python -m data_modelling.prepare --to tfrecord` writes them. A recipe reads other shards with the names of their
-features and the order of their colours ([prepared] and [prepared.features]). The table's paths point into the shards:
+`python -m data_modelling.prepare --to tfrecord` writes them. To read other shards, a recipe gives the names of their
+features and the order of their colours in [prepared] and [prepared.features]. The table's paths point into the shards, so
 nothing is unpacked. Compressed shards are not read.
 """
 
@@ -27,7 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a g
 
 FOLDER = "tfrecord"
 SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
-# The name of a numbered shard, without ending, and an id that cannot name a file on some system.
+# The name of a numbered shard, without ending, and the ids that are no valid file names on some system.
 SHARD_NAME_PATTERN = re.compile(r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL)
 FORBIDDEN_ID = re.compile(r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*")
 RECORD_HEADER_BYTES = 12  # before a record's data: its length and the length's checksum
@@ -39,7 +39,7 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the shards as the one table, in the order of their names and records, and the report.
 
-    They are in the data root or in its subfolder `tfrecord`. No photo is decoded here.
+    The shards are in the data root or in its subfolder `tfrecord`. No photo is decoded here.
 
     Raises InputError if there is no shard, a numbered shard is missing, a shard is damaged or lacks a feature, and like
     checked_table.
@@ -64,7 +64,7 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
     Raises InputError when the shard is damaged (checksums are checked), a record lacks the image or its id, or the id
     cannot name a file.
     """
-    # Imported here: it takes seconds, and most runs read no shard.
+    # TensorFlow is imported here, because this takes seconds and most runs read no shard.
     import tensorflow as tf
     from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it has no type information
 
@@ -86,21 +86,21 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                 name: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
                 for name, value in values.items()
             }
-            # The id may also lead out of a class folder.
+            # With such an id, `prepare` could also write a photo outside its class folder.
             if FORBIDDEN_ID.fullmatch(image_id := texts["image_id"]):
                 raise InputError(
-                    f"{shard}, record {number}: the image id {image_id!r} is no file name; give the photo another id."
+                    f"{shard}, record {number}: the image id {image_id!r} is not a valid file name; give it another id."
                 )
             yield texts, shard_path(shard, start, len(image), settings.channels)
             offset += RECORD_HEADER_BYTES + len(data) + RECORD_FOOTER_BYTES
     except (tf.errors.DataLossError, DecodeError) as error:
-        raise InputError(f"{shard} is damaged or no uncompressed TFRecord file; get it again.") from error
+        raise InputError(f"{shard} is damaged or not an uncompressed TFRecord file; get it again.") from error
 
 
 def write_shard(
     target: Path, rows: Iterable[Mapping[str, str]], images: Iterable[bytes], names: FeatureNames
 ) -> None:
-    """Write records of values (as text, by the one table's column names) and photos; the write is not atomic."""
+    """Write a record for each row (values as text, by the one table's column names) and its image; not an atomic write."""
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(target)) as writer:
@@ -130,19 +130,19 @@ def _shards(data_root: Path | None) -> list[Path]:
 
 
 def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
-    """Raise InputError if there are fewer shards than `-of-` in their names says, as after a stopped run."""
+    """Raise InputError if there are fewer shards than their names say after `-of-`, as after a stopped run."""
     matches = [match for shard in shards if (match := SHARD_NAME_PATTERN.fullmatch(shard.stem))]
     present = Counter((match["name"], int(match["count"])) for match in matches)
     for (name, count), number in present.items():
         if number < count:
             raise InputError(
-                f"{folder} has {number} of the {count} shards {name}-*-of-*; get the others, or go on with "
-                "`python -m data_modelling.prepare --resume` where it was stopped."
+                f"{folder} has {number} of the {count} shards {name}-*-of-*; get the others, or continue the stopped "
+                "preparation with `python -m data_modelling.prepare --resume`."
             )
 
 
 def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
-    """Return the first value of each tf.train.Feature that has a name and exists, by the one table's column names."""
+    """Return the first value of each feature that the settings name and the record has, by the one table's column names."""
     values: dict[str, object] = {}
     for name, feature_name in structs.asdict(names).items():
         if feature_name and feature_name in features:
@@ -154,9 +154,9 @@ def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, objec
 
 
 def _code(text: str, codes: tuple[str, ...]) -> str:
-    """Return the class code for a code or for an index, which many shards have.
+    """Return the class code of a label, which is a code or, in many shards, the index of a class.
 
-    A task with one class has no indices: for it, 0 and 1 mean no and yes.
+    For a task with one class, a label 0 or 1 is no index: it means no or yes.
     """
     is_index = len(codes) > 1 and text.isdecimal() and int(text) < len(codes)
     return codes[int(text)] if is_index else text

@@ -1,7 +1,7 @@
 """Makes, reads and attaches splits: a locked test and five folds, with each group in one part.
 
-A split depends only on the ids, groups and diagnoses, not on the order of rows or a library's random numbers, so making
-it again gives the same split.
+A split depends only on the ids, groups and diagnoses. It does not depend on the order of rows or on a library's random
+numbers, so making it again gives the same split.
 """
 
 import hashlib
@@ -37,11 +37,11 @@ STOPPING_SHARE = 0.1
 def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = SEED) -> pd.Series:
     """Return the part of each row; groups stay whole, and each part gets its share of each class's photos.
 
-    table: columns group_id and diagnosis, one row per photo. shares: of each part; they sum to 1.
+    table: columns group_id and diagnosis, one row per photo. shares: the share of each part; they sum to 1.
 
-    The classes are assigned from the rarest to the most frequent. Within a class, the groups with most of its photos
-    come first; each goes to the part that has least of the class for its share. So large groups are spread first, and
-    the many small groups balance the differences.
+    The classes are assigned from the rarest to the most frequent. Within a class, the groups with most photos of this class
+    come first. Each group goes to the part that has the fewest photos of the class in proportion to its share. So large
+    groups are spread first, and the many small groups balance the differences.
     """
     counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
     photos, groups = counts.to_numpy(), counts.index.to_numpy()
@@ -65,7 +65,7 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
 
 
 def _draw(seed: int, group: str) -> bytes:
-    """Return a group's place in the shuffled order: a hash, so that it does not depend on other groups."""
+    """Return a hash of the group. Sorting by it shuffles the groups; a group's hash does not depend on other groups."""
     return hashlib.sha256(f"{seed} {group}".encode()).digest()
 
 
@@ -81,8 +81,8 @@ def make_inheriting_split(
 ) -> pd.DataFrame:
     """Return a split in which each photo of an earlier split, and its whole group, keeps its part.
 
-    original_ids: for each row of `table` the id under which the earlier splits may know the photo. inherited: the rows
-    of the earlier splits. Groups without such a photo are assigned as in `make_split`.
+    original_ids: the id that the photo of each row may have in the earlier splits. inherited: the rows of the earlier
+    splits. Groups without a photo of an earlier split are assigned as in `make_split`.
 
     Raises InputError when the photos of one group come from two parts.
     """
@@ -162,8 +162,8 @@ def fold_mask(table: pd.DataFrame, fold: int | str) -> Mask:
 def training_masks(table: pd.DataFrame, part: Mask, seed: int, own: Mask | None = None) -> tuple[Mask, Mask]:
     """Return two masks (N,) of a part's rows: those that train a network and those that stop its training.
 
-    part: mask (N,) of the table's rows. own: mask (N,) of the rows of the evaluated data set; only they stop the
-    training; None means all.
+    part: mask (N,) of the rows to divide. own: mask (N,) of the rows of the evaluated data set, because only these may stop
+    the training; None means all rows.
     """
     stopping = part.copy() if own is None else part & own
     stopping[stopping] = stopping_mask(table[stopping], seed)

@@ -50,8 +50,8 @@ def write_splits(
 
     only: names of the data sets to split; empty means all.
 
-    Raises InputError if there is no data set, `only` has an unknown name or a csv file is wrong, with `strict` if a csv file
-    has repeated or contradictory rows, and without `force` if a split file exists; then nothing is written.
+    Raises InputError, and writes nothing, if there is no data set, if `only` has an unknown name, or if a csv file is wrong;
+    with `strict` also if a csv file has repeated or contradictory rows, and without `force` also if a split file exists.
     """
     names = [source.name for source in split_data_sets()]
     if unknown := [name for name in only if name not in names]:
@@ -86,9 +86,9 @@ def _refuse_existing(files: list[Path], force: bool) -> None:
     existing = [str(file) for file in files if file.exists()]
     if existing and not force:
         raise InputError(
-            f"{', '.join(existing)} would be replaced, and a model trained on the old split be judged on "
-            "photos that it knows; name the sets to split with --only, give another folder with --out, or add --force "
-            "to replace them."
+            f"{', '.join(existing)} would be replaced, and a model that was trained with the old split would be tested on "
+            "photos that it knows; name the data sets to split with --only, give another folder with --out, or add --force "
+            "to replace the files."
         )
 
 
@@ -99,10 +99,10 @@ def _make_split_of(
     shares = TEST_AND_FOLD_SHARES if source.locked_test else EQUAL_FOLD_SHARES
     if table.empty or any_photo(root, set(table["image_id"])) is False:
         ids = shortened_list(map(repr, table["image_id"]), shown=3) or "none that can be used"
-        raise InputError(f"No id of the csv in {root} is that of a photo there; the csv has {ids}.")
+        raise InputError(f"No id of the csv in {root} belongs to a photo there; the csv has {ids}.")
     if not source.inherits:
         return make_split(table, shares)
-    # The earlier data set may be absent; its split is committed.
+    # The earlier data set may be absent, because its split file is committed.
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

@@ -1,4 +1,4 @@
-"""Joins photos into groups, such as those of one lesion or patient, which must be in one part of a split."""
+"""Joins the photos of one lesion or patient into a group, which must be in one part of a split."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from scipy.sparse.csgraph import connected_components
 
 from data_modelling.inference.details import NOT_KNOWN
 
-# Ends ISIC 2019's id of a photo that was first published in a larger size.
+# The ending of ISIC 2019's id of a photo that was first published in a larger size.
 DOWNSAMPLED_SUFFIX = "_downsampled"
 
 
@@ -18,8 +18,8 @@ def join_groups(
     """Return the group id of each photo.
 
     keys: the id of each photo's lesion or patient; a photo with "" or "unknown" is its own group. pairs: ids of photos
-    that belong together despite their keys; ids that are not in `image_ids` are allowed. The smallest key of a group
-    is its id, else its smallest image id.
+    that belong together despite their keys; ids that are not in `image_ids` are allowed. The id of a group is its
+    smallest key, or its smallest image id if it has no key.
     """
     edges = [(("photo", first), ("photo", second)) for first, second in pairs]
     for image_id, key in zip(image_ids, keys, strict=True):

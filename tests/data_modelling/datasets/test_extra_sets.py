@@ -59,7 +59,7 @@ def test_an_unknown_data_set_and_an_absent_one(places: tuple[Path, Path]) -> Non
     with pytest.raises(InputError, match="more_photos may name isic2017"):
         asked(with_more("ham10000"), *places)
     with pytest.raises(
-        InputError, match=r"ISIC_2017 is not there: .* such as ham10000_alone\.toml, does without"
+        InputError, match=r"ISIC_2017 is not there: .* such as ham10000_alone\.toml, does not need them"
     ):
         asked(with_more("isic2017"), *places)
 
@@ -109,5 +109,5 @@ def test_beside_isic2020_a_photo_is_melanoma_or_benign_or_left_out(data_root: Pa
         "benign": diagnoses.isin(["NEV", "SEK"]).sum(),
     }
     assert left_out == [
-        f"pad_ufes_20: {diagnoses.isin(['BCC', 'SCC', 'ACK']).sum()} photos of no class of isic2020"
+        f"pad_ufes_20: {diagnoses.isin(['BCC', 'SCC', 'ACK']).sum()} photos whose diagnosis is no class of isic2020"
     ]

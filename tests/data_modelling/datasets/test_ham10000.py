@@ -213,7 +213,7 @@ def test_each_row_is_used_or_reported_whatever_its_cells_say(three_photos, rows)
     used = [each for each in distinct if each[0] != "D" and each[1] in {"nv", "mel"}]
     if not used:
         with pytest.raises(
-            InputError, match="No photo of the data set can be used|No id of the csv is that of a photo"
+            InputError, match="No photo of the data set can be used|No id of the csv belongs to a photo"
         ):
             ham10000.load(three_photos)
         return

@@ -80,7 +80,7 @@ def test_strict_accepts_what_is_as_it_should_be(photos):
 def test_no_id_that_is_a_photos_is_an_error(photos):
     rows = pd.DataFrame([row("x"), row("y")])
     with pytest.raises(
-        InputError, match=r"No id of the csv is that of a photo: the csv has 'x', 'y', and the photos are"
+        InputError, match=r"No id of the csv belongs to a photo: the csv has 'x', 'y', and the photos are"
     ):
         checked_table(rows, photos, ("NV",))
 

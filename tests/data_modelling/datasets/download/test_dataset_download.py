@@ -227,6 +227,6 @@ def test_removed_photos_are_downloaded_again_beside_what_an_early_stop_left(serv
 
 
 def test_missing_photos_are_counted(server, tmp_path):
-    with pytest.raises(InputError, match="held 3 photos where 4 are published"):
+    with pytest.raises(InputError, match="held 3 photos, but 4 are published"):
         download_dataset(replace(made_facts(server.address), photos=4), tmp_path, "", yes)
     assert not (tmp_path / "HAM10000" / ham10000.PHOTO_FOLDER).exists()

@@ -55,7 +55,7 @@ def test_photos_that_isic_2019_does_not_know_are_named(
 ) -> None:
     (root / "isic2017.csv").write_text("image_id,group_id,part\nISIC_0000002,a,0\nISIC_0000003,b,1\n")
     assert made(root, root) == 2
-    assert "does not know 1 of ISIC 2017's photos, such as ISIC_0000003" in capsys.readouterr().err
+    assert "lack 1 of ISIC 2017's photos, such as ISIC_0000003" in capsys.readouterr().err
     assert not (root / isic2017.FOLDER).exists()
 
 

@@ -235,7 +235,7 @@ def test_a_photo_that_was_moved_is_not_read_under_its_old_diagnosis(generated, t
     moved = min((tmp_path / "NV").iterdir())
     moved.rename(tmp_path / "MEL" / moved.name)
     with pytest.raises(
-        InputError, match=f"says NV of {moved.stem}, which stands in the folder MEL; 1 photos"
+        InputError, match=f"gives {moved.stem} the diagnosis NV, but the photo is in the folder MEL;"
     ):
         class_folders.load(SETTINGS, tmp_path)
 
@@ -255,5 +255,5 @@ def test_class_folders_further_down_are_named(tmp_path):
 
 def test_no_folder_of_a_class_is_one_sentence(tmp_path):
     (tmp_path / "moles").mkdir()
-    with pytest.raises(InputError, match="has a folder named by a class .MEL, NV"):
+    with pytest.raises(InputError, match="has a folder named after a class .MEL, NV"):
         class_folders.load(SETTINGS, tmp_path)

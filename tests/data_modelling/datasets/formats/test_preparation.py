@@ -137,7 +137,7 @@ def test_another_size_does_not_go_on_with_what_was_begun(generated, tmp_path):
 
 def test_a_folder_with_something_else_in_it_is_left_alone(generated, tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds something else"):
+    with pytest.raises(InputError, match="holds other files"):
         write_prepared(generated, "class_folders", tmp_path)
 
 

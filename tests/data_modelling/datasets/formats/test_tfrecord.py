@@ -59,7 +59,7 @@ def test_a_damaged_shard_is_named(generated, tmp_path):
     data = bytearray(shard.read_bytes())
     data[len(data) // 2] ^= 1
     shard.write_bytes(bytes(data))
-    with pytest.raises(InputError, match="is damaged or no uncompressed TFRecord"):
+    with pytest.raises(InputError, match="is damaged or not an uncompressed TFRecord"):
         tfrecord.load(SETTINGS, tmp_path)
 
 
@@ -78,7 +78,7 @@ def test_an_id_that_is_no_name_of_a_file_is_refused(tmp_path, image_id):
     shard = tmp_path / "others.tfrecord"
     rows = [{"image_id": name, "diagnosis": "NV"} for name in ("ISIC_1", image_id)]
     tfrecord.write_shard(shard, rows, [b"photo"] * 2, FeatureNames())
-    told = re.escape(f"{shard}, record 1: the image id {image_id!r} is no file name")
+    told = re.escape(f"{shard}, record 1: the image id {image_id!r} is not a valid file name")
     with pytest.raises(InputError, match=told):
         tfrecord.load(SETTINGS, tmp_path)
 
