@@ -3,10 +3,10 @@
 A photo's score is its highest cancer probability over the five frames, without and with the details. It comes
 from a network that never saw the photo's clinic, neither in training nor in stopping, temperature or prior.
 
-A melanoma lesion counts as cleared when any of its photos has no veto and a score below the threshold. In a
-clinic group with LEAST_LESIONS melanoma lesions, the threshold is the highest at which the one-sided 95 %
-Clopper-Pearson bound on the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest threshold of
-these groups is used for all photos. Smaller groups only check it.
+A melanoma lesion counts as cleared when any of its photos has no veto and a score below the threshold. A clinic
+group with at least LEAST_LESIONS melanoma lesions has its own threshold: the highest at which the one-sided 95 %
+Clopper-Pearson bound on the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest of these
+thresholds is used for all photos. Smaller groups only check it.
 """
 
 import math
@@ -20,25 +20,25 @@ from data_modelling.inference.errors import InputError
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.rounding import round_metric
 
-COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of the photos, one row each
-MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # diagnoses, by the task
-LEAST_LESIONS = 150  # melanoma lesions of a clinic group that sets the threshold
-MAX_CLEARED_SHARE = 0.03  # of the melanoma lesions, as the bound says
-CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest share to be cleared; reported only
-JUDGED_PHOTOS = 50  # of a class of a clinic group: with fewer, the share is mostly chance
-CONFIDENCE = 0.95  # of the bound, one-sided
+COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # columns of a table with one row per photo
+MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
+LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs to set the threshold
+MAX_CLEARED_SHARE = 0.03  # largest bound on the share of melanoma lesions that are cleared
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares to be cleared; only reported
+JUDGED_PHOTOS = 50  # least photos of a class in a clinic group; with fewer, a share is mostly chance
+CONFIDENCE = 0.95  # of the one-sided bound
 DIGITS = 6  # decimals of the threshold
 
 
 def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any]]]:
-    """Return the threshold, and the table behind it: a row for each clinic group.
+    """Return the threshold and the table behind it, with a row for each clinic group.
 
-    photos: with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. Without a group of
-    LEAST_LESIONS melanoma lesions the threshold is 0, which clears nothing.
+    photos: a table with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. If no group has
+    LEAST_LESIONS melanoma lesions, the threshold is 0, which clears nothing.
 
-    A row counts the group's melanoma lesions and mole photos. It has the group's own threshold (None: it only
-    checks) and, at the returned threshold, the cleared lesions, their share, its bound, and the share of cleared
-    moles.
+    A row has the numbers of melanoma lesions and of mole photos, and the group's own threshold (None if the group
+    only checks). For the returned threshold, it has the number of cleared lesions, their share, the bound on this
+    share, and the share of cleared moles.
     """
     if missing := [name for name in COLUMNS if name not in photos]:
         raise InputError(f"The scores lack the column {missing[0]}.")
@@ -61,16 +61,16 @@ def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any
 
 
 def lowest_scores(photos: pd.DataFrame) -> Floats:
-    """Return the lowest score of each melanoma lesion, sorted, (lesions,); infinite where each photo has a veto."""
+    """Return the lowest score of each melanoma lesion, sorted, (lesions,); infinite if all its photos have a veto."""
     melanomas = photos[photos["diagnosis"].isin(MELANOMAS)]
     scores = melanomas["score"].astype(float).where(~melanomas["vetoed"].astype(bool), math.inf)
     return np.sort(scores.groupby(melanomas["group_id"]).min().to_numpy(np.float64))
 
 
 def group_threshold(lowest: Floats) -> float:
-    """Return the highest threshold that a clinic group allows; lowest: from lowest_scores."""
+    """Return the highest threshold that a clinic group allows. lowest: from `lowest_scores`."""
     bounds = np.array([cleared_share_bound(cleared, len(lowest)) for cleared in range(len(lowest))])
-    allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # lesions that may be cleared; the bounds rise
+    allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # lesions that may be cleared: the bounds rise
     if allowed < 0:
         return 0.0
     # A lesion at the threshold itself is not cleared, so rounding down clears no more lesions.

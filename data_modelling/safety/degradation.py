@@ -1,4 +1,4 @@
-"""Degrade photos step by step, at their own resolution, as cameras and messengers do."""
+"""Degrade photos step by step, at their own resolution, as cameras and messaging apps do."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ PNG_COMPRESSION = 0  # none, which is fastest
 
 @dataclass(frozen=True)
 class Degradation:
-    """Hold one way in which photos get worse.
+    """Describe one way in which photos get worse.
 
     measures: the measures of inference.checks.image_quality that detect it. severities: the mildest first.
-    degrade: from a square RGB photo and a severity to the bytes of a photo file.
+    degrade: returns the bytes of a photo file, from a square RGB photo and a severity.
     """
 
     measures: tuple[str, ...]
@@ -77,7 +77,7 @@ def from_levels(levels: NDArray[np.floating]) -> Image.Image:
     return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
 
 
-# With the unit of the severities.
+# The comment of each kind names the unit of its severities.
 DEGRADATION_KINDS: dict[str, Degradation] = {
     "blur": Degradation(("sharpness",), (0.8, 1.2, 1.6, 2.0, 2.5, 3.2), _blur),  # % of the edge
     "motion": Degradation(("sharpness",), (3, 6, 9, 12, 16, 20), _blur_by_motion),  # % of the edge

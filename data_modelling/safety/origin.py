@@ -2,9 +2,9 @@
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-Before fitting, all photos are stretched and encoded again in the same way. Some archives stretch
-files to a square and others crop them, and their edits do not appear in a user's photo. The thresholds
-come from five folds of whole groups. No locked photo is read.
+Before fitting, all photos are stretched and encoded again in the same way. Otherwise the detectors would learn that
+some archives stretch files to a square and others crop them, which says nothing about a user's photo. The thresholds
+come from five folds of whole groups. No photo of a locked test is read.
 """
 
 import argparse
@@ -42,16 +42,16 @@ from data_modelling.metrics.array_types import Features, Floats
 from data_modelling.safety.degradation import encode_jpeg
 from data_modelling.safety.feature_network import fit_feature_network, write_arrays
 
-NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # of the splits
+NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # names of the data sets and their splits
 SOURCES = tuple(data_set(name).folder for name in NAMES)  # as metadata.json names them
 DERMOSCOPIC = tuple(source for source in SOURCES if source not in PHONE_SOURCES)
 STRETCH = 4 / 3  # largest ratio of the sides, in either direction
-QUALITY = (60, 96)  # of the new JPEG: the lowest, and one above the highest
-SIZE = 256  # pixels of its edge
+QUALITY = (60, 96)  # range of the new JPEG's quality, without the upper end
+SIZE = 256  # edge of the new JPEG in pixels
 EPOCHS, DECAY, RATE, BATCH = 25, 1e-2, 3e-3, 256
 # Largest share of the photos of named sources, plain or stretched, that may reach the "unlike" threshold.
 UNLIKE_FLAGGED_SHARE = 0.04
-PHONE_FLAGGED_SHARE = 0.008  # largest share of dermoscopic photos of any source above the phone threshold
+PHONE_FLAGGED_SHARE = 0.008  # largest share of a dermoscopic source that may reach the phone threshold
 DIGITS = 6
 
 
@@ -59,8 +59,8 @@ DIGITS = 6
 class OriginFeatures:
     """The features of photos, row by row.
 
-    table: source, group_id and part. altered, plain: image features (N, FEATURE_COUNT); the altered photos
-    are those of `stretch_and_recompress`.
+    table: columns source, group_id and part. altered, plain: image features (N, FEATURE_COUNT) after
+    `stretch_and_recompress` and of the photos as they are.
     """
 
     table: pd.DataFrame
@@ -103,7 +103,7 @@ def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatu
 
 
 def fit_origin_detector(values: Features, sources: Sequence[str]) -> OriginDetector:
-    """Return a detector of SOURCES, all with the same total weight; its thresholds are 1."""
+    """Return a detector fitted with the same total weight for each of SOURCES; it has no fitted thresholds."""
     labels = np.array([SOURCES.index(source) for source in sources])
     scaling = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
     weights = len(labels) / len(SOURCES) / np.bincount(labels)[labels]
@@ -112,7 +112,7 @@ def fit_origin_detector(values: Features, sources: Sequence[str]) -> OriginDetec
 
 
 def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
-    """Return probabilities for altered and for plain photos, by detectors that never saw their group."""
+    """Return the probabilities (N, sources) of altered and of plain photos, by detectors that never saw their group."""
     altered, plain = (np.zeros((len(photos.table), len(SOURCES))) for _ in range(2))
     for fold in FOLD_NAMES:
         mask = (photos.table["part"] == fold).to_numpy()
@@ -125,12 +125,12 @@ def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
 
 
 def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
-    """Return the thresholds that at most the shares UNLIKE_FLAGGED_SHARE and PHONE_FLAGGED_SHARE reach.
+    """Return the thresholds `phone` and `unlike`, which at most these shares of the photos reach (see the constants).
 
-    Each holds for altered and for plain photos.
+    Each share holds for altered and for plain photos.
     """
     unlike = {}
-    # Every set of sources that may train a model.
+    # There is a threshold for every set of sources that may train a model.
     counts = range(1, len(SOURCES) + 1)
     for named in itertools.chain(*(itertools.combinations(SOURCES, count) for count in counts)):
         is_named = table["source"].isin(named).to_numpy()
@@ -145,7 +145,7 @@ def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> di
 
 
 def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
-    """Return the threshold that at most `share` of each of the arrays reaches."""
+    """Return the threshold that at most `share` of the scores in each array reach."""
     limits = [np.quantile(score, 1 - share, method="higher") for score in scores]
     return float((np.floor(max(limits) * 10**DIGITS) + 1) / 10**DIGITS)
 

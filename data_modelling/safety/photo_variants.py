@@ -1,4 +1,4 @@
-"""Render photos as other clinics' cameras would take and store them, to fit the gate on the variants.
+"""Render photos as other clinics' cameras would take and store them, to fit the lesion detector on these variants.
 
 Lesion photos and foreign pictures are rendered in the same way, so that a border, a coarse file or a colour cast
 says nothing about the content of the picture. Stickers and ink are drawn on both as well.
@@ -12,16 +12,16 @@ from PIL import Image, ImageDraw, ImageFilter
 from data_modelling.metrics.array_types import Pixels
 from data_modelling.safety.degradation import encode_jpeg, from_levels
 
-# How often each change is made.
+# The probability of each change.
 ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4
-LEAST_ZOOM = 0.5  # share of the edge that remains
-SHARPENING_PERCENT = (50, 300)  # of an unsharp mask, as phones apply it
-DARKEST_SHADE = 0.5  # of the light, at the darkest side of a photo
+LEAST_ZOOM = 0.5  # smallest share of the edge that remains
+SHARPENING_PERCENT = (50, 300)  # range for the unsharp mask, which phones apply
+DARKEST_SHADE = 0.5  # smallest share of the light at the darkest side of a photo
 GAIN, CAST = 0.25, 0.12  # largest change of the brightness, and of one colour against the others, as a share
-STICKER_RADII = (0.15, 0.45)  # of the edge; colour charts at the photo's border
-BORDER_RADII = (0.26, 0.65)  # of the edge; the corners are at 0.71
+STICKER_RADII = (0.15, 0.45)  # of colour charts at the photo's border, as a share of the edge
+BORDER_RADII = (0.26, 0.65)  # as a share of the edge; the corners are at 0.71
 RIM = 0.02  # width of a border's rim, as a share of the edge
-EDGES, QUALITIES = (64, 100), (60, 95)  # of the reduced file: pixels, and quality of its JPEG
+EDGES, QUALITIES = (64, 100), (60, 95)  # ranges of the reduced file's edge in pixels and of its JPEG quality
 
 
 def render_variants(photos: Pixels, seed: int) -> Pixels:
@@ -95,7 +95,7 @@ def _add_border(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _reduce(image: Image.Image, rng: np.random.Generator) -> Image.Image:
-    """Return the photo after it was stored small, as a JPEG."""
+    """Return the photo after it was stored as a small JPEG and enlarged again."""
     edge = int(rng.integers(*EDGES, endpoint=True))
     small = image.resize((edge, edge), Image.Resampling.BICUBIC)
     file = encode_jpeg(small, int(rng.integers(*QUALITIES, endpoint=True)))

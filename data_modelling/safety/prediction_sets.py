@@ -11,13 +11,12 @@ mapie 1.6 needs a solver for convex programs for class-conditional sets of a cla
 sets and is maintained, but it has neither groups nor weights, and breaks ties at random. We need only
 one weighted quantile per class.
 
-With a wide set the model names no class. The choice of the rule uses out-of-fold photos, photo alone. A
-rule may leave at most MAX_WIDE_SHARE of the photos refused or wide. Among the answered photos, melanomas must
-be found at least as often as among all. Of these rules, the one with the best balanced accuracy of the
-answered photos is chosen.
+With a wide set the model names no class. A rule says which sets are wide; it is chosen on out-of-fold photos, without
+details. A photo counts as answered if it is not refused and its set is not wide. A rule may leave at most
+MAX_WIDE_SHARE of the photos unanswered. Among the answered photos, melanomas must be found at least as often as among
+all photos. Of these rules, the one with the best balanced accuracy of the answered photos is chosen.
 
-A photo counts as answered if it is neither refused nor has a wide set. The thresholds of the sets come from
-the other folds.
+The thresholds of the sets come from the other folds.
 """
 
 import itertools
@@ -56,7 +55,7 @@ MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refu
 
 
 def group_weights(labels: Labels, groups: Labels) -> Floats:
-    """Return 1 / (photos of the group and class), (N,): all photos of a group together have the weight 1."""
+    """Return 1 / (photos of the group and class), (N,): all photos of a group and class together have the weight 1."""
     _, group_of_row, group_sizes = np.unique(
         np.stack([labels, groups], axis=1), axis=0, return_inverse=True, return_counts=True
     )
@@ -64,10 +63,10 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return thresholds (classes,) that the wanted share of each class's weight reaches, rounded down.
+    """Return thresholds (classes,) that the share `level` of each class's weight reaches, rounded down.
 
-    probability: (N, classes). labels, groups: (N,) indices. level: the coverage, as a share. A class with too
-    few groups for this coverage has 0, so it is in every set.
+    probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too
+    few groups for this coverage is 0, so the class is in every set.
     """
     weights = group_weights(labels, groups)
     thresholds = [
@@ -155,7 +154,7 @@ def rules(cancer: Mask) -> Iterator[WideSetRule]:
 def choose_wide_rule(
     labels: Labels, decisions: Labels, sets: Mask, is_refused: Mask, task: str
 ) -> WideSetRule:
-    """Return the best rule; NEVER_WIDE if no rule meets the conditions or improves the answered photos.
+    """Return the best rule; NEVER_WIDE if no rule both meets the conditions and raises the balanced accuracy.
 
     labels, decisions: (N,) class indices. sets: (N, classes). is_refused: (N,), independent of the rule.
     """

@@ -1,8 +1,9 @@
 """Fit and evaluate the rejection score with networks that were each trained without one class.
 
-For the score, see inference.checks.rejection_score. For a network that never saw a class, the photos
-of this class are of none of its classes. The other photos of the fold, also unseen, are of known classes. A logistic regression fits the weights on the photos of all such networks together. Every left-out
-class has the same weight. Photos of none of the classes have the share for which the column is calibrated.
+inference.checks.rejection_score defines the score. For a network that never saw a class, the photos of this class
+are of none of the known classes; the fold's other photos, which it did not see either, are of known classes. A
+logistic regression fits the weights on the photos of all such networks together. Every left-out class has the same
+weight, and the photos of none of the known classes together have the recipe's unknown_share.
 The metrics of a class come from weights that were fitted on the other left-out classes.
 """
 
@@ -43,7 +44,7 @@ REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine thr
 class FittedRejectionScore:
     """Hold a fitted score.
 
-    weights: of the rejection score. metadata: its key UNKNOWN_KEY. rows: the data of the fit, with COLUMNS.
+    weights: the score itself. metadata: the key UNKNOWN_KEY of metadata.json. rows: the data of the fit, with COLUMNS.
     """
 
     weights: RejectionScore
@@ -59,9 +60,9 @@ def left_out_rows(
     task: str,
     temperature: float,
 ) -> pd.DataFrame:
-    """Return a row with COLUMNS for each photo of a fold, from a network that was trained without a class.
+    """Return a row with COLUMNS for each photo of a fold, from a network that was trained without the class `left_out`.
 
-    logits: (N, classes), of the network. distance: (N,), of its gate.
+    logits: the network's, (N, classes). distance: the distances of the network's gate, (N,).
     """
     seen_columns = [
         index
@@ -78,7 +79,7 @@ def left_out_rows(
 
 
 def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRejectionScore:
-    """Return the weights from the rows of all left-out classes. share: of photos of none of the classes.
+    """Return the score fitted on the rows of all left-out classes. share: the share of photos of none of the classes.
 
     Raises InputError when the fold has no photo of a class that was left out.
     """
@@ -97,9 +98,9 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
 def add_rejection_logits(
     predictions: pd.DataFrame, distance: pd.Series, weights: RejectionScore, task: str, temperature: float
 ) -> pd.DataFrame:
-    """Return the predictions with the logit of none of the classes added to the network's logits.
+    """Return the predictions with the logit of "none of the known classes" added to the network's logits.
 
-    distance: by image_id.
+    distance: the distance of the gate, by image_id.
     """
     distances = predictions["image_id"].map(distance).to_numpy(np.float64)
     for mode in COMPLETED_MODES:

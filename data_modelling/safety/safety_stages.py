@@ -49,9 +49,9 @@ PREDICTIONS = "predictions"  # the folder in a bundle
 
 @dataclass(frozen=True)
 class SafetyParts:
-    """Hold the fitted parts. predictions: out-of-fold, with each photo's CHECKS. metadata: keys for metadata.json.
+    """Hold the fitted parts. predictions: out-of-fold, with the columns metrics.predictions.CHECKS.
 
-    files: finished ones in the work folder, by their name in the bundle.
+    metadata: keys for metadata.json. files: finished files in the work folder, by their name in the bundle.
     """
 
     predictions: pd.DataFrame
@@ -67,10 +67,10 @@ def fit_safety_parts(
     work: Path,
     unseen: DevelopmentSet | None = None,
 ) -> SafetyParts:
-    """Return the parts fitted on the development part.
+    """Return the parts fitted on the development set.
 
-    predictions: out-of-fold, of settings.figure_folds. work: the folder of the run, with its networks. unseen: photos of
-    other clinics, which the quality checks must spare, too.
+    predictions: out-of-fold predictions of settings.figure_folds. work: the work folder of the run, with its networks.
+    unseen: photos of other clinics; the quality checks must not fire on many of them either.
     """
     table = development.table
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
@@ -106,10 +106,10 @@ def fit_safety_parts(
 
 
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:
-    """Return the folder with the served network's gate and the scores of out-of-fold photos, gate.csv.
+    """Return the folder with the served network's gate, and with the scores of out-of-fold photos in `predictions`.
 
-    It also has more.csv, with the training photos of other data sets, if there are any. Both are in its folder
-    predictions.
+    gate.csv has the scores of the data set's own photos. more.csv has those of the training photos of other data
+    sets, if there are any.
     """
     more = development.extra_table
     extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
@@ -180,9 +180,9 @@ def _fit_gate(settings: Settings, development: DevelopmentSet, folder: Path) -> 
 def _check_results(
     table: pd.DataFrame, measures: pd.DataFrame, gate_folder: Path, metadata: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return the check results of out-of-fold photos: image_id, the columns CHECKS, and the gate's distance.
+    """Return image_id, the columns CHECKS and the gate's distance of out-of-fold photos.
 
-    measures: of the table's photos, row by row. The gate is that of the photo's own fold.
+    measures: the quality measures of the table's photos, row by row. Each photo's gate is that of its own fold.
     """
     scores = read_gate_scores(gate_folder)
     checks = image_quality.QualityThresholds.from_metadata(metadata)
@@ -202,9 +202,9 @@ def _check_results(
 def drift_quantiles(
     probability: Floats, classes: list[str], unchanged: pd.DataFrame, nearness: Floats | None = None
 ) -> dict[str, list[float]]:
-    """Return the key `reference` of metadata.json.
+    """Return the value of the key `reference` of metadata.json.
 
-    probability: (N, classes), calibrated, of out-of-fold photos without details. unchanged: measures of the
+    probability: (N, classes), calibrated, of out-of-fold photos without details. unchanged: quality measures of the
     development photos. nearness: of out-of-fold photos to the training photos.
     """
     values = dict(zip(classes, probability.T, strict=True))

@@ -1,8 +1,8 @@
 """Draw foreign pictures without downloads: empty frames, textures, documents, shapes, plots.
 
-Each function draws one picture, (height, width, 3) uint8, with a random generator. DRAWERS has them by their
-names in foreign.toml. Many have the colours of skin and of brown things, because such pictures are the
-hardest.
+Each function draws one picture, (height, width, 3) uint8, with a random generator. DRAWERS lists the functions by
+their names in foreign.toml. Many pictures have the colours of skin and of brown things, because such pictures are
+the hardest to tell from lesions.
 """
 
 import functools
@@ -239,7 +239,7 @@ def _interpolate(share: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _ramp(share: Floats, rng: np.random.Generator, colours: int) -> Floats:
-    """Return values from 0 to 1 as colours along a ramp of several."""
+    """Return values from 0 to 1 as colours along a ramp of several random colours."""
     knots = np.stack([_colour(rng) for _ in range(colours)])
     places = np.linspace(0, 1, colours)
     return np.stack([np.interp(share, places, knots[:, channel]) for channel in range(3)], axis=-1)
