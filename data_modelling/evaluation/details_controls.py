@@ -19,7 +19,7 @@ def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) ->
     """Return log-probabilities (N, classes) of `rows` from age, sex and site, without any photo.
 
     The model is a multinomial logistic regression (scikit-learn's, L2 of strength 1) on the encoded details
-    of `training_rows`. Its probabilities follow the class shares; as logits they need no temperature.
+    of `training_rows`. Its probabilities follow the class shares of these rows and need no temperature.
     """
     model = LogisticRegression(max_iter=ITERATIONS)
     model.fit(encode_table(training_rows), class_indices(training_rows["diagnosis"], task))
@@ -29,10 +29,10 @@ def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) ->
 
 
 def permute_between_groups(groups: pd.Series, seed: int = SEED) -> NDArray[np.int64]:
-    """Return for each row a row of another group (N,), each row once; the seed decides which.
+    """Return for each row the index of a row of another group, (N,). Each index occurs once; the seed decides which.
 
-    The rows get a random order in which groups stay together. Each row takes a row further on in this cycle, by the
-    size of the largest group. So the row always belongs to another group.
+    The rows get a random circular order in which groups stay together. Each row takes the row that follows it at a
+    distance equal to the size of the largest group. This row always belongs to another group.
 
     Raises InputError when one group has more than half of the rows.
     """

@@ -45,12 +45,12 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle, and return the skipped inputs as text.
 
-    Two kinds of sources are skipped: the bundle's own, which have their own metrics, and ALSO_LEARNED_FROM, from whose
-    photos every network learned. Absent sources are skipped too; InputError when all are absent. Photos of a set that
-    was trained on get the predictions and gate refusals of networks that saw none of their fold. Their predictions move
-    from EXTRA_PREDICTIONS_FILE into the file, so that a committed bundle stays small. A bundle with left-out clinics
-    keeps them where its table of clinics reads them, and only the other sources are predicted.
-    Raises InputError and writes nothing if such predictions would be lost.
+    The bundle's own sources are skipped, because they have their own metrics. Those of ALSO_LEARNED_FROM are skipped,
+    because every network learned from their photos. Absent sources are skipped too. Photos of an extra set get the
+    predictions and gate refusals of networks that saw none of their fold. These predictions move here from
+    EXTRA_PREDICTIONS_FILE, so that a committed bundle stays small. If the bundle has left-out clinics, its table of
+    clinics reads EXTRA_PREDICTIONS_FILE; that file then stays, and only the other sources are predicted.
+    Raises InputError and writes nothing if all sources are absent, or if predictions of an extra set would be lost.
     """
     predictor = Predictor(bundle)
     metadata = bundle.metadata
@@ -98,8 +98,8 @@ def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dic
     """Return the metrics by source; a question without both outcomes has no metrics.
 
     Cancers are compared with benign lesions. A lesion that may become cancer (actinic keratosis) is in
-    neither group; the metrics report how many of them are flagged. Classes and calibration are evaluated
-    where every diagnosis is one of the model's classes. Bootstrap groups are patients.
+    neither group; the metrics report how many of these lesions are flagged. Classes and calibration are evaluated
+    only for a source whose diagnoses are all classes of the model. Bootstrap groups are patients.
     """
     return {
         source.folder: _source_metrics(rows.reset_index(drop=True), metadata)

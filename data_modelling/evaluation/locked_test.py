@@ -52,14 +52,14 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     is_interrupted = bool(opened) and earlier_rows[-1] in opened and not predictions_file.exists()
     if opened and not is_interrupted:
         raise InputError(
-            f"This bundle opened the locked test on {opened[0]['date']} already (see {record}); "
-            "the bundle has its metrics."
+            f"This bundle already opened the locked test on {opened[0]['date']} (see {record}); "
+            "its metrics.json has the results."
         )
     table, _ = load_table(settings_from_dict(settings), data_root)
     table = attach_parts(table, read_split(split_file(splits, settings["split"])))
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:
-        raise InputError(f"The split {settings['split']} has no locked part.")
+        raise InputError(f"The split {settings['split']} has no locked test.")
     predictor = Predictor(bundle)  # a bundle that cannot run must not open the test
     if not is_interrupted:
         _append_row(record, row)
@@ -75,8 +75,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 def openings(folder: Path) -> dict[str, Any]:
     """Return the entry of metrics.json about the openings.
 
-    rows: the record up to the opening of the bundle in `folder`. changed: which of its model and metadata have changed
-    since the opening.
+    rows: the record up to the opening by the bundle in `folder`. changed: which of its HASHED_FILES have changed since
+    the opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     changed = [

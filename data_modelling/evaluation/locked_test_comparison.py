@@ -1,6 +1,6 @@
 """Compare the out-of-fold metrics with those of the locked test.
 
-The comparison shows whether choices that were made with fold models fit the served one. Temperature, decision
+The comparison shows whether choices that were made with fold networks fit the served network. Temperature, decision
 prior and thresholds come from networks of the same recipe that each saw four fifths of the photos. The served
 network saw them all. None of them saw the locked test.
 """
@@ -45,7 +45,7 @@ def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
 
     For balanced accuracy and the AUCs, the locked interval must contain the out-of-fold value. The
     calibration error is shown without this target, because it is larger by chance with fewer photos. It is
-    compared with a perfectly calibrated model instead. A split without a locked test has no targets on it.
+    compared with a perfectly calibrated model instead. If the split has no locked test, there are no targets for it.
     """
     return [target for mode in MODES for target in _mode_targets(values, mode)]
 
@@ -105,7 +105,7 @@ def _interval_contains(value: float | None, interval: list[float | None]) -> boo
 
 
 def _threshold_sensitivities(locked: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the sensitivity at the served thresholds, on the locked test and as it was chosen."""
+    """Return the sensitivity at the served thresholds on the locked test, and the one for which they were chosen."""
     task, target = metadata["task"], metadata["settings"]["cancer_sensitivity"]
     probability = calibrated_probabilities(mode_logits(locked, "photo", task), metadata["temperature"])
     groups = bootstrap.group_indices(locked["group_id"])

@@ -1,8 +1,8 @@
 """Compute the melanoma metrics of a bundle with two classes, without and with the scores of the patient's other lesions.
 
-A patient's moles look alike, and a melanoma looks different. A high score in all of them says less than a
-high score in one. The contextual score is the log odds of melanoma minus a share of their mean over the
-patient's other lesions. The share has the best AUC on the patients of the other folds.
+A patient's moles look alike, and a melanoma looks different. A high score of all the patient's lesions says less
+than a high score of one lesion. The contextual score is the log odds of melanoma minus a share of their mean over
+the patient's other lesions. The chosen share has the best AUC on the patients of the other folds.
 """
 
 from typing import Any
@@ -33,7 +33,7 @@ CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of
 
 
 def has_two_classes(metadata: MetricValues) -> bool:
-    """Return whether the bundle's task is melanoma or not."""
+    """Return whether the bundle's task has only two classes, melanoma and benign."""
     return len(TASKS[metadata["task"]]) == 2
 
 
@@ -58,7 +58,7 @@ def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> Metri
 
 
 def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
-    """Return the mean (N,) over the patient's other lesions, or over all lesions if there are none.
+    """Return the mean log odds (N,) of the patient's other lesions, or of all lesions if the patient has no others.
 
     log_odds: (N,). patients: (N,) indices from 0.
     """

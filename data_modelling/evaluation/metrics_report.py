@@ -28,7 +28,7 @@ from data_modelling.settings import FOLD_COUNT
 
 LESION = "lesion"  # what the photos of a group share, if metadata.json names nothing else
 NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test
-ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of the photos at which the risk is reported
+ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of answered photos for which the risk is reported
 # The metrics of a mode that have an interval.
 OVERALL_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
 # Pairs of modes: what the details add to the photo, what the photo adds to the details, and what the photo's
@@ -128,7 +128,7 @@ def _source_metrics(
 
 
 def _uncalibrated_errors(labels: Labels, scores: Floats) -> dict[str, Any]:
-    """Return the calibration before the temperature is applied."""
+    """Return the calibration error and log-likelihood before the temperature is applied."""
     probability = calibrated_probabilities(scores, 1.0)
     return {
         "expected_calibration_error": round_metric(
@@ -139,7 +139,7 @@ def _uncalibrated_errors(labels: Labels, scores: Floats) -> dict[str, Any]:
 
 
 def _risk_coverage(labels: Labels, probability: Floats, decisions: Labels) -> dict[str, Any]:
-    """Return error and balanced error when the most certain share of the photos is answered."""
+    """Return error and balanced error of the most certain photos, for each share in ANSWERED."""
     risks = selective_risks(labels, probability, decisions, np.array(ANSWERED))
     return {
         str(share): {"error": round_metric(error), "balanced_error": round_metric(balanced_error)}

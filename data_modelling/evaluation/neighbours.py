@@ -1,6 +1,6 @@
-"""Measure what the nearest known photos are worth: how often they have the right diagnosis, and whether they warn.
+"""Measure how often the nearest known photos have the right diagnosis, and whether they warn of wrong decisions.
 
-A held-out photo is compared by a network that never saw its clinic group, with known photos of other lesions and patients.
+A network that never saw the clinic group of a held-out photo compares it with known photos of other lesions and patients.
 If a recipe leaves no clinic group out, the network never saw the photo's fold, and the known photos are of other folds.
 """
 
@@ -43,15 +43,15 @@ def neighbour_rows(
 
 
 def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of all photos and by clinic group; of a group with too few lesions only the counts.
+    """Return the metrics of all photos and of each clinic group; a group with too few lesions has only the counts.
 
-    A source that is in no clinic group is a group of its own.
+    rows: as in NEIGHBOURS_FILE. answers: for the same photos by the same networks, from `predicted_answers` or
+    `answers_of_left_out_clinics`. A source that is in no clinic group is a group of its own.
 
-    rows: as in NEIGHBOURS_FILE. answers: of the same photos, by the same networks, from `predicted_answers` or
-    `answers_of_left_out_clinics`. The shares are those
-    of photos whose nearest photo, majority of the nearest (the nearest of equally frequent ones counts), a random known
-    photo, and the model's decision have the right class. warning_auc: how well the number of nearest photos of another
-    class than the decision finds wrong decisions; confidence_auc: the same of a low highest probability.
+    nearest, majority, chance and model are the shares of photos for which these have the right class: the nearest photo,
+    the most frequent class of the nearest photos, a random known photo, and the model's decision. warning_auc tells how
+    well wrong decisions are found by the number of nearest photos whose class is not the decided class; confidence_auc
+    tells how well they are found by a low highest probability.
     """
     task = metadata["task"]
     rows = rows.merge(answers, on="image_id", how="inner", validate="one_to_one")
@@ -70,7 +70,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
 def _class_of(diagnosis: str, task: str) -> int:
     """Return the index of a diagnosis among a task's classes; -1 if it is none of them.
 
-    Where the task is melanoma or not, every diagnosis but melanoma is the other class.
+    In a task with two classes, melanoma and benign, every diagnosis except melanoma is in the class benign.
     """
     codes = class_codes(task)
     if len(codes) > 2:
@@ -128,7 +128,7 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
 
 
 def _helps(metrics: dict[str, Any]) -> bool:
-    """Return whether the nearest photos tell more than chance: more often right, and more unlike wrong decisions."""
+    """Return whether the nearest photos are right more often, and find wrong decisions better, than chance."""
     if "warning_auc" not in metrics:
         return False
     return bool(metrics["majority"]["low"] > metrics["chance"] and metrics["warning_auc"]["low"] > 0.5)

@@ -1,8 +1,8 @@
-"""Compute how often the prediction sets contain the true class, and how large they are; one photo per group.
+"""Compute how often the prediction sets contain the true class, and how large they are.
 
-A group counts once. Its value is the share of its photos whose set contains the true class, the expected
-value of one random photo of the group. Thresholds for out-of-fold photos come from the other parts alone. The
-locked test uses the served thresholds.
+Each group counts once. Its value is the share of its photos whose set contains the true class, which is the expected
+value of one random photo of the group. Thresholds for out-of-fold photos come from the other parts alone. The locked
+test uses the served thresholds.
 """
 
 from collections.abc import Mapping

@@ -20,11 +20,11 @@ from data_modelling.inference.predictor import Predictor
 
 @dataclass(frozen=True)
 class ServedAnswers:
-    """Answers to the photos of a table.
+    """Holds the answers to the photos of a table.
 
-    photos: the rows (N) that can be decoded. logits: by mode, (N, classes). checks: their reason codes in the
-    columns `refusals` and `warnings`, joined by `;`. Codes of the photo's origin are warnings. broken: which photos
-    cannot be decoded, and why.
+    photos: the rows (N) that can be decoded. logits: by mode, (N, classes). checks: the reason codes of these photos, in
+    the columns `refusals` and `warnings`, joined by `;`. The codes of a phone photo and of an unfamiliar source are
+    warnings. broken: which photos cannot be decoded, and why.
     """
 
     photos: pd.DataFrame
@@ -38,8 +38,8 @@ def predict_served(
 ) -> ServedAnswers:
     """Return the served network's answers, predicted photo by photo.
 
-    table: see datasets.table. title: of the progress bar. shuffled: also predict with another group's
-    details.
+    table: see datasets.table. title: the title of the progress bar. shuffled: whether to predict each photo also with
+    the details of another group.
     """
     details_of_rows = details_per_row(table)
     details_by_mode = {PHOTO_ONLY: [Details()] * len(table), PHOTO_AND_DETAILS: details_of_rows}

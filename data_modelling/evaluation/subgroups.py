@@ -1,4 +1,4 @@
-"""Compute the metrics within sex, age, site, confirmation and source, where enough lesions are known, and by skin type.
+"""Compute the metrics of subgroups with enough lesions, by sex, age, site, confirmation, source and skin type.
 
 Skin types are Fitzpatrick's I to VI; only some photos of PAD-UFES-20 have one.
 """
@@ -26,7 +26,7 @@ FEWEST_OF_CLASS = 10  # lesions; in a smaller class, a single lesion changes the
 FEWEST_GROUPS = 50  # lesions; in a smaller subgroup, the interval is wider than any difference
 
 SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type
-FEWEST_PATIENTS = 10  # with and without cancer; with fewer, an interval says nothing
+FEWEST_PATIENTS = 10  # patients with cancer, and as many without; with fewer, an interval says nothing
 MAY_BECOME_CANCER = "may_become_cancer"
 
 SubgroupMasks = Iterator[tuple[str, str, Mask]]  # attribute, value and rows (N,)
@@ -63,10 +63,10 @@ def subgroup_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
 
-    A subgroup with too few lesions has the reason instead of metrics. predictions: the committed ones; the
-    other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: what the photos
-    of a group share. Balanced accuracy and macro AUC average over the classes with enough lesions. The row
-    has their number, because it differs between subgroups.
+    A subgroup with too few lesions has the reason instead of metrics. predictions: the committed predictions; the
+    other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: what the photos of a
+    group share. Balanced accuracy and macro AUC average over the classes with enough lesions. The row has the
+    number of these classes, because it differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
     rows = []
@@ -106,8 +106,8 @@ def skin_type_metrics(
 ) -> dict[str, dict[str, Any]]:
     """Return counts and metrics by skin type, for the photo alone.
 
-    types: as in SKIN_TYPES_FILE. predictions: of PAD-UFES-20's photos among others, with `flag`. Actinic keratosis, which
-    may become cancer, is left out. A type with fewer than FEWEST_PATIENTS patients with or without cancer has counts only.
+    types: as in SKIN_TYPES_FILE. predictions: of PAD-UFES-20's and other photos, with `flag`. Actinic keratosis, which may
+    become cancer, is left out. A type has metrics only with FEWEST_PATIENTS patients who have a cancer and as many without.
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)

@@ -1,7 +1,7 @@
 """Test whether the odd one out of a patient's spots is the melanoma, on visits of patients of ISIC 2020.
 
 The network must not have been trained on these photos. A visit has 3 to 12 random photos of one patient, with
-one melanoma if the patient has any. All shares are means over patients of the means over their visits.
+one melanoma if the patient has any. Each share is averaged over a patient's visits, and then over the patients.
 """
 
 from pathlib import Path
@@ -29,8 +29,8 @@ COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_me
 MAX_VISIT_PHOTOS = 12
 VISITS_PER_PATIENT = 40
 SEED = 20
-# Share of visits without a melanoma that may have a mark. It decides the ratio. At a tenth, only hairs, rulers
-# and bubbles are marked, and melanomas no more often than by chance.
+# Share of visits without a melanoma in which a lesion may be marked. It decides the ratio. At a tenth, only hairs,
+# rulers and bubbles are marked, and melanomas no more often than by chance.
 FALSE_MARK_SHARE = 0.3
 DIGITS = 6
 
@@ -39,7 +39,7 @@ def read_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
     """Return the available photos of ISIC 2020: image_id, group_id (a patient), part, path, malignant."""
     rows = split_photos("isic2020", data_root, splits)
     if rows.empty:
-        raise InputError("ISIC_2020 holds no photo of its csv; DATA/README.md tells how to get them.")
+        raise InputError("ISIC_2020 has none of the photos in its csv; DATA/README.md tells how to get them.")
     return rows.reset_index(drop=True).assign(malignant=lambda rows: rows["diagnosis"] == "malignant")
 
 
@@ -99,10 +99,10 @@ def choose_ratio(visits: pd.DataFrame, marked_share: float = FALSE_MARK_SHARE) -
 
 
 def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
-    """Return what metrics.json says of the mark, each share with its 95 % interval (bootstrap over patients).
+    """Return the marked lesions' entry of metrics.json, each share with its 95 % interval (bootstrap over patients).
 
-    found and wrong are cross-fitted: the ratio for a part's patients is chosen on the patients of the other
-    parts.
+    `found` and `wrong` are cross-fitted: the ratio for the patients of one part is chosen on the patients of the
+    other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():

@@ -1,4 +1,4 @@
-"""The assembly of a bundle from the finished stages of a run; it appears completely or not at all."""
+"""Assembles a bundle from the finished stages of a run; the bundle appears completely or not at all."""
 
 import datetime as dt
 import hashlib
@@ -73,18 +73,18 @@ def assemble_bundle(
 
 @dataclass(frozen=True)
 class Reference:
-    """The population for which probabilities are calibrated.
+    """Describes the population for which probabilities are calibrated.
 
-    shares: (classes,). extra: predictions of extra sets, whose photos count beside the data set's own.
+    shares: its class shares, (classes,). extra: predictions of extra sets, whose photos count beside the data set's own.
     """
 
     shares: NDArray[np.float64]
     extra: pd.DataFrame | None = None
 
     def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-        """Return the rows that the choices are made on, and their weights (see metrics.calibration.reference_weights).
+        """Return the rows on which the choices are made, and their weights (see metrics.calibration.reference_weights).
 
-        The photos of extra sets are included, unless a class has a rejection score instead of a logit.
+        The photos of extra sets are included, unless the task has a class without photos.
         """
         rows = predictions
         if self.extra is not None and learned_class_codes(task) == class_codes(task):
@@ -94,7 +94,7 @@ class Reference:
         return rows, reference_weights(true_classes(rows, task), sources, self.shares)
 
     def prior(self, settings: Settings) -> NDArray[np.float64]:
-        """Return the class shares, (classes,), with the recipe's unknown_share for a class that no photo teaches."""
+        """Return the class shares, (classes,), with the recipe's unknown_share for a class without photos."""
         learned = learned_class_codes(settings.task)
         unknown = [code not in learned for code in class_codes(settings.task)]
         known_share = 1 - settings.unknown_share * sum(unknown)
@@ -106,7 +106,7 @@ def calibration_choices(
 ) -> CalibrationChoices:
     """Return temperature, decision prior and thresholds, chosen on out-of-fold predictions.
 
-    table: the development set, whose class shares count. reference: class shares that count instead.
+    table: the development set; its class shares are used. reference: the population whose class shares are used instead.
     """
     if reference is None:
         return choose_calibration(
@@ -138,7 +138,7 @@ def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
         "temperature": round(choices.temperature, DIGITS),
         "decision_prior": dict(zip(class_codes(task), prior, strict=True)),
         "thresholds": {
-            # Rounded down, so that every photo at or above the exact threshold is still flagged.
+            # They are rounded down, so that every photo at or above the exact threshold is still flagged.
             "cancer": _round_down(choices.cancer_threshold),
             "melanoma": _round_down(choices.melanoma_threshold),
             **({} if choices.clear_threshold is None else {"clear": choices.clear_threshold}),

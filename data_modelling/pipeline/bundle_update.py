@@ -1,4 +1,4 @@
-"""The update of a bundle, whose changed copy takes its place only when it is complete, and of what is published of it."""
+"""Updates a bundle by a changed copy, which replaces it when it is complete, and publishes its results in the documents."""
 
 import os
 import shutil
@@ -17,7 +17,7 @@ from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
-STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # of a command that is stopped during an update
+STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # for a command that is stopped during an update
 
 
 @contextmanager
@@ -57,7 +57,7 @@ def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any
     if not pages:
         raise InputError(
             f"No page of {project / 'docs'} has a block <!-- {name} --> ... <!-- /{name} -->; "
-            "put one where the table belongs."
+            "add one where the table belongs."
         )
     for page in pages:
         update_markdown_block(page, name, results_text(metadata, values))

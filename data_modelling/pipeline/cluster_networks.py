@@ -33,7 +33,7 @@ def train_networks_on_cluster(
 ) -> list[str]:
     """Train the networks of these names (None: all of the run) on a cluster; return the skipped inputs as text.
 
-    Raises InputError like `train_networks`, and if every try of a network lost its worker.
+    Raises InputError like `train_networks`, and if the worker died in every try of a network.
     """
     work, names = work.resolve(), names or network_names(settings)
     at_once = min(len(names), cluster_cores(ray))
@@ -55,7 +55,7 @@ def train_networks_on_cluster(
 def _prepare(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
 ) -> list[str]:
-    """Open the work folders and decode the photos once, of the teachers too, before tasks read them side by side."""
+    """Open the work folders and decode all photos, also the teachers', once before parallel tasks read them."""
     left_out = train_networks(settings, folders, work, [], resume).left_out
     for recipe, teacher_settings in teacher_recipes(settings).items():
         teacher_work = teacher_work_folder(str(recipe), work.parent)
@@ -86,5 +86,5 @@ def _is_finished(work: Path, name: str) -> bool:
 
 
 def _train_network(folders: DataFolders, recipe: str, work: Path, name: str, *_teachers: object) -> None:
-    """Train one network of a recipe, given as JSON. Ray starts this when the tasks of the teachers are done."""
+    """Train one network. recipe: as JSON. Ray starts this task when the tasks of the teachers are finished."""
     train_networks(settings_from_dict(json.loads(recipe)), folders, work, [name], resume=True)

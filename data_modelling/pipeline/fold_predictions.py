@@ -1,4 +1,4 @@
-"""Out-of-fold predictions: each fold's photos, predicted by a network that was trained without the fold."""
+"""Makes the out-of-fold predictions: a network that was trained without a fold predicts the photos of this fold."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +48,7 @@ def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
 def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
     """Return the predictions of a fold's photos by the network that was trained without the fold.
 
-    If the file holds other photos or lacks one of CONTROL_MODES, the finished network predicts them again.
+    If the saved file has other photos or lacks one of CONTROL_MODES, the finished network predicts the photos again.
     """
     name, task, table = fold_stage(fold), run.settings.task, run.development.table
     path, in_fold = run.work / name / "predictions.csv", fold_mask(table, fold)

@@ -1,11 +1,11 @@
-"""Answers for the photos of a clinic group by a network that never saw the group: what a new clinic gets.
+"""Makes the answers for a clinic group's photos by a network that never saw the group, as a new clinic would get them.
 
 For a clinic group among the run's photos, this is a network trained without the group. Its temperature, decision prior and
 thresholds are chosen on its stopping photos, which are of other clinics. For a clinic group of `unseen_sets`, it is the
 served network itself.
 
 The score of a photo is its highest cancer probability over five frames, without and with the details (see
-inference.status). The four other frames are read only if the photo may be clear after the first.
+inference.status). The four corner frames are read only if the photo may be clear after the first frame.
 """
 
 from dataclasses import asdict
@@ -47,7 +47,7 @@ from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
 from data_modelling.training.photo_cache import decode_photos
 
-UNSEEN_FOLDER = "unseen"  # of the decoded photos of unseen sets, in the work folder
+UNSEEN_FOLDER = "unseen"  # in the work folder; it has the decoded photos of unseen sets
 OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read
 READ_AT_ONCE = 32  # photos
 Floats = NDArray[np.float64]
@@ -58,11 +58,11 @@ def clinic_answers(
 ) -> pd.DataFrame | None:
     """Return the answers for all clinic groups that a recipe leaves out or never sees; None if there are none.
 
-    unseen: from `unseen_photos`. served, choices: the run's network and what was chosen for it. There is a row for each
+    unseen: from `unseen_photos`. served, choices: the run's served network and the choices for it. There is a row for each
     photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
     code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (phone photos, palms, soles
-    and mucosa; other vetoes would only clear fewer photos) and refused (by a detector of lesion photos and a threshold
-    that never saw the clinic).
+    and mucosa; other vetoes would only clear fewer photos) and refused (by a lesion detector and a threshold that were
+    fitted without the clinic).
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
@@ -161,9 +161,9 @@ def _answers(
     choices: CalibrationChoices,
     stops: Mask,
 ) -> pd.DataFrame:
-    """Return the answers of a network for photos of one clinic: rows of the set `asked`, by their index.
+    """Return the answers of a network for the photos of one clinic.
 
-    stops: mask of the development set's rows that give the threshold of the detector.
+    photos: rows of the table of `asked`. stops: mask of the run's rows on which the detector's threshold is chosen.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)
@@ -198,7 +198,7 @@ def _frame_scores(
     network: keras.Model,
     choices: CalibrationChoices,
 ) -> Floats:
-    """Return the highest cancer probability of the four other frames, without and with the details, of the chosen photos."""
+    """Return the highest cancer probability of each chosen photo over its corner frames, without and with the details."""
     edge, cancer = settings.network.edge, cancer_columns(settings.task)
     rows = np.flatnonzero(chosen)
     scores = []

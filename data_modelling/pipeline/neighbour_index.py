@@ -1,4 +1,4 @@
-"""Makes a bundle's index of known photos, and finds the nearest ones of held-out photos to measure how much they help."""
+"""Makes a bundle's index of known photos, and finds those nearest to held-out photos to measure how much they help."""
 
 import hashlib
 import json
@@ -44,7 +44,7 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet
 
-# CC-0 and CC BY: a bundle may hold small pictures of these photos. The licence of other MSK and UDA photos is not certain.
+# Their licences (CC-0, CC BY) allow small pictures in a bundle. That of other MSK and UDA photos is not certain.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
 SHOWN_PHOTOS = 900
 THUMBNAIL_EDGE = 112  # pixels
@@ -129,7 +129,7 @@ def _thumbnail(data: bytes) -> bytes:
 
 
 def _terciles(vectors: Floats, groups: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return the two values that divide the distances between shown photos and their nearest into thirds."""
+    """Return the two values that divide into thirds the distances from shown photos to their nearest shown photos."""
     distances = _cosine_distances(vectors, vectors)
     distances[groups[:, None] == groups[None]] = np.inf
     nearest = np.sort(distances, axis=1)[:, : min(NEIGHBOUR_COUNT, len(vectors) - 1)]
@@ -172,7 +172,7 @@ def _embeddings(
 
 
 class _HeldOutPart(NamedTuple):
-    """Photos that a network never saw: a mask of the table's rows. others: mask of the known photos to compare with."""
+    """Holds photos that a network never saw. held_out: mask of these rows. others: mask of the known photos to compare."""
 
     network: Path
     photos: DevelopmentSet
@@ -201,12 +201,12 @@ def _held_out_parts(
 def _nearest_rows(
     settings: Settings, part: _HeldOutPart, known: pd.DataFrame, pixels: NDArray[np.uint8]
 ) -> pd.DataFrame:
-    """Return the nearest known photos, whose decoded pixels are given, of the held-out photos."""
+    """Return the known photos that are nearest to the held-out photos. pixels: of the known photos."""
     if not part.network.exists():
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)
     table = part.photos.combined_table()
-    # The task may not have the classes of the known photos, which do not matter here.
+    # The classes of the known photos do not matter here, and the task may lack them.
     without_class = known.assign(diagnosis=BENIGN)
     distances = _cosine_distances(
         _embeddings(network, table, part.photos.pixels, part.held_out, settings),

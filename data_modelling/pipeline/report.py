@@ -1,4 +1,4 @@
-"""The report of a bundle: metrics, plots and card, all made from the bundle's own predictions and metadata."""
+"""Writes the report of a bundle: metrics, plots and card, all made from the bundle's own predictions and metadata."""
 
 import json
 from collections.abc import Callable
@@ -70,7 +70,7 @@ def _compute_metrics(
     if shortcuts.exists():
         results = read_table(shortcuts, shortcut_metrics.COLUMNS)
         metrics[OUT_OF_FOLD]["shortcuts"] = shortcut_metrics.shortcut_metrics(results, metadata)
-    # The page quotes the `thresholds` at the top: the cost on the out-of-fold photos.
+    # The pages of the app read the costs on out-of-fold photos from the key `thresholds` at the top.
     values = metrics | {"thresholds": metrics[OUT_OF_FOLD]["thresholds"]}
     if LOCKED_TEST in predictions:
         values["fit_to_served"] = compare_with_locked_test(values, predictions[LOCKED_TEST], metadata)
@@ -103,7 +103,7 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
             return neighbours.answers_of_left_out_clinics(answers, metadata["task"])
         return neighbours.predicted_answers(_held_out_predictions(predictions, metadata["task"]), metadata)
 
-    # The file of each evaluation, and from its path to its metrics.
+    # For each evaluation, its file and a function that returns the metrics from the file's path.
     evaluations: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
         "elsewhere": (
             external_sources.EXTERNAL_PREDICTIONS_FILE,

@@ -1,4 +1,4 @@
-"""A run and its data: the folders that it reads from, and its development set."""
+"""Opens a run with its data: the folders that it reads from, and its development set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,10 +23,10 @@ from data_modelling.training.photo_cache import decode_photos
 
 @dataclass(frozen=True)
 class DataFolders:
-    """The folders that a run reads from.
+    """Holds the folders that a run reads from.
 
-    data_root: None is the folder of the environment or the repository; see datasets.data_location. splits: the folder of
-    the split files. strict: whether any problem in the data set is an error.
+    data_root: None means the folder of the environment or the repository; see datasets.data_location. splits: the folder
+    of the split files. strict: whether any problem in the data set is an error.
     """
 
     data_root: Path | None
@@ -36,7 +36,7 @@ class DataFolders:
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its recipe, the folders that it reads from, its work folder, and the photos that it may learn from.
+    """Holds a run: its recipe, the folders that it reads from, its work folder, and the photos that it may learn from.
 
     left_out: the skipped inputs, as text.
     """
@@ -57,7 +57,7 @@ def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
     """Return the folders that hold the recipe's photos.
 
-    They are `folders`. For generated lesions they are in `work`, where the lesions are drawn and split once.
+    These are `folders`; for generated lesions, it is a folder in `work`, where the lesions are drawn and split once.
     """
     if not settings.generated_lesions:
         return folders
@@ -73,7 +73,7 @@ def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -
 def load_development_set(
     settings: Settings, folders: DataFolders, work: Path
 ) -> tuple[DevelopmentSet, list[str]]:
-    """Return table and photos without the locked test, and the skipped inputs, as text.
+    """Return the development set, which lacks the locked test, and the skipped inputs as text.
 
     No photo of the locked test is decoded. work: the folder of the decoded photos.
     """
@@ -81,7 +81,7 @@ def load_development_set(
     parts = read_split(split_file(folders.splits, settings.split))
     report = _add_vanished_photos(settings, report, table, parts, folders.strict)
     table = attach_parts(table, parts)
-    # Photos that may not train because of another photo of their lesion.
+    # Photos may not train if another photo of their lesion is in another part of a split.
     extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
     leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
@@ -93,12 +93,12 @@ def load_development_set(
     photos = decode_photos(pd.concat([table, extra_table], ignore_index=True), settings.network.edge, work)
     left_out = [str(report)] * bool(report) + extra_left_out
     if leaving:
-        left_out.append(f"photos with a photo of their lesion in another part of the split: {len(leaving)}")
+        left_out.append(f"photos whose lesion has a photo in another part of the split: {len(leaving)}")
     if photos.broken:
         reasons = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
         left_out.append(f"photos that cannot be decoded: {len(photos.broken)}\n{reasons}")
         if folders.strict:
-            raise InputError(f"Correct these or leave out --strict:\n{reasons}")
+            raise InputError(f"Correct these photos or leave out --strict:\n{reasons}")
     own_decoded, extra_decoded = (
         ~rows["image_id"].isin(list(photos.broken)).to_numpy() for rows in (table, extra_table)
     )
@@ -131,8 +131,8 @@ def refuse_unclassified(run: Run) -> None:
     cancers = np.array(class_codes(task))[cancer_columns(task)].tolist()
     if not present & set(cancers):
         raise InputError(
-            f"{dataset} has no photo of a cancer ({', '.join(cancers)}) outside the locked test: a model of it could "
-            "never raise concern."
+            f"{dataset} has no photo of a cancer ({', '.join(cancers)}) outside the locked test, so a model trained on it "
+            "could never raise concern."
         )
     if len(present) < 2:
         raise InputError(f"{dataset} has photos of one class only ({', '.join(present)}); a model needs two.")

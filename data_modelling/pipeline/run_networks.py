@@ -1,4 +1,4 @@
-"""The networks of a run: one without each fold, the served one, and those of its teachers."""
+"""Trains the networks of a run: one without each fold or left-out clinic, the served network, and those of its teachers."""
 
 import json
 import shutil
@@ -33,7 +33,7 @@ from data_modelling.training.distillation import teacher_mask, teacher_recipes, 
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
 
-# In the folder of a network: the ids of the photos that stop its training, and its class shares.
+# Files in the folder of a network: the ids of its stopping photos, and the class shares for which it is calibrated.
 STOPPING_FILE, REFERENCE_FILE = "stopping_photos.txt", "reference_shares.json"
 RowSelector = Callable[[pd.DataFrame], Mask]  # from a table to a mask of its rows, (N,)
 
@@ -43,7 +43,7 @@ def train_networks(
 ) -> Run:
     """Train some of a run's networks, and before them their teachers; return the run.
 
-    Several processes, or machines with one disk, may train different networks of the same run.
+    Several processes, or several machines that share a disk, may train different networks of one run at the same time.
     names: some of `work_folder.network_names`. Raises InputError for a network that the run does not have, like
     `open_work_folder`, and for problems of data and split.
     """
@@ -58,10 +58,10 @@ def train_networks(
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
-    """Train the networks that the networks of these names need, if they are not finished.
+    """Train the other networks that the named networks need, unless these are finished.
 
-    These are their teachers, or the networks of the recipe that `networks_of` names; the latter become the run's own
-    networks, with their classes merged.
+    A network needs its teachers. If the recipe's `networks_of` names another recipe, the run needs the networks of that
+    recipe, which become the run's own networks with their classes merged.
     """
     learned = [name for name in names if has_teachers(name)]
     for recipe, teacher_settings in teacher_recipes(settings).items():
@@ -85,7 +85,7 @@ def _train_missing(
 ) -> None:
     missing = [name for name in names if not (work / name / NETWORK_FILE).exists()]
     if missing:
-        print(f"First the networks of {recipe}, in {work}:")
+        print(f"First the networks of {recipe} are trained, in {work}:")
         train_networks(settings, folders, work, missing, resume=True)
 
 
@@ -120,9 +120,9 @@ def run_network(run: Run, name: str) -> keras.Model:
 def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str = "") -> keras.Model:
     """Return the network in the folder `name` of the run, which is trained on the selected rows of the development set.
 
-    A tenth of the selected groups of the recipe's own data set stops the training instead. A network whose training has
-    ended is loaded from its file and not saved again, which would change the file. title: of the progress bar, if it is
-    not the name. Raises InputError if its training began with other photos.
+    A tenth of the selected groups of the recipe's own data set are stopping photos instead. A network whose training has
+    ended is loaded from its file. It is not saved again, because this would change the bytes of the file. title: of the
+    progress bar; "" means the name. Raises InputError if the training began with other photos.
     """
     settings, development, folder = run.settings, run.development, run.work / name
     table = development.combined_table()
@@ -193,7 +193,7 @@ def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tu
         training = selected & ~stopping
     else:
         selected, own = selector(table), run.development.own_mask()
-        # Without the recipe's own clinic, photos of the other sets stop the training.
+        # If no photo of the recipe's own data set is selected, photos of the extra sets stop the training.
         training, stopping = training_masks(
             table, selected, run.settings.seed, own if (selected & own).any() else None
         )

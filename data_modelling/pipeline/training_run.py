@@ -1,4 +1,4 @@
-"""The whole run of `train`: photos, fold networks and their predictions, the served network, the bundle.
+"""Runs all stages of `train`: photos, fold networks and their predictions, the served network, the bundle.
 
 Each stage keeps its files in a work folder beside the bundle (`OUT.work`), and a finished stage is not computed again. The
 bundle appears under its name when it is complete.
@@ -124,7 +124,7 @@ def _reference(run: Run) -> Reference | None:
 def _add_unknown_class(
     run: Run, predictions: pd.DataFrame, reference: Reference | None
 ) -> tuple[pd.DataFrame, FittedRejectionScore | None]:
-    """Return the predictions with the logit of "none of the classes", and the score behind it.
+    """Return the predictions with the logit of "none of the known classes", and the rejection score behind it.
 
     Without settings.left_out the task has no such class, and the predictions stay as they are.
     """
@@ -147,9 +147,9 @@ def _add_unknown_class(
 
 
 def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
-    """Return a network's outputs for a fold's photos; it was trained without this fold and without a class.
+    """Return the outputs for a fold's photos of a network that was trained without this fold and without a class.
 
-    Its columns are the logit of each class, and the `distance` of the network's own gate.
+    The columns are the logit of each class, and the `distance` of the network's own gate.
     """
     settings, table, pixels = run.settings, run.development.table, run.development.pixels
     name = class_stage(settings, code)
@@ -171,7 +171,7 @@ def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
 def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> SafetyParts:
     """Return the parts with the counts and the predictions of the extra sets' photos.
 
-    Each photo is predicted by the network, and checked by the gate, that were fitted without its fold.
+    A photo is predicted by the network and checked by the gate that were fitted without the photo's fold.
     """
     gate_folder = run_gate_stage(run.settings, run.development, run.work)
     gate_scores = read_gate_scores(gate_folder, EXTRA_PREDICTIONS_FILE).set_index("image_id")

@@ -1,4 +1,4 @@
-"""The work folder of a run, which keeps its finished stages beside the bundle (`OUT.work`)."""
+"""Opens and checks the work folder of a run, which keeps the finished stages beside the bundle (`OUT.work`)."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ def check_run(
 ) -> None:
     """Raise InputError for problems of a run, before anything is written and before Keras is loaded.
 
-    names: of the networks to train; none means the whole run, whose bundle `out` must not exist yet.
+    names: the networks to train; if empty, the whole run is meant, whose bundle `out` must not exist yet.
     """
     if not names:
         check_bundle_is_new(out)
@@ -77,7 +77,7 @@ def check_network_names(settings: Settings, names: Sequence[str]) -> None:
     run_names = network_names(settings)
     for name in names:
         if name not in run_names:
-            raise InputError(f"This recipe trains no network {name!r}, but {', '.join(run_names)}.")
+            raise InputError(f"This recipe has no network {name!r}; it has {', '.join(run_names)}.")
 
 
 def check_work_folder(
@@ -93,7 +93,7 @@ def check_work_folder(
     if not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to continue it, or remove it.")
     try:
-        # A setting that did not exist when the run was started counts with its default.
+        # A setting that did not exist yet when the run was started has its default.
         started = settings_from_dict(json.loads(settings_file.read_text()))
         is_same = replace(started, **{name: getattr(settings, name) for name in free}) == settings
     except InputError:
@@ -114,7 +114,7 @@ def open_work_folder(
 def saved_answers(folder: Path, key: Any, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
     """Return the answers in the folder of a network. They are made if they are absent or if their key has changed.
 
-    key: what they depend on, as values that JSON keeps; it is saved beside them.
+    key: the values on which the answers depend, as JSON can store them; it is saved beside the answers.
     """
     path, key_file = folder / ANSWERS_FILE, folder / KEY_FILE
     if not (path.exists() and key_file.exists() and json.loads(key_file.read_text()) == key):

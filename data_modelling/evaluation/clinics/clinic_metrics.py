@@ -1,6 +1,6 @@
 """Compute the metrics of one clinic group's photos, from answers of networks that never saw these photos.
 
-The same metrics are used for a group out-of-fold and for the left-out group, so one table can show both.
+The answers are out-of-fold or of a network without the whole group. The metrics are the same, so one table shows both.
 """
 
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
 
-FEWEST_LESIONS = 50  # of a group: with fewer, the calibration error is mostly chance
-FEWEST_OF_CLASS = 10  # lesions of a class: with fewer, a single lesion changes a share by tenths
+FEWEST_LESIONS = 50  # a group with fewer lesions has no calibration error, which would be mostly chance
+FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, a single lesion changes a share by tenths
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def adjust_to_shares(probability: Floats, shares: Floats, reference_shares: Floa
 
 
 def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> dict[str, Any]:
-    """Return macro AUC, balanced accuracy and melanoma AUC, as far as classes have enough lesions."""
+    """Return macro AUC, balanced accuracy and melanoma AUC; nothing if fewer than two classes have enough lesions."""
     classes = range(answers.probability.shape[1])
     lesion_counts = np.array([len(np.unique(lesions[answers.labels == label])) for label in classes])
     has_enough = lesion_counts >= FEWEST_OF_CLASS
@@ -119,7 +119,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return the share of the photos of `subset` that is `chosen`.
 
-    If all or none are chosen, resamples do not differ, so the interval is Wilson's with one photo a lesion.
+    If all or none of the photos are chosen, all resamples are equal. The interval is then Wilson's, for the lesions.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

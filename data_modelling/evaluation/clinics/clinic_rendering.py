@@ -1,4 +1,4 @@
-"""Render HAM10000's photos as another clinic's files look, and count how often the answer's status changes.
+"""Render HAM10000's photos so that they look like another clinic's files, and count how often the answer's status changes.
 
 Our copies of BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often with a round dark border. The lesion
 stays the same, so a changed answer depends on the file. Only photos outside the locked test are read.
@@ -26,10 +26,10 @@ from data_modelling.training.recompression import add_vignettes
 RENDERING_FILE = "rendering.csv"  # in the bundle's predictions, with COLUMNS
 COLUMNS = ("image_id", "diagnosis", "status", "rendered_status")
 DATA_SET, CLASSES = "ham10000", ("MEL", "NV")
-PHOTOS = 500  # of each class, one per lesion while they last
+PHOTOS = 500  # of each class; a lesion has a second photo only if there are too few lesions
 # Edge in pixels and JPEG quality of the rendered file, and the edge at which the photo is read.
 EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256
-MAX_CHANGED_SHARE = 0.05  # of the statuses
+MAX_CHANGED_SHARE = 0.05  # largest share of changed statuses that we aim at
 SEED = 7  # of the sample
 
 
@@ -66,9 +66,9 @@ def render_photo(data: bytes, image_id: str) -> bytes:
 
 
 def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
-    """Return photos, changed statuses and their share, the counts of each change, and `melanomas_cleared`.
+    """Return the numbers of photos and changed statuses, their share, the counts of each change, and `melanomas_cleared`.
 
-    These are the melanomas whose status changed from higher concern to "no cancer class stands out".
+    `melanomas_cleared` counts the melanomas that changed from higher concern to "no cancer class stands out".
     """
     changed = table[table["status"] != table["rendered_status"]]
     cleared = (
@@ -94,7 +94,7 @@ def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
 def describe_changes(metrics: dict[str, Any]) -> str:
     """Return the counts as one sentence."""
     return (
-        f"{metrics['changed']} of {metrics['photos']} photos change their status when they are rendered as BCN20000's "
-        f"({metrics['share']:.1%}, at most {MAX_CHANGED_SHARE:.0%} is the aim); {metrics['melanomas_cleared']} "
+        f"{metrics['changed']} of {metrics['photos']} photos change their status when they are rendered like BCN20000's "
+        f"({metrics['share']:.1%}; the aim is at most {MAX_CHANGED_SHARE:.0%}); {metrics['melanomas_cleared']} "
         "melanomas change from higher concern to no cancer class."
     )

@@ -1,7 +1,7 @@
-"""Compute the table of the clinic groups: metrics out-of-fold, and of networks that never saw the group.
+"""Compute the table of the clinic groups: metrics of out-of-fold answers, and of networks that never saw the group.
 
-Both come from committed predictions. The left-out answers are in LEFT_OUT_CLINICS_FILE; pipeline.left_out_clinics
-makes them.
+Both come from committed predictions. The answers of networks that never saw the group are in LEFT_OUT_CLINICS_FILE,
+which pipeline.left_out_clinics makes.
 """
 
 from collections.abc import Mapping
@@ -46,8 +46,8 @@ def left_out_metrics(
 ) -> dict[str, Any]:
     """Return the keys `clinics`, `status_counts`, `status_by_class` and `clear_threshold` of metrics.json.
 
-    answers: of networks that never saw the clinic. predictions: out-of-fold, of the data set and of the extra sets; a
-    clinic group without any has no metrics as a known clinic.
+    answers: by networks that never saw the clinic. predictions: out-of-fold predictions of the data set and of the extra
+    sets; a clinic group without such predictions has no metrics as a known clinic.
     """
     task = metadata["task"]
     shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
@@ -89,7 +89,7 @@ def left_out_metrics(
 
 
 def _class_code(diagnosis: str, task: str) -> str:
-    """Return the code of the class to which the task assigns a diagnosis; without one, the diagnosis."""
+    """Return the code of the task's class for a diagnosis; the diagnosis itself if there is none."""
     label = class_of(diagnosis, task)
     return class_codes(task)[label] if label >= 0 else diagnosis
 
@@ -119,7 +119,7 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     }
     probability = by_mode[PHOTO_ONLY]
     concern, score = whole_frame_concern(by_mode, thresholds, task)
-    # The gate alone, as in the answers of a left-out clinic.
+    # Only the gate refuses photos here, as in the answers for a left-out clinic.
     refused = rows["refusals"].fillna("").str.split(";").map(lambda codes: PHOTO_FOREIGN in codes)
     return ClinicAnswers(
         labels=true_classes(rows, task),

@@ -34,8 +34,8 @@ def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
 def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics with 95 % intervals (bootstrap over lesions; differences are paired).
 
-    They use only photos with all measures, so that every metric is of the same photos. `drawn` is the number
-    of photos in the sample.
+    Only photos with all measures count, so that all metrics are of the same photos. `drawn` is the number of photos
+    in the whole sample.
     """
     task = metadata["task"]
     complete = results.dropna(subset=list(MAP_COLUMNS)).reset_index(drop=True)
@@ -77,7 +77,7 @@ def _view_metrics(metrics_by_view: dict[str, bootstrap.BootstrapMetrics], view: 
 
 
 def _map_metrics(results: pd.DataFrame, measure: str, task: str) -> dict[str, Any]:
-    """Return the mean of a measure for each of MAPS, and the differences of the first from the others."""
+    """Return the mean of a measure for each of MAPS, and the first map's differences from the others."""
     values = results[[f"{kind}_{measure}" for kind in MAPS]].to_numpy(np.float64)
     columns = np.hstack([values, values[:, :1] - values[:, 1:]])
     labels, groups = true_classes(results, task), bootstrap.group_indices(results["group_id"])
