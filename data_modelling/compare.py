@@ -19,9 +19,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m data_modelling.compare", description="Compare recipes.")
     studies = parser.add_mutually_exclusive_group(required=True)
     studies.add_argument(
-        "--configs", type=Path, nargs="+", help="recipes; the others are compared with the first"
+        "--configs", type=Path, nargs="+", help="recipes; all others are compared with the first one"
     )
-    studies.add_argument("--ablations", type=Path, help="a recipe and its changes (TOML)")
+    studies.add_argument("--ablations", type=Path, help="TOML file with a recipe and its changes")
     studies.add_argument(
         "--story",
         dest="ablations",
@@ -52,7 +52,7 @@ def _compare(options: argparse.Namespace) -> list[str]:
     changes = read_changes(options.ablations) if options.ablations else read_recipes(options.configs)
     from data_modelling.pipeline.run_data import DataFolders
     from data_modelling.studies.ablation.table import ablation_table, write_ablation
-    from data_modelling.studies.ablation.trials import train_changes  # loads Keras: after the first check
+    from data_modelling.studies.ablation.trials import train_changes  # loads Keras, so after the first check
 
     sources = DataFolders(options.data_root, options.splits, options.strict)
     trials, left_out = train_changes(changes, sources, options.runs, options.resume)

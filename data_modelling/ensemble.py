@@ -13,7 +13,7 @@ from data_modelling.inference.command_line import run_with_exit_status
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m data_modelling.ensemble", description="Bundles as one.")
+    parser = argparse.ArgumentParser(prog="python -m data_modelling.ensemble", description="Combine bundles.")
     parser.add_argument("--bundles", type=Path, nargs="+", required=True, help="folders of the bundles")
     parser.add_argument("--way", choices=("mean",), default="mean", help="mean of the probabilities")
     parser.add_argument(

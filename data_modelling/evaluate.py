@@ -1,4 +1,4 @@
-"""Compute the metrics of a bundle from its committed predictions; only the options for more evaluations read photos.
+"""Compute the metrics of a bundle from its committed predictions; photos are read only for further evaluations.
 
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere --rendered --visits
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--rendered",
         action="store_true",
-        help="also answer photos that are made to look like another clinic's",
+        help="also answer photos that are changed to look like another clinic's photos",
     )
     parser.add_argument(
         "--visits",
@@ -58,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"
     )
-    parser.add_argument("--reason", default="", help="why the locked test is opened; it is recorded")
+    parser.add_argument("--reason", default="", help="why the locked test is opened; the reason is recorded")
     parser.add_argument(
         "--publish",
         action="store_true",
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _evaluate_photos(bundle: Bundle, options: argparse.Namespace) -> list[str]:
-    """Do the evaluations that read photos, as far as the options name them; return the skipped inputs as text."""
+    """Do those evaluations with photos that the options name; return the skipped inputs as text."""
     left_out: list[str] = []
     data_root, splits = options.data_root, options.splits
     if options.elsewhere:

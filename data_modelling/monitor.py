@@ -1,4 +1,4 @@
-"""Compare photos, or the app's score log, with the training photos; it needs only the app's requirements.
+"""Compare photos, or the app's score log, with the training photos; only the app's requirements are needed.
 
 python -m data_modelling.monitor --bundle DATA/models/ham10000 (--images DIR | --scores CSV) --out page.html
 """

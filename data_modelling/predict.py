@@ -1,9 +1,9 @@
-"""Write the probabilities for a folder of photos to a csv; it needs only the app's requirements.
+"""Write the probabilities for a folder of photos to a csv; only the app's requirements are needed.
 
 python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
 
-The same command resumes a run that was stopped. `--shard 1/2 --out p1.csv` and `--shard 2/2 --out p2.csv`, on
-two machines, give the halves of p.csv. `--engine ray` works on all cores of a Ray cluster, see docs/scale.md.
+The same command resumes a stopped run. To share the work between two machines, `--shard 1/2 --out p1.csv` and
+`--shard 2/2 --out p2.csv` write the halves of p.csv. `--engine ray` uses all cores of a Ray cluster; see docs/scale.md.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Write a data set as class folders or TFRecord shards, resized or unchanged; recipes train on both as on the original.
+"""Write a data set as class folders or TFRecord shards, resized or unchanged; recipes train on them as on the original.
 
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to class_folders --out DATA/class_folders
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to tfrecord --edge 112 --out DATA/tfrecord
@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--edge",
         type=int,
-        help="pixels of the square that is kept; 0: the files as they are (default: the recipe's)",
+        help="edge of the written square in pixels; 0 keeps the files as they are (default: the recipe's)",
     )
     parser.add_argument(
         "--workers", type=int, default=usable_cores(), help="number of threads (default: %(default)s)"

@@ -1,4 +1,4 @@
-"""Search the custom CNN's shape and training with KerasTuner.
+"""Search for a better shape and training of the custom CNN with KerasTuner.
 
 python -m data_modelling.search --config data_modelling/configs/search.toml --data-root DATA --out DATA/runs/search
 """
@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="folder of trials and results")
     parser.add_argument("--tuner", choices=KINDS, default=KINDS[0], help="how trials are chosen")
     parser.add_argument(
-        "--trials", type=int, default=20, help="number of networks to try (hyperband: for its brackets)"
+        "--trials", type=int, default=20, help="number of networks to try (hyperband ignores it)"
     )
     parser.add_argument("--epochs", type=int, default=18, help="epochs of the longest training")
     parser.add_argument("--resume", action="store_true", help="resume the unfinished search in OUT")

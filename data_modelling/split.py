@@ -1,4 +1,4 @@
-"""Write the splits of the available data sets, as ids.
+"""Write the splits of the available data sets: the part of each photo id.
 
 python -m data_modelling.split --data-root DIR
 python -m data_modelling.split --config RECIPE --data-root DIR     (class folders and TFRecord shards)
@@ -37,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--config",
         type=Path,
-        help="recipe of class folders or TFRecord shards, from whose photos the split is made",
+        help="recipe that names class folders or TFRecord shards; their photos are split",
     )
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
     parser.add_argument("--force", action="store_true", help="replace existing split files")
@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     def command() -> list[str]:
         if options.config:
             if options.only:
-                raise InputError("--only names data sets and --config a recipe; give one of them.")
+                raise InputError("--only names data sets, and --config names a recipe; give one of them.")
             file, left_out = write_recipe_split(
                 read_settings(options.config), options.data_root, options.out, options.force, options.strict
             )

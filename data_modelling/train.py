@@ -18,7 +18,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m data_modelling.train", description="Train a model from photos and write its bundle."
     )
-    parser.add_argument("--config", type=Path, required=True, help="recipe, a TOML of data_modelling/configs")
+    parser.add_argument("--config", type=Path, required=True, help="recipe, a file in data_modelling/configs")
     add_data_options(parser)
     parser.add_argument(
         "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps the stages"
@@ -31,7 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
         nargs="+",
         metavar="NETWORK",
         help="train only these networks (fold0 ..., served), so that another command can train others; "
-        "without it, the command uses them and resumes the run",
+        "the command without --only then uses these networks and resumes the run",
     )
     add_engine_options(parser)
     options = parser.parse_args(arguments)

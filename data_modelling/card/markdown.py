@@ -1,4 +1,4 @@
-"""Metrics, tables and templates as markdown, in the form of the card and the documents."""
+"""Formats metrics and renders templates as Markdown, in the form of the card and the documents."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from data_modelling.inference.errors import join_names
 
 MODE_NAMES = {"photo": "photo alone", "both": "photo and details"}
-METRIC_LABELS = {  # the same on every page
+METRIC_LABELS = {  # used on every page
     "balanced_accuracy": "balanced accuracy",
     "macro_auc": "macro AUC",
     "melanoma_auc": "melanoma AUC",
@@ -60,7 +60,7 @@ def format_difference(value: float, bounds: Sequence[float | None]) -> str:
 def render_markdown(
     template: Path, filters: Mapping[str, Callable[..., Any]] | None = None, **context: Any
 ) -> str:
-    """Return the text of a template, with FILTERS and `filters`; blank lines from blocks are joined.
+    """Return the text of a template, with FILTERS and `filters`; several blank lines become one.
 
     A name that the context lacks is an error.
     """

@@ -1,4 +1,4 @@
-"""The card of a bundle (its README.md), made from the bundle's JSON alone; no metric is typed by hand.
+"""Writes the card of a bundle (its README.md) from the bundle's JSON files alone; no metric is typed by hand.
 
 The headings are those of Mitchell et al. 2019 (Model Cards, arXiv:1810.03993). The text is in `templates`.
 """
@@ -44,7 +44,7 @@ TARGET_TEXTS = {
 
 
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
-    """Return one of three sentences, depending on which of the two differences are certain, and in which direction."""
+    """Return a sentence for the two differences, whose direction is certain if the interval lacks 0."""
     is_gain = {}
     for name in VERDICT_METRICS:
         low, high = differences[name]["interval"]
@@ -70,7 +70,7 @@ def outside_intervals(locked_test_comparison: Values) -> list[str]:
 
 
 def target_text(target: Values) -> str:
-    """Return a target in words; without its limit where this is not known yet."""
+    """Return a target in words; the limit is left out if it is not known yet."""
     limit = target["limit"]
     limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
     text = TARGET_TEXTS[target["name"]].format(
@@ -119,7 +119,7 @@ def summary_text(metadata: Values, values: Values) -> str:
 
 
 def render_card_part(name: str, values: Values, **context: Any) -> str:
-    """Return the text of one of the card's templates. values: those of metrics.json."""
+    """Return the text of one of the card's templates. values: the content of metrics.json."""
     out_of_fold = values.get("out_of_fold", {})
     return render_markdown(
         TEMPLATES / f"{name}.md.jinja",
@@ -160,7 +160,7 @@ def update_markdown_block(path: Path, name: str, text: str) -> None:
     pattern = _block_pattern(name)
     if not pattern.search(old_text):
         raise InputError(
-            f"{path} has no block <!-- {name} --> ... <!-- /{name} -->; put one where the table belongs."
+            f"{path} has no block <!-- {name} --> ... <!-- /{name} -->; add one where the table belongs."
         )
     with atomic_write(path) as temporary:
         temporary.write_text(pattern.sub(lambda match: f"{match[1]}{text}\n{match[2]}", old_text))

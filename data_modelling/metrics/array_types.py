@@ -1,4 +1,4 @@
-"""The types of the arrays that metrics, safety, evaluation and plots share; docstrings give the shapes."""
+"""Defines the types of the arrays that metrics, safety, evaluation and plots share; docstrings give the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,5 +7,5 @@ Features = NDArray[np.float32]  # what networks and their checks measure of a ph
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # indices of classes or groups
 Mask = NDArray[np.bool_]
-Pixels = NDArray[np.uint8]  # RGB, the colours last
-Weights = NDArray[np.floating]  # of photos, or (resamples, photos)
+Pixels = NDArray[np.uint8]  # RGB; the last axis has the colours
+Weights = NDArray[np.floating]  # of photos: (photos,) or (resamples, photos)

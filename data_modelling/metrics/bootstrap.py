@@ -1,7 +1,7 @@
 """Compute 95 % intervals with a bootstrap over groups, stratified by class.
 
 In each class, a resample draws as many groups as the class has, with replacement (Efron and Tibshirani 1993).
-All photos of a lesion are drawn together. A resample is an array with one weight per photo: how often the
+All photos of a group are drawn together. A resample is an array with one weight per photo: how often the
 photo's group was drawn. The metrics take weights (resamples, N) and return one value per resample.
 """
 
@@ -24,8 +24,8 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
-COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # in pairs of models
-Z_95 = 1.959964  # standard deviations around the mean that hold 95 % of a normal distribution
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # compared in pairs of models
+Z_95 = 1.959964  # 95 % of a normal distribution are within this number of standard deviations of the mean
 
 
 def resample_weights(
@@ -63,7 +63,7 @@ def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[n
 
 @dataclass(frozen=True)
 class BootstrapMetrics:
-    """The metrics of one model on a set of photos.
+    """Holds the metrics of one model on some photos.
 
     whole: the metrics of the photos themselves. drawn: the metrics in each resample, (resamples, ...). Two
     models on the same photos have the same resamples, so their metrics can be compared in pairs.
@@ -95,7 +95,7 @@ class BootstrapMetrics:
         return values
 
     def less(self, other: "BootstrapMetrics", names: Iterable[str]) -> "BootstrapMetrics":
-        """Return how much higher some metrics are than the other's, paired in the same resamples."""
+        """Return how much higher some metrics are than those of `other`, paired in the same resamples."""
         names = list(names)
         return BootstrapMetrics(
             {name: self.whole[name] - other.whole[name] for name in names},
@@ -135,9 +135,9 @@ def bootstrap_metrics(
 def weighted_metrics(
     metrics: Callable[[Weights], dict[str, Floats]], groups: Labels, labels: Labels
 ) -> BootstrapMetrics:
-    """Return weighted metrics: of the photos themselves, and of each resample.
+    """Return weighted metrics of the photos themselves and of each resample.
 
-    metrics: from weights (resamples, N) to values (resamples, ...) by name. groups, labels: as in `resample_weights`.
+    metrics: returns values (resamples, ...) by name, from weights (resamples, N). groups, labels: see `resample_weights`.
     """
     whole = metrics(np.ones((1, len(labels)), np.float32))
     batches = [metrics(weights) for weights in resample_weights(groups, labels)]
@@ -211,8 +211,8 @@ def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Label
 def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, float]:
     """Return the 95 % interval of the AUC of one question.
 
-    score, positive: (N,). A group counts as positive if any of its photos is: a patient may have lesions of
-    both kinds.
+    score, positive: (N,). A group counts as positive if any of its photos is positive, because a patient may have
+    lesions of both kinds.
     """
     return percentile_interval(resampled_aucs(score, positive, groups))
 

@@ -19,16 +19,16 @@ from data_modelling.metrics.classification import negative_log_likelihood
 from data_modelling.metrics.predictions import learned_logits, mode_logits, true_classes
 
 TEMPERATURES = (0.2, 5.0)  # bounds of the search
-PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # of the class shares: 0 is plain argmax, 1 is balanced
+PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # powers of the class shares, see best_decision_prior
 
 
 @dataclass(frozen=True)
 class CalibrationChoices:
-    """What a bundle needs to turn logits into an answer.
+    """Holds what a bundle needs to turn logits into an answer.
 
-    temperature: divides the logits. decision_prior: (classes,), sums to 1. The thresholds: a photo is of
-    higher concern if the probability of the cancer group, or of melanoma, is at or above its threshold. clear_threshold: see
-    safety.clear_threshold; None where no clinic group was left out.
+    temperature: divides the logits. decision_prior: (classes,), sums to 1. cancer_threshold, melanoma_threshold: a photo is
+    of higher concern if the probability of the cancer group or of melanoma is at or above its threshold. clear_threshold:
+    see safety.clear_threshold; None if no clinic group was left out.
     """
 
     temperature: float
@@ -44,8 +44,8 @@ def choose_calibration(
     """Return the choices that fit the out-of-fold predictions.
 
     The temperature fits photos without and with details together, because the app answers both. Decision
-    prior and thresholds fit the photo alone. shares: (classes,) of the development part. sensitivity: the
-    sensitivity of the thresholds. weights: (N,), of the photos; see reference_weights. None: all are equal.
+    prior and thresholds fit the photo alone. shares: the class shares, (classes,). sensitivity: the sensitivity
+    that the thresholds must reach. weights: of the photos, (N,), see reference_weights; None means equal weights.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -84,10 +84,10 @@ def best_temperature(scores: Floats, labels: Labels, weights: Floats | None = No
 def best_decision_prior(
     probability: Floats, labels: Labels, shares: Floats, weights: Floats | None = None
 ) -> Floats:
-    """Return the class shares to the power with the best balanced accuracy; (classes,), sums to 1.
+    """Return a power of the class shares, (classes,), that sums to 1; the power with the best balanced accuracy.
 
-    Power 0 decides for the most probable class. Power 1 decides for the class with the largest probability /
-    share. Only one number is chosen, so overfitting is small.
+    With power 0, the decision is the most probable class. With power 1, it is the class with the largest
+    probability / share. Only one number is chosen, so overfitting is small.
     """
     weights = np.ones(len(labels)) if weights is None else weights
     # A class that the data set lacks gets the smallest share, because nothing can be divided by zero.
@@ -108,7 +108,7 @@ def sensitivity_threshold(
 ) -> float:
     """Return the highest threshold that at least `sensitivity` of the positives reach; 1 where there is no positive.
 
-    weights: (N,), of all photos; None: all are equal.
+    weights: of all photos, (N,); None means equal weights.
     """
     if not positive.any():
         return 1.0

@@ -1,4 +1,4 @@
-"""Compute the calibration error in its common forms, and its size by chance for a perfect model."""
+"""Compute the calibration error in its common forms, and the error that a perfect model would have by chance."""
 
 from collections.abc import Callable
 

@@ -1,6 +1,6 @@
 """Compute classification metrics from labels, probabilities and decisions.
 
-Where a function takes weights (resamples, N), it returns one more axis in front: a value for each resample.
+With weights (resamples, N), the result of a function has one more axis in front: a value for each resample.
 """
 
 import numpy as np
@@ -8,7 +8,7 @@ import numpy as np
 from data_modelling.metrics.array_types import Floats, Labels, Weights
 from data_modelling.metrics.curves import average_precision, binary_auc, ratio
 
-FEWEST_ANSWERED = 5  # photos of each class: with fewer, the balanced error would be mostly chance
+FEWEST_ANSWERED = 5  # photos that each class needs; with fewer, the balanced error would be mostly chance
 
 
 def macro_auc(labels: Labels, probabilities: Floats) -> float:
@@ -92,7 +92,7 @@ def brier_score(labels: Labels, probabilities: Floats) -> float:
 def selective_risks(
     labels: Labels, probability: Floats, decisions: Labels, shares: Floats
 ) -> tuple[Floats, Floats]:
-    """Return error and balanced error of the decisions when only the most certain photos, each of `shares`, are answered.
+    """Return error and balanced error of the decisions if, for each of `shares`, only the most certain photos are answered.
 
     The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. The certainty of a photo is the probability of its most
     probable class. labels, decisions: (N,); probability: (N, classes); shares: (M,), above 0 and at most 1. Returns two

@@ -15,13 +15,13 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics.array_types import Floats, Mask
 
-OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # parts of the split, and names of their csv files
+OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of predictions, also of their csv files
 # Controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
 # details of another photo. No choice is made on them.
 CONTROL_MODES = ("details", "shuffled")
-# Photos of other data sets that train too, each predicted by a network that never saw its fold.
+# Predictions of photos of other data sets that train too, each by a network that never saw the photo's fold.
 EXTRA_PREDICTIONS_FILE = "more.csv"
-DIFFERENCE_DECIMALS = 9  # of the difference of two logits
+DIFFERENCE_DECIMALS = 9  # decimals of the difference of two logits
 # Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
 LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
 # Columns of the one table, and their names in the predictions.
@@ -59,7 +59,7 @@ def available_modes(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
 def round_logits(predictions: pd.DataFrame) -> pd.DataFrame:
     """Return the predictions with logits rounded as in the file.
 
-    Choices made on them then also hold for the file.
+    Choices that are made on the rounded logits then also hold for the file.
     """
     return predictions.round(_logit_decimals(predictions))
 
@@ -101,10 +101,10 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 
 
 def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
-    """Return the logits (N, classes) of one of MODES or CONTROL_MODES, each less the highest of its photo.
+    """Return the logits (N, classes) of one of MODES or CONTROL_MODES, minus the highest logit of the same photo.
 
-    Only their differences matter. Rounded, equal differences are equal in each bit. Then two photos that are equally
-    probable tie in an AUC on every processor, whatever its `exp` does with the last bit.
+    Only the differences of logits matter. They are rounded, so that equal differences have equal bits. Equally probable
+    photos then tie in an AUC on every processor, even if processors compute `exp` differently in the last bit.
     """
     logits = predictions[_columns(mode, task)].to_numpy(np.float64)
     return np.asarray(np.round(logits - logits.max(axis=1, keepdims=True), DIFFERENCE_DECIMALS))
@@ -127,7 +127,7 @@ def _columns(mode: str, task: str) -> list[str]:
 
 
 def refused_mask(predictions: pd.DataFrame) -> Mask:
-    """Return which photos are refused, (N,); none if the predictions are older than the checks."""
+    """Return a mask (N,) of the refused photos; no photo is refused in older files, which lack the checks."""
     if "refusals" not in predictions:
         return np.zeros(len(predictions), bool)
     return predictions["refusals"].fillna("").ne("").to_numpy(bool)

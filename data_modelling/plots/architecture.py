@@ -1,4 +1,4 @@
-"""The plot of a network's architecture: two branches and the head, with output shapes and parameters."""
+"""Draws a network's architecture: two branches and the head, with output shapes and parameters."""
 
 from typing import Any
 

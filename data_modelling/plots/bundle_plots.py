@@ -35,7 +35,7 @@ def draw_bundle_plots(
     probability = calibrated_probabilities(scores, metadata["temperature"])
     groups = group_indices(predictions["group_id"])
     out_of_fold = values["out_of_fold"]
-    # Each plot's width and height in inches, its drawing function, and what this draws.
+    # For each plot: its width and height in inches, its drawing function, and the function's arguments.
     plots: dict[str, tuple[float, float, Callable[..., None], tuple[Any, ...]]] = {
         "confusion_matrix": (12, 5.4, draw_confusion, (classes, np.array(out_of_fold["photo"]["confusion"]))),
         "roc": (10, 5, curves.draw_roc, (labels, probability, groups, metadata)),
@@ -86,7 +86,7 @@ def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]
 
 
 def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
-    """Draw how often the most probable class is right against how sure the model is, before and after scaling."""
+    """Draw how often the most probable class is right against its probability, before and after temperature scaling."""
     left, right = figure.subplots(1, 2)
     for axes, divisor, title in (
         (left, 1.0, "As trained"),
@@ -105,7 +105,7 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
 
 
 def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float]]]) -> None:
-    """Draw the training loss on the left and the macro AUC of the stopping photos on the right, a line for each network."""
+    """Draw the training loss on the left and the macro AUC of the stopping photos on the right, with a line per network."""
     left, right = figure.subplots(1, 2)
     styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
     for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):

@@ -1,4 +1,4 @@
-"""Plots along a threshold: ROC with its band, precision and recall, decision curve, risk against coverage."""
+"""Draws curves along a threshold: ROC with its band, precision and recall, decision curve, risk against coverage."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,7 +20,7 @@ QUESTION_STYLES: dict[str, dict[str, Any]] = {
     "cancer": {"color": BLUE, "ls": "-", "label": "cancer group"},
     "melanoma": {"color": ORANGE, "ls": "--", "label": "melanoma"},
 }
-FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)  # where the band is drawn
+FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)  # points at which the band is computed
 THRESHOLDS = np.linspace(0.01, 0.6, 119)  # threshold probabilities of the decision curve
 COVERAGES = np.linspace(0.05, 1, 96)  # shares of the photos that are answered
 
@@ -30,7 +30,7 @@ def draw_roc(
 ) -> None:
     """Draw the ROC curves: cancer group and melanoma on the left, each class on the right.
 
-    The curves on the left have their 95 % band and the point of their threshold.
+    Each curve on the left has its 95 % band and a dot at its threshold.
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
@@ -52,7 +52,7 @@ def draw_precision_recall(
 ) -> None:
     """Draw precision against recall: cancer group and melanoma on the left, each class on the right.
 
-    The curves on the left have a line for their share of the photos.
+    Each curve on the left has a dotted line at the share of positive photos.
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
@@ -63,7 +63,7 @@ def draw_precision_recall(
         axes.set(title=title, xlabel="Sensitivity (recall)", ylabel="Right among flagged (precision)")
         axes.set(xlim=(0, 1.02), ylim=(0, 1.02), aspect="equal")
     _legend(left, loc="best")
-    _legend(right, loc="upper left", bbox_to_anchor=(1, 1))  # no corner of the panel is free of every class
+    _legend(right, loc="upper left", bbox_to_anchor=(1, 1))  # the curves leave no corner of the panel free
 
 
 def draw_decision_curve(
@@ -94,7 +94,7 @@ def draw_decision_curve(
 
 
 def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]) -> None:
-    """Draw the errors among the answered photos if only the most certain share is answered."""
+    """Draw the errors among the answered photos against the share of photos that are answered, the most certain first."""
     axes = figure.subplots()
     error, balanced = selective_risks(labels, probability, decide_classes(probability, metadata), COVERAGES)
     label = f"balanced: mean over the classes, where each has {FEWEST_ANSWERED} answered photos"

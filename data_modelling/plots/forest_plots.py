@@ -1,4 +1,4 @@
-"""Forest plots of the subgroups, the locked test, external sources and the shortcut tests: one metric and its 95 % interval in each row."""
+"""Draws forest plots of subgroups, locked test, external sources and shortcut tests, a metric with its interval a row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from data_modelling.evaluation.locked_test_comparison import CALIBRATION_ERROR
 from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE
 
 MODE_STYLES = {"photo": ("photo alone", BLUE, "o"), "both": ("photo and details", ORANGE, "s")}
-# Of the shortcut tests.
+# Names and colours for the shortcut tests.
 VIEW_NAMES = {
     "intact": "photo as it is",
     "lesion_painted": "lesion painted over",
@@ -23,7 +23,7 @@ MAP_COLOURS = {"map": BLUE, "random": GREY, "gaussian": ORANGE}
 
 @dataclass(frozen=True)
 class ForestRow:
-    """One row of a forest plot: its name, the metric, the bounds of its interval, and its style."""
+    """Holds one row of a forest plot: its name, the metric, the bounds of its interval, and its style."""
 
     name: str
     value: float
@@ -33,7 +33,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return the rows of the subgroups that have metrics, subgroups of two attributes last."""
+    """Return the rows of the subgroups that have metrics; subgroups of two attributes come last."""
     return [
         ForestRow(
             f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",
@@ -109,7 +109,7 @@ def draw_external_sources(figure: Figure, values: dict[str, Any]) -> None:
 def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
     """Draw the metrics of painted photos, the share of the map in the lesion, and the area under the deletion curve.
 
-    shortcuts: the `shortcuts` of metrics.json.
+    shortcuts: the value of the key `shortcuts` in metrics.json.
     """
     views, inside, deletion = figure.subplots(1, 3)
     for name, colour, marker, shift in (
@@ -161,7 +161,7 @@ def _draw_intervals(
     shift: float,
     label: str | None,
 ) -> None:
-    """Draw metrics with their intervals, the first on top."""
+    """Draw metrics with their intervals; the first one is at the top."""
     for place, ((value, (low, high)), colour) in enumerate(zip(rows, colours, strict=True)):
         axes.plot((low, high), (place + shift, place + shift), color=colour, lw=2)
         axes.plot(value, place + shift, marker, color=colour, label=label if place == 0 else None)

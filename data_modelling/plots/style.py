@@ -1,4 +1,4 @@
-"""The style of all plots, which works for colour-blind readers and in print."""
+"""Defines the style of all plots, which works for colour-blind readers and in print."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ STYLE: "dict[RcKeyType, Any]" = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
-COLOURS = 128  # in a plot's file, which makes it less than half as large
+COLOURS = 128  # number of colours in a plot's file; so few make the file less than half as large
 # Without date and version, the same figure gives the same file.
 PNG_METADATA = {"Software": None}
 

@@ -27,8 +27,7 @@ def fit_feature_network(
 ) -> tuple[Features, Features]:
     """Return the hidden layer (features + 1, UNITS) and the output layer (UNITS + 1, outputs); the last rows are biases.
 
-    values: (N, features). labels, weights: (N,). scaling: mean and standard deviation of each feature. decay: of the
-    weights. rate: the learning rate. For two classes there is one output.
+    values: (N, features). labels, weights: (N,). scaling: mean and spread of each feature. Two classes share one output.
     """
     mean, spread = scaling
     network = MLPClassifier(

@@ -1,4 +1,4 @@
-"""Tabulate the effect of each recipe, change or step on the data set and on external sources; write a page of the table.
+"""Write a table of the effect of each recipe, change or step on the data set and on external sources, and a page of it.
 
 The table is a csv, and the page is made from the csv alone.
 """
@@ -45,8 +45,8 @@ Floats = NDArray[np.float64]
 TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
 # Metrics of the answers from the photo alone, and their titles on the page.
 METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_accuracy", "melanoma_auc")}
-DIFFERENCE = "less"  # column of the row that a row is compared with, and ending of the differences' columns
-REMOVED = "removed"  # the commit that measured a change whose option is no longer in the code
+DIFFERENCE = "less"  # column with the name of the compared row, and ending of the columns of differences
+REMOVED = "removed"  # column with the commit that measured a change whose option is no longer in the code
 # The question on which the external photos of the fold are evaluated, by source.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
@@ -54,8 +54,8 @@ EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFE
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
     """Return a row for each change: its facts, metrics with intervals, and paired differences from the first.
 
-    Columns of each metric: its name, `_low`, `_high`; the same with `_less`, empty for the first row. Raises InputError
-    when the changes predicted different photos.
+    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. Its differences have the same columns for the name
+    `<name>_less`; they are empty in the first row. Raises InputError if the changes predicted different photos.
     """
     first, *others = trials
     for trial in others:

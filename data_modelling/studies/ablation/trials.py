@@ -1,6 +1,6 @@
-"""Train each change without the judged photos, and predict these.
+"""Train each change without the judged photos, and predict the judged photos.
 
-The judged photos are a fold of the data set and of external sources, or a clinic group.
+The judged photos are one fold of the data set and of external sources, or one clinic group.
 """
 
 import json
@@ -53,8 +53,8 @@ class Trial:
 
     answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
     each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
-    chance it is one divided by the number of sources. epochs, minutes: length of the training, and its processor time
-    with the earlier trainings that it needs.
+    chance it is one divided by the number of sources. epochs: length of the training. minutes: processor time of the
+    training and of the earlier trainings that it needs.
     """
 
     change: RecipeChange
@@ -127,7 +127,7 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
         photos = select_examples(table, development.pixels, judged, settings.task)
         logits = predict_output(network, photos, "logits", with_details=False)
         facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=is_own[judged]).reset_index(drop=True)
-        accuracy = None  # with a single source there is nothing to tell apart
+        accuracy = None  # a single source cannot be guessed
         if facts["source"].nunique() >= 2:
             embedding = predict_output(network, photos, "embedding", with_details=False)
             accuracy = embedding_source_accuracy(embedding, facts["source"], facts["group_id"])

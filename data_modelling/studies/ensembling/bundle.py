@@ -1,6 +1,6 @@
-"""Make one bundle from several: it joins the networks, combines the out-of-fold predictions and makes all choices again.
+"""Make one bundle from several: join the networks, combine the out-of-fold predictions and make all choices again.
 
-Gate and quality checks belong to one network: they are the first bundle's, and the ensemble returns its embedding.
+Gate and quality checks belong to one network: the ensemble has those of the first bundle, and returns its embedding.
 """
 
 import datetime as dt
@@ -39,7 +39,7 @@ from data_modelling.safety.gate_scores import GATE_SCORES_FILE
 from data_modelling.safety.prediction_sets import fit_operating_point, fit_prediction_sets
 from data_modelling.safety.safety_stages import drift_quantiles
 
-# Files of the first bundle, if it has them.
+# Files that are copied from the first bundle, if it has them.
 COPIED_FILES = (GATE_FILE, f"predictions/{GATE_SCORES_FILE}")
 MIN_BUNDLES = 2
 
@@ -101,12 +101,12 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
         values = {str(bundle.metadata[key]) for bundle in bundles}
         if len(values) > 1:
             raise InputError(
-                f"The bundles differ in {key} ({', '.join(sorted(values))}); put alike ones together."
+                f"The bundles differ in {key} ({', '.join(sorted(values))}); combine bundles with the same {key}."
             )
     task = bundles[0].task
     if learned_class_codes(task) != class_codes(task):
         raise InputError(
-            f"{task} has a class without photos, which is answered by one network's gate: no ensemble."
+            f"{task} has a class without photos, whose logit needs the gate of one network, so it allows no ensemble."
         )
 
 

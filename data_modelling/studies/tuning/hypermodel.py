@@ -1,4 +1,4 @@
-"""The custom CNN and its training, made from a set of hyperparameters."""
+"""Build and train the custom CNN that a set of hyperparameters describes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +20,7 @@ from data_modelling.training.early_stopping import photo_macro_auc
 from data_modelling.training.trainer import fit_network, initial_network
 
 SECONDS = "seconds"  # processor time of a training, all threads together
-OBJECTIVE = "macro_auc"  # of the judged photos, photo alone; scikit-learn's
+OBJECTIVE = "macro_auc"  # of the judged photos without details, as scikit-learn computes it
 MAX_PARAMETERS = 2_000_000  # parameters of a network that may be served
 MAX_MULTIPLY_ADDS = 500_000_000  # multiply-adds of one photo, 1 GFLOP
 
@@ -72,7 +72,7 @@ class CNNHyperModel:
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return the network with new weights.
 
-        Raises OversizedNetworkError, and InputError if the values do not fit together.
+        Raises OversizedNetworkError if it is too large, and InputError if the values do not fit together.
         """
         settings = trial_settings(hp, self.base)
         cost = multiply_adds(settings.network)
@@ -88,7 +88,7 @@ class CNNHyperModel:
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, folder: Path) -> dict[str, float]:
         """Train the network; return OBJECTIVE on the judged photos, and the costs.
 
-        folder: of the trial; an interrupted training resumes from it.
+        folder: the folder of the trial, from which an interrupted training resumes.
         """
         settings = trial_settings(hp, self.base)
         network = fit_network(

@@ -1,6 +1,6 @@
-"""Run a search from the photos to its results: the trials, and the recipes of the start and of the best.
+"""Run a search from the photos to its results: the table of trials, and the recipes of the start and of the best trial.
 
-Fold `judged` measures the trials; no trial reads a photo of fold `unread`, on which `compare` judges start and best.
+The fold `judged` measures the trials. No trial reads a photo of the fold `unread`, on which `compare` judges both recipes.
 """
 
 import json
@@ -40,7 +40,7 @@ from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"
 LOCK_FILE = "lock"
-TUNER_PREFIX = "tuner/"  # of the names that KerasTuner adds
+TUNER_PREFIX = "tuner/"  # beginning of the hyperparameters that KerasTuner adds
 FACT_COLUMNS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
 COUNTS = ("parameters", "multiply_adds")
 RunTrials = Callable[[keras_tuner.Oracle, CNNHyperModel, DataFolders, Path], None]
@@ -58,14 +58,14 @@ def run_search(
 ) -> list[str]:
     """Search around `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
 
-    kind, trials: as for tuners.create_oracle. epochs: of the longest training. figure_folds of the recipe are the judged
+    kind, trials: see tuners.create_oracle. epochs: of the longest training. The recipe's figure_folds are the judged fold
     and the unread fold. run_trials: runs all trials, here or on a cluster.
-    Returns the left-out data as text. Raises InputError like `train`, without two folds, if another search runs in
-    `folder`, and if the disk is full.
+    Returns the skipped inputs as text. Raises InputError like `train`, if the recipe does not name two folds, if another
+    search runs in `folder`, and if the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
-            "A search needs two figure_folds: one that judges the trials, and one that none reads."
+            "A search needs two figure_folds: one on which trials are judged, and one that no trial reads."
         )
     base = structs.replace(base, training=structs.replace(base.training, epochs=epochs))
     refusal = f"Another search is running in {folder}; wait for it, or choose another --out."
@@ -106,7 +106,7 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
 def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
     """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
 
-    folder: of a search's trials. epochs: of a trial for which KerasTuner recorded none.
+    folder: the folder of a search's trials. epochs: the epochs of a trial for which KerasTuner recorded none.
     """
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)

@@ -8,8 +8,8 @@ from msgspec import structs
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import AugmentationSettings, Settings, TrainingSettings
 
-EPOCHS_KEY = "tuner/epochs"  # epochs that Hyperband gives a trial; the schedule follows it
-WARMUP_SHARE = 0.1  # of the schedule, where that is shorter than the recipe's warm-up
+EPOCHS_KEY = "tuner/epochs"  # epochs that Hyperband gives a trial; the learning rate's schedule is as long
+WARMUP_SHARE = 0.1  # largest share of the schedule that is warm-up
 # Ways to balance the classes, as settings of training.
 IMBALANCE: dict[str, dict[str, Any]] = {
     "as they come": {"balance": 0.0, "class_weights": 0.0},
@@ -21,14 +21,14 @@ IMBALANCE: dict[str, dict[str, Any]] = {
 # Settings of augmentation.
 FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # 1 changes nothing
 RANGES = ("shift", "brightness")  # 0 changes nothing
-WIDTHS = [16, 24, 32, 48, 64]  # channels of the first stage, and those that each stage adds
+WIDTHS = [16, 24, 32, 48, 64]  # channels of the first stage; each further stage adds as many
 BATCHES = [32, 64, 128]  # photos in a step
 
 
 def trial_settings(values: keras_tuner.HyperParameters, base: Settings) -> Settings:
     """Return the settings of a trial: `base` with the trial's hyperparameters.
 
-    The first value of each hyperparameter, before any search, is the value of `base` or the nearest in the search.
+    The default of each hyperparameter is its value in `base`, or the nearest value that the search may choose.
     """
     stages = values.Int("stages", 2, 4, default=len(base.network.widths))
     width = values.Choice("width", WIDTHS, default=_nearest(base.network.widths[0], WIDTHS))
@@ -63,7 +63,7 @@ def trial_settings(values: keras_tuner.HyperParameters, base: Settings) -> Setti
 
 
 def scale_augmentation(augmentation: AugmentationSettings, strength: float) -> AugmentationSettings:
-    """Return ranges times `strength` and factors to its power; 0 leaves only flip and rotation."""
+    """Return the augmentation with ranges times `strength`, and factors to this power; 0 leaves only flip and rotation."""
     factors = {name: getattr(augmentation, name) ** strength for name in FACTORS}
     ranges = {name: getattr(augmentation, name) * strength for name in RANGES}
     return structs.replace(augmentation, **factors, **ranges)
@@ -75,7 +75,7 @@ def _imbalance_of(training: TrainingSettings) -> str:
         if all(getattr(training, key) == value for key, value in balance.items()):
             return name
     raise InputError(
-        "A search starts from training.balance and training.class_weights of 0, 0.5 or 1, one of them 0."
+        "A search needs training.balance and training.class_weights of 0, 0.5 or 1, and one of them must be 0."
     )
 
 

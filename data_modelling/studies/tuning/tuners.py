@@ -1,9 +1,9 @@
-"""Ask KerasTuner's oracles for trials and run them, here or on a Ray cluster; each trial keeps its result in its folder.
+"""Run the trials that an oracle of KerasTuner proposes, here or on a Ray cluster; each trial has a folder with its result.
 
-KerasTuner's own tuners would end a search after a few failing trials, leave Hyperband waiting for a failed one, and
+KerasTuner's own tuners would end a search after a few failed trials, let Hyperband wait for a failed trial, and
 continue a promoted trial from weights whose schedule has ended at zero. No state of an oracle is saved: a resumed search
-repeats its draws from the seed. A finished trial then gives its result at once, and a stopped one resumes from its last
-epoch. A trial that draws other hyperparameters than its folder has begins anew.
+repeats its draws from the seed. A finished trial then gives its result at once, and a stopped trial resumes from its last
+epoch. If a trial draws other hyperparameters than those in its folder, it begins again.
 """
 
 import errno
@@ -31,17 +31,17 @@ from data_modelling.studies.tuning.search_space import trial_settings
 
 TRIAL_FILE, RESULT_FILE = "trial.json", "result.json"  # in a trial's folder: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
-FACTOR = 3  # Hyperband trains this many times longer, and as many times fewer networks, from round to round
+FACTOR = 3  # each round of Hyperband trains 1/FACTOR of the networks, each FACTOR times as long
 # Share of random trials in a Bayesian search; Keras's default of three for each hyperparameter can be all trials.
 RANDOM_SHARE = 1 / 3
 FAILURE = "failure"
-SEED_FOR_ZERO = 10_001  # KerasTuner takes 0 for "no seed", and could not repeat its draws
+SEED_FOR_ZERO = 10_001  # used instead of 0: KerasTuner takes 0 for "no seed" and could not repeat its draws
 FULL_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 FULL_DISK_TEXT = "No space left on device"  # in errors of libraries that have no errno
 
 
 class _FromStart:
-    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse."""
+    """Make the start, the search's own recipe, the first trial of an oracle, so that the best trial is never worse."""
 
     def save(self: Any) -> None:
         """Write nothing."""
@@ -52,7 +52,7 @@ class _FromStart:
     def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
         if self.trials:
             with warnings.catch_warnings():
-                # With few trials a Gaussian process cannot fit its length scale; its proposals are as good as random.
+                # After few trials a Gaussian process cannot fit its length scale; its proposals are then random.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 space: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # the oracle's
                 return space
@@ -75,7 +75,7 @@ class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
 def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
     """Return the oracle of a search around `base`, whose epochs are those of the longest training.
 
-    kind: hyperband, random or bayesian. trials: number of networks; Hyperband makes as many as its brackets have.
+    kind: hyperband, random or bayesian. trials: number of networks; Hyperband ignores it and fills its brackets.
     """
     seed, objective = base.seed or SEED_FOR_ZERO, keras_tuner.Objective(OBJECTIVE, "max")
     if kind == "hyperband":
@@ -111,8 +111,8 @@ def run_trials_on_cluster(
 ) -> None:
     """Run the trials as tasks of a Ray cluster, `workers` at a time; the oracle stays in this process.
 
-    Ray repeats a task whose worker died. Raises InputError if a trial's folder cannot be seen from here, or if its worker
-    died in every try.
+    Ray repeats a task whose worker died. Raises InputError if this process cannot see a trial's folder, or if the worker
+    died in every try of a trial.
     """
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(hypermodel.base))
@@ -127,7 +127,7 @@ def run_trials_on_cluster(
             return
         finished, _ = ray.wait(list(running))
         worker, trial = running.pop(finished[0])
-        # A fault of the trial itself is in its result.
+        # A failure of the training itself is no error here: it is in the trial's result.
         check_task(ray, finished[0], f"Trial {trial.trial_id}")
         if not (trial_folder(folder, trial) / RESULT_FILE).exists():
             raise InputError(f"{folder} is not on a disk that all nodes share; choose such an --out.")
@@ -137,9 +137,9 @@ def run_trials_on_cluster(
 
 @cache
 def _hypermodel(recipe: str, sources: DataFolders, folder: Path) -> CNNHyperModel:
-    """Return the hypermodel of a search around a recipe, given as JSON; a worker keeps it for its next trial.
+    """Return the hypermodel of a search; a worker keeps it for its next trial.
 
-    folder: of the search, with the decoded photos.
+    recipe: the recipe of the search, as JSON. folder: the folder of the search, with the decoded photos.
     """
     base = settings_from_dict(json.loads(recipe))
     development = open_run(base, sources, folder).development
@@ -172,7 +172,7 @@ def _take_result(oracle: keras_tuner.Oracle, trial: trials.Trial, folder: Path) 
 
 
 def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> None:
-    """Train the network of a trial, unless `folder` has its result, and write the result; failing counts as chance."""
+    """Train the network of a trial unless `folder` has its result, and write the result; a failure counts as chance."""
     trial, result = folder / TRIAL_FILE, folder / RESULT_FILE
     if _read(trial).get("hyperparameters", {}).get("values") != json.loads(json.dumps(values)):
         shutil.rmtree(folder, ignore_errors=True)
@@ -182,7 +182,7 @@ def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; nothing if it is missing, or if a power cut left it empty or torn."""
+    """Return the content of a JSON file; nothing if it is missing, or if a power cut left it empty or incomplete."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
