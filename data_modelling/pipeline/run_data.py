@@ -57,7 +57,7 @@ def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
     """Return the folders that hold the recipe's photos.
 
-    These are `folders`; for generated lesions, it is a folder in `work`, where the lesions are drawn and split once.
+    These are `folders`, or for generated lesions a folder in `work`, where the lesions are drawn and split once.
     """
     if not settings.generated_lesions:
         return folders

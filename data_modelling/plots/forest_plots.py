@@ -1,4 +1,4 @@
-"""Draws forest plots of subgroups, locked test, external sources and shortcut tests, a metric with its interval a row."""
+"""Draws forest plots of subgroups, locked test, external sources and shortcut tests; a row has a metric and its interval."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
 """Fit and evaluate the rejection score with networks that were each trained without one class.
 
 inference.checks.rejection_score defines the score. For a network that never saw a class, the photos of this class
-are of none of the known classes; the fold's other photos, which it did not see either, are of known classes. A
-logistic regression fits the weights on the photos of all such networks together. Every left-out class has the same
-weight, and the photos of none of the known classes together have the recipe's unknown_share.
-The metrics of a class come from weights that were fitted on the other left-out classes.
+are of none of the known classes. The other photos of the fold, also unseen, are of known classes. A logistic
+regression fits the weights on the photos of all such networks together. Every left-out class has the same weight.
+Photos of none of the known classes together have the share `unknown_share` of the recipe. The metrics of a class
+come from weights that were fitted on the other left-out classes.
 """
 
 from collections.abc import Sequence

@@ -53,7 +53,7 @@ class PreparationPlan:
 def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) -> list[str]:
     """Write a table's photos; return the photos that cannot be decoded, with the reasons.
 
-    Raises InputError if `out` holds something else, or, without `resume`, if it holds a preparation.
+    Raises InputError if `out` has other files (or a preparation, without `resume`), and if a new colour order lacks an edge.
     """
     other_order = table["path"].map(stored_photo.has_bgr_order) != (plan.channels == "bgr")
     if other_order.any() and not plan.settings.edge:

@@ -1,6 +1,6 @@
 """Compute the metrics of one clinic group's photos, from answers of networks that never saw these photos.
 
-The answers are out-of-fold or of a network without the whole group. The metrics are the same, so one table shows both.
+These are out-of-fold answers, or answers of a network without the whole group. One table can show the metrics of both.
 """
 
 from dataclasses import dataclass
@@ -119,7 +119,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return the share of the photos of `subset` that is `chosen`.
 
-    If all or none of the photos are chosen, all resamples are equal. The interval is then Wilson's, for the lesions.
+    If all or none of the photos are chosen, all resamples are equal. The interval is then Wilson's, with a photo per lesion.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

@@ -109,7 +109,7 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     """Return the answers to photos of a known clinic, from the whole frame alone.
 
-    The four other frames are not computed. They can only take the all-clear away, so its share here is an upper limit.
+    The four other frames are not computed. They can only take `no_cancer_class` away, so its share here is an upper limit.
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)

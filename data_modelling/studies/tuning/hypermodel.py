@@ -49,7 +49,7 @@ def trial_photos(base: Settings, development: DevelopmentSet, judged: int, unrea
 
 
 def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks of a trial's training, stopping and judged rows, by these names."""
+    """Return the masks of a trial's training, stopping and judged rows, by the names of these parts."""
     in_training_folds = ~(fold_mask(table, judged) | fold_mask(table, unread))
     learning, stopping = training_masks(table, in_training_folds, base.seed)
     return {
