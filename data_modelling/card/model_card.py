@@ -44,7 +44,7 @@ TARGET_TEXTS = {
 
 
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
-    """Return `more`, `less`, `neither`, or that the metrics disagree; a difference is certain if its interval excludes 0."""
+    """Return `more`, `less`, `neither`, or that the metrics disagree. A difference counts if its interval excludes 0."""
     is_gain = {}
     for name in VERDICT_METRICS:
         low, high = differences[name]["interval"]

@@ -34,7 +34,7 @@ def test_a_member_outside_the_archive_is_refused_and_nothing_extracted(tmp_path,
 
 
 def test_two_photos_of_one_name_are_refused(tmp_path):
-    with pytest.raises(InputError, match=r"two photos a\.jpg"):
+    with pytest.raises(InputError, match=r"two photos named a\.jpg"):
         extract_photos(written(tmp_path / "a.zip", {"x/a.jpg": b"1", "y/a.jpg": b"2"}), tmp_path / "out")
 
 

@@ -89,7 +89,7 @@ def test_a_part_of_another_file_is_refused_by_the_checksum_and_the_next_try_is_c
 @pytest.mark.parametrize("other", [CONTENT[:-1], CONTENT + b"x"])
 def test_another_size_is_named_before_anything_is_downloaded(server, tmp_path, other):
     server.files["/photos.zip"] = other
-    with pytest.raises(InputError, match=f"with {len(other):,} bytes where 100,000 are published"):
+    with pytest.raises(InputError, match=f"with {len(other):,} bytes, but 100,000 are published"):
         fetched(server, tmp_path)
     assert list(tmp_path.iterdir()) == []
 

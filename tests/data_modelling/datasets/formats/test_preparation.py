@@ -116,7 +116,7 @@ def test_interrupted_and_resumed_it_ends_as_unbroken_and_writes_nothing_twice(
     first = {path: path.stat().st_ino for path in (tmp_path / "out").rglob("*.*") if path.name[0] != "p"}
     assert not (tmp_path / "out" / class_folders.PHOTOS_CSV).exists()
     assert not list((tmp_path / "out").rglob("*.tmp"))
-    with pytest.raises(InputError, match="go on with `python -m data_modelling.prepare --resume`"):
+    with pytest.raises(InputError, match="with `python -m data_modelling.prepare --resume`"):
         load_table(settings_for(kind), tmp_path / "out")
     with pytest.raises(InputError, match="add --resume"):
         write_prepared(generated, kind, tmp_path / "out", **options)

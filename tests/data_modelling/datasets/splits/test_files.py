@@ -79,7 +79,7 @@ def two_sets(generated, tmp_path):
 def test_only_the_named_data_set_is_split_beside_an_existing_split(two_sets, capsys):
     arguments = ["--data-root", str(two_sets), "--out", str(two_sets / "out")]
     assert command.main(arguments) == 2
-    assert "name the sets to split with --only" in capsys.readouterr().err
+    assert "name the data sets to split with --only" in capsys.readouterr().err
     assert command.main([*arguments, "--only", "pad_ufes_20"]) == 0
     assert capsys.readouterr().err == ""  # the sets that were not named are not missed
     assert (two_sets / "out" / "ham10000.csv").read_text() == "old"
@@ -168,7 +168,7 @@ def test_ids_of_no_photo_are_refused(tmp_path, capsys):
     (tmp_path / "images").mkdir()
     (tmp_path / "images" / "other.png").touch()
     assert command.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "that of a photo there; the csv has 'b', 'c'." in capsys.readouterr().err
+    assert "belongs to a photo there; the csv has 'b', 'c'." in capsys.readouterr().err
     (tmp_path / "images" / "C.PNG").touch()
     (tmp_path / "images" / "c.PNG").touch()
     assert command.main(["--data-root", str(tmp_path), "--out", str(tmp_path / "out")]) == 3
