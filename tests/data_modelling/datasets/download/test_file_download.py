@@ -101,7 +101,7 @@ def test_a_longer_file_of_a_server_that_tells_no_size_is_stopped_and_nothing_of_
     """Without a checksum its size is all that tells it from the published file."""
     server.length, server.files["/photos.zip"] = False, CONTENT + bytes(10_000_000)
     (tmp_path / "photos.zip.part").write_bytes(CONTENT[:begun])
-    with pytest.raises(InputError, match="with more bytes where 100,000 are published"):
+    with pytest.raises(InputError, match="with more bytes, but 100,000 are published"):
         fetched(server, tmp_path, checksum=None)
     assert list(tmp_path.iterdir()) == []
     assert len(server.asked) == 1
@@ -109,7 +109,7 @@ def test_a_longer_file_of_a_server_that_tells_no_size_is_stopped_and_nothing_of_
 
 def test_one_byte_more_is_another_file(server, tmp_path):
     server.length, server.files["/photos.zip"] = False, CONTENT + b"x"
-    with pytest.raises(InputError, match="with more bytes where 100,000 are published"):
+    with pytest.raises(InputError, match="with more bytes, but 100,000 are published"):
         fetched(server, tmp_path, checksum=None)
     assert list(tmp_path.iterdir()) == []
 
