@@ -1,4 +1,4 @@
-"""Trains the networks of a run: one without each fold or left-out clinic, the served network, and those of its teachers."""
+"""Trains the networks of a run: those without a fold, clinic or class, the served network, and those of its teachers."""
 
 import json
 import shutil
