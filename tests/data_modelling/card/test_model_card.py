@@ -64,7 +64,8 @@ def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
         "flagged": 300,
     }
     expected = (
-        "- Melanoma, at or above 0.125: 20 of 171 photos missed; 300 of 2,000 others flagged (150 of 1,000)."
+        "- Melanoma, at or above 0.125: 20 of 171 photos are missed, and 300 of 2,000 other photos are flagged "
+        "(150 of 1,000)."
     )
     assert expected in card_text(metadata, values)
 
@@ -151,7 +152,7 @@ def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_sai
     below = {"clinic": "BCN", "class": "BCC", "n": 100}
     below |= {"higher_concern": 95, "uncertain": 5, "no_cancer_class": 0, "refused": 0}
     text = render_card_part("clinics", values | {"status_by_class": [below]})
-    assert "No clinic group with at least 50 photos of the class is above its bar." in text
+    assert "No clinic group with at least 50 photos of the class is above the limit." in text
     assert "We accept" not in render_card_part("clinics", values | {"status_by_class": STATUSES[:1]})
 
 
@@ -171,10 +172,10 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
     )
     assert "| BCN | MEL | 200 | 2.0 % | 80.0 % | 15.5 % | 2.5 % |" in text
     assert "for at most 10.0 % of the BCC photos: lesions" in text
-    assert "photos of the class, these are above its bar: BCC of BCN.\n" in text
+    assert "photos of the class, these are above the limit: BCC of BCN.\n" in text
     assert "needs a score below .020." in text
     assert "worse than all 1 tested groups is about 1 in 2." in text
-    assert "| PAD | 16 | too few lesions: it only checks | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
+    assert "| PAD | 16 | none: too few lesions | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
 
 
 def test_without_clinic_groups_there_is_no_such_table(smoke_run: Path) -> None:
