@@ -159,13 +159,14 @@ def test_the_document_says_all_of_it(found, tmp_path):
         in text
     )
     assert "Flask + model(x) was not measured: there is no network" in text
-    assert "is 400 requests/s; ours answers 250 (0.62 of it)" in text
+    assert "The limit is 400 requests/s:" in text
+    assert "Ours answers 250 requests/s (0.62 of the limit)" in text
     assert (
-        "- 200 clients at once: 160 are answered and 40 told to come back, after 40 ms (median), 101 ms"
+        "- Of 200 clients at once, 160 are answered and 40 are told to come back, after 40 ms (median) or 101 ms"
         in text
     )
     assert "load of others before the start: 0.1; bundle of_a_test 3.4.5, 80 pixels. 2 rounds" in text
-    assert "answers again after 600 ms; connections lost before that: 0.\n" in text
+    assert "answers again in 600 ms. Connections lost before that: 0.\n" in text
     assert "without HTTP. Five frames take 3.5 times the processor time of one." in text
     assert "| an answer that the first frame decides | 6.0 [5.0, 7.0] | 8.0 [7.0, 9.0] |" in text
     assert "| an answer that needs all five frames | 21.0 [20.0, 22.0] | 28.0 [26.0, 30.0] |" in text
