@@ -25,7 +25,7 @@ PRICES = {"core_hour": 0.04, "gigabyte_month": 0.02, "million_reads": 0.4}
     [
         # 4 x 1,000,000 / 86,400 s = 46 requests/s; x 10 ms / .5 = .93 cores, x 40 ms = 3.7
         "| requests/s in the busiest hour (4 times the mean) | 46 | 46 |",
-        "| cores, 50 % busy then | 0.9 | 3.7 |",
+        "| cores, if they are 50 % busy then | 0.9 | 3.7 |",
         "| cores to have, on two machines | 2 | 4 |",
         "| network in, Mbit/s | 37 | 741 |",
         # 100,000,000 x (10 + 1) ms = 1.1e6 s
