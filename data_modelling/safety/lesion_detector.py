@@ -6,8 +6,9 @@ It is fitted on PER_CLASS photos of each class of each source and on the foreign
 unchanged and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
 
 The threshold refuses at most MAX_REFUSED_SHARE of each class of a clinic group with enough photos, by a detector that
-never saw the group. The metrics of a group come from such a detector too, with a threshold that was fitted in the
-same way on the other groups alone. ISIC 2020 mixes clinics: it is in no detector that leaves a group out.
+never saw the group. All development photos count here. The metrics of a group come from such a detector too, with a
+threshold that was fitted in the same way on the other groups alone. ISIC 2020 mixes clinics: it is in no detector that
+leaves a group out.
 """
 
 import argparse
@@ -44,12 +45,12 @@ from data_modelling.safety.photo_variants import render_variants
 # The detectors that leave one clinic group out, for the answers of networks that never saw the group.
 LEFT_OUT_DETECTORS_FILE = Path(__file__).with_name("left_out_detectors.npz")
 OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # beside ISIC 2019, which has the rest
-PER_CLASS = 120  # photos of each class of a source, at most
+PER_CLASS = 400  # photos of each class of a source, at most
 VARIANTS = 2  # of each photo and of each foreign picture
 FEWEST_PHOTOS = 50  # a class of a group with more photos sets the threshold and is judged
 FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer is reported but not judged
 MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
-CURVE = (0.005, 0.01, 0.02, 0.03, 0.04, 0.06)  # fitted shares at which the curve is reported
+CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # fitted shares at which the curve is reported
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
 Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that took no part
@@ -59,14 +60,16 @@ Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that t
 class DetectorExamples:
     """Image features of lesion photos and foreign pictures.
 
-    lesions: a row for each photo, with source, clinic ("" where it mixes clinics) and diagnosis. lesion_features:
-    (1 + VARIANTS, N, FEATURE_COUNT), of the photos, then of the same photos rendered as another clinic's. foreign_fit:
-    (M, FEATURE_COUNT), of pictures and their variants. foreign: a row for each held-out picture, with source and kind.
-    foreign_features: of the held-out pictures.
+    lesions: a row for each photo, with source, clinic ("" where it mixes clinics), diagnosis, and fitted: whether a
+    detector may learn from it. lesion_features: (N, FEATURE_COUNT), of the photos. lesion_variants: (VARIANTS, n,
+    FEATURE_COUNT), of the n fitted photos rendered as another clinic's. foreign_fit: (M, FEATURE_COUNT), of pictures and
+    their variants. foreign: a row for each held-out picture, with source and kind. foreign_features: of the held-out
+    pictures.
     """
 
     lesions: pd.DataFrame
     lesion_features: Features
+    lesion_variants: Features
     foreign_fit: Features
     foreign: pd.DataFrame
     foreign_features: Features
@@ -76,21 +79,25 @@ def read_examples(
     data_root: Path | None, splits: Path, pictures: Path
 ) -> tuple[DetectorExamples, tuple[str, ...]]:
     """Return the examples, and the sources of foreign pictures that are missing; shows progress."""
-    lesions = sample_lesions(development_lesions(data_root, splits))
+    lesions = mark_sample(development_lesions(data_root, splits))
     rows = tqdm(lesions["path"], "read", len(lesions), unit=" photos")
     photos = np.stack([read_photo(Path(path).read_bytes(), FEATURE_EDGE) for path in rows])
     fit, held_out = (
         read_pictures(sources_with_role(role), pictures, FEATURE_EDGE) for role in (FIT, HELD_OUT)
     )
-    foreign_fit = np.concatenate(_variant_features(fit.pixels))
-    foreign = held_out.table, _features(held_out.pixels)
-    examples = DetectorExamples(lesions, _variant_features(photos), foreign_fit, *foreign)
+    examples = DetectorExamples(
+        lesions,
+        _features(photos),
+        _variant_features(photos[lesions["fitted"]]),
+        np.concatenate([_features(fit.pixels), *_variant_features(fit.pixels)]),
+        held_out.table,
+        _features(held_out.pixels),
+    )
     return examples, (*fit.missing, *held_out.missing)
 
 
 def _variant_features(pictures: Pixels) -> Features:
-    variants = [_features(render_variants(pictures, SEED + number)) for number in range(VARIANTS)]
-    return np.stack([_features(pictures), *variants])
+    return np.stack([_features(render_variants(pictures, SEED + number)) for number in range(VARIANTS)])
 
 
 def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
@@ -109,11 +116,11 @@ def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
     return photos[["image_id", "path", "source", "clinic", "diagnosis"]].reset_index(drop=True)
 
 
-def sample_lesions(photos: pd.DataFrame) -> pd.DataFrame:
-    """Return PER_CLASS random photos of each class of each source."""
+def mark_sample(photos: pd.DataFrame) -> pd.DataFrame:
+    """Return photos sorted by image_id, with `fitted` for PER_CLASS random ones of each class of each source."""
     shuffled = photos.sample(frac=1, random_state=SEED)
-    rows = shuffled.groupby(["source", "diagnosis"]).cumcount() < PER_CLASS
-    return shuffled[rows].sort_values("image_id").reset_index(drop=True)
+    fitted = shuffled.groupby(["source", "diagnosis"]).cumcount() < PER_CLASS
+    return shuffled.assign(fitted=fitted).sort_values("image_id").reset_index(drop=True)
 
 
 def _features(pictures: Pixels) -> Features:
@@ -125,12 +132,14 @@ def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = 
 
     Lesions and foreign pictures have the same total weight. Each class of a source weighs the root of its photos.
     """
-    rows = ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()
-    lesions = np.concatenate(examples.lesion_features[:, rows]).astype(np.float64)
+    fitted = examples.lesions["fitted"].to_numpy()
+    rows = fitted & ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()
+    variants = examples.lesion_variants[:, rows[fitted]]
+    lesions = np.concatenate([examples.lesion_features[rows], *variants]).astype(np.float64)
     values = np.vstack([lesions, examples.foreign_fit.astype(np.float64)])
     is_foreign = np.arange(len(values)) >= len(lesions)
     classes = examples.lesions[rows].groupby(["source", "diagnosis"])["clinic"].transform("size")
-    lesion_weights = np.tile(classes.to_numpy(np.float64) ** -0.5, len(examples.lesion_features))
+    lesion_weights = np.tile(classes.to_numpy(np.float64) ** -0.5, 1 + len(variants))
     foreign_weights = np.full(is_foreign.sum(), 1 / is_foreign.sum())
     weights = np.concatenate([lesion_weights / lesion_weights.sum(), foreign_weights])
     weights /= weights.mean()
@@ -165,7 +174,7 @@ def threshold_at_share(
 def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: str) -> dict[str, Floats]:
     """Return the scores of a group's photos by class, of classes with more than FEWEST_PHOTOS."""
     rows = (examples.lesions["clinic"] == group).to_numpy()
-    scores = pd.Series(detector.score(examples.lesion_features[0, rows]))
+    scores = pd.Series(detector.score(examples.lesion_features[rows]))
     by_class = scores.groupby(examples.lesions.loc[rows, "diagnosis"].to_numpy())
     return {str(code): np.asarray(part, np.float64) for code, part in by_class if len(part) > FEWEST_PHOTOS}
 
@@ -214,7 +223,7 @@ def write_detector(
     rows = clinic_rows(examples, detectors, MAX_REFUSED_SHARE)
     values: dict[str, Any] = {
         "threshold": threshold,
-        "photos": len(examples.lesions),
+        "photos": int(examples.lesions["fitted"].sum()),
         "clinics": rows,
         "foreign": foreign_rows(examples, detector),
         "curve": [],
