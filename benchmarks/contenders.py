@@ -50,7 +50,7 @@ class MeasuredServer:
         return sum(values)
 
     def cpu(self) -> float:
-        """Return the seconds of processor time of its processes, including children that have ended."""
+        """Return the seconds of processor time of its running processes, and of their children that have ended."""
         return self.total(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:
@@ -65,7 +65,7 @@ def free_port() -> int:
 
 
 def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] | None = None) -> int:
-    """Send the request on new connections until the answer is 200; return how many connections failed before it.
+    """Send the request on new connections until the answer is 200; return how many attempts came before.
 
     Raises MeasurementError after START_SECONDS, and when the process has ended.
     """
@@ -87,7 +87,7 @@ def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] |
 class Contender:
     """Describe a server that is measured.
 
-    arguments: of Python; PORT is in its environment. path: of the request.
+    arguments: what Python is started with; the environment variable PORT has its port. path: the path of the request.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Contender:
 
     @contextmanager
     def running(self, request: bytes, log: Path) -> Iterator[MeasuredServer]:
-        """Run the server from its start to its first answer to `request`; stop it at the end of the block.
+        """Start the server, wait for its first answer to `request`, and stop it at the end of the block.
 
         Raises MeasurementError with the last line of its log if it does not answer.
         """

@@ -49,18 +49,15 @@ def main(arguments: list[str] | None = None) -> int:
         from data_modelling.pipeline.training_run import train_bundle
 
         folders = DataFolders(options.data_root, options.splits, options.strict)
+        networks = settings, folders, work_folder(options.out), options.only, options.resume
         if options.engine == RAY:
             from data_modelling.pipeline.cluster_networks import train_networks_on_cluster
 
             with connect_to_ray(options.address) as ray:
-                left_out = train_networks_on_cluster(
-                    ray, settings, folders, work_folder(options.out), options.only, options.resume
-                )
+                left_out = train_networks_on_cluster(ray, *networks)
             return left_out if options.only else train_bundle(settings, folders, options.out, resume=True)
         if options.only:
-            return train_networks(
-                settings, folders, work_folder(options.out), options.only, options.resume
-            ).left_out
+            return train_networks(*networks).left_out
         return train_bundle(settings, folders, options.out, options.resume)
 
     return run_with_exit_status(

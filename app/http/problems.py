@@ -42,7 +42,7 @@ _HTTP_FAULTS = {
     ),
     500: ("internal", mark_message("Something went wrong on our side. Nothing was stored.")),
 }
-# The titles of statuses that pages translate; in JSON the title is the standard's.
+# Pages translate these titles of HTTP statuses. JSON has the titles of the HTTP standard, in English.
 STATUS_TITLES = tuple(HTTPStatus(status).phrase for status in (400, 404, 405, 429, 500, 503))
 
 

@@ -110,7 +110,9 @@ def card_text(metadata: Values, values: Values) -> str:
 
 def results_text(metadata: Values, values: Values) -> str:
     """Return a bundle's results for a page of docs: the table of clinic groups, and all parts and sources."""
-    return f"{render_card_part('clinics', values)}\n{render_card_part('results', values, metadata=metadata)}".strip()
+    return "\n".join(
+        render_card_part(name, values, metadata=metadata) for name in ("clinics", "results")
+    ).strip()
 
 
 def summary_text(metadata: Values, values: Values) -> str:

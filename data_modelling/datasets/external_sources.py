@@ -31,8 +31,8 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the photos of a source outside its locked test, as the one table (see datasets.table), and the report.
 
-    to_train: whether the photos train a network. Then all benign photos are returned, not only `benign_at_most`, and with
-    the finest diagnoses that the source has. Photos that the split lacks are reported and left out. Raises InputError
+    to_train: whether the photos train a network. If so, all benign photos are returned, not only `benign_at_most` of them,
+    and all photos have the finest diagnoses of the source. Photos that the split lacks are reported and left out. Raises InputError
     (MissingDataError if the source is absent) like the loaders of the data sets.
     """
     if (external := source.external) is None:

@@ -2,7 +2,7 @@
 
 In each class, a resample draws as many groups as the class has, with replacement (Efron and Tibshirani 1993).
 All photos of a group are drawn together. A resample is an array with one weight per photo: how often the
-photo's group was drawn. The metrics take weights (resamples, N) and return one value per resample.
+photo's group was drawn. The metrics take weights (resamples, N) and return one row or value per resample.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -164,7 +164,7 @@ def share_metric(chosen: Mask, subset: Mask, groups: Labels) -> dict[str, Any]:
 
 
 def auc_metric(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return {value, low, high} of the AUC of one question; see `auc_interval`."""
+    """Return {value, low, high} of the AUC of a score for photos that are positive or not; see `auc_interval`."""
     return value_with_interval(float(binary_auc(score, positive)), auc_interval(score, positive, groups))
 
 
@@ -209,7 +209,7 @@ def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Label
 
 
 def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, float]:
-    """Return the 95 % interval of the AUC of one question.
+    """Return the 95 % interval of the AUC of a score for photos that are positive or not.
 
     score, positive: (N,). A group counts as positive if any of its photos is positive, because a patient may have
     lesions of both kinds.
@@ -218,7 +218,7 @@ def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, 
 
 
 def resampled_aucs(score: Floats, positive: Mask, groups: Labels) -> Floats:
-    """Return the AUC of one question in each resample, (resamples,), drawn as for `auc_interval`."""
+    """Return the AUC in each resample, (resamples,); arguments and resamples are those of `auc_interval`."""
     return resampled(lambda weights: binary_auc(score, positive, weights), groups, has_any(positive, groups))
 
 
@@ -234,7 +234,7 @@ def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, f
 def roc_band(score: Floats, positive: Mask, groups: Labels, rates: Floats) -> tuple[Floats, Floats]:
     """Return the bounds of the 95 % band of the sensitivity at each false positive rate; two arrays (rates,).
 
-    Each bound holds at its own rate, not for the whole curve.
+    At each rate, 95 % of the resampled curves are in the band. The whole curve leaves the band more often.
     """
 
     def sensitivities_at_rates(weights: Weights) -> Floats:

@@ -1,4 +1,4 @@
-"""Makes the answers for a clinic group's photos by a network that never saw the group, as a new clinic would get them.
+"""Lets networks answer the photos of a clinic group that they never saw; a new clinic would get such answers.
 
 For a clinic group among the run's photos, this is a network trained without the group. Its temperature, decision prior and
 thresholds are chosen on its stopping photos, which are of other clinics. For a clinic group of `unseen_sets`, it is the
@@ -60,8 +60,8 @@ def clinic_answers(
 
     unseen: from `unseen_photos`. served, choices: the run's served network and the choices for it. There is a row for each
     photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
-    code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (phone photos, palms, soles
-    and mucosa; other vetoes would only clear fewer photos) and refused (by a lesion detector and a threshold that were
+    code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (whether it is a phone photo,
+    or shows a palm, a sole or mucosa; with the other vetoes even fewer photos would be clear) and refused (by a lesion detector and a threshold that were
     fitted without the clinic).
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
@@ -125,7 +125,7 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
 
 
 def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
-    """Return a mask (N,) of one clinic's photos refused by a gate that was fitted without the clinic; see safety.gate.
+    """Return for each photo (N,) of a clinic whether a gate that was fitted without the clinic refuses it; see safety.gate.
 
     photos, stops: as in `_answers`.
     """

@@ -112,9 +112,9 @@ def load_development_set(
 def _add_vanished_photos(
     settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
 ) -> DatasetReport:
-    """Return the report with the photos in a format's split that are gone; raise InputError with `strict`.
+    """Return the report, and in it the photos that are in the split but no longer in a folder or TFRecord data set.
 
-    A data set with its own csv reports rows without a photo instead.
+    A data set with its own csv reports rows without a photo instead. With `strict`, such photos raise InputError.
     """
     if settings.dataset not in FORMATS:
         return report
@@ -126,7 +126,7 @@ def _add_vanished_photos(
 
 
 def refuse_unclassified(run: Run) -> None:
-    """Raise InputError if no useful model is possible: without photos of a cancer, or of two classes."""
+    """Raise InputError if no useful model is possible: if no photo is of a cancer, or if all are of one class."""
     present, task, dataset = set(run.development.table["diagnosis"]), run.settings.task, run.settings.dataset
     cancers = np.array(class_codes(task))[cancer_columns(task)].tolist()
     if not present & set(cancers):

@@ -86,7 +86,7 @@ def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]
 
 
 def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
-    """Draw how often the most probable class is right against its probability, before and after temperature scaling."""
+    """Draw, for each probability of the most probable class, how often it is right, before and after temperature scaling."""
     left, right = figure.subplots(1, 2)
     for axes, divisor, title in (
         (left, 1.0, "As trained"),
@@ -100,7 +100,7 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
         axes.scatter(confidence, accuracy, sizes, color=BLUE, zorder=3, clip_on=False)
         error = expected_calibration_error(labels, probability)
         axes.set(xlim=(0, 1), ylim=(0, 1), aspect="equal", title=f"{title}: ECE {error:.3f}")
-        axes.set(xlabel="Probability of the most probable class", ylabel="Share of them that is right")
+        axes.set(xlabel="Probability of the most probable class", ylabel="Share of right answers")
     right.text(0.97, 0.05, "dot size: number of photos", ha="right", color=GREY, fontsize=9)
 
 
@@ -116,6 +116,6 @@ def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float
         right.plot(epochs, [row["stopping_macro_auc"] for row in rows], line, color=colour, label=label)
         best = int(np.argmax([row["smoothed_macro_auc"] for row in rows]))
         right.plot(best + 1, rows[best]["stopping_macro_auc"], "o", color=colour)
-    left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy of what an epoch shows")
+    left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy on the epoch's photos")
     right.set(title="Averaged weights on stopping photos", xlabel="Epoch", ylabel="Macro AUC, photo alone")
     right.legend(frameon=False, title="dot: the weights kept", loc="upper left", bbox_to_anchor=(1, 1))

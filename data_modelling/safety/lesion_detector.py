@@ -85,14 +85,9 @@ def read_examples(
     fit, held_out = (
         read_pictures(sources_with_role(role), pictures, FEATURE_EDGE) for role in (FIT, HELD_OUT)
     )
-    examples = DetectorExamples(
-        lesions,
-        _features(photos),
-        _variant_features(photos[lesions["fitted"]]),
-        np.concatenate([_features(fit.pixels), *_variant_features(fit.pixels)]),
-        held_out.table,
-        _features(held_out.pixels),
-    )
+    of_lesions = lesions, _features(photos), _variant_features(photos[lesions["fitted"]])
+    foreign_fit = np.concatenate([_features(fit.pixels), *_variant_features(fit.pixels)])
+    examples = DetectorExamples(*of_lesions, foreign_fit, held_out.table, _features(held_out.pixels))
     return examples, (*fit.missing, *held_out.missing)
 
 

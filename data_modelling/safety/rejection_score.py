@@ -2,9 +2,9 @@
 
 inference.checks.rejection_score defines the score. For a network that never saw a class, the photos of this class
 are of none of the known classes. The other photos of the fold, also unseen, are of known classes. A logistic
-regression fits the weights on the photos of all such networks together. Every left-out class has the same weight.
-Photos of none of the known classes together have the share `unknown_share` of the recipe. The metrics of a class
-come from weights that were fitted on the other left-out classes.
+regression fits the weights on the photos of all such networks together. In this fit, the photos of each left-out class
+count the same in total. All of them together make the share `unknown_share` (a setting of the recipe) of the total.
+The AUC of a class comes from weights that were fitted on the other left-out classes, if there are others.
 """
 
 from collections.abc import Sequence
@@ -98,7 +98,7 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
 def add_rejection_logits(
     predictions: pd.DataFrame, distance: pd.Series, weights: RejectionScore, task: str, temperature: float
 ) -> pd.DataFrame:
-    """Return the predictions with the logit of "none of the known classes" added to the network's logits.
+    """Return the predictions with one more logit beside those of the network: that of "none of the known classes".
 
     distance: the distance of the gate, by image_id.
     """
@@ -120,7 +120,7 @@ def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str,
     served = RejectionScore.from_metadata(metadata, task)
     if served is None:
         raise InputError(
-            f"The task {task} has no class without photos; remove {LEFT_OUT_FILE} from the bundle."
+            f"Photos of every class of {task} can train it, so it has no rejection score; remove {LEFT_OUT_FILE}."
         )
     by_class: dict[str, Any] = {}
     for code, class_rows in rows.groupby("left_out", sort=False):

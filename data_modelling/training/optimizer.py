@@ -4,7 +4,7 @@ import keras
 
 from data_modelling.settings import TrainingSettings
 
-# Steps between two updates of the averaged weights; an update at each step would take a tenth of the time.
+# Steps between two updates of the averaged weights; updating them at each step would use up a tenth of the training time.
 AVERAGING_INTERVAL = 8
 
 
@@ -28,7 +28,7 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 class WeightAverage:
     """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
 
-    averaged: the separate network; it begins as `network`. decay: the share of the average that stays per step. steps: per epoch.
+    averaged: the separate network; it begins with the weights of `network`. decay: the share of the average that stays per step. steps: per epoch.
     """
 
     def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:

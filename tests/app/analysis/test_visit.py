@@ -176,7 +176,7 @@ def test_the_sheet_has_each_spot_in_its_place_and_names_it_by_its_row(comparing:
     spots = text.split('<li class="spot')[1:]
     assert "Not usable as a lesion photo" in spots[2]
     assert "Rank 1 of 4" in spots[3]
-    assert [("Stands out:" in spot) for spot in spots] == [False, False, False, True, False]
+    assert [("This spot stands out:" in spot) for spot in spots] == [False, False, False, True, False]
 
 
 def test_the_api_numbers_the_photos_that_were_sent(comparing: FlaskClient):

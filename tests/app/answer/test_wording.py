@@ -24,14 +24,14 @@ def said(app, centre, darker, amount=1.0):
     ("centre", "darker", "words"),
     [
         (0.9, None, "The evidence is mostly in the centre of the photo."),
-        (0.1, None, "The evidence is mostly at the edges of the photo."),
-        (0.5, None, "The evidence is in the centre and at the edges of the photo."),
+        (0.1, None, "The evidence is mostly outside the centre of the photo."),
+        (0.5, None, "The evidence is both in the centre of the photo and outside it."),
         (
             0.7,
             0.71,
             (
                 "The evidence is mostly in the centre of the photo. "
-                "The spot, for which we take the darker part of the photo, covers "
+                "We take the darker part of the photo for the spot. It covers "
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),

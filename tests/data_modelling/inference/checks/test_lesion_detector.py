@@ -37,9 +37,9 @@ def test_the_shipped_detector_fits_the_image_features() -> None:
 @pytest.mark.parametrize("name", ["text pages", "shapes", "tables", "fabric"])
 def test_foreign_pictures_are_above_its_threshold(name: str) -> None:
     detector = load_lesion_detector()
-    pictures = [read_photo(draw_picture(name, number), 128) for number in range(1000, 1004)]
+    pictures = [read_photo(draw_picture(name, number), 128) for number in range(1000, 1012)]
     scores = [float(detector.score(measure_image_features(picture))) for picture in pictures]
-    assert sum(score > detector.threshold for score in scores) >= 3
+    assert sum(score > detector.threshold for score in scores) >= 8  # of 12
 
 
 def test_lesion_photos_are_below_its_threshold() -> None:
