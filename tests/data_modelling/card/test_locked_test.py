@@ -96,7 +96,7 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
     )
     assert "The ECE with photo alone is .020, below its limit of .034." in text
     assert "The ECE with photo and details is .040, not below its limit of .034." in text
-    assert text.count("Even a perfectly calibrated model exceeds this limit") == 1
+    assert text.count("Even a perfectly calibrated model exceeds such a limit") == 1
 
 
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:

@@ -140,20 +140,31 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
 
 
 def test_a_clinic_that_trained_no_network_is_said_to_test_the_served_one() -> None:
-    text = render_card_part("clinics", {"clinics": [CLINICS[0] | {"share_learned": 1.0}]})
+    def text(teachers: list[str], **facts: float) -> str:
+        metadata = {"settings": {"training": {"teachers": teachers}}}
+        return render_card_part("clinics", {"clinics": [CLINICS[0] | facts]}, metadata=metadata)
+
+    with_teachers = text(["a.toml"], share_learned=1.0)
+    assert "so the served network itself, with its teachers, is tested there." in with_teachers
+    assert "but without its teachers" in with_teachers
+    without = text([], share_learned=1.0)
     assert (
-        "No network learned from photos of Barcelona, so the served network itself is tested there." in text
+        "No network learned from photos of Barcelona, so the served network itself is tested there."
+        in without
     )
-    assert "No network learned" not in render_card_part("clinics", {"clinics": CLINICS})
+    assert "teachers" not in without
+    assert "No network learned" not in text([])
 
 
 def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_said() -> None:
     values = {"clinics": CLINICS, "clear_threshold": []}
     below = {"clinic": "BCN", "class": "BCC", "n": 100}
     below |= {"higher_concern": 95, "uncertain": 5, "no_cancer_class": 0, "refused": 0}
-    text = render_card_part("clinics", values | {"status_by_class": [below]})
+    metadata: dict[str, dict[str, dict[str, list[str]]]] = {"settings": {"training": {}}}
+    text = render_card_part("clinics", values | {"status_by_class": [below]}, metadata=metadata)
     assert "No clinic group with at least 50 photos of the class is above the limit." in text
-    assert "We accept" not in render_card_part("clinics", values | {"status_by_class": STATUSES[:1]})
+    without = render_card_part("clinics", values | {"status_by_class": STATUSES[:1]}, metadata=metadata)
+    assert "We accept" not in without
 
 
 def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
