@@ -18,11 +18,11 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
 NOTEBOOK_FOLDER = Path(__file__).resolve().parent
-NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # those that profile a data set, by its name
+NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # each profiles the data set of its name
 OWN_PHOTOS = "own_photos"  # needs no data set
 ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
 CELL_SECONDS = 600
-# The metadata that a notebook keeps; they leave out the versions that the kernel adds.
+# The metadata that a notebook keeps. The versions that the kernel adds are left out.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

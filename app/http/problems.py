@@ -56,7 +56,7 @@ class Fault:
 
 
 class Problem(Exception):
-    """Say that a request cannot be answered, with all that the JSON form and the page show.
+    """Say that a request cannot be answered; hold all that JSON and the page show about it.
 
     All faults must have the same HTTP status. retry_after: seconds, for 429 and 503. allow: the methods, for 405.
     """

@@ -29,7 +29,7 @@ MERGED_CLASSES = {"AK": "AKIEC", "SCC": "AKIEC"}
 def load(
     source: DataSet, data_root: Path | None, splits: Path, to_train: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the photos of a source outside its locked test, as the one table (see datasets.table), and the report.
+    """Return the photos of a source, without its locked test, as one table (see datasets.table), and the report.
 
     to_train: whether the photos train a network. If so, all benign photos are returned, not only `benign_at_most` of them,
     and all photos have the finest diagnoses of the source. Photos that the split lacks are reported and left out. Raises InputError
@@ -37,7 +37,7 @@ def load(
     """
     if (external := source.external) is None:
         raise InputError(
-            f"{source.name} cannot be read beside another data set: its record has no `external`."
+            f"{source.name} cannot be read beside another data set: its record in the registry has no field `external`."
         )
     root = find_dataset_folder(data_root, source.folder, *source.markers)
     photos, twice = find_photos(find_subfolders(root, (PHOTOS,)))

@@ -95,7 +95,7 @@ class BootstrapMetrics:
         return values
 
     def less(self, other: "BootstrapMetrics", names: Iterable[str]) -> "BootstrapMetrics":
-        """Return how much higher some metrics are than those of `other`, paired in the same resamples."""
+        """Return some of these metrics minus those of `other`, each in the same resample."""
         names = list(names)
         return BootstrapMetrics(
             {name: self.whole[name] - other.whole[name] for name in names},
@@ -110,7 +110,7 @@ def bootstrap_metrics(
 
     labels, decisions: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0. class_mask:
     (classes,) the classes that balanced accuracy and macro AUC average over; by default the classes that are
-    present. Each class is resampled on its own, so a class that is present is present in every resample.
+    present. The groups of each class are resampled separately, so that every resample has the class.
     """
     classes = probability.shape[1]
     mask = np.isin(np.arange(classes), labels) if class_mask is None else class_mask
@@ -223,7 +223,7 @@ def resampled_aucs(score: Floats, positive: Mask, groups: Labels) -> Floats:
 
 
 def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, float]:
-    """Return the 95 % interval of the share of `subset` that is `chosen`, both (N,), such as a sensitivity."""
+    """Return the 95 % interval of the share of `subset` (N,) that is `chosen` (N,), such as a sensitivity."""
     strata = has_any(subset, groups)
     shares = resampled(
         lambda weights: weighted_mean(chosen[subset].astype(float), weights[:, subset]), groups, strata
@@ -234,7 +234,7 @@ def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, f
 def roc_band(score: Floats, positive: Mask, groups: Labels, rates: Floats) -> tuple[Floats, Floats]:
     """Return the bounds of the 95 % band of the sensitivity at each false positive rate; two arrays (rates,).
 
-    At each rate, 95 % of the resampled curves are in the band. The whole curve leaves the band more often.
+    At each rate, 95 % of the resampled curves are in the band, but more than 5 % leave it at some rate.
     """
 
     def sensitivities_at_rates(weights: Weights) -> Floats:

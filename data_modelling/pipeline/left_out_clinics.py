@@ -1,8 +1,8 @@
 """Lets networks answer the photos of a clinic group that they never saw; a new clinic would get such answers.
 
-For a clinic group among the run's photos, this is a network trained without the group. Its temperature, decision prior and
-thresholds are chosen on its stopping photos, which are of other clinics. For a clinic group of `unseen_sets`, it is the
-served network itself.
+The photos of a clinic group of the run are answered by a network that was trained without the group. Its temperature,
+decision prior and thresholds are chosen on its stopping photos, which are of other clinics. The photos of a clinic group
+of `unseen_sets` are answered by the served network itself.
 
 The score of a photo is its highest cancer probability over five frames, without and with the details (see
 inference.status). The four corner frames are read only if the photo may be clear after the first frame.
@@ -60,9 +60,9 @@ def clinic_answers(
 
     unseen: from `unseen_photos`. served, choices: the run's served network and the choices for it. There is a row for each
     photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
-    code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (whether it is a phone photo,
-    or shows a palm, a sole or mucosa; with the other vetoes even fewer photos would be clear) and refused (by a lesion detector and a threshold that were
-    fitted without the clinic).
+    code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (whether it is a phone photo
+    or shows a palm, a sole or mucosa) and refused (by a lesion detector and a threshold that were fitted without the
+    clinic). The other vetoes are not computed; with them, even fewer photos would be clear.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:

@@ -25,7 +25,7 @@ from data_modelling.training.photo_cache import decode_photos
 class DataFolders:
     """Holds the folders that a run reads from.
 
-    data_root: None means the folder of the environment or the repository; see datasets.data_location. splits: the folder
+    data_root: None means the folder DATA_ROOT of the environment, or DATA; see datasets.data_location. splits: the folder
     of the split files. strict: whether any problem in the data set is an error.
     """
 
@@ -81,7 +81,7 @@ def load_development_set(
     parts = read_split(split_file(folders.splits, settings.split))
     report = _add_vanished_photos(settings, report, table, parts, folders.strict)
     table = attach_parts(table, parts)
-    # Photos may not train if another photo of their lesion is in another part of a split.
+    # Of a lesion with photos in several parts of the splits, only those of one part may train.
     extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
     leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
@@ -93,7 +93,9 @@ def load_development_set(
     photos = decode_photos(pd.concat([table, extra_table], ignore_index=True), settings.network.edge, work)
     left_out = [str(report)] * bool(report) + extra_left_out
     if leaving:
-        left_out.append(f"photos whose lesion has a photo in another part of the split: {len(leaving)}")
+        left_out.append(
+            f"photos left out because their lesion has photos in another part of a split: {len(leaving)}"
+        )
     if photos.broken:
         reasons = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
         left_out.append(f"photos that cannot be decoded: {len(photos.broken)}\n{reasons}")
@@ -112,7 +114,7 @@ def load_development_set(
 def _add_vanished_photos(
     settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
 ) -> DatasetReport:
-    """Return the report, and in it the photos that are in the split but no longer in a folder or TFRecord data set.
+    """Return the report with the photos that the split lists, but class folders or TFRecord shards no longer have.
 
     A data set with its own csv reports rows without a photo instead. With `strict`, such photos raise InputError.
     """

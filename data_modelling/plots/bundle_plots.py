@@ -86,7 +86,7 @@ def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]
 
 
 def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature: float) -> None:
-    """Draw, for each probability of the most probable class, how often it is right, before and after temperature scaling."""
+    """Draw how often the most probable class is right at each probability, before and after temperature scaling."""
     left, right = figure.subplots(1, 2)
     for axes, divisor, title in (
         (left, 1.0, "As trained"),

@@ -217,7 +217,7 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
         return f"Only an empty set is wide. We compared rules that {limits} None of them raises {answered}."
     return (
         f"A {WIDE_RULE_LEVEL} % set is wide if it is empty or {describe_rule(rule)}. A photo is unanswered if it is refused or "
-        f"its set is wide. We compared such rules with other numbers of classes, if they {limits} With the rule above, "
+        f"its set is wide. We compared rules with other numbers of classes that also {limits} With the rule above, "
         f"{answered} is best: {metrics['balanced_accuracy_of_answered']:.3f} instead of "
         f"{metrics['balanced_accuracy_of_all']:.3f} for all photos. "
         f"It leaves {metrics['share_refused_or_wide'] * 100:.1f} % of the photos unanswered."

@@ -1,9 +1,9 @@
 """Fit and evaluate the rejection score with networks that were each trained without one class.
 
-inference.checks.rejection_score defines the score. For a network that never saw a class, the photos of this class
-are of none of the known classes. The other photos of the fold, also unseen, are of known classes. A logistic
+inference.checks.rejection_score defines the score. If a network never saw a class, the photos of this class
+are of none of the classes that it knows. The other photos of the fold, also unseen, are of known classes. A logistic
 regression fits the weights on the photos of all such networks together. In this fit, the photos of each left-out class
-count the same in total. All of them together make the share `unknown_share` (a setting of the recipe) of the total.
+have the same total weight. Together, they have the share `unknown_share` (of the recipe) of the weight of all photos.
 The AUC of a class comes from weights that were fitted on the other left-out classes, if there are others.
 """
 
@@ -79,7 +79,7 @@ def left_out_rows(
 
 
 def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRejectionScore:
-    """Return the score fitted on the rows of all left-out classes. share: the share of photos of none of the classes.
+    """Return the score fitted on the rows of all left-out classes. share: the share of photos of no known class.
 
     Raises InputError when the fold has no photo of a class that was left out.
     """
@@ -120,7 +120,7 @@ def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str,
     served = RejectionScore.from_metadata(metadata, task)
     if served is None:
         raise InputError(
-            f"Photos of every class of {task} can train it, so it has no rejection score; remove {LEFT_OUT_FILE}."
+            f"Every class of {task} can be trained, so a model has no rejection score; remove {LEFT_OUT_FILE}."
         )
     by_class: dict[str, Any] = {}
     for code, class_rows in rows.groupby("left_out", sort=False):

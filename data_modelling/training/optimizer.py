@@ -1,4 +1,4 @@
-"""The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of its weights."""
+"""The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of the network's weights."""
 
 import keras
 
@@ -28,7 +28,7 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 class WeightAverage:
     """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
 
-    averaged: the separate network; it begins with the weights of `network`. decay: the share of the average that stays per step. steps: per epoch.
+    averaged: the separate network; it begins with the weights of `network`. decay: the share of the old average that each step keeps. steps: per epoch.
     """
 
     def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:

@@ -31,7 +31,7 @@ def said(app, centre, darker, amount=1.0):
             0.71,
             (
                 "The evidence is mostly in the centre of the photo. "
-                "We take the darker part of the photo for the spot. It covers "
+                "We assume that the darker part of the photo is the spot. It covers "
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),

@@ -1,6 +1,7 @@
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 from data_modelling.card.model_card import (
     card_text,
@@ -141,11 +142,11 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
 
 def test_a_clinic_that_trained_no_network_is_said_to_test_the_served_one() -> None:
     def text(teachers: list[str], **facts: float) -> str:
-        metadata = {"settings": {"training": {"teachers": teachers}}}
+        metadata = {"settings": {"training": {"teachers": teachers}}, "data": {"sources": ["HAM10000"]}}
         return render_card_part("clinics", {"clinics": [CLINICS[0] | facts]}, metadata=metadata)
 
     with_teachers = text(["a.toml"], share_learned=1.0)
-    assert "so the served network itself, with its teachers, is tested there." in with_teachers
+    assert "so the served network itself, which had teachers, is tested there." in with_teachers
     assert "but without its teachers" in with_teachers
     without = text([], share_learned=1.0)
     assert (
@@ -160,9 +161,9 @@ def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_sai
     values = {"clinics": CLINICS, "clear_threshold": []}
     below = {"clinic": "BCN", "class": "BCC", "n": 100}
     below |= {"higher_concern": 95, "uncertain": 5, "no_cancer_class": 0, "refused": 0}
-    metadata: dict[str, dict[str, dict[str, list[str]]]] = {"settings": {"training": {}}}
+    metadata: dict[str, dict[str, Any]] = {"settings": {"training": {}}, "data": {"sources": ["HAM10000"]}}
     text = render_card_part("clinics", values | {"status_by_class": [below]}, metadata=metadata)
-    assert "No clinic group with at least 50 photos of the class is above the limit." in text
+    assert "Of the clinic groups with at least 50 photos of a class, none is above its limit." in text
     without = render_card_part("clinics", values | {"status_by_class": STATUSES[:1]}, metadata=metadata)
     assert "We accept" not in without
 

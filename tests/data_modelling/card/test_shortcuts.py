@@ -55,8 +55,10 @@ def said(**changes: dict) -> str:
 
 def test_every_figure_is_told() -> None:
     text = said()
-    assert "1,980 out-of-fold photos (20 more were left out" in text
-    assert "fold 0, 1." in text
+    assert (
+        "1,980 out-of-fold photos, one per lesion, drawn at random from fold 0, 1. 20 more were left out"
+        in text
+    )
     assert (
         "balanced accuracy .200 [.200, .200] (intact photo .700, by chance .143; paired difference -0.400 [-0.500, -0.300])"
         in text
