@@ -81,7 +81,7 @@ class Problem(Exception):
 
     @property
     def title(self) -> str:
-        """Return the standard's title of the status."""
+        """Return the title that the HTTP standard gives the status."""
         return HTTPStatus(self.status).phrase
 
     @property

@@ -24,7 +24,7 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
-COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # compared in pairs of models
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # of two models
 Z_95 = 1.959964  # 95 % of a normal distribution are within this number of standard deviations of the mean
 
 
@@ -110,7 +110,7 @@ def bootstrap_metrics(
 
     labels, decisions: (N,) class indices. probability: (N, classes). groups: (N,) indices from 0. class_mask:
     (classes,) the classes that balanced accuracy and macro AUC average over; by default the classes that are
-    present. The groups of each class are resampled separately, so that every resample has the class.
+    present. The groups of each class are resampled separately, so that no class is missing.
     """
     classes = probability.shape[1]
     mask = np.isin(np.arange(classes), labels) if class_mask is None else class_mask
@@ -164,7 +164,7 @@ def share_metric(chosen: Mask, subset: Mask, groups: Labels) -> dict[str, Any]:
 
 
 def auc_metric(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return {value, low, high} of the AUC of a score for photos that are positive or not; see `auc_interval`."""
+    """Return {value, low, high} of the AUC of a score that separates positive photos; see `auc_interval`."""
     return value_with_interval(float(binary_auc(score, positive)), auc_interval(score, positive, groups))
 
 

@@ -89,7 +89,7 @@ def _unseen_answers(
     """Return the answers of the served network for the photos of unseen clinic groups. choices: those of the run."""
     key = {
         "photos": unseen.table["image_id"].tolist(),
-        # The clear threshold follows from the answers.
+        # Without the clear threshold, which is chosen later, from these answers.
         "choices": {
             name: np.asarray(value).tolist()
             for name, value in asdict(choices).items()

@@ -81,7 +81,7 @@ def load_development_set(
     parts = read_split(split_file(folders.splits, settings.split))
     report = _add_vanished_photos(settings, report, table, parts, folders.strict)
     table = attach_parts(table, parts)
-    # Of a lesion with photos in several parts of the splits, only those of one part may train.
+    # If a lesion has photos in several parts of the splits, only the photos of one part may train.
     extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
     leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)

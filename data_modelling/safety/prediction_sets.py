@@ -216,8 +216,8 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
     if rule == NEVER_WIDE:
         return f"Only an empty set is wide. We compared rules that {limits} None of them raises {answered}."
     return (
-        f"A {WIDE_RULE_LEVEL} % set is wide if it is empty or {describe_rule(rule)}. A photo is unanswered if it is refused or "
-        f"its set is wide. We compared rules with other numbers of classes that also {limits} With the rule above, "
+        f"We call a {WIDE_RULE_LEVEL} % set wide if it {describe_rule(rule)}, and also if it is empty. A photo is unanswered if "
+        f"it is refused or its set is wide. We compared this rule with such rules of other numbers. All {limits} With this rule, "
         f"{answered} is best: {metrics['balanced_accuracy_of_answered']:.3f} instead of "
         f"{metrics['balanced_accuracy_of_all']:.3f} for all photos. "
         f"It leaves {metrics['share_refused_or_wide'] * 100:.1f} % of the photos unanswered."

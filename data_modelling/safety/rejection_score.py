@@ -2,8 +2,8 @@
 
 inference.checks.rejection_score defines the score. If a network never saw a class, the photos of this class
 are of none of the classes that it knows. The other photos of the fold, also unseen, are of known classes. A logistic
-regression fits the weights on the photos of all such networks together. In this fit, the photos of each left-out class
-have the same total weight. Together, they have the share `unknown_share` (of the recipe) of the weight of all photos.
+regression fits the weights on the photos of all such networks together. In this fit, every left-out class has the same
+total weight. The photos of all left-out classes together have the share `unknown_share` of the weight of all photos.
 The AUC of a class comes from weights that were fitted on the other left-out classes, if there are others.
 """
 
@@ -85,7 +85,7 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
     """
     empty = [code for code, class_rows in rows.groupby("left_out") if class_rows["known"].all()]
     if empty:
-        raise InputError(f"The fold has no photo of {', '.join(map(str, empty))}; leave out other classes.")
+        raise InputError(f"The fold has no photo of {', '.join(map(str, empty))}; choose other classes.")
     weights = _weights(rows, share, task)
     metadata = {
         "weights": {name: getattr(weights, name) for name in WEIGHTS},

@@ -182,7 +182,7 @@ def test_a_bundle_without_an_answer_of_five_frames_is_told(found):
 
 def test_lost_connections_are_told(found):
     found["trouble"]["restart_lost"] = 3
-    assert "after 600 ms; connections lost before that: 3.\n" in benchmark_page(found)
+    assert "in 600 ms. Connections lost before that: 3.\n" in benchmark_page(found)
 
 
 def test_the_committed_page_is_made_of_its_figures():

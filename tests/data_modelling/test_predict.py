@@ -217,7 +217,7 @@ def test_details_with_endings_are_used_and_those_of_no_photo_are_an_error(root, 
     assert (root / "p.csv").read_bytes() == with_endings
     path.write_text("image,age,sex,site\nx,80,male,face\n")
     assert main(command(root, "--details", f"{path}")) == 2
-    assert "No row of the details names a photo: they have 'x'" in capsys.readouterr().err
+    assert "No row of the details names a photo: the details have 'x'" in capsys.readouterr().err
 
 
 def test_contradictory_details_are_left_out_and_an_error_if_strict(root, capsys):

@@ -136,7 +136,7 @@ def test_classes_are_shown_in_the_order_of_the_answer(client: FlaskClient, post)
 def test_cost_of_the_threshold_is_that_of_metrics_json(client: FlaskClient):
     response, _ = submit(client, form())
     assert (
-        "The threshold of 25\N{NO-BREAK SPACE}% for the cancer classes together was tested" in response.text
+        "The threshold of 25\N{NO-BREAK SPACE}% for the cancer classes together was chosen" in response.text
     )
     assert "164 of 1,640 photos of cancer classes stayed below it." in response.text
     assert "1,372 of 6,860 photos of benign spots reached it" in response.text

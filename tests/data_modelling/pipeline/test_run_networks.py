@@ -46,7 +46,9 @@ def test_reference_shares_are_those_of_the_named_source():
 
 def test_a_network_that_the_recipe_does_not_have_is_named(tmp_path):
     settings = read_settings(RECIPE)
-    with pytest.raises(InputError, match="no network 'without_ISIC_2020', but fold0, .* without_PAD, served"):
+    with pytest.raises(
+        InputError, match="no network 'without_ISIC_2020'; it has fold0, .*, served, without_BCN, .*"
+    ):
         train_networks(settings, None, tmp_path / "work", ["without_ISIC_2020"], resume=False)
 
 

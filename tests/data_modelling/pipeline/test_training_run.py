@@ -365,7 +365,7 @@ def test_a_network_that_a_recipe_has_not_is_refused_by_name_before_anything_is_w
         check=False,
     )
     assert done.returncode == 2
-    assert "no network 'fold7', but fold0, served" in done.stderr
+    assert "no network 'fold7'; it has fold0, served" in done.stderr
     assert list(tmp_path.iterdir()) == []
 
 

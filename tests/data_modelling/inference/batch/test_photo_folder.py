@@ -160,7 +160,7 @@ def test_details_by_image(details_csv, content):
         # As a spreadsheet counts them: empty rows too, and a row of two lines once.
         ('image,age,sex,site,x\n\na,1,,,"1\n2"\nb,-1,,\n', ", row 4: Age"),
         ("image,age,sex,site\n,,,\n ,2,,\n", ", row 3: the image is not named"),
-        ('image,age,sex,site\na,1,,"back\nb,2,,\n', ", row 2: a quotation mark is opened"),
+        ('image,age,sex,site\na,1,,"back\nb,2,,\n', ", row 2: a quotation mark opens in this row"),
         (b"image,age,sex,site\n\x81,1,,\n", ", row 2: a byte is not utf-8 or cp1252;"),
     ],
 )

@@ -405,7 +405,7 @@ def test_refused_with_its_reason(data, code):
 def test_a_jpeg_of_more_bits_is_refused_by_name(bits):
     data = bytearray(file_of(Image.new("RGB", (8, 8)), "JPEG"))
     data[data.index(b"\xff\xc0") + 4] = bits
-    with pytest.raises(PhotoError, match=f"A JPEG of {bits} bits") as caught:
+    with pytest.raises(PhotoError, match=f"A JPEG with {bits} bits") as caught:
         read_photo(bytes(data), 8)
     assert caught.value.code == "photo_type"
 
