@@ -56,7 +56,7 @@ def said(**changes: dict) -> str:
 def test_every_figure_is_told() -> None:
     text = said()
     assert (
-        "1,980 out-of-fold photos, one per lesion, drawn at random from fold 0, 1. 20 more were left out"
+        "1,980 out-of-fold photos, one per lesion, drawn at random from fold 0, 1. 20 other photos were left out"
         in text
     )
     assert (
@@ -81,7 +81,7 @@ def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
 def test_the_unpleasant_is_said() -> None:
     """More than chance without the lesion; less in the lesion than a Gaussian that never looks."""
     text = said()
-    assert "A macro AUC of .650 rather than .500 is better than chance" in text
+    assert "The macro AUC is .650; by chance it would be .500." in text
     assert "lower than that of the Gaussian, which never looks at the photo (-0.060 [-0.070, -0.050])" in text
     assert "better than a random order (-0.200" in text
     assert "not certainly different from going from the centre outwards (+0.010 [-0.010, +0.030])" in text
