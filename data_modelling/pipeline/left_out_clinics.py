@@ -163,7 +163,7 @@ def _answers(
 ) -> pd.DataFrame:
     """Return the answers of a network for the photos of one clinic.
 
-    photos: rows of the table of `asked`. stops: mask of the run's rows on which the detector's threshold is chosen.
+    photos: rows of the table of `asked`. stops: mask of the run's stopping photos, which give the detector's threshold.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)

@@ -81,7 +81,7 @@ def load_development_set(
     parts = read_split(split_file(folders.splits, settings.split))
     report = _add_vanished_photos(settings, report, table, parts, folders.strict)
     table = attach_parts(table, parts)
-    # If a lesion has photos in several parts of the splits, only the photos of one part may train.
+    # If a lesion has photos in several parts of the splits, the photos of at most one part may train.
     extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
     leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
     trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
@@ -114,9 +114,9 @@ def load_development_set(
 def _add_vanished_photos(
     settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
 ) -> DatasetReport:
-    """Return the report with the photos that the split lists, but class folders or TFRecord shards no longer have.
+    """Add the photos that the split lists, but class folders or TFRecord shards no longer have; return the report.
 
-    A data set with its own csv reports rows without a photo instead. With `strict`, such photos raise InputError.
+    With `strict`, such a photo raises InputError. For a data set with its own csv, the report has rows without a photo.
     """
     if settings.dataset not in FORMATS:
         return report

@@ -217,7 +217,7 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
         return f"Only an empty set is wide. We compared rules that {limits} None of them raises {answered}."
     return (
         f"We call a {WIDE_RULE_LEVEL} % set wide if it {describe_rule(rule)}, and also if it is empty. A photo is unanswered if "
-        f"it is refused or its set is wide. We compared this rule with such rules of other numbers. All {limits} With this rule, "
+        f"it is refused or its set is wide. We compared it with rules that count the classes in other ways, if they {limits} With this rule, "
         f"{answered} is best: {metrics['balanced_accuracy_of_answered']:.3f} instead of "
         f"{metrics['balanced_accuracy_of_all']:.3f} for all photos. "
         f"It leaves {metrics['share_refused_or_wide'] * 100:.1f} % of the photos unanswered."

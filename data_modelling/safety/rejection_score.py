@@ -1,10 +1,10 @@
 """Fit and evaluate the rejection score with networks that were each trained without one class.
 
-inference.checks.rejection_score defines the score. If a network never saw a class, the photos of this class
-are of none of the classes that it knows. The other photos of the fold, also unseen, are of known classes. A logistic
-regression fits the weights on the photos of all such networks together. In this fit, every left-out class has the same
-total weight. The photos of all left-out classes together have the share `unknown_share` of the weight of all photos.
-The AUC of a class comes from weights that were fitted on the other left-out classes, if there are others.
+inference.checks.rejection_score defines the score. Each network is tested on a fold that it did not see. There, the
+photos of the left-out class are of no class that the network knows; the others are of known classes. A logistic regression
+fits the weights on the photos of all such networks together. In this fit, every left-out class has the same total weight.
+The photos of all left-out classes together have the share `unknown_share` of the weight of all photos. The AUC of a class
+comes from weights that were fitted on the other left-out classes, if there are others.
 """
 
 from collections.abc import Sequence

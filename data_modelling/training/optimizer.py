@@ -28,7 +28,7 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 class WeightAverage:
     """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
 
-    averaged: the separate network; it begins with the weights of `network`. decay: the share of the old average that each step keeps. steps: per epoch.
+    averaged: the separate network; it begins with the weights of `network`. decay: the share of the old average that a step keeps, at most. steps: per epoch.
     """
 
     def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:
