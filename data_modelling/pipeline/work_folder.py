@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +33,9 @@ def fold_names(settings: Settings) -> list[str]:
 
 def network_names(settings: Settings) -> list[str]:
     """Return the names of all networks of a run: of the folds, of the left-out clinics and classes, and the served one."""
-    left_out = [
-        *map(left_out_stage, settings.left_out_clinics),
-        *map(partial(class_stage, settings), settings.left_out),
-    ]
-    return [*fold_names(settings), SERVED_STAGE, *left_out]
+    clinics = map(left_out_stage, settings.left_out_clinics)
+    classes = (class_stage(settings, code) for code in settings.left_out)
+    return [*fold_names(settings), SERVED_STAGE, *clinics, *classes]
 
 
 def class_stage(settings: Settings, code: str) -> str:
