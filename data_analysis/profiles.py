@@ -9,11 +9,11 @@ import pandas as pd
 
 from data_analysis.notebook_folders import splits_folder
 from data_modelling.datasets import ham10000, isic2019, isic2020
-from data_modelling.datasets.csv_reader import read_csv, read_pairs
 from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import attach_parts, read_split
 from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.table import read_csv, read_pairs
 from data_modelling.inference.details import DETAIL_PARSERS
 from data_modelling.inference.errors import FieldError, InputError
 from data_modelling.inference.files.csv_table import RowFindings

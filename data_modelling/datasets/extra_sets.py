@@ -14,8 +14,7 @@ from data_modelling.datasets.data_location import MissingDataError
 from data_modelling.datasets.registry import data_set, external_data_sets
 from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split
 from data_modelling.datasets.splits.files import split_file
-from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX
-from data_modelling.datasets.table import BENIGN, DatasetReport
+from data_modelling.datasets.table import BENIGN, DOWNSAMPLED_SUFFIX, DatasetReport
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings

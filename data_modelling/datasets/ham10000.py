@@ -15,11 +15,16 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv, read_pairs
 from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
-from data_modelling.datasets.splits.groups import join_groups
-from data_modelling.datasets.table import DatasetReport, checked_table, findings_report
+from data_modelling.datasets.table import (
+    DatasetReport,
+    checked_table,
+    findings_report,
+    join_groups,
+    read_csv,
+    read_pairs,
+)
 from data_modelling.inference import diagnoses
 from data_modelling.inference.files.csv_table import RowFindings
 
@@ -54,7 +59,7 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    findings: see csv_reader.read_csv.
+    findings: see datasets.table.read_csv.
     """
     metadata = read_csv(metadata_file(root), METADATA_COLUMNS, "image_id", findings, numbers=("age",))
     return pd.DataFrame(

@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv, read_pairs
-from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.datasets.table import join_groups, read_csv, read_pairs
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "ISIC_2017"
@@ -25,7 +24,7 @@ UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    The diagnosis is a class of ISIC 2019. findings: see csv_reader.read_csv.
+    The diagnosis is a class of ISIC 2019. findings: see datasets.table.read_csv.
     """
     columns = ("image", "isic2019_class", "lesion_id", *DETAILS)
     labels = read_csv(root / LABELS, columns, "image", findings, optional=DETAILS, numbers=("age",))

@@ -18,11 +18,16 @@ from pathlib import Path
 import pandas as pd
 
 from data_modelling.datasets import ham10000, isic2017, isic_msk_uda, stored_photos
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
-from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX, join_groups
-from data_modelling.datasets.table import DatasetReport, checked_table, findings_report
+from data_modelling.datasets.table import (
+    DOWNSAMPLED_SUFFIX,
+    DatasetReport,
+    checked_table,
+    findings_report,
+    join_groups,
+    read_csv,
+)
 from data_modelling.inference import diagnoses
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.csv_table import RowFindings
@@ -56,7 +61,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
     A group is a lesion; undeclared duplicates are joined as in the data sets from which the photos come. A photo with
     contradictory rows in one of the files is left out. A photo without details is a group by itself, and is reported.
-    findings: see csv_reader.read_csv.
+    findings: see datasets.table.read_csv.
     """
     truth = _truth(root / GROUND_TRUTH_FILE, findings)
     details, contradictory = _details(root / METADATA, findings)

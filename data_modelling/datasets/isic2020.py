@@ -11,12 +11,18 @@ from pathlib import Path
 import pandas as pd
 
 from data_modelling.datasets import stored_photos
-from data_modelling.datasets.csv_reader import read_csv, read_pairs
 from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
 from data_modelling.datasets.ham10000 import AGE_NOT_RECORDED
-from data_modelling.datasets.splits.groups import join_groups
-from data_modelling.datasets.table import BENIGN, DatasetReport, checked_table, findings_report
+from data_modelling.datasets.table import (
+    BENIGN,
+    DatasetReport,
+    checked_table,
+    findings_report,
+    join_groups,
+    read_csv,
+    read_pairs,
+)
 from data_modelling.inference import diagnoses
 from data_modelling.inference.files.csv_table import RowFindings
 
@@ -64,7 +70,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
     A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. The column `named` has the
     csv's finer diagnosis of a benign lesion: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
-    csv_reader.read_csv.
+    datasets.table.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
     pairs = read_pairs(root / DUPLICATES, ("image_name_1", "image_name_2"))

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv
-from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.datasets.table import join_groups, read_csv
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "ISIC_MSK_UDA"
@@ -23,7 +22,7 @@ OWN_PROPORTIONS = "original aspect"  # how the column `geometry` begins for phot
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the photos that were not stretched, under the names of the one table, as text.
 
-    The diagnosis is a class of ISIC 2019. findings: see csv_reader.read_csv.
+    The diagnosis is a class of ISIC 2019. findings: see datasets.table.read_csv.
     """
     columns = ("image", "label", "lesion_id", "geometry", *DETAILS)
     labels = read_csv(root / LABELS, columns, "image", findings, optional=DETAILS, numbers=("age",))

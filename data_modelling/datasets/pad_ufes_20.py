@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv
-from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.datasets.table import join_groups, read_csv
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "PAD_UFES_20"
@@ -29,7 +28,7 @@ SITES = {
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the csv's rows under the names of the one table, as text; the photos are not read.
 
-    The image id is the file name without ending, and a group is a patient. findings: see csv_reader.read_csv.
+    The image id is the file name without ending, and a group is a patient. findings: see datasets.table.read_csv.
     """
     details = ("age", "gender", "region")
     columns = ("img_id", "patient_id", "diagnostic", *details)

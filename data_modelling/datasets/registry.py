@@ -81,7 +81,7 @@ class DataSet:
     def split_rows(self, root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
         """Return image_id, group_id and diagnosis of every row of the csv in `root`: what a split needs.
 
-        findings: see csv_reader.read_csv.
+        findings: see datasets.table.read_csv.
         """
         return self.read_rows(root, findings)[["image_id", "group_id", "diagnosis"]]
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import base_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
-from data_modelling.datasets.splits.groups import join_groups
+from data_modelling.datasets.table import join_groups, read_csv
 from data_modelling.inference.files.csv_table import RowFindings
 
 ISIC_2019_84PX, ISIC_2020_EXTRA = "ISIC_2019_84px", "ISIC_2020_extra"
@@ -23,7 +22,7 @@ PHOTO_FOLDER = "images"
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return image_id, group_id and diagnosis of every row of the list.
 
-    The diagnosis is "" if a photo is only known to be benign. findings: see csv_reader.read_csv.
+    The diagnosis is "" if a photo is only known to be benign. findings: see datasets.table.read_csv.
     """
     labels = read_csv(root / LABELS, ("image", "label"), "image", findings)
     groups = join_groups(labels["image"], [""] * len(labels))

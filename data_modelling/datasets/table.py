@@ -1,17 +1,27 @@
-"""Defines the one table that every data set becomes, and the report of problems in the files."""
+"""Reads csv files of data sets, and defines the one table that every data set becomes, with the report of problems."""
 
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
+from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
 from data_modelling.datasets.formats.photo_files import is_readable_photo
 from data_modelling.inference import diagnoses
-from data_modelling.inference.details import DETAIL_PARSERS, Details, encode_details
+from data_modelling.inference.details import DETAIL_PARSERS, NOT_KNOWN, Details, encode_details
 from data_modelling.inference.errors import FieldError, InputError
-from data_modelling.inference.files.csv_table import RowFindings, shortened_list
+from data_modelling.inference.files.csv_table import (
+    RowFindings,
+    distinct_rows,
+    read_csv_table,
+    shortened_list,
+)
 
 # image_id: file name without ending. path: see formats.stored_photo. diagnosis: a class code of the task.
 # group_id: photos that share it must be in the same part of a split. age: in years, NaN where missing.
@@ -20,6 +30,8 @@ from data_modelling.inference.files.csv_table import RowFindings, shortened_list
 TABLE_COLUMNS = ("image_id", "path", "diagnosis", "group_id", "age", "sex", "site", "source", "confirmation")
 TEXT_COLUMNS = tuple(column for column in TABLE_COLUMNS if column != "path")
 BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
+# The ending of ISIC 2019's id of a photo that was first published in a larger size.
+DOWNSAMPLED_SUFFIX = "_downsampled"
 
 
 @dataclass(frozen=True)
@@ -75,6 +87,80 @@ def raise_if_strict(report: DatasetReport, strict: bool) -> None:
     """Raise InputError with the report if it is not empty and `strict` is set."""
     if strict and report:
         raise InputError(f"The data set has problems; correct them or leave out --strict:\n{report}")
+
+
+def read_csv(
+    path: Path,
+    columns: Sequence[str],
+    key: str = "",
+    findings: RowFindings | None = None,
+    *,
+    optional: Sequence[str] = (),
+    aliases: Mapping[str, Sequence[str]] | None = None,
+    ids: Sequence[str] = (),
+    numbers: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Return the named columns of a csv file as text, without blanks around a cell; a missing cell is "".
+
+    key: the column of image ids, which identify the rows; "" if rows may repeat. Equal rows of one id count once, and
+    different rows of one id are left out. `findings` collects both kinds of ids; without `findings`, warnings on standard
+    error name them. The other parameters are those of inference.files.csv_table.read_csv_table.
+
+    Raises InputError when the file is absent, cannot be read, lacks a column or has no row.
+    """
+    if not path.exists():
+        raise InputError(f"{path} is missing; DATA/README.md tells how to get it.")
+    id_columns = (*ids, key) if key else ids
+    table = read_csv_table(path, columns, optional=optional, aliases=aliases, ids=id_columns, numbers=numbers)
+    if not len(table):
+        raise InputError(f"{path} has no rows; get the file again, see DATA/README.md.")
+    for note in table.notes:
+        print_warning(note)
+    frame = pd.DataFrame(table.columns, dtype="str")
+    if not key:
+        return frame
+    indices, of_this_file = distinct_rows(table, key)
+    if findings is None:
+        for sentence in of_this_file.sentences():
+            print_warning(f"{table.path}: {sentence}.")
+    else:
+        findings.repeated += of_this_file.repeated
+        findings.contradictory += of_this_file.contradictory
+    return frame if len(indices) == len(frame) else frame.iloc[indices].reset_index(drop=True)
+
+
+def read_pairs(path: Path, columns: tuple[str, str] = ("image_id_1", "image_id_2")) -> list[tuple[str, str]]:
+    """Return pairs of image ids that belong together, from two columns of a csv file; raises like read_csv."""
+    return list(read_csv(path, columns, ids=columns).itertuples(index=False, name=None))
+
+
+@cache
+def print_warning(sentence: str) -> None:
+    """Print a warning on standard error; each sentence is printed only once."""
+    print(f"warning: {sentence}", file=sys.stderr)
+
+
+def join_groups(
+    image_ids: Iterable[str], keys: Iterable[str], pairs: Iterable[tuple[str, str]] = ()
+) -> list[str]:
+    """Return the group id of each photo.
+
+    keys: the id of each photo's lesion or patient; a photo with "" or "unknown" is its own group. pairs: ids of photos
+    that belong together despite their keys; ids that are not in `image_ids` are allowed. The id of a group is its
+    smallest key, or its smallest image id if it has no key.
+    """
+    edges = [(("photo", first), ("photo", second)) for first, second in pairs]
+    for image_id, key in zip(image_ids, keys, strict=True):
+        photo = ("photo", image_id)
+        edges.append((photo, photo if key.strip().lower() in NOT_KNOWN else ("key", key)))
+    # "key" sorts before "photo", so the first node of a group names it, whatever the order of rows.
+    nodes = sorted({node for edge in edges for node in edge})
+    index = {node: number for number, node in enumerate(nodes)}
+    ends = np.array([(index[first], index[second]) for first, second in edges], int).reshape(-1, 2).T
+    graph = coo_array((np.ones(len(edges)), ends), shape=(len(nodes), len(nodes)))
+    _, groups = connected_components(graph, directed=False)
+    _, first_nodes = np.unique(groups, return_index=True)
+    return [nodes[first_nodes[groups[index["photo", image_id]]]][1] for image_id in image_ids]
 
 
 def checked_table(

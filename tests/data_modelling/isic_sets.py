@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from data_modelling.datasets import ham10000, isic2019, isic2020
-from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.table import read_csv
 from data_modelling.inference.diagnoses import class_codes
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pandas as pd
 
 from data_modelling.datasets import isic2017, isic2019
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import add_data_options, base_folder, find_dataset_folder
 from data_modelling.datasets.splits.assignment import read_split
 from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.table import read_csv
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write

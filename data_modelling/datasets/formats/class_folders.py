@@ -17,17 +17,17 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import MissingDataError, base_folder, find_first_folder
 from data_modelling.datasets.formats.class_names import learned_class_by_name, normalize_class_name
 from data_modelling.datasets.formats.photo_files import list_folder, list_unread_pictures, photo_id
-from data_modelling.datasets.splits.groups import join_groups
 from data_modelling.datasets.table import (
     TEXT_COLUMNS,
     DatasetReport,
     checked_table,
     findings_report,
+    join_groups,
     merge_reports,
+    read_csv,
 )
 from data_modelling.inference import diagnoses
 from data_modelling.inference.details import NOT_KNOWN

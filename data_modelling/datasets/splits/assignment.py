@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from data_modelling.datasets.csv_reader import read_csv
+from data_modelling.datasets.table import read_csv
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.csv_table import RowFindings, shortened_list

@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from data_modelling.datasets.csv_reader import read_pairs
 from data_modelling.datasets.splits.assignment import TEST
-from data_modelling.datasets.splits.groups import DOWNSAMPLED_SUFFIX, join_groups
+from data_modelling.datasets.table import DOWNSAMPLED_SUFFIX, join_groups, read_pairs
 
 PAIRS = Path(__file__).with_name("lesion_pairs.csv")
 

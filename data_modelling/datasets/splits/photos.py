@@ -6,12 +6,12 @@ from pathlib import Path
 import pandas as pd
 
 from data_modelling.datasets import ham10000
-from data_modelling.datasets.csv_reader import print_warning
 from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
 from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.table import print_warning
 
 PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000 has its own loader
 WarningHandler = Callable[[str], None]

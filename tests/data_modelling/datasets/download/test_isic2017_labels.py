@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from data_modelling.datasets import isic2017, isic2019
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import find_dataset_folder
 from data_modelling.datasets.download.isic2017_labels import LABEL_COLUMNS, main
+from data_modelling.datasets.table import read_csv
 from tests.conftest import PROJECT
 
 CLASSES = ["MEL", "NV", "BCC", "AK", "BKL", "DF", "VASC", "SCC", "UNK"]

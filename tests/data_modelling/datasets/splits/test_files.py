@@ -3,7 +3,6 @@ import pytest
 
 from data_modelling import split as command
 from data_modelling.datasets import ham10000, isic2017
-from data_modelling.datasets.csv_reader import read_csv
 from data_modelling.datasets.data_location import (
     REPOSITORY_DATA,
     MissingDataError,
@@ -14,6 +13,7 @@ from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.datasets.registry import split_data_sets
 from data_modelling.datasets.splits.assignment import PARTS, attach_parts, read_split
 from data_modelling.datasets.splits.files import split_file, write_splits
+from data_modelling.datasets.table import read_csv
 from data_modelling.inference.errors import InputError
 from tests.conftest import skip_unless_ci
 
