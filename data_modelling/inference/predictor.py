@@ -223,7 +223,8 @@ class Predictor:
         """
         by_view = []
         for position in range(self.views):
-            batch = orient_photo(photo, position)[None].astype(np.float32)
+            view = orient_photo(photo, position) if position else photo
+            batch = view[None].astype(np.float32)
             results = self._session.run(outputs, {"photo": batch, "details": encode_details(details)[None]})
             arrays = dict(zip(outputs, map(np.asarray, results), strict=True))
             if position and "feature_map" in arrays:

@@ -48,11 +48,11 @@ class ColourTransform:
     mode: str
     transform: ImageCms.ImageCmsTransform
 
-    def fits(self, image: Image.Image) -> bool:
-        """Return whether an image's mode fits the profile's colour space."""
+    def fits(self, mode: str) -> bool:
+        """Return whether the mode of an image fits the profile's colour space."""
         if self.mode == "L":
-            return image.mode in {"1", "L", "LA"}
-        return (image.mode == "CMYK") == (self.mode == "CMYK")
+            return mode in {"1", "L", "LA"}
+        return (mode == "CMYK") == (self.mode == "CMYK")
 
     def apply(self, image: Image.Image) -> Image.Image:
         """Return the image in sRGB, as RGB or, with transparency, RGBA. It may change the image in place."""
@@ -70,10 +70,10 @@ class ColourTransform:
         return image
 
 
-def srgb_transform(image: Image.Image, profiles: Iterator[bytes | None]) -> ColourTransform | None:
-    """Return the conversion by the first usable profile; None if the image is already sRGB.
+def srgb_transform(mode: str, profiles: Iterator[bytes | None]) -> ColourTransform | None:
+    """Return the conversion of an image by the first usable profile; None if the image is already sRGB.
 
-    profiles: in the order of their precedence; None stands for sRGB.
+    mode: the image's. profiles: in the order of their precedence; None stands for sRGB.
     """
     for profile in profiles:
         if profile is None:
@@ -82,7 +82,7 @@ def srgb_transform(image: Image.Image, profiles: Iterator[bytes | None]) -> Colo
             continue
         build = _cached_transform if len(profile) <= MAX_CACHED_BYTES else _build_transform
         transform, is_srgb = build(profile)
-        if transform is not None and transform.fits(image):
+        if transform is not None and transform.fits(mode):
             return None if is_srgb else transform
     return None
 

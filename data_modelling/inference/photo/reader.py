@@ -199,7 +199,7 @@ def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], Co
         else:
             upright, size = photo.decode(shrink)
             profiles = photo.profiles()
-        return upright, size, srgb_transform(upright, profiles)
+        return upright, size, srgb_transform(upright.mode, profiles)
     except DAMAGED_FILE_ERRORS as error:
         raise _broken_photo_error() from error
 
