@@ -2,7 +2,6 @@
 
 import contextlib
 from threading import Lock
-from typing import IO
 
 from flask import Flask, Response, current_app, g, request
 
@@ -35,21 +34,13 @@ class Budget:
             self._left += count
 
 
-class BudgetedStream:
-    """Read a body; the bytes read count in the budget until the request is answered."""
-
-    def __init__(self, stream: IO[bytes]) -> None:
-        self._stream = stream
-        self._budget: Budget = current_app.extensions["body_budget"]
-
-    def read(self, size: int) -> bytes:
-        """Return at most so many bytes. Raises a 503 Problem when the budget has no room for them."""
-        data = self._stream.read(size)
-        if not self._budget.take(len(data)):
-            _give_back()  # given back at once, because the rest of the body is not read yet
-            raise too_many_photos()
-        g.body_bytes = g.get("body_bytes", 0) + len(data)
-        return data
+def hold_bytes(count: int) -> None:
+    """Count bytes of a body in the budget until the request is answered. Raises a 503 Problem when there is no room."""
+    budget: Budget = current_app.extensions["body_budget"]
+    if not budget.take(count):
+        _give_back()  # given back at once, because the rest of the body is not read yet
+        raise too_many_photos()
+    g.body_bytes = g.get("body_bytes", 0) + count
 
 
 def init_app(app: Flask, settings: Settings) -> None:

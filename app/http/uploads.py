@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from io import BytesIO
-from typing import IO, cast
+from typing import IO
 
 from flask import Request
 from werkzeug.datastructures import FileStorage, Headers, MultiDict
@@ -11,7 +11,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from werkzeug.formparser import FormDataParser, MultiPartParser
 from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, MultipartDecoder, NeedData
 
-from app.http.request_bodies import BudgetedStream
+from app.http.request_bodies import hold_bytes
 
 MAX_PARTS = 50  # a form has a dozen fields
 FILE_FIELDS = ("photo",)
@@ -93,6 +93,7 @@ class FormParser(FormDataParser):
         data: bytes | None = b""
         while data is not None:
             data = stream.read(READ_BYTES) or None  # None is the end
+            hold_bytes(len(data or b""))
             decoder.receive_data(data)
             while not isinstance(event := decoder.next_event(), (Epilogue, NeedData)):
                 yield event
@@ -115,9 +116,6 @@ class MemoryRequest(Request):
     max_form_parts = MAX_PARTS
     max_form_memory_size = MAX_TEXT_BYTES
     form_data_parser_class = FormParser
-
-    def _get_stream_for_parsing(self) -> IO[bytes]:
-        return cast("IO[bytes]", BudgetedStream(super()._get_stream_for_parsing()))
 
     def make_form_data_parser(self) -> FormDataParser:
         """Return a parser that raises ValueError when the form is not well-formed."""
