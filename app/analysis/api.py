@@ -48,7 +48,7 @@ def predictions() -> Response:
     with photo_slot():
         answer = analyse(submission)
     if accepted_type() == FHIR_TYPE:
-        return Response(diagnostic_report(answer, submission), content_type=FHIR_TYPE)
+        return Response(diagnostic_report(answer, submission.details.site), content_type=FHIR_TYPE)
     return jsonify(answer.as_json())
 
 

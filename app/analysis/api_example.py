@@ -5,10 +5,10 @@ from typing import Any
 
 from app.analysis.api import health, models
 from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES
+from app.analysis.form_fields import SentPhoto, VisitSubmission
 from app.analysis.visit import rank_visit
 from app.bundles import current_bundles
 from app.http.problems import problem
-from app.submission import SentPhoto, VisitSubmission
 from data_modelling.inference.details import Details
 from data_modelling.inference.predictor import Predictor
 

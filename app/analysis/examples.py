@@ -12,9 +12,9 @@ from typing import Any
 
 from flask import Blueprint, render_template
 
+from app.analysis.form_fields import Submission
 from app.answer.wording import EXAMPLE_DIAGNOSES, VERDICTS
 from app.bundles import current_bundles
-from app.submission import Submission
 from data_modelling.inference.details import Details, parse_details
 from data_modelling.inference.predictor import Predictor
 from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED

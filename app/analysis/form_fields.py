@@ -1,8 +1,9 @@
-"""The fields of a form that a page or a program sends, read and checked all at once."""
+"""The fields of a form that a page or a program sends, read and checked all at once, and the submission that they make."""
 
 import math
 from collections.abc import Callable
-from typing import TypeVar
+from dataclasses import dataclass
+from typing import NamedTuple, TypeVar
 
 from flask import current_app, request
 from werkzeug.exceptions import RequestEntityTooLarge
@@ -11,17 +12,52 @@ from app.http.languages import translate as _
 from app.http.problems import Problem, fault_from_field_error, photo_too_large, problem
 from app.http.uploads import MAX_PARTS, MAX_TEXT_BYTES, read_upload
 from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MIN_VISIT_PHOTOS
-from app.submission import SentPhoto, Submission, VisitSubmission
 from data_modelling.inference.details import YES_OR_NO, Details, fill_in_details, parse_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.dicom import header_details
-from data_modelling.inference.photo.reader import CROP_FIELDS, parse_crop
+from data_modelling.inference.photo.reader import CROP_FIELDS, Crop, parse_crop
 from data_modelling.inference.predictor import EXPLANATIONS
 
 TEXT_FIELDS = ("age", "sex", "site", "changing", "dermatoscope", *CROP_FIELDS, "bundle", "explain", "example")
 PHOTO_FIELDS = ("site", "changing")  # of a visit: one for each photo
 
 Value = TypeVar("Value")
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Hold a photo and what is known about it.
+
+    photo: the bytes of the file. details: from the form, completed from a DICOM header. from_header: the
+    details that the header completed. crop: None is the centre square. dermatoscope: None if not known.
+    bundle: None is the default bundle. explain: the requested names of EXPLANATIONS.
+    """
+
+    photo: bytes
+    details: Details
+    crop: Crop | None = None
+    dermatoscope: bool | None = None
+    bundle: str | None = None
+    explain: frozenset[str] = frozenset()
+    from_header: Details = Details()  # noqa: RUF009 - frozen
+
+
+class SentPhoto(NamedTuple):
+    """Hold a photo of a visit. row: its number in the form, from 1. details: only `site` and `changing`."""
+
+    row: int
+    photo: bytes
+    details: Details
+
+
+@dataclass(frozen=True)
+class VisitSubmission:
+    """Hold several photos of one patient. details: its `site` and `changing` are not used."""
+
+    photos: tuple[SentPhoto, ...]
+    details: Details
+    dermatoscope: bool | None = None
+    bundle: str | None = None
 
 
 def require_multipart(of_visit: bool = False) -> None:

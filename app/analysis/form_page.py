@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 
 from app.analysis.examples import EXAMPLES, START_PAGE_EXAMPLES, ExamplePhoto
-from app.analysis.form_fields import read_submission, require_multipart
+from app.analysis.form_fields import Submission, read_submission, require_multipart
 from app.analysis.photo_analysis import analyse, photo_preview, whole_photo
 from app.answer import wording
 from app.answer.heat_map_images import evidence_by_class, heat_map_overlays
@@ -17,7 +17,6 @@ from app.bundles import current_bundles
 from app.http.languages import translate as _
 from app.http.photo_slots import photo_slot
 from app.http.problems import Problem, problem
-from app.submission import Submission
 from data_modelling.inference.decision import melanoma_column
 from data_modelling.inference.details import Details
 from data_modelling.inference.diagnoses import class_codes
@@ -73,7 +72,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
         "answer.html",
         answer=model_answer,
         step=next_step(model_answer),
-        cautions=wording.answer_cautions(submission, model_answer, predictor.edge),
+        cautions=wording.answer_cautions(model_answer, submission.dermatoscope, predictor.edge),
         share=status_share(bundle.metrics, model_answer),
         classes=wording.shown_classes(model_answer),
         decided=wording.decided_class(model_answer),

@@ -8,13 +8,13 @@ from pathlib import Path
 from flask import Flask, current_app
 from PIL import Image
 
+from app.analysis.form_fields import Submission
 from app.answer.heat_map_images import data_url
 from app.answer.wording import refusal_message
 from app.bundles import current_bundles
 from app.http.languages import translate as _
 from app.http.problems import Fault, Problem, problem, problem_from_field_error
 from app.settings import Settings
-from app.submission import Submission
 from data_modelling.inference.drift.score_log import ScoreLog
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from flask import Blueprint, Response, current_app, jsonify, render_template, request
 
-from app.analysis.form_fields import read_visit, require_multipart
+from app.analysis.form_fields import VisitSubmission, read_visit, require_multipart
 from app.analysis.photo_analysis import log_scores, photo_data_url, raise_if_refused
 from app.answer.next_steps import NEXT_STEPS, next_step
 from app.answer.wording import strongest_caution
@@ -17,7 +17,6 @@ from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
 from app.http.problems import Problem, photo_too_large, problem_from_field_error
 from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS
-from app.submission import VisitSubmission
 from data_modelling.inference.details import fill_in_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.dicom import header_details

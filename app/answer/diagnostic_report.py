@@ -5,17 +5,16 @@ from datetime import UTC, datetime
 
 from flask import render_template
 
-from app.submission import Submission
 from data_modelling.inference.predictor import Answer
 from data_modelling.inference.reason_codes import REASON_MEANINGS
 
 
-def diagnostic_report(answer: Answer, submission: Submission) -> str:
+def diagnostic_report(answer: Answer, site: str | None) -> str:
     """Return the resource as JSON: an Observation for the cancer classes together and one for each class."""
     report = render_template(
         "diagnostic_report.json",
         answer=answer,
-        site=submission.details.site,
+        site=site,
         issued=datetime.now(UTC).isoformat(timespec="seconds"),
         reasons=[REASON_MEANINGS[code] for code in answer.reasons],
     )

@@ -8,7 +8,6 @@ from flask import Flask
 from app.answer.next_steps import NEXT_STEPS, SEE_NOW
 from app.http.languages import format_decimals, format_number
 from app.http.languages import translate as _
-from app.submission import Submission
 from data_modelling.inference.checks.image_quality import HINTS
 from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
 from data_modelling.inference.details import YES_OR_NO
@@ -80,12 +79,12 @@ def format_percentage_points(probability: float, before: float) -> str:
     return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
 
 
-def answer_cautions(submission: Submission, answer: Answer, edge: int) -> list[str]:
+def answer_cautions(answer: Answer, dermatoscope: bool | None, edge: int) -> list[str]:
     """Return the cautions about this answer, the strongest first; never empty. edge: pixels of the model's input."""
     # "phone_photo" says more than "dermatoscope", which only says that it is not known.
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
-    texts = [caution_text(code, submission.dermatoscope) for code in codes]
+    texts = [caution_text(code, dermatoscope) for code in codes]
     if answer.side < edge:
         texts.append(_(FEW_PIXELS, side=answer.side, edge=edge))
     return texts or [_(NO_DIAGNOSIS)]

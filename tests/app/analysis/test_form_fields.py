@@ -3,11 +3,14 @@
 import re
 from decimal import Decimal
 
+import pytest
 from flask import Flask
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from app.analysis.form_fields import Submission
 from app.http.problems import PROBLEM_CODES, PROBLEM_TYPE
+from data_modelling.inference.details import Details
 from tests.app.conftest import photo
 from tests.app.html_page import Page
 from tests.app.uploads import CONTENT_TYPE, body, part
@@ -170,3 +173,8 @@ def assert_meant(response, address: str) -> None:
         assert {PROBLEM_CODES[error["code"]].status for error in response.json["errors"]} == {
             response.status_code
         }
+
+
+def test_submission_is_frozen():
+    with pytest.raises(AttributeError):
+        Submission(b"", Details()).photo = b"x"  # type: ignore[misc]

@@ -1,7 +1,7 @@
 from threading import Thread
 
+from app.analysis.form_fields import Submission
 from app.analysis.photo_analysis import analyse
-from app.submission import Submission
 from data_modelling.inference.details import Details
 from tests.app.conftest import photo
 

@@ -6,7 +6,6 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 from app.settings import FORM_OVERHEAD, MEGABYTE
-from app.submission import Submission
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.predictor import Predictor
@@ -304,8 +303,3 @@ def test_without_a_bundle_nothing_is_invented(orphan: FlaskClient):
     response = orphan.post(URL, **encoded(form()))
     assert (response.status_code, codes(response)) == (503, [(None, "model_unavailable")])
     assert int(response.headers["Retry-After"]) > 0
-
-
-def test_submission_is_frozen():
-    with pytest.raises(AttributeError):
-        Submission(b"", Details()).photo = b"x"  # type: ignore[misc]

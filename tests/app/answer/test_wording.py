@@ -4,8 +4,6 @@ import pytest
 from flask import Flask
 
 from app.answer.wording import NO_DIAGNOSIS, answer_cautions
-from app.submission import Submission
-from data_modelling.inference.details import Details
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -72,17 +70,14 @@ def answer_with(*reasons):
     ],
 )
 def test_a_phone_photo_says_who_tells_it(dermatoscope, begins):
-    submission = Submission(b"", Details(), dermatoscope=dermatoscope)
     reasons = ("dermatoscope", "phone_photo") if dermatoscope is None else ("phone_photo",)
-    (caution,) = answer_cautions(submission, answer_with(*reasons), 112)
+    (caution,) = answer_cautions(answer_with(*reasons), dermatoscope, 112)
     assert caution.startswith(begins)
 
 
 def test_the_strongest_caution_comes_first():
-    submission = Submission(b"", Details(age=3), dermatoscope=True)
-    cautions = answer_cautions(
-        submission, answer_with("wide_set", "unlike_training", "age_rare", "hair", "changing"), 112
-    )
+    answer = answer_with("wide_set", "unlike_training", "age_rare", "hair", "changing")
+    cautions = answer_cautions(answer, True, 112)
     beginnings = (
         "A doctor must look at a spot that is new",
         "The model learned",
@@ -95,5 +90,4 @@ def test_the_strongest_caution_comes_first():
 
 
 def test_every_answer_has_a_caution():
-    submission = Submission(b"", Details(), dermatoscope=True)
-    assert answer_cautions(submission, answer_with(), 112) == [NO_DIAGNOSIS]
+    assert answer_cautions(answer_with(), True, 112) == [NO_DIAGNOSIS]
