@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import distance_transform_edt
 
+from data_modelling.inference.checks.image_features import dark_rim
 from data_modelling.inference.errors import InputError, PhotoError
-from data_modelling.inference.explanation.heat_map import dark_rim
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Mask, Pixels
 

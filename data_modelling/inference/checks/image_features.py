@@ -1,6 +1,7 @@
 """Measures image features: a photo's colours, where they are in the frame, and its detail at several scales.
 
-The gate and the origin detector use these numbers. Measuring them needs no network.
+The gate and the origin detector use these numbers. Measuring them needs no network. The module also finds the
+dermatoscope's rim and the darker area in a photo.
 """
 
 import functools
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Floats = NDArray[np.float32]
+Levels = NDArray[np.float64]  # grey levels
+Mask = NDArray[np.bool_]
 
 FEATURE_EDGE = 112  # pixels; photos of another edge are resized to this one
 COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
@@ -20,6 +23,9 @@ LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
 LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; smaller ones are lost in rounding
 PAIRS = np.triu_indices(3, 1)  # pairs of channels
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
+FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim
+LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the rest
 FEATURE_COUNT = 6 * (1 + len(COARSE_EDGES)) + 1 + 3 * len(LEVEL_QUANTILES) + 6 + 4 * (len(RING_BOUNDS) - 1)
 
 
@@ -118,3 +124,52 @@ def _ring_weights(edge: int) -> Floats:
         [(distance >= low) & (distance < high) for low, high in itertools.pairwise(RING_BOUNDS)], axis=1
     )
     return np.asarray(inside / inside.sum(axis=0), np.float32)
+
+
+def darker_area(photo: NDArray[np.uint8]) -> Mask:
+    """Return a mask (edge, edge) of the pixels that are darker than the skin around them; empty without contrast.
+
+    The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on grey levels, without the dermatoscope's rim.
+    """
+    grey = photo @ np.array(LUMA)
+    inside = ~dark_rim(photo)
+    return with_contrast(inside & (grey < otsu_threshold(grey[inside])), grey, inside)
+
+
+def with_contrast(darker: Mask, levels: Levels, inside: Mask) -> Mask:
+    """Return the darker pixels; none if they differ too little from the others that are `inside`.
+
+    darker, inside: masks (edge, edge). levels: the grey levels (edge, edge).
+    """
+    lighter = inside & ~darker
+    has_both = darker.any() and lighter.any()
+    if has_both and levels[lighter].mean() - levels[darker].mean() >= LEAST_CONTRAST:
+        return darker
+    return np.zeros_like(darker)
+
+
+def dark_rim(photo: NDArray[np.uint8]) -> Mask:
+    """Return a mask (edge, edge) of the dermatoscope's rim: dark pixels outside the inscribed circle."""
+    grey = photo @ np.array(LUMA)
+    return np.asarray((grey < FRAME_GREY) & ~inscribed_circle(len(photo)))
+
+
+def otsu_threshold(grey: Levels) -> float:
+    """Return the grey level that divides pixels (values from 0 to below 256) into the two most different groups.
+
+    "Most different" means the largest variance between the groups.
+    """
+    counts = np.bincount(grey.astype(np.intp), minlength=256)
+    below = np.cumsum(counts)[:-1].astype(np.float64)
+    above = len(grey) - below
+    sums = np.cumsum(counts * np.arange(256))
+    pairs = below * above
+    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the two means, times below * above
+    between = np.divide(differences * differences, pairs, out=np.zeros(255), where=pairs > 0)
+    return float(1 + int(np.argmax(between)))
+
+
+def inscribed_circle(edge: int) -> Mask:
+    """Return a mask (edge, edge) of the largest circle in a square."""
+    offset = np.arange(edge) + 0.5 - edge / 2
+    return np.asarray(offset[:, None] ** 2 + offset[None] ** 2 <= (edge / 2) ** 2)

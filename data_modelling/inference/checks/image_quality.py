@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from data_modelling.inference.checks.image_features import dark_rim, otsu_threshold, with_contrast
 from data_modelling.inference.errors import BundleError
-from data_modelling.inference.explanation.heat_map import dark_rim, otsu_threshold, with_contrast
 
 Plane = NDArray[np.uint8]
 Mask = NDArray[np.bool_]

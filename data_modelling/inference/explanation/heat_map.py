@@ -19,16 +19,13 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from data_modelling.inference.checks.image_features import darker_area
 from data_modelling.inference.errors import BundleError
 
 Floats = NDArray[np.float64]
 
 DIGITS = 12  # decimals of every number of a map, as of the probabilities
 CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's edge: it has half the area
-LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
-FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim
-LEVELS = np.arange(256)  # grey levels
-LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the rest
 
 
 @dataclass(frozen=True)
@@ -126,55 +123,6 @@ def class_evidence(maps: Floats) -> Floats:
     Adding the same number to the cells of all classes changes no probability, so only differences have a meaning.
     """
     return np.asarray(np.maximum(maps - maps.mean(axis=0), 0))
-
-
-def darker_area(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return a mask (edge, edge) of the pixels that are darker than the skin around them; empty without contrast.
-
-    The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on grey levels, without the dermatoscope's rim.
-    """
-    grey = photo @ np.array(LUMA)
-    inside = ~dark_rim(photo)
-    return with_contrast(inside & (grey < otsu_threshold(grey[inside])), grey, inside)
-
-
-def with_contrast(darker: NDArray[np.bool_], levels: Floats, inside: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the darker pixels; none if they differ too little from the others that are `inside`.
-
-    darker, inside: masks (edge, edge). levels: the grey levels (edge, edge).
-    """
-    lighter = inside & ~darker
-    has_both = darker.any() and lighter.any()
-    if has_both and levels[lighter].mean() - levels[darker].mean() >= LEAST_CONTRAST:
-        return darker
-    return np.zeros_like(darker)
-
-
-def dark_rim(photo: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Return a mask (edge, edge) of the dermatoscope's rim: dark pixels outside the inscribed circle."""
-    grey = photo @ np.array(LUMA)
-    return np.asarray((grey < FRAME_GREY) & ~inscribed_circle(len(photo)))
-
-
-def otsu_threshold(grey: Floats) -> float:
-    """Return the grey level that divides pixels (values from 0 to below 256) into the two most different groups.
-
-    "Most different" means the largest variance between the groups.
-    """
-    counts = np.bincount(grey.astype(np.intp), minlength=256)
-    below = np.cumsum(counts)[:-1].astype(np.float64)
-    above = len(grey) - below
-    sums = np.cumsum(counts * LEVELS)
-    pairs = below * above
-    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the two means, times below * above
-    between = np.divide(differences * differences, pairs, out=np.zeros(255), where=pairs > 0)
-    return float(1 + int(np.argmax(between)))
-
-
-def inscribed_circle(edge: int) -> NDArray[np.bool_]:
-    """Return a mask (edge, edge) of the largest circle in a square."""
-    offset = np.arange(edge) + 0.5 - edge / 2
-    return np.asarray(offset[:, None] ** 2 + offset[None] ** 2 <= (edge / 2) ** 2)
 
 
 def _middle(edge: int) -> NDArray[np.bool_]:

@@ -8,9 +8,12 @@ from data_modelling.inference.checks.image_features import (
     LEVEL_QUANTILES,
     LOG_OFFSET,
     RING_BOUNDS,
+    dark_rim,
+    darker_area,
     measure_image_features,
 )
 
+GREY = np.full((16, 16, 3), 180, np.uint8)
 FINE = slice(0, 6)
 LEVELS = slice(6 * (1 + len(COARSE_EDGES)) + 1, 6 * (1 + len(COARSE_EDGES)) + 1 + 3 * len(LEVEL_QUANTILES))
 
@@ -59,3 +62,21 @@ def test_a_turned_photo_looks_the_same():
     assert measure_image_features(np.rot90(photo).copy()) == pytest.approx(
         measure_image_features(photo), abs=1e-3
     )
+
+
+def test_a_photo_of_one_colour_has_no_darker_area():
+    assert not darker_area(GREY).any()
+
+
+def test_the_dermatoscopes_rim_is_no_darker_area():
+    photo = GREY.copy()
+    offset = np.arange(16) - 7.5
+    photo[offset[:, None] ** 2 + offset[None] ** 2 > 64] = 5
+    photo[6:10, 6:10] = 80
+    assert (dark_rim(photo) == (photo[..., 0] == 5)).all()
+    assert np.argwhere(darker_area(photo)).min() == 6
+    assert darker_area(photo).sum() == 16
+
+
+def test_a_black_photo_has_no_darker_area():
+    assert not darker_area(np.zeros((16, 16, 3), np.uint8)).any()

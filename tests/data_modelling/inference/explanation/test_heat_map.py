@@ -5,8 +5,6 @@ from data_modelling.inference.errors import BundleError
 from data_modelling.inference.explanation.heat_map import (
     Head,
     class_evidence,
-    dark_rim,
-    darker_area,
     make_heatmap,
     upsample_map,
 )
@@ -55,25 +53,10 @@ def test_share_of_the_centre_and_of_the_darker_area():
 
 
 def test_a_photo_of_one_colour_has_no_darker_area():
-    assert not darker_area(GREY).any()
     heatmap = make_heatmap(HEAD, "ABC", FEATURES, GREY)
     assert heatmap["darker_area"] == 0
     assert heatmap["classes"]["A"]["centre"] is not None
     assert heatmap["classes"]["A"]["darker"] is None
-
-
-def test_the_dermatoscopes_rim_is_no_darker_area():
-    photo = GREY.copy()
-    offset = np.arange(16) - 7.5
-    photo[offset[:, None] ** 2 + offset[None] ** 2 > 64] = 5
-    photo[6:10, 6:10] = 80
-    assert (dark_rim(photo) == (photo[..., 0] == 5)).all()
-    assert np.argwhere(darker_area(photo)).min() == 6
-    assert darker_area(photo).sum() == 16
-
-
-def test_a_black_photo_has_no_darker_area():
-    assert not darker_area(np.zeros((16, 16, 3), np.uint8)).any()
 
 
 def test_enlarged_keeps_the_place_of_the_cells():
