@@ -15,11 +15,11 @@ from app.settings import Settings
 from benchmarks.photos import KINDS, SMALL, make_photos
 from data_modelling.inference.bundle import load_bundle, write_checksums
 from data_modelling.inference.checks.photo_checks import PhotoChecks
+from data_modelling.inference.decision import NO_CANCER_CLASS, StatusThresholds
 from data_modelling.inference.details import Details
 from data_modelling.inference.explanation.neighbours import INDEX_FILE
 from data_modelling.inference.photo.reader import read_photo_and_edge
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.status import NO_CANCER_CLASS, StatusThresholds
 
 DECODE, CHECKS, MODEL, ANSWER = "decode", "checks", "model", "whole answer, without HTTP"
 NEIGHBOUR_PAGE, PLAIN_PAGE = "page with known photos", "page without known photos"

@@ -23,8 +23,8 @@ from data_modelling.datasets.data_location import add_data_options
 from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.decision import HIGHER_CONCERN, NO_CANCER_CLASS, STATUSES
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, STATUSES
 from tools.chromium import missing_program, open_browser
 from tools.serving import ROOT, run_app
 

@@ -6,11 +6,11 @@ from typing import Any
 
 import pandas as pd
 
+from data_modelling.inference.decision import REFUSED
 from data_modelling.inference.details import parse_details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import ENDINGS
 from data_modelling.inference.predictor import NEIGHBOURS, Predictor
-from data_modelling.inference.status import REFUSED
 
 LABELS = "labels.csv"
 COLUMNS = ("image", "diagnosis", "age", "sex", "site")

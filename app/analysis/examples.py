@@ -15,9 +15,9 @@ from flask import Blueprint, render_template
 from app.analysis.form_fields import Submission
 from app.answer.wording import EXAMPLE_DIAGNOSES, VERDICTS
 from app.bundles import current_bundles
+from data_modelling.inference.decision import HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED
 from data_modelling.inference.details import Details, parse_details
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED
 
 blueprint = Blueprint("gallery", __name__)
 

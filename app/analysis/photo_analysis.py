@@ -15,11 +15,11 @@ from app.bundles import current_bundles
 from app.http.languages import translate as _
 from app.http.problems import Fault, Problem, problem, problem_from_field_error
 from app.settings import Settings
+from data_modelling.inference.decision import REFUSED
 from data_modelling.inference.drift.score_log import ScoreLog
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo
 from data_modelling.inference.predictor import Answer
-from data_modelling.inference.status import REFUSED
 
 PREVIEW_EDGE = 512  # pixels
 WHOLE_EDGE = 1024  # pixels

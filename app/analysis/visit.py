@@ -17,11 +17,11 @@ from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
 from app.http.problems import Problem, photo_too_large, problem_from_field_error
 from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS
+from data_modelling.inference.decision import CHANGING, HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED, UNCERTAIN
 from data_modelling.inference.details import fill_in_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.predictor import Answer, Predictor
-from data_modelling.inference.status import CHANGING, HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED, UNCERTAIN
 from data_modelling.inference.ugly_duckling import MIN_LESIONS, find_ugly_duckling, outlier_scores
 
 blueprint = Blueprint("visits", __name__)

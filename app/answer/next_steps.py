@@ -4,8 +4,8 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from data_modelling.inference.decision import CHANGING, UNCERTAIN
 from data_modelling.inference.predictor import Answer
-from data_modelling.inference.status import CHANGING, UNCERTAIN
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,10 @@ from data_modelling.card.markdown import (
 )
 from data_modelling.evaluation.metrics_report import LESION
 from data_modelling.inference.checks.image_quality import MAX_FIRED_SHARE
-from data_modelling.inference.decision import CALIBRATION_BINS
+from data_modelling.inference.decision import CALIBRATION_BINS, COVERAGE_LEVELS
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.inference.errors import InputError, join_names
 from data_modelling.inference.files.atomic_files import atomic_write
-from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
 from data_modelling.inference.source_facts import facts_by_source
 from data_modelling.metrics.bootstrap import RESAMPLES
 from data_modelling.safety.clear_threshold import (

@@ -13,8 +13,8 @@ import pandas as pd
 
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.evaluation.subgroups import FEWEST_GROUPS, attributes
+from data_modelling.inference.decision import COVERAGE_LEVELS
 from data_modelling.inference.modes import MODES
-from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
 from data_modelling.metrics.array_types import Floats, Mask
 from data_modelling.metrics.bootstrap import group_indices, wilson_interval
 from data_modelling.metrics.predictions import true_classes

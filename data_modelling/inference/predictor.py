@@ -15,8 +15,19 @@ from data_modelling.inference.checks.photo_checks import Findings, PhotoChecks
 from data_modelling.inference.checks.rare_details import RareDetails
 from data_modelling.inference.checks.rejection_score import RejectionScore
 from data_modelling.inference.decision import (
+    FRAME_SENSITIVE,
+    NO_CANCER_CLASS,
+    NOT_CLEAR,
+    PHOTO_ALONE,
+    REFUSED,
+    VETOES,
+    PhotoPredictionSets,
+    PredictionSets,
+    StatusThresholds,
     calibrated_probabilities,
     cancer_columns,
+    decide_status,
+    find_doubts,
     melanoma_column,
     predicted_classes,
 )
@@ -28,18 +39,6 @@ from data_modelling.inference.explanation.neighbours import NeighbourIndex
 from data_modelling.inference.onnx_runtime import one_line, open_session
 from data_modelling.inference.photo.orientations import ONE_VIEW, orient_photo, undo_orientation
 from data_modelling.inference.photo.reader import Crop, read_corner_frames, read_photo_and_edge
-from data_modelling.inference.prediction_sets import PhotoPredictionSets, PredictionSets
-from data_modelling.inference.status import (
-    FRAME_SENSITIVE,
-    NO_CANCER_CLASS,
-    NOT_CLEAR,
-    PHOTO_ALONE,
-    REFUSED,
-    VETOES,
-    StatusThresholds,
-    decide_status,
-    find_doubts,
-)
 
 HEATMAP, DETAILS, NEIGHBOURS = EXPLANATIONS = ("heatmap", "details", "neighbours")  # the values of `explain`
 PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly

@@ -5,7 +5,7 @@ decision prior and thresholds are chosen on its stopping photos, which are of ot
 of `unseen_sets` are answered by the served network itself.
 
 The score of a photo is its highest cancer probability over five frames, without and with the details (see
-inference.status). The four corner frames are read only if the photo may be clear after the first frame.
+inference.decision). The four corner frames are read only if the photo may be clear after the first frame.
 """
 
 from dataclasses import asdict
@@ -22,11 +22,15 @@ from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.formats.stored_photo import read_bytes
 from data_modelling.datasets.splits.assignment import Mask
 from data_modelling.evaluation.clinics.left_out_clinics import known_vetoes, whole_frame_concern
-from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, predicted_classes
+from data_modelling.inference.decision import (
+    StatusThresholds,
+    calibrated_probabilities,
+    cancer_columns,
+    predicted_classes,
+)
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
-from data_modelling.inference.status import StatusThresholds
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
 from data_modelling.metrics.predictions import prediction_table, true_classes
 from data_modelling.pipeline.run_data import Run

@@ -1,4 +1,4 @@
-"""Fit the prediction sets on out-of-fold probabilities, and choose which of them are wide (see inference.prediction_sets).
+"""Fit the prediction sets on out-of-fold probabilities, and choose which of them are wide (see inference.decision).
 
 New data means new groups, not new photos: a lesion with six photos counts as much as a lesion with one. A
 photo of a class has the weight 1 / (photos of its group). The group of the next photo, whose score is
@@ -29,20 +29,18 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.splits.assignment import EQUAL_FOLD_SHARES, assign_parts
 from data_modelling.inference.decision import (
-    calibrated_probabilities,
-    cancer_columns,
-    melanoma_column,
-    predicted_classes,
-)
-from data_modelling.inference.diagnoses import class_codes, learned_class_codes
-from data_modelling.inference.modes import MODES, PHOTO_ONLY
-from data_modelling.inference.prediction_sets import (
     COVERAGE_LEVELS,
     NEVER_WIDE,
     WIDE_RULE_LEVEL,
     WideSetRule,
+    calibrated_probabilities,
+    cancer_columns,
+    melanoma_column,
+    predicted_classes,
     set_members,
 )
+from data_modelling.inference.diagnoses import class_codes, learned_class_codes
+from data_modelling.inference.modes import MODES, PHOTO_ONLY
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.bootstrap import group_indices
 from data_modelling.metrics.classification import balanced_accuracy, confusion_counts, sensitivities

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_modelling.inference.decision import CALIBRATION_BINS, melanoma_column
+from data_modelling.inference.decision import CALIBRATION_BINS, NO_CANCER_CLASS, REFUSED, melanoma_column
 from data_modelling.inference.diagnoses import TASKS
-from data_modelling.inference.status import NO_CANCER_CLASS, REFUSED
 from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error

@@ -15,10 +15,10 @@ from PIL import Image
 from tqdm import tqdm
 
 from data_modelling.datasets.splits.photos import development_photos
+from data_modelling.inference.decision import HIGHER_CONCERN, NO_CANCER_CLASS
 from data_modelling.inference.errors import PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.status import HIGHER_CONCERN, NO_CANCER_CLASS
 from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.safety.degradation import encode_jpeg
 from data_modelling.training.recompression import add_vignettes

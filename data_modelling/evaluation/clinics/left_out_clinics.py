@@ -18,15 +18,17 @@ from data_modelling.datasets.table import class_indices
 from data_modelling.evaluation.clinics.clinic_metrics import ClinicAnswers, clinic_metrics, clinic_row
 from data_modelling.evaluation.metrics_report import decide_classes
 from data_modelling.inference.checks.photo_checks import PHOTO_FOREIGN
-from data_modelling.inference.decision import calibrated_probabilities, cancer_columns, melanoma_column
-from data_modelling.inference.diagnoses import TASKS, class_codes
-from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
-from data_modelling.inference.status import (
+from data_modelling.inference.decision import (
     ACRAL_OR_MUCOSAL_SITES,
     StatusThresholds,
+    calibrated_probabilities,
+    cancer_columns,
     count_statuses,
     decide_statuses,
+    melanoma_column,
 )
+from data_modelling.inference.diagnoses import TASKS, class_codes
+from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.metrics.array_types import Floats, Mask
 from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric

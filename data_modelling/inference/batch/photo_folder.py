@@ -18,7 +18,7 @@ import click
 
 from data_modelling.inference.batch.csv_results import open_csv_results
 from data_modelling.inference.cpu_cores import usable_cores
-from data_modelling.inference.decision import melanoma_column
+from data_modelling.inference.decision import COVERAGE_LEVELS, melanoma_column
 from data_modelling.inference.details import Details, fill_in_details, parse_details
 from data_modelling.inference.diagnoses import prediction_columns
 from data_modelling.inference.errors import InputError, PhotoError
@@ -30,7 +30,6 @@ from data_modelling.inference.files.csv_table import (
 )
 from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.photo.reader import ENDINGS
-from data_modelling.inference.prediction_sets import COVERAGE_LEVELS
 from data_modelling.inference.predictor import PROBABILITY_DIGITS, Predictor
 
 SET_COLUMNS = tuple(f"set{level}" for level in COVERAGE_LEVELS)

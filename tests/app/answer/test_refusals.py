@@ -10,7 +10,7 @@ from PIL import Image
 from app import create_app
 from app.answer.wording import CAUTIONS, REFUSALS, TEXTS, refusal_message
 from app.settings import Settings
-from data_modelling.inference import prediction_sets, status
+from data_modelling.inference import decision
 from data_modelling.inference.bundle import write_checksums
 from data_modelling.inference.checks import photo_checks, rare_details, rejection_score
 from data_modelling.inference.checks.image_quality import QUALITY_CHECKS
@@ -142,12 +142,12 @@ def test_every_reason_has_its_words():
     codes |= {
         photo_checks.PHONE_PHOTO,
         photo_checks.UNLIKE_TRAINING,
-        prediction_sets.WIDE_SET,
+        decision.WIDE_SET,
         rejection_score.NONE_OF_CLASSES,
         rare_details.AGE_RARE,
         rare_details.SITE_RARE,
     }
-    codes |= {status.CANCER_THRESHOLD, status.MELANOMA_THRESHOLD, status.PHOTO_ALONE, *status.VETOES}
-    codes |= {status.NOT_CLEAR, status.FRAME_SENSITIVE, *status.UNREAD_DETAILS.values()}
+    codes |= {decision.CANCER_THRESHOLD, decision.MELANOMA_THRESHOLD, decision.PHOTO_ALONE, *decision.VETOES}
+    codes |= {decision.NOT_CLEAR, decision.FRAME_SENSITIVE, *decision.UNREAD_DETAILS.values()}
     assert set(REASON_MEANINGS) == codes
     assert set(TEXTS["reasons"]) | set(CAUTIONS) == codes

@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from data_modelling.inference.decision import set_members
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.modes import PHOTO_AND_DETAILS, PHOTO_ONLY
-from data_modelling.inference.prediction_sets import set_members
 from data_modelling.safety import prediction_sets
 
 CODES = class_codes("ham10000")

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_modelling.inference.prediction_sets import NEVER_WIDE, WideSetRule
+from data_modelling.inference.decision import NEVER_WIDE, WideSetRule
 from data_modelling.safety import prediction_sets
 from tests.data_modelling.safety.test_conformal import predictions
 

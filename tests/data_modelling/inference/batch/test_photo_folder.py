@@ -21,10 +21,10 @@ from data_modelling.inference.batch.photo_folder import (
 )
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.cpu_cores import usable_cores
+from data_modelling.inference.decision import COVERAGE_LEVELS, PhotoPredictionSets
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.csv_table import normalize_image_id
-from data_modelling.inference.prediction_sets import COVERAGE_LEVELS, PhotoPredictionSets
 from data_modelling.inference.predictor import Predictor
 from tests.app.tiny_bundle import NEVER_REFUSED, make_tiny_bundle
 from tests.dicom_files import dicom

@@ -5,9 +5,9 @@ from PIL import Image
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.checks.gate import LesionDetector, load_lesion_detector
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, measure_image_features
+from data_modelling.inference.decision import NO_CANCER_CLASS
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
-from data_modelling.inference.status import NO_CANCER_CLASS
 from data_modelling.safety.degradation import encode_png
 from data_modelling.safety.foreign_pictures import read_pictures, read_sources
 from data_modelling.safety.synthetic_pictures import draw_picture
