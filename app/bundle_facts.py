@@ -5,8 +5,7 @@ from typing import Any
 
 from app.bundles import current_bundles
 from data_modelling.inference.bundle import Bundle
-from data_modelling.inference.checks.origin import PHONE_SOURCES
-from data_modelling.inference.checks.photo_checks import PHONE_PHOTO
+from data_modelling.inference.checks.photo_checks import PHONE_PHOTO, PHONE_SOURCES
 from data_modelling.inference.decision import CHANGING, DERMATOSCOPE, UNCERTAIN
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.predictor import Answer

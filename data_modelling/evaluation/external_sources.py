@@ -183,7 +183,7 @@ def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, A
     groups = bootstrap.group_indices(rows["group_id"])
     diagnosis_counts = rows["truth"].value_counts().sort_index()
     # The checks for phones and other clinics have no share here, because they were fitted on these photos. Their own
-    # metrics (inference/origin.json) are cross-fitted.
+    # metrics (checks/origin.json) are cross-fitted.
     refusals = rows["refusals"].fillna("").str.split(";")
     metrics = {
         "photos": len(rows),

@@ -1,4 +1,4 @@
-"""Fit the detectors of inference.checks.origin on four sources of photos.
+"""Fit the detectors of inference.checks.photo_checks on four sources of photos.
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
@@ -26,9 +26,9 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import FOLD_NAMES
 from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.checks.image_features import FEATURE_EDGE, measure_image_features
-from data_modelling.inference.checks.origin import (
-    DETECTOR_ARRAYS_FILE,
-    DETECTOR_FACTS_FILE,
+from data_modelling.inference.checks.photo_checks import (
+    ORIGIN_ARRAYS_FILE,
+    ORIGIN_FACTS_FILE,
     PHONE_SOURCES,
     OriginDetector,
     probability_of_sources,
@@ -151,7 +151,7 @@ def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
 
 
 def write_detector(
-    photos: OriginFeatures, arrays: Path = DETECTOR_ARRAYS_FILE, facts: Path = DETECTOR_FACTS_FILE
+    photos: OriginFeatures, arrays: Path = ORIGIN_ARRAYS_FILE, facts: Path = ORIGIN_FACTS_FILE
 ) -> dict[str, Any]:
     """Fit on all photos, with thresholds from out-of-fold probabilities; write both files and return the JSON file's content."""
     thresholds = origin_thresholds(photos.table, *out_of_fold_probabilities(photos))

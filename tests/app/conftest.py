@@ -26,7 +26,7 @@ from tests.app.tiny_bundle import make_tiny_bundle, without_origin
 def _colours_have_no_origin() -> Iterator[None]:
     """Make the detector of origins find nothing in the tests' photos of one colour."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_checks, "load_detector", without_origin)
+        patch.setattr(photo_checks, "load_origin_detector", without_origin)
         yield
 
 
@@ -70,7 +70,7 @@ def changed(bundles: Path, tmp_path: Path) -> Callable[..., FlaskClient]:
 def phones(bundles: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """Return an app that takes every photo for a phone photo."""
     detector = replace(without_origin(), phone_threshold=0.0)
-    monkeypatch.setattr(photo_checks, "load_detector", lambda: detector)
+    monkeypatch.setattr(photo_checks, "load_origin_detector", lambda: detector)
     return create_app(Settings(bundles=bundles, rate_limit="off")).test_client()
 
 

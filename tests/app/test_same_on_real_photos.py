@@ -10,7 +10,7 @@ from app import create_app
 from app.settings import Settings
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.checks import photo_checks
-from data_modelling.inference.checks.origin import load_detector
+from data_modelling.inference.checks.photo_checks import load_origin_detector
 from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.predictor import Predictor
 from tests.app.conftest import encoded, form
@@ -44,7 +44,7 @@ def good_and_bad(root: Path) -> dict[str, bytes]:
 
 
 def test_page_api_and_csv_say_the_same(data_root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(photo_checks, "load_detector", load_detector)
+    monkeypatch.setattr(photo_checks, "load_origin_detector", load_origin_detector)
     client = create_app(Settings(bundles=MODELS, rate_limit="off")).test_client()
     photos = good_and_bad(data_root)
     rows = answered(MODELS / "ham10000", photos, tmp_path, "jpg")

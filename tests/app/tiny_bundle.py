@@ -14,7 +14,7 @@ from data_modelling.inference.bundle import FORMAT, write_checksums
 from data_modelling.inference.checks.gate import GATE_FILE
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
 from data_modelling.inference.checks.image_quality import QUALITY_CHECKS
-from data_modelling.inference.checks.origin import OriginDetector
+from data_modelling.inference.checks.photo_checks import OriginDetector
 from data_modelling.inference.checks.rare_details import TEN_YEAR_BANDS
 from data_modelling.inference.details import DETAILS_WIDTH, SITES
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes

@@ -29,7 +29,7 @@ CODES = "MEL,NV,BCC,AKIEC,BKL,DF,VASC"
 @pytest.fixture
 def root(tmp_path, monkeypatch):
     """A bundle, and photos whose names are not in the order of their colours."""
-    monkeypatch.setattr(photo_checks, "load_detector", without_origin)
+    monkeypatch.setattr(photo_checks, "load_origin_detector", without_origin)
     make_tiny_bundle(tmp_path / "tiny")
     (tmp_path / "images").mkdir()
     for name, colour in {"b.JPG": "red", "a.png": "lime", "C.webp": "blue", "d.jpeg": "black"}.items():

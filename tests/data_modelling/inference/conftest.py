@@ -17,7 +17,7 @@ MakeBundle = Callable[..., Path]
 @pytest.fixture(autouse=True)
 def _colours_have_no_origin(monkeypatch: pytest.MonkeyPatch) -> None:
     """The tests' photos of one colour are neither phone photos nor unlike anything."""
-    monkeypatch.setattr(photo_checks, "load_detector", without_origin)
+    monkeypatch.setattr(photo_checks, "load_origin_detector", without_origin)
 
 
 @pytest.fixture

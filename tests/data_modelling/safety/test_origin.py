@@ -11,7 +11,11 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.datasets.splits.photos import development_photos
 from data_modelling.inference.checks.image_features import FEATURE_COUNT, FEATURE_EDGE, measure_image_features
-from data_modelling.inference.checks.origin import PHONE_SOURCES, load_detector, probability_of_sources
+from data_modelling.inference.checks.photo_checks import (
+    PHONE_SOURCES,
+    load_origin_detector,
+    probability_of_sources,
+)
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.safety import origin
@@ -87,7 +91,7 @@ def test_the_files_are_the_same_each_time(photos, tmp_path):
 
 def test_on_real_photos_phones_are_found_and_stretched_ham_photos_stay_like(data_root):
     """A sample: not a measure, but a sign that code and files fit each other."""
-    detector, found = load_detector(), {}
+    detector, found = load_origin_detector(), {}
     for name in NAMES:
         table = development_photos(name, data_root, REPOSITORY_DATA / "splits")
         assert TEST not in set(table["part"])

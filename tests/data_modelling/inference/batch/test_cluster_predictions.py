@@ -23,7 +23,7 @@ from data_modelling.inference.batch.photo_folder import RowOptions, predict_fold
 from data_modelling.inference.batch.ray_cluster import connect_to_ray
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.checks import photo_checks
-from data_modelling.inference.checks.origin import load_detector
+from data_modelling.inference.checks.photo_checks import load_origin_detector
 from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
@@ -40,7 +40,7 @@ WAIT_SECONDS = 900
 def _origin_is_detected() -> Iterator[None]:
     """Undo the changes of other tests: workers are processes of their own, which a change here does not reach."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(photo_checks, "load_detector", load_detector)
+        patch.setattr(photo_checks, "load_origin_detector", load_origin_detector)
         yield
 
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
-from data_modelling.inference.checks.origin import OriginDetector, known_sources, load_detector
+from data_modelling.inference.checks.photo_checks import OriginDetector, known_sources, load_origin_detector
 
 SOURCES = ("HAM10000", "ISIC_2017", "PAD_UFES_20")
 
@@ -47,7 +47,7 @@ def test_what_cannot_be_measured_counts_as_both(detector):
 
 
 def test_the_detector_of_this_program_fits_the_image_features():
-    detector = load_detector()
+    detector = load_origin_detector()
     assert detector.hidden.shape[0] == FEATURE_COUNT + 1
     assert detector.output.shape == (detector.hidden.shape[1] + 1, len(detector.sources))
     assert detector.shares(np.zeros(FEATURE_COUNT)).sum() == pytest.approx(1)
