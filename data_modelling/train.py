@@ -49,16 +49,14 @@ def main(arguments: list[str] | None = None) -> int:
         from data_modelling.pipeline.training_run import train_bundle
 
         folders = DataFolders(options.data_root, options.splits, options.strict)
-        networks = settings, folders, work_folder(options.out), options.only, options.resume
+        networks = settings, folders, work_folder(options.out), options.only
         if options.engine == RAY:
             from data_modelling.pipeline.cluster_networks import train_networks_on_cluster
 
             with connect_to_ray(options.address) as ray:
-                left_out = train_networks_on_cluster(ray, *networks)
-            return left_out if options.only else train_bundle(settings, folders, options.out, resume=True)
-        if options.only:
-            return train_networks(*networks).left_out
-        return train_bundle(settings, folders, options.out, options.resume)
+                train_networks_on_cluster(ray, *networks, options.resume)
+        run = train_networks(*networks, resume=options.resume or options.engine == RAY)
+        return run.left_out if options.only else train_bundle(run, options.out)
 
     return run_with_exit_status(
         command, stopped="Stopped; finished stages are kept. The same command with --resume continues."

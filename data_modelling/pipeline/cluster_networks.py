@@ -30,15 +30,15 @@ def train_networks_on_cluster(
     work: Path,
     names: Sequence[str] | None,
     resume: bool,
-) -> list[str]:
-    """Train the networks of these names (None: all of the run) on a cluster; return the skipped inputs as text.
+) -> None:
+    """Train the networks of these names (None: all of the run) on a cluster.
 
     Raises InputError like `train_networks`, and if the worker died in every try of a network.
     """
     work, names = work.resolve(), names or network_names(settings)
     at_once = min(len(names), cluster_cores(ray))
     task = retried_task(ray, _train_network, at_once)
-    left_out = _prepare(settings, folders, work, names, resume)
+    _prepare(settings, folders, work, names, resume)
     tasks: Tasks = {}
     for name in names:
         _start(partial(task.remote, folders), settings, work, name, tasks)
@@ -49,20 +49,18 @@ def train_networks_on_cluster(
             finished, waiting = ray.wait(waiting)
             check_task(ray, finished[0], f"The network {networks[finished[0]]}")
             bar.update()
-    return left_out
 
 
 def _prepare(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
-) -> list[str]:
+) -> None:
     """Open the work folders and decode all photos, also the teachers', once before parallel tasks read them."""
-    left_out = train_networks(settings, folders, work, [], resume).left_out
+    train_networks(settings, folders, work, [], resume)
     for recipe, teacher_settings in teacher_recipes(settings).items():
         teacher_work = teacher_work_folder(str(recipe), work.parent)
         learned = [name for name in names if has_teachers(name)]
         if not all(_is_finished(teacher_work, name) for name in learned):
             _prepare(teacher_settings, folders, teacher_work, learned, resume=True)
-    return left_out
 
 
 def _start(

@@ -1,4 +1,4 @@
-"""Opens a run with its data: the folders that it reads from, and its development set."""
+"""The data of a run: the folders that it reads from, and its development set."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,12 +46,6 @@ class Run:
     work: Path
     development: DevelopmentSet
     left_out: list[str]
-
-
-def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
-    """Return the run of a recipe with its photos; raises InputError for problems of data and split."""
-    folders = prepare_data_folders(settings, folders, work)
-    return Run(settings, folders, work, *load_development_set(settings, folders, work))
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:

@@ -18,8 +18,19 @@ from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.networks.merged_classes import class_groups, merge_classes
-from data_modelling.pipeline.run_data import DataFolders, Run, open_run, refuse_unclassified
-from data_modelling.pipeline.work_folder import check_network_names, has_teachers, open_work_folder
+from data_modelling.pipeline.run_data import (
+    DataFolders,
+    Run,
+    load_development_set,
+    prepare_data_folders,
+    refuse_unclassified,
+)
+from data_modelling.pipeline.work_folder import (
+    check_network_names,
+    has_teachers,
+    network_names,
+    open_work_folder,
+)
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training.batches import select_examples
 from data_modelling.training.checkpoint import (
@@ -39,14 +50,15 @@ RowSelector = Callable[[pd.DataFrame], Mask]  # from a table to a mask of its ro
 
 
 def train_networks(
-    settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
+    settings: Settings, folders: DataFolders, work: Path, names: Sequence[str] | None, resume: bool
 ) -> Run:
-    """Train some of a run's networks, and before them their teachers; return the run.
+    """Train networks of a run, and before them their teachers; return the run.
 
     Several processes, or several machines that share a disk, may train different networks of one run at the same time.
-    names: some of `work_folder.network_names`. Raises InputError for a network that the run does not have, like
+    names: some of `work_folder.network_names`; None means all of them. Raises InputError for a network that the run does not have, like
     `open_work_folder`, and for problems of data and split.
     """
+    names = network_names(settings) if names is None else names
     check_network_names(settings, names)
     open_work_folder(work, settings, resume)
     prepare_networks(settings, folders, work, names)
@@ -55,6 +67,12 @@ def train_networks(
     for name in names:
         run_network(run, name)
     return run
+
+
+def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
+    """Return the run of a recipe with its photos; raises InputError for problems of data and split."""
+    folders = prepare_data_folders(settings, folders, work)
+    return Run(settings, folders, work, *load_development_set(settings, folders, work))
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:

@@ -1,4 +1,4 @@
-"""Runs all stages of `train`: photos, fold networks and their predictions, the served network, the bundle.
+"""Runs the stages of `train` after the networks: predictions, calibration, safety parts, the bundle.
 
 Each stage keeps its files in a work folder beside the bundle (`OUT.work`), and a finished stage is not computed again. The
 bundle appears under its name when it is complete.
@@ -38,21 +38,14 @@ from data_modelling.pipeline.bundle_assembly import (
 )
 from data_modelling.pipeline.fold_predictions import extra_set_predictions, predict_folds
 from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
-from data_modelling.pipeline.run_data import DataFolders, Run
+from data_modelling.pipeline.run_data import Run
 from data_modelling.pipeline.run_networks import (
     learned_rows,
     run_network,
     run_reference_shares,
-    train_networks,
     training_and_stopping_rows,
 )
-from data_modelling.pipeline.work_folder import (
-    check_bundle_is_new,
-    class_stage,
-    network_names,
-    saved_answers,
-    work_folder,
-)
+from data_modelling.pipeline.work_folder import check_bundle_is_new, class_stage, saved_answers
 from data_modelling.safety.clear_threshold import fit_clear_threshold
 from data_modelling.safety.gate import fit_fold_gate, gate_distances, gate_inputs
 from data_modelling.safety.gate_scores import read_gate_scores
@@ -64,21 +57,18 @@ from data_modelling.safety.rejection_score import (
     left_out_rows,
 )
 from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, run_gate_stage, run_stage
-from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
 
 
-def train_bundle(settings: Settings, folders: DataFolders, out: Path, resume: bool) -> list[str]:
-    """Make the bundle `out` from photos; return the skipped inputs as text.
+def train_bundle(run: Run, out: Path) -> list[str]:
+    """Make the bundle `out` of a run whose networks are trained; return the skipped inputs as text.
 
-    Raises InputError if `out` exists, like `open_work_folder`, and for problems of data and split.
+    Raises InputError if `out` exists.
     """
     check_bundle_is_new(out)
-    work = work_folder(out)
-    run = train_networks(settings, folders, work, network_names(settings), resume)
+    settings, work, development, table = run.settings, run.work, run.development, run.development.table
     predictions = predict_folds(run)
-    development, table = run.development, run.development.table
     served = run_network(run, SERVED_STAGE)
     reference = _reference(run)
     predictions, rejection_score = _add_unknown_class(run, predictions, reference)

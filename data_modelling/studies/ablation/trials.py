@@ -23,10 +23,11 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import write_json
-from data_modelling.pipeline.run_data import DataFolders, Run, open_run
+from data_modelling.pipeline.run_data import DataFolders, Run
 from data_modelling.pipeline.run_networks import (
     RowSelector,
     load_or_fit_network,
+    open_run,
     rows_of_clinic,
     rows_of_other_clinics,
 )

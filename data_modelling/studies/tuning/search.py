@@ -17,7 +17,8 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.file_locks import exclusive_lock
 from data_modelling.metrics.predictions import write_table
-from data_modelling.pipeline.run_data import DataFolders, open_run
+from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.pipeline.run_networks import open_run
 from data_modelling.pipeline.work_folder import open_work_folder
 from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.studies.tuning.hypermodel import (

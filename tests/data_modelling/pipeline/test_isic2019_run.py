@@ -18,11 +18,12 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import run_data, run_networks, training_run
+from data_modelling.pipeline import run_data, run_networks
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.settings import Settings, read_settings
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019
+from tests.data_modelling.whole_run import train_whole_run
 
 TASK = "isic2019"
 
@@ -47,7 +48,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, run_data.Da
         training=structs.replace(smoke.training, epochs=1),
     )
     sources = run_data.DataFolders(root / "data", root / "splits")
-    training_run.train_bundle(settings, sources, root / "bundle", resume=False)
+    train_whole_run(settings, sources, root / "bundle")
     return settings, sources, root / "bundle"
 
 
@@ -102,7 +103,7 @@ def test_nothing_is_trained_again(
     settings, sources, out = run
     shutil.copytree(work_folder(out), tmp_path / "again.work")
     monkeypatch.setattr(run_networks, "fit_network", lambda *_: pytest.fail("trained again"))
-    training_run.train_bundle(settings, sources, tmp_path / "again", resume=True)
+    train_whole_run(settings, sources, tmp_path / "again", resume=True)
     first, second = (
         json.loads((folder / "metadata.json").read_text())["unknown"] for folder in (out, tmp_path / "again")
     )

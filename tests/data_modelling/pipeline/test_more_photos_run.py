@@ -20,13 +20,14 @@ from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import run_data, run_networks, training_run
+from data_modelling.pipeline import run_data, run_networks
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training import photo_cache
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2020
+from tests.data_modelling.whole_run import train_whole_run
 
 TASK = "ham10000"
 
@@ -58,7 +59,7 @@ def bundle(
     settings: Settings, folders: run_data.DataFolders, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "more"
-    training_run.train_bundle(settings, folders, out, resume=False)
+    train_whole_run(settings, folders, out)
     return out
 
 

@@ -26,6 +26,7 @@ from data_modelling.training import photo_cache
 from data_modelling.training.checkpoint import load_checkpoint
 from tests.conftest import PROJECT, train_command
 from tests.data_modelling.pipeline.test_publication import PLOTS
+from tests.data_modelling.whole_run import train_whole_run
 
 SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"
 PATIENCE = 120  # seconds that a test waits for a process before it gives up
@@ -330,7 +331,7 @@ def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
     taught: Settings, tmp_path: Path, trained: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     nowhere = run_data.DataFolders(tmp_path, tmp_path)
-    training_run.train_bundle(taught, nowhere, tmp_path / "runs" / "pupil", resume=False)
+    train_whole_run(taught, nowhere, tmp_path / "runs" / "pupil")
     assert trained == ["tutor.work/fold0", "tutor.work/served", "pupil.work/fold0", "pupil.work/served"]
     assert f"First the networks of {tmp_path / 'tutor.toml'}" in capsys.readouterr().out
     assert load_bundle(tmp_path / "runs" / "pupil").metadata["settings"]["training"]["teachers"] == [
@@ -348,7 +349,7 @@ def test_networks_trained_by_name_are_those_that_the_whole_run_goes_on_with(
     assert trained == ["tutor.work/served", "pupil.work/served"]
     assert not out.exists()
     served = (work(out) / "served" / "network.keras").read_bytes()
-    training_run.train_bundle(taught, nowhere, out, resume=True)
+    train_whole_run(taught, nowhere, out, resume=True)
     assert trained[2:] == ["tutor.work/fold0", "pupil.work/fold0"]
     assert (work(out) / "served" / "network.keras").read_bytes() == served
     load_bundle(out)
@@ -373,7 +374,5 @@ def test_a_teacher_of_another_split_is_refused_before_it_is_trained(taught: Sett
     recipe = tmp_path / "tutor.toml"
     recipe.write_text(recipe.read_text().replace('split = "smoke"', 'split = "else"'))
     with pytest.raises(InputError, match=r"tutor\.toml has another split"):
-        training_run.train_bundle(
-            taught, run_data.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil", resume=False
-        )
+        train_whole_run(taught, run_data.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil")
     assert not (tmp_path / "runs" / "tutor.work").exists()

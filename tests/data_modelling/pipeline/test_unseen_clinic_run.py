@@ -10,10 +10,11 @@ from data_modelling.datasets import ham10000, isic2019
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.predictor import Predictor
-from data_modelling.pipeline import run_data, training_run
+from data_modelling.pipeline import run_data
 from data_modelling.settings import read_settings
 from tests.conftest import PROJECT
 from tests.data_modelling.pipeline.test_all_clinics_run import write_two_clinics
+from tests.data_modelling.whole_run import train_whole_run
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +31,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         recipe = recipe.replace(before, after)
     (root / "smoke.toml").write_text(recipe)
     folders = run_data.DataFolders(root / "data", root / "splits")
-    training_run.train_bundle(read_settings(root / "smoke.toml"), folders, root / "bundle", resume=False)
+    train_whole_run(read_settings(root / "smoke.toml"), folders, root / "bundle")
     return root
 
 

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from data_modelling.training.optimizer import AVERAGING_INTERVAL, WeightAverage
+from data_modelling.training.weight_average import AVERAGING_INTERVAL, WeightAverage
 
 STEPS = 20  # of an epoch
 LATE = 10**6  # a step at which the decay is the one that is set

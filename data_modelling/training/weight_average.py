@@ -1,28 +1,9 @@
-"""The optimiser of a training, AdamW with a warm-up and a cosine schedule, and the average of the network's weights."""
+"""The average of a network's weights over the steps of its training."""
 
 import keras
 
-from data_modelling.settings import TrainingSettings
-
 # Steps between two updates of the averaged weights; updating them at each step would use up a tenth of the training time.
 AVERAGING_INTERVAL = 8
-
-
-def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
-    """Return AdamW with a warm-up and a cosine schedule, without weight decay on biases and normalisations.
-
-    steps: the number of steps per epoch.
-    """
-    warmup = round(training.warmup_epochs * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=training.learning_rate / 100,
-        warmup_target=training.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, training.epochs * steps - warmup),
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 class WeightAverage:

@@ -1,0 +1,13 @@
+"""What `train` does after it has checked its options: all networks of a run, then the bundle."""
+
+from pathlib import Path
+
+from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.pipeline.run_networks import train_networks
+from data_modelling.pipeline.training_run import train_bundle
+from data_modelling.pipeline.work_folder import work_folder
+from data_modelling.settings import Settings
+
+
+def train_whole_run(settings: Settings, folders: DataFolders, out: Path, resume: bool = False) -> None:
+    train_bundle(train_networks(settings, folders, work_folder(out), None, resume), out)
