@@ -50,9 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _compare(options: argparse.Namespace) -> list[str]:
     changes = read_changes(options.ablations) if options.ablations else read_recipes(options.configs)
-    from data_modelling.pipeline.run_data import DataFolders
     from data_modelling.studies.ablation.table import ablation_table, write_ablation
     from data_modelling.studies.ablation.trials import train_changes  # loads Keras, so after the first check
+    from data_modelling.training.development_set import DataFolders
 
     sources = DataFolders(options.data_root, options.splits, options.strict)
     trials, left_out = train_changes(changes, sources, options.runs, options.resume)

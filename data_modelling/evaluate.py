@@ -26,7 +26,7 @@ from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import write_table
 from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, publish_bundle, update_bundle
 from data_modelling.pipeline.report import write_report
-from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.training.development_set import DataFolders
 
 
 def main(arguments: list[str] | None = None) -> int:

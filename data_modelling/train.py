@@ -44,9 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
             check_bundle_is_new(options.out)
         check_run(settings, options.data_root, options.out, options.only or (), options.resume)
         # These imports load Keras, so they come after all checks that do not need it.
-        from data_modelling.pipeline.run_data import DataFolders
         from data_modelling.pipeline.run_networks import train_networks
         from data_modelling.pipeline.training_run import train_bundle
+        from data_modelling.training.development_set import DataFolders
 
         folders = DataFolders(options.data_root, options.splits, options.strict)
         networks = settings, folders, work_folder(options.out), options.only

@@ -39,7 +39,7 @@ from data_modelling.metrics.predictions import true_classes, write_predictions
 from data_modelling.networks.merged_classes import network_head
 from data_modelling.networks.onnx import export_onnx
 from data_modelling.pipeline.report import write_report
-from data_modelling.pipeline.run_data import Run
+from data_modelling.pipeline.run_networks import Run
 from data_modelling.safety.safety_stages import SafetyParts
 from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.training.checkpoint import CHECKPOINT_FILE, NETWORK_FILE, SERVED_STAGE, load_progress

@@ -13,11 +13,11 @@ from types import ModuleType
 from tqdm import tqdm
 
 from data_modelling.inference.batch.ray_cluster import check_task, cluster_cores, retried_task
-from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import train_networks
 from data_modelling.pipeline.work_folder import has_teachers, network_names
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.training.checkpoint import NETWORK_FILE
+from data_modelling.training.development_set import DataFolders
 from data_modelling.training.distillation import teacher_recipes, teacher_work_folder
 
 Tasks = dict[tuple[Path, str], object]  # Ray's reference to each task, by work folder and name of the network

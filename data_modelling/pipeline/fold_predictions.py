@@ -19,8 +19,7 @@ from data_modelling.metrics.predictions import (
     round_logits,
     write_predictions,
 )
-from data_modelling.pipeline.run_data import Run
-from data_modelling.pipeline.run_networks import learned_rows, run_network, training_and_stopping_rows
+from data_modelling.pipeline.run_networks import Run, learned_rows, run_network, training_and_stopping_rows
 from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import fold_stage

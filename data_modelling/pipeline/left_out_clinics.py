@@ -33,8 +33,8 @@ from data_modelling.inference.modes import MODES, PHOTO_AND_DETAILS, PHOTO_ONLY
 from data_modelling.inference.photo.reader import CORNERS, read_corner_frames
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
 from data_modelling.metrics.predictions import prediction_table, true_classes
-from data_modelling.pipeline.run_data import Run
 from data_modelling.pipeline.run_networks import (
+    Run,
     class_shares,
     learned_rows,
     rows_of_clinic,

@@ -37,12 +37,11 @@ from data_modelling.inference.photo.reader import read_photo
 from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import write_table
 from data_modelling.pipeline.left_out_clinics import unseen_photos
-from data_modelling.pipeline.run_data import DataFolders, Run
-from data_modelling.pipeline.run_networks import open_run, rows_of_clinic
+from data_modelling.pipeline.run_networks import Run, open_run, rows_of_clinic
 from data_modelling.settings import Settings, settings_from_dict
 from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
-from data_modelling.training.development_set import DevelopmentSet
+from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
 # Their licences (CC-0, CC BY) allow small pictures in a bundle. That of other MSK and UDA photos is not certain.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")

@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import keras
@@ -14,17 +14,11 @@ from numpy.typing import NDArray
 
 from data_modelling.datasets.clinics import clinic_groups
 from data_modelling.datasets.splits.assignment import Mask, fold_mask, training_masks
+from data_modelling.inference.decision import cancer_columns
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.networks.merged_classes import class_groups, merge_classes
-from data_modelling.pipeline.run_data import (
-    DataFolders,
-    Run,
-    load_development_set,
-    prepare_data_folders,
-    refuse_unclassified,
-)
 from data_modelling.pipeline.work_folder import (
     check_network_names,
     has_teachers,
@@ -40,6 +34,12 @@ from data_modelling.training.checkpoint import (
     NETWORK_FILE,
     SERVED_STAGE,
 )
+from data_modelling.training.development_set import (
+    DataFolders,
+    DevelopmentSet,
+    load_development_set,
+    prepare_data_folders,
+)
 from data_modelling.training.distillation import teacher_mask, teacher_recipes, teacher_work_folder
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
@@ -47,6 +47,20 @@ from data_modelling.training.trainer import fit_network, save_network
 # Files in the folder of a network: the ids of its stopping photos, and the class shares for which it is calibrated.
 STOPPING_FILE, REFERENCE_FILE = "stopping_photos.txt", "reference_shares.json"
 RowSelector = Callable[[pd.DataFrame], Mask]  # from a table to a mask of its rows, (N,)
+
+
+@dataclass(frozen=True)
+class Run:
+    """Holds a run: its recipe, the folders that it reads from, its work folder, and the photos that it may learn from.
+
+    left_out: the skipped inputs, as text.
+    """
+
+    settings: Settings
+    folders: DataFolders
+    work: Path
+    development: DevelopmentSet
+    left_out: list[str]
 
 
 def train_networks(
@@ -73,6 +87,19 @@ def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
     """Return the run of a recipe with its photos; raises InputError for problems of data and split."""
     folders = prepare_data_folders(settings, folders, work)
     return Run(settings, folders, work, *load_development_set(settings, folders, work))
+
+
+def refuse_unclassified(run: Run) -> None:
+    """Raise InputError if no useful model is possible: if no photo is of a cancer, or if all are of one class."""
+    present, task, dataset = set(run.development.table["diagnosis"]), run.settings.task, run.settings.dataset
+    cancers = np.array(class_codes(task))[cancer_columns(task)].tolist()
+    if not present & set(cancers):
+        raise InputError(
+            f"{dataset} has no photo of a cancer ({', '.join(cancers)}) outside the locked test, so a model trained on it "
+            "could never raise concern."
+        )
+    if len(present) < 2:
+        raise InputError(f"{dataset} has photos of one class only ({', '.join(present)}); a model needs two.")
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:

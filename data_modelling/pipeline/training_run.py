@@ -38,8 +38,8 @@ from data_modelling.pipeline.bundle_assembly import (
 )
 from data_modelling.pipeline.fold_predictions import extra_set_predictions, predict_folds
 from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
-from data_modelling.pipeline.run_data import Run
 from data_modelling.pipeline.run_networks import (
+    Run,
     learned_rows,
     run_network,
     run_reference_shares,

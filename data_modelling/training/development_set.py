@@ -1,10 +1,35 @@
-"""The development set: all photos outside the locked test, from which a run may learn."""
+"""Loads the development set: all photos outside the locked test, from which a run may learn."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+
+from data_modelling.datasets.extra_sets import companions
+from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
+from data_modelling.datasets.registry import FORMATS, load_table
+from data_modelling.datasets.splits.assignment import TEST, attach_parts, make_split, read_split, write_split
+from data_modelling.datasets.splits.files import split_file
+from data_modelling.datasets.splits.lesion_pairs import photos_to_leave
+from data_modelling.datasets.table import DatasetReport, merge_reports, raise_if_strict
+from data_modelling.inference.errors import InputError
+from data_modelling.settings import Settings
+from data_modelling.training.photo_cache import decode_photos
+
+
+@dataclass(frozen=True)
+class DataFolders:
+    """Holds the folders that a run reads from.
+
+    data_root: None means the folder DATA_ROOT of the environment, or DATA; see datasets.data_location. splits: the folder
+    of the split files. strict: whether any problem in the data set is an error.
+    """
+
+    data_root: Path | None
+    splits: Path
+    strict: bool = False
 
 
 @dataclass(frozen=True)
@@ -31,3 +56,76 @@ class DevelopmentSet:
     def own_mask(self) -> NDArray[np.bool_]:
         """Return which rows of `combined_table` belong to the recipe's own data set, (N,)."""
         return np.arange(len(self.pixels)) < len(self.table)
+
+
+def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
+    """Return the folders that hold the recipe's photos.
+
+    These are `folders`, or for generated lesions a folder in `work`, where the lesions are drawn and split once.
+    """
+    if not settings.generated_lesions:
+        return folders
+    generated = work / "generated"
+    path = split_file(generated, settings.split)
+    if not path.exists():
+        write_synthetic_lesions(generated, settings.generated_lesions, settings.seed)
+        table, _ = load_table(settings, generated, strict=True)
+        write_split(path, make_split(table))
+    return DataFolders(generated, generated, strict=True)
+
+
+def load_development_set(
+    settings: Settings, folders: DataFolders, work: Path
+) -> tuple[DevelopmentSet, list[str]]:
+    """Return the development set, which lacks the locked test, and the skipped inputs as text.
+
+    No photo of the locked test is decoded. work: the folder of the decoded photos.
+    """
+    table, report = load_table(settings, folders.data_root, folders.strict)
+    parts = read_split(split_file(folders.splits, settings.split))
+    report = _add_vanished_photos(settings, report, table, parts, folders.strict)
+    table = attach_parts(table, parts)
+    # If a lesion has photos in several parts of the splits, the photos of at most one part may train.
+    extra_parts = [read_split(split_file(folders.splits, name)) for name in settings.more_photos]
+    leaving = photos_to_leave(pd.concat([parts, *extra_parts], ignore_index=True).drop_duplicates("image_id"))
+    trains = (table["part"] != TEST) & ~table["image_id"].isin(leaving)
+    table = table[trains].reset_index(drop=True)
+    if settings.generated_lesions:
+        table["source"] = "generated lesions"
+    extra_table, extra_left_out = companions(settings, table, folders.data_root, folders.splits)
+    extra_table = extra_table[~extra_table["image_id"].isin(leaving)].reset_index(drop=True)
+    photos = decode_photos(pd.concat([table, extra_table], ignore_index=True), settings.network.edge, work)
+    left_out = [str(report)] * bool(report) + extra_left_out
+    if leaving:
+        left_out.append(
+            f"photos left out because their lesion has photos in another part of a split: {len(leaving)}"
+        )
+    if photos.broken:
+        reasons = "\n".join(f"{image_id}: {reason}" for image_id, reason in photos.broken.items())
+        left_out.append(f"photos that cannot be decoded: {len(photos.broken)}\n{reasons}")
+        if folders.strict:
+            raise InputError(f"Correct these photos or leave out --strict:\n{reasons}")
+    own_decoded, extra_decoded = (
+        ~rows["image_id"].isin(list(photos.broken)).to_numpy() for rows in (table, extra_table)
+    )
+    decoded = np.concatenate([own_decoded, extra_decoded])
+    pixels = photos.pixels if decoded.all() else photos.pixels[decoded]
+    table = table[own_decoded].reset_index(drop=True)
+    extra_table = extra_table[extra_decoded].reset_index(drop=True)
+    return DevelopmentSet(table, pixels, extra_table if len(extra_table) else None), left_out
+
+
+def _add_vanished_photos(
+    settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
+) -> DatasetReport:
+    """Add the photos that the split lists, but class folders or TFRecord shards no longer have; return the report.
+
+    With `strict`, such a photo raises InputError. For a data set with its own csv, the report has rows without a photo.
+    """
+    if settings.dataset not in FORMATS:
+        return report
+    reported = {*table["image_id"], *report.rows_without_photo, *report.unreadable_photos}
+    gone = tuple(sorted(set(parts["image_id"]) - reported))
+    merged = merge_reports(report, DatasetReport(split_photos_gone=gone))
+    raise_if_strict(merged, strict)
+    return merged

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import train_networks
 from data_modelling.pipeline.training_run import train_bundle
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.settings import Settings
+from data_modelling.training.development_set import DataFolders
 
 
 def train_whole_run(settings: Settings, folders: DataFolders, out: Path, resume: bool = False) -> None:

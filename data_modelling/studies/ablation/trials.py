@@ -23,9 +23,9 @@ from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import write_json
-from data_modelling.pipeline.run_data import DataFolders, Run
 from data_modelling.pipeline.run_networks import (
     RowSelector,
+    Run,
     load_or_fit_network,
     open_run,
     rows_of_clinic,
@@ -42,7 +42,7 @@ from data_modelling.training.checkpoint import (
     load_progress,
     total_cpu_seconds,
 )
-from data_modelling.training.development_set import DevelopmentSet
+from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
 ANSWER_COLUMNS = ("image_id", "group_id", "source", "diagnosis")
 SOURCE_FOLDS = 5

@@ -17,7 +17,6 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.file_locks import exclusive_lock
 from data_modelling.metrics.predictions import write_table
-from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import open_run
 from data_modelling.pipeline.work_folder import open_work_folder
 from data_modelling.settings import Settings, settings_to_dict
@@ -37,6 +36,7 @@ from data_modelling.studies.tuning.tuners import (
     is_full_disk,
     run_trials_here,
 )
+from data_modelling.training.development_set import DataFolders
 from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"

@@ -24,11 +24,11 @@ from tqdm import tqdm
 from data_modelling.inference.batch.ray_cluster import check_task, retried_task
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import write_json
-from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import open_run
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel, trial_photos
 from data_modelling.studies.tuning.search_space import trial_settings
+from data_modelling.training.development_set import DataFolders
 
 TRIAL_FILE, RESULT_FILE = "trial.json", "result.json"  # in a trial's folder: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses

@@ -14,9 +14,9 @@ from data_modelling import split
 from data_modelling.datasets import registry
 from data_modelling.inference import source_facts
 from data_modelling.inference.diagnoses import class_codes
-from data_modelling.pipeline.run_data import DataFolders, load_development_set
 from data_modelling.settings import read_settings
 from data_modelling.training.batches import select_examples
+from data_modelling.training.development_set import DataFolders, load_development_set
 from tests.conftest import PROJECT
 
 DOCUMENT = (PROJECT / "docs" / "data-sets.md").read_text()

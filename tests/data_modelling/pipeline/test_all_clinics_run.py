@@ -16,8 +16,8 @@ from data_modelling.datasets.splits.files import write_splits
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.predictor import Predictor
-from data_modelling.pipeline import run_data
 from data_modelling.settings import Settings, read_settings
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019
 from tests.data_modelling.whole_run import train_whole_run
@@ -83,7 +83,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, Path]:
         root, "ham10000", split="ham10000", more=f'more_photos = ["isic2019"]\nnetworks_of = "{networks}"\n'
     )
     settings = read_settings(file)
-    folders = run_data.DataFolders(root / "data", root / "splits")
+    folders = development_set.DataFolders(root / "data", root / "splits")
     train_whole_run(settings, folders, root / "ham10000")
     return settings, root / "ham10000"
 
@@ -160,7 +160,7 @@ def test_the_same_command_makes_the_same_metrics_again(run: tuple[Settings, Path
     settings, out = run
     metrics = (out / "metrics.json").read_bytes()
     shutil.move(out, out.with_name("first"))
-    folders = run_data.DataFolders(out.parent / "data", out.parent / "splits")
+    folders = development_set.DataFolders(out.parent / "data", out.parent / "splits")
     train_whole_run(settings, folders, out, resume=True)
     assert (out / "metrics.json").read_bytes() == metrics
 

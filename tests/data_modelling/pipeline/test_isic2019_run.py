@@ -18,9 +18,10 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import run_data, run_networks
+from data_modelling.pipeline import run_networks
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.settings import Settings, read_settings
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019
 from tests.data_modelling.whole_run import train_whole_run
@@ -29,7 +30,7 @@ TASK = "isic2019"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, run_data.DataFolders, Path]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, development_set.DataFolders, Path]:
     """Settings, sources and bundle of a run of one epoch a network."""
     root = tmp_path_factory.mktemp("isic")
     write_synthetic_lesions(root / "data", lesions=200, seed=3)
@@ -47,12 +48,14 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, run_data.Da
         left_out=("BCC", "VASC"),
         training=structs.replace(smoke.training, epochs=1),
     )
-    sources = run_data.DataFolders(root / "data", root / "splits")
+    sources = development_set.DataFolders(root / "data", root / "splits")
     train_whole_run(settings, sources, root / "bundle")
     return settings, sources, root / "bundle"
 
 
-def test_the_bundle_answers_with_nine_columns(run: tuple[Settings, run_data.DataFolders, Path]) -> None:
+def test_the_bundle_answers_with_nine_columns(
+    run: tuple[Settings, development_set.DataFolders, Path],
+) -> None:
     _, sources, out = run
     predictor = Predictor(load_bundle(out))
     table = pd.read_csv(sources.data_root / "HAM10000_metadata.csv")
@@ -65,7 +68,7 @@ def test_the_bundle_answers_with_nine_columns(run: tuple[Settings, run_data.Data
 
 
 def test_out_of_fold_probabilities_are_those_of_the_score(
-    run: tuple[Settings, run_data.DataFolders, Path],
+    run: tuple[Settings, development_set.DataFolders, Path],
 ) -> None:
     """Of every photo, from the gate's distances and the logits of the other classes."""
     _, _, out = run
@@ -85,7 +88,9 @@ def test_out_of_fold_probabilities_are_those_of_the_score(
     np.testing.assert_allclose(probability, 1 / (1 + np.exp(-score)), atol=2e-3)
 
 
-def test_each_class_was_left_out_of_its_network(run: tuple[Settings, run_data.DataFolders, Path]) -> None:
+def test_each_class_was_left_out_of_its_network(
+    run: tuple[Settings, development_set.DataFolders, Path],
+) -> None:
     _, _, out = run
     rows = pd.read_csv(out / "predictions" / "left_out.csv")
     parts = read_predictions(out / "predictions" / "out_of_fold.csv").set_index("image_id")
@@ -98,7 +103,7 @@ def test_each_class_was_left_out_of_its_network(run: tuple[Settings, run_data.Da
 
 
 def test_nothing_is_trained_again(
-    run: tuple[Settings, run_data.DataFolders, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    run: tuple[Settings, development_set.DataFolders, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings, sources, out = run
     shutil.copytree(work_folder(out), tmp_path / "again.work")

@@ -19,9 +19,9 @@ from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Answer, Predictor
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import run_data
 from data_modelling.settings import read_settings
 from data_modelling.studies.ensembling.bundle import make_ensemble, shared_predictions
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019, write_isic2020
 from tests.data_modelling.whole_run import train_whole_run
@@ -58,7 +58,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         generated_lesions=0,
         training=structs.replace(smoke.training, epochs=1),
     )
-    train_whole_run(settings, run_data.DataFolders(data, splits), root / "isic2020")
+    train_whole_run(settings, development_set.DataFolders(data, splits), root / "isic2020")
     return Run(root / "isic2020", data, splits)
 
 

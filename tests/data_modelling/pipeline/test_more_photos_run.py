@@ -20,11 +20,11 @@ from data_modelling.inference.details import Details, encode_details
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import run_data, run_networks
+from data_modelling.pipeline import run_networks
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training import photo_cache
+from data_modelling.training import development_set, photo_cache
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2020
 from tests.data_modelling.whole_run import train_whole_run
@@ -45,18 +45,18 @@ def settings() -> Settings:
 
 
 @pytest.fixture(scope="module")
-def folders(tmp_path_factory: pytest.TempPathFactory) -> run_data.DataFolders:
+def folders(tmp_path_factory: pytest.TempPathFactory) -> development_set.DataFolders:
     root = tmp_path_factory.mktemp("more")
     write_synthetic_lesions(root / "data", lesions=200, seed=5)
     write_isic2020(root / "data")
     (root / "splits").mkdir()
     write_splits(root / "data", root / "splits")
-    return run_data.DataFolders(root / "data", root / "splits")
+    return development_set.DataFolders(root / "data", root / "splits")
 
 
 @pytest.fixture(scope="module")
 def bundle(
-    settings: Settings, folders: run_data.DataFolders, tmp_path_factory: pytest.TempPathFactory
+    settings: Settings, folders: development_set.DataFolders, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     out = tmp_path_factory.mktemp("bundle") / "more"
     train_whole_run(settings, folders, out)
@@ -64,14 +64,14 @@ def bundle(
 
 
 def test_photos_of_extra_sets_are_predicted_by_networks_that_saw_none_of_their_fold(
-    settings: Settings, folders: run_data.DataFolders, bundle: Path
+    settings: Settings, folders: development_set.DataFolders, bundle: Path
 ) -> None:
     """more.csv has ISIC 2020's photos of fold 0 and no other, with the logits of the network that left the fold out."""
     predictions = read_predictions(bundle / "predictions" / "more.csv").set_index("image_id")
     parts = read_split(folders.splits / "isic2020.csv")
     assert sorted(predictions.index) == sorted(parts.loc[parts["part"] == "0", "image_id"])
     network = keras.saving.load_model(work_folder(bundle) / "fold0" / "network.keras", compile=False)
-    development, _ = run_data.load_development_set(settings, folders, work_folder(bundle))
+    development, _ = development_set.load_development_set(settings, folders, work_folder(bundle))
     row = int(np.flatnonzero(development.combined_table()["image_id"] == predictions.index[3])[0])
     inputs = {
         "photo": development.pixels[row][None].astype("float32"),
@@ -84,7 +84,7 @@ def test_photos_of_extra_sets_are_predicted_by_networks_that_saw_none_of_their_f
 
 
 def test_a_run_is_not_resumed_on_another_split(
-    settings: Settings, folders: run_data.DataFolders, bundle: Path, tmp_path: Path
+    settings: Settings, folders: development_set.DataFolders, bundle: Path, tmp_path: Path
 ) -> None:
     """With one lesion of fold 1 moved to fold 0: fold 0's finished network has learned from it."""
     work = tmp_path / "bundle.work"
@@ -101,7 +101,9 @@ def test_a_run_is_not_resumed_on_another_split(
         )
 
 
-def test_bundle_and_card_tell_what_else_was_learned_from(bundle: Path, folders: run_data.DataFolders) -> None:
+def test_bundle_and_card_tell_what_else_was_learned_from(
+    bundle: Path, folders: development_set.DataFolders
+) -> None:
     metadata = json.loads((bundle / "metadata.json").read_text())
     truth = pd.read_csv(next((folders.data_root / "ISIC_2020").glob("*GroundTruth.csv")))
     assert metadata["more"]["ISIC_2020"]["photos"] == len(truth)
@@ -115,7 +117,7 @@ def test_bundle_and_card_tell_what_else_was_learned_from(bundle: Path, folders: 
 
 
 def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
-    bundle: Path, folders: run_data.DataFolders, capsys: pytest.CaptureFixture[str]
+    bundle: Path, folders: development_set.DataFolders, capsys: pytest.CaptureFixture[str]
 ) -> None:
     kept, moved = (bundle / "predictions" / name for name in ("more.csv", "elsewhere.csv"))
     more = read_predictions(kept).set_index("image_id")
@@ -145,7 +147,7 @@ def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
 
 
 def test_the_table_of_clinics_keeps_the_predictions_that_it_reads(
-    bundle: Path, folders: run_data.DataFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bundle: Path, folders: development_set.DataFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """All sources that are there trained this bundle, so that none is left to predict."""
     copy = Path(shutil.copytree(bundle, tmp_path / "clinics"))
@@ -160,7 +162,7 @@ def test_the_table_of_clinics_keeps_the_predictions_that_it_reads(
 
 
 def test_as_an_external_source_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fold(
-    bundle: Path, folders: run_data.DataFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    bundle: Path, folders: development_set.DataFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What more.csv says of the gate is turned round, photo by photo; the quality checks' refusals stay.
 
@@ -188,10 +190,10 @@ def test_as_an_external_source_those_photos_are_refused_by_the_gate_that_saw_non
 
 
 def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
-    settings: Settings, folders: run_data.DataFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, folders: development_set.DataFolders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What each network is fitted on, taken from the call: own and other photos outside the fold, the rest nowhere."""
-    run = run_data.open_run(settings, folders, tmp_path)
+    run = run_networks.open_run(settings, folders, tmp_path)
     development, fitted = run.development, []
     monkeypatch.setattr(
         run_networks, "fit_network", lambda _settings, *parts, **_absent: fitted.append(parts[:2])
@@ -216,13 +218,13 @@ def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
 
 def test_the_gate_knows_those_photos_and_judges_those_of_its_fold(
     settings: Settings,
-    folders: run_data.DataFolders,
+    folders: development_set.DataFolders,
     bundle: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """How many photos each gate is fitted on, how many set its threshold, and which it judges, counted by the split."""
-    development, _ = run_data.load_development_set(settings, folders, tmp_path)
+    development, _ = development_set.load_development_set(settings, folders, tmp_path)
     fitted = []
     real = gate.fit_gate
     monkeypatch.setattr(

@@ -24,7 +24,7 @@ from data_modelling.pipeline.neighbour_index import (
     write_neighbour_predictions,
     write_neighbours,
 )
-from data_modelling.pipeline.run_data import DataFolders
+from data_modelling.training.development_set import DataFolders
 from tests.app.tiny_bundle import make_tiny_bundle
 
 ISIC, PAD = 24, 12  # photos; two of ISIC 2017 are of one lesion

@@ -5,7 +5,6 @@ import pytest
 from msgspec import structs
 
 from data_modelling.inference.errors import InputError
-from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.pipeline.run_networks import (
     prepare_networks,
     reference_shares,
@@ -13,6 +12,7 @@ from data_modelling.pipeline.run_networks import (
     train_networks,
 )
 from data_modelling.settings import read_settings
+from data_modelling.training.development_set import DataFolders
 
 RECIPE = Path("data_modelling/configs/all_clinics.toml")
 

@@ -18,11 +18,11 @@ from data_modelling.evaluation.details_controls import details_alone, permute_be
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import fold_predictions, run_data, run_networks, training_run
+from data_modelling.pipeline import fold_predictions, run_networks, training_run
 from data_modelling.pipeline.bundle_assembly import calibration_choices
 from data_modelling.pipeline.work_folder import open_work_folder, work_folder
 from data_modelling.settings import Settings, read_settings, settings_to_dict
-from data_modelling.training import photo_cache
+from data_modelling.training import development_set, photo_cache
 from data_modelling.training.checkpoint import load_checkpoint
 from tests.conftest import PROJECT, train_command
 from tests.data_modelling.pipeline.test_publication import PLOTS
@@ -58,20 +58,22 @@ def test_out_of_fold_predictions_are_of_the_whole_fold_and_of_nothing_else(smoke
 
 
 @pytest.fixture
-def folds(smoke_run: Path, tmp_path: Path) -> run_data.Run:
+def folds(smoke_run: Path, tmp_path: Path) -> run_networks.Run:
     """The smoke run in a copy of its work folder."""
     folder = Path(shutil.copytree(work(smoke_run), tmp_path / "smoke.work"))
     return run_with_lesions(read_settings(SMOKE), folder / "generated", folder)
 
 
-def run_with_lesions(settings: Settings, generated: Path, folder: Path) -> run_data.Run:
+def run_with_lesions(settings: Settings, generated: Path, folder: Path) -> run_networks.Run:
     """A run on lesions that were drawn before."""
-    folders = run_data.DataFolders(generated, generated)
-    return run_data.Run(settings, folders, folder, *run_data.load_development_set(settings, folders, folder))
+    folders = development_set.DataFolders(generated, generated)
+    return run_networks.Run(
+        settings, folders, folder, *development_set.load_development_set(settings, folders, folder)
+    )
 
 
 def test_predictions_of_before_there_were_controls_are_completed_without_training(
-    folds: run_data.Run, monkeypatch: pytest.MonkeyPatch
+    folds: run_networks.Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = folds.work / "fold0" / "predictions.csv"
     whole = path.read_bytes()
@@ -85,7 +87,7 @@ def test_predictions_of_before_there_were_controls_are_completed_without_trainin
     pd.testing.assert_frame_equal(predictions, before, check_dtype=False, atol=6e-3)
 
 
-def test_shuffled_predictions_are_those_with_another_lesions_details(folds: run_data.Run) -> None:
+def test_shuffled_predictions_are_those_with_another_lesions_details(folds: run_networks.Run) -> None:
     """Each photo is predicted by itself with the details of the row that `permute_between_groups` names."""
     folder, development = folds.work, folds.development
     network = run_networks.run_network(folds, "fold0")
@@ -103,7 +105,7 @@ def test_shuffled_predictions_are_those_with_another_lesions_details(folds: run_
         np.testing.assert_allclose(saved, network.predict_on_batch(inputs)["logits"][0], atol=6e-3)
 
 
-def test_the_details_alone_are_fitted_on_the_other_folds(folds: run_data.Run) -> None:
+def test_the_details_alone_are_fitted_on_the_other_folds(folds: run_networks.Run) -> None:
     folder, development = folds.work, folds.development
     inside = fold_mask(development.table, 0)
     expected = details_alone(development.table[~inside], development.table[inside], "ham10000")
@@ -112,7 +114,7 @@ def test_the_details_alone_are_fitted_on_the_other_folds(folds: run_data.Run) ->
     np.testing.assert_allclose(predicted.to_numpy(), expected[order], atol=6e-3)
 
 
-def test_without_outlines_the_shortcuts_are_not_tested(folds: run_data.Run) -> None:
+def test_without_outlines_the_shortcuts_are_not_tested(folds: run_networks.Run) -> None:
     predictions = read_predictions(folds.work / "fold0" / "predictions.csv")
     choices = calibration_choices(folds.settings, folds.development.table, predictions)
     assert training_run._run_shortcut_tests(folds, choices) == folds.work / "shortcuts"
@@ -131,8 +133,8 @@ def test_no_photo_of_the_locked_test_is_decoded(
         lambda path, edge: decoded.append(Path(path).stem) or real(path, edge),
     )
     folder = work(smoke_run) / "generated"
-    development, _ = run_data.load_development_set(
-        read_settings(SMOKE), run_data.DataFolders(folder, folder), tmp_path
+    development, _ = development_set.load_development_set(
+        read_settings(SMOKE), development_set.DataFolders(folder, folder), tmp_path
     )
     parts = read_split(folder / "smoke.csv")
     assert sorted(decoded) == sorted(parts.loc[parts["part"] != "test", "image_id"])
@@ -176,7 +178,9 @@ def test_a_group_planted_in_two_parts_is_refused(smoke_run: Path, tmp_path: Path
     split.loc[split["image_id"] == twin["image_id"], "part"] = "test" if twin["part"] != "test" else "0"
     split.to_csv(tmp_path / "smoke.csv", index=False)
     with pytest.raises(InputError, match=f"1 groups in two parts .*{twin['group_id']}"):
-        run_data.load_development_set(read_settings(SMOKE), run_data.DataFolders(folder, tmp_path), tmp_path)
+        development_set.load_development_set(
+            read_settings(SMOKE), development_set.DataFolders(folder, tmp_path), tmp_path
+        )
 
 
 def test_a_group_that_the_split_file_hides_is_refused_by_the_tables_own_groups(
@@ -189,7 +193,9 @@ def test_a_group_that_the_split_file_hides_is_refused_by_the_tables_own_groups(
     split.loc[here, ["group_id", "part"]] = ["alone", "test" if twin["part"] != "test" else "0"]
     split.to_csv(tmp_path / "smoke.csv", index=False)
     with pytest.raises(InputError, match="in two parts"):
-        run_data.load_development_set(read_settings(SMOKE), run_data.DataFolders(folder, tmp_path), tmp_path)
+        development_set.load_development_set(
+            read_settings(SMOKE), development_set.DataFolders(folder, tmp_path), tmp_path
+        )
 
 
 def test_killed_and_resumed_it_ends_with_the_weights_of_the_unbroken_run(
@@ -330,7 +336,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
     taught: Settings, tmp_path: Path, trained: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    nowhere = run_data.DataFolders(tmp_path, tmp_path)
+    nowhere = development_set.DataFolders(tmp_path, tmp_path)
     train_whole_run(taught, nowhere, tmp_path / "runs" / "pupil")
     assert trained == ["tutor.work/fold0", "tutor.work/served", "pupil.work/fold0", "pupil.work/served"]
     assert f"First the networks of {tmp_path / 'tutor.toml'}" in capsys.readouterr().out
@@ -344,7 +350,7 @@ def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
 def test_networks_trained_by_name_are_those_that_the_whole_run_goes_on_with(
     taught: Settings, tmp_path: Path, trained: list[str]
 ) -> None:
-    nowhere, out = run_data.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil"
+    nowhere, out = development_set.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil"
     assert run_networks.train_networks(taught, nowhere, work(out), ["served"], resume=False).left_out == []
     assert trained == ["tutor.work/served", "pupil.work/served"]
     assert not out.exists()
@@ -374,5 +380,5 @@ def test_a_teacher_of_another_split_is_refused_before_it_is_trained(taught: Sett
     recipe = tmp_path / "tutor.toml"
     recipe.write_text(recipe.read_text().replace('split = "smoke"', 'split = "else"'))
     with pytest.raises(InputError, match=r"tutor\.toml has another split"):
-        train_whole_run(taught, run_data.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil")
+        train_whole_run(taught, development_set.DataFolders(tmp_path, tmp_path), tmp_path / "runs" / "pupil")
     assert not (tmp_path / "runs" / "tutor.work").exists()

@@ -10,8 +10,8 @@ from data_modelling.datasets import ham10000, isic2019
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.details import Details
 from data_modelling.inference.predictor import Predictor
-from data_modelling.pipeline import run_data
 from data_modelling.settings import read_settings
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.pipeline.test_all_clinics_run import write_two_clinics
 from tests.data_modelling.whole_run import train_whole_run
@@ -30,7 +30,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ):
         recipe = recipe.replace(before, after)
     (root / "smoke.toml").write_text(recipe)
-    folders = run_data.DataFolders(root / "data", root / "splits")
+    folders = development_set.DataFolders(root / "data", root / "splits")
     train_whole_run(read_settings(root / "smoke.toml"), folders, root / "bundle")
     return root
 

@@ -16,12 +16,12 @@ from data_modelling.inference.checks.gate import (
     load_lesion_detector,
 )
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
-from data_modelling.pipeline.run_data import DataFolders, load_development_set
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate
 from data_modelling.safety.feature_network import write_arrays
 from data_modelling.safety.gate import REFUSED_SHARE, SHRINKAGE, GateInputs
 from data_modelling.settings import read_settings
+from data_modelling.training.development_set import DataFolders, load_development_set
 from tests.conftest import PROJECT
 
 WIDTH = 6

@@ -15,11 +15,11 @@ from data_modelling.inference.checks.image_quality import (
     QualityThresholds,
 )
 from data_modelling.metrics.calibration import CalibrationChoices
-from data_modelling.pipeline import run_data
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import image_quality
 from data_modelling.safety.degradation import encode_png
 from data_modelling.settings import PreparedSettings, read_settings
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.photo_measures import USUAL
 from tests.dicom_files import EXPLICIT, dicom
@@ -129,8 +129,10 @@ def smoke_part(
 ) -> tuple[QualityThresholds, pd.DataFrame]:
     settings = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
     work = work_folder(smoke_run)
-    sources = run_data.DataFolders(work / "generated", work / "generated")
-    development, _ = run_data.load_development_set(settings, sources, tmp_path_factory.mktemp("decoded"))
+    sources = development_set.DataFolders(work / "generated", work / "generated")
+    development, _ = development_set.load_development_set(
+        settings, sources, tmp_path_factory.mktemp("decoded")
+    )
     metadata = json.loads((smoke_run / "metadata.json").read_text())
     prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
     choices = CalibrationChoices(metadata["temperature"], prior, 0.5, 0.5)

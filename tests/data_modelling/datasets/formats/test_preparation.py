@@ -14,8 +14,7 @@ from data_modelling.datasets.registry import load_table
 from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
-from data_modelling.pipeline import run_data
-from data_modelling.training import photo_cache
+from data_modelling.training import development_set, photo_cache
 from tests.data_modelling.datasets.formats.small_data_sets import (
     SMOKE,
     ham10000_table,
@@ -30,8 +29,8 @@ KINDS = ("class_folders", "tfrecord")
 def development(dataset, root, generated, work, **prepared):
     """What training is given: table and pixels, and the bytes of the cache."""
     settings = settings_for(dataset, **prepared)
-    found, left_out = run_data.load_development_set(
-        settings, run_data.DataFolders(root, generated, strict=True), work
+    found, left_out = development_set.load_development_set(
+        settings, development_set.DataFolders(root, generated, strict=True), work
     )
     assert left_out == []
     return found, (work / "photos.npy").read_bytes()

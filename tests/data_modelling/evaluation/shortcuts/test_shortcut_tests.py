@@ -20,10 +20,11 @@ from data_modelling.evaluation.shortcuts.shortcut_tests import (
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.explanation.heat_map import Head
 from data_modelling.metrics.predictions import read_predictions, read_table
-from data_modelling.pipeline import run_data, training_run
+from data_modelling.pipeline import run_networks, training_run
 from data_modelling.pipeline.bundle_assembly import calibration_choices
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.settings import read_settings
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 
 EDGE = 40  # pixels; the feature map has four by four cells
@@ -183,8 +184,10 @@ def test_results_are_not_made_again_unless_what_they_depend_on_changes(
 ) -> None:
     folder = Path(shutil.copytree(work_folder(smoke_run), tmp_path / "smoke.work"))
     settings = read_settings(PROJECT / "data_modelling" / "configs" / "smoke.toml")
-    sources = run_data.DataFolders(folder / "generated", folder / "generated")
-    run = run_data.Run(settings, sources, folder, *run_data.load_development_set(settings, sources, folder))
+    sources = development_set.DataFolders(folder / "generated", folder / "generated")
+    run = run_networks.Run(
+        settings, sources, folder, *development_set.load_development_set(settings, sources, folder)
+    )
     predictions = read_predictions(folder / "fold0" / "predictions.csv")
     choices = calibration_choices(settings, run.development.table, predictions)
     monkeypatch.setattr(shortcut_tests, "shortcut_rows", lambda *_: pytest.fail("made again"))

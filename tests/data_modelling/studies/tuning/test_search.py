@@ -23,12 +23,12 @@ from data_modelling import search as search_command
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.files.file_locks import exclusive_lock
-from data_modelling.pipeline.run_data import DataFolders
 from data_modelling.settings import Settings, read_settings
 from data_modelling.studies.ablation.recipes import check_comparable_recipes
 from data_modelling.studies.tuning import hypermodel, search, tuners
 from data_modelling.studies.tuning.hypermodel import OBJECTIVE, CNNHyperModel
 from data_modelling.studies.tuning.tuners import BayesianFromStart
+from data_modelling.training.development_set import DataFolders
 from tests.conftest import PROJECT
 
 NOWHERE = DataFolders(None, Path("none"))
