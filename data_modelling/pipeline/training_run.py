@@ -4,16 +4,21 @@ Each stage keeps its files in a work folder beside the bundle (`OUT.work`), and 
 bundle appears under its name when it is complete.
 """
 
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import keras
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from data_modelling.datasets.registry import outlines_by_image
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.evaluation.clinics.left_out_clinics import LEFT_OUT_CLINICS_FILE, write_left_out_clinics
+from data_modelling.evaluation.details_controls import details_alone, permute_between_groups
 from data_modelling.evaluation.shortcuts.shortcut_metrics import SHORTCUTS_FILE, write_shortcuts
 from data_modelling.evaluation.shortcuts.shortcut_tests import (
     sample_photos,
@@ -21,23 +26,31 @@ from data_modelling.evaluation.shortcuts.shortcut_tests import (
     shortcut_results,
 )
 from data_modelling.inference.checks.photo_checks import combine_refusals
-from data_modelling.inference.diagnoses import class_codes
-from data_modelling.metrics.calibration import CalibrationChoices, fit_temperature
+from data_modelling.inference.files.atomic_files import atomic_write, write_json
+from data_modelling.inference.modes import MODES
+from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.metrics.predictions import (
+    CONTROL_MODES,
     EXTRA_PREDICTIONS_FILE,
+    OUT_OF_FOLD,
+    available_modes,
+    prediction_table,
+    read_predictions,
     round_logits,
     write_predictions,
     write_table,
 )
-from data_modelling.pipeline.bundle_assembly import (
+from data_modelling.networks.onnx import export_onnx
+from data_modelling.pipeline.bundle_metadata import (
     Reference,
-    assemble_bundle,
+    bundle_metadata,
     calibration_choices,
     class_prior,
     shares_by_class,
+    training_histories,
 )
-from data_modelling.pipeline.fold_predictions import extra_set_predictions, predict_folds
 from data_modelling.pipeline.left_out_clinics import clinic_answers, unseen_photos
+from data_modelling.pipeline.report import write_report
 from data_modelling.pipeline.run_networks import (
     Run,
     learned_rows,
@@ -45,18 +58,13 @@ from data_modelling.pipeline.run_networks import (
     run_reference_shares,
     training_and_stopping_rows,
 )
-from data_modelling.pipeline.work_folder import check_bundle_is_new, class_stage, saved_answers
+from data_modelling.pipeline.unknown_class import add_unknown_class
+from data_modelling.pipeline.work_folder import check_bundle_is_new
 from data_modelling.safety.clear_threshold import fit_clear_threshold
-from data_modelling.safety.gate import fit_fold_gate, gate_distances, gate_inputs
 from data_modelling.safety.gate_scores import read_gate_scores
-from data_modelling.safety.rejection_score import (
-    LEFT_OUT_FILE,
-    FittedRejectionScore,
-    add_rejection_logits,
-    fit_rejection_score,
-    left_out_rows,
-)
+from data_modelling.safety.rejection_score import LEFT_OUT_FILE
 from data_modelling.safety.safety_stages import SafetyParts, fit_safety_parts, run_gate_stage, run_stage
+from data_modelling.settings import Settings
 from data_modelling.training.batches import predict_logits, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
 
@@ -71,7 +79,7 @@ def train_bundle(run: Run, out: Path) -> list[str]:
     predictions = predict_folds(run)
     served = run_network(run, SERVED_STAGE)
     reference = _reference(run)
-    predictions, rejection_score = _add_unknown_class(run, predictions, reference)
+    predictions, rejection_score = add_unknown_class(run, predictions, reference)
     predictions = round_logits(predictions)
     choices = calibration_choices(settings, table, predictions, reference)
     shortcuts = _run_shortcut_tests(run, choices)
@@ -86,14 +94,82 @@ def train_bundle(run: Run, out: Path) -> list[str]:
         path = work / LEFT_OUT_FILE
         write_table(path, rejection_score.rows)
         parts = _add(parts, rejection_score.metadata, path)
+    if shortcuts:
+        parts = _add(parts, {}, shortcuts / SHORTCUTS_FILE)
     shares = class_prior(settings, table) if reference is None else reference.shares
     parts = _add(parts, {"reference_shares": shares_by_class(settings, shares)})
     if left_out is not None:
         path = work / LEFT_OUT_CLINICS_FILE
         write_left_out_clinics(path, left_out)
         parts = _add(parts, {}, path)
-    assemble_bundle(run, choices, parts, out, shortcuts)
+    assemble_bundle(run, choices, parts, out)
     return run.left_out
+
+
+def predict_folds(run: Run) -> pd.DataFrame:
+    """Return the predictions of the photos of settings.figure_folds, each by the network that never saw its fold.
+
+    A network that is missing is trained first. Raises InputError for problems of data and split.
+    """
+    predictions = [_predict_fold(run, fold) for fold in run.settings.figure_folds]
+    if run.development.extra_table is not None:
+        for fold in run.settings.figure_folds:
+            _predict_extra_sets(run, fold)
+    return round_logits(pd.concat(predictions))
+
+
+def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
+    """Return the predictions of the extra sets' photos, each by a network that was trained without its fold."""
+    return pd.concat(
+        [read_predictions(work / fold_stage(fold) / EXTRA_PREDICTIONS_FILE) for fold in settings.figure_folds]
+    )
+
+
+def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
+    """Return the predictions of a fold's photos by the network that was trained without the fold.
+
+    If the saved file has other photos or lacks one of CONTROL_MODES, the finished network predicts the photos again.
+    """
+    name, task, table = fold_stage(fold), run.settings.task, run.development.table
+    path, in_fold = run.work / name / "predictions.csv", fold_mask(table, fold)
+    training_and_stopping_rows(run, name, learned_rows(name))
+    if not _has_predictions(path, table["image_id"][in_fold], task, CONTROL_MODES):
+        network = run_network(run, name)
+        held_out = select_examples(table, run.development.pixels, in_fold, task)
+        shuffled = replace(
+            held_out, details=held_out.details[permute_between_groups(table["group_id"][in_fold])]
+        )
+        logits: dict[str, NDArray[np.floating]] = {
+            "photo": predict_logits(network, held_out, with_details=False),
+            "both": predict_logits(network, held_out, with_details=True),
+            "details": details_alone(table[~in_fold], table[in_fold], task),
+            "shuffled": predict_logits(network, shuffled, with_details=True),
+        }
+        write_predictions(path, prediction_table(table[in_fold], logits, task))
+    return read_predictions(path)
+
+
+def _predict_extra_sets(run: Run, fold: int) -> None:
+    """Write the predictions of the fold's photos of extra sets by the network that was trained without the fold."""
+    name, task, development = fold_stage(fold), run.settings.task, run.development
+    path, table = run.work / name / EXTRA_PREDICTIONS_FILE, development.combined_table()
+    in_fold = fold_mask(table, fold) & ~development.own_mask()
+    if _has_predictions(path, table["image_id"][in_fold], task, MODES):
+        return
+    network = run_network(run, name)
+    held_out = select_examples(table, development.pixels, in_fold, task)
+    logits = {
+        mode: predict_logits(network, held_out, with_details=mode == "both").astype(float) for mode in MODES
+    }
+    write_predictions(path, prediction_table(table[in_fold], logits, task))
+
+
+def _has_predictions(path: Path, image_ids: pd.Series, task: str, modes: tuple[str, ...]) -> bool:
+    """Return whether a file has the predictions of these photos in these modes."""
+    if not path.exists():
+        return False
+    saved = read_predictions(path)
+    return set(modes) <= set(available_modes(saved, task)) and set(saved["image_id"]) == set(image_ids)
 
 
 def _add(parts: SafetyParts, metadata: dict[str, Any], predictions: Path | None = None) -> SafetyParts:
@@ -109,53 +185,6 @@ def _reference(run: Run) -> Reference | None:
         return None
     has_extra = run.development.extra_table is not None
     return Reference(shares, extra_set_predictions(run.settings, run.work) if has_extra else None)
-
-
-def _add_unknown_class(
-    run: Run, predictions: pd.DataFrame, reference: Reference | None
-) -> tuple[pd.DataFrame, FittedRejectionScore | None]:
-    """Return the predictions with the logit of "none of the known classes", and the rejection score behind it.
-
-    Without settings.left_out the task has no such class, and the predictions stay as they are.
-    """
-    settings, development = run.settings, run.development
-    if not settings.left_out:
-        return predictions, None
-    weights = None if reference is None else reference.weighted_rows(predictions, settings.task)[1]
-    temperature = fit_temperature(predictions, settings.task, weights)
-    fold = settings.figure_folds[0]
-    photos = development.table[fold_mask(development.table, fold)]
-    rows = []
-    for code in settings.left_out:
-        outputs = _outputs_without_class(run, code, fold)
-        logits, distances = outputs.drop(columns="distance").to_numpy(), outputs["distance"].tolist()
-        rows.append(left_out_rows(photos, logits, distances, code, settings.task, temperature))
-    score = fit_rejection_score(pd.concat(rows, ignore_index=True), settings.unknown_share, settings.task)
-    gate_scores = read_gate_scores(run_gate_stage(settings, development, run.work))
-    gate_distance = gate_scores.set_index("image_id")["distance"]
-    return add_rejection_logits(predictions, gate_distance, score.weights, settings.task, temperature), score
-
-
-def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
-    """Return the outputs for a fold's photos of a network that was trained without this fold and without a class.
-
-    The columns are the logit of each class, and the `distance` of the network's own gate.
-    """
-    settings, table, pixels = run.settings, run.development.table, run.development.pixels
-    name = class_stage(settings, code)
-    selector, in_fold = learned_rows(name), fold_mask(table, fold)
-    image_ids = table["image_id"][in_fold].tolist()
-    training_and_stopping_rows(run, name, selector)
-
-    def outputs() -> pd.DataFrame:
-        network = run_network(run, name)
-        gate = fit_fold_gate(settings, table, pixels, selector(table), network).gate
-        distances = gate_distances(gate, gate_inputs(settings, table, pixels, in_fold, network))
-        held_out = select_examples(table, pixels, in_fold, settings.task)
-        logits = predict_logits(network, held_out, with_details=False)
-        return pd.DataFrame(logits, columns=list(class_codes(settings.task))).assign(distance=distances)
-
-    return saved_answers(run.work / name, image_ids, outputs)
 
 
 def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> SafetyParts:
@@ -196,3 +225,19 @@ def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
 
     dependencies = shortcut_dependencies(sample, outlines, network, choices)
     return run_stage(run.work / "shortcuts", dependencies, make)
+
+
+def assemble_bundle(run: Run, choices: CalibrationChoices, parts: SafetyParts, out: Path) -> None:
+    """Write the bundle `out` from the finished stages of a run, completely or not at all."""
+    saved = run.work / SERVED_STAGE / NETWORK_FILE
+    network = keras.saving.load_model(saved, compile=False)
+    with atomic_write(out) as folder:
+        folder.mkdir()
+        shutil.copyfile(saved, folder / "model.keras")
+        export_onnx(saved, folder / "model.onnx")
+        write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", parts.predictions)
+        for name, file in parts.files.items():
+            shutil.copyfile(file, folder / name)
+        (folder / "history.json").write_text(json.dumps(training_histories(run.work)) + "\n")
+        write_json(folder / "metadata.json", bundle_metadata(run, network, choices) | parts.metadata)
+        write_report(folder)

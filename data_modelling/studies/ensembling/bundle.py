@@ -33,7 +33,7 @@ from data_modelling.metrics.predictions import (
 )
 from data_modelling.networks.ensemble_layers import SMALLEST_PROBABILITY, combine_networks
 from data_modelling.networks.onnx import export_onnx
-from data_modelling.pipeline.bundle_assembly import choices_as_json
+from data_modelling.pipeline.bundle_metadata import choices_as_json
 from data_modelling.pipeline.report import write_report
 from data_modelling.safety.gate_scores import GATE_SCORES_FILE
 from data_modelling.safety.prediction_sets import fit_operating_point, fit_prediction_sets

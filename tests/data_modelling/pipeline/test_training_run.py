@@ -18,8 +18,8 @@ from data_modelling.evaluation.details_controls import details_alone, permute_be
 from data_modelling.inference.bundle import load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.predictions import read_predictions
-from data_modelling.pipeline import fold_predictions, run_networks, training_run
-from data_modelling.pipeline.bundle_assembly import calibration_choices
+from data_modelling.pipeline import run_networks, training_run
+from data_modelling.pipeline.bundle_metadata import calibration_choices
 from data_modelling.pipeline.work_folder import open_work_folder, work_folder
 from data_modelling.settings import Settings, read_settings, settings_to_dict
 from data_modelling.training import development_set, photo_cache
@@ -82,7 +82,7 @@ def test_predictions_of_before_there_were_controls_are_completed_without_trainin
         path, index=False
     )
     monkeypatch.setattr(run_networks, "fit_network", lambda *_: pytest.fail("trained again"))
-    predictions = fold_predictions._predict_fold(folds, 0)
+    predictions = training_run._predict_fold(folds, 0)
     before = pd.read_csv(BytesIO(whole), dtype={"part": str})
     pd.testing.assert_frame_equal(predictions, before, check_dtype=False, atol=6e-3)
 

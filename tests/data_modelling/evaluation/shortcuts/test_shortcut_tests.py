@@ -21,7 +21,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.explanation.heat_map import Head
 from data_modelling.metrics.predictions import read_predictions, read_table
 from data_modelling.pipeline import run_networks, training_run
-from data_modelling.pipeline.bundle_assembly import calibration_choices
+from data_modelling.pipeline.bundle_metadata import calibration_choices
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.settings import read_settings
 from data_modelling.training import development_set

@@ -1,10 +1,8 @@
-"""Assembles a bundle from the finished stages of a run; the bundle appears completely or not at all."""
+"""Makes metadata.json of a bundle, and chooses its temperature, decision prior and thresholds."""
 
 import datetime as dt
 import hashlib
 import importlib.metadata
-import json
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +18,6 @@ from data_modelling.datasets.registry import facts_of_sources, group_noun
 from data_modelling.datasets.splits.assignment import TEST, read_split
 from data_modelling.datasets.splits.files import split_file
 from data_modelling.evaluation.metrics_report import NO_LOCKED_TEST
-from data_modelling.evaluation.shortcuts.shortcut_metrics import SHORTCUTS_FILE
 from data_modelling.inference.bundle import FORMAT
 from data_modelling.inference.checks.rare_details import (
     AGE_COUNTS_KEY,
@@ -32,43 +29,16 @@ from data_modelling.inference.checks.rare_details import (
 )
 from data_modelling.inference.details import DETAILS_WIDTH, SITES
 from data_modelling.inference.diagnoses import class_codes, learned_class_codes
-from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
-from data_modelling.metrics.predictions import true_classes, write_predictions
+from data_modelling.metrics.predictions import true_classes
 from data_modelling.networks.merged_classes import network_head
-from data_modelling.networks.onnx import export_onnx
-from data_modelling.pipeline.report import write_report
 from data_modelling.pipeline.run_networks import Run
-from data_modelling.safety.safety_stages import SafetyParts
 from data_modelling.settings import Settings, settings_to_dict
-from data_modelling.training.checkpoint import CHECKPOINT_FILE, NETWORK_FILE, SERVED_STAGE, load_progress
+from data_modelling.training.checkpoint import CHECKPOINT_FILE, load_progress
 
 PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
 DIGITS = 6  # decimals of the chosen numbers in metadata.json
-
-
-def assemble_bundle(
-    run: Run, choices: CalibrationChoices, parts: SafetyParts, out: Path, shortcuts: Path | None = None
-) -> None:
-    """Write the bundle `out` from the finished stages of a run.
-
-    shortcuts: the folder with the results of evaluation.shortcuts.shortcut_tests; None if there are none.
-    """
-    saved = run.work / SERVED_STAGE / NETWORK_FILE
-    network = keras.saving.load_model(saved, compile=False)
-    with atomic_write(out) as folder:
-        folder.mkdir()
-        shutil.copyfile(saved, folder / "model.keras")
-        export_onnx(saved, folder / "model.onnx")
-        write_predictions(folder / "predictions" / "out_of_fold.csv", parts.predictions)
-        for name, file in parts.files.items():
-            shutil.copyfile(file, folder / name)
-        if shortcuts:
-            shutil.copyfile(shortcuts / SHORTCUTS_FILE, folder / "predictions" / SHORTCUTS_FILE)
-        (folder / "history.json").write_text(json.dumps(training_histories(run.work)) + "\n")
-        write_json(folder / "metadata.json", _metadata(run, network, choices) | parts.metadata)
-        write_report(folder)
 
 
 @dataclass(frozen=True)
@@ -157,7 +127,8 @@ def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
     }
 
 
-def _metadata(run: Run, network: keras.Model, choices: CalibrationChoices) -> dict[str, Any]:
+def bundle_metadata(run: Run, network: keras.Model, choices: CalibrationChoices) -> dict[str, Any]:
+    """Return the keys of metadata.json that do not come from the safety parts."""
     settings, table = run.settings, run.development.table
     split, classes = split_file(run.folders.splits, settings.split), class_codes(settings.task)
     head = network_head(network)
