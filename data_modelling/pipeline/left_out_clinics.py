@@ -48,8 +48,7 @@ from data_modelling.safety.lesion_detector import load_left_out_detector
 from data_modelling.settings import Settings
 from data_modelling.training.batches import Examples, predict_logits, select_examples
 from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
-from data_modelling.training.development_set import DevelopmentSet
-from data_modelling.training.photo_cache import decode_photos
+from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
 UNSEEN_FOLDER = "unseen"  # in the work folder; it has the decoded photos of unseen sets
 OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read

@@ -102,7 +102,7 @@ def train_bundle(run: Run, out: Path) -> list[str]:
         path = work / LEFT_OUT_CLINICS_FILE
         write_left_out_clinics(path, left_out)
         parts = _add(parts, {}, path)
-    assemble_bundle(run, choices, parts, out)
+    assemble_bundle(run, predictions, choices, parts, out)
     return run.left_out
 
 
@@ -227,15 +227,21 @@ def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
     return run_stage(run.work / "shortcuts", dependencies, make)
 
 
-def assemble_bundle(run: Run, choices: CalibrationChoices, parts: SafetyParts, out: Path) -> None:
-    """Write the bundle `out` from the finished stages of a run, completely or not at all."""
+def assemble_bundle(
+    run: Run, predictions: pd.DataFrame, choices: CalibrationChoices, parts: SafetyParts, out: Path
+) -> None:
+    """Write the bundle `out` from the finished stages of a run, completely or not at all.
+
+    predictions: of the out-of-fold photos, without the results of the checks.
+    """
     saved = run.work / SERVED_STAGE / NETWORK_FILE
     network = keras.saving.load_model(saved, compile=False)
     with atomic_write(out) as folder:
         folder.mkdir()
         shutil.copyfile(saved, folder / "model.keras")
         export_onnx(saved, folder / "model.onnx")
-        write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", parts.predictions)
+        checked = predictions.merge(parts.checks, on="image_id", validate="one_to_one")
+        write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", checked)
         for name, file in parts.files.items():
             shutil.copyfile(file, folder / name)
         (folder / "history.json").write_text(json.dumps(training_histories(run.work)) + "\n")

@@ -49,12 +49,12 @@ PREDICTIONS = "predictions"  # the folder in a bundle
 
 @dataclass(frozen=True)
 class SafetyParts:
-    """Hold the fitted parts. predictions: out-of-fold, with the columns metrics.predictions.CHECKS.
+    """Hold the fitted parts. checks: image_id and the columns metrics.predictions.CHECKS of the out-of-fold photos.
 
     metadata: keys for metadata.json. files: finished files in the work folder, by their name in the bundle.
     """
 
-    predictions: pd.DataFrame
+    checks: pd.DataFrame
     metadata: dict[str, Any]
     files: dict[str, Path]
 
@@ -102,7 +102,7 @@ def fit_safety_parts(
         gates.GATE_FILE: gate_folder / gates.GATE_FILE,
         f"{PREDICTIONS}/{GATE_SCORES_FILE}": gate_folder / PREDICTIONS / GATE_SCORES_FILE,
     }
-    return SafetyParts(checked_predictions.drop(columns="distance"), metadata, files)
+    return SafetyParts(check_results.drop(columns="distance"), metadata, files)
 
 
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:

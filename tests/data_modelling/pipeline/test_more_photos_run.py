@@ -24,7 +24,7 @@ from data_modelling.pipeline import run_networks
 from data_modelling.pipeline.work_folder import work_folder
 from data_modelling.safety import gate
 from data_modelling.settings import Settings, read_settings
-from data_modelling.training import development_set, photo_cache
+from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2020
 from tests.data_modelling.whole_run import train_whole_run
@@ -212,7 +212,7 @@ def test_photos_of_other_sets_train_without_the_fold_and_stop_nothing(
     row = int(training.rows[-1])
     edge = settings.network.edge
     np.testing.assert_array_equal(
-        development.pixels[row], photo_cache.stored_photo.read_pixels(learned["path"][row], edge)
+        development.pixels[row], development_set.stored_photo.read_pixels(learned["path"][row], edge)
     )
 
 

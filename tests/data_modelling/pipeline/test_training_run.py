@@ -22,7 +22,7 @@ from data_modelling.pipeline import run_networks, training_run
 from data_modelling.pipeline.bundle_metadata import calibration_choices
 from data_modelling.pipeline.work_folder import open_work_folder, work_folder
 from data_modelling.settings import Settings, read_settings, settings_to_dict
-from data_modelling.training import development_set, photo_cache
+from data_modelling.training import development_set
 from data_modelling.training.checkpoint import load_checkpoint
 from tests.conftest import PROJECT, train_command
 from tests.data_modelling.pipeline.test_publication import PLOTS
@@ -126,9 +126,9 @@ def test_no_photo_of_the_locked_test_is_decoded(
     smoke_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decoded = []
-    real = photo_cache.stored_photo.read_pixels
+    real = development_set.stored_photo.read_pixels
     monkeypatch.setattr(
-        photo_cache.stored_photo,
+        development_set.stored_photo,
         "read_pixels",
         lambda path, edge: decoded.append(Path(path).stem) or real(path, edge),
     )

@@ -14,7 +14,7 @@ from data_modelling.datasets.registry import load_table
 from data_modelling.datasets.splits.assignment import TEST, attach_parts, read_split
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
-from data_modelling.training import development_set, photo_cache
+from data_modelling.training import development_set
 from tests.data_modelling.datasets.formats.small_data_sets import (
     SMOKE,
     ham10000_table,
@@ -61,13 +61,13 @@ def test_real_photos_give_the_same_cache_in_every_format(data_root, tmp_path, ki
     """Forty photos of the development part, at the size of the committed recipe; none of the locked test."""
     table = attach_parts(ham10000.load(data_root)[0], read_split(REPOSITORY_DATA / "splits" / "ham10000.csv"))
     table = table[table["part"] != TEST].iloc[:40].reset_index(drop=True)
-    photo_cache.decode_photos(table, 112, tmp_path / "original")
+    development_set.decode_photos(table, 112, tmp_path / "original")
     settings = settings_for(kind, edge=112)
     preparation.prepare_dataset(
         table, preparation.PreparationPlan(kind, tmp_path / kind, settings.prepared, 1), resume=False
     )
     again, _ = load_table(settings, tmp_path, strict=True)
-    photo_cache.decode_photos(again, 112, tmp_path / "again")
+    development_set.decode_photos(again, 112, tmp_path / "again")
     one, other = (
         hashlib.sha256((tmp_path / name / "photos.npy").read_bytes()) for name in ("original", "again")
     )

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from data_modelling.inference.photo.reader import read_photo
-from data_modelling.training import photo_cache
+from data_modelling.training import development_set
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def table(tmp_path: Path) -> pd.DataFrame:
 
 
 def test_pixels_are_the_photo_readers_row_by_row(table: pd.DataFrame, tmp_path: Path) -> None:
-    decoded = photo_cache.decode_photos(table, 16, tmp_path / "work")
+    decoded = development_set.decode_photos(table, 16, tmp_path / "work")
     expected = np.stack([read_photo(Path(path).read_bytes(), 16) for path in table["path"]])
     np.testing.assert_array_equal(decoded.pixels, expected)
     assert decoded.broken == {}
@@ -31,18 +31,18 @@ def test_pixels_are_the_photo_readers_row_by_row(table: pd.DataFrame, tmp_path: 
 def test_a_second_call_decodes_nothing(
     table: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = np.array(photo_cache.decode_photos(table, 16, tmp_path / "work").pixels)
-    monkeypatch.setattr(photo_cache.reader, "read_photo", lambda *_: pytest.fail("decoded again"))
-    np.testing.assert_array_equal(photo_cache.decode_photos(table, 16, tmp_path / "work").pixels, first)
+    first = np.array(development_set.decode_photos(table, 16, tmp_path / "work").pixels)
+    monkeypatch.setattr(development_set.reader, "read_photo", lambda *_: pytest.fail("decoded again"))
+    np.testing.assert_array_equal(development_set.decode_photos(table, 16, tmp_path / "work").pixels, first)
 
 
 def test_another_edge_and_a_changed_photo_are_decoded_anew(table: pd.DataFrame, tmp_path: Path) -> None:
-    photo_cache.decode_photos(table, 16, tmp_path / "work")
-    assert photo_cache.decode_photos(table, 8, tmp_path / "work").pixels.shape == (3, 8, 8, 3)
+    development_set.decode_photos(table, 16, tmp_path / "work")
+    assert development_set.decode_photos(table, 8, tmp_path / "work").pixels.shape == (3, 8, 8, 3)
     black = tmp_path / "b.png"
     Image.new("RGB", (40, 40)).save(black)
     os.utime(black, ns=(1, 1))
-    assert photo_cache.decode_photos(table, 8, tmp_path / "work").pixels[1].max() == 0
+    assert development_set.decode_photos(table, 8, tmp_path / "work").pixels[1].max() == 0
 
 
 def test_a_photo_that_does_not_decode_is_named_and_the_others_are_there(
@@ -50,7 +50,7 @@ def test_a_photo_that_does_not_decode_is_named_and_the_others_are_there(
 ) -> None:
     whole = Path(table.loc[1, "path"])
     whole.write_bytes(whole.read_bytes()[:200])
-    decoded = photo_cache.decode_photos(table, 16, tmp_path / "work")
+    decoded = development_set.decode_photos(table, 16, tmp_path / "work")
     assert list(decoded.broken) == ["b"]
     assert decoded.pixels[0].any()
     assert decoded.pixels[2].any()
@@ -62,7 +62,7 @@ def test_an_interruption_leaves_nothing_that_looks_whole(
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(photo_cache, "tqdm", interrupted)
+    monkeypatch.setattr(development_set, "tqdm", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        photo_cache.decode_photos(table, 16, tmp_path / "work")
+        development_set.decode_photos(table, 16, tmp_path / "work")
     assert list((tmp_path / "work").iterdir()) == []
