@@ -79,8 +79,10 @@ def train_bundle(run: Run, out: Path) -> list[str]:
     predictions = predict_folds(run)
     served = run_network(run, SERVED_STAGE)
     reference = _reference(run)
-    predictions, rejection_score = add_unknown_class(run, predictions, reference)
-    predictions = round_logits(predictions)
+    rejection_score = None
+    if settings.left_out:
+        predictions, rejection_score = add_unknown_class(run, predictions, reference)
+        predictions = round_logits(predictions)
     choices = calibration_choices(settings, table, predictions, reference)
     shortcuts = _run_shortcut_tests(run, choices)
     unseen = unseen_photos(run)

@@ -22,14 +22,12 @@ from data_modelling.training.batches import predict_logits, select_examples
 
 def add_unknown_class(
     run: Run, predictions: pd.DataFrame, reference: Reference | None
-) -> tuple[pd.DataFrame, FittedRejectionScore | None]:
+) -> tuple[pd.DataFrame, FittedRejectionScore]:
     """Return the predictions with the logit of "none of the known classes", and the rejection score behind it.
 
-    Without settings.left_out the task has no such class, and the predictions stay as they are.
+    The recipe names in `left_out` the classes that networks of the run never see.
     """
     settings, development = run.settings, run.development
-    if not settings.left_out:
-        return predictions, None
     weights = None if reference is None else reference.weighted_rows(predictions, settings.task)[1]
     temperature = fit_temperature(predictions, settings.task, weights)
     fold = settings.figure_folds[0]
