@@ -15,7 +15,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     settings: None means that every setting has its default.
 
-    The parts are imported here, so that the process that only supervises the server does not load them.
+    The parts are imported here, so that one part, such as app.settings, can be imported without the others.
     """
     from flask import Flask
 
@@ -50,9 +50,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     problems.init_app(app)
     languages.init_app(app)
-    request_log.init_app(app)  # early, so that it also measures the time of refused requests
+    request_log.init_app(app)  # before the parts that refuse requests, so that these are logged too
     metrics_endpoint.init_app(app, settings)
-    rate_limit.init_app(app, settings)  # early, so that refused requests count too
+    rate_limit.init_app(app, settings)  # before the parts that refuse requests, so that these count too
     security.init_app(app, settings)
     api.init_app(app)
     photo_slots.init_app(app, settings)

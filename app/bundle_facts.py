@@ -25,9 +25,9 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
     """Return how many of 100 `cancers` and of 100 `benign` spots of left-out clinics got the status of this answer.
 
-    is_of_phones: whether they are phone photos. None where metrics.json does not have it. The tests know which photos are
-    from a dermatoscope, and not whether a spot changed. So there is no count for an answer that is uncertain because the
-    dermatoscope is not known, or because the spot changed.
+    Each number is the mean over the clinic groups; for a phone photo (is_of_phones), it is that of the phone photos. None
+    where metrics.json does not have the counts. The tests know which photos are from a dermatoscope, but not whether a spot
+    changed. So there is also None for an uncertain answer if the dermatoscope is not known or the spot changed.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -37,7 +37,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
     if not left_out or not {"cancer", "benign"} <= set(left_out):
         return None
     cancers, benign = (
-        # For one clinic group, counts are photos; for all together they are already per 100.
+        # The counts of one clinic group are photos. The means over all groups are already per 100.
         100 * found[answer.status] / found["n"] if is_of_phones else float(found[answer.status])
         for found in (left_out["cancer"], left_out["benign"])
     )
@@ -81,7 +81,7 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
 def model_choices() -> list[dict[str, Any]]:
     """Return the models that can be chosen, the default one first; none where there is only one.
 
-    name: of the bundle's folder. bundle: the bundle. cost: what its melanoma threshold costs, if it has one.
+    name: that of the bundle's folder. bundle: the bundle. cost: the threshold_cost of melanoma.
     """
     bundles = current_bundles()
     valid = bundles.valid

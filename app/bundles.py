@@ -1,4 +1,4 @@
-"""The bundles that the app answers with: they are checked at start and loaded when first needed."""
+"""The bundles that the app answers with: all are checked at start, but only the default one is loaded then."""
 
 import logging
 import os
@@ -17,7 +17,7 @@ from data_modelling.inference.photo.orientations import ONE_VIEW
 from data_modelling.inference.predictor import Predictor
 
 MODEL_FILE = "model.onnx"
-RETRY_AFTER = 60  # seconds until a bundle that was invalid is tried again
+RETRY_AFTER = 60  # seconds after which a client may ask again for a bundle that is not valid
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 class Bundles:
     """Hold the bundles of a folder, each by the name of its own folder.
 
-    valid: the valid ones, in alphabetical order. invalid: the reasons for the others, without paths, which only the log
-    may show. At most two predictors are kept in memory: the default one, and the other one that was used last.
+    valid: the bundles that can answer, in alphabetical order. invalid: why each of the other bundles cannot answer; pages
+    show these reasons, so they contain no paths. At most two predictors are kept in memory: that of the default bundle, and
+    that of the other bundle that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
@@ -46,7 +47,7 @@ class Bundles:
         if self._default_predictor is None:
             if self.valid.pop(default, None):
                 self.invalid[default] = f"{MODEL_FILE} cannot be used."
-            log.error("the default bundle %s is not valid in %s: no photo is answered", default, folder)
+            log.error("the default bundle %s in %s is not valid; only others can answer", default, folder)
 
     @property
     def default_bundle(self) -> Bundle | None:
@@ -70,8 +71,8 @@ class Bundles:
     def predictor(self, name: str | None = None) -> Predictor:
         """Return the predictor of a bundle; None is the default bundle.
 
-        Raises Problem: bundle_unknown, or model_unavailable when the default bundle is invalid or this bundle has
-        changed since the start.
+        Raises a Problem with one of two codes. bundle_unknown: no valid bundle has this name. model_unavailable: the
+        default bundle is not valid, or the named bundle has been damaged since the start.
         """
         if name is None or name == self.default:
             predictor = self._default_predictor
@@ -79,19 +80,19 @@ class Bundles:
             names = ", ".join(self.valid) or "none"
             raise problem(
                 "bundle_unknown",
-                _("There is no bundle of this name; the valid bundles are: %(known)s.", known=names),
+                _("No valid bundle has this name. The valid bundles are: %(known)s.", known=names),
                 "bundle",
             )
         else:
             with self._lock:
                 if self._other is None or self._other.bundle.folder.name != name:
-                    self._other = None  # frees the memory of the old one before the new one is loaded
+                    self._other = None  # frees its memory before the new predictor is loaded
                     self._other = self._load_predictor(self._load_or_note_error(self._folder / name))
                 predictor = self._other
         if predictor is None:
             raise problem(
                 "model_unavailable",
-                _("No valid model is installed, so the app cannot analyse photos."),
+                _("The model is not valid, so the app cannot analyse photos."),
                 retry_after=RETRY_AFTER,
             )
         return predictor

@@ -51,7 +51,7 @@ MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # Linux's folder i
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # names of options in glibc
 LARGE_BLOCK_BYTES = 1024 * 1024
 PARTS = "app.analysis.visit"  # importing this module imports nearly all the code that an answer needs
-CANNOT_LOAD = 4  # gunicorn's exit status of a process without an app; it then starts no other process
+CANNOT_LOAD = 4  # exit status of a process that cannot load the app; gunicorn then starts no other process
 
 log = logging.getLogger("app.server")
 
@@ -118,7 +118,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
         Supervisor(server).run()
     except SystemExit as stopped:
         if os.getpid() != supervisor:
-            raise  # one of its processes has ended
+            raise  # this is not the supervisor, but one of the processes that answer
         return 130 if asked else 2 if stopped.code == CANNOT_LOAD else int(stopped.code or 0)
     return 0
 
@@ -134,7 +134,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
     from gunicorn.glogging import Logger
 
     class Log(Logger):  # type: ignore[misc]  # gunicorn has no types
-        """Write gunicorn's messages in the form of the app's, without addresses of clients and of pages."""
+        """Write gunicorn's messages in the form of the app's messages, without addresses of clients and pages."""
 
         def setup(self, cfg: Any) -> None:
             super().setup(cfg)
@@ -160,7 +160,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
         "logger_class": Log,
         "loglevel": "warning",
         "control_socket_disable": True,
-        # Each process has an empty file in this folder and renews its time, so that gunicorn sees that the process lives.
+        # Each process has an empty file in this folder. It renews the file's time, so gunicorn sees that the process lives.
         "worker_tmp_dir": str(MEMORY_FOLDER) if MEMORY_FOLDER.is_dir() else None,
         "when_ready": _close_silent_clients,
         "post_worker_init": tell_where,
@@ -203,7 +203,7 @@ def _url(host: str, listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _metrics_folder(settings: Settings) -> Iterator[None]:
-    """Name a folder in which the processes count requests together. On Linux the folder is in memory."""
+    """Make a folder in which the processes count requests together, and name it in the environment (see METRICS_FOLDER)."""
     if settings.metrics == "off":
         yield
         return
@@ -257,7 +257,7 @@ def _serve_in_one_process(settings: Settings, listener: socket.socket, make_app:
         outbuf_overflow=size,
         max_request_body_size=size,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # the app reads them itself, and only from trusted proxies
+        clear_untrusted_proxy_headers=False,  # the app reads these headers itself, and only from trusted proxies
     )
     log.info("the server runs as process %s", os.getpid())
     _say_where(_url(settings.host, listener))

@@ -13,7 +13,8 @@ from data_modelling.inference.errors import InputError
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
-# Photos read at once, one per usable core. A photo may take 40 MB while the form is read, and 150 MB decoded.
+# Photos that a single process works on at once: one per usable core, but at least 2 and at most 8. A photo may take 40 MB
+# while the form is read, and 150 MB decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # characters of a token in METRICS
@@ -22,12 +23,12 @@ FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundarie
 
 
 class SettingError(InputError):
-    """Say that an environment variable has a value that is not accepted."""
+    """Say that the value of an environment variable is not accepted."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Hold the settings; the environment variable with the name in capitals sets each field."""
+    """Hold the settings. The environment variable of each field has the name of the field in capitals."""
 
     host: str = "127.0.0.1"  # address to listen on; 0.0.0.0 is every network of the machine
     port: int = 8000  # TCP port; 0 takes any free one
@@ -35,15 +36,15 @@ class Settings:
     bundle: str = "ham10000"  # name of the default bundle
     # requests that an address may make, e.g. "5/second;120/minute"; "off" is no limit
     rate_limit: str = "120/minute"
-    # where those requests are counted, or the address of a Redis or Valkey
+    # where those requests are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY
     trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are trusted
     trusted_hosts: tuple[str, ...] = ()  # host names that are served, separated by commas; empty is any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
-    # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send this token
+    # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send the token in this field
     metrics: str = "off"
     views: int = 1  # views of each photo: 1, or 8 at eight times the cost
-    processes: int = 0  # number that answer; 0 is one per usable core, at most 8 (1 on Windows)
+    processes: int = 0  # number that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
     # csv file to which each answer's day, probabilities and nearness are appended, or "off"
     score_log: str = "off"
     log_format: str = "text"  # of the lines on standard error: "text" or "json"

@@ -18,7 +18,8 @@ blueprint = Blueprint("api", __name__)
 JSON_TYPE = "application/json"
 FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
-OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}  # by endpoint; the others offer only JSON
+# By endpoint; all other endpoints offer only JSON.
+OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
 
 
 @blueprint.get("/healthz")
@@ -83,7 +84,7 @@ def refuse_unacceptable() -> None:
 
 
 def accepted_type() -> str:
-    """Return the offered type that the Accept header prefers; without a header, the first one."""
+    """Return the offered type that the Accept header prefers; without a header, the first one. Raises a 406 Problem."""
     offered = OFFERED_TYPES.get(request.endpoint or "", (JSON_TYPE,))
     accept = request.accept_mimetypes
     best = accept.best_match(offered) if accept else offered[0]

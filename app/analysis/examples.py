@@ -1,7 +1,7 @@
-"""The example photos of the page, and their own page, with the default model's answer to each.
+"""The example photos, and the page /examples with the default model's answer to each of them.
 
-They are from ISIC 2017 (CC-0; Codella et al. 2018) and listed in examples/labels.csv. They are in the locked test of our
-splits: none of our networks learned from them.
+The photos are from ISIC 2017 (CC-0; Codella et al. 2018), and static/examples/labels.csv lists them. They are in the locked
+test of our splits, so none of our networks learned from them.
 """
 
 import csv
@@ -60,7 +60,7 @@ with LABELS.open(encoding="utf-8", newline="") as _file:
 
 @blueprint.get("/examples")
 def page() -> str:
-    """Return the page. Raises a 503 Problem when no bundle can answer."""
+    """Return the page. Raises a 503 Problem when the default bundle is not valid."""
     return render_template("gallery.html", judged=judged_examples(current_bundles().predictor()))
 
 

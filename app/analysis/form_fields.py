@@ -71,7 +71,7 @@ def require_multipart(of_visit: bool = False) -> None:
             "malformed", _("The form is not well-formed: its parts cannot be told apart.")
         ) from error
     except RequestEntityTooLarge as error:
-        # The body exceeds its limit; otherwise its parts are too many or their text is too long.
+        # Either the body exceeds its limit, or it has too many parts or too much text.
         if request.content_length and request.content_length > (request.max_content_length or math.inf):
             raise _photos_too_large() if of_visit else photo_too_large() from error
         message = _(
@@ -136,7 +136,7 @@ def read_visit() -> VisitSubmission:
 
 
 def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
-    """Return (number of the row from 1, photo, its PHOTO_FIELDS) of each row of the form that has a photo."""
+    """Return each row of the form that has a photo: the number of the row from 1, the photo, and its PHOTO_FIELDS."""
     parts = _photo_parts()
     chosen = [index for index, (name, data) in enumerate(parts) if name or data]
     if not MIN_VISIT_PHOTOS <= len(chosen) <= MAX_VISIT_PHOTOS:
@@ -217,7 +217,7 @@ def _photo() -> bytes:
 
 
 def _photo_parts() -> list[tuple[str, bytes]]:
-    """Return (file name, content) of each part of a photo. Raises FieldError where only text was sent as a photo."""
+    """Return file name and content of each file in the field photo. Raises FieldError if the field has only text."""
     parts = [(part.filename, read_upload(part)) for part in request.files.getlist("photo")]
     files = [(name, content) for name, content in parts if name is not None]
     if any(content for name, content in parts if name is None) and not any(map(any, files)):

@@ -28,7 +28,7 @@ blueprint = Blueprint("pages", __name__)
 
 @blueprint.get("/")
 def form() -> str:
-    """Return the empty form. Raises a 503 Problem when no bundle can answer it."""
+    """Return the empty form. Raises a 503 Problem when the default bundle is not valid."""
     current_bundles().predictor()
     return _form_page()
 
@@ -68,6 +68,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
     effect = model_answer.explanation[DETAILS]
     bundle = predictor.bundle
     melanoma_cost = threshold_cost(bundle.metrics, "melanoma")
+    melanoma = model_answer.probabilities[class_codes(bundle.task)[melanoma_column(bundle.task)]]
     return render_template(
         "answer.html",
         answer=model_answer,
@@ -83,8 +84,9 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
         changed=_changed_classes(model_answer, effect),
         submission=submission,
         cost=threshold_cost(bundle.metrics, "cancer"),
+        melanoma=melanoma,
         melanoma_cost=melanoma_cost,
-        digits=_digits(model_answer, bundle.task, melanoma_cost),
+        digits=_digits(model_answer, melanoma, melanoma_cost),
         model_folder=bundle.folder.name,
         date=bundle.metadata.get("date"),
         metadata=bundle.metadata,
@@ -107,19 +109,18 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
     ]
 
 
-def _digits(model_answer: Answer, task: str, melanoma_cost: dict[str, Any] | None) -> int:
-    """Return how many decimals of per cent the answer needs, so that its thresholds can be read."""
+def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any] | None) -> int:
+    """Return the decimals of per cent with which no threshold looks like an unequal probability (see digits_beside)."""
     digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits
-    melanoma = model_answer.probabilities[class_codes(task)[melanoma_column(task)]]
     return max(digits, wording.digits_beside(melanoma_cost["threshold"], melanoma))
 
 
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return the coverage of such inputs' prediction sets in the test, by level; None where they promise nothing."""
+    """Return the tested coverage of the prediction sets by level, for this mode; None if a reason of NO_PROMISE holds."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS

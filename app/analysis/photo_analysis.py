@@ -29,7 +29,7 @@ PREVIEW_QUALITY = 85  # JPEG quality
 def analyse(submission: Submission) -> Answer:
     """Return the model's answer. Raises Problem when the photo cannot be used, or no model can answer.
 
-    The caller holds a slot, as for `photo_preview`.
+    The caller must hold a slot (see app.http.photo_slots), also for `photo_preview`.
     """
     predictor = current_bundles().predictor(submission.bundle)
     missing = submission.explain - predictor.explanations
@@ -83,7 +83,7 @@ def _bad_input_as_problem() -> Iterator[None]:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Open the log for the classes of the default bundle, unless it is off or there is no default bundle."""
+    """Open the log of answers (SCORE_LOG), unless it is off or the default bundle is not valid."""
     bundle = app.extensions["bundles"].valid.get(settings.bundle)
     is_on = settings.score_log != "off" and bundle is not None
     app.extensions["scores"] = (
@@ -93,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def log_scores(answer: Answer) -> None:
-    """Append the day, probabilities and nearness of an answer of the default bundle to the log, if there is one."""
+    """Append day, probabilities and nearness of an answer to the log, if the log is on and the default bundle answered."""
     scores: ScoreLog | None = current_app.extensions["scores"]
     if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
         scores.append(answer.probabilities, answer.nearness)

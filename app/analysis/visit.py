@@ -41,8 +41,8 @@ class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
     index: from 1, in the order of sending. row: the number of its row in the form; the page names it by this number.
-    preview: a data: URL, for pages. rank: by its cancer probability, from 1; None without an answer. oddity: its distance
-    to the patient's other spots, divided by the median of this distance over all spots; None with fewer than three photos.
+    preview: a data: URL, for pages. rank: by the cancer probability, from 1; None without an answer. oddity: the outlier
+    score of the spot (see inference.ugly_duckling); None if the spots are not compared (see Visit).
     """
 
     index: int
@@ -59,8 +59,8 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether there are enough
-    photos, and the bundle has the oddity threshold for a mark.
+    ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether enough photos have an
+    answer, and the bundle has a proven threshold for the mark (see Predictor.odd_ratio).
     """
 
     photos: list[VisitPhoto]

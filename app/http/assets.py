@@ -31,5 +31,5 @@ def init_app(app: Flask) -> None:
 
 
 def allow_cache(response: Response, version: str) -> None:
-    """Allow browsers to keep an answer: forever if its address has this version, the current one."""
+    """Let browsers keep an answer: forever if its address has the current version, else if they ask each time whether it changed."""
     response.headers["Cache-Control"] = CACHE_FOREVER if request.args.get("v") == version else REVALIDATE

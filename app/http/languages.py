@@ -69,7 +69,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the address of this page in another language; a page without GET gives the start page."""
+    """Return the address of this page in a language; that of the start page if this address does not accept GET."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)

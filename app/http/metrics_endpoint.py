@@ -12,13 +12,13 @@ from app.http.problems import problem
 from app.settings import Settings
 
 NO_ENDPOINT = "none"
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # tells prometheus-client in which folder the processes count
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names the folder in which the processes count
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # which a proxy adds
+PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # of proxies
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count requests and show the counts, if the settings say so. It runs after all views are registered.
+    """Count requests and show the counts, if the settings say so.
 
     All processes of the server count together in the files of a folder that app/server.py names.
     """

@@ -1,4 +1,4 @@
-"""The slots for photos: a process works on a few at a time, some wait, and more are refused."""
+"""The slots for photos: a process works on a few photos at a time, some wait, and further ones are refused."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -44,7 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def photo_slot() -> AbstractContextManager[None]:
-    """Hold a slot while a photo is decoded, after its whole request has arrived. Raises Problem when too many wait."""
+    """Hold a slot while a photo is analysed; enter only after the whole request has arrived. Raises Problem when too many wait."""
     slots: PhotoSlots = current_app.extensions["photo_slots"]
     return slots.hold()
 

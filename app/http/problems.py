@@ -76,7 +76,7 @@ class Problem(Exception):
 
     @property
     def is_correctable(self) -> bool:
-        """Return whether the reader can correct it in the form."""
+        """Return whether the reader can solve the problem in the form."""
         return self.status in (413, 415, 422)
 
     @property
@@ -150,7 +150,7 @@ def init_app(app: Flask) -> None:
 def show_problem(failure: Problem) -> Response:
     """Return a problem as JSON under the API's addresses, else as a page."""
     is_for_programs = request.path.startswith("/api/") or request.path in HEALTH_PATHS
-    # A page has links, and under an unknown host name no address can be built.
+    # A page has links, and for an unknown host name no link can be made.
     if is_for_programs or isinstance(request.routing_exception, SecurityError):
         text = json.dumps(failure.as_json())
         return Response(text, failure.status, failure.headers, content_type=PROBLEM_TYPE)

@@ -43,17 +43,18 @@ def init_app(app: Flask, settings: Settings) -> None:
         swallow_errors=True,  # a request is let through if the storage has just failed
         strategy="moving-window",  # the limit holds in every period, whenever it begins
         on_breach=_refusal,
-        request_identifier=lambda: request.endpoint or NO_ENDPOINT,  # it ignores requests without an endpoint
+        # Flask-Limiter ignores requests without an endpoint.
+        request_identifier=lambda: request.endpoint or NO_ENDPOINT,
     )
     limiter.logger.addFilter(_names_no_client)
     for endpoint in ("api.health", "api.life"):
         limiter.exempt(app.view_functions[endpoint])
-    # The answer of _refusal, or one without the waiting time if the storage has failed since.
+    # The answer is that of _refusal. If the storage has failed since, it is one without the waiting time.
     app.register_error_handler(RateLimitExceeded, lambda error: error.response or show_http_exception(error))
 
 
 def _storage_options(storage: str) -> dict[str, Any]:
-    """Return the options of the client: it waits only briefly and does not retry, because a request waits for it."""
+    """Return the options of the storage's client: it waits only briefly and does not retry, because a request waits for it."""
     if storage == IN_MEMORY:
         return {}
     from redis.backoff import NoBackoff

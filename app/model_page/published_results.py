@@ -19,10 +19,12 @@ PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return our metrics and published ones, each with its test; no rows for another task or without metrics."""
+    """Return our metrics and published ones, each with its test; no rows for another task or if our metrics are missing."""
     who = _("This model, photo alone")
+    opened = bundle.metrics.get("openings", {}).get("rows")
+    opened_by = f" ({_('version')} {opened[-1]['version']})" if opened else ""
     tests = {
-        "locked_test": (who, _("our locked test")),
+        "locked_test": (who, _("our locked test") + opened_by),
         "out_of_fold": (who, _("photos that it had not seen (out-of-fold)")),
     }
     rows = {

@@ -15,6 +15,7 @@ from data_modelling.card.markdown import (
     format_metric,
     render_markdown,
 )
+from data_modelling.datasets.clinics import CLINIC_BY_SOURCE
 from data_modelling.evaluation.metrics_report import LESION
 from data_modelling.inference.checks.image_quality import MAX_FIRED_SHARE
 from data_modelling.inference.decision import CALIBRATION_BINS, COVERAGE_LEVELS
@@ -133,6 +134,7 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
         ],
         calibration_bins=CALIBRATION_BINS,
         carcinoma_bars=CARCINOMA_BARS,
+        clinic_by_source=CLINIC_BY_SOURCE,
         coverage_levels=list(COVERAGE_LEVELS),
         judged_photos=JUDGED_PHOTOS,
         least_lesions=LEAST_LESIONS,

@@ -140,7 +140,8 @@ def test_cost_of_the_threshold_is_that_of_metrics_json(client: FlaskClient):
     )
     assert "164 of 1,640 photos of cancer classes stayed below it." in response.text
     assert "1,372 of 6,860 photos of benign spots reached it" in response.text
-    assert "For melanoma alone, it raises concern at 15\N{NO-BREAK SPACE}% or more." in response.text
+    assert "Melanoma alone: " in response.text
+    assert "The model raises concern at 15\N{NO-BREAK SPACE}% or more." in response.text
 
 
 def shares(cancer: dict[str, float], benign: dict[str, float]) -> dict[str, dict[str, float]]:
@@ -164,12 +165,12 @@ COUNTS = {
         (
             "red",
             {"dermatoscope": "yes"},
-            "At clinics that the model had not seen, 82 of 100 cancers and 30 of 100 harmless",
+            "At clinics new to the model, on average 82 of 100 cancers and 30 of 100 harmless",
         ),
         (
             "lime",
             {"dermatoscope": "yes"},
-            "had not seen, fewer than 1 of 100 cancers and 25 of 100 harmless spots",
+            "new to the model, on average fewer than 1 of 100 cancers and 25 of 100 harmless spots",
         ),
         (
             "lime",

@@ -33,7 +33,7 @@ def said(app, centre, darker, amount=1.0):
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),
-        (None, None, "No place in the photo speaks more for this class than for the average class."),
+        (None, None, "No part of the photo speaks more for this class than for the mean of all classes."),
     ],
 )
 def test_a_map_in_words(app: Flask, centre, darker, words):
@@ -45,7 +45,7 @@ def test_little_evidence_is_said(app: Flask):
     with app.test_request_context("/"):
         assert (
             said(app, 0.9, None, amount=0.05)
-            == "The evidence is mostly in the centre of the photo. There is little evidence for this class."
+            == "There is little evidence for this class. The evidence is mostly in the centre of the photo."
         )
 
 
@@ -53,7 +53,7 @@ def test_little_evidence_is_said_in_german(app: Flask):
     with app.test_request_context("/?lang=de"):
         assert (
             said(app, 0.9, None, amount=0.05)
-            == "Die Hinweise liegen vor allem in der Mitte des Fotos. Für diese Klasse gibt es wenige Hinweise."
+            == "Für diese Klasse gibt es wenige Hinweise. Die Hinweise liegen vor allem in der Mitte des Fotos."
         )
 
 

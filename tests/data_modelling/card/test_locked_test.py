@@ -57,7 +57,7 @@ def test_a_first_opening_and_figures_that_hold() -> None:
     assert "was opened on 2026-11-21 for version 1.0.0 of this bundle" in text
     assert "This was the first opening of the test." in text
     assert "did not open" not in text
-    assert "Each 95 % interval of the locked test contains the out-of-fold value." in text
+    assert "melanoma AUC, each 95 % interval of the locked test contains the out-of-fold value." in text
 
 
 def test_a_second_opening_is_said_to_be_one() -> None:
@@ -91,21 +91,22 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
     }
     text = render_card_part("locked_test", values, metadata={"version": "1.0.0"})
     assert (
-        "Each 95 % interval of the locked test contains the out-of-fold value. We do not compare the ECE in this way:"
+        "each 95 % interval of the locked test contains the out-of-fold value. We do not compare the ECE in this way:"
         in text
     )
-    assert "The ECE with photo alone is .020, below its limit of .034." in text
-    assert "The ECE with photo and details is .040, not below its limit of .034." in text
-    assert text.count("Even a perfectly calibrated model exceeds such a limit") == 1
+    limit = (
+        "a perfectly calibrated model has an ECE below .034 in 19 of 20 samples of this size. The ECE here is"
+    )
+    assert f"With the photo alone, {limit} .020, below this limit." in text
+    assert f"With the photo and details, {limit} .040, not below this limit." in text
 
 
 def test_a_bundle_that_was_changed_after_its_opening_is_said_to_be() -> None:
-    assert "After the opening, metadata.json changed: the record has another hash." in said(
-        [ROW], changed=("metadata.json",)
-    )
-    assert "After the opening" not in said([ROW])
+    one = said([ROW], changed=("metadata.json",))
+    assert "metadata.json has changed since the opening. So its hash differs from that on record." in one
+    assert "since the opening" not in said([ROW])
     both = said([ROW], changed=("model.onnx", "metadata.json"))
-    assert "After the opening, model.onnx and metadata.json changed: the record has other hashes." in both
+    assert "model.onnx and metadata.json have changed since the opening. So their hashes differ" in both
 
 
 def test_a_version_that_did_not_open_the_test_is_said_to_have_the_metrics_of_the_one_that_did() -> None:

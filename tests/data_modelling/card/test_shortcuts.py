@@ -67,7 +67,7 @@ def test_every_figure_is_told() -> None:
         "55 % of the evidence for the decided class lies in the lesion, which covers 34 % of the photo"
         in text
     )
-    assert "For a random map it is 34 %, for a centred Gaussian 61 %" in text
+    assert "For a random map this share is 34 %, for a centred Gaussian 61 %" in text
 
 
 def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
