@@ -9,7 +9,7 @@ from app.http.photo_slots import too_many_photos
 from app.settings import MEGABYTE, Settings
 
 MAX_DISCARDED_BYTES = 256 * MEGABYTE  # most bytes of a refused body that are read and discarded
-READ_BYTES = 64 * 1024  # bytes of it that are read at a time
+READ_BYTES = 64 * 1024  # bytes of a refused body that are read at a time
 MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # bytes of all bodies that are received or answered at the same time
 
 
@@ -35,16 +35,16 @@ class Budget:
 
 
 def hold_bytes(count: int) -> None:
-    """Count bytes of a body in the budget until the request is answered. Raises a 503 Problem when there is no room."""
+    """Take bytes of a body from the budget until the request is answered. Raises a 503 Problem if too few are left."""
     budget: Budget = current_app.extensions["body_budget"]
     if not budget.take(count):
-        _give_back()  # given back at once, because the rest of the body is not read yet
+        _give_back()  # now, because reading the rest of the refused body delays the end of the request
         raise too_many_photos()
     g.body_bytes = g.get("body_bytes", 0) + count
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Create the budget of a process, in which at least one visit has room."""
+    """Create the budget of a process; it has room for at least one request with several photos."""
     total = max(MAX_BYTES_IN_FLIGHT // settings.process_count, settings.max_visit_body_bytes)
     app.extensions["body_budget"] = Budget(total)
     app.after_request(discard_rest)

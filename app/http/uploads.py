@@ -15,14 +15,14 @@ from app.http.request_bodies import hold_bytes
 
 MAX_PARTS = 50  # a form has a dozen fields
 FILE_FIELDS = ("photo",)
-READ_BYTES = 64 * 1024  # of a body at a time, as in werkzeug
-# All text fields of a form together. werkzeug also compares this with what it reads at a time, 64 kB and a possible
-# piece of a boundary: with a lower limit it would refuse most photos above that size as too large.
+READ_BYTES = 64 * 1024  # bytes of a body that are read at a time, as in werkzeug
+# Bytes of all text fields of a form together. werkzeug also compares this limit with what it reads at a time: 64 kB, and
+# perhaps a piece of a boundary. With a limit below that, werkzeug would refuse most larger photos as too large.
 MAX_TEXT_BYTES = 256 * 1024
 
 
 class BoundaryPattern:
-    """Find what werkzeug's boundary pattern finds, but search for its text first; this saves half a millisecond a photo."""
+    """Find what werkzeug's boundary pattern finds, but half a millisecond a photo faster: search for its text first."""
 
     def __init__(self, boundary: bytes, pattern: re.Pattern[bytes]) -> None:
         self._text = b"--" + boundary
@@ -35,7 +35,7 @@ class BoundaryPattern:
 
 
 class TolerantDecoder(MultipartDecoder):
-    """Decode a form whose headers may have another character set, such as a file name from an old program.
+    """Decode a form whose headers may not be UTF-8, for example because of a file name from an old program.
 
     werkzeug would refuse the whole form, although the app does not need the name.
     """

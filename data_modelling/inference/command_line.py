@@ -22,7 +22,7 @@ def run_with_exit_status(
         print(error, file=sys.stderr)
         return NOT_STARTED
     except OSError as error:
-        if error.errno is None:  # It comes from a library, not from the system: a fault of the program.
+        if error.errno is None:  # not from the system but from a library: the program is at fault
             raise
         print(f"{error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return NOT_STARTED

@@ -4,7 +4,7 @@ import os
 
 
 def usable_cores() -> int:
-    """Return the number of cores that this process may use, at least 1; `taskset` or a container may limit it."""
+    """Return the number of cores that this process may use, at least 1; `taskset` or a container may limit them."""
     # Python 3.13 and later have their own function for this, which also obeys PYTHON_CPU_COUNT.
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1

@@ -1,7 +1,7 @@
 """Turns logits into probabilities, the decided class, prediction sets and the status.
 
-One photo and many photos get the same decisions, and page, API and csv too. Nothing is random. A doubt forbids a
-reassuring status.
+Page, API and csv, for one photo or many, all use this code, so they decide alike. Nothing is random. A doubt forbids
+a reassuring status.
 
 A class is in the prediction set if its probability is at or above the class's own threshold. In each class, the set
 contains the true class for the stated share of the photos (class-conditional, or Mondrian, conformal prediction: Vovk,
@@ -244,7 +244,7 @@ def find_doubts(
     rare: the codes of rare details. is_wide: whether the prediction set is too wide. fits_none: whether the decided
     class is the class "none of the known classes".
     """
-    # The form field or the pixels make it a phone photo: a wrong "no result" does less harm than a wrong all-clear.
+    # The form field or the pixels are enough, because a wrong "no result" does less harm than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

@@ -55,7 +55,7 @@ def parse_age(text: str) -> float | None:
     Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded.
 
     Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may
-    have a point, or a comma with one or two digits after it. A comma before three digits may separate thousands.
+    have a point, or a comma with one or two digits after it. With three digits after it, a comma may separate thousands.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:

@@ -60,7 +60,8 @@ class Answer:
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None if none was requested.
+    photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused photo, or
+    if none was requested.
     side: the edge of the square, in pixels of the original photo. embedding: (C,), to compare photos of one patient.
     """
 
@@ -98,8 +99,8 @@ class Answer:
 class Predictor:
     """A loaded bundle that answers photos; safe to use from several threads.
 
-    views: how many views of each photo the network sees, one of VIEW_COUNTS; the outputs of the views are averaged. The
-    checks see only the unchanged photo.
+    views: how many views of each photo the network sees, one of VIEW_COUNTS. The outputs of the views are averaged, except
+    for the embedding, which is that of the unchanged photo. The checks see only the unchanged photo.
     """
 
     def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
@@ -140,7 +141,7 @@ class Predictor:
         """Return the answer for one photo.
 
         data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
-        through one; None if not known. If it is False, or if the pixels look like it, the photo counts as a phone photo.
+        through one; None if not known. The photo counts as a phone photo if this is False, or if its pixels look like one.
         explain: any of EXPLANATIONS; those that the bundle cannot give are left out. Raises the errors of read_photo.
         """
         photo, side = read_photo_and_edge(data, self.edge, crop)
@@ -328,7 +329,10 @@ class Predictor:
             raise BundleError(f"{self.bundle.folder}: the index of known photos does not fit model.onnx.")
 
     def _check_head(self) -> None:
-        """Raise BundleError if the metadata's head is not the model's: then logits minus the head's part depend on the photo."""
+        """Raise BundleError if the head in the metadata is not the model's.
+
+        If it is, the logits minus the photo's part of them are the same for every photo.
+        """
         if self._head is None:
             return
         rests = []

@@ -1,7 +1,7 @@
 """Fit `thresholds.clear`: a photo may be answered with `no_cancer_class` only if its score is below it.
 
 A photo's score is its highest cancer probability over the five frames, without and with the details. It comes
-from a network that never saw the photo's clinic, neither in training nor in stopping, temperature or prior.
+from a network that used no photo of this clinic: not in training, and not to stop it or to choose temperature or prior.
 
 A melanoma lesion counts as cleared when any of its photos has no veto and a score below the threshold. A clinic
 group with at least LEAST_LESIONS melanoma lesions has its own threshold: the highest at which the one-sided 95 %

@@ -3,7 +3,7 @@
 python -m data_modelling.safety.foreign_pictures --pictures DIR
 
 This command downloads into DIR the Debian and Python packages that are not installed (with apt-get and pip, which
-need a network), and lists the available pictures. Without them, only the synthetic sources and the pictures of
+need a network), and lists the available pictures. Without these packages, only the synthetic sources and pictures of
 this project and of installed Python packages are available. The command reports what is missing.
 """
 

@@ -1,8 +1,8 @@
 """Fit the gate of a network (see inference.checks.gate).
 
-The distances are fitted on the network's training photos. The lesion detector has a threshold that was fitted on
-all clinics. A higher threshold is used if that one would refuse more than REFUSED_SHARE of the network's stopping
-photos. No foreign picture is needed here.
+The distances are fitted on the network's training photos. The lesion detector has a threshold that was fitted on all
+clinics. If it would refuse more than REFUSED_SHARE of the network's stopping photos, the gate gets a higher threshold.
+No foreign picture is needed here.
 """
 
 from collections.abc import Sequence
@@ -117,7 +117,7 @@ def image_features_of_rows(pixels: Pixels, rows: Sequence[int] | Labels) -> Feat
 def fit_served_gate(
     settings: Settings, development: DevelopmentSet, work: Path
 ) -> tuple[FittedGate, pd.DataFrame]:
-    """Return the served network's gate, and the scores of out-of-fold photos by their folds' own gates.
+    """Return the served network's gate, and the scores of out-of-fold photos by gates that never saw their fold.
 
     work: the folder of a run's finished stages; the folds are settings.figure_folds. The scores have the columns
     of gate_scores.COLUMNS and `own`. Photos of other data sets that train the networks are included; own is False

@@ -1,6 +1,6 @@
 """Read and write the gate's scores of the out-of-fold photos, and compute the metrics from them.
 
-Each photo has the score of its own fold's gate.
+The scores of a photo are from the gate that was fitted without the photo's fold.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def write_gate_scores(folder: Path, scores: pd.DataFrame, name: str = GATE_SCORE
 
 
 def read_gate_scores(folder: Path, name: str = GATE_SCORES_FILE) -> pd.DataFrame:
-    """Return the scores that `write_gate_scores` wrote; InputError if the file is absent or lacks a column."""
+    """Return the scores that `write_gate_scores` wrote; raise InputError if the file is absent or lacks a column."""
     return read_table(folder / "predictions" / name, COLUMNS)
 
 

@@ -3,14 +3,14 @@
 Photos of the folds are degraded and predicted by the network that never saw their fold. The photos of one half of
 the lesions decide as follows:
 
-- Warnings begin at the first step whose balanced accuracy is below WARN_BELOW times that of unchanged photos.
+- Warnings begin at the first step whose balanced accuracy is below WARN_BELOW + MARGIN times that of unchanged photos.
 - Refusals begin at the first step whose balanced accuracy is below REFUSE_BELOW times that of unchanged photos.
 - A threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
-  It also refuses at most SPARED_SHARE of the photos of a milder step that needs no warning.
+  A threshold of refusals also refuses at most SPARED_SHARE of the photos of a step that needs no warning.
 
 Low contrast has no warning, so it is refused at the step where other measures warn. Few pixels have no warning of
-their own: a reduced photo gets the warning of a blurred photo. No step shows ink, hair, or a lesion that is cut off
-or tiny. For each of these, a small share of the data set's photos, the worst ones, get a warning.
+their own: a reduced photo gets the warning of a blurred photo. No step adds ink or hair, or makes a lesion
+cut off or tiny. For each of these, a small share of the data set's photos, the worst ones, get a warning.
 
 Finally, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of each
 training source, because the usual light and resolution of a clinic are no fault of a photo.

@@ -2,13 +2,13 @@
 
 python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
 
-It is fitted on PER_CLASS photos of each class of each source and on the foreign pictures of the role `fit`, each
-unchanged and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
+It is fitted on at most PER_CLASS photos of each class of each source and on the foreign pictures of the role `fit`,
+each unchanged and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
 
 The threshold refuses at most MAX_REFUSED_SHARE of each class of a clinic group with enough photos, by a detector that
-never saw the group. All development photos count here. The metrics of a group come from such a detector too, with a
-threshold that was fitted in the same way on the other groups alone. ISIC 2020 mixes clinics: it is in no detector that
-leaves a group out.
+never saw the group. All development photos of the class count for this. The metrics of a group come from such a detector
+too, with a threshold that was fitted in the same way on the other groups alone. ISIC 2020 mixes clinics, so no detector
+that leaves a group out learns from it.
 """
 
 import argparse
@@ -53,14 +53,14 @@ MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
 CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # fitted shares at which the curve is reported
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
-Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that took no part
+Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that were left out
 
 
 @dataclass(frozen=True)
 class DetectorExamples:
     """Image features of lesion photos and foreign pictures.
 
-    lesions: a row for each photo, with source, clinic ("" where it mixes clinics), diagnosis, and fitted: whether a
+    lesions: a row for each photo, with source, clinic ("" if the source mixes clinics), diagnosis, and fitted: whether a
     detector may learn from it. lesion_features: (N, FEATURE_COUNT), of the photos. lesion_variants: (VARIANTS, n,
     FEATURE_COUNT), of the n fitted photos rendered as another clinic's. foreign_fit: (M, FEATURE_COUNT), of pictures and
     their variants. foreign: a row for each held-out picture, with source and kind. foreign_features: of the held-out
@@ -123,9 +123,10 @@ def _features(pictures: Pixels) -> Features:
 
 
 def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = ()) -> LesionDetector:
-    """Return a detector whose threshold is 0, fitted without some clinic groups and then without ISIC 2020 either.
+    """Return a detector with threshold 0, fitted without some clinic groups and, if any is left out, without ISIC 2020.
 
-    Lesions and foreign pictures have the same total weight. Each class of a source weighs the root of its photos.
+    Lesions and foreign pictures have the same total weight. A class of a source has, in total, the square root of its
+    number of photos as weight.
     """
     fitted = examples.lesions["fitted"].to_numpy()
     rows = fitted & ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()

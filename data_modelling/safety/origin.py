@@ -1,8 +1,8 @@
-"""Fit the detectors of inference.checks.photo_checks on four sources of photos.
+"""Fit the origin detector of inference.checks.photo_checks on four sources of photos.
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-Before fitting, all photos are stretched and encoded again in the same way. Otherwise the detectors would learn that
+Before fitting, all photos are stretched and encoded again in the same way. Otherwise the detector would learn that
 some archives stretch files to a square and others crop them, which says nothing about a user's photo. The thresholds
 come from five folds of whole groups. No photo of a locked test is read.
 """

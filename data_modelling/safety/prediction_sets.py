@@ -16,7 +16,7 @@ details. A photo counts as answered if it is not refused and its set is not wide
 MAX_WIDE_SHARE of the photos unanswered. Among the answered photos, melanomas must be found at least as often as among
 all photos. Of these rules, the one with the best balanced accuracy of the answered photos is chosen.
 
-The thresholds of the sets come from the other folds.
+In this choice, the thresholds of a photo's set come from the other folds.
 """
 
 import itertools

@@ -182,7 +182,8 @@ def _check_results(
 ) -> pd.DataFrame:
     """Return image_id, the columns CHECKS and the gate's distance of out-of-fold photos.
 
-    measures: the quality measures of the table's photos, row by row. Each photo's gate is that of its own fold.
+    measures: the quality measures of the table's photos, row by row. A photo is checked by the gate that was
+    fitted without the photo's fold.
     """
     scores = read_gate_scores(gate_folder)
     checks = image_quality.QualityThresholds.from_metadata(metadata)

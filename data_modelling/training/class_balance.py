@@ -1,6 +1,6 @@
 """Class balance: which training rows an epoch draws, and the resulting share of each class.
 
-It resamples row indices, never photos, because imbalanced-learn's samplers take no arrays of more than two dimensions.
+Row indices are resampled, not photos, because imbalanced-learn's samplers take no arrays of more than two dimensions.
 """
 
 import numpy as np

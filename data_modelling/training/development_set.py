@@ -1,4 +1,4 @@
-"""Loads the development set: all photos outside the locked test, each decoded once into one file that training reads."""
+"""Loads the development set: all photos outside the locked test, decoded once into one file that training reads."""
 
 import hashlib
 import json
@@ -46,7 +46,7 @@ class DevelopmentSet:
 
     table: the photos of the recipe's own data set.
     pixels: (N, edge, edge, 3), those of `table` first, then those of `extra_table`.
-    extra_table: photos of extra sets; they train the network, but no metric is computed on them.
+    extra_table: photos of extra sets; they train the network, and count only in the metrics of their own clinic group.
     """
 
     table: pd.DataFrame

@@ -111,8 +111,8 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
 class DistillationLoss:
     """The part of a student's loss that compares the student with its teachers.
 
-    shift: the shift from the student's training prior to the true prior, (classes,), which the teachers' heads already
-    contain. share: the weight of this part in the whole loss.
+    shift: the shift from the student's training prior to the true prior, (classes,). The teachers answer for the true
+    prior, so their logits minus this shift fit the student's training. share: the weight of this part in the whole loss.
     """
 
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:

@@ -9,7 +9,7 @@ from data_modelling.inference.diagnoses import TASKS
 
 Floats = NDArray[np.float32]
 
-SEVERAL_CLASSES_SUM = 1.5  # a target of one class sums to 1, one of n possible classes to n
+SEVERAL_CLASSES_SUM = 1.5  # between 1, the sum of a target of one class, and 2, the least sum of several
 MASKED_LOGIT = -1e9  # log probability of an impossible class
 
 
@@ -29,7 +29,8 @@ def target_distributions(task: str, smoothing: float) -> Floats:
 def any_of_or_cross_entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Return the cross entropy (N,); for a target of several classes, minus the log of their total probability.
 
-    A photo that is only known to be benign therefore lowers the probabilities of cancer classes, and favours no benign class.
+    So a photo that is only known to be benign lowers the probabilities of the cancer classes. It raises the logits
+    of the benign classes in proportion to their present probabilities.
     """
     log_probability = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     cross_entropy = -ops.sum(target * log_probability, axis=-1)

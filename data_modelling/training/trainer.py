@@ -54,8 +54,8 @@ class Trainer:
         self.steps = steps_per_epoch(training, settings)
         self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
         classes = len(class_codes(settings.task))
-        # The shift of the logits, (classes,), that fits them to the true class prior. The network learns the class
-        # shares of all sets as drawn. Photos that are only known to be benign have the label `classes` and are left out.
+        # The shift, (classes,), that fits the logits to the true class prior. The network learns the class shares of all
+        # drawn photos. Photos that are only known to be benign have the label `classes`, and are left out here.
         trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
         own_labels = training.labels if training.is_own is None else training.labels[training.is_own]
         own_prior = empirical_prior(own_labels, classes + 1)[:classes]
@@ -175,7 +175,7 @@ def fit_network(
 ) -> keras.Model:
     """Train until the schedule or the patience ends; return the network with the best averaged weights, in float32.
 
-    Its logits fit `reference` or, if this is None, the class prior of the recipe's own training photos: a shift of the
+    The network's logits fit `reference` or, if None, the class prior of the recipe's own training photos: a shift of the
     head's bias undoes the class balancing and the extra sets' class shares.
 
     network, reference: as for `Trainer`. folder: it gets a checkpoint after every epoch and `network.keras` at the end. A

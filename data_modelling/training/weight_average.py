@@ -9,7 +9,8 @@ AVERAGING_INTERVAL = 8
 class WeightAverage:
     """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
 
-    averaged: the separate network; it begins with the weights of `network`. decay: the share of the old average that a step keeps, at most. steps: per epoch.
+    averaged: the separate network; it begins with the weights of `network`. decay: the largest share of the
+    old average that a step keeps. steps: the number of steps per epoch.
     """
 
     def __init__(self, averaged: keras.Model, network: keras.Model, decay: float, steps: int) -> None:
@@ -23,7 +24,7 @@ class WeightAverage:
             self.update(step, (done - 1) % AVERAGING_INTERVAL + 1)
 
     def update(self, step: int, steps: int) -> None:
-        """Move the average towards the network, `steps` steps after the last update."""
+        """Move the average towards the network. steps: how many steps ago the last update was."""
         decay = min(self.decay, (1 + step) / (10 + step)) ** steps
         for average, value in zip(self.averaged.weights, self.network.weights, strict=True):
             if average.dtype == "float32":

@@ -92,8 +92,8 @@ class _Lesion:
 def write_synthetic_lesions(folder: Path, lesions: int, seed: int) -> None:
     """Draw `lesions` lesions and write their photos, outlines and csv in HAM10000's layout.
 
-    folder: the later data root; it must be absent or empty. lesions: at least 8 for each of the 7 classes. The same
-    `lesions` and `seed` give the same files.
+    folder: it becomes a data root, and must be absent or empty before. lesions: at least 8 for each of the 7 classes. The
+    same `lesions` and `seed` give the same files.
 
     Raises InputError when the folder holds files or the lesions are too few.
     """

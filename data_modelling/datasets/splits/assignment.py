@@ -103,8 +103,8 @@ def write_split(path: Path, parts: pd.DataFrame) -> None:
 def read_split(path: Path) -> pd.DataFrame:
     """Return the split in a file: columns SPLIT_COLUMNS, as text.
 
-    Raises InputError if the file is absent, lacks a column, names an unknown part or an id twice, or has a group in two
-    parts.
+    An id that is there twice with the same values only gives a warning. Raises InputError if the file is absent, lacks a
+    column, names an unknown part, has an id twice with different values, or has a group in two parts.
     """
     findings = RowFindings()
     parts = read_csv(path, SPLIT_COLUMNS, "image_id", findings)
@@ -141,15 +141,15 @@ def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return the photos that the split knows, with the column part, and the ids of the others.
 
-    The committed split of some data sets has only the photos that were used here. Raises InputError when a group is in
-    two parts.
+    Some committed splits list only those photos of their data set that we used. Raises InputError when a group is in two
+    parts.
     """
     known = table["image_id"].isin(parts["image_id"])
     return attach_parts(table[known], parts), tuple(table.loc[~known, "image_id"])
 
 
 def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> Mask:
-    """Return a mask (N,) of the stopping photos: a tenth of each class's photos, in whole groups."""
+    """Return a mask (N,) of the stopping photos: whole groups with about a tenth of each class's photos."""
     parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)
     return (parts == "stop").to_numpy(dtype=bool)
 

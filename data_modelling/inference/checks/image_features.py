@@ -21,7 +21,7 @@ COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
 # The quantiles of a channel that are measured, as shares of the pixels below them.
 LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
-LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; smaller ones are lost in rounding
+LOG_OFFSET = np.float32(0.5)  # grey levels, added before logarithms; smaller steps are lost in rounding
 PAIRS = np.triu_indices(3, 1)  # pairs of channels
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
 FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim

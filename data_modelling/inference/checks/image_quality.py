@@ -224,7 +224,8 @@ def _mean_squared_difference(lines: NDArray[np.float32], step: int) -> float:
 def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
     """Return the share of neighbours with exactly the same difference of red and blue; JPEG flattens this difference first.
 
-    Clipped pixels are not counted, and a photo without colour gets 0: their values are equal without compression too.
+    Clipped pixels are not counted, and a photo without colour gets 0, because their differences are equal even without
+    compression.
     """
     differences = red - blue  # uint8 wraps around, but equal differences stay equal
     counted = ~clipped[:, 1:]

@@ -36,9 +36,9 @@ class Findings:
     """The results of all checks of one photo.
 
     refusals: the reason codes for which the photo cannot be used; empty if it can be used. warnings: the codes of problems
-    that make the photo harder for the model. is_phone, is_unlike: whether it looks like a phone photo, or unlike the
-    training photos. distance: how far it is from the training photos, as the gate measures it. nearness: the share (0-1) of
-    lesion photos that are at least as far from the training photos as this photo.
+    that make the photo harder for the model. is_phone: whether it looks like a phone photo. is_unlike: whether it looks
+    unlike the training photos. distance: how far it is from the training photos, as the gate measures it. nearness: the
+    share (0-1) of lesion photos that are at least as far from the training photos as this photo.
     """
 
     refusals: tuple[str, ...]
@@ -91,7 +91,7 @@ class OriginDetector:
     """A network with one hidden layer, and the thresholds for its outputs.
 
     sources: names in the order of the outputs. hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output:
-    (units + 1, sources), with such a row too. unlike_thresholds: by the threshold_key of a model's known sources.
+    (units + 1, sources); its last row is the bias, too. unlike_thresholds: by the threshold_key of a model's known sources.
     """
 
     sources: tuple[str, ...]

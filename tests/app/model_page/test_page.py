@@ -268,7 +268,7 @@ def test_the_page_starts_with_the_clinics_and_says_what_a_new_one_gets(changed):
     assert ">too few to say<" in first
     assert ">not left out<" in first
     assert "For a known clinic, the shares" in first
-    assert "Without Barcelona, the network learned from only 21 % of the photos." in first
+    assert "trained without Barcelona learned from only 21 % of all training photos." in first
     by_path = {path: (exact, rest) for path, exact, rest, _ in figures(first)}
     exact, bounds = by_path["clinics/0/seen/melanoma_auc/value"]
     assert (exact, 'data-low="0.75" data-high="0.875"' in bounds) == ("0.8125", True)
