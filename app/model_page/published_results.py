@@ -22,9 +22,9 @@ def published_table(bundle: Bundle) -> Table:
     """Return our metrics and published ones, each with its test; no rows for another task or if our metrics are missing."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
-    opened_by = f" ({_('version')} {opened[-1]['version']})" if opened else ""
+    locked = _("our locked test (version %(version)s)", version=opened[-1]["version"]) if opened else None
     tests = {
-        "locked_test": (who, _("our locked test") + opened_by),
+        "locked_test": (who, locked or _("our locked test")),
         "out_of_fold": (who, _("photos that it had not seen (out-of-fold)")),
     }
     rows = {
