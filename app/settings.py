@@ -34,7 +34,7 @@ class Settings:
     port: int = 8000  # TCP port; 0 takes any free one
     bundles: Path = Path("DATA/models")  # folder that has a subfolder for each bundle
     bundle: str = "ham10000"  # name of the default bundle
-    # requests that an address may make, e.g. "5/second;120/minute"; "off" is no limit
+    # requests that one client address may make, e.g. "5/second;120/minute"; "off" means no limit
     rate_limit: str = "120/minute"
     # where those requests are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY

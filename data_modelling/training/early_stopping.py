@@ -56,7 +56,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean over the sources of the macro AUC of some rows; a pooled AUC would reward a guess by the source."""
+    """Return the mean of the sources' macro AUCs of some rows; one AUC of all would reward a guess of class by source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

@@ -5,8 +5,8 @@ sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
     logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / number of cells
 
-A class may merge several classes of the network, as AKIEC merges AK and SCC. Its map is the mean of their maps, each
-weighted by its share of the merged class's probability.
+A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is the mean of
+their maps, in which each of them has the weight of its share of the merged class's probability.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def make_heatmap(
 
     codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo:
     (edge, edge, 3). The cells of a map and its bias sum to the photo's part of the logit. centre, darker: shares (0-1) of
-    the evidence (see class_evidence) in the middle square of half the area, and in the darker area. Both are None
+    the evidence (see class_evidence) in the middle square, which has half the area, and in the darker area. Both are None
     without any evidence; darker is also None when the photo has no darker area.
     """
     maps, biases = head.parts(feature_map)
