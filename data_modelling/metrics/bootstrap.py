@@ -42,7 +42,7 @@ def resample_weights(
         yield counts.astype(np.float32)[:, groups]
 
 
-@lru_cache(maxsize=2)  # the next metric often uses the same photos, and drawing takes longer than a metric
+@lru_cache(maxsize=8)  # the next metrics often use the same photos, and drawing takes longer than a metric
 def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[np.unsignedinteger]]:
     """Return how often each group is drawn, in batches (batch, groups), as small integers.
 

@@ -82,6 +82,7 @@ def test_committed_probabilities_agree_on_500_real_photos(name: str, data_root: 
     assert np.abs(keras_probabilities - onnx_probabilities).max() <= 1e-5
 
 
+@pytest.mark.usefixtures("converter_process")
 def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     (tmp_path / "n.keras").write_bytes(b"no network")
     with pytest.raises(InputError, match=r"n\.keras could not be exported"):
@@ -89,6 +90,7 @@ def test_what_cannot_be_exported_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "n.onnx").exists()
 
 
+@pytest.mark.usefixtures("converter_process")
 def test_a_converter_that_the_system_ends_is_told_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
