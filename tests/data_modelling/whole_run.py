@@ -11,6 +11,7 @@ from data_modelling.safety import image_quality
 from data_modelling.settings import Settings
 from data_modelling.training.development_set import DataFolders
 
+ONE_BATCH = 1_024  # photos; batches of one size need one graph, and TensorFlow takes a second to make one
 DEGRADED = 10  # photos of a class that are made worse; all of them would take four seconds
 
 

@@ -20,7 +20,7 @@ from data_modelling.settings import Settings, read_settings
 from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019
-from tests.data_modelling.whole_run import train_whole_run
+from tests.data_modelling.whole_run import ONE_BATCH, train_whole_run
 
 SMOKE = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
 SHARED = """
@@ -31,9 +31,8 @@ reference = "HAM10000"
 
 def recipe(folder: Path, name: str, **lines: str) -> Path:
     """The smoke recipe with other lines, for one epoch."""
-    text = SMOKE.replace("generated_lesions = 220\n", SHARED + lines.pop("more", "")).replace(
-        "epochs = 6", "epochs = 1"
-    )
+    text = SMOKE.replace("generated_lesions = 220\n", SHARED + lines.pop("more", ""))
+    text = text.replace("epochs = 6", "epochs = 1").replace("batch = 16", f"batch = {ONE_BATCH}")
     for key, value in lines.items():
         text = "\n".join(
             f'{key} = "{value}"' if line.startswith(f"{key} = ") else line for line in text.splitlines()

@@ -24,7 +24,7 @@ from data_modelling.settings import Settings, read_settings
 from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019
-from tests.data_modelling.whole_run import train_whole_run
+from tests.data_modelling.whole_run import ONE_BATCH, train_whole_run
 
 TASK = "isic2019"
 
@@ -46,7 +46,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, development
         split=TASK,
         generated_lesions=0,
         left_out=("BCC", "VASC"),
-        training=structs.replace(smoke.training, epochs=1),
+        training=structs.replace(smoke.training, epochs=1, batch=ONE_BATCH),
     )
     sources = development_set.DataFolders(root / "data", root / "splits")
     train_whole_run(settings, sources, root / "bundle")

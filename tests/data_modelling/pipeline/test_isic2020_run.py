@@ -24,7 +24,7 @@ from data_modelling.studies.ensembling.bundle import make_ensemble, shared_predi
 from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2019, write_isic2020
-from tests.data_modelling.whole_run import train_whole_run
+from tests.data_modelling.whole_run import ONE_BATCH, train_whole_run
 
 SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"
 
@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
         dataset="isic2020",
         split="isic2020",
         generated_lesions=0,
-        training=structs.replace(smoke.training, epochs=1),
+        training=structs.replace(smoke.training, epochs=1, batch=ONE_BATCH),
     )
     train_whole_run(settings, development_set.DataFolders(data, splits), root / "isic2020")
     return Run(root / "isic2020", data, splits)

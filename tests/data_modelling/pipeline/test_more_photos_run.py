@@ -27,7 +27,7 @@ from data_modelling.settings import Settings, read_settings
 from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.isic_sets import write_isic2020
-from tests.data_modelling.whole_run import train_whole_run
+from tests.data_modelling.whole_run import ONE_BATCH, train_whole_run
 
 TASK = "ham10000"
 
@@ -40,7 +40,7 @@ def settings() -> Settings:
         split=TASK,
         generated_lesions=0,
         more_photos=("isic2020",),
-        training=structs.replace(smoke.training, epochs=1),
+        training=structs.replace(smoke.training, epochs=1, batch=ONE_BATCH),
     )
 
 

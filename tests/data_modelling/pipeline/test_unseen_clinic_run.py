@@ -14,7 +14,7 @@ from data_modelling.settings import read_settings
 from data_modelling.training import development_set
 from tests.conftest import PROJECT
 from tests.data_modelling.pipeline.test_all_clinics_run import write_two_clinics
-from tests.data_modelling.whole_run import train_whole_run
+from tests.data_modelling.whole_run import ONE_BATCH, train_whole_run
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +25,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     recipe = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
     for before, after in (
         ("epochs = 6", "epochs = 1"),
+        ("batch = 16", f"batch = {ONE_BATCH}"),
         ('split = "smoke"', 'split = "ham10000"'),
         ("generated_lesions = 220", 'unseen_sets = ["isic2019"]'),
     ):
