@@ -20,6 +20,7 @@ from data_modelling.datasets import ham10000
 from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
 from data_modelling.datasets.splits.assignment import read_split
 from tests.conftest import PROJECT
+from tests.data_modelling.whole_run import ONE_BATCH
 
 DOCUMENT = (PROJECT / "docs" / "data-sets.md").read_text()
 SMOKE = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
@@ -66,7 +67,8 @@ def write_own_photos(folder: Path, lesions: int) -> None:
 def own(tmp_path_factory: pytest.TempPathFactory) -> OwnPhotos:
     folder = tmp_path_factory.mktemp("own_photos")
     write_own_photos(folder, 100)
-    sizes = re.sub(r"epochs = \d+", "epochs = 2", SMOKE[SMOKE.index("[network]") :])
+    sizes = re.sub(r"epochs = \d+", "epochs = 1", SMOKE[SMOKE.index("[network]") :])
+    sizes = sizes.replace("batch = 16", f"batch = {ONE_BATCH}")
     recipe = block("own recipe")
     (folder / "own.toml").write_text(recipe[: recipe.index("[network]")] + sizes)
     errors = {}

@@ -33,13 +33,18 @@ def kill_a_worker_in_a_training(work: Path, seen: list[int]) -> None:
 
 
 def test_a_run_ends_with_a_complete_bundle_though_a_worker_is_killed(tmp_path: Path) -> None:
-    out = tmp_path / "smoke"
+    out, config = tmp_path / "smoke", tmp_path / "smoke.toml"
+    smoke = (PROJECT / "data_modelling" / "configs" / "smoke.toml").read_text()
+    config.write_text(
+        smoke.replace("generated_lesions = 220", "generated_lesions = 120").replace(
+            "epochs = 6", "epochs = 3"
+        )
+    )
     seen: list[int] = []
     killer = threading.Thread(target=kill_a_worker_in_a_training, args=(tmp_path / "smoke.work", seen))
     with run_nodes(1) as nodes:
         killer.start()
-        smoke = PROJECT / "data_modelling" / "configs" / "smoke.toml"
-        options = ["--config", smoke, "--out", out, "--fold", "0"]
+        options = ["--config", config, "--out", out, "--fold", "0"]
         done = run_command(cluster_command(nodes, "train", *options), PATIENCE)
         killer.join()
     assert done.returncode == 0, done.stderr
