@@ -51,6 +51,7 @@ def assert_same_numbers(client, data, details):
     expected = {
         **answer["probabilities"],
         "cancer": answer["cancer"]["probability"],
+        "melanoma": answer["probabilities"]["MEL"],
         "threshold": answer["cancer"]["threshold"],
     }
     effect = answer["explanation"]["details"]
@@ -61,7 +62,7 @@ def assert_same_numbers(client, data, details):
             else:
                 assert name == "cancer" or abs(change["with"] - change["without"]) < 0.01
     assert page.values == expected
-    beside = {*answer["probabilities"], "cancer", "threshold"}  # the thresholds
+    beside = {*answer["probabilities"], "cancer", "melanoma", "threshold"}  # the thresholds
     digits = digits_of(client, answer)
     assert page.texts == {
         name: format_percent(value, digits if name in beside else 0) for name, value in expected.items()
