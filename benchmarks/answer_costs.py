@@ -24,13 +24,14 @@ from data_modelling.inference.predictor import Predictor
 DECODE, CHECKS, MODEL, ANSWER = "decode", "checks", "model", "whole answer, without HTTP"
 NEIGHBOUR_PAGE, PLAIN_PAGE = "page with known photos", "page without known photos"
 FIRST_FRAME, FIVE_FRAMES = "answer that the first frame decides", "answer that needs all five frames"
-BATCH_SECONDS = 0.2  # least processor time of a loop
+BATCH_SECONDS = 0.2  # each loop runs for at least this processor time
 
 
 def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Return the milliseconds of processor time of each part, one value for each round; `decode` for each kind of photo.
+    """Return the milliseconds of processor time of each part of an answer, by its name; a list has a value for each round.
 
-    folder: for a copy of the bundle without its index of known photos. A bundle without an index has no page costs.
+    `decode` is measured for each kind of photo. folder: takes a copy of the bundle without its index of known photos. A
+    bundle without an index has no costs of pages.
     """
     loaded = load_bundle(bundle)
     predictor, checks = Predictor(loaded), PhotoChecks(loaded)
@@ -62,9 +63,9 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
 def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Return the milliseconds of an answer where the first frame decides, and where all five frames are computed.
 
-    `clock` is the time from the bytes to the answer, `cpu` the processor time, one value for each round. Both paths have the
-    same photo; only the threshold of the all-clear differs. Empty if the bundle's checks keep this photo from the
-    all-clear, so that it never needs five frames.
+    `clock` is the time from the bytes to the answer, `cpu` the processor time; each list has a value for each round. Both
+    answers are to the same photo; only the threshold of the all-clear differs. Returns {} if a check of the bundle denies
+    this photo the all-clear, because such a photo never needs five frames.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}
@@ -81,7 +82,7 @@ def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[f
 
 
 def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
-    """Return a function that answers the form with a page, compressed as for a browser."""
+    """Return a function that posts the form to the app and returns its page, compressed as for a browser."""
     settings = Settings(bundles=bundle.parent, bundle=bundle.name, rate_limit="off")
     client = create_app(settings).test_client()
     return lambda: client.post(
@@ -92,7 +93,7 @@ def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
 
 
 def _times(loop: Callable[[], object]) -> tuple[float, float]:
-    """Return the milliseconds of one call by the clock and of processor time."""
+    """Return how long one call takes, in milliseconds: by the clock, and in processor time."""
     loop()
     begun, started, count = time.perf_counter(), time.process_time(), 0
     while (spent := time.process_time() - started) < BATCH_SECONDS:

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from urllib3 import encode_multipart_formdata
 
-TIMEOUT_SECONDS = 20.0  # a later answer counts as lost
+TIMEOUT_SECONDS = 20.0  # an answer that takes longer counts as lost
 
 
 @dataclass
@@ -20,8 +20,8 @@ class LoadResult:
     """Hold the results of the clients.
 
     milliseconds: of the requests answered 200, from the first byte sent to the last byte received. statuses: number of
-    answers of each status; 0 stands for a broken connection. refused: milliseconds of the requests answered 503. seconds: from
-    the first request to the last answer.
+    requests by the status of their answer; 0 means that no whole answer arrived. refused: milliseconds of the requests
+    answered 503. seconds: from the first request to the last answer.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -36,11 +36,11 @@ class LoadResult:
 
     @property
     def lost(self) -> int:
-        """Return how many requests were not answered 200."""
+        """Return how many requests were not answered 200; requests answered 503 are among these."""
         return self.statuses.total() - self.statuses[200]
 
     def percentile(self, share: float) -> float:
-        """Return the milliseconds within which this share (0-1) of the requests was answered; NaN without any."""
+        """Return the milliseconds within which this share (0-1) of the requests was answered 200; NaN without such requests."""
         times = self.milliseconds
         return float(np.quantile(times, share, method="higher")) if times else float("nan")
 
@@ -59,9 +59,9 @@ def run_load(
     seconds: float = float("inf"),
     count: float = float("inf"),
 ) -> LoadResult:
-    """Send these requests in turn from so many clients, for so many seconds or so many requests.
+    """Send these requests in turn from several clients, until `seconds` have passed or `count` requests have been sent.
 
-    The clients then wait for open answers. Raises ValueError for a URL without host and port, and OSError if a client
+    Each client then still waits for the answer to its last request. Raises ValueError for a URL without host and port, and OSError if a client
     cannot connect.
     """
     parts = urlsplit(url)
@@ -93,7 +93,7 @@ def run_load(
 
 
 def _status(connection: HTTPConnection, request: bytes) -> int:
-    """Return the status of the whole answer, 0 if there is none; close the connection unless it can be used again."""
+    """Return the status of an answer that arrived whole, 0 otherwise; close the connection unless it can be used again."""
     try:
         connection.send(request)
         response = HTTPResponse(connection.sock, method="POST")
@@ -104,6 +104,6 @@ def _status(connection: HTTPConnection, request: bytes) -> int:
         return 0
     if response.will_close:
         connection.close()
-    # Without a length, the end of the connection is the end of the answer; it may also have broken in the head.
+    # In HTTP/1.1 our answers have a length or chunks. If both are missing, the connection may have broken within the head.
     is_whole = response.version == 10 or response.chunked or "Content-Length" in response.headers
     return response.status if is_whole else 0

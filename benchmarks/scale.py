@@ -3,7 +3,7 @@
 python -m benchmarks.scale             # compute again, from docs/scale.json into docs/scale.md
 python -m benchmarks.scale --measure   # first measure one photo on this machine, without and with a cluster
 
-The prices are assumptions; --core-hour, --gigabyte-month and --million-reads put yours in their place.
+The prices are assumptions. Set your own with --core-hour, --gigabyte-month and --million-reads.
 """
 
 import argparse
@@ -40,12 +40,12 @@ TEMPLATE = Path(__file__).with_name("templates") / "scale.md.jinja"
 DAY = 86_400  # seconds
 MEGABIT = 125_000  # bytes
 PHOTOS_A_DAY, ARCHIVE = 1_000_000, 100_000_000
-PEAK = 4  # the busiest hour over the mean of the day
+PEAK = 4  # photos in the busiest hour, divided by the mean of all hours
 BUSY = 0.5  # share of a server's cores that may be busy in that hour, to keep waiting times short
-PROCESS_MB = 65  # of an app process, docs/operate.md
-ROW_BYTES = 330  # of a photo in the three csv files of seven classes
+PROCESS_MB = 65  # memory of an app process, from docs/operate.md
+ROW_BYTES = 330  # a photo's rows in the three csv files of `predict`, for seven classes
 NAME_BYTES = 250  # bytes that the driver of a cluster holds for each photo of its part
-PART = 2_000_000  # photos of a part of the archive: what one driver holds in 500 MB
+PART = 2_000_000  # photos in a part of the archive; a driver holds their names in 500 MB
 DISTINCT_PHOTOS = 8
 METER_SECONDS = 0.5  # between two readings of the processor time
 
@@ -53,7 +53,7 @@ METER_SECONDS = 0.5  # between two readings of the processor time
 class CpuMeter:
     """Add up the processor time of this process and its descendants, including those that ended since the meter was made.
 
-    No parent process counts the time of Ray's workers, so each process is read repeatedly while it runs.
+    No parent process counts the time of Ray's workers, so the meter reads each process repeatedly while it runs.
     """
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class CpuMeter:
 
 
 def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
-    """Return a new folder of links to a few photos of a kind."""
+    """Return a new folder of `count` links to DISTINCT_PHOTOS photos of a kind."""
     originals, images = folder / f"{kind.name} originals", folder / kind.name
     images.mkdir()
     originals.mkdir()
@@ -99,7 +99,7 @@ def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
 def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> tuple[float, float, float]:
     """Return the milliseconds of processor time of one more photo, the seconds of a start, and the driver's milliseconds.
 
-    counts: of two runs; their common cost is the start.
+    counts: the numbers of photos of two runs. The difference of the runs gives the cost of a photo, the rest is the start.
     """
     predictor = Predictor(load_bundle(BUNDLE))
     options, folder = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images)
@@ -119,8 +119,9 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
 def measure(counts: tuple[int, int]) -> dict[str, Any]:
     """Measure one photo of each size without a cluster, and a small one on a cluster of this machine.
 
-    photos: cpu in milliseconds of processor time in `predict`, size in bytes of the file. start: seconds of processor
-    time before the first photo. driver_cpu: milliseconds for each photo.
+    photos: for each size, cpu (milliseconds of processor time in `predict`) and size (bytes of the file). start: seconds of
+    processor time before the first photo. cluster_cpu, cluster_start: the same for a small photo on the cluster.
+    driver_cpu: milliseconds of the driver for each photo there. counts: the numbers of photos of two runs.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

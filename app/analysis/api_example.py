@@ -28,7 +28,7 @@ def example_fields() -> dict[str, str]:
 
 def example_objects() -> dict[str, Any]:
     """Return real objects of this app by the name of their schema; only a few without a valid default bundle."""
-    fault = problem("age_range", "Age must be a number from 0 to 120, or left empty.", "age")
+    fault = problem("age_range", "Age must be a number from 0 to 120, unknown or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()
     if bundles.default_bundle:

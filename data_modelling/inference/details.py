@@ -15,7 +15,7 @@ from data_modelling.inference.errors import FieldError
 # An age string of DICOM, such as `045Y` (type AS of PS3.5, section 6.2), and how many of each unit make a year.
 AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
 UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
-YOUNGEST = 0.01  # years; younger ages are raised to this one, because age 0 means "not known"
+YOUNGEST = 0.01  # years; a smaller age with a unit becomes this age, because age 0 means "not known"
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 MAX_AGE = 120  # years
 SEXES = ("female", "male")
@@ -55,7 +55,7 @@ def parse_age(text: str) -> float | None:
     Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded.
 
     Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may
-    have a point, or a comma with one or two digits after it. With three digits after it, a comma may separate thousands.
+    have a point, or a comma with one or two digits after it. A comma before three digits could separate thousands.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
@@ -67,7 +67,10 @@ def parse_age(text: str) -> float | None:
     plain = text.isascii() and text.replace(".", "", 1).isdigit()
     if not plain or float(text) > MAX_AGE:
         raise FieldError(
-            "age", "age_range", "Age must be a number from 0 to %(oldest)s, or left empty.", oldest=MAX_AGE
+            "age",
+            "age_range",
+            "Age must be a number from 0 to %(oldest)s, unknown or left empty.",
+            oldest=MAX_AGE,
         )
     return float(text) or None
 
@@ -84,7 +87,7 @@ def parse_sex(text: str) -> str | None:
     if text in NOT_KNOWN:
         return None
     if text not in SEXES:
-        raise FieldError("sex", "sex_unknown_value", "Sex must be female or male, or left empty.")
+        raise FieldError("sex", "sex_unknown_value", "Sex must be female, male, unknown or left empty.")
     return text
 
 
@@ -97,7 +100,7 @@ def parse_site(text: str) -> str | None:
         raise FieldError(
             "site",
             "site_unknown_value",
-            "Site must be one of %(names)s, or left empty.",
+            "Site must be one of %(names)s, unknown or left empty.",
             names=", ".join(SITE_NAMES),
         )
     return SITE_NAMES[text]
@@ -107,7 +110,9 @@ def parse_changing(text: str) -> bool | None:
     """Return whether the spot is new, changing, itching or bleeding, None for "not known"; raise FieldError for other text."""
     text = text.strip().lower()
     if text not in YES_OR_NO:
-        raise FieldError("changing", "changing_unknown_value", "Changing must be yes or no, or left empty.")
+        raise FieldError(
+            "changing", "changing_unknown_value", "Changing must be yes, no, unknown or left empty."
+        )
     return YES_OR_NO[text]
 
 

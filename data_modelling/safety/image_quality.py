@@ -3,17 +3,18 @@
 Photos of the folds are degraded and predicted by the network that never saw their fold. The photos of one half of
 the lesions decide as follows:
 
-- Warnings begin at the first step whose balanced accuracy is below WARN_BELOW + MARGIN times that of unchanged photos.
-- Refusals begin at the first step whose balanced accuracy is below REFUSE_BELOW times that of unchanged photos.
+- The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
+- Warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
+- Refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
 - A threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
-  A threshold of refusals also refuses at most SPARED_SHARE of the photos of a step that needs no warning.
+  A threshold of refusals also refuses at most SPARED_SHARE of the photos of a step that is not below WARN_BELOW.
 
-Low contrast has no warning, so it is refused at the step where other measures warn. Few pixels have no warning of
-their own: a reduced photo gets the warning of a blurred photo. No step adds ink or hair, or makes a lesion
-cut off or tiny. For each of these, a small share of the data set's photos, the worst ones, get a warning.
+Low contrast has no warning, so it is refused at the step where other measures warn. A photo with few pixels gets the
+warning of a blurred photo. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these problems, the
+worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
-Finally, the thresholds are made milder until each reason fires on at most MAX_FIRED_SHARE of the photos of each
-training source, because the usual light and resolution of a clinic are no fault of a photo.
+Finally, the thresholds are made milder until at most MAX_FIRED_SHARE of the photos of each training source get any one
+reason, because the usual light and resolution of a clinic are no fault of a photo.
 """
 
 from collections import Counter
@@ -55,11 +56,11 @@ from data_modelling.settings import Settings
 Decide = Callable[[Features], Labels]
 
 UNCHANGED_KIND = "clean"  # the kind of an unchanged photo
-WARN_BELOW = 0.9  # a step needs a warning below this share of the unchanged photos' balanced accuracy
+WARN_BELOW = 0.9  # relative accuracy of a step below which a warning is needed
 PER_CLASS = 120  # largest number of photos of a class that are degraded
 BATCH = 64  # photos that a network predicts together
-REFUSE_BELOW = 0.7  # a step needs a refusal below this share of the unchanged photos' balanced accuracy
-ONLY_REFUSED = ("contrast",)  # measures without a warning, which refuse where others warn
+REFUSE_BELOW = 0.7  # relative accuracy of a step below which a refusal is needed
+ONLY_REFUSED = ("contrast",)  # measures that have no warning; they refuse where others warn
 MARGIN = 0.03  # warnings begin this much earlier, because a step's accuracy rests on few photos
 CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold must catch
 SPARED_SHARE = 0.05  # largest refused share of a step's photos, if the step is not below WARN_BELOW
@@ -67,7 +68,7 @@ MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of unchang
 # The share of photos that get a warning for a problem that no step shows, by measure. A person looked at these
 # photos: up to these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
-# The mildest threshold of these warnings, even for a data set with hardly any bad photo.
+# The strictest thresholds that these warnings may have, even for a data set with hardly any bad photo.
 AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
 DIGITS = 6  # decimals of thresholds
 MEASURES = tuple(field.name for field in fields(QualityMeasures))
@@ -175,7 +176,7 @@ def _degraded_versions(path: str, edge: int) -> tuple[list[Pixels], list[Quality
 def choose_quality_thresholds(
     unchanged: pd.DataFrame, steps: list[_DegradationStep], labels: Labels, choosing: Mask
 ) -> QualityThresholds:
-    """Return the thresholds.
+    """Return the thresholds of the quality checks, before sources are spared (see spare_sources).
 
     unchanged: MEASURES of unchanged photos. steps: of the sampled photos (N), the unchanged photos first. labels: the
     class indices of the sampled photos (N,). choosing: mask (N,) of those on which the thresholds are chosen.
@@ -214,9 +215,9 @@ def choose_quality_thresholds(
 
 
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
-    """Return thresholds by which each reason fires on at most MAX_FIRED_SHARE of each source's photos.
+    """Return thresholds that give each reason to at most MAX_FIRED_SHARE of each source's photos.
 
-    thresholds: thresholds that are made milder if they fire more often. measures: MEASURES and `source` of unchanged
+    thresholds: become milder where they give a reason more often. measures: MEASURES and `source` of unchanged
     photos.
     """
     limits = {}
@@ -233,7 +234,8 @@ def _milder(
     """Return the threshold, or a milder one if a source needs it."""
     if threshold is None:
         return None
-    sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)  # measures of the code
+    # The number of measures that lead to the reason.
+    sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)
     limits = [
         _quantile_threshold(check, rows.to_numpy(np.float64), MAX_FIRED_SHARE / sharing)
         for _, rows in measures.groupby("source")[check.measure]
@@ -279,7 +281,7 @@ def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return, for each source and diagnosis, how many photos there are, with any reason, and with each reason.
+    """Return, for each source and diagnosis, the number of photos, of photos with any reason, and of photos with each reason.
 
     measures: from `photo_measures`.
     """

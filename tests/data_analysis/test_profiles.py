@@ -69,7 +69,8 @@ def test_a_csv_of_r_or_of_german_excel_is_read_as_the_original(ham_csv, tables, 
 def test_a_value_that_is_not_accepted_is_named_with_its_column(ham_csv, tmp_path):
     ham_csv.write_text(ham_csv.read_text().replace(",female,", ",f,"))
     with pytest.raises(
-        InputError, match=r"HAM10000, column sex: Sex must be female or male, .* It says 'f' in \d+ rows\."
+        InputError,
+        match=r"HAM10000, column sex: Sex must be female, male, unknown or left empty\. It says 'f' in \d+ rows\.",
     ):
         profiles.read_metadata("ham10000", tmp_path)
 

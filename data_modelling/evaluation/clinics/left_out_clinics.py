@@ -1,7 +1,7 @@
 """Compute the table of the clinic groups: metrics of out-of-fold answers, and of networks that never saw the group.
 
-Both come from committed predictions. The answers of networks that never saw the group are in LEFT_OUT_CLINICS_FILE,
-which pipeline.left_out_clinics makes.
+The metrics come from committed predictions. LEFT_OUT_CLINICS_FILE, which pipeline.left_out_clinics writes, has the
+answers of the networks that never saw the group.
 """
 
 from collections.abc import Mapping
@@ -48,8 +48,8 @@ def left_out_metrics(
 ) -> dict[str, Any]:
     """Return the keys `clinics`, `status_counts`, `status_by_class` and `clear_threshold` of metrics.json.
 
-    answers: by networks that never saw the clinic. predictions: out-of-fold predictions of the data set and of the extra
-    sets; a clinic group without such predictions has no metrics as a known clinic.
+    answers: of networks that never saw the clinic group. predictions: out-of-fold predictions for the data set and the
+    extra sets. Without such predictions for a clinic group, its row in `clinics` lacks the key `seen`.
     """
     task = metadata["task"]
     shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
@@ -65,7 +65,7 @@ def left_out_metrics(
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
             row["seen"] = clinic_metrics(_seen(predictions[of_clinic], metadata), task, shares)
-        # A network that lost most photos with the clinic says less about the served one.
+        # The smaller this share, the less the network without the clinic group says about the served network.
         row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
@@ -111,7 +111,7 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     """Return the answers to photos of a known clinic, from the whole frame alone.
 
-    The four other frames are not computed. They can only take `no_cancer_class` away, so its share here is an upper limit.
+    The four other frames can only take NO_CANCER_CLASS away, so the share of this status here is an upper limit.
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)
@@ -141,9 +141,10 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
 def whole_frame_concern(
     probability: Mapping[str, Floats], thresholds: StatusThresholds, task: str
 ) -> tuple[Mask, Floats]:
-    """Return whether photos reach a threshold with the details, (N,), and the score of their whole frame, (N,).
+    """Return two arrays (N,): whether a photo reaches a threshold that raises concern, and the score of its whole frame.
 
-    probability: (N, classes) for each of MODES. The score is the higher cancer probability, without or with the details.
+    probability: (N, classes) for each of MODES. The thresholds are for the probabilities with the details. The score is the
+    higher one of the cancer probabilities without and with the details.
     """
     cancer = {mode: probability[mode][:, cancer_columns(task)].sum(axis=1) for mode in MODES}
     melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
@@ -152,7 +153,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return which photos can never be clear: phone photos, palms, soles and mucosa; other vetoes are not computed."""
+    """Return a mask of phone photos and photos of palms, soles or mucosa, which never get NO_CANCER_CLASS; no other veto counts."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 

@@ -23,11 +23,13 @@ Floats = NDArray[np.float32]
 
 INDEX_FILE, THUMBNAILS_FILE = "neighbours.npz", "neighbours.jpgs"
 NEIGHBOUR_COUNT = 6
-# Below this distance, two embeddings count as one photo saved twice (0.0035 or less at 1,024 pixels, JPEG quality 60).
+# Below this distance, two embeddings are taken as those of one photo. A copy of a photo that was saved again with 1,024
+# pixels and JPEG quality 60 is at most 0.0035 from the photo.
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
-NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")  # thirds of the distances between known photos
+# The names of the thirds of the distances from a known photo to the nearest other one.
+NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")
 DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
 # The arrays of INDEX_FILE by name, with numpy's kind. Each has a row for each photo, except `terciles`.
 ARRAYS = {
@@ -38,13 +40,13 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; without a thumbnail, where the one before ends
+    "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; a photo without one has the end of the photo before
     "terciles": "f",  # (2,), of the distances from known photos to their nearest known photo
 }
 
 
 class NeighbourIndex:
-    """The index of a bundle; safe to use from several threads and processes."""
+    """The index of a bundle; several threads and processes may use it at once."""
 
     def __init__(self, arrays: dict[str, NDArray[Any]], thumbnails: NDArray[np.uint8]) -> None:
         self._arrays = arrays
@@ -63,7 +65,7 @@ class NeighbourIndex:
         try:
             with np.load(path, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ARRAYS}
-            # Memory-mapped: a process holds only the pages of the thumbnails that it showed.
+            # Memory-mapped, so that a process loads only the thumbnails that it shows.
             thumbnails = np.memmap(folder / THUMBNAILS_FILE, np.uint8, "r")
         except (OSError, ValueError, KeyError) as error:
             raise BundleError(f"{path} cannot be read; restore the bundle.") from error
@@ -106,7 +108,10 @@ class NeighbourIndex:
 
 
 def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[bytes]) -> None:
-    """Write an index into a bundle's folder. arrays: ARRAYS without `thumbnail_end`. thumbnails: JPEG files; empty for none."""
+    """Write an index into a bundle's folder.
+
+    arrays: ARRAYS without `thumbnail_end`. thumbnails: a JPEG file for each photo, b"" for a photo without a thumbnail.
+    """
     ends = np.cumsum([len(thumbnail) for thumbnail in thumbnails]).astype(np.int32)
     embedding = unit_length(arrays["embedding"]).astype(np.float16)
     with atomic_write(folder / INDEX_FILE) as temporary, temporary.open("wb") as file:

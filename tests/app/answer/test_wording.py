@@ -23,7 +23,11 @@ def said(app, centre, darker, amount=1.0):
     [
         (0.9, None, "The evidence is mostly in the centre of the photo."),
         (0.1, None, "The evidence is mostly outside the centre of the photo."),
-        (0.5, None, "The evidence is both in the centre of the photo and outside it."),
+        (
+            0.5,
+            None,
+            "Part of the evidence is in the centre of the photo, and the rest is nearer to the edge.",
+        ),
         (
             0.7,
             0.71,
@@ -33,7 +37,11 @@ def said(app, centre, darker, amount=1.0):
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),
-        (None, None, "No part of the photo speaks more for this class than for the mean of all classes."),
+        (
+            None,
+            None,
+            "No part of the photo speaks for this class more strongly than for the classes on average.",
+        ),
     ],
 )
 def test_a_map_in_words(app: Flask, centre, darker, words):
