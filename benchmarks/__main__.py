@@ -28,7 +28,7 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 
 
 class Plan(NamedTuple):
-    """Hold the extent of the measurement.
+    """Hold how much is measured.
 
     seconds: length of each cell. minutes: the times after which no round starts and the long run ends.
     """

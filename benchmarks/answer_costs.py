@@ -28,7 +28,7 @@ BATCH_SECONDS = 0.2  # each loop runs for at least this processor time
 
 
 def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Return the milliseconds of processor time of each part of an answer, by its name; a list has a value for each round.
+    """Return the milliseconds of processor time of each part of an answer, by its name; one value for each round.
 
     `decode` is measured for each kind of photo. folder: takes a copy of the bundle without its index of known photos. A
     bundle without an index has no costs of pages.
@@ -63,9 +63,9 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
 def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Return the milliseconds of an answer where the first frame decides, and where all five frames are computed.
 
-    `clock` is the time from the bytes to the answer, `cpu` the processor time; each list has a value for each round. Both
-    answers are to the same photo; only the threshold of the all-clear differs. Returns {} if a check of the bundle denies
-    this photo the all-clear, because such a photo never needs five frames.
+    `clock` is the time from the bytes to the answer, `cpu` the processor time; each list has a value for each round.
+    Both answers are to the same photo; only the threshold of the all-clear differs. Returns {} if a check of the bundle
+    denies this photo the all-clear, because such a photo never needs five frames.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}

@@ -1,4 +1,4 @@
-"""The compared servers: run one, and measure the processor time and memory of its processes."""
+"""Runs one of the compared servers, and measures the processor time and memory of its processes."""
 
 import os
 import signal
@@ -29,7 +29,8 @@ class MeasurementError(Exception):
 class MeasuredServer:
     """Hold a running server.
 
-    url: without a slash at the end. process: the first of its processes. started: milliseconds to the first answer.
+    url: without a slash at the end. process: the first process of the server. started: milliseconds to the first
+    answer.
     """
 
     url: str
@@ -42,7 +43,7 @@ class MeasuredServer:
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def total(self, measure: Callable[[psutil.Process], float]) -> float:
-        """Return the sum of a measure over all its processes that have not ended."""
+        """Return the sum of a measure over all running processes of the server."""
         values = []
         for process in (psutil.Process(self.process.pid), *self.workers):
             with suppress(psutil.Error):
@@ -50,11 +51,11 @@ class MeasuredServer:
         return sum(values)
 
     def cpu(self) -> float:
-        """Return the seconds of processor time of its running processes, and of their children that have ended."""
+        """Return the seconds of processor time of the server's processes that run, and of their children that ended."""
         return self.total(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:
-        """Return the megabytes that its processes hold: private memory, and their part of shared memory (PSS)."""
+        """Return the megabytes that the processes hold: private memory and their part of shared memory (PSS)."""
         return self.total(lambda process: process.memory_full_info().pss / 2**20)
 
 
@@ -65,14 +66,14 @@ def free_port() -> int:
 
 
 def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] | None = None) -> int:
-    """Send the request on new connections until the answer is 200; return how many attempts came before.
+    """Send the request on new connections until an answer is 200; return how many attempts failed before.
 
     Raises MeasurementError after START_SECONDS, and when the process has ended.
     """
     until = time.monotonic() + START_SECONDS
     lost = 0
     while True:
-        with suppress(ConnectionError):  # refused
+        with suppress(ConnectionError):  # no process listens yet
             if run_load(url, [request], 1, count=1).statuses[200]:
                 return lost
         if process is not None and process.poll() is not None:
@@ -87,7 +88,8 @@ def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] |
 class Contender:
     """Describe a server that is measured.
 
-    arguments: what Python is started with; the environment variable PORT has its port. path: the path of the request.
+    arguments: those of Python; the server reads its port from the environment variable PORT. path: the path of the
+    request.
     """
 
     name: str
@@ -102,7 +104,7 @@ class Contender:
     def running(self, request: bytes, log: Path) -> Iterator[MeasuredServer]:
         """Start the server, wait for its first answer to `request`, and stop it at the end of the block.
 
-        Raises MeasurementError with the last line of its log if it does not answer.
+        Raises MeasurementError with the last line of the server's log if the server does not answer.
         """
         port = free_port()
         environment = {**os.environ, "PORT": str(port), "HOST": "127.0.0.1", "RATE_LIMIT": "off"}

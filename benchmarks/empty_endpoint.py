@@ -1,6 +1,6 @@
 """Run our server around an endpoint that receives a form and does nothing: `python -m benchmarks.empty_endpoint`.
 
-Its cost is the least that an answer over HTTP can have.
+No answer over HTTP can cost less than an answer of this endpoint.
 """
 
 import os

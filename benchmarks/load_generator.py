@@ -40,7 +40,7 @@ class LoadResult:
         return self.statuses.total() - self.statuses[200]
 
     def percentile(self, share: float) -> float:
-        """Return the milliseconds within which this share (0-1) of the requests was answered 200; NaN without such requests."""
+        """Return within how many milliseconds this share (0-1) of the requests answered 200 was answered, or NaN."""
         times = self.milliseconds
         return float(np.quantile(times, share, method="higher")) if times else float("nan")
 
@@ -61,8 +61,8 @@ def run_load(
 ) -> LoadResult:
     """Send these requests in turn from several clients, until `seconds` have passed or `count` requests have been sent.
 
-    Each client then still waits for the answer to its last request. Raises ValueError for a URL without host and port, and OSError if a client
-    cannot connect.
+    Each client then still waits for the answer to its last request. Raises ValueError for a URL without host and port,
+    and OSError if a client cannot connect.
     """
     parts = urlsplit(url)
     if not parts.hostname or not parts.port:
@@ -93,7 +93,7 @@ def run_load(
 
 
 def _status(connection: HTTPConnection, request: bytes) -> int:
-    """Return the status of an answer that arrived whole, 0 otherwise; close the connection unless it can be used again."""
+    """Return the status of an answer that arrived whole, else 0; close a connection that cannot be used again."""
     try:
         connection.send(request)
         response = HTTPResponse(connection.sock, method="POST")
@@ -104,6 +104,7 @@ def _status(connection: HTTPConnection, request: bytes) -> int:
         return 0
     if response.will_close:
         connection.close()
-    # In HTTP/1.1 our answers have a length or chunks. If both are missing, the connection may have broken within the head.
+    # In HTTP/1.1 our answers have a length or chunks. If both are missing, the connection may have broken within the
+    # head.
     is_whole = response.version == 10 or response.chunked or "Content-Length" in response.headers
     return response.status if is_whole else 0

@@ -1,4 +1,4 @@
-"""Measure requests a second, times and processor time in rounds, so that all contenders meet the same load."""
+"""Measure requests a second, times and processor time; each round measures all contenders in turn."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -17,11 +17,11 @@ DISTINCT_PHOTOS = 4  # photos of a kind
 PROBABILITIES, FULL_ANSWER, PAGE = "probabilities", "with heat map and effect of details", "page"
 FULL_FIELDS = {"explain": "heatmap,details", "age": "50", "sex": "female", "site": "back"}
 
-RequestKind = tuple[str, PhotoKind, int]  # the answer, the kind of photo, and the number of clients
+RequestKind = tuple[str, PhotoKind, int]  # name of the answer, kind of photo, number of clients
 
 
 def request_kinds(contender: Contender) -> Iterator[RequestKind]:
-    """Yield the cells of a contender."""
+    """Yield the kinds of requests that are measured for a contender."""
     if contender is EMPTY_ENDPOINT:
         yield PROBABILITIES, SMALL, USUAL_CLIENTS
         return
@@ -34,11 +34,11 @@ def request_kinds(contender: Contender) -> Iterator[RequestKind]:
 def measure_contenders(
     rounds: int, seconds: float, latest: float, folder: Path, contenders: Sequence[Contender]
 ) -> dict[str, Any]:
-    """Return the cells and starts of all contenders in so many rounds, and why contenders are absent.
+    """Return the cells and starts of all contenders in several rounds, and why a contender is absent.
 
     A start has the milliseconds to the first answer, and the megabytes after the first requests. No round starts after
-    `latest` (of time.monotonic), and a running round is stopped OVERTIME_SECONDS later. seconds: of each cell.
-    folder: for logs.
+    `latest` (of time.monotonic), and a running round is stopped OVERTIME_SECONDS later. seconds: the length of each
+    cell. folder: for logs.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
     result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}
@@ -70,7 +70,7 @@ def measure_cell(
     """Measure one cell.
 
     cpu: milliseconds of processor time for each request. others: requests that were not answered 200. memory: megabytes
-    of all processes after it.
+    of all processes after the cell.
     """
     answer, photo, clients = kind
     fields = FULL_FIELDS if answer == FULL_ANSWER else {}

@@ -1,4 +1,4 @@
-"""Make the sent photos: enlarged example photos with the grain of a sensor, so that their files are as large as real ones."""
+"""Make the photos to send: enlarged example photos with the grain of a sensor, so that the files are large enough."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +20,7 @@ CAMERA_QUALITY = 92
 class PhotoKind:
     """Describe a kind of photo.
 
-    size: width and height in pixels. form: of the file. quality: of a JPEG.
+    size: width and height in pixels. form: format of the file. quality: that of a JPEG.
     """
 
     name: str
@@ -40,7 +40,7 @@ KINDS = (SMALL, LARGE, PNG)
 
 
 def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
-    """Return so many different photos of a kind, a melanoma and a mole in turn."""
+    """Return `count` different photos of a kind, a melanoma and a mole in turn."""
     rng = np.random.default_rng(SEED)
     sources = [Image.open(EXAMPLES_FOLDER / example.file).convert("RGB") for example in EXAMPLES.values()]
     photos = []
@@ -51,7 +51,7 @@ def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
 
 
 def camera_file(photo: Image.Image, size: tuple[int, int]) -> bytes:
-    """Return a photo as a JPEG as a camera would write it, its sides mirrored to the shape of `size` (width, height)."""
+    """Return a photo as a JPEG of a camera; mirrored parts at its edges give it the shape of `size` (width, height)."""
     sides = max(0, round(photo.height * size[0] / size[1]) - photo.width)
     padding = ((0, 0), (sides // 2, sides - sides // 2), (0, 0))
     mirrored = Image.fromarray(np.pad(np.asarray(photo.convert("RGB")), padding, "symmetric"))

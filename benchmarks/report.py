@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and its plot from the measurements; no number in them is typed by hand."""
+"""Write docs/benchmarks.md and its plot from the measurements; no number there is typed by hand."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -58,7 +58,7 @@ def usual_cells(measurements: Measurements, name: str, clients: int = USUAL_CLIE
 
 
 def median_and_range(values: Sequence[float] | pd.Series, digits: int = 0) -> str:
-    """Return median, least and most as text."""
+    """Return the median, the least and the greatest value as text."""
     if not len(values):
         return "-"
     middle, least, most = (f"{value:,.{digits}f}" for value in (median(values), min(values), max(values)))
@@ -66,7 +66,7 @@ def median_and_range(values: Sequence[float] | pd.Series, digits: int = 0) -> st
 
 
 def ideal_rate(measurements: Measurements) -> float:
-    """Return the requests a second if only decoding, checks, the model and an empty endpoint cost time."""
+    """Return the requests a second if only decoding, checks, the model and an empty endpoint would cost time."""
     return 1000 * measurements["machine"]["cores"] / sum(least_costs(measurements).values())
 
 
@@ -112,14 +112,14 @@ def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]
 def _goal(
     name: str, value: float, limit: float, digits: int = 0, is_least: bool = False
 ) -> tuple[str, str, str, bool]:
-    """Return a goal's row; it is not reached without a value."""
+    """Return a goal's row; without a measured value, the goal is not reached."""
     wanted = f"{'at least' if is_least else 'at most'} {limit:,.{digits}f}"
     measured = "not measured" if np.isnan(value) else f"{value:,.{digits}f}"
     return name, wanted, measured, bool(value >= limit if is_least else value <= limit)
 
 
 def _names(measurements: Measurements) -> list[str]:
-    """Return the contenders in their order, without the empty endpoint."""
+    """Return the names of the measured contenders in their order, without the empty endpoint."""
     names = dict.fromkeys(cell["contender"] for cell in measurements["cells"])
     return [name for name in names if name != EMPTY_ENDPOINT.name]
 
@@ -131,7 +131,7 @@ def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataF
         for name in _names(measurements):
             cells = usual_cells(measurements, name, clients)
             if len(cells):
-                # Of the same round, and only where both were measured.
+                # Each quotient is of cells of one round; a round in which one of them is missing gives none.
                 yield clients, name, cells, (ours["rate"] / cells["rate"]).dropna()
 
 
@@ -143,7 +143,7 @@ def _other_requests(measurements: Measurements) -> Iterable[tuple[Any, pd.DataFr
 
 
 def _costs(measurements: Measurements) -> dict[str, float]:
-    """Return milliseconds of processor time by what takes them."""
+    """Return the milliseconds of processor time by the part of an answer that takes them."""
     parts, costs = measurements["parts"], least_costs(measurements)
     whole = usual_cells(measurements, OURS.name)["cpu"].median()
     return costs | {

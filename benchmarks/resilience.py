@@ -51,7 +51,7 @@ def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds
 
 
 def measure_burst(server: MeasuredServer, request: bytes) -> Metrics:
-    """Measure a burst of more requests than the server queues; `burst_lost` does not count the requests answered 503."""
+    """Measure a burst of more requests than the server queues; `burst_lost` leaves out requests answered 503."""
     load = run_load(server.url, [request], BURST_REQUESTS, count=BURST_REQUESTS)
     return {
         "burst_clients": BURST_REQUESTS,
@@ -65,7 +65,7 @@ def measure_burst(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
-    """Measure the milliseconds from kill -9 of all workers to the next answer, and the requests lost before this answer."""
+    """Measure the milliseconds from kill -9 of all workers to the next answer, and the requests lost before it."""
     for worker in server.workers:
         worker.kill()
     started = time.perf_counter()
@@ -74,7 +74,7 @@ def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, Metrics]:
-    """Measure memory, threads and open files after each of `counts` requests; stop at the time `latest`."""
+    """Measure memory, threads and open files after each number of requests in `counts`; stop at the time `latest`."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     metrics: dict[str, Metrics] = {}
     with OURS.running(small[0], folder / "long.log") as server:

@@ -99,7 +99,8 @@ def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
 def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> tuple[float, float, float]:
     """Return the milliseconds of processor time of one more photo, the seconds of a start, and the driver's milliseconds.
 
-    counts: the numbers of photos of two runs. The difference of the runs gives the cost of a photo, the rest is the start.
+    counts: the numbers of photos of two runs. The difference of the runs gives the cost of a photo, the rest is the
+    start.
     """
     predictor = Predictor(load_bundle(BUNDLE))
     options, folder = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images)
@@ -119,9 +120,9 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
 def measure(counts: tuple[int, int]) -> dict[str, Any]:
     """Measure one photo of each size without a cluster, and a small one on a cluster of this machine.
 
-    photos: for each size, cpu (milliseconds of processor time in `predict`) and size (bytes of the file). start: seconds of
-    processor time before the first photo. cluster_cpu, cluster_start: the same for a small photo on the cluster.
-    driver_cpu: milliseconds of the driver for each photo there. counts: the numbers of photos of two runs.
+    photos: for each size, cpu (milliseconds of processor time in `predict`) and size (bytes of the file). start:
+    seconds of processor time before the first photo. cluster_cpu, cluster_start: the same for a small photo on the
+    cluster. driver_cpu: milliseconds of the driver for each photo there. counts: the numbers of photos of two runs.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

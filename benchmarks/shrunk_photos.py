@@ -29,10 +29,10 @@ from tools.chromium import missing_program, open_browser
 from tools.serving import ROOT, run_app
 
 PHOTOS = 500
-MOST_CHANGED = 0.01  # of the photos, with another status
-MOST_BYTES = 200_000  # of a sent photo
+MOST_CHANGED = 0.01  # the largest share of photos that may get another status
+MOST_BYTES = 200_000  # the largest size of a sent photo
 TEMPLATE = Path(__file__).with_name("templates") / "shrinking.md.jinja"
-# What the page would send for the chosen file, as a data URL.
+# Returns what the page would send for the chosen file, as a data URL.
 SHRINK = """
     const done = arguments[0];
     const shrink = async () => {
@@ -79,7 +79,7 @@ def compare(
 
 
 def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame:
-    """Return the comparison of each photo, a row each. folder: for files."""
+    """Return a row for each photo that compares its answers. folder: takes the files."""
     predictor, rows = Predictor(bundle), []
     environment = {"BUNDLES": str(bundle.folder.resolve().parent)}
     with run_app(folder / "log", environment) as app, open_browser() as browser:
@@ -110,7 +110,7 @@ def shrinking_page(rows: pd.DataFrame, bundle: Bundle) -> str:
 
 
 def goal_results(rows: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
-    """Return for each goal of the design its metric, the goal, the measurement, and whether it is reached."""
+    """Return, for each goal of the design, its metric, the goal, the measurement, and whether it is reached."""
     changed, largest = int((rows["whole_status"] != rows["sent_status"]).sum()), int(rows["sent_bytes"].max())
     is_reassured = (rows["whole_status"] == HIGHER_CONCERN) & (rows["sent_status"] == NO_CANCER_CLASS)
     share, reassured = changed / len(rows), int(is_reassured.sum())

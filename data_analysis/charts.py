@@ -17,8 +17,8 @@ from matplotlib.patches import Patch
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE, PNG_METADATA, STYLE
 
-WIDTH = 10.0  # inches, of every figure
-ROW = 0.52  # inches, of a bar or a row of a heat map
+WIDTH = 10.0  # inches, width of every figure
+ROW = 0.52  # inches, height of a bar or a row of a heat map
 COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", GREY)  # Okabe and Ito's
 MARKERS = ("o", "s", "^", "D", "v")  # with these, series also differ without colours
 FLAGS = {d.code: d.flag for task in TASKS.values() for d in task}
@@ -39,7 +39,7 @@ DIGITS = 6  # significant digits of a figure's data
 class Chart:
     """Hold a drawn figure.
 
-    png: its file. data: the shown values, as plain types.
+    png: the bytes of its file. data: the shown values, as plain types.
     """
 
     png: bytes
@@ -47,7 +47,7 @@ class Chart:
 
 
 def diagnosis_name(code: str) -> str:
-    """Return a diagnosis's name and code, as on an axis."""
+    """Return the name and code of a diagnosis, for an axis."""
     return DIAGNOSIS_NAMES.get(code, code)
 
 
@@ -68,7 +68,7 @@ def styled_chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart
 
 
 def save_chart(figure: Figure, data: Any, **options: Any) -> Chart:
-    """Return a figure and its data as a Chart. options: of savefig."""
+    """Return a figure and its data as a Chart. options: those of savefig."""
     file = BytesIO()
     figure.savefig(file, format="png", metadata=PNG_METADATA, **options)
     return Chart(file.getvalue(), plain_data(data))
@@ -91,7 +91,7 @@ def plain_data(data: Any) -> Any:
 
 
 def create_figure(rows: float, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """Return a figure high enough for so many bars, and its axes."""
+    """Return a figure that is high enough for a number of bars, and its axes."""
     figure = Figure((WIDTH, 1.1 + ROW * rows), layout="constrained")
     return figure, figure.subplots(1, columns, **options)
 
@@ -126,11 +126,11 @@ def heat_map(
 ) -> tuple[Figure, Any]:
     """Draw shares as a heat map, each cell with its text.
 
-    top: the share of the darkest blue.
+    top: the share that gets the darkest blue.
     """
     figure, axes = create_figure(len(shares) + 0.6)
     values = shares.to_numpy(float)
-    # A line may end behind a slash.
+    # A line of a label may end after a slash.
     columns = [textwrap.fill(str(text).replace("/", "/ "), 12).replace("/ ", "/") for text in shares.columns]
     top = top or max(float(np.nanmax(values)), 1e-9)
     axes.imshow(values, cmap=HEAT_COLOURS, vmin=0, vmax=top, aspect="auto")
@@ -198,7 +198,7 @@ def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -
 
 @styled_chart
 def group_bars(counts: pd.DataFrame, title: str, xlabel: str, ylabel: str) -> tuple[Figure, Any]:
-    """Draw how many groups have so many photos (see profiles.group_sizes)."""
+    """Draw the number of groups by their number of photos (see profiles.group_sizes)."""
     figure, axes = create_figure(6)
     bars = axes.bar(counts.index, counts["groups"], color=BLUE)
     axes.bar_label(bars, [f"{groups:,}" for groups in counts["groups"]], padding=2)
@@ -263,7 +263,7 @@ def share_dots(rows: pd.DataFrame, title: str, xlabel: str) -> tuple[Figure, Any
 
 @styled_chart
 def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> tuple[Figure, Any]:
-    """Draw a panel for each measure: its spread in each source (see profiles.quantile_table).
+    """Draw a panel for each measure, with the spread of its values in each source (see profiles.quantile_table).
 
     labels: the texts of the axes.
     """

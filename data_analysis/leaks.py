@@ -17,10 +17,10 @@ ALL = "all photos"
 
 
 def chance_of_leak(groups: pd.Series, test_share: float = TEST_SHARE) -> pd.Series:
-    """Return for each photo the probability that, if it is in the test, some photo of its group is not.
+    """Return, for each photo, the probability that a photo of its group is in training if this photo is in the test.
 
-    The split takes round(test_share * N) of the N photos at random. The other k - 1 photos of the group
-    are all in the test too with probability (n-1)/(N-1) * (n-2)/(N-2) * ...: the leak is the complement.
+    The split takes n = round(test_share * N) of the N photos at random. All k - 1 other photos of the group are in the
+    test with the probability (n-1)/(N-1) * (n-2)/(N-2) * ..., so the leak has the remaining probability.
     """
     total = len(groups)
     test = round(test_share * total)
@@ -71,7 +71,7 @@ def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
 def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Count the photos of two data sets (image_id, part) that have the same original id, by their two parts.
 
-    Rows: the parts in `first`; columns: the parts in `second`. Off the diagonal are the photos that change their part.
+    Rows: the parts in `first`; columns: the parts in `second`. Photos off the diagonal change their part.
     """
     parts = [table["part"].set_axis(original_ids(table["image_id"])) for table in (first, second)]
     both = pd.concat(parts, axis=1, join="inner", keys=["first", "second"])
@@ -79,9 +79,9 @@ def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFra
 
 
 def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return pairs of ids whose photos are equal in every pixel of the centre square, whatever the files' bytes.
+    """Return pairs of ids whose photos are equal in every pixel of the centre square, even in different files.
 
-    paths: of the photos by id. Three equal photos make two pairs.
+    paths: the path of each photo, by id. Three equal photos make two pairs.
     """
     pairs, first_ids = [], dict[bytes, str]()
     for image_id in sorted(paths):
@@ -93,7 +93,7 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs that the table has, and whether the stated lesion or patient and the diagnosis agree."""
+    """Return the pairs that the table has, and whether both photos have the same stated group and diagnosis."""
     known = table.set_index("image_id")
     rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")

@@ -7,7 +7,7 @@ from data_analysis.charts import Chart
 from data_analysis.notebook_folders import plots_folder
 from data_modelling.inference.files.atomic_files import atomic_write
 
-# Jupyter shows the picture and keeps this with it, so that figures can be compared by their data.
+# Jupyter shows the picture and keeps the data of the figure with it, so that figures can be compared by their data.
 FIGURE_DATA = "application/vnd.figure-data.v1+json"
 
 
@@ -36,7 +36,7 @@ def show_table(rows: pd.DataFrame) -> None:
 
 
 def show_findings(rows: list[tuple[str, str, str]]) -> None:
-    """Show a table of findings: why each matters to a model, and what this project does about it."""
+    """Show a table that says why each finding matters to a model, and what this project does about it."""
     lines = [
         "| What the metadata says | Why it matters to a model | What this project does |",
         "|---|---|---|",

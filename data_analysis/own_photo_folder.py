@@ -1,4 +1,4 @@
-"""Read a folder of your own photos, ask the model about them, and count its answers: the steps of the notebook."""
+"""Read a folder of your own photos, get the model's answers to them, and count the answers, for the notebook."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -20,7 +20,7 @@ REFUSED_COLUMN = "(refused)"
 def read_photo_folder(folder: Path) -> pd.DataFrame:
     """Return COLUMNS and `path` of each photo in the folder and its subfolders, sorted by image.
 
-    The diagnosis comes from LABELS, else from the name of the subfolder; it is empty if there is neither. Raises
+    The diagnosis comes from the file LABELS, or else from the name of the subfolder; without both, it is empty. Raises
     InputError for a folder without photos.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]

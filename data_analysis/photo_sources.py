@@ -18,8 +18,8 @@ from data_modelling.settings import NetworkSettings
 
 EDGE = NetworkSettings().edge  # pixels: the photos are measured as the network sees them
 MARGIN = EDGE // 7  # pixels left out at each edge when directions are compared: dark corners, rulers
-LUMA = (0.299, 0.587, 0.114)  # of red, green and blue in brightness (ITU-R BT.601)
-MOST = 400  # measured photos of each source
+LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (ITU-R BT.601)
+MOST = 400  # at most so many photos of each source are measured
 SEED = 8
 MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 
@@ -28,7 +28,7 @@ MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 class PhotoSource:
     """Describe a source of photos.
 
-    name: of its split. title: on figures. nevus: the name of a mole in its csv.
+    name: the name of its split. title: its name on figures. nevus: the name of a mole in its csv.
     """
 
     name: str
@@ -50,14 +50,14 @@ CREDITS = {source.name: source.credit for source in PHOTO_SOURCES}
 def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
     """Return image_id, group_id, diagnosis, part and path of the available photos of a source, without the locked test.
 
-    The notebook shows how many photos are missing in the split. Raises InputError when the data is missing.
+    The notebook shows how many photos of the split are missing. Raises InputError when the data is missing.
     """
     # Printed to standard output, because a notebook that writes to standard error counts as failed.
     return development_photos(name, data_root, splits_folder(), tell=print)
 
 
 def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the same with the locked test; use it only to find photos that are in two parts."""
+    """Return the same as read_photos, and the locked test; use this only to find photos that are in two parts."""
     return split_photos(name, data_root, splits_folder(), tell=print)
 
 
@@ -70,7 +70,7 @@ def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> 
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
-    """Return the photos of moles of each available source: with one diagnosis, only the source differs."""
+    """Return the photos of moles of each available source; they have one diagnosis, so only the source differs."""
     moles_by_source = {}
     for source in PHOTO_SOURCES:
         try:
@@ -121,7 +121,7 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
     brightness: mean grey level. warmth: mean red less mean blue. sharpness: standard deviation of the
     Laplacian of the grey levels. squeeze: mean difference of neighbours from left to right over that from
-    top to bottom; 1 without a preferred direction, above 1 if a wide photo was pressed into a square.
+    top to bottom. It is 1 without a preferred direction, and above 1 if a wide photo was pressed into a square.
     """
     red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
     grey = pixels @ np.array(LUMA)

@@ -51,7 +51,7 @@ def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
     table = attach_parts(source.split_rows(root), read_split(split_file(splits_folder(), name)))
     columns = COLUMNS[name]
     key, stated, *texts = columns[:5]
-    # The rows that do not count were already reported when the rows of the split were read.
+    # The report of rows that do not count is not needed; reading the split has already reported these rows.
     raw = read_csv(CSV_FILES[name](root), columns, key, RowFindings(), numbers=(texts[0],))
     raw = raw.set_index(key).loc[table["image_id"]].reset_index(drop=True)
     table["stated"] = raw[stated]
@@ -72,9 +72,9 @@ def available_tables(names: Sequence[str], data_root: Path | None = None) -> dic
 
 
 def parse_field(field: str, texts: pd.Series, place: str = "") -> pd.Series:
-    """Return texts as the model reads them; age zero is "not recorded" (see datasets.ham10000).
+    """Return texts as the values that the model reads; age zero means "not recorded" (see datasets.ham10000).
 
-    Raises InputError for a value that is not accepted; it names `place`.
+    Raises InputError for a value that is not accepted; the error names `place`.
     """
     if field == "age":
         texts = texts.mask(texts.isin(ham10000.AGE_NOT_RECORDED), "")
@@ -97,7 +97,7 @@ def contradictions(table: pd.DataFrame) -> pd.Series:
 def origin_of_isic2019(photos: pd.DataFrame, ham: pd.DataFrame | None) -> pd.Series:
     """Return the earlier data set of each photo of ISIC 2019: HAM10000, BCN20000 or earlier challenges.
 
-    ham: HAM10000's own table; without it, the lesion ids tell its photos.
+    ham: HAM10000's own table. Without this table, the lesion ids tell which photos are from HAM10000.
     """
     prefix = photos["stated"].str.split("_").str[0]
     origin = prefix.map({"BCN": "BCN20000", "HAM": "HAM10000"}).fillna("earlier challenges")
@@ -114,7 +114,7 @@ def isic2020_duplicates(data_root: Path | None = None) -> list[tuple[str, str]]:
 
 
 def first_of_each_group(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the first row of each group and diagnosis: a lesion with many photos counts once."""
+    """Return the first row of each group and diagnosis, so that a lesion with many photos counts once."""
     return table.drop_duplicates(["group_id", "diagnosis"])
 
 
@@ -165,7 +165,7 @@ def share_with_interval(hits: pd.Series, by: list[pd.Series]) -> pd.DataFrame:
 
 
 def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
-    """Return how many groups have so many photos, and how many photos these are.
+    """Return the number of groups by their number of photos, and how many photos these groups have together.
 
     starts: the smallest number of photos of each row, from 1 on; (1, 2, 5) makes "1", "2-4" and "5 or more".
     """
@@ -179,7 +179,7 @@ def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
 
 
 def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count how often each data set uses each name of a site, under the region that the name is read as."""
+    """Count how often each data set uses each name of a site, by the region of the body for which the name stands."""
     columns: dict[str, pd.Series] = {}
     for name, table in tables.items():
         region = table["site"].fillna("not known")
@@ -189,5 +189,5 @@ def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def percent(value: float) -> str:
-    """Return a share as a percentage of one decimal, of two below one in a hundred; 0% and 100% only if exact."""
+    """Return a share as a percentage with one decimal, or two near 0% and 100%; only exact shares become 0% or 100%."""
     return f"{value:.2%}" if 0 < value < 0.01 or 0.9995 <= value < 1 else f"{value:.1%}".replace(".0%", "%")

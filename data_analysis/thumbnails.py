@@ -1,4 +1,4 @@
-"""Draw sheets of thumbnails: each photo at most 96 pixels wide, pixel by pixel, with the credit below."""
+"""Draw sheets of thumbnails; each photo is at most 96 pixels wide and is not enlarged, and the credit is below."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from data_analysis.charts import Chart, save_chart
 from data_modelling.inference.photo.reader import read_photo
 
-LARGEST = 96  # pixels; larger ones may not be committed (see DATA/README.md)
-# Pixels between photos, of a row's label, of the title, of a line of credit.
+LARGEST = 96  # pixels; larger photos may not be committed (see DATA/README.md)
+# In pixels: the gap between photos, and the heights of a row's label, the title and a line of credit.
 GAP, LABEL, HEAD, FOOT = 6, 240, 34, 20
 DPI = 100
 
@@ -29,7 +29,7 @@ def thumbnail_sheet(
 ) -> Chart:
     """Draw rows of square photos of one size, each with a label.
 
-    credit: lines. contents: what the photos are.
+    credit: the lines of the credit. contents: what the photos show.
     """
     photos = [photo for row in rows.values() for photo in row]
     edge = max(len(photo) for photo in photos)

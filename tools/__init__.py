@@ -1,1 +1,1 @@
-"""The tools that the Makefile calls: environments, screenshots."""
+"""The tools that the Makefile calls, for environments and screenshots."""

@@ -31,7 +31,7 @@ IS_NEW = "return document.readyState === 'complete' && !document.querySelector('
 
 
 def missing_program() -> str:
-    """Return the missing programs in words; empty if none is missing."""
+    """Return a text that names the missing programs; it is empty if none is missing."""
     missing = [name for name in ("chromium", "chromedriver") if shutil.which(name) is None]
     return (
         f"{' and '.join(missing)} not found: install the Debian packages chromium and chromium-driver"
@@ -44,7 +44,7 @@ def missing_program() -> str:
 def open_browser(
     width: int = 1280, height: int = 900, dark: bool = False, javascript: bool = True
 ) -> Iterator[Chrome]:
-    """Open a fresh browser with a window of that many CSS pixels inside."""
+    """Open a fresh browser; width and height of the inside of its window are in CSS pixels."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         driver = Chrome(_options(profile, javascript), ChromeService(shutil.which("chromedriver")))
         try:
@@ -68,19 +68,19 @@ def _options(profile: str, javascript: bool) -> ChromeOptions:
 
 
 def resize(driver: Chrome, width: int, height: int) -> None:
-    """Set the size of the page's viewport; it may be as small as a phone's, unlike a desktop window."""
+    """Set the size of the page's viewport, which may be smaller than a desktop window can be."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
 
 def set_colours(driver: Chrome, dark: bool) -> None:
-    """Prefer dark or light colours."""
+    """Make the browser prefer dark or light colours."""
     feature = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
 
 
 def prefer_language(driver: Chrome, language: str) -> None:
-    """Prefer a language, as a reader's browser does."""
+    """Make the browser prefer a language."""
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
 
@@ -93,10 +93,10 @@ def follow_link(driver: Chrome, element: WebElement) -> None:
 
 @contextmanager
 def wait_for_new_page(driver: Chrome) -> Iterator[None]:
-    """Wait after the block until the page that it led to is there.
+    """Wait, at the end of the block, until the browser shows the page to which the block led.
 
-    A mark on the old page distinguishes the two. Asking whether an element of the old page is stale is a race, in
-    which chromedriver sometimes fails.
+    A mark on the old page distinguishes it from the new page. Asking whether an element of the old page is stale is a
+    race, in which chromedriver sometimes fails.
     """
     driver.execute_script(MARK_PAGE)
     yield
@@ -104,7 +104,7 @@ def wait_for_new_page(driver: Chrome) -> Iterator[None]:
 
 
 def save_page(driver: Chrome, path: Path) -> None:
-    """Save a picture of the whole page, whatever its length."""
+    """Save a picture of the whole page, even if it is longer than the window."""
     height = driver.execute_script("return document.documentElement.scrollHeight")
     width = driver.execute_script("return innerWidth")
     resize(driver, width, height)

@@ -1,8 +1,8 @@
 """Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
-It runs with the machine's own python3, before anything is installed. A Python that is too old for the project can
-also parse it, and so can say that it is too old. A stamp inside the environment lists its locks. While they are current,
-nothing is done and no network is needed.
+This file runs with the machine's own python3, before anything is installed. A Python that is too old for the project
+can still parse the file, and then says that it is too old. A stamp inside the environment lists the installed locks. If
+the locks have not changed, nothing is done and no network is needed.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# As platform.system() and platform.machine() name them.
+# The keys are the names that platform.system() and platform.machine() give.
 LINUX, LINUX_ARM = ("Linux", "x86_64"), ("Linux", "aarch64")
 MACOS, WINDOWS = ("Darwin", "arm64"), ("Windows", "AMD64")
 MACHINES = {
@@ -27,7 +27,7 @@ MACHINES = {
     WINDOWS: "Windows x86-64",
 }
 OLDEST_PYTHON = (3, 11)
-OLDEST_MACOS, OLDEST_GLIBC = 14, (2, 28)  # the oldest for which onnxruntime is built
+OLDEST_MACOS, OLDEST_GLIBC = 14, (2, 28)  # onnxruntime is built for no older ones
 
 
 class Environment(typing.NamedTuple):
@@ -49,8 +49,8 @@ ENVIRONMENTS = {
 SLOW_LOCK = ROOT / "tests" / "requirements-slow.lock"  # added to `all` by --slow
 STAMP = "made-from.txt"
 
-# pip's own choice of versions is switched off: a lock is complete. Old versions of pip take a newer release than the
-# lock's of a package that another one asks for with an extra, and then refuse its hash.
+# A lock is complete, so pip must not choose versions itself. If a package asks for another one with an extra, an old
+# pip takes a newer release of the other package than the lock has, and then refuses its hash.
 INSTALL = ["install", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes"]
 INSTALL += ["--only-binary=:all:"]
 
@@ -79,7 +79,7 @@ def main():
 
 
 def check_machine(name):
-    """Raise NotPossible on a Python or a platform that does not support the environment of this name."""
+    """Raise NotPossible if the environment of this name does not support this Python or this platform."""
     environment = ENVIRONMENTS[name]
     version, machine = tuple(sys.version_info[:2]), (platform.system(), platform.machine())
     if not OLDEST_PYTHON <= version <= environment.newest:
@@ -106,16 +106,16 @@ def check_machine(name):
 
 
 def minors(environment):
-    """Return the second numbers of the Pythons that the environment supports: 11 of 3.11."""
+    """Return the second numbers of the Python versions that the environment supports, such as 11 for 3.11."""
     return range(OLDEST_PYTHON[1], environment.newest[1] + 1)
 
 
 def refresh(folder, locks):
     """Make `folder` an environment with the packages of `locks`, unless it has them already.
 
-    Another lock is added to the packages of the first. Any other change starts from an empty environment, so
-    that nothing of an older lock is left. The stamp is removed before anything is changed and written last. So
-    an interrupted environment never counts as complete.
+    If Python and the first lock are unchanged, the other locks are only added. Any other change starts from an empty
+    environment, so that nothing of an older lock is left. The stamp is removed before anything is changed, and it is
+    written last. So an interrupted environment never counts as complete.
     """
     wanted = [python_line()]
     wanted += [f"{name_of(lock)} {hashlib.sha256(lock.read_bytes()).hexdigest()}" for lock in locks]
@@ -140,20 +140,21 @@ def python_line():
 
 
 def name_of(path):
-    """Return the path below the project, with `/` on every system."""
+    """Return the path relative to the project, with `/` on every system."""
     return path.relative_to(ROOT).as_posix()
 
 
 def python_in(folder):
-    """Return the Python of an environment."""
+    """Return the path of an environment's Python."""
     return folder / ("Scripts/python.exe" if platform.system() == "Windows" else "bin/python")
 
 
 def install(folder, locks):
     """Install only the locks: files with their hashes, as wheels, so that no author's code runs to build them.
 
-    Only the app is compiled at once, for a fast first start. Elsewhere Python compiles modules when it imports them,
-    because compiling all takes a minute and a half. pip's progress goes to standard output.
+    Only the app's packages are compiled at once, for a fast first start. In the other environments, Python compiles a
+    module when it first imports it, because compiling all would take a minute and a half. pip's progress goes to
+    standard output.
     """
     pip = [str(python_in(folder)), "-m", "pip"]
     for lock in locks:
@@ -164,7 +165,7 @@ def install(folder, locks):
 
 
 def run(command, failure, stdout=None):
-    """Run a command; raise NotPossible with the sentence `failure` and the command's last words if it fails."""
+    """Run a command; if it fails, raise NotPossible with the sentence `failure` and the command's last error."""
     done = subprocess.run(  # nosec B603  # a list of arguments, no shell
         command, check=False, stdout=stdout, stderr=subprocess.PIPE, universal_newlines=True, errors="replace"
     )
@@ -173,7 +174,7 @@ def run(command, failure, stdout=None):
 
 
 def last_words(text):
-    """Return a command's last error with its details in one line; all of its text if it names none."""
+    """Return a command's last error with its details in one line, or the whole output if it has no line of an error."""
     return " ".join(text[max(text.rfind("ERROR"), 0) :].split()) or "no reason was given"
 
 

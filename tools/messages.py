@@ -1,4 +1,4 @@
-"""The part of `make messages` that pybabel lacks: messages in tables of the code, and the scripts' messages as JSON."""
+"""Reads messages in tables of the code and writes the scripts' messages as JSON, which pybabel cannot do."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) of wording.py and all tables; pyproject.toml names this as its method."""
+    """Yield (line, function, message, comments) of wording.py and all tables; pyproject.toml names this function."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []

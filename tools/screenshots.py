@@ -1,7 +1,7 @@
 """Take the pictures in README and docs: `python -m tools.screenshots docs/screenshots [STATE ...]`.
 
 It serves the default bundle and shows every state of the page with the example photos (ISIC 2017, CC-0), at desktop and
-phone width, light and dark, in all languages. With names of states it renews only their pictures. BUNDLES and BUNDLE
+phone width, light and dark, in all languages. If states are named, only their pictures are renewed. BUNDLES and BUNDLE
 choose another bundle, as for the app.
 """
 
@@ -26,8 +26,8 @@ from tools.serving import run_app
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}  # CSS pixels
 SCHEMES = ("light", "dark")
-TALLEST = 16_383  # pixels of a WebP; a longer page is cut
-QUALITY = 60  # of the saved picture, to keep the file small
+TALLEST = 16_383  # pixels, the most that a WebP can have; a longer page is cut
+QUALITY = 60  # quality of the saved picture, low to keep the file small
 
 
 def main(arguments: list[str]) -> int:
@@ -114,7 +114,7 @@ def show_nevus(*answers: str) -> Callable[[Chrome], None]:
 
 
 def show_all_clear(driver: Chrome) -> None:
-    """Show the answer for a nevus of ISIC 2017, which must be there: no example gets this answer."""
+    """Show the all-clear for a nevus of ISIC 2017, which must be there, because no example photo gets this answer."""
     record = data_set("isic2017")
     folder = find_dataset_folder(None, record.folder, *record.markers)
     fill_form(driver, folder / "images" / "ISIC_0000218.jpg", "nevus")
@@ -169,7 +169,7 @@ def show_history(driver: Chrome) -> None:
 
 
 def show_page(path: str) -> Callable[[Chrome], None]:
-    """Return a function that shows a page which needs only its address, once its pictures are loaded."""
+    """Return a function that shows the page of an address and waits until its pictures are loaded."""
 
     def show(driver: Chrome) -> None:
         driver.get(driver.current_url + path)
@@ -202,7 +202,7 @@ STATES: dict[str, Callable[[Chrome], None]] = {
 
 
 def save_all(driver: Chrome, folder: Path, name: str) -> None:
-    """Save the current state in its sizes and colour schemes."""
+    """Save pictures of the current state, in each of its sizes and colour schemes."""
     for size, edges in SIZES.items():
         for scheme in SCHEMES:
             chromium.resize(driver, *edges)

@@ -30,7 +30,7 @@ class AppServer:
 def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
     """Run `python -m app` with its default settings except for `environment`; stop it at the end of the block.
 
-    prefix: a command to run it under. Raises RuntimeError with the server's log if it does not start.
+    prefix: a command under which the app runs. Raises RuntimeError with the server's log if it does not start.
     """
     settings = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
     process = subprocess.Popen(  # nosec B603  # a list of arguments, no shell
@@ -47,7 +47,7 @@ def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = (
     log_copy = Thread(target=_copy, args=(process.stderr, log), daemon=True)
     log_copy.start()
     try:
-        first_line = process.stdout.readline()  # it returns when the process ends, at the latest
+        first_line = process.stdout.readline()  # this returns at the latest when the process ends
         if "http://" not in first_line:
             log_copy.join(STOP_SECONDS)
             raise RuntimeError(f"the app did not start: {log.read_text()}")

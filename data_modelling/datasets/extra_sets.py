@@ -19,7 +19,8 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 
-# This data set may contain the recipe's own data set, such as HAM10000; then only its other photos are added.
+# This data set may contain the recipe's own data set, such as HAM10000. Then only the photos that are not in the
+# recipe's own data set are added.
 BESIDE_ITS_OWN = "isic2019"
 MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; other cancers are in no class
 

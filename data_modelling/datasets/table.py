@@ -51,8 +51,8 @@ class DatasetReport:
     nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
     class_folders_without_photos: tuple[str, ...] = ()
     pictures_of_other_formats: tuple[str, ...] = ()  # in class folders; they are not read
-    rows_without_details: tuple[str, ...] = ()  # the second csv file, which has the details, lacks them
-    split_photos_gone: tuple[str, ...] = ()  # in the split, but without a photo
+    rows_without_details: tuple[str, ...] = ()  # the second csv file has no details for these rows
+    split_photos_gone: tuple[str, ...] = ()  # ids that the split has, but that have no photo
 
     def __bool__(self) -> bool:
         """Return whether there is anything to report."""

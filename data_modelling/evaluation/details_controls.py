@@ -10,8 +10,8 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.metrics.array_types import Floats
 
-SEED = 7  # of the order in which details are exchanged
-LEAST = 1e-6  # probability of a class without training rows, because zero has no logarithm
+SEED = 7  # decides the order in which details are exchanged
+LEAST = 1e-6  # probability given to a class without training rows, because zero has no logarithm
 ITERATIONS = 1000  # limit for the solver; HAM10000 needs a tenth of it
 
 

@@ -45,9 +45,9 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle, and return the skipped inputs as text.
 
-    The bundle's own sources are skipped, because they have their own metrics. Those of ALSO_LEARNED_FROM are skipped,
-    because every network learned from their photos. Absent sources are skipped too. Photos of an extra set get the
-    predictions and gate refusals of networks that saw none of their fold. These predictions move here from
+    The bundle's own sources are skipped, because they have their own metrics. The sources in ALSO_LEARNED_FROM are
+    skipped, because every network learned from photos of them. Absent sources are skipped too. Photos of an extra set
+    get the predictions and gate refusals of networks that saw none of their fold. These predictions move here from
     EXTRA_PREDICTIONS_FILE, so that a committed bundle stays small. If the bundle has left-out clinics, its table of
     clinics reads EXTRA_PREDICTIONS_FILE; that file then stays, and only the other sources are predicted.
     Raises InputError and writes nothing if all sources are absent, or if predictions of an extra set would be lost.

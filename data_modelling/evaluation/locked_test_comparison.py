@@ -2,7 +2,7 @@
 
 The comparison shows whether choices that were made with fold networks fit the served network. Temperature, decision
 prior and thresholds come from networks of the same recipe that each saw four fifths of the photos. The served
-network saw them all. None of them saw the locked test.
+network saw all these photos. No network saw the locked test.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,7 @@ def compare_with_locked_test(
         **{mode: _mode_comparison(values, mode, metadata) for mode in MODES},
         "temperature": {
             "used": metadata["temperature"],
-            # The temperature that fits the locked test best. Nothing uses it.
+            # Nothing uses the temperature that fits the locked test best; it is only reported.
             "refitted_in_hindsight": round_metric(fit_temperature(locked, metadata["task"])),
         },
         "thresholds": _threshold_sensitivities(locked, metadata),
@@ -105,7 +105,7 @@ def _interval_contains(value: float | None, interval: list[float | None]) -> boo
 
 
 def _threshold_sensitivities(locked: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the sensitivity at the served thresholds on the locked test, and the one for which they were chosen."""
+    """Return the sensitivity at the served thresholds on the locked test, and the sensitivity that was aimed at."""
     task, target = metadata["task"], metadata["settings"]["cancer_sensitivity"]
     probability = calibrated_probabilities(mode_logits(locked, "photo", task), metadata["temperature"])
     groups = bootstrap.group_indices(locked["group_id"])

@@ -27,7 +27,7 @@ from data_modelling.metrics.predictions import mode_logits, true_classes
 
 MetricValues = dict[str, Any]
 
-MELANOMA_KEY = "melanoma"  # in metrics.json
+MELANOMA_KEY = "melanoma"  # the key of the melanoma metrics in metrics.json
 SPECIFICITIES = (0.9, 0.95)
 CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
 

@@ -29,8 +29,8 @@ COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_me
 MAX_VISIT_PHOTOS = 12
 VISITS_PER_PATIENT = 40
 SEED = 20
-# Share of visits without a melanoma in which a lesion may be marked. It decides the ratio. At a tenth, only hairs,
-# rulers and bubbles are marked, and melanomas no more often than by chance.
+# Share of visits without a melanoma in which a lesion may be marked; this share decides the ratio. At a tenth, only
+# hairs, rulers and bubbles are marked, and melanomas no more often than by chance.
 FALSE_MARK_SHARE = 0.3
 DIGITS = 6
 
@@ -78,7 +78,7 @@ def draw_visits(
                     "melanoma": melanoma_count,
                     "photos": len(members),
                     "largest_oddity": round(float(oddities.max()), DIGITS),
-                    # A melanoma is the first of the members.
+                    # If a visit has a melanoma, it is the first of the members.
                     "odd_is_melanoma": int(melanoma_count and oddities.argmax() == 0),
                     "first_is_melanoma": int(melanoma_count and scores[members].argmax() == 0),
                 }

@@ -8,4 +8,4 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # indices of classes or groups
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]  # RGB; the last axis has the colours
-Weights = NDArray[np.floating]  # of photos: (photos,) or (resamples, photos)
+Weights = NDArray[np.floating]  # weights of photos: (photos,) or (resamples, photos)

@@ -24,7 +24,7 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
-COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # of two models
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # for two models
 Z_95 = 1.959964  # 95 % of a normal distribution are within this number of standard deviations of the mean
 
 

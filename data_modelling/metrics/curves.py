@@ -95,7 +95,7 @@ def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) 
 def net_benefit(score: Floats, positive: Mask, thresholds: Floats) -> Floats:
     """Return the net benefit at each threshold, (thresholds,): TP/n - FP/n t/(1-t).
 
-    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo at the threshold counts as
+    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo whose score equals the threshold is
     flagged.
     """
     flagged = score[None] >= thresholds[:, None]

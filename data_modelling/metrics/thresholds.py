@@ -11,7 +11,7 @@ from data_modelling.metrics.calibration import sensitivity_threshold
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 RATES = (0.9, 0.95)  # sensitivities and specificities at which the cost is reported
-NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities, of the decision curve
+NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities on the decision curve
 
 
 def question_scores(probability: Floats, task: str) -> dict[str, Floats]:

@@ -28,7 +28,7 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 def resnet34(_: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
     """Return the image branch of ResNet34, which keras.applications lacks (He et al. 2016, arXiv:1512.03385).
 
-    It takes photos with values 0-255 and returns a feature map (N, edge/32, edge/32, 512).
+    The branch takes photos with values 0-255 and returns a feature map (N, edge/32, edge/32, 512).
     """
     stem, norm = convolution(STEM_WIDTH, 7, 2, dtype)
     layers = [

@@ -109,7 +109,8 @@ def convolution(
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
     """Return the CNN's image branch.
 
-    It turns photos (N, edge, edge, 3) with values 0-255 into (N, edge/2^k, edge/2^k, last width); k is 1 plus the stages.
+    The branch turns photos (N, edge, edge, 3) with values 0-255 into (N, edge/2^k, edge/2^k, last width); k is 1 plus
+    the stages.
     """
     stem, norm = convolution(settings.stem, 3, 2, dtype)
     layers = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]

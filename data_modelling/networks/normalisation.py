@@ -9,9 +9,9 @@ import keras
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalisation, computed by one fused kernel when it trains in bfloat16 on TensorFlow.
 
-    Ioffe and Szegedy 2015, arXiv:1502.03167. (N, H, W, C) to the same shape. Keras casts a bfloat16 map to float32, passes
-    over it several times and casts it back, which takes a quarter of a training step. The fused kernel reads and writes
-    bfloat16 and keeps mean and variance in float32.
+    The source is Ioffe and Szegedy 2015, arXiv:1502.03167. The shape (N, H, W, C) stays. Keras casts a bfloat16 map to
+    float32, passes over it several times and casts it back, which takes a quarter of a training step. The fused kernel
+    reads and writes bfloat16 and keeps mean and variance in float32.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -5,7 +5,7 @@ decision prior and thresholds are chosen on its stopping photos, which are of ot
 of `unseen_sets` are answered by the served network itself.
 
 The score of a photo is its highest cancer probability over five frames, without and with the details (see
-inference.decision). The four corner frames are read only if the photo may be clear after the first frame.
+inference.decision). The four corner frames are read only if the first frame still allows NO_CANCER_CLASS.
 """
 
 from dataclasses import asdict
@@ -50,9 +50,9 @@ from data_modelling.training.batches import Examples, predict_logits, select_exa
 from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
-UNSEEN_FOLDER = "unseen"  # in the work folder; it has the decoded photos of unseen sets
+UNSEEN_FOLDER = "unseen"  # the folder in the work folder with the decoded photos of unseen sets
 OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read
-READ_AT_ONCE = 32  # photos
+READ_AT_ONCE = 32  # photos that are read before the network predicts them
 Floats = NDArray[np.float64]
 
 
@@ -65,7 +65,8 @@ def clinic_answers(
     photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
     code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (whether it is a phone photo
     or shows a palm, a sole or mucosa) and refused (by a lesion detector and a threshold that were fitted without the
-    clinic). The other vetoes are not computed; with them, even fewer photos would be clear.
+    clinic). The other vetoes are not computed; with these, even fewer photos
+    would get NO_CANCER_CLASS.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
@@ -92,7 +93,7 @@ def _unseen_answers(
     """Return the answers of the served network for the photos of unseen clinic groups. choices: those of the run."""
     key = {
         "photos": unseen.table["image_id"].tolist(),
-        # Without the clear threshold, which is chosen later, from these answers.
+        # These choices lack the threshold `clear`, which is chosen later, from these answers.
         "choices": {
             name: np.asarray(value).tolist()
             for name, value in asdict(choices).items()

@@ -43,11 +43,12 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
-# Their licences (CC-0, CC BY) allow small pictures in a bundle. That of other MSK and UDA photos is not certain.
+# The licences of these sources (CC-0, CC BY) allow small pictures in a bundle. The licence of other MSK and UDA photos
+# is not certain.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
 SHOWN_PHOTOS = 900
 THUMBNAIL_EDGE = 112  # pixels
-THUMBNAIL_QUALITY = 75  # of JPEG
+THUMBNAIL_QUALITY = 75  # JPEG quality
 
 Floats = NDArray[np.floating]
 
@@ -165,7 +166,7 @@ def _embeddings(
     mask: NDArray[np.bool_],
     settings: Settings,
 ) -> Floats:
-    """Return the network's embeddings of the photos in the rows of a mask."""
+    """Return the network's embeddings of the photos that a mask selects."""
     examples = select_examples(table, pixels, mask, settings.task)
     return predict_output(network, examples, "embedding", with_details=False)
 

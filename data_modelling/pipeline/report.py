@@ -39,7 +39,8 @@ from data_modelling.safety.lesion_detector import detector_metrics
 def write_report(folder: Path) -> dict[str, Any]:
     """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; return the metrics.
 
-    It reads metadata.json, history.json, predictions/*.csv and openings.csv, but neither photos nor the network.
+    The report is made from metadata.json, history.json, predictions/*.csv and openings.csv; neither photos nor the
+    network are read.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     predictions = _predictions_by_part(folder)
@@ -141,7 +142,7 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _held_out_predictions(folder: Path, task: str) -> list[pd.DataFrame]:
-    """Return the predictions of the photos that trained, each by a network that never saw its fold."""
+    """Return the predictions of the training photos, each by a network that never saw the photo's fold."""
     external = folder / external_sources.EXTERNAL_PREDICTIONS_FILE
     extra = folder / EXTRA_PREDICTIONS_FILE
     tables = [read_predictions(folder / f"{OUT_OF_FOLD}.csv")]

@@ -146,7 +146,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
     shares = np.array(json.loads((source / REFERENCE_FILE).read_text()))
     merged = [float(shares[list(group)].sum()) for group in class_groups(task)]
     write_json(folder / REFERENCE_FILE, merged)
-    shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # the history of the training
+    shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # it has the history of the training
     shutil.copyfile(source / STOPPING_FILE, folder / STOPPING_FILE)
     save_network(network, folder)
 
@@ -165,9 +165,9 @@ def run_network(run: Run, name: str) -> keras.Model:
 def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str = "") -> keras.Model:
     """Return the network in the folder `name` of the run, which is trained on the selected rows of the development set.
 
-    A tenth of the selected groups of the recipe's own data set are stopping photos instead. A network whose training has
-    ended is loaded from its file. It is not saved again, because this would change the bytes of the file. title: of the
-    progress bar; "" means the name. Raises InputError if the training began with other photos.
+    The photos of a tenth of the selected groups of the recipe's own data set stop the training instead. A network whose
+    training has ended is loaded from its file. It is not saved again, because this would change the bytes of the file.
+    title: of the progress bar; "" means the name. Raises InputError if the training began with other photos.
     """
     settings, development, folder = run.settings, run.development, run.work / name
     table = development.combined_table()

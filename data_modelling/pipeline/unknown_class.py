@@ -1,4 +1,4 @@
-"""Adds the class "none of the known classes" to predictions; networks that never saw a class show what it looks like."""
+"""Adds the class "none of the known classes" to predictions, from networks that never saw one of the classes."""
 
 import pandas as pd
 

@@ -18,7 +18,7 @@ from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fo
 # Settings that may change in an unfinished run, because no finished stage depends on them: a label, more folds or clinics.
 CHANGEABLE_SETTINGS = ("version", "figure_folds", "left_out_clinics", "unseen_sets")
 ANSWERS_FILE, KEY_FILE = "answers.csv", "answers.json"  # in the folder of a network
-DECIMALS = 6  # of logits and probabilities in ANSWERS_FILE
+DECIMALS = 6  # decimals of logits and probabilities in ANSWERS_FILE
 
 
 def work_folder(out: Path) -> Path:

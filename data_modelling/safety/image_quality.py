@@ -10,8 +10,8 @@ the lesions decide as follows:
   A threshold of refusals also refuses at most SPARED_SHARE of the photos of a step that is not below WARN_BELOW.
 
 Low contrast has no warning, so it is refused at the step where other measures warn. A photo with few pixels gets the
-warning of a blurred photo. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these problems, the
-worst photos of the data set get a warning (WARNED_OF_CONTENT).
+warning of a blurred photo. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these problems,
+the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
 Finally, the thresholds are made milder until at most MAX_FIRED_SHARE of the photos of each training source get any one
 reason, because the usual light and resolution of a clinic are no fault of a photo.
@@ -281,7 +281,7 @@ def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return, for each source and diagnosis, the number of photos, of photos with any reason, and of photos with each reason.
+    """Return, by source and diagnosis, the number of photos, and of photos with any reason and with each reason.
 
     measures: from `photo_measures`.
     """

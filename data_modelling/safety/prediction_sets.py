@@ -208,16 +208,17 @@ def fit_operating_point(
 def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
     compared = (
         "A photo is unanswered if it is refused or its set is wide. We compared several definitions of a wide set. "
-        f"An acceptable one leaves at most {MAX_WIDE_SHARE * 100:.0f} % of the {photos:,} out-of-fold photos unanswered. "
-        "It also does not lower the share of melanomas that are found among the answered photos."
+        f"An acceptable one leaves at most {MAX_WIDE_SHARE * 100:.0f} % of the {photos:,} out-of-fold photos "
+        "unanswered. It also does not lower the share of melanomas that are found among the answered photos."
     )
     if rule == NEVER_WIDE:
-        return f"Only an empty set is wide. {compared} No acceptable definition raises the balanced accuracy of the answered photos."
+        no_rule = "No acceptable definition raises the balanced accuracy of the answered photos."
+        return f"Only an empty set is wide. {compared} {no_rule}"
     return (
         f"We call a {WIDE_RULE_LEVEL} % set wide if it {describe_rule(rule)}, and also if it is empty. {compared} "
-        f"Of the acceptable definitions, this one gives the best balanced accuracy of the answered photos: "
-        f"{metrics['balanced_accuracy_of_answered']:.3f} instead of {metrics['balanced_accuracy_of_all']:.3f} for all photos. "
-        f"It leaves {metrics['share_refused_or_wide'] * 100:.1f} % of the photos unanswered."
+        "Of the acceptable definitions, this one gives the best balanced accuracy of the answered photos: "
+        f"{metrics['balanced_accuracy_of_answered']:.3f} instead of {metrics['balanced_accuracy_of_all']:.3f} "
+        f"for all photos. It leaves {metrics['share_refused_or_wide'] * 100:.1f} % of the photos unanswered."
     )
 
 

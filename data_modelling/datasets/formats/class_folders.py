@@ -1,7 +1,8 @@
 """Reads class folders: one folder of photos per class, with or without a csv beside them.
 
-`python -m data_modelling.prepare` writes them with `photos.csv`, which has the columns of the one table (see datasets.table)
-except `path`. When they are read again, table and photos are the same as in the original data set.
+`python -m data_modelling.prepare` writes such folders with `photos.csv`, which has the columns of the one table (see
+datasets.table) except `path`. When these folders are read again, table and photos are the same as in the original data
+set.
 
 A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see datasets.formats.class_names).
 The id of a photo is its file name, or `folder/name` if several folders have a file of this name. A csv may give groups and

@@ -32,8 +32,8 @@ MIN_LESIONS_PER_CLASS = 8  # lesions of a class: enough for a test part, five fo
 MISSING_SHARE = 0.08  # share of lesions without age; as many lack the sex, and as many the site
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB
-# Standard deviations, in grey levels, of a lesion's brightness, of its colour channels and of a pixel. They make similar
-# classes overlap.
+# Standard deviations, in grey levels, of a lesion's brightness, of its colour channels and of a pixel. These make
+# similar classes overlap.
 BRIGHTNESS_SPREAD, HUE_SPREAD, NOISE = 14.0, 6.0, 9.0
 SITES = ["back", "lower extremity", "trunk", "upper extremity", "abdomen", "face", "chest", "foot", "scalp"]
 

@@ -1,8 +1,8 @@
 """Reads and writes TFRecord shards; a record has a photo and its metadata, as features that the settings name.
 
-`python -m data_modelling.prepare --to tfrecord` writes them. To read other shards, a recipe gives the names of their
-features and the order of their colours in [prepared] and [prepared.features]. The table's paths point into the shards, so
-nothing is unpacked. Compressed shards are not read.
+`python -m data_modelling.prepare --to tfrecord` writes such shards. To read other shards, a recipe gives the names of
+their features and the order of their colours in [prepared] and [prepared.features]. The table's paths point into the
+shards, so nothing is unpacked. Compressed shards are not read.
 """
 
 import os

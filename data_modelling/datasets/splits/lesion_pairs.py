@@ -18,8 +18,9 @@ PAIRS = Path(__file__).with_name("lesion_pairs.csv")
 def photos_to_leave(splits: pd.DataFrame) -> set[str]:
     """Return the ids of the photos that must not train, because another photo of their lesion is in another part.
 
-    splits: image_id, group_id and part of all photos of the data sets that train together, with the locked test. Of a lesion
-    in several parts, only the photos of one part stay: of the locked test if it has any, else of its first photo's part.
+    splits: image_id, group_id and part of all photos of the data sets that train together, with the locked test. If a
+    lesion is in several parts, only its photos of one part stay: the locked test if it has any there, else the part of
+    its first photo.
     """
     original = splits["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX)
     joined = pd.Series(join_groups(original, splits["group_id"], read_pairs(PAIRS)), splits.index)

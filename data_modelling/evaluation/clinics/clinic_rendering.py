@@ -26,11 +26,11 @@ from data_modelling.training.recompression import add_vignettes
 RENDERING_FILE = "rendering.csv"  # in the bundle's predictions, with COLUMNS
 COLUMNS = ("image_id", "diagnosis", "status", "rendered_status")
 DATA_SET, CLASSES = "ham10000", ("MEL", "NV")
-PHOTOS = 500  # of each class; a lesion has a second photo only if there are too few lesions
+PHOTOS = 500  # photos of each class; a lesion has a second photo only if there are too few lesions
 # Edge in pixels and JPEG quality of the rendered file, and the edge at which the photo is read.
 EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256
 MAX_CHANGED_SHARE = 0.05  # largest share of changed statuses that we aim at
-SEED = 7  # of the sample
+SEED = 7  # decides the sample
 
 
 def rendered_statuses(predictor: Predictor, data_root: Path | None, splits: Path) -> pd.DataFrame:

@@ -141,10 +141,10 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
 def whole_frame_concern(
     probability: Mapping[str, Floats], thresholds: StatusThresholds, task: str
 ) -> tuple[Mask, Floats]:
-    """Return two arrays (N,): whether a photo reaches a threshold that raises concern, and the score of its whole frame.
+    """Return two arrays (N,): whether a photo reaches a threshold that raises concern, and its whole frame's score.
 
-    probability: (N, classes) for each of MODES. The thresholds are for the probabilities with the details. The score is the
-    higher one of the cancer probabilities without and with the details.
+    probability: (N, classes) for each of MODES. The thresholds are for the probabilities with the details. The score is
+    the higher one of the cancer probabilities without and with the details.
     """
     cancer = {mode: probability[mode][:, cancer_columns(task)].sum(axis=1) for mode in MODES}
     melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
@@ -153,7 +153,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return a mask of phone photos and photos of palms, soles or mucosa, which never get NO_CANCER_CLASS; no other veto counts."""
+    """Return a mask of photos that never get NO_CANCER_CLASS: by phone, or of palms, soles or mucosa."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 

@@ -1,9 +1,9 @@
 """Read the outline of a lesion, and paint over the lesion, the background or some cells of a photo, in the colour of the nearby skin.
 
 The skin is a ring around the lesion, from the enlarged outline to SKIN_RING_WIDTH further, without the
-dermatoscope's dark rim. All painting uses its mean colour. The mean of the whole photo would be wrong: it
-contains the lesion's colour, so the lesion would stay visible as a tint, and a painted background would have less
-contrast than the real background.
+dermatoscope's dark rim. All painting uses the mean colour of this ring. The mean of the whole photo would be wrong,
+because it contains the lesion's colour: then the lesion would stay visible as a tint, and a painted background would
+have less contrast than the real background.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ LEAST_SKIN = 0.01  # share of the photo's pixels: with less, the colour of the s
 
 @dataclass(frozen=True)
 class Areas:
-    """Areas of a photo, both (edge, edge). lesion: within the enlarged outline; skin: the ring beside it."""
+    """Two masks of a photo, (edge, edge) each: lesion, within the enlarged outline, and skin, the ring around it."""
 
     lesion: Mask
     skin: Mask

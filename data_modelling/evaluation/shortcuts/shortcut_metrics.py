@@ -16,9 +16,9 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
 MAPS = ("map", "random", "gaussian")  # the map of the decided class, and its controls
-# Of each map: the share inside the lesion, and the area under the deletion curve.
+# The measures of each map: its share inside the lesion, and the area under its deletion curve.
 MEASURES = ("inside", "deletion")
-SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # of each view
+SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each view
 MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
 COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *MAP_COLUMNS)
 

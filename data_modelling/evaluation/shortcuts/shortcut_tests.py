@@ -8,8 +8,8 @@ fold:
   the evidence for the class, compared with the average class. The controls are maps of random cells, and a
   Gaussian around the photo's centre, because lesions are centred;
 - the deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): how much of the decided class's probability is
-  left when the highest cells of the map are painted over, a tenth more at each step. It counts as at most all
-  of it, because the probability of an uncertain class may rise. The area under the curve is small if the map finds
+  left when the highest cells of the map are painted over, a tenth more at each step. The share counts as at
+  most 1, because the probability of an uncertain class may rise. The area under the curve is small if the map finds
   the cells on which the answer depends. The controls are a random order and the order of the Gaussian.
 """
 
@@ -46,17 +46,17 @@ from data_modelling.networks.merged_classes import network_head
 
 PredictBatch = Callable[[Pixels], tuple[Floats, Features]]
 
-PHOTOS = 2000  # largest sample
-SEED = 3  # of the sample and of the random maps
+PHOTOS = 2000  # most photos of a sample
+SEED = 3  # decides the sample and the random maps
 RANDOM_MAPS = 50  # per photo; their shares inside the outline are averaged
 GAUSSIAN_WIDTH = 0.25  # standard deviation as a share of the edge; the deletion curve uses only the order
-STEPS = 10  # of the deletion curve, from the whole photo to nothing
+STEPS = 10  # steps of the deletion curve, from the whole photo to nothing
 BATCH_SIZE = 32  # photos that are painted together, and that the network predicts at a time
 
 
 @dataclass(frozen=True)
 class FoldNetwork:
-    """The functions with which a fold's network predicts and decides.
+    """Holds the functions with which a fold's network predicts and decides.
 
     predict: photos (N, edge, edge, 3) to logits and feature maps.
     """
@@ -103,7 +103,7 @@ def shortcut_results(
 def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int = PHOTOS) -> NDArray[np.int64]:
     """Return the rows of a random sample: at most `count` photos with an outline, one per lesion.
 
-    The order of the hash of the id decides. It is always the same, and prefers no class or fold. The
+    The order of the ids' hashes decides. This order is always the same, and prefers no class or fold. The
     rows are in the order of the table.
     """
     hashes = [hashlib.sha256(f"{SEED} {image_id}".encode()).digest() for image_id in table["image_id"]]
@@ -187,7 +187,7 @@ def _painted_variants(photo: Pixels, areas: Areas, maps: Iterable[Floats]) -> It
     """Yield the painted photos that the network predicts.
 
     The first two lack the lesion and the background. Then, for each map, photos lack more and more of its cells.
-    The last one has only the colour of the skin.
+    The last photo has only the colour of the skin.
     """
     colour = mean_colour(photo, areas.skin)
     yield paint_area(photo, areas.lesion, colour)

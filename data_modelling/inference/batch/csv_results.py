@@ -63,7 +63,7 @@ class CsvResults:
             if note["identity"] != self._identity or not is_whole:
                 return {}
             self.done = int(note["photos"])
-        except (OSError, ValueError, KeyError, TypeError):  # there is no note, or it is damaged
+        except (OSError, ValueError, KeyError, TypeError):  # the note is missing or damaged
             return {}
         return sizes
 

@@ -51,7 +51,7 @@ def is_bucket(images: str) -> bool:
 
 
 def without_options(uri: str) -> str:
-    """Return an address without user, password and options: these may be secret."""
+    """Return an address without user, password and options, because these may be secret."""
     parts = urlsplit(uri)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 

@@ -37,7 +37,7 @@ ANSWER_COLUMNS = ("image", "class", "status", "reasons", *SET_COLUMNS, "nearness
 ERROR_COLUMNS = ("image", "reason")
 DETAIL_COLUMNS = ("image", "age", "sex", "site", "changing")
 PROJECT_LAYOUT, KAGGLE_LAYOUT = LAYOUTS = ("project", "kaggle")
-KAGGLE_COLUMNS = ("image_name", "target")  # of the SIIM-ISIC 2020 competition
+KAGGLE_COLUMNS = ("image_name", "target")  # the columns of the SIIM-ISIC 2020 competition
 IN_FLIGHT_PER_CORE = 4  # photos in memory: enough to keep the cores busy, few enough for little memory
 
 
@@ -61,7 +61,7 @@ Rows = dict[str, list[str]]  # the rows of a photo by kind of file
 
 @dataclass(frozen=True)
 class RowOptions:
-    """The options of a run's rows. codes: the class columns. dermatoscope: whether the photos were taken through one."""
+    """The options of a run's rows. codes: the class columns. dermatoscope: whether one was used; None: not known."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
@@ -105,7 +105,7 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                # A broken link or a pipe is no photo, whatever its ending.
+                # A broken link or a pipe is no photo, even if its name ends like that of a photo.
                 if entry.is_file() and is_photo_name(entry.name):
                     names.append(entry.name)
                 elif not entry.is_dir():
@@ -133,7 +133,7 @@ def _photos_below(folder: Path) -> Iterator[str]:
 
 
 def is_photo_name(name: str) -> bool:
-    """Return whether a file name has the ending of a photo and is not hidden: macOS writes `._` files next to photos."""
+    """Return whether a file name has the ending of a photo and is not hidden, as the `._` files of macOS are."""
     return has_photo_ending(name) and not name.startswith(".")
 
 
@@ -261,7 +261,7 @@ def _run_fingerprint(
         try:
             status = path.stat()
             state = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:  # The file was deleted meanwhile; its row will say so.
+        except OSError:  # The file has been deleted; the row of the photo will say so.
             state = "gone"
         fingerprint.update(f"{path.name!a} {state} {details.get(stem)}\n".encode())
     return fingerprint.hexdigest()

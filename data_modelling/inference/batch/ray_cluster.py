@@ -14,7 +14,7 @@ from typing import Any
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
-RETRIES = 5  # of a task whose worker died; a task that always kills its worker must not run for ever
+RETRIES = 5  # new tries of a task whose worker died; a task that always kills its worker must end
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
@@ -44,8 +44,9 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto` for the cluster of this machine).
 
-    None starts a cluster of the cores that this process may use, and ends it with the block. No dashboard is started and
-    no usage is reported. Raises InputError if Ray is not installed or no cluster is at the address.
+    address None starts a cluster of the cores that this process may use, and ends the cluster with the block. No
+    dashboard is started and no usage is reported. Raises InputError if Ray is not installed or no cluster is at the
+    address.
     """
     os.environ.update(ENVIRONMENT)
     try:

@@ -18,7 +18,7 @@ from data_modelling.inference.errors import BundleError
 
 Floats = NDArray[np.float64]
 
-QUANTILE_LEVELS = np.linspace(0, 1, 101)  # of the stored quantiles
+QUANTILE_LEVELS = np.linspace(0, 1, 101)  # levels of the stored quantiles
 ALPHA = 0.05  # probability that some quantity is reported as moved although none has moved
 MIN_DISTANCE = 0.05  # smallest difference of cumulative shares that is reported
 MIN_VALUES = 30  # values below which a quantity is not compared

@@ -11,7 +11,7 @@ from data_modelling.inference.drift.comparison import MIN_VALUES, QUANTILE_LEVEL
 FOLDER = Path(__file__).parent
 # For each quantity: its name, what a higher value means, and what a lower value means.
 NAMES: dict[str, list[str]] = tomllib.loads((FOLDER / "quantities.toml").read_text(encoding="utf-8"))
-WIDTH, HEIGHT = 260, 90  # of a plot, in CSS pixels
+WIDTH, HEIGHT = 260, 90  # size of a plot in CSS pixels
 
 
 def drift_page(title: str, inputs: str, drifts: list[QuantityDrift], notes: Iterable[str] = ()) -> str:

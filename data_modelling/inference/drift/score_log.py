@@ -1,6 +1,7 @@
 """Writes and reads the score log: one line for each answer of the app, without details, address or time of day.
 
-It is a csv with the columns `day`, a probability for each class code, and `nearness`, which is empty if not known.
+The score log is a csv with the columns `day`, a probability for each class code, and `nearness`, which is empty if not
+known.
 """
 
 import csv
@@ -31,8 +32,9 @@ def column_names(codes: Sequence[str]) -> list[str]:
 class ScoreLog:
     """A file to which several threads and processes add lines.
 
-    Every line is one write at the end of the file. If a line cannot be written, it is lost, but the answer is given.
-    The program's log reports the first loss, and the next one only after a line could be written.
+    Every line is one write at the end of the file. If a line cannot be written, the line is lost, but the
+    app still gives the answer. The program's log reports the first loss, and the next one only after a line could be
+    written.
     """
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:

@@ -5,8 +5,8 @@ sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
     logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / number of cells
 
-A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is the mean of
-their maps, in which each of them has the weight of its share of the merged class's probability.
+A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
+weighted mean of the maps of the two; the weight of each is its share of the merged class's probability.
 """
 
 from __future__ import annotations

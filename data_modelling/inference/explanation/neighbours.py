@@ -40,7 +40,7 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # where its thumbnail ends in THUMBNAILS_FILE; a photo without one has the end of the photo before
+    "thumbnail_end": "i",  # where the thumbnail ends in THUMBNAILS_FILE; without one, the end of the photo before
     "terciles": "f",  # (2,), of the distances from known photos to their nearest known photo
 }
 

@@ -23,9 +23,9 @@ BLANK = " "  # the default of R's write.table
 # Excel writes this hint as the first line.
 SEPARATOR_HINT = re.compile(r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE)
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
-FALLBACK_ENCODING = "cp1252"  # of Windows programs in western Europe
-# Spellings of a missing value, in any case: of R, pandas, Excel (also in German), databases and by hand. "unknown" is
-# not among them: the parsers of inference.details read it as missing.
+FALLBACK_ENCODING = "cp1252"  # the encoding of Windows programs in western Europe
+# Spellings of a missing value, in any case: by R, pandas, Excel (German too), databases and people. "unknown" is not in
+# the list, because the parsers of inference.details read it as missing.
 MISSING = frozenset(
     {"na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "<na>", "#nv", "k.a.", "k. a.", "-", "--", "?", "."}
 )

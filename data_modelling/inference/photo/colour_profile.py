@@ -19,7 +19,7 @@ MAX_PROFILE_BYTES = 17_000_000  # more than a JPEG can hold; larger profiles are
 MAX_CACHED_BYTES = 1_000_000  # the conversions of larger profiles are not kept
 SAME_LEVELS = 2  # 8-bit levels by which a profile may differ from sRGB and still count as sRGB
 MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # Pillow's modes by the colour space of a profile
-DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # of profiles that describe a picture's colours
+DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # the profiles of pictures have these
 PROFILE_ERRORS = (*DAMAGED_FILE_ERRORS, ImageCms.PyCMSError)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -38,7 +38,7 @@ CICP_PRIMARIES = {
 CICP_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 13: None}
 # Bradford's cone responses (ICC.1:2022, annex E).
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
-SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # of curve type 3 (ICC)
+SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # for ICC's curve type 3
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class ColourTransform:
 def srgb_transform(mode: str, profiles: Iterator[bytes | None]) -> ColourTransform | None:
     """Return the conversion of an image by the first usable profile; None if the image is already sRGB.
 
-    mode: the image's. profiles: in the order of their precedence; None stands for sRGB.
+    mode: that of the image. profiles: in the order of their precedence; None stands for sRGB.
     """
     for profile in profiles:
         if profile is None:

@@ -12,9 +12,9 @@ MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # the markers 
 START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
-COEFFICIENTS = 64  # of a block
-MAX_SCANS = 100  # of a progressive JPEG; cameras and optimisers write about ten, and each costs a full pass
-MAX_REPAIRED_SCANS = 20  # of a file without its end, which is decoded several times
+COEFFICIENTS = 64  # coefficients of a block
+MAX_SCANS = 100  # most scans of a progressive JPEG; cameras write about ten, and each costs a full pass
+MAX_REPAIRED_SCANS = 20  # scans of a file without its end, which is decoded several times
 # Photos of more pixels are compared at half size, where a missing block is still visible.
 MAX_COMPARED_PIXELS = 25_000_000
 # Bytes that are put in place of missing data. If they change pixels, data are missing.

@@ -23,11 +23,11 @@ from data_modelling.inference.photo.jpeg_markers import MAX_SCANS, count_scans, 
 
 # The decoders that Pillow may use. Without the list, an EPS file renamed to .jpg would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP")
-ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # of photos in a folder, in small letters
-MAX_MEGAPIXELS = 25  # of photos that are decoded at full size, which takes 100 MB
-MAX_MEGAPIXELS_JPEG = 50  # of a JPEG of one scan, which is decoded line by line at the needed scale
-UNREAD_BITS = (12, 16)  # of a sample; medical JPEG files have them, and Pillow does not read them
-MAX_CONVERTED_PIXELS = 2_000_000  # of a photo whose colours are converted at full size
+ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # endings of photos in a folder, in small letters
+MAX_MEGAPIXELS = 25  # largest photo that is decoded at full size, which takes 100 MB
+MAX_MEGAPIXELS_JPEG = 50  # largest JPEG of one scan, which is decoded line by line at the needed scale
+UNREAD_BITS = (12, 16)  # bits of a sample in medical JPEG files that Pillow does not read
+MAX_CONVERTED_PIXELS = 2_000_000  # pixels of the largest photo whose colours are converted at full size
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
 CORNER_SHARE = 0.9  # edge of the four frames at a crop's corners, as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
@@ -152,7 +152,7 @@ class _PhotoFile:
 
     @property
     def is_jpeg(self) -> bool:
-        """Return whether it is a JPEG; MPO holds several JPEG photos, of which the first counts."""
+        """Return whether the photo is a JPEG; MPO holds several JPEG photos, of which the first counts."""
         return self.image.format in {"JPEG", "MPO"}
 
     @property

@@ -128,7 +128,7 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
         photos = select_examples(table, development.pixels, judged, settings.task)
         logits = predict_output(network, photos, "logits", with_details=False)
         facts = table.loc[judged, list(ANSWER_COLUMNS)].assign(own=is_own[judged]).reset_index(drop=True)
-        accuracy = None  # a single source cannot be guessed
+        accuracy = None  # with a single source, there is nothing to guess
         if facts["source"].nunique() >= 2:
             embedding = predict_output(network, photos, "embedding", with_details=False)
             accuracy = embedding_source_accuracy(embedding, facts["source"], facts["group_id"])

@@ -20,7 +20,7 @@ from data_modelling.training.early_stopping import photo_macro_auc
 from data_modelling.training.trainer import fit_network, initial_network
 
 SECONDS = "seconds"  # processor time of a training, all threads together
-OBJECTIVE = "macro_auc"  # of the judged photos without details, as scikit-learn computes it
+OBJECTIVE = "macro_auc"  # computed by scikit-learn on the judged photos without details
 MAX_PARAMETERS = 2_000_000  # parameters of a network that may be served
 MAX_MULTIPLY_ADDS = 500_000_000  # multiply-adds of one photo, 1 GFLOP
 
@@ -72,7 +72,7 @@ class CNNHyperModel:
     def build(self, hp: keras_tuner.HyperParameters) -> keras.Model:
         """Return the network with new weights.
 
-        Raises OversizedNetworkError if it is too large, and InputError if the values do not fit together.
+        Raises OversizedNetworkError if the network is too large, and InputError if the values do not fit together.
         """
         settings = trial_settings(hp, self.base)
         cost = multiply_adds(settings.network)

@@ -19,8 +19,8 @@ IMBALANCE: dict[str, dict[str, Any]] = {
     "weighted evenly": {"balance": 0.0, "class_weights": 1.0},
 }
 # Settings of augmentation.
-FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # 1 changes nothing
-RANGES = ("shift", "brightness")  # 0 changes nothing
+FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # a factor of 1 changes nothing
+RANGES = ("shift", "brightness")  # a range of 0 changes nothing
 WIDTHS = [16, 24, 32, 48, 64]  # channels of the first stage; each further stage adds as many
 BATCHES = [32, 64, 128]  # photos in a step
 
@@ -63,7 +63,7 @@ def trial_settings(values: keras_tuner.HyperParameters, base: Settings) -> Setti
 
 
 def scale_augmentation(augmentation: AugmentationSettings, strength: float) -> AugmentationSettings:
-    """Return the augmentation with ranges times `strength`, and factors to this power; 0 leaves only flip and rotation."""
+    """Return the augmentation with ranges times `strength`, factors to its power; 0 leaves only flip and rotation."""
     factors = {name: getattr(augmentation, name) ** strength for name in FACTORS}
     ranges = {name: getattr(augmentation, name) * strength for name in RANGES}
     return structs.replace(augmentation, **factors, **ranges)

@@ -42,7 +42,7 @@ FULL_DISK_TEXT = "No space left on device"  # in errors of libraries that have n
 
 
 class _FromStart:
-    """Make the start, the search's own recipe, the first trial of an oracle, so that the best trial is never worse."""
+    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse."""
 
     def save(self: Any) -> None:
         """Write nothing."""
@@ -74,7 +74,7 @@ class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
 
 
 def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
-    """Return the oracle of a search around `base`, whose epochs are those of the longest training.
+    """Return the oracle of a search around `base`; the epochs of `base` are those of the longest training.
 
     kind: hyperband, random or bayesian. trials: number of networks; Hyperband ignores it and fills its brackets.
     """
