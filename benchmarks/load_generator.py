@@ -104,7 +104,6 @@ def _status(connection: HTTPConnection, request: bytes) -> int:
         return 0
     if response.will_close:
         connection.close()
-    # In HTTP/1.1 our answers have a length or chunks. If both are missing, the connection may have broken within the
-    # head.
+    # In HTTP/1.1 the answers have a length or chunks. Without both, the connection may have broken within the head.
     is_whole = response.version == 10 or response.chunked or "Content-Length" in response.headers
     return response.status if is_whole else 0

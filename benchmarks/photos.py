@@ -1,4 +1,4 @@
-"""Make the photos to send: enlarged example photos with the grain of a sensor, so that the files are large enough."""
+"""Make the photos to send: enlarged example photos with a sensor's grain, which makes the files as large as real ones."""
 
 from dataclasses import dataclass
 from functools import cache

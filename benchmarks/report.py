@@ -189,6 +189,6 @@ def draw_plot(measurements: Measurements, path: Path) -> None:
     bars = right.barh(names, costs, color=["C0" if name == OURS.name else "0.6" for name in names])
     right.bar_label(bars, fmt=" %.1f", fontsize=8)
     right.invert_yaxis()
-    right.margins(x=0.15)  # for the numbers next to the bars
+    right.margins(x=0.15)  # leaves room for the numbers next to the bars
     right.set(xlabel=f"ms of processor time a request, {USUAL_CLIENTS} clients")
     figure.savefig(path, dpi=110)

@@ -36,7 +36,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 def read_confirmations(root: Path) -> pd.Series:
     """Return how the diagnosis of each photo was confirmed, by image_id (Codella et al. 2018, section 2.1).
 
-    All melanomas were confirmed by histopathology; for the other photos it is not on record.
+    All melanomas were confirmed by histopathology; for the other photos, the way of confirming is not on record.
     """
     rows = read_rows(root)
     is_melanoma = (rows["diagnosis"] == "MEL").to_numpy()

@@ -36,7 +36,8 @@ FOLDER = "ISIC_2019"
 GROUND_TRUTH_FILE = "ISIC_2019_Training_GroundTruth.csv"
 METADATA = "ISIC_2019_Training_Metadata.csv"
 DETAIL_COLUMNS = ("lesion_id", "age_approx", "sex", "anatom_site_general")
-PHOTO_FOLDERS = ("ISIC_2019_Training_Input", "images")  # in the challenge's archive; made by hand
+# The first folder is in the challenge's archive; the second one is made by hand.
+PHOTO_FOLDERS = ("ISIC_2019_Training_Input", "images")
 BCN = "BCN_20000"
 SOURCE_BY_LESION_PREFIX = {"HAM": ham10000.FOLDER, "BCN": BCN}  # by the beginning of a lesion id
 

@@ -15,14 +15,14 @@ FOLDER = "PAD_UFES_20"
 LABELS = ("labels.csv", "metadata.csv")  # the second is the official name
 SKIN_TYPE = "fitspatrick"  # as the published csv spells it
 SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # Fitzpatrick's types, known for three of five photos
-DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # from PAD-UFES-20's names to ISIC 2019's, if different
+DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # ISIC 2019's names for PAD-UFES-20's, if these differ
 SITES = {
     "arm": "upper extremity",
     "forearm": "upper extremity",
     "thigh": "lower extremity",
     "nose": "head/neck",
     "lip": "head/neck",
-}  # from sites that no other data set names to sites of other data sets
+}  # other data sets' names for sites that only PAD-UFES-20 names
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:

@@ -27,7 +27,8 @@ from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
 # The function `load` of a data set takes the data root and `strict`; it returns the one table and the report (see
-# datasets.table). That of a storage format takes the settings first, because they name classes and features.
+# datasets.table). The function of a storage format takes the settings first, because the settings name classes
+# and features.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
 # The function `read_rows` of a data set takes its folder and perhaps RowFindings; it returns the csv's rows, without photos.
 RowReader = Callable[..., pd.DataFrame]

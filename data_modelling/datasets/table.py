@@ -50,7 +50,7 @@ class DatasetReport:
     unused_folders: tuple[str, ...] = ()  # their names are no class; with the number of their photos
     nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
     class_folders_without_photos: tuple[str, ...] = ()
-    pictures_of_other_formats: tuple[str, ...] = ()  # in class folders; they are not read
+    pictures_of_other_formats: tuple[str, ...] = ()  # these are in class folders and are not read
     rows_without_details: tuple[str, ...] = ()  # the second csv file has no details for these rows
     split_photos_gone: tuple[str, ...] = ()  # ids that the split has, but that have no photo
 

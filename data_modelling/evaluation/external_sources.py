@@ -47,7 +47,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
 
     The bundle's own sources are skipped, because they have their own metrics. The sources in ALSO_LEARNED_FROM are
     skipped, because every network learned from photos of them. Absent sources are skipped too. Photos of an extra set
-    get the predictions and gate refusals of networks that saw none of their fold. These predictions move here from
+    get the predictions and gate refusals of networks that saw no photo of the fold. These predictions move here from
     EXTRA_PREDICTIONS_FILE, so that a committed bundle stays small. If the bundle has left-out clinics, its table of
     clinics reads EXTRA_PREDICTIONS_FILE; that file then stays, and only the other sources are predicted.
     Raises InputError and writes nothing if all sources are absent, or if predictions of an extra set would be lost.
@@ -119,7 +119,7 @@ def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
 
 
 def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Return the predictions with logits and gate refusals of the networks that saw none of their fold.
+    """Return the predictions with logits and gate refusals of the networks that saw no photo of the fold.
 
     Photos without such a network are dropped.
     """
@@ -142,7 +142,7 @@ def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
 
 
 def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
-    """Return the predictions of networks that saw none of the photos' fold; InputError without them."""
+    """Return the predictions of networks that saw no photo of the fold; raise InputError if they are missing."""
     extra_file, external_file = _prediction_files(bundle)
     if not extra_file.exists():
         if external_file.exists():

@@ -1,7 +1,7 @@
 """Open the locked test of a data set, once per released bundle, and keep a record of every opening.
 
 The record is `DATA/splits/<set>.openings.csv`, outside every bundle. A bundle that opened the test has a copy
-of the record of that day. Its card can then be written again from its own files.
+of the record of that day. So the bundle's card can be written again from the bundle's own files.
 """
 
 import csv

@@ -45,7 +45,7 @@ def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
 
     For balanced accuracy and the AUCs, the locked interval must contain the out-of-fold value. The
     calibration error is shown without this target, because it is larger by chance with fewer photos. It is
-    compared with a perfectly calibrated model instead. If the split has no locked test, there are no targets for it.
+    compared with the error of a perfectly calibrated model instead. If the split has no locked test, there are no targets for it.
     """
     return [target for mode in MODES for target in _mode_targets(values, mode)]
 

@@ -1,8 +1,8 @@
 """Compute the melanoma metrics of a bundle with two classes, without and with the scores of the patient's other lesions.
 
 A patient's moles look alike, and a melanoma looks different. A high score of all the patient's lesions says less
-than a high score of one lesion. The contextual score is the log odds of melanoma minus a share of their mean over
-the patient's other lesions. The chosen share has the best AUC on the patients of the other folds.
+than a high score of one lesion. The contextual score is the log odds of melanoma minus a share of the mean
+log odds of the patient's other lesions. The chosen share has the best AUC on the patients of the other folds.
 """
 
 from typing import Any

@@ -66,7 +66,7 @@ def subgroup_rows(
     A subgroup with too few lesions has the reason instead of metrics. predictions: the committed predictions; the
     other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: what the photos of a
     group share. Balanced accuracy and macro AUC average over the classes with enough lesions. The row has the
-    number of these classes, because it differs between subgroups.
+    number of these classes, because this number differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
     rows = []

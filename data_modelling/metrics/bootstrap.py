@@ -234,7 +234,8 @@ def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, f
 def roc_band(score: Floats, positive: Mask, groups: Labels, rates: Floats) -> tuple[Floats, Floats]:
     """Return the bounds of the 95 % band of the sensitivity at each false positive rate; two arrays (rates,).
 
-    The band is pointwise: at a single rate, 95 % of the resampled curves are in it. More of them leave it elsewhere.
+    The band is pointwise: at a single rate, 95 % of the resampled curves are in it. Over all rates, more than 5 % of
+    the curves leave the band somewhere.
     """
 
     def sensitivities_at_rates(weights: Weights) -> Floats:

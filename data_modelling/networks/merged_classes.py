@@ -2,7 +2,7 @@
 
 AKIEC of HAM10000 merges AK and SCC: ISIC 2019 labels each of HAM10000's photos of AKIEC with one of the two. In ISIC
 2020, melanoma is MEL, and benign is every other class. The probability of a merged class is the sum of its parts'
-probabilities. Its logit is therefore the logarithm of the sum of their logits' exponentials. No weight changes.
+probabilities. So the merged logit is the logarithm of the sum of exp(logit) over the parts. No weight changes.
 """
 
 from collections.abc import Sequence

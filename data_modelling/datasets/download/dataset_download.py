@@ -1,7 +1,7 @@
 """Downloads the published files of a data set into the folder that its loader reads.
 
-Files are downloaded into the subfolder `.download` of the data set's folder. A csv file is moved out of it when its
-checksum is right. The folder of photos is moved out when all archives are extracted and no photo is missing.
+Files are downloaded into the subfolder `.download` of the data set's folder. A csv file is moved out of `.download`
+when its checksum is right. The folder of photos is moved out when all archives are extracted and no photo is missing.
 `downloads.json` in the data set's folder records the address and the checksum of each file.
 """
 

@@ -68,8 +68,8 @@ def load(
     """Return the class folders of the settings' task as the one table, and the report.
 
     The folders are in the data root or in its subfolder `class_folders`. Raises InputError if there is no class folder, if
-    `data_modelling.prepare` has not finished them, if a photo is in the folder of another class than its row says, and like
-    checked_table.
+    `data_modelling.prepare` has not finished the folders, if a photo is in the folder of another class than its row
+    says, and like checked_table.
     """
     root = find_root(data_root, settings.task)
     names, findings = learned_class_by_name(settings.task), RowFindings()

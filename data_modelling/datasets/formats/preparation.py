@@ -5,7 +5,7 @@ preparations are never mixed. A loader reads a finished preparation as the same 
 folders get their csv last, and the names of shards say how many shards there are.
 
 The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge is set,
-they are decoded and encoded again, but nothing is measured or chosen on them.
+these photos are decoded and encoded again, but nothing is measured or chosen on them.
 """
 
 import hashlib

@@ -153,7 +153,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return a mask of photos that never get NO_CANCER_CLASS: by phone, or of palms, soles or mucosa."""
+    """Return a mask of phone photos and photos of palms, soles or mucosa, which never get NO_CANCER_CLASS."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 

@@ -75,7 +75,7 @@ def shortcut_results(
     choices: CalibrationChoices,
     task: str,
 ) -> pd.DataFrame:
-    """Return the results of the sample's photos, in its order; shows progress.
+    """Return the results of the sample's photos, in the order of the sample; shows progress.
 
     sample: rows of the one table with the column part. pixels: (rows, edge, edge, 3), its photos. outlines:
     paths by image id. networks: from a part to the saved network that never saw it.

@@ -88,7 +88,7 @@ class ClusterRows:
     def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:
         from ray import cloudpickle, data
 
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # else it prints its plan and each lost node
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # or Ray prints its plan and each lost node
         context = data.DataContext.get_current()
         context.enable_progress_bars = False  # `predict` shows its own
         context.execution_options.preserve_order = True

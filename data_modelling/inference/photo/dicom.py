@@ -223,7 +223,7 @@ def _check_header(frame: Frame) -> None:
 def header_details(data: bytes) -> Details:
     """Return age, sex and site from a file's header; `unread` names the fields whose words cannot be read.
 
-    Other formats have no details. A damaged file has none either: reading its photo reports the damage.
+    Other formats have no details. A damaged file has none either, because reading its photo reports the damage.
     """
     if not is_dicom(data):
         return Details()
@@ -273,7 +273,7 @@ def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
 def _pydicom() -> ModuleType:
     """Return pydicom, imported with the first DICOM file, because the import takes a quarter of a second and 20 MB.
 
-    Its warnings are off: they quote the file, and people who send photos cannot mend the file.
+    pydicom's warnings are off, because they quote the file, and people who send photos cannot mend it.
     """
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydicom\.")
     import pydicom

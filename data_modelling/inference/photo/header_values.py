@@ -8,7 +8,7 @@ from pathlib import Path
 from data_modelling.inference.details import SITE_NAMES, age_in_years, parse_age
 from data_modelling.inference.errors import FieldError
 
-# An age string such as `045Y` (type AS of PS3.5, section 6.2), or `42`, `42.5` or `42 years`. Without a unit it is in years.
+# An age string such as `045Y` (type AS of PS3.5, section 6.2), or `42`, `42.5` or `42 years`. Without a unit, the age is in years.
 AGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)\s*(?:(d|w|m|y)|(day|week|month|year|yr)s?)?", re.ASCII)
 SEXES = {"f": "female", "m": "male", "female": "female", "male": "male"}
 _WORDS = tomllib.loads(Path(__file__).with_name("header_words.toml").read_text(encoding="utf-8"))

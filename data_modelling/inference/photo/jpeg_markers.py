@@ -85,7 +85,7 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     has_jfif = any(part.marker == JFIF and part.content.startswith(b"JFIF\0") for part in parts)
     is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
-    # With only one of the two segments, Pillow decides in this way too. With both it asks JFIF first; it has no default.
+    # With only one of the two segments, Pillow decides in this way too. With both, Pillow asks JFIF first; Pillow has no default.
     if len(image.getbands()) == 3 and has_jfif == bool(transforms):
         image.tile = [image.tile[0]._replace(args=("RGB", "RGB" if is_rgb else "YCbCr"))]
     return _load(image, 1)

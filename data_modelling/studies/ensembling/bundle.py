@@ -1,6 +1,7 @@
 """Make one bundle from several: join the networks, combine the out-of-fold predictions and make all choices again.
 
-Gate and quality checks belong to one network: the ensemble has those of the first bundle, and returns its embedding.
+Gate and quality checks belong to one network, so the ensemble has those of the first bundle. Its embedding is that of
+the first bundle's network.
 """
 
 import datetime as dt
