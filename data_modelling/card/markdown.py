@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from data_modelling.inference.errors import join_names
 
 MODE_NAMES = {"photo": "photo alone", "both": "photo and details"}
-METRIC_LABELS = {  # used on every page
+METRIC_LABELS = {  # the names of metrics on every page
     "balanced_accuracy": "balanced accuracy",
     "macro_auc": "macro AUC",
     "melanoma_auc": "melanoma AUC",

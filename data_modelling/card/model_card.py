@@ -123,6 +123,7 @@ def summary_text(metadata: Values, values: Values) -> str:
 def render_card_part(name: str, values: Values, **context: Any) -> str:
     """Return the text of one of the card's templates. values: the content of metrics.json."""
     out_of_fold = values.get("out_of_fold", {})
+    metadata = context.get("metadata", {})
     return render_markdown(
         TEMPLATES / f"{name}.md.jinja",
         FILTERS,
@@ -140,9 +141,23 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
         least_lesions=LEAST_LESIONS,
         max_cleared_share=MAX_CLEARED_SHARE,
         max_fired_share=MAX_FIRED_SHARE,
+        has_other_shares=has_other_shares(metadata.get("reference_shares", {}), metadata.get("data", {})),
         part_names=PART_NAMES,
         resamples=RESAMPLES,
         **context,
+    )
+
+
+def has_other_shares(reference_shares: Mapping[str, float], data: Mapping[str, Any]) -> bool:
+    """Return whether the probabilities are for other class shares than those of the data set's own photos.
+
+    data: the value of the key `data` in metadata.json. A class without photos does not count.
+    """
+    counts = {code: count for code, count in data.get("counts", {}).items() if count}
+    known = sum(reference_shares.get(code, 0) for code in counts)
+    photos = sum(counts.values())
+    return known > 0 and any(
+        abs(reference_shares.get(code, 0) / known - count / photos) > 1e-3 for code, count in counts.items()
     )
 
 

@@ -91,7 +91,7 @@ def test_the_ece_is_held_against_a_perfect_calibration_not_against_more_photos()
     }
     text = render_card_part("locked_test", values, metadata={"version": "1.0.0"})
     assert (
-        "each 95 % interval of the locked test contains the out-of-fold value. We do not compare the ECE in this way:"
+        "each 95 % interval of the locked test contains the out-of-fold value. We do not compare the ECE in this way."
         in text
     )
     limit = (

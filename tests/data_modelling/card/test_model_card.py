@@ -5,6 +5,7 @@ from typing import Any
 
 from data_modelling.card.model_card import (
     card_text,
+    has_other_shares,
     render_card_part,
     results_text,
     summary_text,
@@ -65,7 +66,7 @@ def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
         "flagged": 300,
     }
     expected = (
-        "- Melanoma, at or above 0.125: 20 of 171 photos are missed, and 300 of 2,000 other photos are flagged "
+        "- Melanoma: the model flags a photo at 0.125 or more. It misses 20 of 171, and flags 300 of 2,000 others "
         "(150 of 1,000)."
     )
     assert expected in card_text(metadata, values)
@@ -127,11 +128,12 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
     text = card_text(metadata, values | {"clinics": CLINICS})
     lines = text.splitlines()
     assert lines[0] == f"# smoke {metadata['version']}"
-    assert lines[2].startswith(
+    assert lines[2].startswith("The first table shows what a new clinic and a known clinic get")
+    assert lines[4].startswith(
         "| clinic group | photos (melanomas) | melanoma AUC: what a new clinic gets (left out"
     )
-    assert lines[4].startswith("| Barcelona | 11,000 (2,200) | too few to say | .812 [.750, .875] |")
-    assert lines[5].startswith("| phones | 405 (16) | not left out | too few to say | not left out | .812 [")
+    assert lines[6].startswith("| Barcelona | 11,000 (2,200) | too few to say | .812 [.750, .875] |")
+    assert lines[7].startswith("| phones | 405 (16) | not left out | too few to say | not left out | .812 [")
     assert "| Barcelona | what a new clinic gets (left out whole) | .812 [.750, .875] | too few" in text
     assert "| phones | what a new clinic gets" not in text
     assert "| Barcelona | what a known clinic gets (out-of-fold) | too few to say | too few to say |" in text
@@ -166,7 +168,7 @@ def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_sai
     below |= {"higher_concern": 95, "uncertain": 5, "no_cancer_class": 0, "refused": 0}
     metadata: dict[str, dict[str, Any]] = {"settings": {"training": {}}, "data": {"sources": ["HAM10000"]}}
     text = render_card_part("clinics", values | {"status_by_class": [below]}, metadata=metadata)
-    assert "Every clinic group with at least 50 photos of the class keeps the limit of that class." in text
+    assert "No clinic group with at least 50 photos of a class is above the limit of that class." in text
     without = render_card_part("clinics", values | {"status_by_class": STATUSES[:1]}, metadata=metadata)
     assert "We accept" not in without
 
@@ -186,8 +188,8 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
         metadata, values | {"clinics": CLINICS, "status_by_class": STATUSES, "clear_threshold": clear}
     )
     assert "| BCN | MEL | 200 | 2.0 % | 80.0 % | 15.5 % | 2.5 % |" in text
-    assert "for at most 10.0 % of the BCC photos: lesions" in text
-    assert "photos of the class, these are above the limit: BCC of BCN.\n" in text
+    assert "for at most 10.0 % of the BCC photos. Lesions" in text
+    assert "photos of the class, these are above its limit: BCC of BCN.\n" in text
     assert "needs a score below .020." in text
     assert "worse than all 1 tested groups is about 1 in 2." in text
     assert "| PAD | 16 | none: too few lesions | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
@@ -218,3 +220,20 @@ def test_without_clinic_groups_the_short_table_has_a_row_for_each_set_of_photos(
     melanoma = values["out_of_fold"]["photo"]["classes"]["MEL"]["auc"]
     assert f"| yes | {melanoma:.3f}".replace(" 0.", " .") in lines[2]
     assert lines[2 + len(parts)] == "| PAD_UFES_20 (phone), 405 | no | .750 [.500, .875] | - | - |"
+
+
+def test_a_model_for_other_class_shares_than_those_of_its_photos_is_recognised() -> None:
+    data = {"counts": {"MEL": 40, "NV": 60, "UNK": 0}}
+    assert has_other_shares({"MEL": 0.1, "NV": 0.9}, data)
+    assert not has_other_shares({"MEL": 0.36, "NV": 0.54, "UNK": 0.1}, data)
+    assert not has_other_shares({}, data)
+
+
+def test_the_card_says_for_which_class_shares_the_choices_were_made(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    own = "The probabilities are calibrated for the class shares of the data set's own photos."
+    assert own in card_text(metadata, values)
+    metadata["reference_shares"] = dict.fromkeys(metadata["reference_shares"], 1 / len(metadata["classes"]))
+    text = card_text(metadata, values)
+    assert own not in text
+    assert "Each clinic group had the same total weight." in text

@@ -81,11 +81,11 @@ def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
 def test_the_unpleasant_is_said() -> None:
     """More than chance without the lesion; less in the lesion than a Gaussian that never looks."""
     text = said()
-    assert "The macro AUC is .650; by chance it would be .500." in text
+    assert "A macro AUC of .650 is more than chance." in text
     assert "lower than that of the Gaussian, which never looks at the photo (-0.060 [-0.070, -0.050])" in text
     assert "better than a random order (-0.200" in text
     assert "not certainly different from going from the centre outwards (+0.010 [-0.010, +0.030])" in text
-    assert "It uses the skin around the lesion, or the paint misleads it." in text
+    assert "The network uses the skin around the lesion, or the paint misleads the network." in text
 
 
 @pytest.mark.parametrize(
@@ -124,10 +124,10 @@ def test_what_the_details_do_is_told_with_its_certainty() -> None:
         "balanced accuracy +0.020 [+0.010, +0.030] and macro AUC +0.020 [+0.010, +0.030]. They help."
     )
     assert "reach balanced accuracy .300 [.300, .300] and macro AUC .760 [.750, .770]" in second
-    assert third.endswith("Wrong details mislead it.")
+    assert third.endswith("Wrong details mislead the network.")
     first, _, third = details(both(0.0, -0.01, 0.01), both(-0.04, -0.05, -0.03))
     assert first.endswith("No gain is certain.")
-    assert third.endswith("it has not learned to use them.")
+    assert third.endswith("the network has not learned to use them.")
 
 
 def test_a_gain_of_one_figure_alone_is_named_so() -> None:

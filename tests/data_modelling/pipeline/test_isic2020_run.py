@@ -108,10 +108,10 @@ def test_the_bundle_says_how_melanomas_are_found(run: Run) -> None:
     assert "There is no locked test" in card
     assert "bootstrap over patients" in card
     # What a card of lesions says of patients, it does not say where the groups are patients.
-    assert "whether two lesions belong to one patient" not in card
+    assert "not by patient" not in card
     assert "Photos are grouped by patient" in card
     assert "five folds and no locked test" in card
-    assert "a tenth of the training patients decides" in card
+    assert "About a tenth of the training patients, with all their photos, is held out." in card
     assert "| class | patients |" in card
     assert not [bar for bar in metrics["bars"] if bar["name"].startswith("locked")]
 
