@@ -25,7 +25,7 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 DIGITS = 12  # decimals of every number of a map, as of the probabilities
-CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's edge; this square has half the area
+CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's edge; it has half the area
 
 
 @dataclass(frozen=True)
