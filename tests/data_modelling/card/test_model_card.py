@@ -197,7 +197,7 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
 
 def test_without_clinic_groups_there_is_no_such_table(smoke_run: Path) -> None:
     metadata, values = read(smoke_run)
-    assert "clinic group" not in card_text(metadata, values)
+    assert "| clinic group |" not in card_text(metadata, values)
     assert results_text(metadata, values).startswith("| photos | input |")
     assert render_card_part("clinics", {}).strip() == ""
 
