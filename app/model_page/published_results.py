@@ -12,14 +12,14 @@ from data_modelling.inference.bundle import Bundle
 
 METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
 
-# who, how, test, cite: in English. A metric that was not published is absent.
+# Each result has the texts `who`, `how`, `test` and `cite`, all in English. A metric that was not published is absent.
 PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text("utf-8")
 )["results"]
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return our metrics and published ones, each with its test; no rows for another task or if our metrics are missing."""
+    """Return our metrics and published ones, each with its test; empty unless the bundle is of ham10000 and has these metrics."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
     locked = _("our locked test (version %(version)s)", version=opened[-1]["version"]) if opened else None

@@ -38,7 +38,7 @@ PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
 VERDICT_METRICS = ("balanced_accuracy", "macro_auc")
 TARGET_TEXTS = {
     "calibration_error_out_of_fold": "{figure} out-of-fold at most {limit}",
-    "locked_calibration_error_within_chance": "{figure} on the locked test below a perfect model's 95th percentile, {limit}",
+    "locked_calibration_error_within_chance": "{figure} on the locked test below {limit}, which a perfectly calibrated model exceeds one time in twenty",
     "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval {limit}",
 }
 

@@ -29,10 +29,10 @@ def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) ->
 
 
 def permute_between_groups(groups: pd.Series, seed: int = SEED) -> NDArray[np.int64]:
-    """Return for each row the index of a row of another group, (N,). Each index occurs once; the seed decides which.
+    """Return for each row the index of a row of another group, (N,). Each index occurs once, in an order from the seed.
 
-    The rows get a random circular order in which groups stay together. Each row takes the row that follows it at a
-    distance equal to the size of the largest group. This row always belongs to another group.
+    The rows get a random circular order in which groups stay together. Each row gets the index of the row n places
+    later, where n is the size of the largest group. This row always belongs to another group.
 
     Raises InputError when one group has more than half of the rows.
     """

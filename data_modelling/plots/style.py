@@ -28,7 +28,7 @@ STYLE: "dict[RcKeyType, Any]" = {
     "figure.dpi": 110,
     "savefig.bbox": "tight",
 }
-COLOURS = 128  # number of colours in a plot's file; so few make the file less than half as large
+COLOURS = 128  # number of colours in a plot's file; the file is less than half as large as with all colours
 # Without date and version, the same figure gives the same file.
 PNG_METADATA = {"Software": None}
 

@@ -209,7 +209,7 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
     compared = (
         "A photo is unanswered if it is refused or its set is wide. We compared several definitions of a wide set. "
         f"An acceptable one leaves at most {MAX_WIDE_SHARE * 100:.0f} % of the {photos:,} out-of-fold photos "
-        "unanswered. It also does not lower the share of melanomas that are found among the answered photos."
+        "unanswered, and does not lower the sensitivity for melanoma on the answered photos."
     )
     if rule == NEVER_WIDE:
         no_rule = "No acceptable definition raises the balanced accuracy of the answered photos."

@@ -37,7 +37,7 @@ def draw_warps(rng: np.random.Generator, count: int, edge: int, settings: Augmen
 def draw_colours(rng: np.random.Generator, count: int, settings: AugmentationSettings) -> Floats:
     """Return colour maps (count, 3, 4): new RGB = map[:, :, :3] @ RGB + map[:, :, 3], values 0-255.
 
-    They change contrast about mid-grey, saturation about the photo's grey, the gain of each channel, and brightness.
+    They change contrast about mid-grey, saturation about each pixel's grey, the gain of each channel, and brightness.
     """
     contrast = _draw_factors(rng, settings.contrast, count)
     saturation = _draw_factors(rng, settings.saturation, count)[:, None, None]

@@ -28,8 +28,8 @@ def draw_epoch_rows(
     from frequent ones. Otherwise there are about as many rows as photos, and `balance` sets the share of each class.
     Within a class, all rows are drawn equally often, and some of them, chosen at random, once more.
 
-    With `source_balance`, the rows of a class are divided among the sources (N,) that have the class. The shares do not
-    depend on the class, so that the source of a photo says nothing about its class. A class has fewer rows if photos would
+    With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in the same proportion
+    for each class. So the source of a photo says little about its class. A class has fewer rows if photos would
     otherwise be drawn more than MOST_ROUNDS times.
     """
     if training.photos_a_class:

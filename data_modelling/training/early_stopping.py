@@ -48,7 +48,7 @@ class EarlyStopping:
             self.best_weights = network.get_weights()
 
     def is_over(self) -> bool:
-        """Return whether the schedule has ended, or the AUC has not improved for too long."""
+        """Return whether the schedule has ended, or, after `least_share` of it, the AUC has not improved for too long."""
         epochs, training = len(self.progress.history), self.training
         epochs_since_best = epochs - 1 - max(self.progress.best, self.coarse_epochs - 1)
         is_stale = epochs_since_best >= training.patience and epochs > self.coarse_epochs
@@ -56,7 +56,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean of the sources' macro AUCs of some rows; one AUC of all would reward a guess of class by source."""
+    """Return the mean of the macro AUCs of the sources on some rows. A joint AUC would reward a guess of the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

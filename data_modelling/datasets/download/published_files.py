@@ -1,4 +1,4 @@
-"""Reads the list of published files, published_files.toml, which `python -m data_modelling.download` downloads."""
+"""Reads published_files.toml, the list of the files that `python -m data_modelling.download` downloads."""
 
 import tomllib
 from dataclasses import dataclass

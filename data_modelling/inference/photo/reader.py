@@ -45,8 +45,8 @@ EXIF_TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit would only warn, up to 179
-# megapixels. Its warnings about odd metadata are off too: senders cannot fix them, and they change no pixel.
+# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit would only warn, and
+# raise an error only above 179 megapixels. Its warnings about odd metadata are off too: senders cannot fix them, and they change no pixel.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -97,8 +97,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     default is the centre square.
 
     A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`. Training
-    and app do the same, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, so
-    its pixels get the same answer as in a PNG. Colours that the file declares (an ICC profile, a PNG's chunks) are
+    and app do the same, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, like a
+    PNG, so the same picture gets the same answer in both forms. Colours that the file declares (an ICC profile, a PNG's chunks) are
     converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
     one pixel from beyond the crop.
 
@@ -227,7 +227,7 @@ def _read_squares(
         upright, boxes = _reduce_large(upright, edge, boxes)
         upright = transform.apply(upright)
     mode = "RGBA" if upright.has_transparency_data else "RGB"
-    if upright.mode != mode:  # else Pillow would copy the photo, 100 MB of a large one
+    if upright.mode != mode:  # else Pillow would copy the photo, up to 100 MB
         upright = upright.convert(mode)
     return [_square(upright, edge, box) for box in boxes], square_edge
 
@@ -334,7 +334,7 @@ def _box(size: tuple[int, int], crop: Crop | None) -> tuple[float, float, float,
 def _reduce_large(
     image: Image.Image, edge: int, boxes: list[list[float]]
 ) -> tuple[Image.Image, list[list[float]]]:
-    """Return a photo and its boxes; to convert colours faster, a large photo is reduced to at least 4 * `edge`."""
+    """Return a photo and its boxes; a large photo is reduced, for speed, but the first box stays at least 4 * `edge` wide."""
     left, _top, right, _bottom = boxes[0]
     factor = int((right - left) // (4 * edge))
     is_small = image.width * image.height <= MAX_CONVERTED_PIXELS

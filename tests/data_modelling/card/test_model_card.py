@@ -168,7 +168,10 @@ def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_sai
     below |= {"higher_concern": 95, "uncertain": 5, "no_cancer_class": 0, "refused": 0}
     metadata: dict[str, dict[str, Any]] = {"settings": {"training": {}}, "data": {"sources": ["HAM10000"]}}
     text = render_card_part("clinics", values | {"status_by_class": [below]}, metadata=metadata)
-    assert "No clinic group with at least 50 photos of a class is above the limit of that class." in text
+    assert (
+        "Every clinic group with at least 50 photos of one of these classes stays within the limit of this class."
+        in text
+    )
     without = render_card_part("clinics", values | {"status_by_class": STATUSES[:1]}, metadata=metadata)
     assert "We accept" not in without
 
