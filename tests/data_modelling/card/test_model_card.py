@@ -66,8 +66,8 @@ def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
         "flagged": 300,
     }
     expected = (
-        "- Melanoma: the model flags a photo at 0.125 or more. It misses 20 of 171, and flags 300 of 2,000 others "
-        "(150 of 1,000)."
+        "- Melanoma: the model flags a photo at 0.125 or more. It misses 20 of 171 melanoma photos. "
+        "It flags 300 of 2,000 other photos, or 150 of every 1,000."
     )
     assert expected in card_text(metadata, values)
 
