@@ -65,8 +65,7 @@ def clinic_answers(
     photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
     code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (whether it is a phone photo
     or shows a palm, a sole or mucosa) and refused (by a lesion detector and a threshold that were fitted without the
-    clinic). The other vetoes are not computed; with these, even fewer photos
-    would get NO_CANCER_CLASS.
+    clinic). The other vetoes are not computed; with these, even fewer photos would get NO_CANCER_CLASS.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:

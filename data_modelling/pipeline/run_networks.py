@@ -69,8 +69,8 @@ def train_networks(
     """Train networks of a run, and before them their teachers; return the run.
 
     Several processes, or several machines that share a disk, may train different networks of one run at the same time.
-    names: some of `work_folder.network_names`; None means all of them. Raises InputError for a network that the run does not have, like
-    `open_work_folder`, and for problems of data and split.
+    names: some of `work_folder.network_names`; None means all of them. Raises InputError for a network that the run does
+    not have, like `open_work_folder`, and for problems of data and split.
     """
     names = network_names(settings) if names is None else names
     check_network_names(settings, names)

@@ -46,7 +46,8 @@ EXIF_TRANSPOSES = {
 }
 
 # The limits above are checked on the header, before a pixel is decoded. Pillow's own limit would only warn, and
-# raise an error only above 179 megapixels. Its warnings about odd metadata are off too: senders cannot fix them, and they change no pixel.
+# raise an error only above 179 megapixels. Its warnings about odd metadata are off too: senders cannot fix them, and they
+# change no pixel.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -97,9 +98,9 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     default is the centre square.
 
     A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`. Training
-    and app do the same, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, like a
-    PNG, so the same picture gets the same answer in both forms. Colours that the file declares (an ICC profile, a PNG's chunks) are
-    converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
+    and app do the same, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, like a PNG, so
+    the same picture gets the same answer in both forms. Colours that the file declares (an ICC profile, a PNG's chunks)
+    are converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
     one pixel from beyond the crop.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated,
