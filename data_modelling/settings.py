@@ -22,6 +22,7 @@ CNN = "cnn"  # the custom network of this project
 RESNET = "resnet34"
 NETWORKS = (CNN, RESNET)
 BLOCK_KINDS = ("residual", "plain")
+ADAMW, MUON = OPTIMIZERS = ("adamw", "muon")
 SMALLEST_EDGE = 32  # pixels; for networks other than the custom one, which halve the edge five times
 TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and the names in our errors
 # Options that were removed because they did not help (docs/ablations.md), with the value that switched them off. Older
@@ -82,9 +83,10 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     epochs: int = 60  # length of the schedule
     coarse_share: float = 0.0  # share of the epochs, the first ones, that use photos of half the edge
     batch: int = 64  # photos per step
-    learning_rate: float = 2e-3  # peak of AdamW, after the warm-up
+    optimizer: str = ADAMW  # one of OPTIMIZERS; see training.optimizer
+    learning_rate: float = 2e-3  # peak of the optimiser's step, after the warm-up
     warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
-    weight_decay: float = 0.05  # of AdamW, on kernels only
+    weight_decay: float = 0.05  # of kernels only
     label_smoothing: float = 0.05  # share of the target spread over all classes
     balance: float = 0.5  # 0: the data's shares; 1: all classes equally often; between: a power of the counts
     source_balance: float = 0.0  # the same for the sources within a class; 0: the source does not count
@@ -159,6 +161,10 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLD_COUNT - 1}.")
         self._check_network()
         self._check_coarse()
+        if self.training.optimizer not in OPTIMIZERS:
+            raise InputError(
+                f"training.optimizer must be one of {', '.join(OPTIMIZERS)}, not {self.training.optimizer!r}."
+            )
 
     def _check_classes(self) -> None:
         has_unknown = learned_class_codes(self.task) != class_codes(self.task)

@@ -20,7 +20,7 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.networks.cnn import fold_normalisation
 from data_modelling.networks.model import build_network, training_dtype
-from data_modelling.settings import Settings, TrainingSettings
+from data_modelling.settings import Settings
 from data_modelling.training import checkpoint
 from data_modelling.training.augmentation import AugmentedModel
 from data_modelling.training.batches import Examples, steps_per_epoch, training_batches
@@ -29,6 +29,7 @@ from data_modelling.training.class_balance import empirical_prior, prior_shift, 
 from data_modelling.training.distillation import DistillationLoss, load_teachers
 from data_modelling.training.early_stopping import EarlyStopping
 from data_modelling.training.loss import any_of_or_cross_entropy
+from data_modelling.training.optimizer import build_optimizer
 from data_modelling.training.weight_average import WeightAverage
 
 RULED_OUT_LOGIT = -1e4  # logit of a class without photos: its softmax is 0 at every temperature
@@ -133,23 +134,6 @@ class Trainer:
             "averaged": self.average.averaged.variables,
             "optimizer": self.optimizer.variables,
         }
-
-
-def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
-    """Return AdamW with a warm-up and a cosine schedule, without weight decay on biases and normalisations.
-
-    steps: the number of steps per epoch.
-    """
-    warmup = round(training.warmup_epochs * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=training.learning_rate / 100,
-        warmup_target=training.learning_rate,
-        warmup_steps=warmup,
-        decay_steps=max(1, training.epochs * steps - warmup),
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    return optimizer
 
 
 def initial_network(settings: Settings) -> keras.Model:

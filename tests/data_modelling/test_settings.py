@@ -115,6 +115,11 @@ def test_a_removed_option_is_ignored_where_it_had_no_effect_and_refused_where_it
         settings_from_dict(saved | {"network": {"squeeze": 8}})
 
 
+def test_an_unknown_optimizer_is_refused_with_the_known_ones(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"training\.optimizer must be one of adamw, muon, not 'sgd'"):
+        read_settings(written(tmp_path, REQUIRED + '[training]\noptimizer = "sgd"\n'))
+
+
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no configuration .*absent\.toml"):
         read_settings(tmp_path / "absent.toml")
