@@ -1,6 +1,6 @@
 """Computes the rows of `predict` on a Ray cluster: Ray Data hands batches of photos to one predictor per core.
 
-If a worker or node dies, Ray gives its batches to others. The driver gets the rows in order, and only it writes files.
+If a worker or node dies, Ray gives its batches to others. The driver gets the rows in order and writes all files.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BATCH = 32  # photos that a predictor gets at once; they are computed again if t
 
 
 def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
-    """Return the error if this node cannot load the bundle in `folder` or if its checksums differ from `sums`; else None."""
+    """Return an error if this node cannot load the bundle in `folder` or its checksums are not `sums`; else None."""
     try:
         if load_bundle(folder).sums == sums:
             return None
@@ -45,7 +45,7 @@ class BatchPredictor:
         self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Return the rows of the photos in each batch of a block, or an error; all are pickled."""
+        """Return the rows of each batch of a block, or an InputError for each; batches and results are pickled."""
         from ray import cloudpickle
 
         batches = map(cloudpickle.loads, block["photos"])
@@ -64,10 +64,7 @@ class ClusterRows:
     ray: ModuleType
 
     def __call__(self, predictor: Predictor, photos: Iterable[Photo], options: RowOptions) -> Iterator[Rows]:
-        """Yield the rows of each photo, in order.
-
-        Raises InputError if a node has another bundle.
-        """
+        """Yield the rows of each photo, in order; raise InputError if a node has another bundle."""
         blocks = _blocks(iter(photos))
         if blocks:
             bundle = predictor.bundle
@@ -111,7 +108,7 @@ class ClusterRows:
 
 
 def _blocks(photos: Iterator[Photo]) -> list[Any]:
-    """Return a pyarrow table for each BATCH photos; its one row holds the pickled photos."""
+    """Return pyarrow tables of one row each; the row holds up to BATCH photos, pickled."""
     import pyarrow as pa
     from ray import cloudpickle
 

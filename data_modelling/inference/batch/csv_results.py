@@ -24,7 +24,7 @@ NOTE, LOCK = "note.json", "lock"
 
 
 class CsvResults:
-    """The csv files of a run, one for each kind, growing in the folder `work`. done: the number of photos in them."""
+    """The csv files of a run in the folder `work`, one for each kind of row. done: how many photos they have so far."""
 
     def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
         """Resume an earlier run of the same identity, or start a new one."""
@@ -49,7 +49,7 @@ class CsvResults:
         return self._work / f"{kind}.csv"
 
     def rows(self, kind: str) -> list[dict[str, str]]:
-        """Return the rows of a kind that were written so far."""
+        """Return the rows of one kind that were written so far."""
         self._files[kind].flush()
         with self.file(kind).open(newline="", encoding="utf-8") as file:
             return list(csv.DictReader(file))
@@ -93,7 +93,6 @@ class CsvResults:
         self._noted = time.monotonic()
 
     def close(self) -> None:
-        """Write the note and close the files."""
         self._write_note()
         for file in self._files.values():
             file.close()
@@ -138,12 +137,12 @@ def open_csv_results(
 
 
 def batch_work_folder(first: Path) -> Path:
-    """Return the work folder, such as `p.csv.work`; `p.work` may belong to a training run."""
+    """Return the work folder of a run whose first csv file is `first`: for `p.csv`, it is `p.csv.work`."""
     return first.with_name(f"{first.name}.work")
 
 
 def _run_files(work: Path, columns: Mapping[str, Sequence[str]]) -> list[Path]:
-    """Return the files of a run in the work folder, with the temporary file of a note that was not finished."""
+    """Return the files of a run in the work folder, and the temporary files of notes that were not finished."""
     names = {NOTE, LOCK, *(f"{kind}.csv" for kind in columns)}
     return [path for path in work.iterdir() if path.name in names or path.match(f".{NOTE}.*.tmp")]
 

@@ -21,8 +21,8 @@ SCHEME = "s3"
 class BucketPhoto:
     """A photo in a bucket.
 
-    uri: the address of its folder, with pyarrow's options (`?endpoint_override=...`). state: its size in bytes and the
-    time of its last change in nanoseconds, as the bucket's listing has them.
+    uri: the address of its folder, with pyarrow's options (`?endpoint_override=...`). state: its size (bytes) and the
+    time of its last change (nanoseconds), from the bucket's listing.
     """
 
     uri: str
@@ -46,7 +46,7 @@ class BucketPhoto:
 
 
 def is_bucket(images: str) -> bool:
-    """Return whether `images` is the address of a bucket and not a folder."""
+    """Return whether `images` is the address of a bucket; otherwise it is a folder."""
     return urlsplit(images).scheme == SCHEME
 
 

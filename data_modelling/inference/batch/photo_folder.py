@@ -1,4 +1,4 @@
-"""Predicts all photos of a folder and writes the csv files. Rows are sorted by name; few photos are in memory at once."""
+"""Predicts all photos of a folder and writes csv files with rows sorted by name; few photos are in memory at once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ ERROR_COLUMNS = ("image", "reason")
 DETAIL_COLUMNS = ("image", "age", "sex", "site", "changing")
 PROJECT_LAYOUT, KAGGLE_LAYOUT = LAYOUTS = ("project", "kaggle")
 KAGGLE_COLUMNS = ("image_name", "target")  # the columns of the SIIM-ISIC 2020 competition
-IN_FLIGHT_PER_CORE = 4  # photos in memory: enough to keep the cores busy, few enough for little memory
+IN_FLIGHT_PER_CORE = 4  # photos in memory for each core: enough to keep it busy
 
 
 class PhotoFile(Protocol):
@@ -61,13 +61,13 @@ Rows = dict[str, list[str]]  # the rows of a photo by kind of file
 
 @dataclass(frozen=True)
 class RowOptions:
-    """The options of a run's rows. codes: the class columns. dermatoscope: whether one was used; None: not known."""
+    """The options of a run's rows. codes: the class columns. dermatoscope: whether one was used for all photos."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
 
 
-# A function that takes a predictor and photos, and yields the rows of each photo in order.
+# A function that takes a predictor, photos and options, and yields the rows of each photo in order.
 RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 
 
@@ -75,8 +75,8 @@ RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 class PhotoFolder:
     """Hold a folder of photos.
 
-    file: a function that returns the file of a name. names: the file names of the photos, sorted by stem. other: the names
-    of files that are no photos. below: the subfolders with photos, which are not read, each with the number of its photos.
+    file: a function that returns the file of a name. names: the file names of the photos, sorted by stem. other: the
+    names of files that are no photos. below: subfolders with photos, such as `new (12)` with 12; they are not read.
     """
 
     file: Callable[[str], PhotoFile]
@@ -100,7 +100,7 @@ class PhotoFolder:
 
 
 def scan_photo_folder(folder: Path) -> PhotoFolder:
-    """Return the photos of a folder, without subfolders; raise InputError if there is no photo, or if two share a stem."""
+    """Return a folder's photos, without subfolders; raise InputError if there are none, or if two share a stem."""
     names, other = [], []
     try:
         with os.scandir(folder) as entries:
@@ -124,7 +124,7 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
 
 
 def _photos_below(folder: Path) -> Iterator[str]:
-    """Yield the subfolders that have photos, each with the number of its photos."""
+    """Yield the subfolders that have photos, each with their number, such as `new (12)`."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         photos = sum(map(is_photo_name, names))
@@ -133,7 +133,7 @@ def _photos_below(folder: Path) -> Iterator[str]:
 
 
 def is_photo_name(name: str) -> bool:
-    """Return whether a file name has the ending of a photo and is not hidden, as the `._` files of macOS are."""
+    """Return whether a file name has the ending of a photo and is not hidden; macOS's `._` files are hidden."""
     return has_photo_ending(name) and not name.startswith(".")
 
 
@@ -153,7 +153,7 @@ def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class DetailsTable:
-    """Holds the details of a csv by image id. notes: sentences on what was unusual. findings: on what was left out."""
+    """The details of a csv by image id, with sentences on unusual parts (notes) and on doubtful rows (findings)."""
 
     by_image: dict[str, Details]
     notes: tuple[str, ...] = ()
@@ -161,10 +161,10 @@ class DetailsTable:
 
 
 def read_details(path: Path) -> DetailsTable:
-    """Read details from a csv with the columns image, age, sex, site and perhaps changing, in any order and beside others.
+    """Read details from a csv with the columns image, age, sex, site and perhaps changing; other columns are ignored.
 
-    The image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and contradictory rows
-    are left out. Raises InputError for a bad value, with its row as a spreadsheet counts it.
+    The returned image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and
+    contradictory rows are left out. Raises InputError for a bad value; the error names the row as a spreadsheet counts.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")
@@ -183,7 +183,7 @@ def read_details(path: Path) -> DetailsTable:
 def match_details(
     details: Mapping[str, Details], stems: Iterable[str]
 ) -> tuple[dict[str, Details], list[str]]:
-    """Return the details by the photos' stems, and the ids without a photo.
+    """Return the details of each photo by its stem, and the image ids to which no photo belongs.
 
     Raises InputError if there are details, but none for any photo.
     """
@@ -219,13 +219,13 @@ def predict_folder(
     dermatoscope: bool = True,
     row_source: RowSource | None = None,
 ) -> list[tuple[str, str]]:
-    """Write `out`, `.answers.csv` and `.errors.csv`, and return the photos that do not decode.
+    """Write `out`, such as p.csv, with p.answers.csv and p.errors.csv; return stem and error of each unreadable photo.
 
-    The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the same.
-
-    details: by stem. An absent detail is read from the header of a DICOM file; in other files it is not known. layout:
-    PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and target (the probability of melanoma). dermatoscope:
-    see RowOptions. row_source: computes the rows; None computes on this machine. Raises InputError when a file cannot be written.
+    The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the
+    same. details: by stem. An absent detail is read from the header of a DICOM file; in other files it is not known.
+    layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and target (the probability of melanoma).
+    dermatoscope: see RowOptions. row_source: computes the rows; by default, on this machine. Raises InputError when a
+    file cannot be written.
     """
     task = predictor.bundle.task
     if layout == PROJECT_LAYOUT:
@@ -261,14 +261,14 @@ def _run_fingerprint(
         try:
             status = path.stat()
             state = f"{status.st_size} {status.st_mtime_ns}"
-        except OSError:  # The file has been deleted; the row of the photo will say so.
+        except OSError:  # The file has been deleted; the csv of errors will say so.
             state = "gone"
         fingerprint.update(f"{path.name!a} {state} {details.get(stem)}\n".encode())
     return fingerprint.hexdigest()
 
 
 def predict_rows(predictor: Predictor, photos: Iterable[Photo], options: RowOptions) -> Iterator[Rows]:
-    """Yield the rows of each photo in order, computed on all usable cores of this machine with few photos in memory."""
+    """Yield the rows of each photo in order, computed on all usable cores; few photos are in memory at once."""
     cores = usable_cores()
     pending: deque[Future[Rows]] = deque()
     with ThreadPoolExecutor(cores) as pool:
@@ -283,7 +283,7 @@ def predict_rows(predictor: Predictor, photos: Iterable[Photo], options: RowOpti
 def photo_rows(
     predictor: Predictor, stem: str, file: PhotoFile, details: Details, options: RowOptions
 ) -> Rows:
-    """Return the rows of a photo by kind of file. A refused photo has an answer too, for evaluations."""
+    """Return the rows of a photo by kind of file. A refused photo has probabilities too, for evaluations."""
     try:
         data = file.read_bytes()
         complete = fill_in_details(details, header_details(data))

@@ -14,14 +14,14 @@ from typing import Any
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
-RETRIES = 5  # new tries of a task whose worker died; a task that always kills its worker must end
+RETRIES = 5  # how often a task is repeated if its worker dies; without a limit, some tasks would never end
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
-# Memory for rows in a cluster that a command starts: rows are small, and predictors need the rest of the memory.
+# Memory for rows in a cluster that a command starts. Rows are small, and predictors need the rest of the memory.
 OBJECT_STORE_BYTES = 200_000_000
-# Without these variables, Ray reports usage statistics and starts workers at the machine's lowest priority. Its C++ part
-# prints every lost node as an error; the commands report the important ones themselves.
+# Without these variables, Ray would send usage statistics, start workers at the machine's lowest priority, and print an
+# error for every lost node. The commands themselves report the errors that matter.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_worker_niceness": "0"}
 
 
@@ -44,9 +44,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto` for the cluster of this machine).
 
-    address None starts a cluster of the cores that this process may use, and ends the cluster with the block. No
-    dashboard is started and no usage is reported. Raises InputError if Ray is not installed or no cluster is at the
-    address.
+    With the address None, it starts a cluster of the cores that this process may use, and ends it after the block. Ray
+    shows no dashboard and sends no usage. Raises InputError if Ray is not installed or no cluster is at the address.
     """
     os.environ.update(ENVIRONMENT)
     try:
@@ -64,7 +63,7 @@ def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     try:
         ray.init(address=address or "local", **options)
     except Exception as error:
-        # No narrower class can be caught: Ray raises Exception itself when a node does not start in time.
+        # No narrower class can be caught, because Ray raises Exception itself when a node does not start in time.
         place = f"There is no Ray cluster at {address}" if address else "Ray does not start"
         raise InputError(f"{place}: {' '.join(str(error).split())}") from error
     try:
@@ -83,9 +82,9 @@ def _check_address(address: str) -> None:
 
 
 def retried_task(ray: ModuleType, function: Callable[..., Any], at_once: int) -> Any:
-    """Return a Ray task that runs a function, and runs it again when its worker or node dies.
+    """Return a Ray task that runs a function, and runs it again if its worker or node dies.
 
-    at_once: the number of tasks at a time; each has its share of the cores, and a GPU if the cluster has one.
+    at_once: how many tasks run at a time. Each task has its share of the cores, and a GPU if the cluster has one.
     """
     nodes = [node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]]
     gpus = min(1, int(ray.cluster_resources().get("GPU", 0)))
@@ -93,7 +92,7 @@ def retried_task(ray: ModuleType, function: Callable[..., Any], at_once: int) ->
 
 
 def core_share(nodes: Sequence[float], tasks: int) -> float:
-    """Return how many cores each of `tasks` tasks can have at once. nodes: the number of cores of each node; one is above 0."""
+    """Return how many cores each of `tasks` parallel tasks can have. nodes: the cores of each node; not all are 0."""
     shares = {cores / count for cores in nodes for count in range(1, tasks + 1) if cores}
     share = max(share for share in shares if sum(int(cores / share + 1e-9) for cores in nodes) >= tasks)
     return int(share) if share >= 1 else int(share * 1000) / 1000  # above 1, Ray accepts only whole cores
@@ -112,5 +111,5 @@ def check_task(ray: ModuleType, reference: Any, title: str) -> None:
 
 
 def cluster_cores(ray: ModuleType) -> int:
-    """Return the number of cores of all present nodes; at least 1."""
+    """Return how many cores all nodes of the cluster have together, at least 1."""
     return max(1, int(ray.cluster_resources().get("CPU", 0)))
