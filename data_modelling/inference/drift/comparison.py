@@ -1,9 +1,10 @@
-"""Compares new photos with the training photos, one quantity at a time.
+"""Compares new photos with the training photos, one quantity (such as the sharpness) at a time.
 
-The reference is stored as quantiles. The distance of a sample is the Kolmogorov-Smirnov distance: the largest difference
-of the two cumulative distributions, taken at the reference's percentiles. With probability 1 - alpha, N values are within
-sqrt(ln(2 / alpha) / (2 N)) of their source (Massart 1990, doi:10.1214/aop/1176990746). The true distance is at least
-the observed one minus this bound. alpha is ALPHA divided by the number of quantities.
+The reference has the quantiles of the training photos. The distance is the Kolmogorov-Smirnov distance: the largest
+difference of the two cumulative distributions, taken at the reference's percentiles. If N values are drawn from a
+distribution, their distance from it is at most sqrt(ln(2 / alpha) / (2 N)) with a probability of at least 1 - alpha
+(Massart 1990, doi:10.1214/aop/1176990746). So the true distance is at least the observed distance minus this bound.
+alpha is ALPHA divided by the number of quantities.
 """
 
 import math
@@ -20,14 +21,14 @@ Floats = NDArray[np.float64]
 
 QUANTILE_LEVELS = np.linspace(0, 1, 101)  # levels of the stored quantiles
 ALPHA = 0.05  # probability that some quantity is reported as moved although none has moved
-MIN_DISTANCE = 0.05  # smallest difference of cumulative shares that is reported
-MIN_VALUES = 30  # values below which a quantity is not compared
+MIN_DISTANCE = 0.05  # a drift is reported if `at_least` is above this difference of cumulative shares
+MIN_VALUES = 30  # a quantity with fewer values is not compared
 DIGITS = 6  # decimals of the quantiles
 
 
 @dataclass(frozen=True)
 class DriftSample:
-    """The sample of a comparison. values: (N,) by quantity. title: one sentence. left_out: one line for each unused input."""
+    """New photos to compare. values: (N,) by quantity. title: a sentence on them. left_out: lines on unused inputs."""
 
     values: Mapping[str, Floats]
     title: str
@@ -38,7 +39,8 @@ class DriftSample:
 class QuantityDrift:
     """Hold the drift of one quantity.
 
-    count: the number of known values. reference, sample: quantiles at QUANTILE_LEVELS. at_least: the distance beyond chance.
+    count: the number of known values. reference, sample: quantiles at QUANTILE_LEVELS. distance: the Kolmogorov-Smirnov
+    distance (0-1). at_least: the distance minus what chance can explain.
     """
 
     name: str
@@ -58,7 +60,7 @@ class QuantityDrift:
 
     @property
     def medians(self) -> tuple[float, float]:
-        """Return the medians of reference and sample."""
+        """Return the median of the reference and the median of the sample."""
         return float(self.reference[len(QUANTILE_LEVELS) // 2]), float(self.sample[len(QUANTILE_LEVELS) // 2])
 
 
@@ -97,7 +99,7 @@ def reference_quantiles(metadata: Mapping[str, Any]) -> dict[str, Floats]:
 def compare_with_reference(
     reference: Mapping[str, Floats], samples: Mapping[str, Floats]
 ) -> list[QuantityDrift]:
-    """Return the drift of every quantity that both have, the largest drift first."""
+    """Return the drift of each quantity that reference and samples share, the largest drift first."""
     shared = [name for name in reference if name in samples]
     drifts = [_quantity_drift(name, reference[name], samples[name], ALPHA / len(shared)) for name in shared]
     return sorted(drifts, key=lambda drift: -drift.at_least)
@@ -114,9 +116,9 @@ def _quantity_drift(name: str, reference: Floats, values: Floats, alpha: float) 
 
 
 def _kolmogorov_smirnov_distance(reference: Floats, known: Floats) -> float:
-    """Return the largest difference of cumulative shares at the reference's values, each with and without the value itself.
+    """Return the largest difference of cumulative shares, taken at each value of the reference and just below it.
 
-    Differences below one hundredth cannot be seen in quantiles and count as 0.
+    The quantiles give cumulative shares in hundredths, so smaller differences count as 0.
     """
     levels, step = np.unique(reference), 1 / (len(reference) - 1)
     first = np.searchsorted(reference, levels, "left")

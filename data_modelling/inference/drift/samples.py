@@ -1,4 +1,4 @@
-"""Measures the quantities of drift in a folder of photos."""
+"""Measures the quantities that `monitor` compares, for a folder of photos."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from data_modelling.inference.predictor import Predictor
 
 
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
-    """Return quality measures and probabilities (without details) of all photos that decode; raise InputError if none does."""
+    """Return quality measures and probabilities (without details) of the photos; raise InputError if none decodes."""
     with ThreadPoolExecutor(usable_cores()) as pool:
         rows = list(pool.map(lambda photo: _photo_quantities(predictor, photo[1]), photos.photos()))
     quantities = [row for row in rows if isinstance(row, dict)]

@@ -1,7 +1,6 @@
 """Writes and reads the score log: one line for each answer of the app, without details, address or time of day.
 
-The score log is a csv with the columns `day`, a probability for each class code, and `nearness`, which is empty if not
-known.
+The score log is a csv with the columns `day`, the class codes (for probabilities) and `nearness` (empty if not known).
 """
 
 import csv
@@ -32,9 +31,8 @@ def column_names(codes: Sequence[str]) -> list[str]:
 class ScoreLog:
     """A file to which several threads and processes add lines.
 
-    Every line is one write at the end of the file. If a line cannot be written, the line is lost, but the
-    app still gives the answer. The program's log reports the first loss, and the next one only after a line could be
-    written.
+    Every line is one write at the end of the file. If a line cannot be written, the line is lost, but the app still
+    gives the answer. Of several losses in a row, only the first is reported in the program's log.
     """
 
     def __init__(self, path: Path, codes: Sequence[str]) -> None:
@@ -70,8 +68,8 @@ class ScoreLog:
 def read_score_log(path: Path, codes: Sequence[str]) -> DriftSample:
     """Return the sample in a score log of these classes: probabilities, and the nearness (NaN if not known).
 
-    Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError if the file is no such
-    log, or has no answer.
+    Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError if the file is no
+    score log of these classes, or has no answer.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
