@@ -1,9 +1,9 @@
 """Computes class activation maps, which show where in the photo the model found evidence for each class.
 
-The maps are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit is a
-sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
+The maps are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit
+is a sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
-    logit = sum of the cells + bias + term of the details;  cell = kernel' . features of the cell / number of cells
+    logit = sum of the cells + bias + term of the details;  cell = kernel' . features there / number of cells
 
 A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
 weighted mean of the maps of the two; the weight of each is its share of the merged class's probability.
@@ -33,7 +33,7 @@ class Head:
     """The last layer of the network. kernel: (channels, columns). bias: (columns,).
 
     groups: the columns that each class consists of; by default, each column is a class. With groups, the bias includes
-    the term of unknown details.
+    what unknown details add to the logits.
     """
 
     kernel: Floats
@@ -42,7 +42,7 @@ class Head:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], classes: int) -> Head | None:
-        """Return the head in a bundle's metadata, None if there is none; raise BundleError if it has the wrong shape."""
+        """Return the head in a bundle's metadata, None if absent; raise BundleError if its shape is wrong."""
         if "head" not in metadata:
             return None
         try:
@@ -62,11 +62,10 @@ class Head:
 
     @property
     def class_columns(self) -> tuple[tuple[int, ...], ...]:
-        """Return the columns of each class."""
         return self.groups or tuple((column,) for column in range(len(self.bias)))
 
     def parts(self, feature_map: NDArray[np.float32]) -> tuple[Floats, Floats]:
-        """Return maps (classes, rows, columns) of a feature map (rows, columns, channels), and the bias of each class."""
+        """Return maps (classes, rows, columns) for a feature map (rows, columns, channels), and each class's bias."""
         maps = self._column_maps(feature_map)
         logits = maps.sum(axis=(1, 2)) + self.bias
         cells, biases = [], []
@@ -78,9 +77,9 @@ class Head:
         return np.stack(cells), np.array(biases)
 
     def photo_part(self, feature_map: NDArray[np.float32]) -> Floats:
-        """Return the photo's part of the logits, (classes,): the sum of each map and the bias.
+        """Return the photo's part of the logits, (classes,): for each class, the sum of its map plus its bias.
 
-        For a class of several columns, it is the logarithm of the sum of the columns' exponentials.
+        For a merged class, it is the logarithm of the summed exponentials of its columns' parts.
         """
         logits = self._column_maps(feature_map).sum(axis=(1, 2)) + self.bias
         return np.array([np.logaddexp.reduce(logits[list(columns)]) for columns in self.class_columns])
@@ -94,12 +93,12 @@ class Head:
 def make_heatmap(
     head: Head, codes: Iterable[str], feature_map: NDArray[np.float32], photo: NDArray[np.uint8]
 ) -> dict[str, Any]:
-    """Return the maps of all classes as in the API, and the share (0-1) of the square that the darker area covers.
+    """Return the maps of all classes as in the API; `darker_area` is the share (0-1) of the photo in its darker area.
 
-    codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo:
-    (edge, edge, 3). The cells of a map and its bias sum to the photo's part of the logit. centre, darker: shares (0-1) of
-    the evidence (see class_evidence) in the middle square, which has half the area, and in the darker area. Both are None
-    without any evidence; darker is also None when the photo has no darker area.
+    codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo: (edge, edge, 3).
+    For a class that is not merged, `cells` and `bias` sum to the photo's part of the logit. `centre` is the share (0-1)
+    of the class's evidence (see class_evidence) in the middle square, which has half the area; `darker` is the share in
+    the darker area. Both are None without any evidence. `darker` is also None if the photo has no darker area.
     """
     maps, biases = head.parts(feature_map)
     area = darker_area(photo)
@@ -118,9 +117,9 @@ def make_heatmap(
 
 
 def class_evidence(maps: Floats) -> Floats:
-    """Return the evidence for each class: its map minus the mean map, where this is above 0.
+    """Return the evidence for each class: its map minus the mean of all maps; negative values become 0.
 
-    Adding the same number to the cells of all classes changes no probability, so only differences have a meaning.
+    The same number added to the maps of all classes changes no probability, so only differences between maps count.
     """
     return np.asarray(np.maximum(maps - maps.mean(axis=0), 0))
 

@@ -1,7 +1,7 @@
 """Finds the known photos that are nearest to a photo, by an exact search in a bundle's small index.
 
-The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY). One photo of each
-lesion or patient has a thumbnail. For a photo that the index knows, photos of its own lesion or patient are left out.
+The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY). One photo of
+each lesion or patient has a thumbnail.
 """
 
 from __future__ import annotations
@@ -23,25 +23,25 @@ Floats = NDArray[np.float32]
 
 INDEX_FILE, THUMBNAILS_FILE = "neighbours.npz", "neighbours.jpgs"
 NEIGHBOUR_COUNT = 6
-# Below this distance, two embeddings are taken as those of one photo. A copy of a photo that was saved again with 1,024
-# pixels and JPEG quality 60 is at most 0.0035 from the photo.
+# Two embeddings with a smaller cosine distance count as those of one photo. A copy that was saved again (1,024 pixels,
+# JPEG quality 60) has a distance of at most 0.0035 from the original photo.
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
-# The names of the thirds of the distances from a known photo to the nearest other one.
+# Words for the first, second and last third of the distances between known photos and their own neighbours.
 NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")
 DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
 # The arrays of INDEX_FILE by name, with numpy's kind. Each has a row for each photo, except `terciles`.
 ARRAYS = {
-    "embedding": "f",  # (N, C), of length 1
+    "embedding": "f",  # (N, channels); each row has the length 1
     "image_id": "U",
     "source": "U",
     "diagnosis": "U",  # a class of ISIC 2019
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # where the thumbnail ends in THUMBNAILS_FILE; without one, the end of the photo before
-    "terciles": "f",  # (2,), of the distances from known photos to their nearest known photo
+    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; without one, the end of the photo before
+    "terciles": "f",  # (2,): the two distances between these thirds
 }
 
 
@@ -58,7 +58,7 @@ class NeighbourIndex:
 
     @classmethod
     def load(cls, folder: Path) -> NeighbourIndex | None:
-        """Return the index in a bundle's folder, None if there is no index; raise BundleError if it is not complete."""
+        """Return the index in a bundle's folder, None if absent; raise BundleError if it is incomplete."""
         path = folder / INDEX_FILE
         if not path.exists():
             return None
@@ -78,8 +78,8 @@ class NeighbourIndex:
     def nearest(self, embedding: Floats, file: bytes) -> list[dict[str, Any]]:
         """Return the nearest photos that have a thumbnail, the nearest first, in the form of the API.
 
-        embedding: (C,), that of the photo. file: the bytes of the photo's file. If the index knows the photo, photos of its
-        own lesion or patient are left out.
+        embedding: the photo's embedding, (channels,). file: the bytes of its file. If the index knows the photo, photos
+        of the same lesion or patient are left out.
         """
         distances = 1 - self.embedding @ unit_length(embedding)
         is_same = (distances < SAME_PHOTO_DISTANCE) | (self._arrays["file_hash"] == file_hash(file))
@@ -123,7 +123,7 @@ def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[
 
 
 def unit_length(embeddings: NDArray[np.floating]) -> Floats:
-    """Return embeddings (..., C) scaled to the length 1; zeros stay zeros."""
+    """Return embeddings (..., channels) scaled to the length 1; zeros stay zeros."""
     vectors = np.asarray(embeddings, np.float32)
     lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
     return np.asarray(vectors / np.where(lengths > 0, lengths, 1), np.float32)
