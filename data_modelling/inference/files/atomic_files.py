@@ -14,8 +14,8 @@ from typing import Any
 def atomic_write(path: Path) -> Iterator[Path]:
     """Yield a temporary path in the folder of `path`, and rename it to `path` when the block succeeds.
 
-    After an exception (Ctrl-C included) `path` is as it was, and the temporary file is gone. A folder can be written in this
-    way too, if `path` does not exist yet.
+    After an exception (Ctrl-C included), `path` is unchanged, and the temporary file is gone. The block may also make a
+    folder at the temporary path, if `path` does not exist yet.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(3)}.tmp")

@@ -1,7 +1,7 @@
 """Reads every csv file of the project as named columns of text; it needs nothing but the standard library.
 
 Separators are comma, semicolon, tab and R's blanks. Encodings are UTF-8 with or without a byte-order mark, UTF-16 and
-cp1252. Capital letters in column names and blanks around cells do not count. An error is one sentence with file and row.
+cp1252. Capital letters in column names and blanks around cells are ignored. An error names the file and the row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BLANK = " "  # the default of R's write.table
 SEPARATOR_HINT = re.compile(r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE)
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 FALLBACK_ENCODING = "cp1252"  # the encoding of Windows programs in western Europe
-# Spellings of a missing value, in any case: by R, pandas, Excel (German too), databases and people. "unknown" is not in
+# How R, pandas, Excel (German too), databases and people write a missing value, in small letters. "unknown" is not in
 # the list, because the parsers of inference.details read it as missing.
 MISSING = frozenset(
     {"na", "n/a", "n.a.", "#n/a", "nan", "null", "none", "<na>", "#nv", "k.a.", "k. a.", "-", "--", "?", "."}
@@ -33,7 +33,7 @@ DECIMAL_COMMA = re.compile(r"\A([+-]?[0-9]*),([0-9]+)\Z")
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
 MAX_CELL = 131_072  # characters; the csv module's limit
 NAMED = 10  # how many entries a message names
-TITLE_ROWS = 20  # rows at the start that are searched for a header below title rows
+TITLE_ROWS = 20  # so many first rows are searched for a header that is below title rows
 SHOWN = 40  # characters of a name that a message shows
 
 
@@ -41,8 +41,8 @@ SHOWN = 40  # characters of a name that a message shows
 class CsvTable:
     """Holds the columns of a csv file as text.
 
-    columns: the cells by column name; a missing cell is "". row_numbers: the number of each row, as a spreadsheet counts (the
-    header is row 1). notes: sentences on unusual parts of the file. numbers: names of the columns that hold numbers.
+    columns: the cells by column name; a missing cell is "". row_numbers: the number of each row in a spreadsheet (the
+    header is row 1). notes: sentences on unusual parts of the file. numbers: names of the columns of numbers.
     """
 
     path: Path
@@ -59,7 +59,7 @@ class CsvTable:
         return {name: cells[index] for name, cells in self.columns.items()}
 
     def compared_row(self, index: int) -> tuple[str | float, ...]:
-        """Return one row's cells for a comparison that ignores capital letters and the spelling of numbers."""
+        """Return one row's cells for comparisons, without capital letters and with numbers as floats."""
         return tuple(
             float(text.replace(",", "."))
             if name in self.numbers and NUMBER.fullmatch(text)
@@ -70,9 +70,9 @@ class CsvTable:
 
 @dataclass
 class RowFindings:
-    """Lists repeated and contradictory rows; each entry names the id and the row numbers.
+    """Lists repeated and contradictory rows; an entry names the id and the row, such as `ISIC_0024306 (row 5)`.
 
-    without_details: ids of rows whose details are missing in the second file.
+    without_details: ids that are not in the file of the details, for a data set with two files.
     """
 
     repeated: list[str] = field(default_factory=list)
@@ -104,10 +104,9 @@ def read_csv_table(
     """Read the named columns of a csv file.
 
     optional: those of `columns` that may be absent; their cells are "". aliases: other header names of a column. ids:
-    columns of image ids; see `normalize_image_id`. numbers: columns whose decimal commas become points where the separator
-    is not the comma. In all columns but ids, spellings of a missing value become "".
-
-    Raises InputError if the file or a row cannot be read, or if a column is missing or occurs twice.
+    columns of image ids; see `normalize_image_id`. numbers: columns of numbers; a decimal comma becomes a point unless
+    the separator is the comma. In all columns except `ids`, each text in MISSING becomes "". Raises InputError if the
+    file or a row cannot be read, or if a column is missing or occurs twice.
     """
     accepted = {
         name: [_normalize_name(other) for other in (name, *(aliases or {}).get(name, ()))] for name in columns
@@ -147,8 +146,8 @@ def read_csv_table(
 def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
     """Return the indices of the rows that count, and the findings on the others.
 
-    Of rows that are equal in all columns (see CsvTable.compared_row), the first counts. Different rows with the same key
-    contradict each other, and none of them counts. Raises InputError for a row without a key.
+    Of rows that are equal in all columns (see CsvTable.compared_row), the first counts. Different rows with the same
+    value in the column `key` contradict each other, and none of them counts. Raises InputError for a row without a key.
     """
     indices_by_key: dict[str, list[int]] = {}
     for index, value in enumerate(table.columns[key]):
@@ -170,7 +169,7 @@ def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
 
 
 def normalize_image_id(text: str) -> str:
-    """Return an image id in the form of `normalize_file_name`, without blanks around it and without a photo's ending."""
+    """Return an image id as `normalize_file_name` does, without blanks around it and without a photo's ending."""
     text = normalize_file_name(text.strip())
     stem, point, ending = text.rpartition(".")
     return stem if point and stem and f".{ending}".lower() in ENDINGS else text
@@ -179,8 +178,8 @@ def normalize_image_id(text: str) -> str:
 def normalize_file_name(name: str) -> str:
     """Return a file's name in Unicode's composed form (NFC).
 
-    A name whose bytes are not UTF-8, as in archives made on Windows, is read as cp1252. Python replaces each such byte by a
-    surrogate, which cannot be written to a file.
+    If its bytes are not UTF-8, as in archives made on Windows, the name is read as cp1252. Python itself reads such a
+    byte as a surrogate, a character that cannot be written to a file.
     """
     try:
         name.encode()
@@ -224,7 +223,7 @@ def _read_text(path: Path) -> tuple[str, list[str]]:
 
 
 def _encodings(data: bytes) -> tuple[str, ...]:
-    """Return the encodings to try, by a file's first bytes."""
+    """Return the encodings to try, according to a file's first bytes."""
     for mark, encoding in BYTE_ORDER_MARKS.items():
         if data.startswith(mark):
             return (encoding,)
@@ -259,7 +258,7 @@ def _csv_fault(message: str) -> str:
 
 
 def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
-    """Return the separator that splits the header into the most accepted column names or, among equals, the most cells."""
+    """Return the separator that splits the header into the most accepted column names; the most cells break a tie."""
     wanted = set(chain.from_iterable(accepted.values()))
 
     def score(separator: str) -> tuple[int, int]:
@@ -275,7 +274,7 @@ def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
 
 
 def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
-    """Return a sentence with the number of the row, below title rows, that has all columns; "" if no row has them."""
+    """Return a sentence that names the row with all required columns, below title rows; "" if there is no such row."""
     for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
         for separator in SEPARATORS:
             names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
@@ -290,7 +289,7 @@ def _normalize_name(name: str) -> str:
 
 
 def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the place of the first of the names in the header, None if absent. Raises InputError if that name occurs twice."""
+    """Return the place of the first of `names` in the header, None if absent; raise InputError if it occurs twice."""
     present = [_normalize_name(name) for name in header]
     for name in names:
         if present.count(name) > 1:
@@ -304,7 +303,7 @@ def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> in
 def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
     """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped.
 
-    R's write.table writes row names in a first column without a header; this column is dropped if it counts the rows from 1.
+    R's write.table writes row names in a first column without a header; this column is dropped if it counts from 1.
     """
     if len(rows) > 1 and all(
         len(row) == width + 1 and row[0] == str(index) for index, (_, row) in enumerate(rows, start=1)
@@ -322,7 +321,7 @@ def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) ->
 def _without_missing_spellings(
     name: str, values: list[str], row_numbers: Sequence[int]
 ) -> tuple[list[str], list[str]]:
-    """Return a column with "" for spellings of a missing value, and a note that counts them."""
+    """Return a column with "" for each text in MISSING, and a note that counts these cells."""
     spelled = [index for index, value in enumerate(values) if value.lower() in MISSING]
     if not spelled:
         return values, []

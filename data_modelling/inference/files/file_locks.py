@@ -9,10 +9,10 @@ from data_modelling.inference.errors import InputError
 
 @contextmanager
 def exclusive_lock(path: Path, refusal: str) -> Iterator[None]:
-    """Hold a lock on the file `path` during the block; the system releases it when the process ends, however it ends.
+    """Hold a lock on the file `path` during the block; the system releases the lock even if the process is killed.
 
-    The file is made if it is missing, and stays. Raises InputError with the sentence `refusal` if another process holds
-    the lock, and OSError if the file cannot be made.
+    The file is made if it is missing, and stays after the block. Raises InputError with the sentence `refusal` if
+    another process holds the lock, and OSError if the file cannot be made.
     """
     from filelock import FileLock, Timeout  # its import writes a temporary file, which the app must not do
 
