@@ -17,7 +17,7 @@ SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # a line as `sha256sum` wri
 LARGEST_EDGE = 1024  # pixels; a bundle or recipe with a larger edge is refused
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
 FORMAT = 2  # version of metadata.json and of the files beside it; a bundle of another version is refused
-# Keys of metadata.json that limit the answers. Without them the app would answer any photo.
+# Keys of metadata.json for the checks, the prediction sets and `monitor`. A bundle without one of them is refused.
 SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 
@@ -25,8 +25,8 @@ SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "referen
 class Bundle:
     """A bundle whose checksums and metadata were checked.
 
-    metadata, metrics: the content of metadata.json and metrics.json. sha256: the SHA-256 of model.onnx. sums: the SHA-256
-    of each file, by file name.
+    metadata, metrics: the content of metadata.json and metrics.json. sha256: the SHA-256 of model.onnx. sums: the
+    SHA-256 of each file, by file name.
     """
 
     folder: Path
@@ -123,7 +123,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
     divisors = {"temperature": metadata.get("temperature")}
     divisors |= {f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes}
     thresholds = {name: _inner(metadata, "thresholds", name) for name in ("cancer", "melanoma", "clear")}
-    if thresholds["clear"] is None:  # the tests of the bundle support no such threshold
+    if thresholds["clear"] is None:  # a bundle may have no clear threshold
         del thresholds["clear"]
     conditions = {
         f"the bundle has format {metadata.get('format', 1)}, but this program reads format {FORMAT}; train it again, or "
@@ -165,7 +165,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
 
 
 def _is_number(value: Any, low: float = 0, high: float = sys.float_info.max) -> bool:
-    """Return whether a JSON value is a number from `low` to `high`; true and false, which Python counts as 1 and 0, are not."""
+    """Return whether a JSON value is a number from `low` to `high`; Python's True and False do not count as numbers."""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and low <= value <= high
 
 

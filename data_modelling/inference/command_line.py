@@ -13,8 +13,8 @@ def run_with_exit_status(
 ) -> int:
     """Run a command and return its exit status. The command returns a line for each input that it left out.
 
-    Status 0: done. 2: an input is bad, or a file cannot be read or written; standard error says so in one sentence. 3: done,
-    but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has the sentence `stopped`.
+    Status 0: done. 2: an input is bad, or a file cannot be read or written; standard error says so in one sentence.
+    3: done, but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has `stopped`.
     """
     try:
         left_out = command()
@@ -22,7 +22,7 @@ def run_with_exit_status(
         print(error, file=sys.stderr)
         return NOT_STARTED
     except OSError as error:
-        if error.errno is None:  # not from the system but from a library: the program is at fault
+        if error.errno is None:  # a library raised it, not the system; the program is at fault
             raise
         print(f"{error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return NOT_STARTED

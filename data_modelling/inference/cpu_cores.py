@@ -5,7 +5,7 @@ import os
 
 def usable_cores() -> int:
     """Return the number of cores that this process may use, at least 1; `taskset` or a container may limit them."""
-    # Python 3.13 and later have their own function for this, which also obeys PYTHON_CPU_COUNT.
+    # Only Python 3.13 and later have this function; it also obeys the environment variable PYTHON_CPU_COUNT.
     if hasattr(os, "process_cpu_count"):
         return os.process_cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):  # only on Linux

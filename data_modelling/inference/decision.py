@@ -1,11 +1,11 @@
 """Turns logits into probabilities, the decided class, prediction sets and the status.
 
-Page, API and csv, for one photo or many, all use this code, so they decide alike. Nothing is random. A doubt forbids
-a reassuring status.
+The page, the API and `predict` all use this code, so they decide alike. Nothing is random. Some reasons for doubt
+(VETOES) forbid the status NO_CANCER_CLASS.
 
-A class is in the prediction set if its probability is at or above the class's own threshold. In each class, the set
-contains the true class for the stated share of the photos (class-conditional, or Mondrian, conformal prediction: Vovk,
-Gammerman and Shafer 2005, chapter 4). safety.prediction_sets finds the thresholds.
+A class is in the prediction set if its probability is at or above the class's own threshold. Of the photos of each
+class, the stated share (such as 90 %) have their true class in the set. The method is class-conditional, or Mondrian,
+conformal prediction (Vovk, Gammerman and Shafer 2005, chapter 4). safety.prediction_sets finds the thresholds.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CALIBRATION_BINS = 15  # bins of equal width in the calibration error and the re
 WIDE_SET = "wide_set"  # the reason code of a wide set
 SETS_KEY, OPERATING_POINT_KEY = "prediction_sets", "operating_point"  # in metadata.json
 COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by level, the share of photos whose set has the true class
-WIDE_RULE_LEVEL = "90"  # the set of this level decides whether the sets are wide
+WIDE_RULE_LEVEL = "90"  # WideSetRule is applied to the set of this level
 
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
 REFUSED = "refused"  # The photo cannot be used: page and API answer 422 without probabilities.
@@ -41,10 +41,11 @@ STATUSES = (HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN, REFUSED)
 # Reasons for concern.
 CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
 PHOTO_ALONE = "photo_alone"
-# Reasons that come from the form. The checks define their own.
+# Reasons that come from the form. The modules in `checks` define further reasons.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# Reasons from the cancer probability: it is not low enough, or it is low enough except in one of the four corner frames.
+# NOT_CLEAR: the cancer probability is not below the clear threshold. FRAME_SENSITIVE: it is below the threshold for the
+# whole crop, but not for each of the four frames at its corners.
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
 # Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
@@ -57,7 +58,7 @@ VETOES = frozenset(
 
 
 def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -> Floats:
-    """Return calibrated probabilities (N, classes): softmax(logits / temperature) (Guo et al. 2017, arXiv:1706.04599)."""
+    """Return probabilities (N, classes), calibrated by the temperature (Guo et al. 2017, arXiv:1706.04599)."""
     scaled = np.asarray(logits, np.float64) / temperature
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
@@ -85,16 +86,17 @@ def set_members(probability: Floats, thresholds: Floats) -> Mask:
 
 @dataclass(frozen=True)
 class WideSetRule:
-    """The rule for wide sets. A set is wide if it is empty, has too many classes, or mixes too many cancer classes with others.
+    """The rule for wide sets: a set is wide if it is empty or has too many classes.
 
-    classes, cancer_classes: the smallest number that is too many; None if no number is too many.
+    A set that mixes cancer classes with other classes is also wide if it has too many cancer classes. classes,
+    cancer_classes: the smallest number that is too many; None if no number is too many.
     """
 
     classes: int | None
     cancer_classes: int | None
 
     def holds(self, inside: Mask, cancer: Mask) -> Mask:
-        """Return which sets are wide, (N,). inside: (N, classes), each set's classes. cancer: (classes,), the cancer classes."""
+        """Return a mask (N,) of the wide sets. inside: the sets, as a mask (N, classes). cancer: a mask (classes,)."""
         size, cancers = inside.sum(axis=1), inside[:, cancer].sum(axis=1)
         wide = size == 0
         if self.classes is not None:
@@ -109,13 +111,13 @@ NEVER_WIDE = WideSetRule(None, None)  # only an empty set is wide
 
 @dataclass(frozen=True)
 class PhotoPredictionSets:
-    """The sets of one photo. by_level: class codes, the most probable first. is_wide: see WideSetRule."""
+    """The sets of one photo. by_level: the set's class codes, the most probable first. is_wide: see WideSetRule."""
 
     by_level: dict[str, tuple[str, ...]]
     is_wide: bool
 
     def as_json(self) -> dict[str, Any]:
-        """Return the classes and their number by level, as in the API."""
+        """Return the classes and their number for the set of each level, as in the API."""
         return {level: {"classes": list(codes), "size": len(codes)} for level, codes in self.by_level.items()}
 
 
@@ -124,7 +126,7 @@ class PredictionSets:
     """The thresholds of a bundle's prediction sets.
 
     codes: the classes in the order of the probabilities. cancer: (classes,), a mask of the cancer classes.
-    thresholds: (classes,), by mode (see MODES) and level. rule: it decides whether the set of WIDE_RULE_LEVEL is wide.
+    thresholds[mode][level]: (classes,); see MODES and COVERAGE_LEVELS. rule: says whether a set is wide.
     """
 
     codes: tuple[str, ...]
@@ -183,7 +185,7 @@ def _parse_class_count(value: Any) -> int | None:
 
 @dataclass(frozen=True)
 class StatusThresholds:
-    """The thresholds of a bundle. clear: the score must be below it for NO_CANCER_CLASS; None if there is no such threshold."""
+    """The thresholds of a bundle for the status. clear: the clear threshold; None if the bundle has none."""
 
     cancer: float
     melanoma: float
@@ -206,9 +208,9 @@ def decide_statuses(
 ) -> NDArray[np.str_]:
     """Return the status (N,) of each photo.
 
-    refused: whether the photo cannot be used. concern: whether it reaches a threshold. vetoed: whether one of VETOES holds.
-    highest: the highest cancer probability over the computed frames, with and without the details; NaN if not computed.
-    clear: the threshold below which `highest` allows NO_CANCER_CLASS; None forbids this status. All arrays: (N,).
+    Each array has the shape (N,). refused: the photo cannot be used. concern: there is a reason for concern. vetoed:
+    one of VETOES holds. highest: the highest cancer probability over the photo's frames, with and without the details;
+    NaN if not computed. clear: `highest` must be below this threshold for NO_CANCER_CLASS; None forbids this status.
     """
     earned = np.zeros(np.shape(highest), bool) if clear is None else np.asarray(highest) < clear
     return np.select(
@@ -241,10 +243,10 @@ def find_doubts(
 ) -> tuple[str, ...]:
     """Return the reason codes that limit the answer for a photo; codes in VETOES forbid NO_CANCER_CLASS.
 
-    rare: the codes of rare details. is_wide: whether the prediction set is too wide. fits_none: whether the decided
-    class is the class "none of the known classes".
+    rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
+    fits_none: whether the decided class is the class "none of the known classes".
     """
-    # The form field or the pixels are enough, because a wrong "no result" does less harm than a wrong all-clear.
+    # The form field or the pixels alone are enough, because a needless doubt does less harm than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

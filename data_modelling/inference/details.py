@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import FieldError
 
-# An age string of DICOM, such as `045Y` (type AS of PS3.5, section 6.2), and how many of each unit make a year.
+# An age as DICOM files write it, such as `045Y` (type AS of PS3.5, section 6.2), and how many of each unit make a year.
 AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
 UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
-YOUNGEST = 0.01  # years; a smaller age with a unit becomes this age, because age 0 means "not known"
+YOUNGEST = 0.01  # years; a smaller age such as `001D` is raised to this, because age 0 means "not known"
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 MAX_AGE = 120  # years
 SEXES = ("female", "male")
@@ -37,7 +37,7 @@ class Details:
     """The details of one patient: age in years, sex (one of SEXES), site (one of SITES); None is "not known".
 
     stated_unknown: the fields that the sender gave as not known; fill_in_details does not fill them. unread: the fields
-    whose words in a file's header cannot be read. changing: whether the spot is new, changing, itching or bleeding.
+    whose value in a file's header cannot be read. changing: whether the spot is new, changing, itching or bleeding.
     These three fields change no probability, so comparisons of details ignore them.
     """
 
@@ -52,10 +52,9 @@ class Details:
 def parse_age(text: str) -> float | None:
     """Return the age in years from a form, csv or header; None for "not known".
 
-    Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded.
-
-    Raises FieldError unless the text is a plain decimal number from 0 to 120, or an age string of DICOM. The number may
-    have a point, or a comma with one or two digits after it. A comma before three digits could separate thousands.
+    Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded. Raises FieldError for text
+    that is neither a decimal number from 0 to 120 nor an age string of DICOM. The number may have a point, or a comma
+    before one or two digits. A comma before three digits could separate thousands.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
@@ -76,7 +75,7 @@ def parse_age(text: str) -> float | None:
 
 
 def age_in_years(count: float, unit: str) -> float:
-    """Return an age of `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years; only the age 0 gives 0."""
+    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years: 0, or at least YOUNGEST."""
     years = count / UNITS_PER_YEAR[unit]
     return max(years, YOUNGEST) if years else 0.0
 
@@ -92,7 +91,7 @@ def parse_sex(text: str) -> str | None:
 
 
 def parse_site(text: str) -> str | None:
-    """Return one of SITES for any name of HAM10000 or ISIC, None for "not known"; raise FieldError for anything else."""
+    """Return one of SITES for a name in HAM10000 or ISIC, None for "not known"; raise FieldError for anything else."""
     text = text.strip().lower()
     if text in NOT_KNOWN:
         return None
@@ -107,7 +106,7 @@ def parse_site(text: str) -> str | None:
 
 
 def parse_changing(text: str) -> bool | None:
-    """Return whether the spot is new, changing, itching or bleeding, None for "not known"; raise FieldError for other text."""
+    """Return True for `yes`, False for `no`, None for "not known"; raise FieldError for anything else."""
     text = text.strip().lower()
     if text not in YES_OR_NO:
         raise FieldError(
@@ -121,7 +120,7 @@ DETAIL_PARSERS = {"age": parse_age, "sex": parse_sex, "site": parse_site}
 
 
 def parse_details(fields: Mapping[str, str]) -> tuple[Details, list[FieldError]]:
-    """Return the details from text fields, and an error for each refused field; a refused field counts as not known."""
+    """Return the details from text fields, and an error for each wrong field; a wrong field counts as not known."""
     values: dict[str, Any] = {}
     errors = []
     for name, parse in {**DETAIL_PARSERS, "changing": parse_changing}.items():

@@ -1,4 +1,4 @@
-"""Defines the errors of bad input, which a user can mend. Faults of the program raise other exceptions."""
+"""Defines the exceptions for bad input that the user can mend. Faults of the program raise other exceptions."""
 
 import struct
 import zlib
@@ -24,9 +24,9 @@ class InputError(Exception):
 
 
 class FieldError(InputError):
-    """A form field, csv cell or request parameter whose value is not accepted; `code` is one of the codes in docs/api.md.
+    """A wrong value of a form field, csv cell or request parameter; `code` is one of the codes in docs/api.md.
 
-    message: the sentence. It may name `values` as %(name)s, so that it can be translated before they are filled in.
+    message: the sentence, with %(name)s for the value `name`. It is translated before the values are filled in.
     """
 
     def __init__(self, field: str, code: str, message: str, **values: object) -> None:

@@ -1,8 +1,8 @@
 """Imports onnxruntime with its telemetry off; every module imports onnxruntime from here.
 
 Since version 1.29, onnxruntime's Linux builds send usage reports over the network, and keep a database in the home
-directory. The function `disable_telemetry_events` comes too late to prevent the database. When it is imported, onnxruntime
-reads the environment variable ORT_DISABLE_TELEMETRY, so the variable must be set before the import.
+directory. The environment variable ORT_DISABLE_TELEMETRY prevents both if it is set before onnxruntime is imported. The
+function `disable_telemetry_events` can be called only after the import, which is too late to prevent the database.
 """
 
 import os

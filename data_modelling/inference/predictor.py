@@ -43,7 +43,7 @@ from data_modelling.inference.photo.reader import Crop, read_corner_frames, read
 HEATMAP, DETAILS, NEIGHBOURS = EXPLANATIONS = ("heatmap", "details", "neighbours")  # the values of `explain`
 PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly
 NO_EMBEDDING = np.zeros(0, np.float32)
-HEAD_TOLERANCE = 1e-3  # of a logit: float32 rounding and the order of the sums make head and model differ
+HEAD_TOLERANCE = 1e-3  # largest difference between the logits of head and model; float32 sums are not exact
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ class Answer:
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused photo, or
-    if none was requested.
-    side: the edge of the square, in pixels of the original photo. embedding: (C,), to compare photos of one patient.
+    photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused
+    photo, or if none was requested. side: the edge of the crop, in pixels of the original photo. embedding:
+    (channels,), to compare photos of one patient.
     """
 
     status: str
@@ -99,8 +99,8 @@ class Answer:
 class Predictor:
     """A loaded bundle that answers photos; safe to use from several threads.
 
-    views: how many views of each photo the network sees, one of VIEW_COUNTS. The outputs of the views are averaged, except
-    for the embedding, which is that of the unchanged photo. The checks see only the unchanged photo.
+    views: how many views of each photo the network sees, one of VIEW_COUNTS. Logits and feature maps are means over the
+    views. The embedding is that of the unchanged photo, and the checks see only this photo.
     """
 
     def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
@@ -141,8 +141,9 @@ class Predictor:
         """Return the answer for one photo.
 
         data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
-        through one; None if not known. The photo counts as a phone photo if this is False, or if its pixels look like one.
-        explain: any of EXPLANATIONS; those that the bundle cannot give are left out. Raises the errors of read_photo.
+        through a dermatoscope; None if not known. The photo counts as a phone photo if this is False, or if its pixels
+        are like those of phone photos. explain: any of EXPLANATIONS; those that the bundle cannot give are left out.
+        Raises the errors of read_photo.
         """
         photo, side = read_photo_and_edge(data, self.edge, crop)
         head = self._head if HEATMAP in explain else None
@@ -180,7 +181,8 @@ class Predictor:
     def odd_ratio(self) -> float | None:
         """Return the outlier score at or above which a spot counts as an ugly duckling.
 
-        None if the bundle has no such score, or if it found melanomas no more often than chance (evaluation.ugly_duckling).
+        None if the bundle has no ratio, or if its tests (evaluation.ugly_duckling) do not show that the score finds
+        melanomas more often than chance.
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})
@@ -190,16 +192,16 @@ class Predictor:
         return float(ratio) if is_proven else None
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Return the network's logits (1, classes) of one photo (edge, edge, 3); `completed` gives them the logit of UNK.
+        """Return the network's logits (1, classes) of one photo (edge, edge, 3); `completed` replaces the logit of UNK.
 
-        All code runs one photo at a time, because in a batch the sums could differ in the last digit.
+        The network gets one photo at a time, because its outputs for a batch could differ in the last digit.
         """
         return self._run(("logits",), photo, details)[0]
 
     def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
-        """Return logits (1, classes) with the rejection score as the logit of the class UNK, if the task has this class.
+        """Return logits (1, classes) with the rejection score as the logit of UNK, if the task has this class.
 
-        distance: the gate's distance of the photo.
+        distance: the photo's distance from the training photos, as the gate measures it.
         """
         if self._unknown is None:
             return logits
@@ -216,7 +218,7 @@ class Predictor:
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        """Return outputs of the network for one photo: the mean over its views, but the embedding of the first view alone.
+        """Return outputs of the network for one photo: the first view's embedding, the other outputs' mean over views.
 
         The checks were fitted on embeddings of the first view. The head is linear, so the class activation maps of the
         mean feature map explain the mean logits exactly.
@@ -247,13 +249,13 @@ class Predictor:
         dermatoscope: bool | None,
         frames: Callable[[], list[NDArray[np.uint8]]],
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the status and its reasons. alone: returns the draft without details. frames: returns the corner frames."""
+        """Return the status and its reasons. alone: gives the draft without details. frames: gives corner frames."""
         if findings.refusals:
             return REFUSED, findings.refusals
         rare = self._rarity.reasons(details)
         concern = self._thresholds_reached(draft)
         if rare and not concern and self._thresholds_reached(alone()):
-            # The model learned too little about rare details: they must not remove a concern of the photo alone.
+            # The model learned too little about rare details. They must not hide a concern that the photo alone raises.
             concern = (PHOTO_ALONE,)
         fits_none = draft.decision not in self._learned
         doubts = find_doubts(findings, details, rare, dermatoscope, draft.sets.is_wide, fits_none)
@@ -265,13 +267,13 @@ class Predictor:
         status = decide_status(highest, clear)
         if status != NO_CANCER_CLASS:
             return status, (*doubts, NOT_CLEAR)
-        # The four frames at the corners are computed only if the square itself is below the clear threshold.
+        # The network sees the corner frames only if the probability for the whole crop is below the clear threshold.
         highest = max(highest, *(self._highest_cancer_probability(frame, details) for frame in frames()))
         status = decide_status(highest, clear)
         return status, doubts if status == NO_CANCER_CLASS else (*doubts, NOT_CLEAR, FRAME_SENSITIVE)
 
     def _highest_cancer_probability(self, frame: NDArray[np.uint8], details: Details) -> float:
-        """Return the higher of the cancer probabilities of a frame with the details and without them."""
+        """Return the cancer probability of a frame with the details or without them, whichever is higher."""
         logits, embedding = self._run(("logits", "embedding"), frame, details)
         distance = self._checks.distance(frame, embedding[0]) if self._unknown else np.nan
         draft = self._draft(logits, details, distance)
@@ -284,7 +286,7 @@ class Predictor:
         return self.thresholds.reached(draft.cancer_probability, melanoma)
 
     def _draft(self, logits: NDArray[np.floating], details: Details, distance: float) -> Answer:
-        """Return the answer for logits (1, classes), still without status, reasons and nearness. distance: see `completed`."""
+        """Return an answer for logits (1, classes), without status, reasons, nearness. distance: see `completed`."""
         exact = calibrated_probabilities(self.completed(logits, distance), self._temperature)
         decided = self.diagnoses[int(predicted_classes(exact, self._decision_prior)[0])]
         values = [round(float(value), PROBABILITY_DIGITS) for value in exact[0]]
@@ -308,7 +310,7 @@ class Predictor:
     def _draft_alone(
         self, photo: NDArray[np.uint8], draft: Answer, details: Details, distance: float
     ) -> Answer:
-        """Return the draft for a photo without the details. draft: the one with details. distance: see `completed`."""
+        """Return the draft for a photo without its details. draft: the draft with them. distance: see `completed`."""
         if details == Details():
             return draft
         return self._draft(self.logits(photo, Details()), Details(), distance)
@@ -331,7 +333,7 @@ class Predictor:
     def _check_head(self) -> None:
         """Raise BundleError if the head in the metadata is not the model's.
 
-        If it is, the logits minus the photo's part of them are the same for every photo.
+        With the model's head, the logits minus Head.photo_part are the same for every photo.
         """
         if self._head is None:
             return

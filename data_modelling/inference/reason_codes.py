@@ -1,6 +1,6 @@
 """Lists the codes that explain an answer, the same in page, API and csv; docs/api.md has the text of each.
 
-The codes are part of the interface, so they are never renamed or translated. Refusals have the codes of error answers.
+The codes are never renamed or translated, because programs read them. A refusal has a code of the API's error answers.
 """
 
 import tomllib

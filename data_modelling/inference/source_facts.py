@@ -1,11 +1,11 @@
-"""The facts about each source of photos that cards and pages show."""
+"""The facts that cards and pages show about each source of photos."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Key of metadata.json: sources that the bundle's initial weights or members learned from, so that they cannot test it.
+# Key of metadata.json: more sources that an ensemble's members learned from. Their photos cannot test the ensemble.
 ALSO_LEARNED_FROM = "also_learned_from"
 OWN_FACTS = "source_facts"  # in `data` of metadata.json: facts of sources that SOURCE_FACTS lacks
 # The address of a publication, by the prefix of its identifier.
@@ -17,7 +17,7 @@ class SourceFacts:
     """Hold the facts about one source.
 
     origin: where the photos come from. labels: how the diagnoses were found. skin: what is known about the patients'
-    skin. ethics: consent and approval. cite: the publication, with its identifier last. licence: that of the photos.
+    skin. ethics: consent and approval. cite: the publication, with its identifier last. licence: the photos' licence.
     has_skin_types: whether some photos have a skin-type label.
     """
 
@@ -48,7 +48,7 @@ _NO_FACTS = SourceFacts(_NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 
 def training_sources(metadata: dict[str, Any]) -> list[str]:
-    """Return all sources that a bundle's networks learned from: its own data set, added ones, and ALSO_LEARNED_FROM."""
+    """Return all sources that a bundle's networks learned from: its data set, its extra sets, and ALSO_LEARNED_FROM."""
     own = metadata.get("data", {}).get("sources", [])
     sources = [*own, *metadata.get("more", {}), *metadata.get(ALSO_LEARNED_FROM, [])]
     return list(dict.fromkeys(map(str, sources)))

@@ -1,4 +1,4 @@
-"""Finds the ugly duckling, the spot that is unlike the patient's others (Grob and Bonerandi 1998), by embeddings."""
+"""Finds a patient's ugly duckling (Grob and Bonerandi 1998): the spot whose embedding is unlike those of the others."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,14 @@ MIN_LESIONS = 3  # spots; with only two, both have the same mean distance
 
 
 def mean_distances(embeddings: NDArray[np.floating]) -> Floats:
-    """Return the mean Euclidean distance of each spot to the others, (N,); embeddings: (N, D), N at least 2."""
+    """Return the mean Euclidean distance of each spot to the others, (N,). embeddings: (N, channels), N at least 2."""
     vectors = np.asarray(embeddings, np.float64)
     between = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
     return np.asarray(between.sum(axis=1) / (len(vectors) - 1))
 
 
 def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
-    """Return the mean distance of each spot divided by the median of the others' mean distances, (N,); 1 if all are alike."""
+    """Return each spot's mean distance divided by the median of the others' mean distances, (N,); 1 if all are 0."""
     distances = mean_distances(embeddings)
     if len(distances) < MIN_LESIONS:
         return np.ones(len(distances))
@@ -25,7 +25,7 @@ def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def find_ugly_duckling(embeddings: NDArray[np.floating], ratio: float) -> int | None:
-    """Return the index of the highest outlier score; None if it does not reach `ratio`, or for fewer than three spots."""
+    """Return the index of the highest outlier score; None if this score is below `ratio`, or for fewer than 3 spots."""
     if len(embeddings) < MIN_LESIONS:
         return None
     scores = outlier_scores(embeddings)
