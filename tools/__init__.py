@@ -1,1 +1,1 @@
-"""The tools that the Makefile calls, for environments and screenshots."""
+"""These tools make environments, translations and screenshots, and run the app and a browser for tests."""

@@ -10,7 +10,7 @@ from selenium.webdriver import Chrome, ChromeOptions, ChromeService
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.wait import WebDriverWait
 
-# With these options the browser connects to no server by itself, keeps nothing, and also runs in a container.
+# With these options the browser connects to no server by itself, and also runs in a container.
 BROWSER_OPTIONS = (
     "--headless=new",
     "--no-sandbox",
@@ -25,7 +25,7 @@ BROWSER_OPTIONS = (
     "--force-device-scale-factor=1",
 )
 WAIT_SECONDS = 30
-# Each page has its own main part, whether the browser loaded it or a script replaced it.
+# Every new page has a new element <main>, without this mark, even if a script only replaced that element.
 MARK_PAGE = "document.querySelector('main').isOld = true"
 IS_NEW = "return document.readyState === 'complete' && !document.querySelector('main')?.isOld"
 
@@ -44,7 +44,7 @@ def missing_program() -> str:
 def open_browser(
     width: int = 1280, height: int = 900, dark: bool = False, javascript: bool = True
 ) -> Iterator[Chrome]:
-    """Open a fresh browser; width and height of the inside of its window are in CSS pixels."""
+    """Open a browser with an empty profile for the block; width and height of its viewport are in CSS pixels."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         driver = Chrome(_options(profile, javascript), ChromeService(shutil.which("chromedriver")))
         try:
@@ -68,7 +68,7 @@ def _options(profile: str, javascript: bool) -> ChromeOptions:
 
 
 def resize(driver: Chrome, width: int, height: int) -> None:
-    """Set the size of the page's viewport, which may be smaller than a desktop window can be."""
+    """Set the size of the viewport in CSS pixels; it may be smaller than a desktop window can be."""
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
@@ -80,7 +80,7 @@ def set_colours(driver: Chrome, dark: bool) -> None:
 
 
 def prefer_language(driver: Chrome, language: str) -> None:
-    """Make the browser prefer a language."""
+    """Make the browser prefer a language, such as `de`."""
     driver.execute_cdp_cmd("Network.enable", {})
     driver.execute_cdp_cmd("Network.setExtraHTTPHeaders", {"headers": {"Accept-Language": language}})
 
@@ -95,8 +95,8 @@ def follow_link(driver: Chrome, element: WebElement) -> None:
 def wait_for_new_page(driver: Chrome) -> Iterator[None]:
     """Wait, at the end of the block, until the browser shows the page to which the block led.
 
-    A mark on the old page distinguishes it from the new page. Asking whether an element of the old page is stale is a
-    race, in which chromedriver sometimes fails.
+    A mark tells the old page from the new one. selenium's `staleness_of` cannot replace the mark, because chromedriver
+    sometimes fails if the page changes while it is asked for an old element.
     """
     driver.execute_script(MARK_PAGE)
     yield

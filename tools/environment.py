@@ -1,8 +1,8 @@
 """Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
-This file runs with the machine's own python3, before anything is installed. A Python that is too old for the project
-can still parse the file, and then says that it is too old. A stamp inside the environment lists the installed locks. If
-the locks have not changed, nothing is done and no network is needed.
+This file runs with the machine's own python3, before anything is installed. Even a Python that is too old for the
+project can run the file as far as `check_machine`, which then says so. A lock is a file with the version and hashes of
+every package. If an environment already has its locks, nothing is done and no network is needed.
 """
 
 import argparse
@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The keys are the names that platform.system() and platform.machine() give.
+# A machine is the pair of platform.system() and platform.machine().
 LINUX, LINUX_ARM = ("Linux", "x86_64"), ("Linux", "aarch64")
 MACOS, WINDOWS = ("Darwin", "arm64"), ("Windows", "AMD64")
 MACHINES = {
@@ -27,11 +27,11 @@ MACHINES = {
     WINDOWS: "Windows x86-64",
 }
 OLDEST_PYTHON = (3, 11)
-OLDEST_MACOS, OLDEST_GLIBC = 14, (2, 28)  # onnxruntime is built for no older ones
+OLDEST_MACOS, OLDEST_GLIBC = 14, (2, 28)  # onnxruntime has no wheels for older systems
 
 
 class Environment(typing.NamedTuple):
-    """Hold an environment's use, its lock, and the machines and newest Python with wheels (`make update`)."""
+    """Describe an environment; all its packages have wheels for `machines` and for Python up to `newest`."""
 
     purpose: str
     lock: Path
@@ -49,8 +49,8 @@ ENVIRONMENTS = {
 SLOW_LOCK = ROOT / "tests" / "requirements-slow.lock"  # added to `all` by --slow
 STAMP = "made-from.txt"
 
-# A lock is complete, so pip must not choose versions itself. If a package asks for another one with an extra, an old
-# pip takes a newer release of the other package than the lock has, and then refuses its hash.
+# A lock lists all dependencies, so pip must not look for them (--no-deps). For a dependency with an extra, such as
+# `name[extra]`, an old pip would choose a newer release than the lock has, and then refuse the hash of that release.
 INSTALL = ["install", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes"]
 INSTALL += ["--only-binary=:all:"]
 
@@ -113,9 +113,9 @@ def minors(environment):
 def refresh(folder, locks):
     """Make `folder` an environment with the packages of `locks`, unless it has them already.
 
-    If Python and the first lock are unchanged, the other locks are only added. Any other change starts from an empty
-    environment, so that nothing of an older lock is left. The stamp is removed before anything is changed, and it is
-    written last. So an interrupted environment never counts as complete.
+    If Python or the first lock has changed, the environment is made anew, so that no package of an old lock is left.
+    Otherwise only the other locks are installed. The file STAMP names Python's version and the installed locks. It is
+    removed first and written last, so that an interrupted environment never counts as complete.
     """
     wanted = [python_line()]
     wanted += [f"{name_of(lock)} {hashlib.sha256(lock.read_bytes()).hexdigest()}" for lock in locks]
@@ -150,11 +150,10 @@ def python_in(folder):
 
 
 def install(folder, locks):
-    """Install only the locks: files with their hashes, as wheels, so that no author's code runs to build them.
+    """Install the packages of the locks from wheels with known hashes, so that no package runs code while it is built.
 
-    Only the app's packages are compiled at once, for a fast first start. In the other environments, Python compiles a
-    module when it first imports it, because compiling all would take a minute and a half. pip's progress goes to
-    standard output.
+    Only the app's packages are compiled to bytecode here, so that its first start is fast. For the others, this would
+    take a minute and a half; Python compiles each module at its first import. pip prints its progress.
     """
     pip = [str(python_in(folder)), "-m", "pip"]
     for lock in locks:
@@ -174,7 +173,7 @@ def run(command, failure, stdout=None):
 
 
 def last_words(text):
-    """Return a command's last error with its details in one line, or the whole output if it has no line of an error."""
+    """Return a command's output from its last "ERROR" on, in one line; without this word, return the whole output."""
     return " ".join(text[max(text.rfind("ERROR"), 0) :].split()) or "no reason was given"
 
 

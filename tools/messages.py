@@ -1,4 +1,4 @@
-"""Reads messages in tables of the code and writes the scripts' messages as JSON, which pybabel cannot do."""
+"""Collect the messages in tables of the code, and write the JavaScript's messages as JSON; pybabel does neither."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) of wording.py and all tables; pyproject.toml names this function."""
+    """Yield (line, function, message, comments) for wording.py and all tables; pyproject.toml gives it to pybabel."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []
@@ -36,8 +36,8 @@ def extract_with_tables(
 def table_messages() -> Iterator[str]:
     """Yield the messages in tables of the code: the page's texts for codes, classes and statuses."""
     diagnoses = [diagnosis for task in TASKS.values() for diagnosis in task]
-    yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # which are codes
-    yield from TEXTS["site_groups"]  # whose keys are shown
+    yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # these are codes
+    yield from TEXTS["site_groups"]  # its keys are shown too
     yield from _texts((HINTS, KNOWN_DIAGNOSES, SEE_NOW, NAMES, FLAG_TEXTS, STATUS_TITLES))
     yield from _texts([vars(step) for step in NEXT_STEPS.values()])
     yield from _texts([information["texts"] for information in DIAGNOSIS_INFORMATION.values()])
@@ -46,7 +46,7 @@ def table_messages() -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield the texts in a table; its keys are codes."""
+    """Yield the texts in a table, but not its keys, which are codes."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (dict, tuple, list)):
@@ -55,7 +55,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def script_messages(language: str) -> dict[str, Any]:
-    """Return the messages of the scripts with their translations."""
+    """Return the translation of each message in the JavaScript files, by message. language: such as `de`."""
     with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     extracted = extract_from_dir(STATIC, [("**.js", "javascript")])
@@ -63,7 +63,7 @@ def script_messages(language: str) -> dict[str, Any]:
 
 
 def main() -> int:
-    """Write the scripts' messages in each language."""
+    """Write words.<language>.json for each language except English."""
     for language in LANGUAGES:
         if language != ENGLISH:
             words = json.dumps(script_messages(language), ensure_ascii=False, indent=1)

@@ -1,8 +1,8 @@
 """Take the pictures in README and docs: `python -m tools.screenshots docs/screenshots [STATE ...]`.
 
-It serves the default bundle and shows every state of the page with the example photos (ISIC 2017, CC-0), at desktop and
-phone width, light and dark, in all languages. If states are named, only their pictures are renewed. BUNDLES and BUNDLE
-choose another bundle, as for the app.
+It serves the default bundle with the example photos (ISIC 2017, CC-0). STATES names what the pictures show. Each state
+is shown in all languages, at desktop and phone size, in light and dark. If states are named in the command, only their
+pictures are renewed. The variables BUNDLES and BUNDLE choose another bundle, as for the app.
 """
 
 import shutil
@@ -26,7 +26,7 @@ from tools.serving import run_app
 
 SIZES = {"desktop": (1440, 900), "phone": (390, 844)}  # CSS pixels
 SCHEMES = ("light", "dark")
-TALLEST = 16_383  # pixels, the most that a WebP can have; a longer page is cut
+TALLEST = 16_383  # pixels; a WebP cannot be higher, so a longer page is cut
 QUALITY = 60  # quality of the saved picture, low to keep the file small
 
 
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 
 def take_pictures(states: Sequence[str], folder: Path, log: Path) -> None:
-    """Write the pictures of some states in all languages, from an app that logs to a file."""
+    """Write the pictures of some states in all languages to `folder`. log: the file for the app's log."""
     with run_app(log, {}) as app, chromium.open_browser() as driver:
         for language in LANGUAGES:
             chromium.prefer_language(driver, language)
@@ -65,10 +65,7 @@ UNFOLD = "document.querySelectorAll('main details').forEach((one) => { one.open 
 
 
 def fill_form(driver: Chrome, file: Path, example: str = "melanoma", *answers: str) -> None:
-    """Choose a file in the form and fill in all its fields.
-
-    example: the example whose details are used. answers: the ids of the radio buttons to press.
-    """
+    """Fill in the form with a photo, the details of an example, and the radio buttons with the ids `answers`."""
     details = EXAMPLES[example].details
     driver.find_element(By.ID, "photo").send_keys(str(file))
     for answer in answers or ("dermatoscope", "changing-no"):
@@ -79,7 +76,7 @@ def fill_form(driver: Chrome, file: Path, example: str = "melanoma", *answers: s
 
 
 def show_form(driver: Chrome) -> None:
-    """Show the form with a photo in its frame."""
+    """Show the form with a photo and a smaller crop."""
     fill_form(driver, EXAMPLES_FOLDER / EXAMPLES["melanoma"].file)
     smaller_button = WebDriverWait(driver, chromium.WAIT_SECONDS).until(
         lambda _: driver.find_element(By.CSS_SELECTOR, "[data-preview]:not([hidden]) [data-move=smaller]")
@@ -94,7 +91,7 @@ def show_answer(driver: Chrome) -> None:
 
 
 def show_refusal(driver: Chrome) -> None:
-    """Show the refusal of the same photo, cut off in the middle."""
+    """Show the refusal of the melanoma's photo, whose file is cut off in the middle."""
     whole = (EXAMPLES_FOLDER / EXAMPLES["melanoma"].file).read_bytes()
     with TemporaryDirectory() as folder:
         broken = Path(folder, "photo.jpg")
@@ -104,7 +101,7 @@ def show_refusal(driver: Chrome) -> None:
 
 
 def show_nevus(*answers: str) -> Callable[[Chrome], None]:
-    """Return a function that shows the answer for the example of a nevus with some answers to the form."""
+    """Return a function that shows the app's answer for the example of a nevus. answers: see fill_form."""
 
     def show(driver: Chrome) -> None:
         fill_form(driver, EXAMPLES_FOLDER / EXAMPLES["nevus"].file, "nevus", *answers)
@@ -114,7 +111,7 @@ def show_nevus(*answers: str) -> Callable[[Chrome], None]:
 
 
 def show_all_clear(driver: Chrome) -> None:
-    """Show the all-clear for a nevus of ISIC 2017, which must be there, because no example photo gets this answer."""
+    """Show the all-clear for a nevus of ISIC 2017, because no example photo gets it; the data set must be available."""
     record = data_set("isic2017")
     folder = find_dataset_folder(None, record.folder, *record.markers)
     fill_form(driver, folder / "images" / "ISIC_0000218.jpg", "nevus")
@@ -128,13 +125,13 @@ def show_unfolded(driver: Chrome) -> None:
 
 
 def show_errors(driver: Chrome) -> None:
-    """Show the form with two mistakes."""
+    """Show the form with two faults: no photo, and an age of 350."""
     driver.find_element(By.ID, "age").send_keys("350")
     chromium.follow_link(driver, driver.find_element(By.CSS_SELECTOR, "form button[type=submit]"))
 
 
 def show_foreign(driver: Chrome) -> None:
-    """Show the refusal of a picture that is no photo of a lesion: a drawn chequerboard."""
+    """Show the refusal of a foreign picture, a drawn chessboard."""
     with TemporaryDirectory() as folder:
         board = Path(folder, "board.png")
         squares = Image.new("1", (8, 8))
@@ -145,7 +142,7 @@ def show_foreign(driver: Chrome) -> None:
 
 
 def show_visit(driver: Chrome) -> None:
-    """Show both examples and one of them again, ranked."""
+    """Show the ranked answers of a visit with three photos: nevus, melanoma, and the nevus again."""
     driver.get(driver.current_url + "visit")
     for number, name in enumerate(("nevus", "melanoma", "nevus"), 1):
         driver.find_element(By.ID, f"photo-{number}").send_keys(str(EXAMPLES_FOLDER / EXAMPLES[name].file))
@@ -154,7 +151,7 @@ def show_visit(driver: Chrome) -> None:
 
 
 def show_history(driver: Chrome) -> None:
-    """Show two answers of one spot, kept in this browser."""
+    """Keep two answers for one spot in the browser, and show its history."""
     start = driver.current_url
     wait = WebDriverWait(driver, chromium.WAIT_SECONDS)
     for number in range(2):
@@ -169,7 +166,7 @@ def show_history(driver: Chrome) -> None:
 
 
 def show_page(path: str) -> Callable[[Chrome], None]:
-    """Return a function that shows the page of an address and waits until its pictures are loaded."""
+    """Return a function that shows the page `path`, such as model, and waits until its pictures are loaded."""
 
     def show(driver: Chrome) -> None:
         driver.get(driver.current_url + path)
@@ -202,7 +199,7 @@ STATES: dict[str, Callable[[Chrome], None]] = {
 
 
 def save_all(driver: Chrome, folder: Path, name: str) -> None:
-    """Save pictures of the current state, in each of its sizes and colour schemes."""
+    """Save pictures of the current state in all SIZES and SCHEMES."""
     for size, edges in SIZES.items():
         for scheme in SCHEMES:
             chromium.resize(driver, *edges)

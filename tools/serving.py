@@ -18,7 +18,8 @@ STOP_SECONDS = 10
 class AppServer:
     """Hold a running app.
 
-    url: without a slash at the end. log: the output of the app, complete once it has stopped. process: the supervisor.
+    url: its address, without a slash at the end. log: the file with its standard error, complete once the app has
+    stopped. process: its supervisor.
     """
 
     url: str
@@ -28,9 +29,9 @@ class AppServer:
 
 @contextmanager
 def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
-    """Run `python -m app` with its default settings except for `environment`; stop it at the end of the block.
+    """Run `python -m app` for the block, without a rate limit; `environment` adds or replaces variables.
 
-    prefix: a command under which the app runs. Raises RuntimeError with the server's log if it does not start.
+    prefix: a command under which the app runs. Raises RuntimeError with the app's log if the app does not start.
     """
     settings = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
     process = subprocess.Popen(  # nosec B603  # a list of arguments, no shell
@@ -43,11 +44,11 @@ def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = (
     )
     assert process.stdout is not None  # nosec B101  # for the type checker
     assert process.stderr is not None  # nosec B101  # for the type checker
-    # This process writes the log, so that the server can run under a limit on what it may write.
+    # This process writes the log, so that a test can forbid the app to write any file.
     log_copy = Thread(target=_copy, args=(process.stderr, log), daemon=True)
     log_copy.start()
     try:
-        first_line = process.stdout.readline()  # this returns at the latest when the process ends
+        first_line = process.stdout.readline()  # returns at the latest when the process ends
         if "http://" not in first_line:
             log_copy.join(STOP_SECONDS)
             raise RuntimeError(f"the app did not start: {log.read_text()}")
