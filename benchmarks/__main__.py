@@ -28,9 +28,10 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 
 
 class Plan(NamedTuple):
-    """Hold how much is measured.
+    """Hold how much is measured; a cell is one kind of request to one contender in one round.
 
-    seconds: length of each cell. minutes: the times after which no round starts and the long run ends.
+    seconds: length of a cell. minutes: when the last round may start, and when the long run ends. loops: rounds of
+    answer_costs. requests: the long run is measured after these numbers of requests.
     """
 
     rounds: int
@@ -85,7 +86,7 @@ def measure_all(plan: Plan) -> dict[str, Any]:
 
 
 def machine_facts() -> dict[str, Any]:
-    """Return the facts about the machine and the time of the benchmarks."""
+    """Return facts about the machine, and today's date."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     return {
@@ -99,10 +100,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def bundle_facts(folder: Path) -> dict[str, Any]:
-    """Return the facts about the measured bundle.
-
-    edge: pixels of the square photo that its network reads.
-    """
+    """Return name, version and edge (in pixels) of the measured bundle."""
     bundle = load_bundle(folder)
     return {"name": bundle.name, "version": bundle.version, "edge": bundle.metadata["edge"]}
 

@@ -1,4 +1,4 @@
-"""Measure the parts of an answer in bare loops, which gives the least possible cost of an answer on this machine."""
+"""Measure the parts of an answer in loops without HTTP, to find the least that an answer costs on this machine."""
 
 import math
 import shutil
@@ -28,10 +28,10 @@ BATCH_SECONDS = 0.2  # each loop runs for at least this processor time
 
 
 def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Return the milliseconds of processor time of each part of an answer, by its name; one value for each round.
+    """Return the milliseconds of processor time of each part of an answer: by name of the part, a value for each round.
 
-    `decode` is measured for each kind of photo. folder: takes a copy of the bundle without its index of known photos. A
-    bundle without an index has no costs of pages.
+    `decode` is measured for each kind of photo, the other parts for a small photo. The page is measured only if the
+    bundle has an index of known photos. folder: for a copy of the bundle without this index.
     """
     loaded = load_bundle(bundle)
     predictor, checks = Predictor(loaded), PhotoChecks(loaded)
@@ -61,11 +61,11 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
 
 
 def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
-    """Return the milliseconds of an answer where the first frame decides, and where all five frames are computed.
+    """Return the milliseconds of an answer that the first frame decides, and of an answer that needs all five frames.
 
-    `clock` is the time from the bytes to the answer, `cpu` the processor time; each list has a value for each round.
-    Both answers are to the same photo; only the threshold of the all-clear differs. Returns {} if a check of the bundle
-    denies this photo the all-clear, because such a photo never needs five frames.
+    The first frame is the whole crop, the others lie at its corners. `clock` is the time from the bytes to the answer,
+    `cpu` the processor time; each has a value for each round. Both answers are for the same photo, with different clear
+    thresholds. Returns {} if a check of the bundle forbids the all-clear, because then five frames are never needed.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}
@@ -82,7 +82,7 @@ def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[f
 
 
 def page_loop(bundle: Path, photo: bytes) -> Callable[[], TestResponse]:
-    """Return a function that posts the form to the app and returns its page, compressed as for a browser."""
+    """Return a function that posts the form to the app and returns the answer page, compressed as for a browser."""
     settings = Settings(bundles=bundle.parent, bundle=bundle.name, rate_limit="off")
     client = create_app(settings).test_client()
     return lambda: client.post(

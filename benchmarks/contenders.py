@@ -1,4 +1,4 @@
-"""Runs one of the compared servers, and measures the processor time and memory of its processes."""
+"""Run a compared server (a contender), and measure the processor time and memory of the server's processes."""
 
 import os
 import signal
@@ -29,8 +29,7 @@ class MeasurementError(Exception):
 class MeasuredServer:
     """Hold a running server.
 
-    url: without a slash at the end. process: the first process of the server. started: milliseconds to the first
-    answer.
+    url: without a slash at the end. process: the server's first process. started: milliseconds to the first answer.
     """
 
     url: str
@@ -39,7 +38,7 @@ class MeasuredServer:
 
     @property
     def workers(self) -> list[psutil.Process]:
-        """Return the answering processes of our own server: all except the supervisor."""
+        """Return all processes except the first; in our own server these are the workers."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def total(self, measure: Callable[[psutil.Process], float]) -> float:
@@ -51,11 +50,11 @@ class MeasuredServer:
         return sum(values)
 
     def cpu(self) -> float:
-        """Return the seconds of processor time of the server's processes that run, and of their children that ended."""
+        """Return the seconds of processor time of all running processes, and of their children that have ended."""
         return self.total(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:
-        """Return the megabytes that the processes hold: private memory and their part of shared memory (PSS)."""
+        """Return the PSS of all processes together, in megabytes of 2**20 bytes."""
         return self.total(lambda process: process.memory_full_info().pss / 2**20)
 
 
@@ -66,7 +65,7 @@ def free_port() -> int:
 
 
 def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] | None = None) -> int:
-    """Send the request on new connections until an answer is 200; return how many attempts failed before.
+    """Send the request, each time on a new connection, until the answer is 200; return how many attempts failed.
 
     Raises MeasurementError after START_SECONDS, and when the process has ended.
     """
@@ -88,8 +87,7 @@ def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] |
 class Contender:
     """Describe a server that is measured.
 
-    arguments: those of Python; the server reads its port from the environment variable PORT. path: the path of the
-    request.
+    arguments: those of `python` that start the server. path: of the address that takes photos.
     """
 
     name: str
@@ -97,12 +95,12 @@ class Contender:
     path: str = "/api/v1/predictions"
 
     def request(self, kind: PhotoKind, data: bytes, **fields: str) -> bytes:
-        """Return the whole request that sends the server a photo."""
+        """Return the bytes of the HTTP request that sends a photo and the other fields of the form."""
         return photo_request(self.path, data, kind.media_type, **fields)
 
     @contextmanager
     def running(self, request: bytes, log: Path) -> Iterator[MeasuredServer]:
-        """Start the server, wait for its first answer to `request`, and stop it at the end of the block.
+        """Start the server with PORT set, wait for its answer to `request`, and stop it at the end of the block.
 
         Raises MeasurementError with the last line of the server's log if the server does not answer.
         """

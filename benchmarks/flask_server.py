@@ -1,7 +1,7 @@
 """Serve a Keras model with a usual Flask app: `PORT=8001 python -m benchmarks.flask_server BUNDLE`.
 
-There are no checks, no calibration and no limits: the photo is decoded, resized and given to the network, and the
-probabilities are the answer. waitress serves the app with its default number of threads.
+There are no checks, no calibration and no limits. The app decodes and resizes the photo, and answers with the network's
+probabilities. waitress serves the app with 8 threads.
 """
 
 import json

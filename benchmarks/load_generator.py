@@ -40,13 +40,13 @@ class LoadResult:
         return self.statuses.total() - self.statuses[200]
 
     def percentile(self, share: float) -> float:
-        """Return within how many milliseconds this share (0-1) of the requests answered 200 was answered, or NaN."""
+        """Return the milliseconds within which this share (0-1) of the 200 answers came; NaN if none came."""
         times = self.milliseconds
         return float(np.quantile(times, share, method="higher")) if times else float("nan")
 
 
 def photo_request(path: str, data: bytes, kind: str = "image/jpeg", **fields: str) -> bytes:
-    """Return a whole request that posts a photo and text fields to a path."""
+    """Return the bytes of an HTTP request that posts a photo and text fields. kind: the photo's media type."""
     body, content_type = encode_multipart_formdata({**fields, "photo": ("photo", data, kind)})
     head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: {content_type}\r\nContent-Length: {len(body)}"
     return f"{head}\r\n\r\n".encode() + body
@@ -93,7 +93,7 @@ def run_load(
 
 
 def _status(connection: HTTPConnection, request: bytes) -> int:
-    """Return the status of an answer that arrived whole, else 0; close a connection that cannot be used again."""
+    """Send a request; return the status of its whole answer, else 0. Close a connection that cannot be used again."""
     try:
         connection.send(request)
         response = HTTPResponse(connection.sock, method="POST")
@@ -104,6 +104,6 @@ def _status(connection: HTTPConnection, request: bytes) -> int:
         return 0
     if response.will_close:
         connection.close()
-    # In HTTP/1.1 the answers have a length or chunks. Without both, the connection may have broken within the head.
+    # An answer in HTTP/1.1 has a length or chunks. With neither, the connection may have broken within the head.
     is_whole = response.version == 10 or response.chunked or "Content-Length" in response.headers
     return response.status if is_whole else 0

@@ -1,4 +1,4 @@
-"""Measure requests a second, times and processor time; each round measures all contenders in turn."""
+"""Measure requests a second, answer times and processor time; each round measures all contenders in turn."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -34,11 +34,11 @@ def request_kinds(contender: Contender) -> Iterator[RequestKind]:
 def measure_contenders(
     rounds: int, seconds: float, latest: float, folder: Path, contenders: Sequence[Contender]
 ) -> dict[str, Any]:
-    """Return the cells and starts of all contenders in several rounds, and why a contender is absent.
+    """Return cells (see measure_cell) and starts of all contenders, why contenders are absent, and the count of rounds.
 
-    A start has the milliseconds to the first answer, and the megabytes after the first requests. No round starts after
-    `latest` (of time.monotonic), and a running round is stopped OVERTIME_SECONDS later. seconds: the length of each
-    cell. folder: for logs.
+    A start has the milliseconds to the first answer, and the megabytes after the first requests. The first round is
+    always complete. No other round starts after `latest` (of time.monotonic); OVERTIME_SECONDS later, a running round
+    measures no further contender. seconds: the length of a cell. folder: for logs.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
     result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}
@@ -67,10 +67,10 @@ def measure_contenders(
 def measure_cell(
     contender: Contender, server: MeasuredServer, kind: RequestKind, photos: list[bytes], seconds: float
 ) -> dict[str, Any]:
-    """Measure one cell.
+    """Measure one cell: one kind of request to one contender, for some seconds.
 
-    cpu: milliseconds of processor time for each request. others: requests that were not answered 200. memory: megabytes
-    of all processes after the cell.
+    p50, p95, p99: percentiles of the answer times, milliseconds. cpu: milliseconds of processor time for each request.
+    others: requests that were not answered 200. memory: megabytes of all processes after the cell.
     """
     answer, photo, clients = kind
     fields = FULL_FIELDS if answer == FULL_ANSWER else {}

@@ -1,4 +1,4 @@
-"""Make the photos to send: enlarged example photos with a sensor's grain, which makes the files as large as real ones."""
+"""Make the photos to send: enlarged example photos, with a sensor's grain so that the files have a real size."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -40,7 +40,7 @@ KINDS = (SMALL, LARGE, PNG)
 
 
 def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
-    """Return `count` different photos of a kind, a melanoma and a mole in turn."""
+    """Return the files of `count` different photos of a kind, made from the example photos in turn."""
     rng = np.random.default_rng(SEED)
     sources = [Image.open(EXAMPLES_FOLDER / example.file).convert("RGB") for example in EXAMPLES.values()]
     photos = []
@@ -51,7 +51,7 @@ def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
 
 
 def camera_file(photo: Image.Image, size: tuple[int, int]) -> bytes:
-    """Return a photo as a JPEG of a camera; mirrored parts at its edges give it the shape of `size` (width, height)."""
+    """Return a photo as a camera's JPEG of `size` (width, height); its sides are mirrored to reach this shape."""
     sides = max(0, round(photo.height * size[0] / size[1]) - photo.width)
     padding = ((0, 0), (sides // 2, sides - sides // 2), (0, 0))
     mirrored = Image.fromarray(np.pad(np.asarray(photo.convert("RGB")), padding, "symmetric"))

@@ -19,13 +19,13 @@ from tools.serving import ROOT
 Measurements = Mapping[str, Any]
 
 TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
-# The page on the choice of the server and on a growing archive; the commands that measured them were removed.
+# The page on the choice of the server and on a growing archive; the commands that measured its numbers were removed.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 
 
 def benchmark_page(measurements: Measurements) -> str:
-    """Return the whole page."""
+    """Return docs/benchmarks.md as Markdown."""
     context = {
         **measurements,
         "small": SMALL.name,
@@ -45,7 +45,7 @@ def benchmark_page(measurements: Measurements) -> str:
 
 
 def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFrame:
-    """Return the cells that have these values, a row for each round."""
+    """Return the cells that have these values in their columns, a row for each cell."""
     cells = pd.DataFrame(measurements["cells"])
     for key, value in conditions.items():
         cells = cells[cells[key] == value]
@@ -53,12 +53,12 @@ def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFra
 
 
 def usual_cells(measurements: Measurements, name: str, clients: int = USUAL_CLIENTS) -> pd.DataFrame:
-    """Return the cells of a contender that answers with the probabilities of small photos."""
+    """Return a contender's cells for the probabilities of small photos, a row for each round."""
     return select_cells(measurements, contender=name, answer=PROBABILITIES, photo=SMALL.name, clients=clients)
 
 
 def median_and_range(values: Sequence[float] | pd.Series, digits: int = 0) -> str:
-    """Return the median, the least and the greatest value as text."""
+    """Return the median, the least and the greatest value as text, such as `5 [3, 8]`."""
     if not len(values):
         return "-"
     middle, least, most = (f"{value:,.{digits}f}" for value in (median(values), min(values), max(values)))
@@ -66,7 +66,7 @@ def median_and_range(values: Sequence[float] | pd.Series, digits: int = 0) -> st
 
 
 def ideal_rate(measurements: Measurements) -> float:
-    """Return the requests a second if only decoding, checks, the model and an empty endpoint would cost time."""
+    """Return how many requests a second all cores could answer if only the parts in least_costs took time."""
     return 1000 * measurements["machine"]["cores"] / sum(least_costs(measurements).values())
 
 
@@ -82,7 +82,7 @@ def least_costs(measurements: Measurements) -> dict[str, float]:
 
 
 def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]:
-    """Return for each goal its metric, the goal, the measurement, and whether it is reached."""
+    """Return a row for each goal: its metric, the wanted and the measured value, and whether the goal is reached."""
     ours, keras = (usual_cells(measurements, contender.name) for contender in (OURS, KERAS))
     starts = _starts_of(measurements, OURS.name)["milliseconds"]
     pages = select_cells(measurements, contender=OURS.name, answer=PAGE).get("memory", pd.Series([np.nan]))
@@ -125,25 +125,25 @@ def _names(measurements: Measurements) -> list[str]:
 
 
 def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataFrame, pd.Series]]:
-    """Yield clients, contender, its cells, and our requests a second divided by those of the contender."""
+    """Yield number of clients, contender, its cells, and our requests a second divided by the contender's."""
     for clients in CLIENTS:
         ours = usual_cells(measurements, OURS.name, clients)
         for name in _names(measurements):
             cells = usual_cells(measurements, name, clients)
             if len(cells):
-                # Each quotient is of cells of one round; a round in which one of them is missing gives none.
+                # Each quotient is of two cells of one round. A round that lacks one of the two gives no quotient.
                 yield clients, name, cells, (ours["rate"] / cells["rate"]).dropna()
 
 
 def _other_requests(measurements: Measurements) -> Iterable[tuple[Any, pd.DataFrame]]:
-    """Return the cells of each other photo, answer and contender."""
+    """Return the cells that are not for probabilities of small photos, by photo, answer and contender."""
     cells = select_cells(measurements, clients=USUAL_CLIENTS)
     others = cells[(cells["photo"] != SMALL.name) | (cells["answer"] != PROBABILITIES)]
     return others.groupby(["photo", "answer", "contender"], sort=False)
 
 
 def _costs(measurements: Measurements) -> dict[str, float]:
-    """Return the milliseconds of processor time by the part of an answer that takes them."""
+    """Return the rows of the table of costs: name and milliseconds of processor time."""
     parts, costs = measurements["parts"], least_costs(measurements)
     whole = usual_cells(measurements, OURS.name)["cpu"].median()
     return costs | {
@@ -168,7 +168,7 @@ def _starts_of(measurements: Measurements, name: str) -> pd.DataFrame:
 
 
 def draw_plot(measurements: Measurements, path: Path) -> None:
-    """Draw the requests a second by clients, and the processor time of a request."""
+    """Draw the requests a second by number of clients, and the processor time of a request."""
     names = _names(measurements)
     figure = Figure((11, 4.5), layout="constrained")
     left, right = figure.subplots(1, 2)

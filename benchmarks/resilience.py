@@ -11,14 +11,14 @@ from benchmarks.load_generator import run_load
 from benchmarks.measurement import USUAL_CLIENTS
 from benchmarks.photos import SMALL, make_photos
 
-HELD_CONNECTIONS = 60  # with a head that does not end, and as many with a body that does not end
+HELD_CONNECTIONS = 60  # with an unfinished head; as many others have an unfinished body
 BURST_REQUESTS = 200  # sent at once by as many clients; the server queues fewer
 
 Metrics = dict[str, float]
 
 
 def measure_resilience(seconds: float, folder: Path) -> Metrics:
-    """Return the metrics of held connections, a burst and a kill. seconds: the length of each load without a count."""
+    """Measure our server with held connections, in a burst and after a kill. seconds: see measure_held_connections."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     with OURS.running(small[0], folder / "trouble.log") as server:
         run_load(server.url, small, USUAL_CLIENTS, count=50)
@@ -30,7 +30,7 @@ def measure_resilience(seconds: float, folder: Path) -> Metrics:
 
 
 def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds: float) -> Metrics:
-    """Measure the answers to other clients without and with connections whose head or body does not end."""
+    """Measure the answers to other clients for `seconds` alone, then for `seconds` beside the held connections."""
     without = run_load(server.url, small, USUAL_CLIENTS, seconds=seconds)
     address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
     held = [socket.create_connection(address) for _ in range(2 * HELD_CONNECTIONS)]
@@ -51,7 +51,7 @@ def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds
 
 
 def measure_burst(server: MeasuredServer, request: bytes) -> Metrics:
-    """Measure a burst of more requests than the server queues; `burst_lost` leaves out requests answered 503."""
+    """Measure a burst of more requests than the server queues; `burst_lost` does not count requests answered 503."""
     load = run_load(server.url, [request], BURST_REQUESTS, count=BURST_REQUESTS)
     return {
         "burst_clients": BURST_REQUESTS,
@@ -74,7 +74,7 @@ def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, Metrics]:
-    """Measure memory, threads and open files after each number of requests in `counts`; stop at the time `latest`."""
+    """Measure memory, threads and open files after each number of requests; stop at `latest` (of time.monotonic)."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     metrics: dict[str, Metrics] = {}
     with OURS.running(small[0], folder / "long.log") as server:

@@ -41,7 +41,7 @@ DAY = 86_400  # seconds
 MEGABIT = 125_000  # bytes
 PHOTOS_A_DAY, ARCHIVE = 1_000_000, 100_000_000
 PEAK = 4  # photos in the busiest hour, divided by the mean of all hours
-BUSY = 0.5  # share of a server's cores that may be busy in that hour, to keep waiting times short
+BUSY = 0.5  # share of a server's cores that may be busy in the busiest hour, to keep waiting times short
 PROCESS_MB = 65  # memory of an app process, from docs/operate.md
 ROW_BYTES = 330  # a photo's rows in the three csv files of `predict`, for seven classes
 NAME_BYTES = 250  # bytes that the driver of a cluster holds for each photo of its part
@@ -51,9 +51,9 @@ METER_SECONDS = 0.5  # between two readings of the processor time
 
 
 class CpuMeter:
-    """Add up the processor time of this process and its descendants, including those that ended since the meter was made.
+    """Add up the processor time of this process and of all that it started, also of those that have ended meanwhile.
 
-    No parent process counts the time of Ray's workers, so the meter reads each process repeatedly while it runs.
+    The time of an ended worker of Ray is in no parent's time, so the meter reads each process again and again.
     """
 
     def __init__(self) -> None:
@@ -74,7 +74,7 @@ class CpuMeter:
                 self._seconds[process.pid, process.create_time()] = times.user + times.system
 
     def seconds(self) -> float:
-        """Return the processor time up to now."""
+        """Return the seconds of processor time up to now."""
         self._read()
         return sum(list(self._seconds.values()))
 
@@ -97,10 +97,10 @@ def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
 
 
 def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> tuple[float, float, float]:
-    """Return the milliseconds of processor time of one more photo, the seconds of a start, and the driver's milliseconds.
+    """Return the processor time of a photo (ms), of a start (s), and of the driver for a photo (ms).
 
-    counts: the numbers of photos of two runs. The difference of the runs gives the cost of a photo, the rest is the
-    start.
+    counts: the numbers of photos of two runs. The difference between the runs gives the time of a photo; the rest of
+    the first run is the start.
     """
     predictor = Predictor(load_bundle(BUNDLE))
     options, folder = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images)
@@ -109,7 +109,7 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
         before, driver = meter.seconds(), time.process_time()
         photos = ((stem, file, Details()) for stem, file in islice(folder.photos(), count))
         rows = sum(1 for _ in source(predictor, photos, options))
-        assert rows == count  # nosec B101  # otherwise the costs would not be those of the photos
+        assert rows == count  # nosec B101  # a missing row would make a photo seem cheaper
         costs.append((meter.seconds() - before, time.process_time() - driver))
     meter.close()
     photos_more = counts[1] - counts[0]
@@ -121,8 +121,8 @@ def measure(counts: tuple[int, int]) -> dict[str, Any]:
     """Measure one photo of each size without a cluster, and a small one on a cluster of this machine.
 
     photos: for each size, cpu (milliseconds of processor time in `predict`) and size (bytes of the file). start:
-    seconds of processor time before the first photo. cluster_cpu, cluster_start: the same for a small photo on the
-    cluster. driver_cpu: milliseconds of the driver for each photo there. counts: the numbers of photos of two runs.
+    seconds of processor time before the first photo. cluster_cpu, cluster_start: cpu and start of small photos on the
+    cluster. driver_cpu: milliseconds of the cluster's driver for each photo. counts: see marginal_cost.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
@@ -145,7 +145,7 @@ def measure(counts: tuple[int, int]) -> dict[str, Any]:
 def arithmetic(
     figures: Mapping[str, Any], core_hour: float, gigabyte_month: float, million_reads: float
 ) -> str:
-    """Return the tables of docs/scale.md for the numbers of `measure` and for prices in dollars."""
+    """Return the tables of docs/scale.md. figures: from `measure`. The other arguments are prices in dollars."""
     small = figures["photos"][0]
     rate = PEAK * PHOTOS_A_DAY / DAY
     columns = []

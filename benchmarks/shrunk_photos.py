@@ -1,7 +1,7 @@
 """Compare the answers to photos as the browser sends them with the answers to the whole files.
 
-`python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside their locked tests, makes camera
-files of them, and lets the page's own script shrink them in Chromium. It writes shrinking.md and .csv.
+`python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside their locked tests. It makes
+camera files of them, which the page's own script shrinks in Chromium. It writes shrinking.md and .csv.
 """
 
 import argparse
@@ -32,7 +32,7 @@ PHOTOS = 500
 MOST_CHANGED = 0.01  # the largest share of photos that may get another status
 MOST_BYTES = 200_000  # the largest size of a sent photo
 TEMPLATE = Path(__file__).with_name("templates") / "shrinking.md.jinja"
-# Returns what the page would send for the chosen file, as a data URL.
+# This script returns what the page would send for the chosen file, as a data URL.
 SHRINK = """
     const done = arguments[0];
     const shrink = async () => {
@@ -48,14 +48,14 @@ SHRINK = """
 
 
 def photo_paths(data_root: Path | None, splits: Path) -> list[Path]:
-    """Return randomly drawn photos outside the locked tests, half of each data set; raise InputError if they are absent."""
+    """Return random photos outside the locked tests, half of them from each data set; raise InputError without data."""
     tables = [development_photos(name, data_root, splits) for name in ("ham10000", "isic2017")]
     drawn = [table["path"].sample(PHOTOS // 2, random_state=SEED) for table in tables]
     return [Path(path) for path in pd.concat(drawn)]
 
 
 def sent_photo(browser: Chrome, path: Path) -> bytes:
-    """Return the bytes that the form, which is open in the browser, sends for the photo at `path`."""
+    """Return the bytes that the page open in the browser sends for the photo at `path`."""
     browser.find_element("id", "photo").send_keys(str(path))
     address = browser.execute_async_script(SHRINK)
     if not address.startswith("data:"):
@@ -66,7 +66,7 @@ def sent_photo(browser: Chrome, path: Path) -> bytes:
 def compare(
     predictor: Predictor, image: str, size: tuple[int, int], whole: bytes, sent: bytes
 ) -> dict[str, Any]:
-    """Return the answers to the camera's file and to what the browser sends, without details, as dermoscopic photos."""
+    """Return a row with the answers to the whole file and to the sent photo, as dermoscopic photos without details."""
     row: dict[str, Any] = {"image": image, "width": size[0], "height": size[1]}
     for name, data in (("whole", whole), ("sent", sent)):
         answer = predictor.answer(data, dermatoscope=True)
@@ -79,7 +79,7 @@ def compare(
 
 
 def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame:
-    """Return a row for each photo that compares its answers. folder: takes the files."""
+    """Return a row (see compare) for each photo. folder: for the camera files and the app's log."""
     predictor, rows = Predictor(bundle), []
     environment = {"BUNDLES": str(bundle.folder.resolve().parent)}
     with run_app(folder / "log", environment) as app, open_browser() as browser:
@@ -92,7 +92,7 @@ def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame
 
 
 def shrinking_page(rows: pd.DataFrame, bundle: Bundle) -> str:
-    """Return the whole page. bundle: the bundle that answered."""
+    """Return docs/shrinking.md as Markdown. bundle: the bundle that answered."""
     rows = rows.assign(
         changed=rows["whole_status"] != rows["sent_status"],
         move=(rows["whole_probability"] - rows["sent_probability"]).abs(),
@@ -110,7 +110,7 @@ def shrinking_page(rows: pd.DataFrame, bundle: Bundle) -> str:
 
 
 def goal_results(rows: pd.DataFrame) -> list[tuple[str, str, str, bool]]:
-    """Return, for each goal of the design, its metric, the goal, the measurement, and whether it is reached."""
+    """Return a row for each goal: its metric, the wanted and the measured value, and whether the goal is reached."""
     changed, largest = int((rows["whole_status"] != rows["sent_status"]).sum()), int(rows["sent_bytes"].max())
     is_reassured = (rows["whole_status"] == HIGHER_CONCERN) & (rows["sent_status"] == NO_CANCER_CLASS)
     share, reassured = changed / len(rows), int(is_reassured.sum())
