@@ -52,12 +52,12 @@ def diagnosis_name(code: str) -> str:
 
 
 def class_colour(code: str) -> str:
-    """Return the colour of the diagnosis's flag; grey for other rows, such as all photos."""
+    """Return the colour of a diagnosis's flag; grey for a row that is no diagnosis, such as all photos."""
     return FLAG_COLOURS.get(FLAGS.get(code, ""), GREY)
 
 
 def styled_chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart]:
-    """Wrap a function that returns a figure and its data, so that it returns a Chart in the common style."""
+    """Turn a function that returns a figure and its data into one that returns a Chart in the common style."""
 
     @functools.wraps(draw)
     def drawn(*arguments: Any, **options: Any) -> Chart:
@@ -91,14 +91,14 @@ def plain_data(data: Any) -> Any:
 
 
 def create_figure(rows: float, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """Return a figure that is high enough for a number of bars, and its axes."""
+    """Return a figure that is high enough for `rows` bars, and its axes. options: those of subplots."""
     figure = Figure((WIDTH, 1.1 + ROW * rows), layout="constrained")
     return figure, figure.subplots(1, columns, **options)
 
 
 @styled_chart
 def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[Figure, Any]:
-    """Draw the photos of each class (see profiles.class_counts) with their groups and share; cancer in orange."""
+    """Draw the photos, groups and share of each class (see profiles.class_counts). of: what the groups are."""
     figure, axes = create_figure(len(counts))
     positions = range(len(counts))
     axes.barh(positions, counts["photos"], color=[class_colour(code) for code in counts.index])
@@ -124,10 +124,7 @@ def heat_map(
     ylabel: str = "",
     top: float | None = None,
 ) -> tuple[Figure, Any]:
-    """Draw shares as a heat map, each cell with its text.
-
-    top: the share that gets the darkest blue.
-    """
+    """Draw shares as a heat map with a text in each cell. top: the share in the darkest blue; default: the largest."""
     figure, axes = create_figure(len(shares) + 0.6)
     values = shares.to_numpy(float)
     # A line of a label may end after a slash.
@@ -147,7 +144,7 @@ def heat_map(
 
 @styled_chart
 def ages_and_sexes(ages: pd.DataFrame, men: pd.DataFrame, title: str) -> tuple[Figure, Any]:
-    """Draw age by diagnosis on the left (see profiles.quantile_table), and the share of men with its 95% interval on the right."""
+    """Draw ages (see profiles.quantile_table) on the left, and the share of men with its 95% interval on the right."""
     order = ages.sort_values("median").index
     figure, (left, right) = create_figure(len(order), 2, sharey=True, width_ratios=(3, 2))
     _boxes(left, ages.loc[order], [class_colour(code) for code in order])
@@ -183,7 +180,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw the leak of random splits by class (see leaks.random_split_leak), and the leak of our own split."""
+    """Draw the leak of random splits by class (see leaks.random_split_leak) and of our split. of: what a group is."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):
@@ -231,7 +228,7 @@ def stacked_bars(counts: pd.DataFrame, title: str, xlabel: str = "Photos") -> tu
 def share_lines(
     lines: Mapping[str, pd.DataFrame], title: str, xlabel: str, ylabel: str
 ) -> tuple[Figure, Any]:
-    """Draw a line with its 95% intervals for each entry (see profiles.share_with_interval)."""
+    """Draw each table of shares (see profiles.share_with_interval) as a line with 95% intervals."""
     figure, axes = create_figure(7)
     for series, (label, rows) in enumerate(lines.items()):
         positions = np.arange(len(rows)) + (series - (len(lines) - 1) / 2) * 0.12
@@ -250,7 +247,7 @@ def share_lines(
 
 @styled_chart
 def share_dots(rows: pd.DataFrame, title: str, xlabel: str) -> tuple[Figure, Any]:
-    """Draw a share with its 95% interval and its counts in each row (see profiles.share_with_interval)."""
+    """Draw a row for each share, with its 95% interval and its counts (see profiles.share_with_interval)."""
     figure, axes = create_figure(len(rows))
     _dots(axes, rows, [BLUE] * len(rows))
     for position, row in enumerate(rows.itertuples()):
@@ -263,10 +260,7 @@ def share_dots(rows: pd.DataFrame, title: str, xlabel: str) -> tuple[Figure, Any
 
 @styled_chart
 def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> tuple[Figure, Any]:
-    """Draw a panel for each measure, with the spread of its values in each source (see profiles.quantile_table).
-
-    labels: the texts of the axes.
-    """
+    """Draw a panel for each measure: its spread in each source (see profiles.quantile_table). labels: of the axes."""
     figure = Figure((WIDTH, 7.2), layout="constrained")
     grid = figure.subplots(2, 2, sharey=True).ravel()
     for axes, (measure, rows) in zip(grid, panels.items(), strict=True):
@@ -277,12 +271,12 @@ def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) 
 
 
 def _rows(axes: Axes, labels: Iterable[object]) -> None:
-    """Label rows from top to bottom; a diagnosis has its name."""
+    """Label rows from top to bottom; write a diagnosis with its name."""
     texts = [diagnosis_name(str(label)) for label in labels]
     axes.set_yticks(range(len(texts)), texts)
     axes.set_ylim(len(texts) - 0.5, -0.5)
 
 
 def _text_colour(value: float) -> str:
-    """Return black or white, whichever is easier to read on the heat map's colour of a value from 0 to 1."""
+    """Return black or white, whichever is easier to read on the heat map's colour for a value (0-1)."""
     return "white" if value > DARK else "black"

@@ -1,4 +1,4 @@
-"""Measure the leak between the parts of a split: expected in random splits, and in a given split."""
+"""Measure how much random splits leak on average, and how much a given split leaks."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,16 +11,16 @@ from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photo.reader import read_photo
 
 TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
-DRAWS, SEED = 200, 0  # random splits, which show how far a single split is from the mean
-FULL_EDGE = 256  # pixels at which photos are compared
+DRAWS, SEED = 200, 0  # random splits, which show how far single splits are from the mean
+FULL_EDGE = 256  # pixels; photos are compared as squares of this width
 ALL = "all photos"
 
 
 def chance_of_leak(groups: pd.Series, test_share: float = TEST_SHARE) -> pd.Series:
-    """Return, for each photo, the probability that a photo of its group is in training if this photo is in the test.
+    """Return, for each photo, the probability that its group is also in training if the photo is in the test.
 
-    The split takes n = round(test_share * N) of the N photos at random. All k - 1 other photos of the group are in the
-    test with the probability (n-1)/(N-1) * (n-2)/(N-2) * ..., so the leak has the remaining probability.
+    The test is n = round(test_share * N) of the N photos, drawn at random. If the group has k photos, then all k - 1
+    others are in the test with the probability (n-1)/(N-1) * ... * (n-k+1)/(N-k+1). Otherwise there is a leak.
     """
     total = len(groups)
     test = round(test_share * total)
@@ -34,7 +34,7 @@ def chance_of_leak(groups: pd.Series, test_share: float = TEST_SHARE) -> pd.Seri
 def shares_in_random_splits(
     groups: pd.Series, diagnosis: pd.Series, draws: int = DRAWS, seed: int = SEED
 ) -> pd.DataFrame:
-    """Return the share of test photos that leak: a row for each random split, a column for each class and ALL."""
+    """Return the share of test photos that leak: a row for each random split, columns for ALL and each class."""
     codes, unique_groups = pd.factorize(groups)
     test = round(TEST_SHARE * len(codes))
     rows = []
@@ -49,9 +49,10 @@ def shares_in_random_splits(
 
 
 def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return share (expected), low and high (of 95 in 100 random splits) by class, and ALL as the last row.
+    """Return the leak of random splits by class, and ALL as the last row.
 
-    column: photos with the same value belong together, such as group_id; "" is a photo without such information.
+    share: the mean. low, high: 95 % of the splits lie between these. column: that of the groups, such as group_id; a
+    photo with "" in this column is its own group.
     """
     groups = table[column].where(table[column] != "", table["image_id"])
     chance = chance_of_leak(groups)
@@ -63,15 +64,15 @@ def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
-    """Return the share of photos whose group has another photo in another part."""
+    """Return the share of photos whose group has photos in more than one part."""
     part_counts = parts.groupby(groups).transform("nunique")
     return float((part_counts > 1).mean())
 
 
 def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
-    """Count the photos of two data sets (image_id, part) that have the same original id, by their two parts.
+    """Count the photos that two data sets share, by their parts: rows are parts in `first`, columns parts in `second`.
 
-    Rows: the parts in `first`; columns: the parts in `second`. Photos off the diagonal change their part.
+    Both tables have image_id and part. A shared photo has the same original id in both.
     """
     parts = [table["part"].set_axis(original_ids(table["image_id"])) for table in (first, second)]
     both = pd.concat(parts, axis=1, join="inner", keys=["first", "second"])
@@ -79,7 +80,7 @@ def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFra
 
 
 def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return pairs of ids whose photos are equal in every pixel of the centre square, even in different files.
+    """Return pairs of ids of photos whose centre squares, at FULL_EDGE pixels, are equal in every pixel.
 
     paths: the path of each photo, by id. Three equal photos make two pairs.
     """
@@ -93,7 +94,7 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs that the table has, and whether both photos have the same stated group and diagnosis."""
+    """Return the pairs whose photos are both in the table, and whether their stated id, diagnosis and part agree."""
     known = table.set_index("image_id")
     rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")

@@ -1,4 +1,4 @@
-"""Show a notebook's output: a figure with its sentence, a table, a sentence with computed numbers."""
+"""Show a notebook's output: a figure with its caption, a table, a paragraph with computed numbers."""
 
 import pandas as pd
 from IPython.display import publish_display_data
@@ -36,7 +36,7 @@ def show_table(rows: pd.DataFrame) -> None:
 
 
 def show_findings(rows: list[tuple[str, str, str]]) -> None:
-    """Show a table that says why each finding matters to a model, and what this project does about it."""
+    """Show a table. rows: a finding, why it matters to a model, and what this project does about it."""
     lines = [
         "| What the metadata says | Why it matters to a model | What this project does |",
         "|---|---|---|",

@@ -18,7 +18,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
 NOTEBOOK_FOLDER = Path(__file__).resolve().parent
-NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # each profiles the data set of its name
+NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # each describes the data set of this name
 OWN_PHOTOS = "own_photos"  # needs no data set
 ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
 CELL_SECONDS = 600
@@ -30,7 +30,7 @@ METADATA = {
 
 
 def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
-    """Return the notebook with its outputs, run in its own kernel with these environment variables added.
+    """Run a notebook in its own kernel, with these environment variables added; return it with its outputs.
 
     Raises InputError if a cell fails or writes to standard error, where warnings go.
     """
@@ -58,7 +58,7 @@ def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
 
 
 def _run_to_the_end(client: NotebookClient, kernel: AsyncKernelManager, environment: dict[str, str]) -> None:
-    """Execute in a thread: in the main thread, nbclient would handle Ctrl-C itself and end in a traceback."""
+    """Execute in a thread, because in the main thread nbclient would answer Ctrl-C with a traceback."""
     with ThreadPoolExecutor(1) as pool:
         execution = pool.submit(client.execute, env=environment, cleanup_kc=True)
         try:

@@ -20,7 +20,7 @@ REFUSED_COLUMN = "(refused)"
 def read_photo_folder(folder: Path) -> pd.DataFrame:
     """Return COLUMNS and `path` of each photo in the folder and its subfolders, sorted by image.
 
-    The diagnosis comes from the file LABELS, or else from the name of the subfolder; without both, it is empty. Raises
+    The diagnosis comes from the file LABELS, or else from the name of the subfolder; with neither, it is empty. Raises
     InputError for a folder without photos.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
@@ -37,7 +37,7 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
-    """Return image, diagnosis, status, class, cancer, reasons and neighbours of each photo."""
+    """Return image, diagnosis, status, class, cancer (its probability), reasons and neighbours of each photo."""
     return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 

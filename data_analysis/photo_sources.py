@@ -17,9 +17,9 @@ from data_modelling.inference.photo.reader import FORMATS, read_photo
 from data_modelling.settings import NetworkSettings
 
 EDGE = NetworkSettings().edge  # pixels: the photos are measured as the network sees them
-MARGIN = EDGE // 7  # pixels left out at each edge when directions are compared: dark corners, rulers
+MARGIN = EDGE // 7  # pixels left out at each edge for `squeeze`, because dark corners and rulers are there
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (ITU-R BT.601)
-MOST = 400  # at most so many photos of each source are measured
+MOST = 400  # at most this many photos of each source are measured
 SEED = 8
 MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 
@@ -28,7 +28,8 @@ MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 class PhotoSource:
     """Describe a source of photos.
 
-    name: the name of its split. title: its name on figures. nevus: the name of a mole in its csv.
+    name: that in the registry. title: the name on figures. nevus: the diagnosis that its table has for a mole, and in
+    ISIC 2020 for all benign lesions.
     """
 
     name: str
@@ -50,19 +51,19 @@ CREDITS = {source.name: source.credit for source in PHOTO_SOURCES}
 def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
     """Return image_id, group_id, diagnosis, part and path of the available photos of a source, without the locked test.
 
-    The notebook shows how many photos of the split are missing. Raises InputError when the data is missing.
+    Prints how many photos are left out because the split lacks them. Raises InputError when the data is missing.
     """
-    # Printed to standard output, because a notebook that writes to standard error counts as failed.
+    # print writes to standard output. A notebook that writes to standard error counts as failed.
     return development_photos(name, data_root, splits_folder(), tell=print)
 
 
 def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the same as read_photos, and the locked test; use this only to find photos that are in two parts."""
+    """Return what read_photos returns, but with the locked test; only for finding photos that are in two parts."""
     return split_photos(name, data_root, splits_folder(), tell=print)
 
 
 def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the rows of ISIC 2019 whose photo is available, with its path, without the locked test."""
+    """Return the rows of ISIC 2019 outside the locked test whose photo is available, with the path of the photo."""
     photos, _ = isic2019.load(data_root)
     paths = dict(zip(photos["image_id"], photos["path"], strict=True))
     known = table.assign(path=table["image_id"].map(paths))
@@ -70,7 +71,7 @@ def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> 
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
-    """Return the photos of moles of each available source; they have one diagnosis, so only the source differs."""
+    """Return the photos of moles of each available source; with one kind of lesion, mainly the source differs."""
     moles_by_source = {}
     for source in PHOTO_SOURCES:
         try:
@@ -91,7 +92,10 @@ def sample_photos(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataF
 
 
 def sample_patient(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataFrame:
-    """Return at most `count` photos of the patient with one malignant photo and most others; the malignant one comes first."""
+    """Return at most `count` photos of one patient, the malignant photo first.
+
+    Of the patients with exactly one malignant photo, it is the patient with the most photos.
+    """
     melanomas = table[table["diagnosis"] == "malignant"]
     single_melanomas = melanomas[~melanomas["group_id"].duplicated(keep=False)]
     sizes = table["group_id"].value_counts()[single_melanomas["group_id"]].sort_index()
@@ -104,7 +108,7 @@ def sample_patient(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.Data
 
 
 def measure_photos(photos_by_source: dict[PhotoSource, pd.DataFrame], most: int = MOST) -> pd.DataFrame:
-    """Return a row for each photo: source, width and height of the file in pixels, bytes, red, green, blue, MEASURE_NAMES."""
+    """Return source, width, height (pixels of the file), bytes and photo_measures of up to `most` photos a source."""
     rows = []
     for source, table in photos_by_source.items():
         for row in sample_photos(table, most).itertuples():
@@ -119,9 +123,9 @@ def measure_photos(photos_by_source: dict[PhotoSource, pd.DataFrame], most: int 
 def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Return red, green, blue (means, 0-255) and MEASURE_NAMES of a photo (edge, edge, 3).
 
-    brightness: mean grey level. warmth: mean red less mean blue. sharpness: standard deviation of the
-    Laplacian of the grey levels. squeeze: mean difference of neighbours from left to right over that from
-    top to bottom. It is 1 without a preferred direction, and above 1 if a wide photo was pressed into a square.
+    brightness: mean grey level. warmth: mean red minus mean blue. sharpness: standard deviation of the Laplacian of the
+    grey levels. squeeze: mean difference between horizontal neighbours, divided by that between vertical neighbours. It
+    is near 1, and above 1 if a wide photo was pressed into a square.
     """
     red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
     grey = pixels @ np.array(LUMA)
@@ -141,10 +145,10 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def source_accuracy(measured_photos: pd.DataFrame, seed: int = SEED) -> float:
-    """Return how often MEASURE_NAMES alone give the right source, with the same number of photos of each.
+    """Return the share of photos that MEASURE_NAMES alone assign to their source, with equal numbers of each source.
 
-    One half of the photos gives the mean of each source, the other half is assigned to the nearest mean, in
-    units of the standard deviation. Chance is one in the number of sources.
+    One half of the photos gives the mean of each source. The other half is assigned to the nearest mean, with each
+    measure in units of its standard deviation. Guessing would find 1 / (number of sources).
     """
     fewest = measured_photos["source"].value_counts().min()
     half_count = fewest // 2

@@ -1,4 +1,4 @@
-"""Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 under the same names, and count its values."""
+"""Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 under the same column names, and count the values."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ BANDS = {"under 30": 30, "30-39": 40, "40-49": 50, "50-59": 60, "60-69": 70, "70
 
 ISIC_2020_SITE = "anatom_site_general_challenge"
 # Names of each csv's columns: (id, stated lesion or patient, age, sex, site, how the diagnosis was confirmed).
-# ISIC 2020 has no column on the confirmation; its diagnosis in words takes that place.
+# ISIC 2019 and ISIC 2020 do not state the last; for ISIC 2020, the diagnosis in words takes its place.
 COLUMNS = {
     "ham10000": ("image_id", "lesion_id", "age", "sex", "localization", "dx_type"),
     "isic2019": ("image", "lesion_id", "age_approx", "sex", "anatom_site_general"),
@@ -40,18 +40,16 @@ CSV_FILES: dict[str, Callable[[Path], Path]] = {
 def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
     """Return the metadata of `ham10000`, `isic2019` or `isic2020`, a row for each photo; no photo is read.
 
-    Columns: image_id, group_id, diagnosis as in the split; part, the photo's part of our split; stated, the
-    lesion or patient that the csv states ("" if none); age in years, sex, site (parsed as for the model; None
-    or NaN if missing); age_text, sex_text, site_text as in the csv; confirmation.
-
-    Raises InputError when the data or its split is missing or wrong.
+    image_id, group_id, diagnosis, part: as in the split. stated: the lesion or patient that the csv states, or "". age
+    (years), sex, site: as the model reads them; NaN or None if missing. age_text, sex_text, site_text: as in the csv.
+    confirmation: see COLUMNS; "" for ISIC 2019. Raises InputError when the data or its split is missing or wrong.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
     table = attach_parts(source.split_rows(root), read_split(split_file(splits_folder(), name)))
     columns = COLUMNS[name]
     key, stated, *texts = columns[:5]
-    # The report of rows that do not count is not needed; reading the split has already reported these rows.
+    # RowFindings() takes the warnings about repeated rows, because split_rows has already given these warnings.
     raw = read_csv(CSV_FILES[name](root), columns, key, RowFindings(), numbers=(texts[0],))
     raw = raw.set_index(key).loc[table["image_id"]].reset_index(drop=True)
     table["stated"] = raw[stated]
@@ -89,7 +87,7 @@ def parse_field(field: str, texts: pd.Series, place: str = "") -> pd.Series:
 
 
 def contradictions(table: pd.DataFrame) -> pd.Series:
-    """Count the stated lesions or patients with two photos that differ in a field that both have."""
+    """Count, for each of FIELDS, the stated lesions or patients whose photos have different known values."""
     stated = table[table["stated"] != ""].groupby("stated")
     return pd.Series({field: int(stated[field].nunique().gt(1).sum()) for field in FIELDS})
 
@@ -127,13 +125,13 @@ def class_counts(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_and_shares(rows: pd.Series, columns: pd.Series) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return counts of each pair of values, and the same as shares of their row."""
+    """Return the counts of each pair of values, and each count as a share of its row."""
     counts = pd.crosstab(rows, columns)
     return counts, counts.div(counts.sum(axis=1), axis=0)
 
 
 def missing_counts(table: pd.DataFrame, by: str = "diagnosis") -> pd.DataFrame:
-    """Count the photos of each value of `by` that lack a field; an age written as zero is counted separately."""
+    """Count, for each value of `by`, the photos without age, sex or site; an age of zero is counted separately."""
     gaps = pd.DataFrame({by: table[by]})
     gaps["age written as 0"] = table["age_text"].isin(ham10000.AGE_NOT_RECORDED)
     gaps["age empty"] = table["age"].isna() & ~gaps["age written as 0"]
@@ -152,7 +150,7 @@ def quantile_table(values: pd.Series, by: pd.Series) -> pd.DataFrame:
 
 
 def age_bands(ages: pd.Series) -> pd.Series:
-    """Return ages as BANDS, an ordered category; missing stays missing."""
+    """Return the band of each age as an ordered category; a missing age has no band."""
     return pd.cut(ages, [0, *BANDS.values()], right=False, labels=list(BANDS))
 
 
@@ -167,7 +165,7 @@ def share_with_interval(hits: pd.Series, by: list[pd.Series]) -> pd.DataFrame:
 def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
     """Return the number of groups by their number of photos, and how many photos these groups have together.
 
-    starts: the smallest number of photos of each row, from 1 on; (1, 2, 5) makes "1", "2-4" and "5 or more".
+    starts: the smallest number of photos for each row; (1, 2, 5) makes the rows "1", "2-4" and "5 or more".
     """
     sizes = groups.value_counts()
     pairs = zip(starts, [start - 1 for start in starts[1:]], strict=False)
@@ -179,7 +177,7 @@ def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
 
 
 def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count how often each data set uses each name of a site, by the region of the body for which the name stands."""
+    """Count the site names of each csv (columns); a row is the site as the model reads it, and the name in the csv."""
     columns: dict[str, pd.Series] = {}
     for name, table in tables.items():
         region = table["site"].fillna("not known")
@@ -189,5 +187,5 @@ def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def percent(value: float) -> str:
-    """Return a share as a percentage with one decimal, or two near 0% and 100%; only exact shares become 0% or 100%."""
+    """Return a share as a percentage with one decimal at most, two near 0 and 1: only 0 is 0% and only 1 is 100%."""
     return f"{value:.2%}" if 0 < value < 0.01 or 0.9995 <= value < 1 else f"{value:.1%}".replace(".0%", "%")

@@ -48,9 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:
-    """Return the notebooks whose data set is available, and a line for each other notebook.
+    """Return the notebooks whose data set is available, and for each other notebook a line that says what is missing.
 
-    Raises MissingDataError when there is none.
+    Raises MissingDataError if notebooks need a data set, but none of their data sets is available.
     """
     available, left_out = [], []
     for name in names:

@@ -1,4 +1,4 @@
-"""Draw sheets of thumbnails; each photo is at most 96 pixels wide and is not enlarged, and the credit is below."""
+"""Draw sheets of thumbnails with their credit; each is at most 96 pixels wide and is not enlarged."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from data_analysis.charts import Chart, save_chart
 from data_modelling.inference.photo.reader import read_photo
 
 LARGEST = 96  # pixels; larger photos may not be committed (see DATA/README.md)
-# In pixels: the gap between photos, and the heights of a row's label, the title and a line of credit.
+# In pixels: the gap between photos, the width of the labels, the heights of the title and of a line of credit.
 GAP, LABEL, HEAD, FOOT = 6, 240, 34, 20
 DPI = 100
 
@@ -20,16 +20,16 @@ Pixels = NDArray[np.uint8]
 
 
 def read_thumbnails(paths: Iterable[str]) -> list[Pixels]:
-    """Return the photos as the network's own reader sees them, LARGEST pixels wide."""
+    """Return the photos as the photo reader gives them to the network, but LARGEST pixels wide."""
     return [read_photo(Path(path).read_bytes(), LARGEST) for path in paths]
 
 
 def thumbnail_sheet(
     rows: Mapping[str, Sequence[Pixels]], title: str, credit: Sequence[str], contents: object
 ) -> Chart:
-    """Draw rows of square photos of one size, each with a label.
+    """Draw rows of square photos of one size, each row with a label. contents: the data of the Chart.
 
-    credit: the lines of the credit. contents: what the photos show.
+    Raises ValueError for photos of more than LARGEST pixels, or without credit.
     """
     photos = [photo for row in rows.values() for photo in row]
     edge = max(len(photo) for photo in photos)
