@@ -208,7 +208,7 @@ class Predictor:
         return self._unknown.completed(logits, np.array([distance]), self._temperature)
 
     def embedding(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Return the network's embedding (C,) of one photo (edge, edge, 3)."""
+        """Return the network's embedding (channels,) of one photo (edge, edge, 3)."""
         return np.asarray(self._run(("embedding",), photo, details)[0][0])
 
     def findings(self, photo: NDArray[np.uint8], source_edge: float) -> Findings:
@@ -218,7 +218,7 @@ class Predictor:
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        """Return outputs of the network for one photo: the first view's embedding, the other outputs' mean over views.
+        """Return outputs of the network for one photo: the first view's embedding; for others, the mean over the views.
 
         The checks were fitted on embeddings of the first view. The head is linear, so the class activation maps of the
         mean feature map explain the mean logits exactly.

@@ -3,7 +3,7 @@
 The maps are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit
 is a sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
-    logit = sum of the cells + bias + term of the details;  cell = kernel' . features there / number of cells
+    logit = sum of the cells + bias + term of the details;  cell = kernel' . features at its place / number of cells
 
 A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
 weighted mean of the maps of the two; the weight of each is its share of the merged class's probability.

@@ -1,4 +1,4 @@
-"""Reads every csv file of the project as named columns of text; it needs nothing but the standard library.
+"""Reads every csv file of the project as named columns of text, with Python's module csv.
 
 Separators are comma, semicolon, tab and R's blanks. Encodings are UTF-8 with or without a byte-order mark, UTF-16 and
 cp1252. Capital letters in column names and blanks around cells are ignored. An error names the file and the row.
@@ -33,7 +33,7 @@ DECIMAL_COMMA = re.compile(r"\A([+-]?[0-9]*),([0-9]+)\Z")
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
 MAX_CELL = 131_072  # characters; the csv module's limit
 NAMED = 10  # how many entries a message names
-TITLE_ROWS = 20  # so many first rows are searched for a header that is below title rows
+TITLE_ROWS = 20  # how many first rows are searched for a header that is below title rows
 SHOWN = 40  # characters of a name that a message shows
 
 
