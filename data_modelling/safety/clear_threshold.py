@@ -1,12 +1,12 @@
-"""Fit `thresholds.clear`: a photo may be answered with `no_cancer_class` only if its score is below it.
+"""Fit the clear threshold: a photo may get the status `no_cancer_class` only with a score below this threshold.
 
-A photo's score is its highest cancer probability over the five frames, without and with the details. It comes
-from a network that used no photo of this clinic: not in training, and not to stop it or to choose temperature or prior.
+The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
+with the details. It comes from a network whose training, stopping and calibration used no photo of the clinic group.
 
-A melanoma lesion counts as cleared when any of its photos has no veto and a score below the threshold. A clinic
-group with at least LEAST_LESIONS melanoma lesions has its own threshold: the highest at which the one-sided 95 %
-Clopper-Pearson bound on the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest of these
-thresholds is used for all photos. Smaller groups only check it.
+A melanoma lesion is cleared if at least one of its photos has no veto and a score below the threshold. Each clinic
+group with at least LEAST_LESIONS melanoma lesions has its own threshold. This is the highest threshold at which the
+one-sided upper 95 % bound (Clopper-Pearson) of the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest
+of these thresholds is used for all photos. On smaller groups, this threshold is only tested.
 """
 
 import math
@@ -22,23 +22,23 @@ from data_modelling.metrics.rounding import round_metric
 
 COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # columns of a table with one row per photo
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
-LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs to set the threshold
-MAX_CLEARED_SHARE = 0.03  # largest bound on the share of melanoma lesions that are cleared
-CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares to be cleared; only reported
-JUDGED_PHOTOS = 50  # least photos of a class in a clinic group; with fewer, a share is mostly chance
+LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
+MAX_CLEARED_SHARE = 0.03  # largest upper bound of the share of cleared melanoma lesions
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares to be cleared; only for the card
+JUDGED_PHOTOS = 50  # fewest photos of a class in a clinic group for which the card judges the share
 CONFIDENCE = 0.95  # of the one-sided bound
 DIGITS = 6  # decimals of the threshold
 
 
 def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any]]]:
-    """Return the threshold and the table behind it, with a row for each clinic group.
+    """Return the threshold, and a list with a row for each clinic group that has melanomas.
 
     photos: a table with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. If no group has
     LEAST_LESIONS melanoma lesions, the threshold is 0, which clears nothing.
 
-    A row has the numbers of melanoma lesions and of mole photos, and the group's own threshold (None if the group
-    only checks). For the returned threshold, it has the number of cleared lesions, their share, the bound on this
-    share, and the share of cleared moles.
+    A row has the group's numbers of melanoma lesions and of mole photos, and its own threshold (None with too few
+    lesions). The other values are for the returned threshold: the number and share of cleared lesions, the upper bound
+    of this share, and the share of cleared mole photos.
     """
     if missing := [name for name in COLUMNS if name not in photos]:
         raise InputError(f"The scores lack the column {missing[0]}.")
@@ -61,7 +61,7 @@ def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any
 
 
 def lowest_scores(photos: pd.DataFrame) -> Floats:
-    """Return the lowest score of each melanoma lesion, sorted, (lesions,); infinite if all its photos have a veto."""
+    """Return the lowest score of each melanoma lesion, (lesions,), sorted; infinity if all its photos have a veto."""
     melanomas = photos[photos["diagnosis"].isin(MELANOMAS)]
     scores = melanomas["score"].astype(float).where(~melanomas["vetoed"].astype(bool), math.inf)
     return np.sort(scores.groupby(melanomas["group_id"]).min().to_numpy(np.float64))
@@ -70,15 +70,15 @@ def lowest_scores(photos: pd.DataFrame) -> Floats:
 def group_threshold(lowest: Floats) -> float:
     """Return the highest threshold that a clinic group allows. lowest: from `lowest_scores`."""
     bounds = np.array([cleared_share_bound(cleared, len(lowest)) for cleared in range(len(lowest))])
-    allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # lesions that may be cleared: the bounds rise
+    allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # how many lesions may be cleared
     if allowed < 0:
         return 0.0
-    # A lesion at the threshold itself is not cleared, so rounding down clears no more lesions.
+    # At most `allowed` lesions are below this score. Rounding this score down clears no more lesions.
     return math.floor(min(float(lowest[allowed]), 1.0) * 10**DIGITS) / 10**DIGITS
 
 
 def cleared_share_bound(cleared: int, lesions: int) -> float:
-    """Return the one-sided upper bound on a share that was observed as cleared / lesions."""
+    """Return the one-sided upper bound (Clopper-Pearson) of the share of cleared lesions."""
     return 1.0 if cleared >= lesions else float(beta.ppf(CONFIDENCE, cleared + 1, lesions - cleared))
 
 

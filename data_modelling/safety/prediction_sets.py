@@ -1,22 +1,19 @@
-"""Fit the prediction sets on out-of-fold probabilities, and choose which of them are wide (see inference.decision).
+"""Fit the prediction sets on out-of-fold probabilities, and choose the rule for wide sets (see inference.decision).
 
-New data means new groups, not new photos: a lesion with six photos counts as much as a lesion with one. A
-photo of a class has the weight 1 / (photos of its group). The group of the next photo, whose score is
-unknown, has the weight 1 as well. Then the set of a photo of a new group contains its class with at least the
-stated probability, for any number of groups. This is hierarchical conformal prediction (Lee, Barber and
+A new photo comes from a new group. Therefore each group counts the same: a lesion with six photos counts as much as a
+lesion with one. Within a class, a photo has the weight 1 / (photos of its group). The group of the new photo has the
+weight 1 as well, though the photo's score is unknown. Then the set of the new photo contains the photo's class with at
+least the stated probability, for any number of groups. This is hierarchical conformal prediction (Lee, Barber and
 Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also valid (Dunn, Wasserman and
 Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change with the draw.
 
-mapie 1.6 needs a solver for convex programs for class-conditional sets of a classifier. crepes 0.9.1 has such
-sets and is maintained, but it has neither groups nor weights, and breaks ties at random. We need only
-one weighted quantile per class.
+We use no package, because we need only one weighted quantile per class. For class-conditional sets, mapie 1.6 needs a
+solver for convex programs. crepes 0.9.1 has neither groups nor weights, and breaks ties at random.
 
-With a wide set the model names no class. A rule says which sets are wide; it is chosen on out-of-fold photos, without
-details. A photo counts as answered if it is not refused and its set is not wide. A rule may leave at most
-MAX_WIDE_SHARE of the photos unanswered. Among the answered photos, melanomas must be found at least as often as among
-all photos. Of these rules, the one with the best balanced accuracy of the answered photos is chosen.
-
-In this choice, the thresholds of a photo's set come from the other folds.
+A rule says which sets are wide. It is chosen on out-of-fold photos without details; the thresholds of their sets come
+from the other folds. A photo counts as answered if it is not refused and its set is not wide. An acceptable rule leaves
+at most MAX_WIDE_SHARE of the photos unanswered. With it, melanomas are found at least as often among the answered
+photos as among all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
 """
 
 import itertools
@@ -47,13 +44,13 @@ from data_modelling.metrics.classification import balanced_accuracy, confusion_c
 from data_modelling.metrics.predictions import mode_logits, refused_mask, true_classes
 from data_modelling.metrics.rounding import round_metric
 
-DIGITS = 9  # decimals of a threshold: those of rare classes are small
+DIGITS = 9  # decimals of a threshold; the thresholds of rare classes are small
 SLACK = 1e-9  # tolerance for rounding errors in sums of weights
 MAX_WIDE_SHARE = 0.2  # largest share of the out-of-fold photos that may be refused or have a wide set
 
 
 def group_weights(labels: Labels, groups: Labels) -> Floats:
-    """Return 1 / (photos of the group and class), (N,): all photos of a group and class together have the weight 1."""
+    """Return the weight of each photo, (N,): the photos of one class in one group share the weight 1 equally."""
     _, group_of_row, group_sizes = np.unique(
         np.stack([labels, groups], axis=1), axis=0, return_inverse=True, return_counts=True
     )
@@ -61,7 +58,7 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return thresholds (classes,) that the share `level` of each class's weight reaches, rounded down.
+    """Return thresholds (classes,), rounded down: the share `level` of a class's weight is at or above its threshold.
 
     probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too
     few groups for this coverage is 0, so the class is in every set.
@@ -75,7 +72,7 @@ def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level:
 
 
 def _threshold(score: Floats, weights: Floats, level: float) -> float:
-    """Return the highest score that `level` of all weight reaches, including the weight of the next group."""
+    """Return the highest score that the share `level` of the weight reaches; the new group adds 1 to the weight."""
     order = np.argsort(-score)
     cumulative_weights = np.cumsum(weights[order])
     is_enough = cumulative_weights >= level * (weights.sum() + 1) - SLACK
@@ -102,7 +99,7 @@ def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float
 
 
 def cross_fitted_sets(predictions: pd.DataFrame, mode: str, task: str, temperature: float) -> dict[str, Mask]:
-    """Return by level the classes in each photo's set, (N, classes), with thresholds from other parts."""
+    """Return by level which classes are in each photo's set, (N, classes), with thresholds from the other folds."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
     probability = _calibrated(predictions, mode, task, temperature)
     parts = calibration_folds(predictions)
@@ -116,7 +113,7 @@ def cross_fitted_sets(predictions: pd.DataFrame, mode: str, task: str, temperatu
 
 
 def calibration_folds(predictions: pd.DataFrame) -> NDArray[np.str_]:
-    """Return the part of each photo, (N,): its fold, or one of five random parts if all are of one fold."""
+    """Return the part of each photo, (N,): its fold, or one of five random parts if all photos are of one fold."""
     parts = predictions["part"].to_numpy(str)
     if len(set(parts)) > 1:
         return parts
@@ -124,7 +121,7 @@ def calibration_folds(predictions: pd.DataFrame) -> NDArray[np.str_]:
 
 
 def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any]) -> dict[str, Mask]:
-    """Return by level the classes in each photo's set, (N, classes), as the bundle serves them."""
+    """Return by level which classes are in each photo's set, (N, classes), with the thresholds of the bundle."""
     probability = _calibrated(predictions, mode, metadata["task"], metadata["temperature"])
     thresholds = metadata["prediction_sets"][mode]
     return {
@@ -152,9 +149,9 @@ def rules(cancer: Mask) -> Iterator[WideSetRule]:
 def choose_wide_rule(
     labels: Labels, decisions: Labels, sets: Mask, is_refused: Mask, task: str
 ) -> WideSetRule:
-    """Return the best rule; NEVER_WIDE if no rule both meets the conditions and raises the balanced accuracy.
+    """Return the best acceptable rule; NEVER_WIDE if none raises the balanced accuracy of the answered photos.
 
-    labels, decisions: (N,) class indices. sets: (N, classes). is_refused: (N,), independent of the rule.
+    labels, decisions: (N,) class indices. sets: (N, classes). is_refused: (N,), whether each photo is refused.
     """
     cancer = cancer_columns(task)
     least_sensitivity = melanoma_sensitivity(labels, decisions, task)
@@ -173,7 +170,7 @@ def choose_wide_rule(
 
 
 def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
-    """Return the share of the melanomas that are decided as melanoma; NaN without any."""
+    """Return the share of the melanomas that are decided as melanoma; NaN without melanomas."""
     matrix = confusion_counts(labels, decisions, len(cancer_columns(task)))
     return float(sensitivities(matrix)[melanoma_column(task)])
 
@@ -181,7 +178,7 @@ def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
 def fit_operating_point(
     predictions: pd.DataFrame, task: str, temperature: float, decision_prior: Floats
 ) -> dict[str, Any]:
-    """Return the bundle's `operating_point`: the rule chosen on out-of-fold predictions, its metrics there, and the reason."""
+    """Return the bundle's `operating_point`: the chosen rule, its metrics out-of-fold, and the reason."""
     labels = true_classes(predictions, task)
     decisions = predicted_classes(_calibrated(predictions, PHOTO_ONLY, task, temperature), decision_prior)
     sets = cross_fitted_sets(predictions, PHOTO_ONLY, task, temperature)[WIDE_RULE_LEVEL]
@@ -223,7 +220,7 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
 
 
 def describe_rule(rule: WideSetRule) -> str:
-    """Return when a set that is not empty is wide, as the end of a sentence. The rule must have a number."""
+    """Return when a set is wide, such as "has at least 4 classes". At least one limit of the rule must be a number."""
     parts = []
     if rule.classes is not None:
         parts.append(f"has at least {rule.classes} classes")
