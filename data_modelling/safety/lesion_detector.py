@@ -2,13 +2,13 @@
 
 python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
 
-It is fitted on at most PER_CLASS photos of each class of each source and on the foreign pictures of the role `fit`,
-each unchanged and rendered as another clinic's (see safety.photo_variants). No locked photo is read.
+It is fitted on at most PER_CLASS photos of each class of each source, and on the foreign pictures with the role `fit`.
+Photos and pictures are used unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
 
-The threshold refuses at most MAX_REFUSED_SHARE of each class of a clinic group with enough photos, by a detector that
-never saw the group. All development photos of the class count for this. The metrics of a group come from such a detector
-too, with a threshold that was fitted in the same way on the other groups alone. ISIC 2020 mixes clinics, so no detector
-that leaves a group out learns from it.
+For each clinic group, one more detector is fitted without the group. One threshold for all is chosen so that each of
+these detectors refuses at most MAX_REFUSED_SHARE of every class of its left-out group. Only classes with enough photos
+count, with all their development photos. The metrics of a group come from the detector without it, with a threshold
+that was chosen on the other groups alone. These detectors do not learn from ISIC 2020, because it mixes clinics.
 """
 
 import argparse
@@ -44,13 +44,13 @@ from data_modelling.safety.photo_variants import render_variants
 
 # The detectors that leave one clinic group out, for the answers of networks that never saw the group.
 LEFT_OUT_DETECTORS_FILE = Path(__file__).with_name("left_out_detectors.npz")
-OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # beside ISIC 2019, which has the rest
+OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # ISIC 2019 has the other sources
 PER_CLASS = 400  # photos of each class of a source, at most
 VARIANTS = 2  # of each photo and of each foreign picture
-FEWEST_PHOTOS = 50  # a class of a group with more photos sets the threshold and is judged
+FEWEST_PHOTOS = 50  # only a class with more photos than this in a clinic group counts
 FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer is reported but not judged
-MAX_REFUSED_SHARE = 0.04  # of a class of a clinic group that was left out
-CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # fitted shares at which the curve is reported
+MAX_REFUSED_SHARE = 0.04  # largest refused share of a class of a left-out clinic group
+CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # values of MAX_REFUSED_SHARE for the reported curve
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
 Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that were left out
@@ -60,11 +60,10 @@ Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that w
 class DetectorExamples:
     """Image features of lesion photos and foreign pictures.
 
-    lesions: a row for each photo, with source, clinic ("" if the source mixes clinics), diagnosis, and fitted: whether a
-    detector may learn from it. lesion_features: (N, FEATURE_COUNT), of the photos. lesion_variants: (VARIANTS, n,
-    FEATURE_COUNT), of the n fitted photos rendered as another clinic's. foreign_fit: (M, FEATURE_COUNT), of pictures and
-    their variants. foreign: a row for each held-out picture, with source and kind. foreign_features: of the held-out
-    pictures.
+    lesions: a row for each photo. Columns: source, clinic ("" if the source mixes clinics), diagnosis, fitted (whether
+    detectors may learn from it). lesion_features: (N, FEATURE_COUNT), of these photos. lesion_variants: (VARIANTS, n,
+    FEATURE_COUNT), of variants of the n fitted photos. foreign_fit: (M, FEATURE_COUNT), of the pictures with the role
+    FIT and their variants. foreign: source and kind of each held-out picture. foreign_features: of these pictures.
     """
 
     lesions: pd.DataFrame
@@ -78,7 +77,7 @@ class DetectorExamples:
 def read_examples(
     data_root: Path | None, splits: Path, pictures: Path
 ) -> tuple[DetectorExamples, tuple[str, ...]]:
-    """Return the examples, and the sources of foreign pictures that are missing; shows progress."""
+    """Return the examples, and a sentence for each missing source of foreign pictures; shows progress."""
     lesions = mark_sample(development_lesions(data_root, splits))
     rows = tqdm(lesions["path"], "read", len(lesions), unit=" photos")
     photos = np.stack([read_photo(Path(path).read_bytes(), FEATURE_EDGE) for path in rows])
@@ -96,7 +95,7 @@ def _variant_features(pictures: Pixels) -> Features:
 
 
 def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
-    """Return image_id, path, source, clinic and diagnosis (of ham10000) of all photos that no split locks."""
+    """Return image_id, path, source, clinic and ham10000 diagnosis of all photos outside the locked tests."""
     table, _ = isic2019.load(data_root)
     parts = {name: read_split(split_file(splits, name)) for name in ("isic2019", *OTHER_DATA_SETS)}
     others = [external_sources.load(data_set(name), data_root, splits)[0] for name in OTHER_DATA_SETS]
@@ -112,7 +111,7 @@ def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
 
 
 def mark_sample(photos: pd.DataFrame) -> pd.DataFrame:
-    """Return photos sorted by image_id, with `fitted` for PER_CLASS random ones of each class of each source."""
+    """Return photos sorted by image_id; `fitted` marks up to PER_CLASS random photos of each class of each source."""
     shuffled = photos.sample(frac=1, random_state=SEED)
     fitted = shuffled.groupby(["source", "diagnosis"]).cumcount() < PER_CLASS
     return shuffled.assign(fitted=fitted).sort_values("image_id").reset_index(drop=True)
@@ -123,10 +122,10 @@ def _features(pictures: Pixels) -> Features:
 
 
 def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = ()) -> LesionDetector:
-    """Return a detector with threshold 0, fitted without some clinic groups and, if any is left out, without ISIC 2020.
+    """Return a detector with threshold 0 that was fitted without the clinic groups `left_out`.
 
-    Lesions and foreign pictures have the same total weight. A class of a source has, in total, the square root of its
-    number of photos as weight.
+    If any group is left out, ISIC 2020 is left out too. Lesions and foreign pictures have the same total weight. Among
+    lesions, the total weight of a class of a source is proportional to the square root of its number of photos.
     """
     fitted = examples.lesions["fitted"].to_numpy()
     rows = fitted & ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()
@@ -145,7 +144,7 @@ def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = 
 
 
 def left_out_detectors(examples: DetectorExamples) -> Detectors:
-    """Return a detector without each clinic group, and without each pair of them, by the groups left out."""
+    """Return the detectors that leave out one or two clinic groups, by the names of these groups."""
     groups = [group for group in CLINIC_NAMES if group in set(examples.lesions["clinic"])]
     left_out = [*itertools.combinations(groups, 1), *itertools.combinations(groups, 2)]
     return {names: fit_lesion_detector(examples, names) for names in tqdm(left_out, "leave clinics out")}
@@ -154,9 +153,9 @@ def left_out_detectors(examples: DetectorExamples) -> Detectors:
 def threshold_at_share(
     examples: DetectorExamples, detectors: Detectors, share: float, unseen: str | None = None
 ) -> float:
-    """Return the threshold that refuses at most a share of each class of each group, by detectors without it.
+    """Return the threshold at which each detector refuses at most `share` of each class of its left-out group.
 
-    unseen: a group that takes no part in this, neither in the detectors nor in the threshold.
+    unseen: a group that neither these detectors nor the threshold may see.
     """
     limits = []
     for names, detector in detectors.items():
@@ -168,7 +167,7 @@ def threshold_at_share(
 
 
 def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: str) -> dict[str, Floats]:
-    """Return the scores of a group's photos by class, of classes with more than FEWEST_PHOTOS."""
+    """Return the scores of a group's photos by class, for classes with more than FEWEST_PHOTOS photos."""
     rows = (examples.lesions["clinic"] == group).to_numpy()
     scores = pd.Series(detector.score(examples.lesion_features[rows]))
     by_class = scores.groupby(examples.lesions.loc[rows, "diagnosis"].to_numpy())
@@ -176,9 +175,9 @@ def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: s
 
 
 def clinic_rows(examples: DetectorExamples, detectors: Detectors, share: float) -> list[dict[str, Any]]:
-    """Return the refused share of each group and class, and of the held-out foreign pictures for each group.
+    """Return a row for each group and class: the refused shares of its photos and of held-out foreign pictures.
 
-    Detector and threshold never saw the group.
+    The detector and the threshold of a row never saw its group.
     """
     rows = []
     for (group,) in [names for names in detectors if len(names) == 1]:
@@ -195,7 +194,7 @@ def clinic_rows(examples: DetectorExamples, detectors: Detectors, share: float) 
 
 
 def foreign_rows(examples: DetectorExamples, detector: LesionDetector) -> dict[str, Any]:
-    """Return the share of held-out foreign pictures that a detector refuses, of all and by kind."""
+    """Return the share of held-out foreign pictures that a detector refuses, for all pictures and by kind."""
     refused = detector.score(examples.foreign_features) > detector.threshold
     kinds = [
         {"kind": str(kind), "judged": len(rows) >= FEWEST_PICTURES}
@@ -211,7 +210,7 @@ def write_detector(
     facts: Path = DETECTOR_FACTS_FILE,
     left_out: Path = LEFT_OUT_DETECTORS_FILE,
 ) -> dict[str, Any]:
-    """Fit on all photos, measure, write the three files, and return the content of the JSON file."""
+    """Fit the detectors, measure them, write the three files and return the content of the JSON file."""
     detectors = left_out_detectors(examples)
     fitted = fit_lesion_detector(examples)
     threshold = threshold_at_share(examples, detectors, MAX_REFUSED_SHARE)
@@ -249,14 +248,14 @@ def write_detector(
 
 
 def load_left_out_detector(clinic: str, path: Path = LEFT_OUT_DETECTORS_FILE) -> LesionDetector:
-    """Return a detector that, like its threshold, was fitted without a clinic group; see datasets.clinics."""
+    """Return the detector whose weights and threshold were fitted without a clinic group (see CLINIC_NAMES)."""
     with np.load(path, allow_pickle=False) as arrays:
         hidden, output, threshold = (arrays[f"{clinic}_{name}"] for name in ("hidden", "output", "threshold"))
     return LesionDetector(hidden, output, float(threshold))
 
 
 def detector_metrics() -> dict[str, Any]:
-    """Return `gate_elsewhere` and `foreign` for metrics.json: the refusals of the shipped detector."""
+    """Return `gate_elsewhere` and `foreign` for metrics.json, from the JSON file that `write_detector` wrote."""
     facts = json.loads(DETECTOR_FACTS_FILE.read_text(encoding="utf-8"))
     return {
         "gate_elsewhere": {name: facts[name] for name in ("clinics", "curve")},

@@ -15,11 +15,11 @@ from data_modelling.safety.degradation import encode_jpeg, from_levels
 # The probability of each change.
 ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4
 LEAST_ZOOM = 0.5  # smallest share of the edge that remains
-SHARPENING_PERCENT = (50, 300)  # range for the unsharp mask, which phones apply
+SHARPENING_PERCENT = (50, 300)  # range of the strength of the unsharp mask, which phones apply
 DARKEST_SHADE = 0.5  # smallest share of the light at the darkest side of a photo
 GAIN, CAST = 0.25, 0.12  # largest change of the brightness, and of one colour against the others, as a share
-STICKER_RADII = (0.15, 0.45)  # of colour charts at the photo's border, as a share of the edge
-BORDER_RADII = (0.26, 0.65)  # as a share of the edge; the corners are at 0.71
+STICKER_RADII = (0.15, 0.45)  # radius of a colour chart at the border, as a share of the edge
+BORDER_RADII = (0.26, 0.65)  # radius of a round border, as a share of the edge; a corner is at 0.71
 RIM = 0.02  # width of a border's rim, as a share of the edge
 EDGES, QUALITIES = (64, 100), (60, 95)  # ranges of the reduced file's edge in pixels and of its JPEG quality
 
@@ -64,7 +64,7 @@ def _shade(image: Image.Image, rng: np.random.Generator) -> Image.Image:
 
 
 def _draw_sticker(image: Image.Image, rng: np.random.Generator) -> None:
-    """Draw a disc of one to three bright colours whose centre is near the border."""
+    """Draw a disc with one to three bright colours near the border of the photo."""
     edge, angle = image.width, rng.uniform(0, 2 * np.pi)
     distance, radius = rng.uniform(0.45, 0.7) * edge, rng.uniform(*STICKER_RADII) * edge
     x, y = edge / 2 + distance * np.cos(angle), edge / 2 + distance * np.sin(angle)

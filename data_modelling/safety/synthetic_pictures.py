@@ -17,17 +17,14 @@ from data_modelling.safety.degradation import encode_png
 
 Draw = Callable[[np.random.Generator], Pixels]
 
-WARM = np.array(  # skin light to dark, wood, carpet, leather
+WARM = np.array(  # colours of skin (light to dark), wood, carpets and leather
     [(236, 188, 180), (214, 160, 140), (180, 120, 100), (150, 100, 90), (110, 70, 50), (70, 45, 35)]
 )
 SIZES = (300, 700)  # range of an edge, in pixels
 
 
 def frames(rng: np.random.Generator) -> Pixels:
-    """Draw a frame of one colour with sensor noise and sometimes dark corners.
-
-    Every third frame is almost black.
-    """
+    """Draw a frame of one colour (often almost black) with sensor noise and sometimes dark corners."""
     height, width = _size(rng)
     dark = rng.random() < 1 / 3
     colour = rng.uniform(0, 12, 3) if dark else _colour(rng)
@@ -193,7 +190,7 @@ DRAWERS: dict[str, Draw] = {
 
 
 def draw_picture(name: str, number: int) -> bytes:
-    """Return picture `number` of a source of DRAWERS as a PNG file; it is always the same."""
+    """Return a PNG file with picture `number` of DRAWERS[name]; equal arguments give the same picture."""
     rng = np.random.default_rng((number, *name.encode()))
     return encode_png(Image.fromarray(DRAWERS[name](rng)))
 
@@ -239,7 +236,7 @@ def _interpolate(share: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _ramp(share: Floats, rng: np.random.Generator, colours: int) -> Floats:
-    """Return values from 0 to 1 as colours along a ramp of several random colours."""
+    """Return the colour of each share (0 to 1) along a ramp between several random colours."""
     knots = np.stack([_colour(rng) for _ in range(colours)])
     places = np.linspace(0, 1, colours)
     return np.stack([np.interp(share, places, knots[:, channel]) for channel in range(3)], axis=-1)
