@@ -1,4 +1,4 @@
-"""Degrade photos step by step, at their own resolution, as cameras and messaging apps do."""
+"""Degrade photos step by step, as cameras and messaging apps do, before they are resized for the network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ PNG_COMPRESSION = 0  # none, which is fastest
 class Degradation:
     """Describe one way in which photos get worse.
 
-    measures: the measures of inference.checks.image_quality that detect it. severities: the mildest first.
-    degrade: returns the bytes of a photo file, from a square RGB photo and a severity.
+    measures: the measures of inference.checks.image_quality that detect this degradation. severities: the mildest
+    first. degrade: returns the bytes of a photo file, from a square RGB photo and a severity.
     """
 
     measures: tuple[str, ...]
@@ -25,7 +25,7 @@ class Degradation:
 
 
 def encode_png(photo: Image.Image) -> bytes:
-    """Return a photo file without any loss."""
+    """Return the photo as a PNG file, which loses nothing."""
     file = BytesIO()
     photo.save(file, "PNG", compress_level=PNG_COMPRESSION)
     return file.getvalue()
@@ -36,7 +36,7 @@ def _blur(photo: Image.Image, severity: float) -> bytes:
 
 
 def _blur_by_motion(photo: Image.Image, severity: float) -> bytes:
-    """Return a photo of a camera that moved sideways while the shutter was open."""
+    """Return the photo as if the camera had moved sideways while the shutter was open."""
     length = max(round(severity / 100 * photo.width), 1)
     pixels = np.asarray(photo, np.float32)
     padded = np.pad(pixels, ((0, 0), (length // 2 + 1, length - 1 - length // 2), (0, 0)), mode="edge")
@@ -61,7 +61,7 @@ def _reduce_contrast(photo: Image.Image, severity: float) -> bytes:
 
 
 def encode_jpeg(photo: Image.Image, quality: float) -> bytes:
-    """Return a photo file as cameras and archives compress it; quality: 1-95, cut to a whole number."""
+    """Return the photo as a JPEG file, the format of cameras and archives; quality: 1-95, rounded down."""
     file = BytesIO()
     photo.save(file, "JPEG", quality=int(quality))
     return file.getvalue()

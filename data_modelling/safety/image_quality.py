@@ -1,20 +1,20 @@
 """Choose the thresholds of the quality checks on real photos that are degraded step by step.
 
-Photos of the folds are degraded and predicted by the network that never saw their fold. The photos of one half of
-the lesions decide as follows:
+A step is one kind of degradation at one severity. Each degraded photo is predicted by the network that never saw the
+photo's fold. The thresholds are chosen on the photos of one half of the lesions, by these rules:
 
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
 - Warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
 - Refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
-- A threshold catches CAUGHT_SHARE of the photos of its step, but at most a given share of unchanged photos.
-  A threshold of refusals also refuses at most SPARED_SHARE of the photos of a step that is not below WARN_BELOW.
+- A threshold catches CAUGHT_SHARE of the photos of its step, or fewer, because it may catch only a small share of the
+  unchanged photos. A refusal may catch at most SPARED_SHARE of a step whose relative accuracy is at least WARN_BELOW.
 
-Low contrast has no warning, so it is refused at the step where other measures warn. A photo with few pixels gets the
-warning of a blurred photo. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these problems,
+Low contrast has no warning. It is refused at the step where other measures warn. A photo with few pixels is blurred, so
+it gets the warning for blur. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these problems,
 the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
-Finally, the thresholds are made milder until at most MAX_FIRED_SHARE of the photos of each training source get any one
-reason, because the usual light and resolution of a clinic are no fault of a photo.
+The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are finally made milder until
+each reason code is given to at most MAX_FIRED_SHARE of the photos of each source.
 """
 
 from collections import Counter
@@ -60,13 +60,13 @@ WARN_BELOW = 0.9  # relative accuracy of a step below which a warning is needed
 PER_CLASS = 120  # largest number of photos of a class that are degraded
 BATCH = 64  # photos that a network predicts together
 REFUSE_BELOW = 0.7  # relative accuracy of a step below which a refusal is needed
-ONLY_REFUSED = ("contrast",)  # measures that have no warning; they refuse where others warn
-MARGIN = 0.03  # warnings begin this much earlier, because a step's accuracy rests on few photos
-CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold must catch
-SPARED_SHARE = 0.05  # largest refused share of a step's photos, if the step is not below WARN_BELOW
+ONLY_REFUSED = ("contrast",)  # measures without a warning; they refuse at the step where others warn
+MARGIN = 0.03  # added to WARN_BELOW, because the accuracy of a step is measured on few photos
+CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold should catch
+SPARED_SHARE = 0.05  # largest refused share of a step whose relative accuracy is at least WARN_BELOW
 MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of unchanged photos beyond a threshold
-# The share of photos that get a warning for a problem that no step shows, by measure. A person looked at these
-# photos: up to these shares, most warnings are right.
+# By measure, the share of photos that get a warning for a problem that no degradation step shows. A person looked at
+# the worst photos: up to these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
 # The strictest thresholds that these warnings may have, even for a data set with hardly any bad photo.
 AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
@@ -76,7 +76,7 @@ MEASURES = tuple(field.name for field in fields(QualityMeasures))
 
 @dataclass(frozen=True)
 class _DegradationStep:
-    """Photos (N) after one step: their MEASURES, and whether each was decided correctly."""
+    """The N sampled photos after one step: a table of their MEASURES, and whether each was decided correctly, (N,)."""
 
     kind: str
     measures: pd.DataFrame
@@ -94,7 +94,7 @@ def fit_quality(
     """Return the thresholds, and the measures of the unchanged photos of all sources, those of `table` first.
 
     table, pixels: the rows of the development set and their decoded photos. networks: by fold, the saved network that
-    never saw it; some folds may be absent. other_measures: from `photo_measures`, for the photos of other sources.
+    never saw this fold; some folds may be absent. other_measures: from `photo_measures`, of photos of other sources.
     """
     choosing = threshold_half(table["group_id"], settings.seed)
     unchanged = photo_measures(table, pixels)
@@ -120,7 +120,7 @@ def threshold_half(groups: pd.Series, seed: int) -> Mask:
 
 
 def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) -> Labels:
-    """Return the rows of the photos to degrade: up to PER_CLASS of each class, in folds with a network."""
+    """Return the rows of the photos to degrade: up to PER_CLASS of each class, from the folds in `networks`."""
     rng = np.random.default_rng(seed)
     mask = table["part"].isin([str(fold) for fold in networks]).to_numpy()
     rows = [
@@ -133,7 +133,7 @@ def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) ->
 def _degradation_steps(
     photos: pd.DataFrame, labels: Labels, edge: int, networks: Mapping[int, Path], decide: Decide
 ) -> list[_DegradationStep]:
-    """Return a step for each kind and severity, with the sampled photos measured and decided; unchanged photos first."""
+    """Return the unchanged photos and then a step for each kind and severity, with all photos measured and decided."""
     kinds = [name for name, kind in DEGRADATION_KINDS.items() for _ in kind.severities]
     kinds = [UNCHANGED_KIND, *kinds]
     measures = np.empty((len(kinds), len(photos), len(MEASURES)))
@@ -162,7 +162,7 @@ def _degradation_steps(
 
 
 def _degraded_versions(path: str, edge: int) -> tuple[list[Pixels], list[QualityMeasures]]:
-    """Return a photo, first unchanged and then after each step, as the network sees it, and the measures of each."""
+    """Return the versions of a photo (unchanged, then after each step) as the network sees them, and their measures."""
     square = Image.fromarray(stored_photo.read_pixels(path, square_edge(stored_photo.read_bytes(path))))
     files = [encode_png(square)]
     files += [
@@ -179,7 +179,7 @@ def choose_quality_thresholds(
     """Return the thresholds of the quality checks, before sources are spared (see spare_sources).
 
     unchanged: MEASURES of unchanged photos. steps: of the sampled photos (N), the unchanged photos first. labels: the
-    class indices of the sampled photos (N,). choosing: mask (N,) of those on which the thresholds are chosen.
+    class indices of the sampled photos (N,). choosing: mask (N,) of those that the choice uses.
     """
     accuracies = [_balanced_accuracy(step.correct[choosing], labels[choosing]) for step in steps]
     limits = {}
@@ -190,7 +190,7 @@ def choose_quality_thresholds(
             worse_of = max if check.bad == "high" else min
             limits[check.measure] = MeasureThresholds(None, worse_of(limit, AT_LEAST[check.measure]))
             continue
-        # The measure at the first step of each kind that needs a warning, and at the first that needs a refusal.
+        # By limit of the relative accuracy and by kind: the values of the measure at the first step below the limit.
         first_below: dict[float, dict[str, Floats]] = {WARN_BELOW + MARGIN: {}, REFUSE_BELOW: {}}
         refusal_limits = [_quantile_threshold(check, usual_values, MAX_REFUSED_SHARE)]
         for step, step_accuracy in zip(steps, accuracies, strict=True):
@@ -217,8 +217,7 @@ def choose_quality_thresholds(
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
     """Return thresholds that give each reason to at most MAX_FIRED_SHARE of each source's photos.
 
-    thresholds: become milder where they give a reason more often. measures: MEASURES and `source` of unchanged
-    photos.
+    thresholds: those to start from; none becomes stricter. measures: MEASURES and `source` of unchanged photos.
     """
     limits = {}
     for check in QUALITY_CHECKS:
@@ -231,10 +230,10 @@ def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> Qual
 def _milder(
     check: QualityCheck, threshold: float | None, code: str | None, measures: pd.DataFrame
 ) -> float | None:
-    """Return the threshold, or a milder one if a source needs it."""
+    """Return the threshold, or a milder one if it catches too many photos of a source."""
     if threshold is None:
         return None
-    # The number of measures that lead to the reason.
+    # How many measures give this reason code; each may catch an equal part of MAX_FIRED_SHARE.
     sharing = sum(code in (other.refusal, other.warning) for other in QUALITY_CHECKS)
     limits = [
         _quantile_threshold(check, rows.to_numpy(np.float64), MAX_FIRED_SHARE / sharing)
@@ -244,9 +243,9 @@ def _milder(
 
 
 def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[float]) -> float | None:
-    """Return the threshold that catches CAUGHT_SHARE of the photos of each first step, but respects all `limits`.
+    """Return the threshold that catches CAUGHT_SHARE of each step's photos, or a milder one; None without any step.
 
-    step_values: for each kind, the values at the first step that is bad enough; None is returned if there are none.
+    step_values: for each kind, the values at the first step that is bad enough. limits: the result is at least as mild.
     """
     if not step_values:
         return None
@@ -257,11 +256,11 @@ def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[floa
 
 
 def _quantile_threshold(check: QualityCheck, values: Floats, share: float) -> float:
-    """Return the threshold beyond which there is at most this share of the values."""
+    """Return the strictest threshold with at most the share `share` of the values beyond it."""
     sorted_values = np.sort(values[~np.isnan(values)])
     if not len(sorted_values):
-        return -np.inf if check.bad == "high" else np.inf  # there is nothing to spare
-    # The number of photos that may be beyond the threshold; a photo without a value never is.
+        return -np.inf if check.bad == "high" else np.inf  # no value limits the threshold
+    # The number of photos that may be beyond the threshold; a photo without a value is never beyond it.
     allowed = min(int(share * len(values)), len(sorted_values) - 1)
     return round(float(sorted_values[-1 - allowed if check.bad == "high" else allowed]), DIGITS)
 
@@ -281,7 +280,7 @@ def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return, by source and diagnosis, the number of photos, and of photos with any reason and with each reason.
+    """Return a row for each source and diagnosis: the number of photos, and how many have any reason and each reason.
 
     measures: from `photo_measures`.
     """
