@@ -2,9 +2,9 @@
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-Before fitting, all photos are stretched and encoded again in the same way. Otherwise the detector would learn that
-some archives stretch files to a square and others crop them, which says nothing about a user's photo. The thresholds
-come from five folds of whole groups. No photo of a locked test is read.
+Before fitting, all photos are stretched and encoded again in the same way. Otherwise the detector would learn which
+archives stretch files to a square and which crop them. This says nothing about a user's photo. The thresholds come from
+out-of-fold probabilities, with five folds of whole groups. No photo of a locked test is read.
 """
 
 import argparse
@@ -45,11 +45,11 @@ from data_modelling.safety.feature_network import fit_feature_network, write_arr
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # names of the data sets and their splits
 SOURCES = tuple(data_set(name).folder for name in NAMES)  # as metadata.json names them
 DERMOSCOPIC = tuple(source for source in SOURCES if source not in PHONE_SOURCES)
-STRETCH = 4 / 3  # largest ratio of the sides, in either direction
+STRETCH = 4 / 3  # largest ratio of the longer side to the shorter side
 QUALITY = (60, 96)  # range of the new JPEG's quality, without the upper end
 SIZE = 256  # edge of the new JPEG in pixels
 EPOCHS, DECAY, RATE, BATCH = 25, 1e-2, 3e-3, 256
-# Largest share of the photos of named sources, plain or stretched, that may reach the "unlike" threshold.
+# Largest share of the photos of a model's training sources, plain or stretched, that may reach the threshold `unlike`.
 UNLIKE_FLAGGED_SHARE = 0.04
 PHONE_FLAGGED_SHARE = 0.008  # largest share of a dermoscopic source that may reach the phone threshold
 DIGITS = 6
@@ -59,8 +59,8 @@ DIGITS = 6
 class OriginFeatures:
     """The features of photos, row by row.
 
-    table: columns source, group_id and part. altered, plain: image features (N, FEATURE_COUNT) after
-    `stretch_and_recompress` and of the photos as they are.
+    table: columns source, group_id and part. altered, plain: image features (N, FEATURE_COUNT) of the photos
+    after `stretch_and_recompress`, and of the unchanged photos.
     """
 
     table: pd.DataFrame
@@ -69,10 +69,7 @@ class OriginFeatures:
 
 
 def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
-    """Return a photo's centre, cut to a random shape, squeezed into a square and encoded as a JPEG.
-
-    The quality of the JPEG is random too.
-    """
+    """Return a photo's centre, cut to a random rectangle and squeezed into a square, as a JPEG of random quality."""
     with Image.open(io.BytesIO(data)) as file:
         image = file.convert("RGB")
     ratio = float(np.exp(rng.uniform(-np.log(STRETCH), np.log(STRETCH))))
@@ -85,7 +82,7 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:
-    """Return the features of all photos of NAMES without the locked test; InputError if a set or its photos are absent."""
+    """Return the features of the photos of NAMES outside the locked tests; InputError if a data set has no photos."""
     tables, altered, plain = [], [], []
     for number, name in enumerate(NAMES):
         table = development_photos(name, data_root, splits)
@@ -103,7 +100,7 @@ def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatu
 
 
 def fit_origin_detector(values: Features, sources: Sequence[str]) -> OriginDetector:
-    """Return a detector fitted with the same total weight for each of SOURCES; it has no fitted thresholds."""
+    """Return a detector fitted with the same total weight for each source; its thresholds are not fitted."""
     labels = np.array([SOURCES.index(source) for source in sources])
     scaling = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
     weights = len(labels) / len(SOURCES) / np.bincount(labels)[labels]
@@ -112,7 +109,7 @@ def fit_origin_detector(values: Features, sources: Sequence[str]) -> OriginDetec
 
 
 def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
-    """Return the probabilities (N, sources) of altered and of plain photos, by detectors that never saw their group."""
+    """Return the out-of-fold probabilities (N, sources) of the sources, for the altered and for the plain photos."""
     altered, plain = (np.zeros((len(photos.table), len(SOURCES))) for _ in range(2))
     for fold in FOLD_NAMES:
         mask = (photos.table["part"] == fold).to_numpy()
@@ -125,9 +122,10 @@ def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
 
 
 def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
-    """Return the thresholds `phone` and `unlike`, which at most these shares of the photos reach (see the constants).
+    """Return the thresholds `phone` (a number) and `unlike` (by threshold_key of the sources that train a model).
 
-    Each share holds for altered and for plain photos.
+    At most PHONE_FLAGGED_SHARE of the photos of each dermoscopic source reach `phone`. At most UNLIKE_FLAGGED_SHARE of
+    the photos of the sources in a key reach its threshold. Both hold for altered and for plain photos.
     """
     unlike = {}
     # There is a threshold for every set of sources that may train a model.
@@ -153,7 +151,7 @@ def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
 def write_detector(
     photos: OriginFeatures, arrays: Path = ORIGIN_ARRAYS_FILE, facts: Path = ORIGIN_FACTS_FILE
 ) -> dict[str, Any]:
-    """Fit on all photos, with thresholds from out-of-fold probabilities; write both files and return the JSON file's content."""
+    """Fit on all photos, choose the thresholds out-of-fold, write both files and return the JSON file's content."""
     thresholds = origin_thresholds(photos.table, *out_of_fold_probabilities(photos))
     detector = fit_origin_detector(photos.altered, photos.table["source"].tolist())
     values = {"sources": list(SOURCES), "thresholds": thresholds}

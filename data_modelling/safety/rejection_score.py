@@ -1,10 +1,10 @@
 """Fit and evaluate the rejection score with networks that were each trained without one class.
 
-inference.checks.rejection_score defines the score. Each network is tested on a fold that it did not see. There, the
-photos of the left-out class are of no class that the network knows; the others are of known classes. A logistic regression
-fits the weights on the photos of all such networks together. In this fit, every left-out class has the same total weight.
-The photos of all left-out classes together have the share `unknown_share` of the weight of all photos. The AUC of a class
-comes from weights that were fitted on the other left-out classes, if there are others.
+inference.checks.rejection_score defines the score. Each network is tested on a fold that it did not see. In this fold,
+the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
+weights on the photos of all these networks together. In the fit, every left-out class counts the same. The unknown
+photos together count as the share `unknown_share` of all photos. To compute the AUC of a class, the weights are fitted
+again on the other left-out classes, if there are any.
 """
 
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ from data_modelling.metrics.predictions import available_modes, mode_logits, rep
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions, with COLUMNS
-# left_out: the class that the network never saw. known: 1 for photos of other classes.
+# left_out: the class that the network never saw. known: 0 for photos of this class, 1 for all others.
 COLUMNS = ("image_id", "group_id", "truth", "left_out", "known", "distance", "entropy")
 FEATURES = ["distance", "entropy"]
 COMPLETED_MODES = (*MODES, "shuffled")  # modes whose logits come from the network
-DIGITS = 6  # decimals of weights and of the values of a photo
+DIGITS = 6  # decimals of the weights, and of a photo's distance and entropy
 REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine three weights
 
 
@@ -79,7 +79,7 @@ def left_out_rows(
 
 
 def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRejectionScore:
-    """Return the score fitted on the rows of all left-out classes. share: the share of photos of no known class.
+    """Return the score fitted on the rows of all left-out classes. share: the setting `unknown_share`.
 
     Raises InputError when the fold has no photo of a class that was left out.
     """
@@ -98,7 +98,7 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
 def add_rejection_logits(
     predictions: pd.DataFrame, distance: pd.Series, weights: RejectionScore, task: str, temperature: float
 ) -> pd.DataFrame:
-    """Return the predictions with one more logit beside those of the network: that of "none of the known classes".
+    """Return the predictions with the logit of the class "none of the known classes" beside those of the network.
 
     distance: the distance of the gate, by image_id.
     """
@@ -113,8 +113,8 @@ def add_rejection_logits(
 def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the AUROC of the rejection score for each left-out class against the known classes, and their mean.
 
-    Each AUROC has its 95 % interval over groups. The mean probability of the bundle's score is given for both
-    kinds of photos.
+    Each AUROC has its 95 % interval over groups. The bundle's own score gives the mean probabilities of the left-out
+    class and of the others.
     """
     share, task = metadata[UNKNOWN_KEY]["share"], metadata["task"]
     served = RejectionScore.from_metadata(metadata, task)
@@ -147,7 +147,7 @@ def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str,
 
 
 def _weights(rows: pd.DataFrame, share: float, task: str) -> RejectionScore:
-    """Return the weights of a logistic regression on FEATURES, without features of negative weight."""
+    """Return the weights of a logistic regression on FEATURES. A feature with a negative weight gets 0 instead."""
     unknown = (rows["known"] == 0).to_numpy()
     counts = rows.groupby(["left_out", "known"])["known"].transform("size").to_numpy(np.float64)
     photo_weights = np.where(unknown, share, 1 - share) / counts

@@ -1,8 +1,8 @@
-"""Fit all parts of a bundle that detect the limits of an answer, on a run's own data set.
+"""Fit the parts of a bundle that doubt an answer or refuse a photo, on the data set of a run.
 
-The first stages fit the quality thresholds and a gate for each network. Their results for every out-of-fold
-photo are the input for the prediction sets and the operating point. Slow stages keep their files in the run's
-work folder and are resumed from there.
+The first stages fit the quality thresholds and a gate for each network. The quality checks and the gates are applied to
+every out-of-fold photo. The results are the input for the prediction sets and the operating point. Slow stages keep
+their files in the run's work folder, where a resumed run finds them.
 """
 
 import hashlib
@@ -70,7 +70,7 @@ def fit_safety_parts(
     """Return the parts fitted on the development set.
 
     predictions: out-of-fold predictions of settings.figure_folds. work: the work folder of the run, with its networks.
-    unseen: photos of other clinics; the quality checks must not fire on many of them either.
+    unseen: photos of clinics that train no network; the quality checks must spare them too.
     """
     table = development.table
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
@@ -108,8 +108,7 @@ def fit_safety_parts(
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:
     """Return the folder with the served network's gate, and with the scores of out-of-fold photos in `predictions`.
 
-    gate.csv has the scores of the data set's own photos. more.csv has those of the training photos of other data
-    sets, if there are any.
+    gate.csv has the scores of the data set's own photos. more.csv has the scores of the photos of extra sets, if any.
     """
     more = development.extra_table
     extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
@@ -132,7 +131,7 @@ def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *mo
 
 
 def run_stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path], None]) -> Path:
-    """Return the folder of a stage; it is made if it is absent or its dependencies have changed."""
+    """Return the folder of a stage; `make` fills the folder if it is absent or its dependencies have changed."""
     dependencies_file = folder / "made_for.json"
     if not dependencies_file.exists() or json.loads(dependencies_file.read_text()) != dependencies:
         dependencies_file.unlink(missing_ok=True)
@@ -203,10 +202,10 @@ def _check_results(
 def drift_quantiles(
     probability: Floats, classes: list[str], unchanged: pd.DataFrame, nearness: Floats | None = None
 ) -> dict[str, list[float]]:
-    """Return the value of the key `reference` of metadata.json.
+    """Return the quantiles under the key `reference` of metadata.json, with which drift is compared.
 
-    probability: (N, classes), calibrated, of out-of-fold photos without details. unchanged: quality measures of the
-    development photos. nearness: of out-of-fold photos to the training photos.
+    probability: (N, classes), calibrated, of out-of-fold photos, from the photo alone. unchanged: quality measures of
+    the development photos. nearness: of out-of-fold photos to the training photos.
     """
     values = dict(zip(classes, probability.T, strict=True))
     values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged}
