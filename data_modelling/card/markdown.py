@@ -1,4 +1,4 @@
-"""Formats metrics and renders templates as Markdown, in the form of the card and the documents."""
+"""Formats metrics and renders templates as Markdown, for the card and the documents."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ def render_markdown(
 ) -> str:
     """Return the text of a template, with FILTERS and `filters`; several blank lines become one.
 
-    A name that the context lacks is an error.
+    Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),

@@ -44,7 +44,10 @@ TARGET_TEXTS = {
 
 
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
-    """Return `more`, `less`, `neither`, or that the metrics disagree. A difference counts if its interval excludes 0."""
+    """Return a sentence: `more` if the differences are above 0, `less` if below 0, `neither` if no sign is certain.
+
+    differences: those of VERDICT_METRICS, with intervals. A sign is certain if the interval excludes 0.
+    """
     is_gain = {}
     for name in VERDICT_METRICS:
         low, high = differences[name]["interval"]
@@ -59,7 +62,7 @@ def verdict(differences: Values, more: str, less: str, neither: str) -> str:
 
 
 def outside_intervals(locked_test_comparison: Values) -> list[str]:
-    """Return the metrics whose out-of-fold value lies outside the locked test's interval, with the direction."""
+    """Return a text for each metric whose out-of-fold value lies above or below the locked test's interval."""
     return [
         f"{METRIC_LABELS[name]} with {mode_name} ({format_metric(metric['out_of_fold'])} lies "
         f"{'above' if metric['out_of_fold'] > metric['interval'][1] else 'below'} {format_interval(metric['interval'])})"
@@ -109,7 +112,7 @@ def card_text(metadata: Values, values: Values) -> str:
 
 
 def results_text(metadata: Values, values: Values) -> str:
-    """Return a bundle's results for a page of docs: the table of clinic groups, and all parts and sources."""
+    """Return a bundle's results for a page of docs: the tables of clinic groups, parts of the split and sources."""
     return "\n".join(
         render_card_part(name, values, metadata=metadata) for name in ("clinics", "results")
     ).strip()
@@ -149,7 +152,7 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
 
 
 def has_other_shares(reference_shares: Mapping[str, float], data: Mapping[str, Any]) -> bool:
-    """Return whether the probabilities are for other class shares than those of the data set's own photos.
+    """Return whether the probabilities are calibrated for other class shares than those of the data set's own photos.
 
     data: the value of the key `data` in metadata.json. A class without photos does not count.
     """

@@ -1,4 +1,4 @@
-"""Draws a network's architecture: two branches and the head, with output shapes and parameters."""
+"""Draws a network's architecture: two branches and the head, with output shapes and numbers of parameters."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE
 
 
 def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
-    """Draw the two branches from left to right, with output shape and parameters of each layer, and the head."""
+    """Draw the layers of both branches and the head from left to right, with shapes and numbers of parameters."""
     axes = figure.subplots()
     axes.axis("off")
     image_layers, details_layers = (
@@ -37,10 +37,10 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
 
 
 def _merge_layers(layers: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:
-    """Return name, output shape and parameters of each block, with the layers of the stem merged into one."""
+    """Return name, output shape and number of parameters of each block; the layers before them are one block."""
     blocks = [layer for layer in layers if layer["kind"].endswith("Block")]
     stem = [layer for layer in layers if not layer["kind"].endswith("Block")]
-    name = "stem" if blocks else stem[-1]["layer"]  # a network of keras.applications is a layer of its own
+    name = "stem" if blocks else stem[-1]["layer"]  # a network of keras.applications has no blocks
     merged_stem = (name, stem[-1]["shape"], sum(layer["parameters"] for layer in stem))
     return [
         merged_stem,

@@ -60,7 +60,7 @@ def draw_bundle_plots(
 
 
 def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]) -> None:
-    """Draw the counts on the left and the shares of each true class on the right."""
+    """Draw the confusion matrix: counts on the left, shares of each true class on the right."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
     panels = zip(
         figure.subplots(1, 2),

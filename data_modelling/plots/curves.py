@@ -20,7 +20,7 @@ QUESTION_STYLES: dict[str, dict[str, Any]] = {
     "cancer": {"color": BLUE, "ls": "-", "label": "cancer group"},
     "melanoma": {"color": ORANGE, "ls": "--", "label": "melanoma"},
 }
-FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)  # points at which the band is computed
+FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)  # points at which the band of a ROC curve is computed
 THRESHOLDS = np.linspace(0.01, 0.6, 119)  # threshold probabilities of the decision curve
 COVERAGES = np.linspace(0.05, 1, 96)  # shares of the photos that are answered
 
@@ -94,7 +94,7 @@ def draw_decision_curve(
 
 
 def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]) -> None:
-    """Draw the errors among the answered photos against the share of photos that are answered, the most certain first."""
+    """Draw the share of wrong decisions against the share of answered photos; the most certain photos come first."""
     axes = figure.subplots()
     error, balanced = selective_risks(labels, probability, decide_classes(probability, metadata), COVERAGES)
     label = f"balanced: mean over the classes, where each has {FEWEST_ANSWERED} answered photos"
@@ -108,7 +108,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
 
 
 def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Mask]]:
-    """Return score and truth of the questions that have photos with both outcomes."""
+    """Return score and truth, each (N,), of the questions with positive and negative photos."""
     return {
         name: question
         for name, question in binary_questions(labels, probability, task).items()

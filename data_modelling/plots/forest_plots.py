@@ -33,7 +33,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return the rows of the subgroups that have metrics; subgroups of two attributes come last."""
+    """Return the rows of the subgroups that have metrics, except sources; subgroups of two attributes come last."""
     return [
         ForestRow(
             f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",
@@ -58,10 +58,7 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
 
 
 def draw_locked_test(figure: Figure, comparison: dict[str, Any]) -> None:
-    """Draw the metrics of the locked test with their intervals, and the out-of-fold values as diamonds.
-
-    The ECE has its own panel.
-    """
+    """Draw the locked test's metrics with intervals, out-of-fold values as diamonds, and the ECE in its own panel."""
     panels = figure.subplots(2, 1, height_ratios=[3, 1])
     for axes, is_error in zip(panels, (False, True), strict=True):
         rows, out_of_fold = [], []
@@ -107,7 +104,7 @@ def draw_external_sources(figure: Figure, values: dict[str, Any]) -> None:
 
 
 def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
-    """Draw the metrics of painted photos, the share of the map in the lesion, and the area under the deletion curve.
+    """Draw metrics of painted photos, the share of the heat map in the lesion, and the area under the deletion curve.
 
     shortcuts: the value of the key `shortcuts` in metrics.json.
     """
@@ -161,7 +158,7 @@ def _draw_intervals(
     shift: float,
     label: str | None,
 ) -> None:
-    """Draw metrics with their intervals; the first one is at the top."""
+    """Draw metrics with their intervals; the first metric is at the top. shift: how far down, in rows."""
     for place, ((value, (low, high)), colour) in enumerate(zip(rows, colours, strict=True)):
         axes.plot((low, high), (place + shift, place + shift), color=colour, lw=2)
         axes.plot(value, place + shift, marker, color=colour, label=label if place == 0 else None)
