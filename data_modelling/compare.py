@@ -1,4 +1,4 @@
-"""Compare several recipes on the same photos, or change one recipe by one setting or one step at a time.
+"""Compare recipes on the same photos: several recipes, the steps of the story, or one recipe and its changes.
 
 python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out docs/networks.md
 python -m data_modelling.compare --story --out docs/story.md
@@ -51,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
 def _compare(options: argparse.Namespace) -> list[str]:
     changes = read_changes(options.ablations) if options.ablations else read_recipes(options.configs)
     from data_modelling.studies.ablation.table import ablation_table, write_ablation
-    from data_modelling.studies.ablation.trials import train_changes  # loads Keras, so after the first check
+    from data_modelling.studies.ablation.trials import train_changes  # loads Keras, so it is not at the top
     from data_modelling.training.development_set import DataFolders
 
     sources = DataFolders(options.data_root, options.splits, options.strict)

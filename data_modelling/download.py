@@ -15,7 +15,7 @@ from data_modelling.datasets.registry import DATA_SETS
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 
-MIRROR = "DATA_MIRROR"  # environment variable behind --mirror
+MIRROR = "DATA_MIRROR"  # environment variable with the default of --mirror
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,4 +1,4 @@
-"""Compute the metrics of a bundle from its committed predictions; photos are read only for further evaluations.
+"""Compute the metrics of a bundle from its saved predictions; only the options for more evaluations read photos.
 
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere --rendered --visits
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _evaluate_photos(bundle: Bundle, options: argparse.Namespace) -> list[str]:
-    """Do those evaluations with photos that the options name; return the skipped inputs as text."""
+    """Make the evaluations that need photos, if the options ask for them; return the skipped inputs as text."""
     left_out: list[str] = []
     data_root, splits = options.data_root, options.splits
     if options.elsewhere:

@@ -1,4 +1,4 @@
-"""Compare photos, or the app's score log, with the training photos; only the app's requirements are needed.
+"""Compare photos, or the app's score log, with the training photos; this needs only the packages of the app.
 
 python -m data_modelling.monitor --bundle DATA/models/ham10000 (--images DIR | --scores CSV) --out page.html
 """

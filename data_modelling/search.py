@@ -1,4 +1,4 @@
-"""Search for a better shape and training of the custom CNN with KerasTuner.
+"""Search with KerasTuner for better hyperparameters of the custom CNN: its layers, training and augmentation.
 
 python -m data_modelling.search --config data_modelling/configs/search.toml --data-root DATA --out DATA/runs/search
 """

@@ -1,7 +1,7 @@
 """Write the splits of the available data sets: the part of each photo id.
 
 python -m data_modelling.split --data-root DIR
-python -m data_modelling.split --config RECIPE --data-root DIR     (class folders and TFRecord shards)
+python -m data_modelling.split --config RECIPE --data-root DIR     (for class folders or TFRecord shards)
 """
 
 import argparse
