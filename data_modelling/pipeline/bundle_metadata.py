@@ -45,16 +45,17 @@ DIGITS = 6  # decimals of the chosen numbers in metadata.json
 class Reference:
     """Describes the population for which probabilities are calibrated.
 
-    shares: its class shares, (classes,). extra: predictions of extra sets, whose photos count beside the data set's own.
+    shares: its class shares, (classes,). extra: predictions of the extra sets, which the calibration also uses.
     """
 
     shares: NDArray[np.float64]
     extra: pd.DataFrame | None = None
 
     def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
-        """Return the rows on which the choices are made, and their weights (see metrics.calibration.reference_weights).
+        """Return the predictions on which the calibration is made, and the weight of each row, (N,).
 
-        The photos of extra sets are included, unless the task has a class without photos.
+        The weights are those of metrics.calibration.reference_weights. The rows are those of `predictions` and, unless
+        the task has the unknown class, those of the extra sets.
         """
         rows = predictions
         if self.extra is not None and learned_class_codes(task) == class_codes(task):
@@ -64,7 +65,7 @@ class Reference:
         return rows, reference_weights(true_classes(rows, task), sources, self.shares)
 
     def prior(self, settings: Settings) -> NDArray[np.float64]:
-        """Return the class shares, (classes,), with the recipe's unknown_share for a class without photos."""
+        """Return the class shares, (classes,), with the recipe's unknown_share for the unknown class."""
         learned = learned_class_codes(settings.task)
         unknown = [code not in learned for code in class_codes(settings.task)]
         known_share = 1 - settings.unknown_share * sum(unknown)
@@ -76,7 +77,7 @@ def calibration_choices(
 ) -> CalibrationChoices:
     """Return temperature, decision prior and thresholds, chosen on out-of-fold predictions.
 
-    table: the development set; its class shares are used. reference: the population whose class shares are used instead.
+    The class shares are those of `reference`, or of the development set `table` if there is no reference.
     """
     if reference is None:
         return choose_calibration(
@@ -88,7 +89,7 @@ def calibration_choices(
 
 
 def class_prior(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64]:
-    """Return the share of each class in a table, (classes,); a class without photos gets the recipe's unknown_share."""
+    """Return the share of each class in a table, (classes,); the unknown class gets the recipe's unknown_share."""
     shares = (
         table["diagnosis"].value_counts(normalize=True).reindex(class_codes(settings.task), fill_value=0.0)
     )
@@ -97,7 +98,7 @@ def class_prior(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64]:
 
 
 def shares_by_class(settings: Settings, shares: NDArray[np.float64]) -> dict[str, float]:
-    """Return class shares, (classes,), as metadata.json has them."""
+    """Return class shares, an array (classes,), as a dictionary by class code."""
     return dict(zip(class_codes(settings.task), shares.tolist(), strict=True))
 
 
@@ -117,7 +118,7 @@ def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
 
 
 def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
-    """Return the history of each network of a run, by the name of its stage; metrics have DIGITS decimals."""
+    """Return the losses and metrics of each epoch for each network of a run, by the network's name."""
     return {
         path.parent.name: [
             {name: round(value, DIGITS) for name, value in epoch.items()}
@@ -128,7 +129,7 @@ def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
 
 
 def bundle_metadata(run: Run, network: keras.Model, choices: CalibrationChoices) -> dict[str, Any]:
-    """Return the keys of metadata.json that do not come from the safety parts."""
+    """Return metadata.json without the keys that come from the safety parts."""
     settings, table = run.settings, run.development.table
     split, classes = split_file(run.folders.splits, settings.split), class_codes(settings.task)
     head = network_head(network)
@@ -147,7 +148,7 @@ def bundle_metadata(run: Run, network: keras.Model, choices: CalibrationChoices)
         "details_width": DETAILS_WIDTH,
         **choices_as_json(choices, settings.task),
         "chosen_on": f"out-of-fold photos of fold {', '.join(map(str, settings.figure_folds))}",
-        # logits = head.kernel' * embedding + head.bias + term of the details.
+        # logits = transposed kernel * embedding + bias + output of the details branch.
         "head": {"kernel": head.kernel[:, :learned].tolist(), "bias": head.bias[:learned].tolist(), **groups},
         "data": {
             "sources": sorted(table["source"].unique().tolist()),

@@ -1,4 +1,4 @@
-"""Updates a bundle by a changed copy, which replaces it when it is complete, and publishes its results in the documents."""
+"""Updates a bundle through a copy that replaces it, and publishes the results of a bundle in the documents."""
 
 import os
 import shutil
@@ -22,10 +22,10 @@ STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # for a command that is s
 
 @contextmanager
 def update_bundle(folder: Path) -> Iterator[Bundle]:
-    """Yield a copy of the bundle that can be changed; it becomes the bundle when the block ends without an error.
+    """Yield a copy of the bundle for changes. The copy replaces the bundle when the block ends without an error.
 
     After an exception (Ctrl-C included) the bundle is unchanged. Raises BundleError for a folder that is not a complete
-    bundle. An InputError of the block names the folder of the bundle, not of the copy.
+    bundle. An InputError in the block names the folder of the bundle, not of the copy.
     """
     load_bundle(folder)
     folder = folder.resolve()  # so that a link to a bundle stays a link

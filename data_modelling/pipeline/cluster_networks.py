@@ -1,7 +1,7 @@
 """Train the networks of a run as tasks of a Ray cluster, each after its teachers' tasks.
 
 Each task trains one network with `train_networks`, in the run's work folder on a disk that all nodes share. Ray repeats a
-task whose worker died; its training then resumes from its checkpoint.
+task whose worker died; the training then resumes from its checkpoint.
 """
 
 import json
@@ -31,7 +31,7 @@ def train_networks_on_cluster(
     names: Sequence[str] | None,
     resume: bool,
 ) -> None:
-    """Train the networks of these names (None: all of the run) on a cluster.
+    """Train the networks `names` of a run, or all of its networks if `names` is None, on a cluster.
 
     Raises InputError like `train_networks`, and if the worker died in every try of a network.
     """
@@ -54,7 +54,7 @@ def train_networks_on_cluster(
 def _prepare(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
 ) -> None:
-    """Open the work folders and decode all photos, also the teachers', once before parallel tasks read them."""
+    """Open the work folders of the run and its teachers, and decode their photos, before parallel tasks read them."""
     train_networks(settings, folders, work, [], resume)
     for recipe, teacher_settings in teacher_recipes(settings).items():
         teacher_work = teacher_work_folder(str(recipe), work.parent)
@@ -66,7 +66,7 @@ def _prepare(
 def _start(
     start: Callable[..., object], settings: Settings, work: Path, name: str, tasks: Tasks
 ) -> object | None:
-    """Start the task of a network after its teachers' tasks; return its reference, None for a finished network."""
+    """Start the tasks of a network's teachers and its own; return Ray's reference, or None for a finished network."""
     if _is_finished(work, name):
         return None
     if (work, name) not in tasks:
@@ -84,5 +84,5 @@ def _is_finished(work: Path, name: str) -> bool:
 
 
 def _train_network(folders: DataFolders, recipe: str, work: Path, name: str, *_teachers: object) -> None:
-    """Train one network. recipe: as JSON. Ray starts this task when the tasks of the teachers are finished."""
+    """Train one network. recipe: the settings as JSON. Ray starts this task when the teachers' tasks are finished."""
     train_networks(settings_from_dict(json.loads(recipe)), folders, work, [name], resume=True)

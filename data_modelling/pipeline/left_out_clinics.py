@@ -1,11 +1,11 @@
-"""Lets networks answer the photos of a clinic group that they never saw; a new clinic would get such answers.
+"""Lets networks answer photos of clinic groups that they never saw; a new clinic would get such answers.
 
-The photos of a clinic group of the run are answered by a network that was trained without the group. Its temperature,
-decision prior and thresholds are chosen on its stopping photos, which are of other clinics. The photos of a clinic group
-of `unseen_sets` are answered by the served network itself.
+For each of `left_out_clinics`, a network that was trained without this clinic group answers the group's photos. Its
+temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics. The served
+network answers the photos of `unseen_sets`.
 
-The score of a photo is its highest cancer probability over five frames, without and with the details (see
-inference.decision). The four corner frames are read only if the first frame still allows NO_CANCER_CLASS.
+The score of a photo is its highest cancer probability over the whole frame and four corner frames, without and with the
+details (see inference.decision). The corner frames are read only if the whole frame raises no concern.
 """
 
 from dataclasses import asdict
@@ -50,9 +50,9 @@ from data_modelling.training.batches import Examples, predict_logits, select_exa
 from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
-UNSEEN_FOLDER = "unseen"  # the folder in the work folder with the decoded photos of unseen sets
-OPEN_BELOW = 0.5  # above this cancer probability of the first frame, the other frames are not read
-READ_AT_ONCE = 32  # photos that are read before the network predicts them
+UNSEEN_FOLDER = "unseen"  # folder in the work folder: decoded photos and answers of unseen_sets
+OPEN_BELOW = 0.5  # the corner frames are read only if the score of the whole frame is below this
+READ_AT_ONCE = 32  # photos whose corner frames are read and predicted together
 Floats = NDArray[np.float64]
 
 
@@ -61,11 +61,11 @@ def clinic_answers(
 ) -> pd.DataFrame | None:
     """Return the answers for all clinic groups that a recipe leaves out or never sees; None if there are none.
 
-    unseen: from `unseen_photos`. served, choices: the run's served network and the choices for it. There is a row for each
-    photo. Columns: image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class
-    code), concern (whether a threshold is reached, with the details), score, clinic, vetoed (whether it is a phone photo
-    or shows a palm, a sole or mucosa) and refused (by a lesion detector and a threshold that were fitted without the
-    clinic). The other vetoes are not computed; with these, even fewer photos would get NO_CANCER_CLASS.
+    unseen: from `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row with
+    image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class code), concern
+    (whether the answer with the details reaches a threshold), score, clinic, vetoed (whether the photo is from a phone
+    or shows a palm, a sole or mucosa) and refused (by a lesion detector and threshold fitted without the clinic).
+    The other vetoes are not computed; they could only take NO_CANCER_CLASS from more photos.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
@@ -74,7 +74,7 @@ def clinic_answers(
 
 
 def _left_out_answers(run: Run, clinic: str) -> pd.DataFrame:
-    """Return the answers for a clinic group's photos of the development set."""
+    """Return the answers for a clinic group's photos by the network that was trained without the group."""
     name, table = left_out_stage(clinic), run.development.combined_table()
     photos = table[rows_of_clinic(clinic, run.settings.task)(table)]
 
@@ -89,10 +89,10 @@ def _left_out_answers(run: Run, clinic: str) -> pd.DataFrame:
 def _unseen_answers(
     run: Run, unseen: DevelopmentSet, network: keras.Model, choices: CalibrationChoices
 ) -> pd.DataFrame:
-    """Return the answers of the served network for the photos of unseen clinic groups. choices: those of the run."""
+    """Return the answers of the served network for the photos of unseen clinic groups. choices: its calibration."""
     key = {
         "photos": unseen.table["image_id"].tolist(),
-        # These choices lack the threshold `clear`, which is chosen later, from these answers.
+        # The clear threshold is chosen later from these answers, so they do not depend on it.
         "choices": {
             name: np.asarray(value).tolist()
             for name, value in asdict(choices).items()
@@ -110,7 +110,7 @@ def _unseen_answers(
 
 
 def unseen_photos(run: Run) -> DevelopmentSet | None:
-    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run; None without such sets.
+    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run; None if no set is named.
 
     No photo of a locked test is among them. Raises InputError like datasets.extra_sets.companions.
     """
@@ -128,10 +128,7 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
 
 
 def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
-    """Return for each photo (N,) of a clinic whether a gate that was fitted without the clinic refuses it; see safety.gate.
-
-    photos, stops: as in `_answers`.
-    """
+    """Return whether a gate that was fitted without the photos' clinic refuses each photo, (N,); see `_answers`."""
     detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
     stopping_features = image_features_of_rows(run.development.pixels, np.flatnonzero(stops))
     features = image_features_of_rows(asked.pixels, photos.index.to_numpy())
@@ -166,7 +163,7 @@ def _answers(
 ) -> pd.DataFrame:
     """Return the answers of a network for the photos of one clinic.
 
-    photos: rows of the table of `asked`. stops: mask of the run's stopping photos, which give the detector's threshold.
+    asked: the set with the photos. photos: their rows in its table. stops: mask of the stopping photos of the run.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)

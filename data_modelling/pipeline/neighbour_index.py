@@ -1,4 +1,4 @@
-"""Makes a bundle's index of known photos, and finds those nearest to held-out photos to measure how much they help."""
+"""Makes a bundle's index of known photos, and finds the nearest known photos of held-out photos for an evaluation."""
 
 import hashlib
 import json
@@ -43,10 +43,9 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
-# The licences of these sources (CC-0, CC BY) allow small pictures in a bundle. The licence of other MSK and UDA photos
-# is not certain.
+# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; that of isic_msk_uda is not certain.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
-SHOWN_PHOTOS = 900
+SHOWN_PHOTOS = 900  # largest number of photos with a thumbnail
 THUMBNAIL_EDGE = 112  # pixels
 THUMBNAIL_QUALITY = 75  # JPEG quality
 
@@ -56,10 +55,9 @@ Floats = NDArray[np.floating]
 def write_neighbours(
     folder: Path, data_root: Path | None, splits: Path, photos: int = SHOWN_PHOTOS
 ) -> dict[str, Any]:
-    """Write the index and the thumbnails into the bundle in `folder`; return their entry of metadata.json.
+    """Write the index and the thumbnails into the bundle in `folder`; return their counts as in metadata.json.
 
-    The network is the bundle's own. data_root, splits: see DataFolders. photos: how many have a thumbnail. Raises
-    InputError if a data set is absent.
+    data_root, splits: see DataFolders. photos: limit of thumbnails. Raises InputError if a data set is absent.
     """
     predictor = Predictor(load_bundle(folder))
     table = shown_photos(data_root, splits, photos)
@@ -96,8 +94,8 @@ def write_neighbours(
 def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
     """Return the photos of the index: the shown photos, and all other photos of their lesions and patients.
 
-    The shown photos are spread as evenly as possible over sources and diagnoses, one of each lesion or patient. The
-    choice depends only on their ids. The columns are those of the one table, `part`, and `shown`.
+    At most `photos` are shown, as evenly as possible from all sources and diagnoses, one of each lesion or patient. A
+    hash of the image id decides which. The columns are those of the one table (see datasets.table), `part` and `shown`.
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)
@@ -129,7 +127,7 @@ def _thumbnail(data: bytes) -> bytes:
 
 
 def _terciles(vectors: Floats, groups: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return the two values that divide into thirds the distances from shown photos to their nearest shown photos."""
+    """Return two values, (2,), that cut the distances from shown photos to their nearest shown photos into thirds."""
     distances = _cosine_distances(vectors, vectors)
     distances[groups[:, None] == groups[None]] = np.inf
     nearest = np.sort(distances, axis=1)[:, : min(NEIGHBOUR_COUNT, len(vectors) - 1)]
@@ -145,9 +143,9 @@ def write_neighbour_predictions(
 ) -> None:
     """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
 
-    The photos of a clinic group are compared by a network that never saw the group. If the recipe leaves no clinic group
-    out, each fold's photos are compared by the network without the fold, with known photos of other folds. work: the work
-    folder of the run that made the bundle. Raises InputError if a network is missing.
+    A network that never saw a clinic group compares the group's photos with the known photos. Without such a group, the
+    network without a fold compares the fold's photos with the known photos of other folds. work: the work folder of the
+    run that made the bundle. Raises InputError if a network is missing.
     """
     settings = settings_from_dict(json.loads((folder / "metadata.json").read_text())["settings"])
     run = open_run(settings, folders, work)
@@ -172,7 +170,10 @@ def _embeddings(
 
 
 class _HeldOutPart(NamedTuple):
-    """Holds photos that a network never saw. held_out: mask of these rows. others: mask of the known photos to compare."""
+    """Holds photos that a network never saw, and the known photos with which they are compared.
+
+    network: the network's file. held_out: mask of the rows of `photos`. others: mask of the known photos.
+    """
 
     network: Path
     photos: DevelopmentSet
@@ -183,7 +184,7 @@ class _HeldOutPart(NamedTuple):
 def _held_out_parts(
     run: Run, unseen: DevelopmentSet | None, known: pd.DataFrame, bundle: Path
 ) -> Iterator[_HeldOutPart]:
-    """Yield the clinic groups that a network never saw; the folds if the recipe leaves no clinic group out."""
+    """Yield the photos of each clinic group that a network never saw; without such a group, the photos of each fold."""
     settings, development, work = run.settings, run.development, run.work
     table, every = development.combined_table(), np.ones(len(known), bool)
     for clinic in settings.left_out_clinics:
@@ -201,12 +202,12 @@ def _held_out_parts(
 def _nearest_rows(
     settings: Settings, part: _HeldOutPart, known: pd.DataFrame, pixels: NDArray[np.uint8]
 ) -> pd.DataFrame:
-    """Return the known photos that are nearest to the held-out photos. pixels: of the known photos."""
+    """Return a row of NEIGHBOURS_FILE for each held-out photo of a part. pixels: those of the known photos."""
     if not part.network.exists():
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)
     table = part.photos.combined_table()
-    # The classes of the known photos do not matter here, and the task may lack them.
+    # The task may lack the diagnosis of a known photo. An embedding does not depend on the diagnosis.
     without_class = known.assign(diagnosis=BENIGN)
     distances = _cosine_distances(
         _embeddings(network, table, part.photos.pixels, part.held_out, settings),

@@ -39,8 +39,7 @@ from data_modelling.safety.lesion_detector import detector_metrics
 def write_report(folder: Path) -> dict[str, Any]:
     """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; return the metrics.
 
-    The report is made from metadata.json, history.json, predictions/*.csv and openings.csv; neither photos nor the
-    network are read.
+    The report is made from metadata.json, history.json, openings.csv and the folder `predictions`, not from photos.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     predictions = _predictions_by_part(folder)
@@ -55,7 +54,7 @@ def write_report(folder: Path) -> dict[str, Any]:
 
 
 def _predictions_by_part(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the predictions of each part that the bundle has."""
+    """Return the predictions that the bundle has, with the keys OUT_OF_FOLD and LOCKED_TEST."""
     return {
         part: read_predictions(path)
         for part in (OUT_OF_FOLD, LOCKED_TEST)
@@ -71,7 +70,7 @@ def _compute_metrics(
     if shortcuts.exists():
         results = read_table(shortcuts, shortcut_metrics.COLUMNS)
         metrics[OUT_OF_FOLD]["shortcuts"] = shortcut_metrics.shortcut_metrics(results, metadata)
-    # The pages of the app read the costs on out-of-fold photos from the key `thresholds` at the top.
+    # The app reads the threshold costs on out-of-fold photos from the key `thresholds` at the top level.
     values = metrics | {"thresholds": metrics[OUT_OF_FOLD]["thresholds"]}
     if LOCKED_TEST in predictions:
         values["fit_to_served"] = compare_with_locked_test(values, predictions[LOCKED_TEST], metadata)
@@ -142,7 +141,7 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _held_out_predictions(folder: Path, task: str) -> list[pd.DataFrame]:
-    """Return the predictions of the training photos, each by a network that never saw the photo's fold."""
+    """Return the predictions of the bundle's own photos and of other sources, by networks that never saw the photos."""
     external = folder / external_sources.EXTERNAL_PREDICTIONS_FILE
     extra = folder / EXTRA_PREDICTIONS_FILE
     tables = [read_predictions(folder / f"{OUT_OF_FOLD}.csv")]

@@ -1,4 +1,4 @@
-"""Trains the networks of a run: those without a fold, clinic or class, the served network, and those of its teachers."""
+"""Trains the networks of a run: the served network, the networks without a fold, clinic or class, and the teachers."""
 
 import json
 import shutil
@@ -69,8 +69,8 @@ def train_networks(
     """Train networks of a run, and before them their teachers; return the run.
 
     Several processes, or several machines that share a disk, may train different networks of one run at the same time.
-    names: some of `work_folder.network_names`; None means all of them. Raises InputError for a network that the run does
-    not have, like `open_work_folder`, and for problems of data and split.
+    names: some of `work_folder.network_names`; None means all of them. Raises InputError for an unknown name, for
+    problems of data and split, and like `open_work_folder`.
     """
     names = network_names(settings) if names is None else names
     check_network_names(settings, names)
@@ -103,10 +103,10 @@ def refuse_unclassified(run: Run) -> None:
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
-    """Train the other networks that the named networks need, unless these are finished.
+    """Train the networks of other recipes that the named networks need and that are not finished.
 
-    A network needs its teachers. If the recipe's `networks_of` names another recipe, the run needs the networks of that
-    recipe, which become the run's own networks with their classes merged.
+    Those are the teachers, and the networks of the recipe that `networks_of` names. The latter become the run's own
+    networks, with their classes merged.
     """
     learned = [name for name in names if has_teachers(name)]
     for recipe, teacher_settings in teacher_recipes(settings).items():
@@ -135,9 +135,9 @@ def _train_missing(
 
 
 def derive_network(source: Path, folder: Path, task: str) -> None:
-    """Write the finished network of the stage in `source` into `folder`, with its classes merged for the task.
+    """Write the finished network of the folder `source` into `folder`, with its classes merged for the task.
 
-    An existing file of a network stays, because later stages depend on its bytes.
+    A network that is already in `folder` stays, because later stages depend on the bytes of its file.
     """
     if (folder / NETWORK_FILE).exists():
         return
@@ -154,7 +154,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
 def run_network(run: Run, name: str) -> keras.Model:
     """Return the network of this name, one of `work_folder.network_names`.
 
-    A network that never saw a clinic group (see datasets.clinics) learns without the recipe's teachers.
+    It is trained if it is missing. Networks without a clinic group or a class learn without the recipe's teachers.
     """
     if not has_teachers(name):
         training = structs.replace(run.settings.training, teachers=())
@@ -163,11 +163,10 @@ def run_network(run: Run, name: str) -> keras.Model:
 
 
 def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str = "") -> keras.Model:
-    """Return the network in the folder `name` of the run, which is trained on the selected rows of the development set.
+    """Return the network in the folder `name` of the run. If it is missing, it is trained on the selected rows.
 
-    The photos of a tenth of the selected groups of the recipe's own data set stop the training instead. A network whose
-    training has ended is loaded from its file. It is not saved again, because this would change the bytes of the file.
-    title: of the progress bar; "" means the name. Raises InputError if the training began with other photos.
+    About a tenth of the selected photos of the recipe's own data set, in whole groups, only stop the training. title:
+    of the progress bar; "" means the name. Raises InputError if the training began with other photos.
     """
     settings, development, folder = run.settings, run.development, run.work / name
     table = development.combined_table()
@@ -194,7 +193,7 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
 
 
 def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), for which a run's networks are calibrated; None: the shares of its own data set."""
+    """Return the class shares, (classes,), for which a run's networks are calibrated; None means its data set's own."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
 
@@ -219,16 +218,16 @@ def class_shares(table: pd.DataFrame, task: str) -> NDArray[np.float64]:
 
 
 def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
-    """Return the indices of the classes without a photo in the table, except the class that never has photos."""
+    """Return the indices of the classes without a photo in the table, except the unknown class."""
     present = set(table["diagnosis"])
     codes = class_codes(settings.task)
     return [codes.index(code) for code in learned_class_codes(settings.task) if code not in present]
 
 
 def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tuple[Mask, Mask]:
-    """Return masks of the rows that train a run's network and of those that stop its training, (N,) each.
+    """Return two masks, (N,) each: of the rows that train the network `name`, and of the rows that stop its training.
 
-    Raises InputError if the training of this name began with other rows, or if one of the masks is empty.
+    Raises InputError if the training of this network began with other rows, or if one of the masks is empty.
     """
     table, folder = run.development.combined_table(), run.work / name
     file = folder / STOPPING_FILE
@@ -256,7 +255,7 @@ def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tu
 
 
 def learned_rows(name: str) -> RowSelector:
-    """Return a selector of the rows that a run's network of this name may learn from."""
+    """Return a selector of the rows from which the network `name` of a run may learn."""
     if name == SERVED_STAGE:
         return lambda table: np.ones(len(table), bool)
     fold, _, left_out = name.partition(LEFT_OUT_PREFIX)
@@ -266,12 +265,12 @@ def learned_rows(name: str) -> RowSelector:
 
 
 def rows_outside(fold: int, code: str = "") -> RowSelector:
-    """Return a selector of the rows that belong neither to the fold nor to the class."""
+    """Return a selector of the rows that belong neither to the fold nor to the class `code`."""
     return lambda table: ~fold_mask(table, fold) & (table["diagnosis"] != code).to_numpy()
 
 
 def rows_of_other_clinics(clinic: str) -> RowSelector:
-    """Return a selector of the rows of all clinic groups but one; sources that mix clinics are not selected."""
+    """Return a selector of the rows of all clinic groups except `clinic`, without sources that are in no group."""
 
     def select(table: pd.DataFrame) -> Mask:
         groups = clinic_groups(table["source"])

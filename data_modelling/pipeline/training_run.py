@@ -1,7 +1,7 @@
-"""Runs the stages of `train` after the networks: predictions, calibration, safety parts, the bundle.
+"""Runs the stages of `train` that follow the training of the networks: predictions, calibration, safety parts, bundle.
 
-Each stage keeps its files in a work folder beside the bundle (`OUT.work`), and a finished stage is not computed again. The
-bundle appears under its name when it is complete.
+The work folder `OUT.work` beside the bundle `OUT` keeps the files of each stage; a finished stage is not repeated.
+The bundle appears under its name only when it is complete.
 """
 
 import json
@@ -109,9 +109,10 @@ def train_bundle(run: Run, out: Path) -> list[str]:
 
 
 def predict_folds(run: Run) -> pd.DataFrame:
-    """Return the predictions of the photos of settings.figure_folds, each by the network that never saw its fold.
+    """Return the predictions of the photos in settings.figure_folds, each by the network that never saw the fold.
 
-    A network that is missing is trained first. Raises InputError for problems of data and split.
+    Missing networks are trained first. The networks predict the extra sets' photos too; see `extra_set_predictions`.
+    Raises InputError for problems of data and split.
     """
     predictions = [_predict_fold(run, fold) for fold in run.settings.figure_folds]
     if run.development.extra_table is not None:
@@ -121,7 +122,7 @@ def predict_folds(run: Run) -> pd.DataFrame:
 
 
 def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
-    """Return the predictions of the extra sets' photos, each by a network that was trained without its fold."""
+    """Return the predictions of the extra sets' photos, each by the network that never saw the photo's fold."""
     return pd.concat(
         [read_predictions(work / fold_stage(fold) / EXTRA_PREDICTIONS_FILE) for fold in settings.figure_folds]
     )
@@ -130,7 +131,7 @@ def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
 def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
     """Return the predictions of a fold's photos by the network that was trained without the fold.
 
-    If the saved file has other photos or lacks one of CONTROL_MODES, the finished network predicts the photos again.
+    A saved file is used if it has exactly these photos and all CONTROL_MODES.
     """
     name, task, table = fold_stage(fold), run.settings.task, run.development.table
     path, in_fold = run.work / name / "predictions.csv", fold_mask(table, fold)
@@ -152,7 +153,7 @@ def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
 
 
 def _predict_extra_sets(run: Run, fold: int) -> None:
-    """Write the predictions of the fold's photos of extra sets by the network that was trained without the fold."""
+    """Write the predictions of the extra sets' photos in a fold by the network that was trained without the fold."""
     name, task, development = fold_stage(fold), run.settings.task, run.development
     path, table = run.work / name / EXTRA_PREDICTIONS_FILE, development.combined_table()
     in_fold = fold_mask(table, fold) & ~development.own_mask()
@@ -167,7 +168,7 @@ def _predict_extra_sets(run: Run, fold: int) -> None:
 
 
 def _has_predictions(path: Path, image_ids: pd.Series, task: str, modes: tuple[str, ...]) -> bool:
-    """Return whether a file has the predictions of these photos in these modes."""
+    """Return whether the file `path` has predictions of exactly these photos in all these modes."""
     if not path.exists():
         return False
     saved = read_predictions(path)
@@ -175,13 +176,13 @@ def _has_predictions(path: Path, image_ids: pd.Series, task: str, modes: tuple[s
 
 
 def _add(parts: SafetyParts, metadata: dict[str, Any], predictions: Path | None = None) -> SafetyParts:
-    """Return the parts with more keys of metadata.json, and another file of the bundle's folder `predictions`."""
+    """Return the parts with more keys for metadata.json and one more file for the bundle's folder `predictions`."""
     files = {f"predictions/{predictions.name}": predictions} if predictions else {}
     return replace(parts, metadata=parts.metadata | metadata, files=parts.files | files)
 
 
 def _reference(run: Run) -> Reference | None:
-    """Return the reference population of the run; None if its own class shares count."""
+    """Return the reference population of the run; None if the class shares of its own data set count."""
     shares = run_reference_shares(run.work)
     if shares is None:
         return None
@@ -192,7 +193,7 @@ def _reference(run: Run) -> Reference | None:
 def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> SafetyParts:
     """Return the parts with the counts and the predictions of the extra sets' photos.
 
-    A photo is predicted by the network and checked by the gate that were fitted without the photo's fold.
+    The network that predicts a photo, and the gate that checks it, never saw the photo's fold.
     """
     gate_folder = run_gate_stage(run.settings, run.development, run.work)
     gate_scores = read_gate_scores(gate_folder, EXTRA_PREDICTIONS_FILE).set_index("image_id")
@@ -234,7 +235,7 @@ def assemble_bundle(
 ) -> None:
     """Write the bundle `out` from the finished stages of a run, completely or not at all.
 
-    predictions: of the out-of-fold photos, without the results of the checks.
+    predictions: of the out-of-fold photos. The results of the photo checks are in `parts`.
     """
     saved = run.work / SERVED_STAGE / NETWORK_FILE
     network = keras.saving.load_model(saved, compile=False)

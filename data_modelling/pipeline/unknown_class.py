@@ -1,4 +1,4 @@
-"""Adds the class "none of the known classes" to predictions, from networks that never saw one of the classes."""
+"""Adds the unknown class to predictions, with the help of networks that never saw one of the classes."""
 
 import pandas as pd
 
@@ -23,9 +23,9 @@ from data_modelling.training.batches import predict_logits, select_examples
 def add_unknown_class(
     run: Run, predictions: pd.DataFrame, reference: Reference | None
 ) -> tuple[pd.DataFrame, FittedRejectionScore]:
-    """Return the predictions with the logit of "none of the known classes", and the rejection score behind it.
+    """Return the predictions with the logit of the unknown class, and the rejection score that gives this logit.
 
-    The recipe names in `left_out` the classes that networks of the run never see.
+    The score is fitted on the outputs of networks. Each network never saw one class of the recipe's `left_out`.
     """
     settings, development = run.settings, run.development
     weights = None if reference is None else reference.weighted_rows(predictions, settings.task)[1]
@@ -44,9 +44,9 @@ def add_unknown_class(
 
 
 def _outputs_without_class(run: Run, code: str, fold: int) -> pd.DataFrame:
-    """Return the outputs for a fold's photos of a network that was trained without this fold and without a class.
+    """Return a row for each photo of a fold, from the network that was trained without this fold and this class.
 
-    The columns are the logit of each class, and the `distance` of the network's own gate.
+    The columns are the logit of each class, and `distance`: how far the photo is from the network's training photos.
     """
     settings, table, pixels = run.settings, run.development.table, run.development.pixels
     name = class_stage(settings, code)

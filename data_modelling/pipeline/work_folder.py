@@ -1,4 +1,4 @@
-"""Opens and checks the work folder of a run, which keeps the finished stages beside the bundle (`OUT.work`)."""
+"""Opens and checks the work folder of a run: `OUT.work` beside the bundle `OUT` keeps the finished stages."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -15,45 +15,45 @@ from data_modelling.metrics.predictions import write_table
 from data_modelling.settings import Settings, settings_from_dict, settings_to_dict
 from data_modelling.training.checkpoint import LEFT_OUT_PREFIX, SERVED_STAGE, fold_stage, left_out_stage
 
-# Settings that may change in an unfinished run, because no finished stage depends on them: a label, more folds or clinics.
+# An unfinished run may be resumed with other values of these settings, because no finished network depends on them.
 CHANGEABLE_SETTINGS = ("version", "figure_folds", "left_out_clinics", "unseen_sets")
-ANSWERS_FILE, KEY_FILE = "answers.csv", "answers.json"  # in the folder of a network
+ANSWERS_FILE, KEY_FILE = "answers.csv", "answers.json"  # see `saved_answers`
 DECIMALS = 6  # decimals of logits and probabilities in ANSWERS_FILE
 
 
 def work_folder(out: Path) -> Path:
-    """Return the folder that keeps the stages of the run that makes the bundle `out`."""
+    """Return the work folder of the run that makes the bundle `out`."""
     return out.with_name(f"{out.name}.work")
 
 
 def fold_names(settings: Settings) -> list[str]:
-    """Return the names of the fold networks."""
+    """Return the names of the networks that are trained without a fold, such as fold0."""
     return [fold_stage(fold) for fold in settings.figure_folds]
 
 
 def network_names(settings: Settings) -> list[str]:
-    """Return the names of all networks of a run: of the folds, of the left-out clinics and classes, and the served one."""
+    """Return the names of all networks of a run, such as fold0, served, without_MSK and fold0_without_DF."""
     clinics = map(left_out_stage, settings.left_out_clinics)
     classes = (class_stage(settings, code) for code in settings.left_out)
     return [*fold_names(settings), SERVED_STAGE, *clinics, *classes]
 
 
 def class_stage(settings: Settings, code: str) -> str:
-    """Return the name of the network that was trained without a class and without the first fold."""
+    """Return the name of the network that is trained without a class and without the first of figure_folds."""
     return f"{fold_stage(settings.figure_folds[0])}_{left_out_stage(code)}"
 
 
 def has_teachers(name: str) -> bool:
-    """Return whether a network learns from the teachers of its recipe; see `run_networks.run_network`."""
+    """Return whether the network `name` learns from teachers; networks without a clinic group or a class do not."""
     return LEFT_OUT_PREFIX not in name
 
 
 def check_run(
     settings: Settings, data_root: Path | None, out: Path, names: Sequence[str], resume: bool
 ) -> None:
-    """Raise InputError for problems of a run, before anything is written and before Keras is loaded.
+    """Check a run before anything is written and before Keras is loaded; raise InputError for a problem.
 
-    names: the networks to train; if empty, the whole run is meant, whose bundle `out` must not exist yet.
+    names: the networks to train. If there are none, all are trained, and the bundle `out` must not exist yet.
     """
     if not names:
         check_bundle_is_new(out)
@@ -80,7 +80,7 @@ def check_network_names(settings: Settings, names: Sequence[str]) -> None:
 def check_work_folder(
     work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
 ) -> None:
-    """Raise InputError if the folder exists and `resume` is false, or if it was started with other settings.
+    """Raise InputError if the folder has a run and `resume` is false, or if this run has other settings.
 
     free: names of settings that may differ.
     """
@@ -90,7 +90,7 @@ def check_work_folder(
     if not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to continue it, or remove it.")
     try:
-        # A setting that did not exist yet when the run was started has its default.
+        # A setting that is newer than the run has its default value.
         started = settings_from_dict(json.loads(settings_file.read_text()))
         is_same = replace(started, **{name: getattr(settings, name) for name in free}) == settings
     except InputError:
@@ -109,9 +109,9 @@ def open_work_folder(
 
 
 def saved_answers(folder: Path, key: Any, make: Callable[[], pd.DataFrame]) -> pd.DataFrame:
-    """Return the answers in the folder of a network. They are made if they are absent or if their key has changed.
+    """Return the answers in ANSWERS_FILE of a folder; `make` makes them if they are absent or if `key` has changed.
 
-    key: the values on which the answers depend, as JSON can store them; it is saved beside the answers.
+    key: everything that the answers depend on, as values that JSON can store. It is saved in KEY_FILE.
     """
     path, key_file = folder / ANSWERS_FILE, folder / KEY_FILE
     if not (path.exists() and key_file.exists() and json.loads(key_file.read_text()) == key):
