@@ -1,4 +1,4 @@
-"""Read the recipes of a comparison: files of recipes, or a recipe and its changes from one TOML file."""
+"""Read the recipes of a comparison: several recipe files, or one TOML file with a recipe and its changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ COMPARABLE_SETTINGS = ("task", "dataset", "split", "figure_folds", "generated_le
 
 @dataclass(frozen=True)
 class RecipeChange:
-    """Describe one way to train.
+    """Describe one recipe of a comparison.
 
-    name: the name of its run and of its row in the table. description: how it differs from the recipe, in a few words.
+    name: of its run and of its row in the table. description: how it differs from the unchanged recipe, in a few words.
     """
 
     name: str
@@ -26,20 +26,20 @@ class RecipeChange:
     settings: Settings
 
     def is_other_seed(self, base: Settings) -> bool:
-        """Return whether only the seed differs from `base`; a difference in metrics is then the noise of a training."""
+        """Return whether only the seed differs from `base`; differences in metrics are then due to chance."""
         ours = structs.replace(self.settings, name=base.name, version=base.version)
         return ours.seed != base.seed and structs.replace(ours, seed=base.seed) == base
 
 
 def read_recipes(configs: Sequence[Path]) -> list[RecipeChange]:
-    """Return the recipes in these files; they are compared with the first. Raises InputError if one uses other photos."""
+    """Return the recipes in these files. Raises InputError like `read_settings` and `check_comparable_recipes`."""
     recipes = [read_settings(config) for config in configs]
     check_comparable_recipes(recipes)
     return [RecipeChange(recipe.name, f"the recipe {recipe.name}", recipe) for recipe in recipes]
 
 
 def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
-    """Raise InputError unless there are at least two recipes with different names that use the same photos and one fold."""
+    """Raise InputError unless two or more recipes have different names, the same COMPARABLE_SETTINGS and one fold."""
     names = [settings.name for settings in recipes]
     if len(set(names)) < max(2, len(names)):
         raise InputError(f"Give at least two recipes of different names, not {', '.join(names)}.")
@@ -57,8 +57,8 @@ def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
 def read_changes(path: Path) -> list[RecipeChange]:
     """Return the recipe itself, named BASE, and its changes.
 
-    The file has `[recipe]`, and `[[change]]` with name, told and settings. Raises InputError for a missing file, an unknown
-    key or a repeated name, and if a change does not name exactly one fold or one clinic group on which it is evaluated.
+    The file has `[recipe]`, and `[[change]]` with name, told (the description) and settings. Raises InputError for a
+    missing file, an unknown key or a repeated name, and unless each change has exactly one fold or one clinic group.
     """
     values = read_toml(path)
     try:

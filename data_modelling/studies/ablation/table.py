@@ -1,7 +1,4 @@
-"""Write a table of the effect of each recipe, change or step on the data set and on external sources, and a page of it.
-
-The table is a csv, and the page is made from the csv alone.
-"""
+"""Write a csv table with the metrics of each compared recipe, and a page that is made from this csv alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -45,17 +42,17 @@ Floats = NDArray[np.float64]
 TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
 # Metrics of the answers from the photo alone, and their titles on the page.
 METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_accuracy", "melanoma_auc")}
-DIFFERENCE = "less"  # column with the name of the compared row, and ending of the columns of differences
-REMOVED = "removed"  # column with the commit that measured a change whose option is no longer in the code
-# The question on which the external photos of the fold are evaluated, by source.
+DIFFERENCE = "less"  # column that names the subtracted row, and ending of the columns of differences
+REMOVED = "removed"  # column for a change whose option is no longer in the code: the commit that measured it
+# What the model must recognise in the fold's photos of each external source: melanoma or any cancer.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Return a row for each change: its facts, metrics with intervals, and paired differences from the first.
+    """Return a row for each change: its facts, metrics with intervals, and paired differences to the first change.
 
-    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. Its differences have the same columns for the name
-    `<name>_less`; they are empty in the first row. Raises InputError if the changes predicted different photos.
+    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. Its difference, row minus first row, has the same
+    columns for `<name>_less`, empty in the first row. Raises InputError if the changes predicted different photos.
     """
     first, *others = trials
     for trial in others:
@@ -136,7 +133,7 @@ def _own_metrics(answers: pd.DataFrame, scores: Floats, task: str) -> BootstrapM
 
 
 def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos that answer the question with yes; a lesion only known to be benign does not."""
+    """Return a mask (N,) of the photos of a cancer if the question is "cancer", else of those of a melanoma."""
     classes = np.array([external_sources.class_of(diagnosis, task) for diagnosis in diagnoses], np.int64)
     is_melanoma = np.arange(len(class_codes(task))) == melanoma_column(task)
     positive_classes = cancer_columns(task) if question == "cancer" else is_melanoma
@@ -144,9 +141,9 @@ def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[
 
 
 def write_ablation(out: Path, rows: pd.DataFrame) -> None:
-    """Write the table as csv next to the page `out`, and the page from it.
+    """Write the table as csv beside the page `out`, and write the page from the csv.
 
-    Rows of changes that were removed from the code (column REMOVED) stay in the csv.
+    Rows of an earlier csv that have a value in the column REMOVED stay in the csv.
     """
     source = out.with_suffix(".csv")
     if source.exists() and REMOVED in (before := read_table(source)):

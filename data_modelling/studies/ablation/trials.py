@@ -1,7 +1,4 @@
-"""Train each change without the judged photos, and predict the judged photos.
-
-The judged photos are one fold of the data set and of external sources, or one clinic group.
-"""
+"""Train each change without the judged photos, which are one fold or one clinic group, and predict these photos."""
 
 import json
 from collections.abc import Sequence
@@ -45,7 +42,7 @@ from data_modelling.training.checkpoint import (
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
 ANSWER_COLUMNS = ("image_id", "group_id", "source", "diagnosis")
-SOURCE_FOLDS = 5
+SOURCE_FOLDS = 5  # folds of the prediction of sources from embeddings
 
 
 @dataclass(frozen=True)
@@ -54,8 +51,8 @@ class Trial:
 
     answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
     each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
-    chance it is one divided by the number of sources. epochs: length of the training. minutes: processor time of the
-    training and of the earlier trainings that it needs.
+    chance it is one divided by the number of sources; NaN if there is only one source. epochs: length of the training.
+    minutes: processor time of the training.
     """
 
     change: RecipeChange
@@ -68,7 +65,7 @@ class Trial:
 def train_changes(
     changes: Sequence[RecipeChange], sources: DataFolders, runs: Path, resume: bool
 ) -> tuple[list[Trial], list[str]]:
-    """Train each change in `runs`/ablation_<name>.work; return the trials and the skipped inputs, as text.
+    """Train each change in `runs`, in ablation_<name>.work; return the trials, and the skipped inputs as text.
 
     With `resume`, finished work is used again. Raises InputError like `train`.
     """
@@ -92,10 +89,7 @@ def _open_photos(
 
 
 def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
-    """Return a selector of the rows that a change trains with.
-
-    The rows are outside the fold or the clinic, and belong to the data set or to the data sets that the change names.
-    """
+    """Return a selector of the training rows of a change: not judged, from the data set or the change's more_photos."""
     allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
 
@@ -122,7 +116,7 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
     judged, accuracy_file = judged_rows(settings, table), run.work / "guess.json"
 
     def answers() -> pd.DataFrame:
-        """Return what the change's network predicts; write how well its embedding reveals the source."""
+        """Return the logits of the judged photos; write the accuracy of predicting their source from the embedding."""
         selector = training_photo_filter(settings, development)
         network = load_or_fit_network(run, name, selector, change.name)
         photos = select_examples(table, development.pixels, judged, settings.task)
@@ -145,7 +139,7 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
     """Return the balanced accuracy of predicting the source from a network's embedding (N, C).
 
-    A logistic regression is cross-fitted over groups.
+    A logistic regression, fitted on other groups, predicts the source of each photo.
     """
     folds = StratifiedGroupKFold(SOURCE_FOLDS, shuffle=True, random_state=0)
     regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500))

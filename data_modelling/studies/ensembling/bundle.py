@@ -1,7 +1,6 @@
-"""Make one bundle from several: join the networks, combine the out-of-fold predictions and make all choices again.
+"""Make one bundle from several: join the networks, average the out-of-fold probabilities and calibrate again.
 
-Gate and quality checks belong to one network, so the ensemble has those of the first bundle. Its embedding is that of
-the first bundle's network.
+Gate, quality checks and embedding belong to one network. The ensemble has those of the first bundle.
 """
 
 import datetime as dt
@@ -48,8 +47,8 @@ MIN_BUNDLES = 2
 def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
     """Return the out-of-fold predictions of each bundle on the photos that all bundles have, in the same order.
 
-    Raises InputError for bundles that cannot be combined: if there are too few, if task or edge differs, if the task has
-    a class without photos, if no photo is in all of them, or if a photo is in different folds.
+    Raises InputError if there are fewer than MIN_BUNDLES, if task or edge differs, if the task has the unknown class,
+    if the bundles have no photo in common, or if a photo is in different folds.
     """
     _check_combinable(bundles)
     files = [bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv" for bundle in bundles]
@@ -114,7 +113,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
 def _mean_predictions(
     tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
 ) -> pd.DataFrame:
-    """Return the first bundle's predictions with the ensemble's logits, rounded as in the file."""
+    """Return the first bundle's rows with the ensemble's logits, rounded as in a file, and without CONTROL_MODES."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:
@@ -150,7 +149,7 @@ def _metadata(
         "data": first["data"] | {"sources": sorted(sources)},
         ALSO_LEARNED_FROM: sorted(
             trained_on - sources
-        ),  # no network's answers for these photos are out-of-fold
+        ),  # sources that trained a network, but have no out-of-fold predictions
         "prediction_sets": fit_prediction_sets(predictions, task, temperature),
         "operating_point": fit_operating_point(predictions, task, temperature, prior),
         "reference": first["reference"] | quantiles,

@@ -20,9 +20,9 @@ from data_modelling.training.early_stopping import photo_macro_auc
 from data_modelling.training.trainer import fit_network, initial_network
 
 SECONDS = "seconds"  # processor time of a training, all threads together
-OBJECTIVE = "macro_auc"  # computed by scikit-learn on the judged photos without details
-MAX_PARAMETERS = 2_000_000  # parameters of a network that may be served
-MAX_MULTIPLY_ADDS = 500_000_000  # multiply-adds of one photo, 1 GFLOP
+OBJECTIVE = "macro_auc"  # macro AUC on the judged photos, from the photo alone
+MAX_PARAMETERS = 2_000_000  # largest number of parameters of a network that may be served
+MAX_MULTIPLY_ADDS = 500_000_000  # largest number of multiply-adds for one photo; it equals 1 GFLOP
 
 
 class OversizedNetworkError(Exception):
@@ -31,9 +31,9 @@ class OversizedNetworkError(Exception):
 
 @dataclass(frozen=True)
 class TrialPhotos:
-    """Hold the photos of a trial; no group is in two parts.
+    """Hold the photos of the trials in three parts; no group is in two parts.
 
-    training, stopping: a trial learns from them. judged: its objective is measured on them.
+    training: they train a trial's network. stopping: they end its training. judged: OBJECTIVE is measured on them.
     """
 
     training: Examples
@@ -42,14 +42,14 @@ class TrialPhotos:
 
 
 def trial_photos(base: Settings, development: DevelopmentSet, judged: int, unread: int) -> TrialPhotos:
-    """Return the training, stopping and judged photos of trials; none is in the fold `unread`."""
+    """Return the photos of the trials. judged: the fold of the judged photos. unread: a fold that is not used."""
     table = development.table
     rows = trial_rows(base, table, judged, unread).values()
     return TrialPhotos(*(select_examples(table, development.pixels, part, base.task) for part in rows))
 
 
 def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks of a trial's training, stopping and judged rows, by the names of these parts."""
+    """Return the masks, (N,), of the training, stopping and judged rows, by the names of these parts."""
     in_training_folds = ~(fold_mask(table, judged) | fold_mask(table, unread))
     learning, stopping = training_masks(table, in_training_folds, base.seed)
     return {
@@ -63,7 +63,7 @@ def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) ->
 class CNNHyperModel:
     """Build and train the network of a trial.
 
-    base: the recipe in which the search changes the settings that studies.tuning.search_space names.
+    base: the recipe whose settings a trial changes; see studies.tuning.search_space.
     """
 
     base: Settings
@@ -86,7 +86,7 @@ class CNNHyperModel:
         return network
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, folder: Path) -> dict[str, float]:
-        """Train the network; return OBJECTIVE on the judged photos, and the costs.
+        """Train the network; return its OBJECTIVE, parameters and multiply-adds, and the SECONDS of the training.
 
         folder: the folder of the trial, from which an interrupted training resumes.
         """

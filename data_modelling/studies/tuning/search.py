@@ -1,6 +1,7 @@
-"""Run a search from the photos to its results: the table of trials, and the recipes of the start and of the best trial.
+"""Run a search from the photos to its results: the table of trials, and two recipes, the start and the best trial.
 
-The fold `judged` measures the trials. No trial reads a photo of the fold `unread`, on which `compare` judges both recipes.
+The trials are judged on the first of figure_folds. No trial reads a photo of the second fold, on which `compare` judges
+the two recipes.
 """
 
 import json
@@ -41,7 +42,7 @@ from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"
 LOCK_FILE = "lock"
-TUNER_PREFIX = "tuner/"  # beginning of the hyperparameters that KerasTuner adds
+TUNER_PREFIX = "tuner/"  # the names of hyperparameters that KerasTuner adds begin with this
 FACT_COLUMNS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
 COUNTS = ("parameters", "multiply_adds")
 RunTrials = Callable[[keras_tuner.Oracle, CNNHyperModel, DataFolders, Path], None]
@@ -57,12 +58,11 @@ def run_search(
     resume: bool,
     run_trials: RunTrials = run_trials_here,
 ) -> list[str]:
-    """Search around `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
+    """Search for better settings than those of `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
 
-    kind, trials: see tuners.create_oracle. epochs: of the longest training. The recipe's figure_folds are the judged fold
-    and the unread fold. run_trials: runs all trials, here or on a cluster.
-    Returns the skipped inputs as text. Raises InputError like `train`, if the recipe does not name two folds, if another
-    search runs in `folder`, and if the disk is full.
+    kind, trials: see tuners.create_oracle. epochs: of the longest training. run_trials: runs all trials, in this
+    process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, if the recipe does not
+    name two folds, if another search runs in `folder`, and if the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
@@ -90,7 +90,7 @@ def run_search(
 
 
 def _write_results(base: Settings, folder: Path, kind: str) -> None:
-    """Write the results of the trials; both recipes have the whole schedule and are judged on the unread fold."""
+    """Write the table of trials, and both recipes with the epochs of the longest training and only the second fold."""
     table = read_trials(folder / kind, base.training.epochs)
     write_table(folder / TRIALS_FILE, table, float_format="%.6g")
     if table[FAILURE].notna().all():
@@ -107,12 +107,12 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
 def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
     """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
 
-    folder: the folder of a search's trials. epochs: the epochs of a trial for which KerasTuner recorded none.
+    folder: the folder of a search's trials. epochs: those of a trial for which KerasTuner recorded none.
     """
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)
     names = hyperparameters(table)
-    table = table.astype(dict.fromkeys(COUNTS, "Int64"))  # missing for a failed trial
+    table = table.astype(dict.fromkeys(COUNTS, "Int64"))  # a failed trial has no counts
     return table.sort_values([OBJECTIVE, "trial"], ascending=[False, True], ignore_index=True)[
         [*FACT_COLUMNS, *names]
     ]
@@ -132,7 +132,7 @@ def hyperparameters(table: pd.DataFrame) -> list[str]:
 
 
 def best_values(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the hyperparameters of the best trial among those that were trained longest and did not fail."""
+    """Return the hyperparameters of the best trial among the successful trials with the most epochs."""
     finished = table[table[FAILURE].isna()]
     longest = finished[finished["epochs"] == finished["epochs"].max()]
     best = longest.loc[[longest[OBJECTIVE].idxmax()], hyperparameters(table)]

@@ -1,4 +1,4 @@
-"""Define what a search may change in a recipe: named hyperparameters, and the settings for their values."""
+"""Define the hyperparameters that a search may change, and the settings of a recipe for their values."""
 
 from typing import Any
 
@@ -9,8 +9,8 @@ from data_modelling.inference.errors import InputError
 from data_modelling.settings import AugmentationSettings, Settings, TrainingSettings
 
 EPOCHS_KEY = "tuner/epochs"  # epochs that Hyperband gives a trial; the learning rate's schedule is as long
-WARMUP_SHARE = 0.1  # largest share of the schedule that is warm-up
-# Ways to balance the classes, as settings of training.
+WARMUP_SHARE = 0.1  # the warm-up is at most this share of the epochs
+# Names of ways to balance the classes, with the settings in the table [training] for each.
 IMBALANCE: dict[str, dict[str, Any]] = {
     "as they come": {"balance": 0.0, "class_weights": 0.0},
     "drawn by the root": {"balance": 0.5, "class_weights": 0.0},
@@ -18,9 +18,8 @@ IMBALANCE: dict[str, dict[str, Any]] = {
     "weighted by the root": {"balance": 0.0, "class_weights": 0.5},
     "weighted evenly": {"balance": 0.0, "class_weights": 1.0},
 }
-# Settings of augmentation.
-FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # a factor of 1 changes nothing
-RANGES = ("shift", "brightness")  # a range of 0 changes nothing
+FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # augmentation; 1 changes nothing
+RANGES = ("shift", "brightness")  # augmentation; 0 changes nothing
 WIDTHS = [16, 24, 32, 48, 64]  # channels of the first stage; each further stage adds as many
 BATCHES = [32, 64, 128]  # photos in a step
 
@@ -63,14 +62,14 @@ def trial_settings(values: keras_tuner.HyperParameters, base: Settings) -> Setti
 
 
 def scale_augmentation(augmentation: AugmentationSettings, strength: float) -> AugmentationSettings:
-    """Return the augmentation with ranges times `strength`, factors to its power; 0 leaves only flip and rotation."""
+    """Return the augmentation with RANGES times `strength` and FACTORS to the power `strength`; 0 switches both off."""
     factors = {name: getattr(augmentation, name) ** strength for name in FACTORS}
     ranges = {name: getattr(augmentation, name) * strength for name in RANGES}
     return structs.replace(augmentation, **factors, **ranges)
 
 
 def _imbalance_of(training: TrainingSettings) -> str:
-    """Return the name of a recipe's balancing in IMBALANCE; raise InputError if the search has none."""
+    """Return the key of IMBALANCE whose settings the recipe has; raise InputError if there is none."""
     for name, balance in IMBALANCE.items():
         if all(getattr(training, key) == value for key, value in balance.items()):
             return name

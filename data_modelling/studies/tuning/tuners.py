@@ -1,9 +1,9 @@
-"""Run the trials that an oracle of KerasTuner proposes, here or on a Ray cluster; each trial has a folder with its result.
+"""Run the trials of a search in this process or on a Ray cluster; each trial has a folder with its result.
 
-KerasTuner's own tuners would end a search after a few failed trials, let Hyperband wait for a failed trial, and
-continue a promoted trial from weights whose schedule has ended at zero. No state of an oracle is saved: a resumed search
-repeats its draws from the seed. A finished trial then gives its result at once, and a stopped trial resumes from its last
-epoch. If a trial draws other hyperparameters than those in its folder, it begins again.
+An oracle of KerasTuner proposes the hyperparameters of each trial. KerasTuner's own tuners are not used. They would end
+a search after a few failed trials, let Hyperband wait for a failed trial, and give a network more epochs after its
+learning rate has fallen to zero. The state of an oracle is not saved. From the seed, a resumed search proposes the same
+trials again; it reads the results of finished trials, and resumes a stopped trial after its last epoch.
 """
 
 import errno
@@ -33,16 +33,16 @@ from data_modelling.training.development_set import DataFolders
 TRIAL_FILE, RESULT_FILE = "trial.json", "result.json"  # in a trial's folder: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
 FACTOR = 3  # each round of Hyperband trains 1/FACTOR of the networks, each FACTOR times as long
-# Share of random trials in a Bayesian search; Keras's default of three for each hyperparameter can be all trials.
+# Share of random trials in a Bayesian search. KerasTuner's default, three per hyperparameter, could be all trials.
 RANDOM_SHARE = 1 / 3
 FAILURE = "failure"
-SEED_FOR_ZERO = 10_001  # used instead of 0: KerasTuner takes 0 for "no seed" and could not repeat its draws
+SEED_FOR_ZERO = 10_001  # instead of 0, which KerasTuner takes for "no seed"; its draws would not repeat
 FULL_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT}
-FULL_DISK_TEXT = "No space left on device"  # in errors of libraries that have no errno
+FULL_DISK_TEXT = "No space left on device"  # in the text of errors that have no errno
 
 
 class _FromStart:
-    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse."""
+    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse than it."""
 
     def save(self: Any) -> None:
         """Write nothing."""
@@ -62,21 +62,21 @@ class _FromStart:
 
 
 class HyperbandFromStart(_FromStart, oracles.HyperbandOracle):
-    """Run Hyperband (Li et al. 2018, arXiv:1603.06560); the start is trained at full length, outside the brackets."""
+    """Run Hyperband (Li et al. 2018, arXiv:1603.06560), after a first trial of the recipe with all epochs."""
 
 
 class RandomFromStart(_FromStart, oracles.RandomSearchOracle):
-    """Draw values at random."""
+    """Draw the hyperparameters of each trial at random."""
 
 
 class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
-    """Fit a Gaussian process to the finished trials (Snoek et al. 2012, arXiv:1206.2944)."""
+    """Choose trials by a Gaussian process, fitted to the finished trials (Snoek et al. 2012, arXiv:1206.2944)."""
 
 
 def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
-    """Return the oracle of a search around `base`; the epochs of `base` are those of the longest training.
+    """Return the oracle of a search that starts from `base`; no trial has more epochs than `base`.
 
-    kind: hyperband, random or bayesian. trials: number of networks; Hyperband ignores it and fills its brackets.
+    kind: hyperband, random or bayesian. trials: their number. Hyperband derives it from the epochs instead.
     """
     seed, objective = base.seed or SEED_FOR_ZERO, keras_tuner.Objective(OBJECTIVE, "max")
     if kind == "hyperband":
@@ -86,7 +86,7 @@ def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
     else:
         random_trials = max(1, round(RANDOM_SHARE * trials))
         oracle = BayesianFromStart(objective, max_trials=trials, num_initial_points=random_trials, seed=seed)
-    oracle.verbose = 0  # KerasTuner's tables need a whole terminal; trials print their own lines
+    oracle.verbose = 0  # prints none of KerasTuner's tables; each trial prints a line of its own
     space = oracle.get_space()
     trial_settings(space, base)
     oracle.update_space(space)
@@ -118,7 +118,7 @@ def run_trials_on_cluster(
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(hypermodel.base))
     start = partial(task.remote, recipe, sources, folder.parent.resolve())
-    idle = [f"worker{number}" for number in range(workers)]  # names of running trials for the oracle
+    idle = [f"worker{number}" for number in range(workers)]  # each running trial needs a name
     running: dict[object, tuple[str, trials.Trial]] = {}
     while True:
         while idle and (trial := _next_trial(oracle, idle[-1])):
@@ -173,7 +173,10 @@ def _take_result(oracle: keras_tuner.Oracle, trial: trials.Trial, folder: Path) 
 
 
 def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> None:
-    """Train the network of a trial unless `folder` has its result, and write the result; a failure counts as chance."""
+    """Train the network of a trial and write its result, unless `folder` has it; a failure gets CHANCE_AUC.
+
+    If `folder` has other hyperparameters than `values`, the trial begins again.
+    """
     trial, result = folder / TRIAL_FILE, folder / RESULT_FILE
     if _read(trial).get("hyperparameters", {}).get("values") != json.loads(json.dumps(values)):
         shutil.rmtree(folder, ignore_errors=True)
@@ -183,7 +186,7 @@ def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; nothing if it is missing, or if a power cut left it empty or incomplete."""
+    """Return the content of a JSON file; {} if it is missing, or if a power cut left it empty or incomplete."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -205,7 +208,7 @@ def _fit_or_fail(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path
 
 
 def is_full_disk(error: BaseException | None) -> bool:
-    """Return whether an error, or one that led to it, says that the disk is full."""
+    """Return whether an error, or an error that caused it, says that the disk is full."""
     while error is not None:
         if (isinstance(error, OSError) and error.errno in FULL_DISK_ERRORS) or FULL_DISK_TEXT in str(error):
             return True
