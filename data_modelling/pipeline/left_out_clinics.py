@@ -50,7 +50,7 @@ from data_modelling.training.batches import Examples, predict_logits, select_exa
 from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
-UNSEEN_FOLDER = "unseen"  # folder in the work folder: decoded photos and answers of unseen_sets
+UNSEEN_FOLDER = "unseen"  # folder in the work folder with the decoded photos and the answers of unseen_sets
 OPEN_BELOW = 0.5  # the corner frames are read only if the score of the whole frame is below this
 READ_AT_ONCE = 32  # photos whose corner frames are read and predicted together
 Floats = NDArray[np.float64]

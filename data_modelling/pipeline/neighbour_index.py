@@ -57,7 +57,7 @@ def write_neighbours(
 ) -> dict[str, Any]:
     """Write the index and the thumbnails into the bundle in `folder`; return their counts as in metadata.json.
 
-    data_root, splits: see DataFolders. photos: limit of thumbnails. Raises InputError if a data set is absent.
+    data_root, splits: see DataFolders. photos: largest number of thumbnails. Raises InputError if a data set is absent.
     """
     predictor = Predictor(load_bundle(folder))
     table = shown_photos(data_root, splits, photos)

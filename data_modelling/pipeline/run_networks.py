@@ -1,4 +1,4 @@
-"""Trains the networks of a run: the served network, the networks without a fold, clinic or class, and the teachers."""
+"""Trains the networks of a run: the served network, those trained without a fold, clinic or class, and the teachers."""
 
 import json
 import shutil
@@ -154,7 +154,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
 def run_network(run: Run, name: str) -> keras.Model:
     """Return the network of this name, one of `work_folder.network_names`.
 
-    It is trained if it is missing. Networks without a clinic group or a class learn without the recipe's teachers.
+    It is trained if it is missing. Networks that are trained without a clinic group or a class have no teachers.
     """
     if not has_teachers(name):
         training = structs.replace(run.settings.training, teachers=())
@@ -193,7 +193,7 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
 
 
 def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), for which a run's networks are calibrated; None means its data set's own."""
+    """Return the class shares, (classes,), for which a run is calibrated; None means those of its own data set."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
 

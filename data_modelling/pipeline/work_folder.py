@@ -44,7 +44,7 @@ def class_stage(settings: Settings, code: str) -> str:
 
 
 def has_teachers(name: str) -> bool:
-    """Return whether the network `name` learns from teachers; networks without a clinic group or a class do not."""
+    """Return whether the network `name` has teachers; a network without a clinic group or a class has none."""
     return LEFT_OUT_PREFIX not in name
 
 

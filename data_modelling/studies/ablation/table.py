@@ -133,7 +133,7 @@ def _own_metrics(answers: pd.DataFrame, scores: Floats, task: str) -> BootstrapM
 
 
 def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos of a cancer if the question is "cancer", else of those of a melanoma."""
+    """Return a mask (N,) of the photos that show a cancer if the question is "cancer", and a melanoma otherwise."""
     classes = np.array([external_sources.class_of(diagnosis, task) for diagnosis in diagnoses], np.int64)
     is_melanoma = np.arange(len(class_codes(task))) == melanoma_column(task)
     positive_classes = cancer_columns(task) if question == "cancer" else is_melanoma

@@ -42,7 +42,7 @@ from data_modelling.training.checkpoint import (
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
 ANSWER_COLUMNS = ("image_id", "group_id", "source", "diagnosis")
-SOURCE_FOLDS = 5  # folds of the prediction of sources from embeddings
+SOURCE_FOLDS = 5  # folds of the cross-fitting in `embedding_source_accuracy`
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Trial:
 def train_changes(
     changes: Sequence[RecipeChange], sources: DataFolders, runs: Path, resume: bool
 ) -> tuple[list[Trial], list[str]]:
-    """Train each change in `runs`, in ablation_<name>.work; return the trials, and the skipped inputs as text.
+    """Train each change in `runs`/ablation_<name>.work; return the trials, and the skipped inputs as text.
 
     With `resume`, finished work is used again. Raises InputError like `train`.
     """

@@ -55,7 +55,7 @@ class _FromStart:
             with warnings.catch_warnings():
                 # After few trials a Gaussian process cannot fit its length scale; its proposals are then random.
                 warnings.simplefilter("ignore", ConvergenceWarning)
-                space: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # the oracle's
+                space: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # of the oracle class
                 return space
         values = {parameter.name: parameter.default for parameter in self.hyperparameters.space}
         return {"status": trials.TrialStatus.RUNNING, "values": values}
