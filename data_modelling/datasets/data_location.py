@@ -20,16 +20,15 @@ def base_folder(data_root: Path | None) -> Path:
 
 
 def find_first_folder(base: Path, folder: str, has_data: Callable[[Path], bool]) -> Path | None:
-    """Return `base` if it has the data, else its subfolder `folder` if that has it, else None."""
+    """Return `base` if it has the data, else its subfolder `folder` if the data is there, else None."""
     return next((candidate for candidate in (base, base / folder) if has_data(candidate)), None)
 
 
 def find_dataset_folder(data_root: Path | None, folder: str, *markers: str) -> Path:
-    """Return the folder that holds a data set's files.
+    """Return the folder that holds a data set's files: the folder that base_folder returns, or its subfolder `folder`.
 
-    data_root: see base_folder; the files are in that folder or in its subfolder `folder`. markers: file names, such as the
-    possible names of the csv; if one of these files exists, the data set exists. A marker `folder/name` counts only in a
-    folder of that name, because other data sets also have a file `name`.
+    markers: file names, such as the possible names of the csv; if one of these files exists, the data set exists. A
+    marker `folder/name` counts only in a folder named `folder`, because other data sets also have a file `name`.
 
     Raises MissingDataError if no marker is in either folder.
     """

@@ -31,9 +31,9 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the photos of a source, without its locked test, as one table (see datasets.table), and the report.
 
-    to_train: whether the photos train a network. If so, all benign photos are returned, not only `benign_at_most` of them,
-    and all photos have the finest diagnoses of the source. Photos that the split lacks are reported and left out. Raises InputError
-    (MissingDataError if the source is absent) like the loaders of the data sets.
+    to_train: True if the photos train a network. Then all benign photos are returned, not only `benign_at_most` of
+    them, and the diagnoses are the finest that the source has. Photos that the split lacks are reported and left out.
+    Raises MissingDataError if the source is absent, and InputError like the loaders of the data sets.
     """
     if (external := source.external) is None:
         raise InputError(
@@ -69,7 +69,7 @@ def class_of(diagnosis: str, task: str) -> int:
 
 
 def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:
-    """Return the rows with at most `benign_at_most` benign photos (None: all); their ids decide which photos stay."""
+    """Return the rows with at most `benign_at_most` benign photos (None: all), chosen by a hash of their ids."""
     benign = rows.loc[rows["diagnosis"] == BENIGN, "image_id"]
     if benign_at_most is None or len(benign) <= benign_at_most:
         return rows

@@ -1,8 +1,8 @@
-"""Reads photos of other data sets that train beside a data set's own photos, each with its label and its fold.
+"""Reads the photos of extra sets, which train beside a recipe's own data set, each with its diagnosis and its fold.
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
-training.loss). Choices such as the temperature use these photos only if the recipe names a reference (see
-metrics.calibration.reference_weights). These photos count only in the metrics of their own clinic group.
+training.loss). Photos of extra sets count only in the metrics of their own clinic group. Choices such as the
+temperature use these photos only if the recipe names a reference (see metrics.calibration.reference_weights).
 """
 
 from pathlib import Path
@@ -19,8 +19,8 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 
-# This data set may contain the recipe's own data set, such as HAM10000. Then only the photos that are not in the
-# recipe's own data set are added.
+# ISIC 2019 can be an extra set too, although it is no external source. If the recipe's own data set is a part of ISIC
+# 2019, as HAM10000 is, only the other photos of ISIC 2019 are added.
 BESIDE_ITS_OWN = "isic2019"
 MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; other cancers are in no class
 
@@ -28,10 +28,10 @@ MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; 
 def companions(
     settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return one table, with the column part, of the data sets in settings.more_photos, and the skipped inputs as text.
+    """Return one table, with the column `part`, of the photos of settings.more_photos, and the skipped inputs as text.
 
-    own: the table of the recipe's own data set (see datasets.table); its photos are not returned again. Raises InputError
-    for an unknown data set, an absent folder, or a data set whose photos are all in `own`.
+    own: the table of the recipe's own data set (see datasets.table); its photos are not returned again. Raises
+    InputError for an unknown data set, an absent folder, or a data set whose photos are all in `own`.
     """
     known = [record.name for record in external_data_sets()] + [BESIDE_ITS_OWN]
     tables, left_out = [own.iloc[:0]], []
@@ -65,7 +65,7 @@ def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.
 
 
 def _map_to_classes(diagnoses: pd.Series, task: str) -> list[str | None]:
-    """Return the task's class of each diagnosis; if there is none, BENIGN for a benign diagnosis and None for another."""
+    """Return the task's class of each diagnosis; without a class, BENIGN for a benign diagnosis, else None."""
     codes: dict[str, str | None] = {}
     for name in diagnoses.unique():
         index = external_sources.class_of(name, task)

@@ -2,13 +2,13 @@
 
 Tschandl, Rosendahl and Kittler 2018, Sci Data 5:180161, doi:10.1038/sdata.2018.161; CC BY-NC 4.0.
 
-How its values are read:
-- Age 0.0 (39 rows: 30 nv, 5 bkl, 4 vasc) is missing: there is no benign keratosis at birth, so zero
-  means "not recorded", like the 57 empty ages. All other ages are multiples of five years.
-- Sex and site "unknown" (57 and 234 rows) are missing.
-- 20 pairs of photos show one lesion under two lesion ids: Abhishek, Jain and Hamarneh 2025, Sci Data 12:196,
-  doi:10.1038/s41597-025-04382-5. The list of pairs is beside this module, because a download of HAM10000 lacks it.
-  Each pair joins two lesions into one group.
+How the values of the csv are read:
+- Age 0.0 (39 rows: 30 nv, 5 bkl, 4 vasc) means "not recorded", like the 57 empty ages, because newborns have no benign
+  keratosis (bkl). All other ages are multiples of five years.
+- Sex "unknown" (57 rows) and site "unknown" (234 rows) are read as missing.
+- In each of 20 pairs, two photos show one lesion under two lesion ids: Abhishek, Jain and Hamarneh 2025, Sci Data
+  12:196, doi:10.1038/s41597-025-04382-5. A download of HAM10000 lacks the list of pairs, so the list is beside this
+  module. The photos of both lesion ids are in one group.
 """
 
 from pathlib import Path
@@ -29,12 +29,12 @@ from data_modelling.inference import diagnoses
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "HAM10000"
-# Possible names of the csv: after extraction by hand, Dataverse's original csv, and Dataverse's .tab version.
+# Names that the csv may have: the usual name, Dataverse's own name, and the name after Dataverse's conversion.
 METADATA = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
 METADATA_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 PHOTO_FOLDER = "HAM10000_images_part_1_and_2"
 OUTLINE_FOLDER = "HAM10000_segmentations_lesion"
-# Another name of that folder: Dataverse's archive is extracted into it.
+# The folder of outlines may also have the name of Dataverse's archive.
 OTHER_OUTLINE_FOLDERS = ("HAM10000_segmentations_lesion_tschandl",)
 OUTLINE_ENDING = "_segmentation"  # after the image id
 DATAVERSE_PHOTO_FOLDERS = ("HAM10000_images_part_1", "HAM10000_images_part_2")
@@ -43,10 +43,10 @@ AGE_NOT_RECORDED = ("0", "0.0")
 
 
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return HAM10000 as the one table (see datasets.table), in the order of its csv, and the report.
+    """Return the table of HAM10000 (see datasets.table) in the order of its csv, and the report of problems.
 
-    Raises InputError if the data is absent, the csv lacks a column or no photo can be used, and with `strict` if there
-    is anything to report.
+    Raises InputError if the data is absent, if the csv lacks a column, or if no photo can be used. With `strict`, any
+    problem raises InputError.
     """
     root = find_dataset_folder(data_root, FOLDER, *METADATA)
     photos, twice = find_photos(photo_folders(root))
@@ -57,7 +57,7 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the csv's rows under the names of the one table, as text; the photos are not read.
+    """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
     findings: see datasets.table.read_csv.
     """
@@ -77,7 +77,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def undeclared_duplicates() -> list[tuple[str, str]]:
-    """Return the 20 pairs of image ids that show one lesion under two lesion ids."""
+    """Return the 20 pairs of image ids; both photos of a pair show one lesion, but their lesion ids differ."""
     return read_pairs(UNDECLARED_DUPLICATES)
 
 
@@ -98,7 +98,7 @@ def metadata_file(root: Path) -> Path:
 
 
 def photo_folders(root: Path) -> list[Path]:
-    """Return the one folder with all photos if it exists, else Dataverse's two. Raises MissingDataError if none exists."""
+    """Return the folder of all photos if it exists, else Dataverse's two; raises MissingDataError if none exists."""
     folders = find_subfolders(root, (PHOTO_FOLDER,)) or find_subfolders(root, DATAVERSE_PHOTO_FOLDERS)
     if not folders:
         raise MissingDataError(

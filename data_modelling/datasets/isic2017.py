@@ -1,7 +1,8 @@
 """Reads ISIC 2017, training and validation part: 2,150 dermoscopic photos.
 
-Codella et al. 2018, arXiv:1710.05006; CC-0. ISIC_2017_labels.csv joins the challenge's labels with the classes and
-lesion ids of ISIC 2019. The lesion of 669 photos is known; each other photo is a group by itself.
+Codella et al. 2018, arXiv:1710.05006; CC-0. The challenge has no file ISIC_2017_labels.csv:
+datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. The lesion of 669 photos is known; each
+other photo is a group by itself.
 """
 
 from pathlib import Path
@@ -16,13 +17,13 @@ FOLDER = "ISIC_2017"
 LABELS = "ISIC_2017_labels.csv"
 PHOTO_FOLDER = "images"
 DETAILS = ("age", "sex", "site")
-# Pairs that show one lesion although their lesion ids differ or are empty. Most pairs are one photo that was
-# published twice with other colours. The pairs were found by correlating grey thumbnails and gradients, then checked by eye.
+# Pairs of photos of one lesion with different or empty lesion ids. Most pairs are one photo in two versions of colour.
+# We found the pairs by correlating grey thumbnails and gradients, and checked them by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the csv's rows under the names of the one table, as text; the photos are not read.
+    """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
     The diagnosis is a class of ISIC 2019. findings: see datasets.table.read_csv.
     """

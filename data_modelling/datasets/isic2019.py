@@ -3,13 +3,14 @@
 Tschandl et al. 2018, Sci Data 5:180161; Codella et al. 2018, arXiv:1710.05006; Combalia et al. 2019,
 arXiv:1908.02288; CC BY-NC 4.0.
 
-How its values are read:
-- The loader finds a photo by its id in the folders of ISIC 2019, HAM10000 and ISIC 2017 and in ISIC_2019_84px. A file may
-  also have the id of its first publication, which lacks `_downsampled`. Rows without a photo are counted and left out.
+How the values of the csv files are read:
+- The loader finds a photo by its id in the folders of ISIC 2019, HAM10000 and ISIC 2017 and in ISIC_2019_84px. A file
+  name may also be the id of the photo's first publication, which lacks `_downsampled`. Rows without a photo are counted
+  and left out.
 - Age 0 means "not recorded", as in HAM10000, from which these rows come.
-- UNK has no photo: no network can learn it from examples (see inference.checks.rejection_score).
-- `source` is the data set in which a photo was first published; its lesion id tells which. A lesion id that is empty or
-  begins with `MSK` means ISIC 2017, or ISIC_MSK_UDA for a photo that ISIC 2017's csv does not have.
+- No photo has the class UNK, so no network can learn it from examples (see inference.checks.rejection_score).
+- `source` is the data set in which the photo was first published. The photo's lesion id tells which: an id that is
+  empty or begins with `MSK` means ISIC 2017, or ISIC_MSK_UDA if ISIC 2017's csv lacks the photo.
 """
 
 import contextlib
@@ -43,10 +44,10 @@ SOURCE_BY_LESION_PREFIX = {"HAM": ham10000.FOLDER, "BCN": BCN}  # by the beginni
 
 
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return ISIC 2019 as the one table (see datasets.table), in the order of its csv, and the report.
+    """Return the table of ISIC 2019 (see datasets.table) in the order of its csv, and the report of problems.
 
-    Raises InputError if a csv file is absent or wrong, if no photo can be used, and with `strict` if there is anything
-    to report.
+    Raises InputError if a csv file is absent or wrong, or if no photo can be used. With `strict`, any problem raises
+    InputError.
     """
     root = find_dataset_folder(data_root, FOLDER, GROUND_TRUTH_FILE)
     findings = RowFindings()
@@ -58,11 +59,11 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the rows of the two csv files under the names of the one table, as text; the photos are not read.
+    """Return the rows of the two csv files as text, under the column names of the table; the photos are not read.
 
-    A group is a lesion; undeclared duplicates are joined as in the data sets from which the photos come. A photo with
-    contradictory rows in one of the files is left out. A photo without details is a group by itself, and is reported.
-    findings: see datasets.table.read_csv.
+    A group is a lesion; the undeclared duplicates of HAM10000 and ISIC 2017 are joined. A photo with contradictory rows
+    in one of the files is left out. A photo without details is a group by itself, and is reported. findings: see
+    datasets.table.read_csv.
     """
     truth = _truth(root / GROUND_TRUTH_FILE, findings)
     details, contradictory = _details(root / METADATA, findings)
@@ -90,7 +91,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def _sources(rows: pd.DataFrame, data_root: Path | None) -> pd.Series:
-    """Return the source of each row; photos that ISIC 2017's csv lacks belong to ISIC_MSK_UDA."""
+    """Return the source of each row; ISIC_MSK_UDA replaces ISIC 2017 for photos that the csv of ISIC 2017 lacks."""
     try:
         root = find_dataset_folder(data_root, isic2017.FOLDER, isic2017.LABELS)
     except MissingDataError:

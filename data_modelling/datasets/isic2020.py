@@ -1,9 +1,9 @@
 """Reads ISIC 2020 (SIIM), training part: 33,126 dermoscopic photos of 2,056 patients; 584 show melanomas.
 
-Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. The csv of the challenge and that of Kaggle can be read.
+Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. Both the challenge's csv and Kaggle's csv can be read.
 
-A group is a patient. 425 photos have two ids; the challenge later published these pairs, and each pair is in one group.
-Age 0 (two rows) means "not recorded", as in the other data sets. Rows without a photo are counted and left out.
+425 photos have two ids. The challenge later published a list of these pairs of ids; each pair is in one group. Age 0
+(two rows) means "not recorded", as in the other data sets. Rows without a photo are counted and left out.
 """
 
 from pathlib import Path
@@ -38,7 +38,7 @@ GROUND_TRUTH_COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # made by hand, and Kaggle's two; `train` has DICOM files
+PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # one made by hand, two by Kaggle; `train` has DICOM files
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
 # ISIC 2020's words for the classes of ISIC 2019. Any other word means a benign lesion of another or an unknown class.
@@ -53,7 +53,7 @@ ISIC2019_CLASS_BY_DIAGNOSIS = {
 
 
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return ISIC 2020 as the one table (see datasets.table) with the classes melanoma and benign, and the report.
+    """Return the table of ISIC 2020 with the classes melanoma and benign (see datasets.table), and the report.
 
     Raises InputError like the loaders of the other data sets.
     """
@@ -66,10 +66,10 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the csv's rows under the names of the one table, as text; the photos are not read.
+    """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
-    A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. The column `named` has the
-    csv's finer diagnosis of a benign lesion: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
+    A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. The additional column
+    `named` has the csv's finer diagnosis: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
     datasets.table.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
@@ -90,7 +90,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the csv's diagnoses as classes of ISIC 2019; `benign` for a benign lesion of another or an unknown class."""
+    """Return the class of ISIC 2019 for each of the csv's diagnoses; `benign` if its class is another or unknown."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 

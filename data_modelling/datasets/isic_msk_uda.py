@@ -1,8 +1,8 @@
-"""Reads 93 dermoscopic photos of the ISIC Archive's collections MSK and UDA that are in no challenge folder.
+"""Reads 93 dermoscopic photos of the collections MSK and UDA in the ISIC Archive; ISIC 2019 lists 23 of them too.
 
-Codella et al. 2018, arXiv:1710.05006; CC-0 for photos that were in a challenge, not certain for the others. Only photos
-in their own proportions are read. The others were stretched to 180 x 180 pixels, and nearly all of them show melanomas: a
-network that trained on them would learn the stretching instead of the lesion.
+Codella et al. 2018, arXiv:1710.05006. The licence is CC-0 for photos of a challenge, and not certain for the others.
+Photos that were stretched to 180 x 180 pixels are left out. Nearly all of these show melanomas, so a network would
+learn the stretching instead of the lesion.
 """
 
 from pathlib import Path
@@ -15,12 +15,12 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "ISIC_MSK_UDA"
 LABELS = "labels.csv"
 DETAILS = ("age", "sex", "site")
-MARKER = f"{FOLDER}/{LABELS}"  # other data sets have a labels.csv too
+MARKER = f"{FOLDER}/{LABELS}"  # with the folder, because other data sets have a labels.csv too
 OWN_PROPORTIONS = "original aspect"  # how the column `geometry` begins for photos that were not stretched
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the rows of the photos that were not stretched, under the names of the one table, as text.
+    """Return the rows of the photos that were not stretched, as text, under the column names of the table.
 
     The diagnosis is a class of ISIC 2019. findings: see datasets.table.read_csv.
     """

@@ -1,6 +1,6 @@
 """Reads PAD-UFES-20: phone photos of a hospital in Brazil, at most 384 pixels on the long side.
 
-Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221; CC BY 4.0. They are not dermoscopic photos.
+Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221; CC BY 4.0. The photos are not dermoscopic.
 """
 
 from pathlib import Path
@@ -14,19 +14,19 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "PAD_UFES_20"
 LABELS = ("labels.csv", "metadata.csv")  # the second is the official name
 SKIN_TYPE = "fitspatrick"  # as the published csv spells it
-SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # Fitzpatrick's types, known for three of five photos
-DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # ISIC 2019's names for PAD-UFES-20's, if these differ
+SKIN_TYPES = ("I", "II", "III", "IV", "V", "VI")  # Fitzpatrick's types, known for about 60 % of the photos
+DIAGNOSES = {"ACK": "AK", "NEV": "NV", "SEK": "BKL"}  # PAD-UFES-20's codes and ISIC 2019's, where they differ
 SITES = {
     "arm": "upper extremity",
     "forearm": "upper extremity",
     "thigh": "lower extremity",
     "nose": "head/neck",
     "lip": "head/neck",
-}  # other data sets' names for sites that only PAD-UFES-20 names
+}  # for each site that only PAD-UFES-20 names, the name in the other data sets
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the csv's rows under the names of the one table, as text; the photos are not read.
+    """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
     The image id is the file name without ending, and a group is a patient. findings: see datasets.table.read_csv.
     """
@@ -55,7 +55,7 @@ def read_confirmations(root: Path) -> pd.Series:
 
 
 def read_skin_types(root: Path) -> pd.Series:
-    """Return the Fitzpatrick type of each photo's patient by image_id, I to VI; empty if not known."""
+    """Return the patient's Fitzpatrick type (I to VI) by image_id; "" if the type is not known."""
     labels = read_csv(_labels_path(root), ("img_id",), "img_id", RowFindings(), optional=(SKIN_TYPE,))
     if SKIN_TYPE not in labels:
         return pd.Series("", labels["img_id"])

@@ -1,4 +1,4 @@
-"""Lists one record for each data set; a new data set needs a module and a record here (docs/data-sets.md)."""
+"""Lists all data sets, with one record for each; docs/data-sets.md says how to add a data set."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -26,11 +26,10 @@ from data_modelling.inference.source_facts import SourceFacts
 from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
-# The function `load` of a data set takes the data root and `strict`; it returns the one table and the report (see
-# datasets.table). The function of a storage format takes the settings first, because the settings name classes
-# and features.
+# `load` of a data set takes the data root and `strict`; it returns the table and the report (see datasets.table).
+# `load` of a storage format takes the settings as its first argument, because the settings name classes and features.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
-# The function `read_rows` of a data set takes its folder and perhaps RowFindings; it returns the csv's rows, without photos.
+# `read_rows` of a data set takes its folder and, optionally, RowFindings; it returns the rows of the csv.
 RowReader = Callable[..., pd.DataFrame]
 
 
@@ -38,10 +37,10 @@ RowReader = Callable[..., pd.DataFrame]
 class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
-    phone: whether the photos were taken with a phone. diagnoses: ISIC 2019's names of the diagnoses that the data set names
-    differently. benign_at_most: the largest number of photos to use that are only known to be benign; None uses all.
-    finer_diagnoses: returns, for the rows, the diagnoses to use in training. confirmations: returns, for the folder, how
-    each photo's diagnosis was confirmed, by image id.
+    phone: whether the photos were taken with a phone. diagnoses: ISIC 2019's code for each diagnosis that the data set
+    names differently. benign_at_most: how many photos that are only known to be benign are used at most; None uses all.
+    finer_diagnoses: a function from the rows of the csv to the diagnoses for training. confirmations: a function from
+    the data set's folder to the way in which each photo's diagnosis was confirmed, by image id.
     """
 
     phone: bool = False
@@ -55,14 +54,14 @@ class ExternalSource:
 class DataSet:
     """Describes one data set.
 
-    name: its name in recipes, also that of its split file. folder: its folder under the data root, also its name on cards
-    and pages. markers: files that show that the data set exists (see datasets.data_location). read_rows: returns, for the
-    folder, columns that include image_id, group_id and diagnosis. load: returns the one table; None if a recipe may not name
-    the data set. group: what the photos of a group share. has_split: False if its photos belong to another data set.
-    locked_test: whether its split has a locked test besides the five folds. inherits: names of the data sets whose photos
-    keep their part of the split. outlines: returns, for the data root, the paths of lesion outlines by image id. external:
-    None if it is only used by itself. published: None if it cannot be downloaded. facts: the text about it on cards and
-    pages; None if inference.source_facts has it.
+    name: the name in recipes and of its split file, such as `isic2019`. folder: its folder under the data root, also
+    its name on cards and pages, such as `ISIC_2019`. markers: files that show that the data set exists (see
+    datasets.data_location). read_rows: its rows have at least image_id, group_id and diagnosis. load: None if a recipe
+    may not name the data set. group: what the photos of a group share. has_split: False if the photos belong to another
+    data set. locked_test: whether the split has a locked test besides the five folds. inherits: names of data sets
+    whose splits have some of the photos; these photos keep their part. outlines: a function from the data root to the
+    paths of lesion outlines by image id. external: None if the data set is not read beside another one. published: None
+    if the data set cannot be downloaded. facts: the text on cards and pages; None if inference.source_facts has it.
     """
 
     name: str
@@ -176,7 +175,7 @@ def data_set(name: str) -> DataSet:
 
 
 def find_folder(name: str, data_root: Path | None) -> Path | None:
-    """Return the folder of a data set's files; None for a format's name and for an unknown name.
+    """Return the folder of a data set's files; None for the name of a storage format and for an unknown name.
 
     Raises MissingDataError if the files are not there; see datasets.data_location.
     """
@@ -190,7 +189,7 @@ def split_data_sets() -> tuple[DataSet, ...]:
 
 
 def external_data_sets() -> tuple[DataSet, ...]:
-    """Return the data sets that are read beside another one."""
+    """Return the data sets that can be read beside another data set."""
     return tuple(record for record in DATA_SETS if record.external)
 
 
@@ -204,7 +203,7 @@ def phone_folders() -> tuple[str, ...]:
 def load_table(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the one table of the data set or format in the settings, and the report; raises InputError like its loader."""
+    """Return the table and the report of the data set or storage format in the settings; raises like the loader."""
     if settings.dataset in FORMATS:
         return FORMATS[settings.dataset](settings, data_root, strict)
     loaders = {record.name: record.load for record in DATA_SETS if record.load}
@@ -215,7 +214,7 @@ def load_table(
 
 
 def group_noun(dataset: str) -> str:
-    """Return what the photos of a group share, in the data set or format that a recipe names."""
+    """Return what the photos of a group share, LESION or PATIENT, in the data set or format that a recipe names."""
     return next((record.group for record in DATA_SETS if record.name == dataset), LESION)
 
 

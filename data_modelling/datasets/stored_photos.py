@@ -1,4 +1,4 @@
-"""Finds photos of a data set that are stored in a separate folder, with a list of their ids and diagnoses.
+"""Finds photos that are stored apart from the other photos of their data set, with a list of ids and diagnoses.
 
 ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels; nearly all are from BCN20000 (Combalia et al. 2019,
 arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. The diagnosis, the details and the part of the split

@@ -1,4 +1,4 @@
-"""Reads csv files of data sets, and defines the one table that every data set becomes, with the report of problems."""
+"""Reads the csv files of data sets; defines the table that every data set becomes, and the report of problems."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,13 +30,13 @@ from data_modelling.inference.files.csv_table import (
 TABLE_COLUMNS = ("image_id", "path", "diagnosis", "group_id", "age", "sex", "site", "source", "confirmation")
 TEXT_COLUMNS = tuple(column for column in TABLE_COLUMNS if column != "path")
 BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
-# The ending of ISIC 2019's id of a photo that was first published in a larger size.
+# How a photo's id ends in ISIC 2019 if the photo was first published in a larger size.
 DOWNSAMPLED_SUFFIX = "_downsampled"
 
 
 @dataclass(frozen=True)
 class DatasetReport:
-    """Lists the problems in the files; each entry is an image id, with the value if there is one."""
+    """Lists the problems in the files; each entry names an image or a folder, sometimes with a value or a count."""
 
     rows_without_photo: tuple[str, ...] = ()
     photos_without_row: tuple[str, ...] = ()
@@ -47,10 +47,10 @@ class DatasetReport:
     photos_not_in_split: tuple[str, ...] = ()
     repeated_rows: tuple[str, ...] = ()  # equal to an earlier row of the same id; only the earlier row counts
     contradictory_rows: tuple[str, ...] = ()  # different rows of one id; none of them is used
-    unused_folders: tuple[str, ...] = ()  # their names are no class; with the number of their photos
-    nested_folders: tuple[str, ...] = ()  # inside a class folder, with the number of their photos
+    unused_folders: tuple[str, ...] = ()  # their names are no class; each with the number of its photos
+    nested_folders: tuple[str, ...] = ()  # they are inside a class folder; each with the number of its photos
     class_folders_without_photos: tuple[str, ...] = ()
-    pictures_of_other_formats: tuple[str, ...] = ()  # these are in class folders and are not read
+    pictures_of_other_formats: tuple[str, ...] = ()  # pictures in class folders that are not read
     rows_without_details: tuple[str, ...] = ()  # the second csv file has no details for these rows
     split_photos_gone: tuple[str, ...] = ()  # ids that the split has, but that have no photo
 
@@ -102,8 +102,8 @@ def read_csv(
 ) -> pd.DataFrame:
     """Return the named columns of a csv file as text, without blanks around a cell; a missing cell is "".
 
-    key: the column of image ids, which identify the rows; "" if rows may repeat. Equal rows of one id count once, and
-    different rows of one id are left out. `findings` collects both kinds of ids; without `findings`, warnings on standard
+    key: the column of image ids, which identify the rows; "" if rows may repeat. Equal rows of one id count once;
+    different rows of one id are all left out. `findings` collects these ids; without `findings`, warnings on standard
     error name them. The other parameters are those of inference.files.csv_table.read_csv_table.
 
     Raises InputError when the file is absent, cannot be read, lacks a column or has no row.
@@ -146,14 +146,14 @@ def join_groups(
     """Return the group id of each photo.
 
     keys: the id of each photo's lesion or patient; a photo with "" or "unknown" is its own group. pairs: ids of photos
-    that belong together despite their keys; ids that are not in `image_ids` are allowed. The id of a group is its
-    smallest key, or its smallest image id if it has no key.
+    that belong together despite their keys; they may name photos that are not in `image_ids`. The id of a group is its
+    smallest key (as text), or its smallest image id if it has no key.
     """
     edges = [(("photo", first), ("photo", second)) for first, second in pairs]
     for image_id, key in zip(image_ids, keys, strict=True):
         photo = ("photo", image_id)
         edges.append((photo, photo if key.strip().lower() in NOT_KNOWN else ("key", key)))
-    # "key" sorts before "photo", so the first node of a group names it, whatever the order of rows.
+    # "key" sorts before "photo", so the first node of a group names the group, whatever the order of the rows.
     nodes = sorted({node for edge in edges for node in edge})
     index = {node: number for number, node in enumerate(nodes)}
     ends = np.array([(index[first], index[second]) for first, second in edges], int).reshape(-1, 2).T
@@ -173,14 +173,14 @@ def checked_table(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the table of the rows that can be used, and the report on the others.
 
-    rows: TABLE_COLUMNS without `path`, as text. photos: path by image id. photos_twice: ids with a second photo. earlier:
-    earlier findings, such as those in the csv file. A row is left out if its diagnosis is not one of `codes`, if it has no
-    photo, or if its photo cannot be opened. Equal rows of an id count once, and different rows of an id are left out. An
-    age, sex or site that is not accepted is read as missing. The report has all of these.
+    rows: TABLE_COLUMNS without `path`, as text. photos: path by image id. photos_twice: ids with a second photo.
+    earlier: the report of problems that are already known, such as those of the csv file; the returned report includes
+    them. A row is left out if its diagnosis is not one of `codes`, if it has no photo, or if its photo cannot be
+    opened. Equal rows of an id count once; different rows of an id are all left out. An age, sex or site that is not
+    accepted is read as missing. The report lists all these cases.
 
     Raises InputError if no row is left, and with `strict` if there is anything to report.
     """
-    # Rows of one id: equal ones count once, and different ones are left out.
     is_repeat = rows.duplicated()
     differs = rows.loc[~is_repeat & rows["image_id"].duplicated(), "image_id"]
     is_contradictory = rows["image_id"].isin(differs)
@@ -223,7 +223,7 @@ def table_to_text(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_indices(column: pd.Series, task: str) -> NDArray[np.int64]:
-    """Return the indices (N,) that a column of class codes has in the task's logits.
+    """Return, for each class code of a column, its index among the task's logits, (N,).
 
     A lesion that is only known to be benign has the index after the last class, if `benign` is no class of the task.
     """
