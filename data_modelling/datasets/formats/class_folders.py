@@ -1,12 +1,11 @@
 """Reads class folders: one folder of photos per class, with or without a csv beside them.
 
-`python -m data_modelling.prepare` writes such folders with `photos.csv`, which has the columns of the one table (see
-datasets.table) except `path`. When these folders are read again, table and photos are the same as in the original data
-set.
+`python -m data_modelling.prepare` writes such folders with `photos.csv`, which has the columns of the table (see
+datasets.table) except `path`. Reading these folders gives the table of the original data set, with other paths.
 
-A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see datasets.formats.class_names).
-The id of a photo is its file name, or `folder/name` if several folders have a file of this name. A csv may give groups and
-patient details; see docs/data-sets.md.
+A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see
+datasets.formats.class_names). The id of a photo is its file name, or `folder/name` if several folders have a file of
+this name. A csv may give groups and patient details; see docs/data-sets.md.
 """
 
 import os
@@ -38,8 +37,8 @@ from data_modelling.settings import Settings
 
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
-PREPARATION_RECORD = "prepared.json"  # the inputs of a prepared data set; written first, before the photos
-SEARCHED_DEPTH = 2  # levels of folders below the data root in which an error's hint looks for class folders
+PREPARATION_RECORD = "prepared.json"  # the inputs of the preparation; written before the photos
+SEARCHED_DEPTH = 2  # levels below the data root where an error message looks for class folders to suggest
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -49,7 +48,7 @@ SLASH, WRITTEN_SLASH = "/", "%2F"  # the slash of an id, and its form in the fil
 
 @dataclass
 class _Photos:
-    """Collects the photos of the folders. paths, classes: by image id. ids: image ids by the name `folder/name` in a csv."""
+    """Collects photos. paths, classes: by image id. ids: image ids by `folder/name`, as a csv may call a photo."""
 
     paths: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -65,11 +64,11 @@ class _Photos:
 def load(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the class folders of the settings' task as the one table, and the report.
+    """Return the class folders of the settings' task as the table (see datasets.table), and the report.
 
-    The folders are in the data root or in its subfolder `class_folders`. Raises InputError if there is no class folder, if
-    `data_modelling.prepare` has not finished the folders, if a photo is in the folder of another class than its row
-    says, and like checked_table.
+    The folders are in the data root or in its subfolder `class_folders`. Raises InputError if there is no class folder,
+    if `data_modelling.prepare` has not finished the folders, or if the csv gives a photo another class than its folder
+    does. Raises the errors of checked_table too.
     """
     root = find_root(data_root, settings.task)
     names, findings = learned_class_by_name(settings.task), RowFindings()
@@ -135,7 +134,7 @@ def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
 def _photos_below(
     root: Path, folder: str, code: str, names: dict[str, str], photos: _Photos
 ) -> list[tuple[str, str, str]]:
-    """Return (code, folder, path) of each photo in a class folder and its subfolders, except those of another class."""
+    """Return (code, folder, path) of the photos in a class folder and its subfolders, but not in other classes."""
     own_photos, subfolders = list_folder(folder)
     place = Path(folder).relative_to(root).as_posix()
     if SLASH in place:
@@ -187,7 +186,7 @@ def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindi
             f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; continue "
             "with `python -m data_modelling.prepare --resume`."
         )
-    # The csv beside the folders may have any of its names, in any case.
+    # The csv may have any of these names, in capital or small letters.
     by_name = {name.casefold(): name for name in sorted((path.name for path in root.iterdir()), reverse=True)}
     files = [root / by_name[name] for name in (PHOTOS_CSV, *OTHER_PHOTOS_CSV) if name in by_name]
     optional = [*(name for name in TEXT_COLUMNS if name != "image_id"), LESION_COLUMN]
@@ -208,7 +207,7 @@ def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindi
             rows["image_id"] = [_known_id(image_id, photos) for image_id in rows["image_id"]]
         _refuse_other_folders(files[0], rows, photos.classes, names)
     rows["diagnosis"] = rows["image_id"].map(photos.classes).fillna(rows["diagnosis"])
-    # The photos of each lesion that the csv names are joined.
+    # Photos with the same lesion id in the csv are joined into one group.
     known = rows[~rows[LESION_COLUMN].str.lower().isin(NOT_KNOWN)]
     first = known.groupby(LESION_COLUMN)["image_id"].transform("first")
     pairs = list(zip(first, known["image_id"], strict=True))

@@ -14,8 +14,8 @@ OTHER_NAMES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".t
 def learned_class_by_name(task: str) -> dict[str, str]:
     """Return class codes by normalized name; see `normalize_class_name`.
 
-    If a name is both a code of the task and a name of another class, it means the code. The names of AKIEC include those of
-    AK and SCC, two classes of ISIC 2019. UNK is left out, because it has no photos.
+    If a name is both a code of the task and the name of another class, it means the code. The names of AKIEC include
+    those of AK and SCC, two classes of ISIC 2019. UNK is left out, because it has no photos.
     """
     codes = learned_class_codes(task)
     named = [
@@ -29,7 +29,7 @@ def learned_class_by_name(task: str) -> dict[str, str]:
 def normalize_class_name(name: str) -> str:
     """Return the letters and digits of a name in small letters, so that blanks, hyphens and case do not count.
 
-    Digits before the name do not count either: folders are numbered to be in an order, as in `0_NV`.
+    Digits at the beginning do not count either, because folders may be numbered, as in `0_NV`.
     """
     text = unicodedata.normalize("NFKC", normalize_file_name(name)).casefold()
     text = "".join(letter for letter in text if letter.isalnum())

@@ -21,11 +21,11 @@ NO_PHOTO_FOLDERS = ("__MACOSX",)  # macOS adds this folder to archives
 
 
 def find_photos(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
-    """Return the path of each photo by its id, and the ids that occur twice (the first one counts).
+    """Return the path of each photo by its id, and the ids that occur twice (the first file counts).
 
-    The id is the name without ending; see inference.files.csv_table.normalize_image_id. Files with other endings and hidden files
-    (macOS leaves `._` files beside photos) are not photos. If a folder has no photos, its subfolders are read: unpacked
-    archives often repeat the folder's name.
+    The id is the name without ending; see inference.files.csv_table.normalize_image_id. Only visible files with the
+    ending of a photo count, because macOS leaves hidden `._` files beside photos. If a folder has no photos, its
+    subfolders are read, because unpacked archives often repeat the folder's name.
     """
     photos: dict[str, str] = {}
     twice: list[str] = []
@@ -56,7 +56,7 @@ def list_folder(folder: Path | str) -> tuple[list[str], list[str]]:
 
 
 def list_unread_pictures(folder: Path | str) -> list[str]:
-    """Return the names of a folder's pictures that are not read because of their ending, sorted, without hidden files."""
+    """Return the sorted names of a folder's visible pictures that are not read because of their ending."""
     with os.scandir(folder) as entries:
         return sorted(
             entry.name

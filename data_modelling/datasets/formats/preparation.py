@@ -1,11 +1,11 @@
 """Writes any data set as class folders or TFRecord shards, in parallel; a stopped run can be resumed.
 
 A photo or a shard is written completely or not at all, and only once. `prepared.json` records the inputs, so that two
-preparations are never mixed. A loader reads a finished preparation as the same table and refuses an unfinished one: class
-folders get their csv last, and the names of shards say how many shards there are.
+preparations are never mixed. A loader reads a finished preparation as the table of the original data set. It refuses an
+unfinished one: class folders without their csv, which is written last, or fewer shards than their names say.
 
-The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge is set,
-these photos are decoded and encoded again, but nothing is measured or chosen on them.
+The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge is
+set, these photos are decoded and encoded again, but nothing is measured or chosen on them.
 """
 
 import hashlib
@@ -29,7 +29,7 @@ from data_modelling.inference.files.atomic_files import atomic_write, write_json
 from data_modelling.settings import PreparedSettings
 
 PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
-BROKEN_PHOTOS_FILE = "broken.json"  # photos that finished shards lack, and why; absent if there are none
+BROKEN_PHOTOS_FILE = "broken.json"  # photos that could not be written to shards, with reasons; absent if none
 CHUNK_SIZE = 256  # number of photos that are encoded together and then written
 # A function from paths to the (bytes, ending) of each photo, or to the reason why the photo cannot be decoded.
 _Encode = Callable[[Iterable[str]], Iterator[tuple[bytes, str] | str]]
@@ -53,7 +53,8 @@ class PreparationPlan:
 def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) -> list[str]:
     """Write a table's photos; return the photos that cannot be decoded, with the reasons.
 
-    Raises InputError if `out` has other files (or a preparation, without `resume`), and if a new colour order lacks an edge.
+    Raises InputError if `plan.out` has other files; without `resume`, also if it has a preparation. Raises InputError
+    too if the colour order changes and no edge is set.
     """
     other_order = table["path"].map(stored_photo.has_bgr_order) != (plan.channels == "bgr")
     if other_order.any() and not plan.settings.edge:

@@ -1,7 +1,7 @@
 """Reads a photo that the table's `path` names: a file, or a range of bytes in a TFRecord shard.
 
-A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`: the offset and number of the photo's own bytes (a JPEG,
-PNG, WebP or DICOM file) in the shard, and the order of their colours.
+A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`. OFFSET and LENGTH say which bytes of the shard are the
+photo's own file (JPEG, PNG, WebP or DICOM). CHANNELS is the order of its colours, `rgb` or `bgr`.
 """
 
 import re
@@ -47,7 +47,7 @@ def has_bgr_order(path: str) -> bool:
 
 
 def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
-    """Return (edge, edge, 3) RGB as inference.photo.reader reads it; raises what the reader raises."""
+    """Return the photo's RGB pixels (edge, edge, 3), as inference.photo.reader.read_photo does; raises its errors."""
     pixels = read_photo(read_bytes(path), edge)
     return np.ascontiguousarray(pixels[:, :, ::-1]) if has_bgr_order(path) else pixels
 
@@ -56,15 +56,15 @@ def photo_fingerprint(path: str) -> str:
     """Return a text that changes with the photo: the path, and the size and modification time of its file."""
     place = SHARD_PATH_PATTERN.fullmatch(path)
     facts = Path(place["file"] if place else path).stat()
-    written_path = path.encode(errors="backslashreplace").decode()  # a file name may be no valid UTF-8
+    written_path = path.encode(errors="backslashreplace").decode()  # a file name may not be valid UTF-8
     return f"{written_path} {facts.st_size} {facts.st_mtime_ns}"
 
 
 def encode_photo(path: str, edge: int, channels: str) -> tuple[bytes, str]:
-    """Return the bytes to store for the photo, and the ending of such a file.
+    """Return the bytes to store for the photo, and the ending of their file, such as `.png`.
 
-    edge: the edge in pixels of the square to store as PNG, which loses nothing; 0 stores the photo's own file. channels:
-    `rgb` or `bgr`; `bgr` needs an edge unless the photo is already stored in that order.
+    edge: the edge in pixels of the square that is stored as PNG, without loss; 0 stores the photo's own file unchanged.
+    channels: the colour order to store, `rgb` or `bgr`; an order other than the photo's own needs an edge.
     """
     if not edge:
         data = read_bytes(path)

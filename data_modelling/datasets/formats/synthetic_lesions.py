@@ -1,8 +1,8 @@
 """Draws synthetic lesions in HAM10000's layout, on which the smoke run and the tests train without real data.
 
 Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. The
-colours of the classes overlap and every photo is noisy, so that no network separates the classes perfectly. The drawings
-look like no disease, and a model that is trained on them says nothing about skin.
+colours of the classes overlap and every photo is noisy, so that no network separates the classes perfectly. The
+drawings look like no disease, and a model that is trained on them says nothing about skin.
 """
 
 import math
@@ -29,7 +29,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 WIDTH, HEIGHT = 160, 120  # pixels
 JPEG_QUALITY = 90
 MIN_LESIONS_PER_CLASS = 8  # lesions of a class: enough for a test part, five folds and a stopping part
-MISSING_SHARE = 0.08  # share of lesions without age; as many lack the sex, and as many the site
+MISSING_SHARE = 0.08  # share of lesions without age; sex and site are missing as often
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB
 # Standard deviations, in grey levels, of a lesion's brightness, of its colour channels and of a pixel. These make
@@ -53,8 +53,8 @@ def _noise(levels: float, x: Any, rng: np.random.Generator) -> Any:
 class LesionClass:
     """Describes how the lesions of a class look and how frequent they are.
 
-    share: the share of all lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius. texture:
-    returns the grey levels to add, from x, y (the outline is near radius 1) and a random generator. age: mean in years.
+    share: of all lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius. texture: a function
+    that returns the grey levels to add, from x, y (in radii of the lesion) and a random generator. age: mean in years.
     """
 
     share: float
@@ -78,7 +78,7 @@ LESION_CLASSES: dict[str, LesionClass] = {
 
 @dataclass(frozen=True)
 class _Lesion:
-    """Holds what all photos of a lesion share: colours as RGB, the outline as harmonics, the size in pixels."""
+    """Holds what all photos of a lesion share: RGB colours, waves of the outline with phases, radius in pixels."""
 
     kind: LesionClass
     skin: NDArray[np.float64]
@@ -92,8 +92,8 @@ class _Lesion:
 def write_synthetic_lesions(folder: Path, lesions: int, seed: int) -> None:
     """Draw `lesions` lesions and write their photos, outlines and csv in HAM10000's layout.
 
-    folder: it becomes a data root, and must be absent or empty before. lesions: at least 8 for each of the 7 classes. The
-    same `lesions` and `seed` give the same files.
+    folder: it becomes a data root, and must be absent or empty before. lesions: at least 8 for each of the 7 classes.
+    The same `lesions` and `seed` give the same files.
 
     Raises InputError when the folder holds files or the lesions are too few.
     """
@@ -165,7 +165,7 @@ def _details(kind: LesionClass, rng: np.random.Generator) -> dict[str, str]:
 
 
 def _photo(lesion: _Lesion, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return a photo (HEIGHT, WIDTH, 3), RGB, with the lesion turned, shifted and lit at random, and its mask."""
+    """Return an RGB photo (HEIGHT, WIDTH, 3) of the lesion, turned, shifted and lit at random, and the lesion mask."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     x = (columns - WIDTH / 2 - rng.uniform(-10, 10)) / lesion.radius  # in units of the lesion's radius
     y = (rows - HEIGHT / 2 - rng.uniform(-10, 10)) / lesion.radius

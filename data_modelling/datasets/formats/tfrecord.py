@@ -1,8 +1,8 @@
-"""Reads and writes TFRecord shards; a record has a photo and its metadata, as features that the settings name.
+"""Reads and writes TFRecord shards; a record has a photo and its metadata, in features that the settings name.
 
-`python -m data_modelling.prepare --to tfrecord` writes such shards. To read other shards, a recipe gives the names of
-their features and the order of their colours in [prepared] and [prepared.features]. The table's paths point into the
-shards, so nothing is unpacked. Compressed shards are not read.
+A feature is here a named value of a record. `python -m data_modelling.prepare --to tfrecord` writes such shards. To
+read other shards, a recipe gives the names of their features and the order of their colours in [prepared] and
+[prepared.features]. The table's paths point into the shards, so nothing is unpacked. Compressed shards are not read.
 """
 
 import os
@@ -37,7 +37,7 @@ RECORD_FOOTER_BYTES = 4  # after a record's data: its checksum
 def load(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the shards as the one table, in the order of their names and records, and the report.
+    """Return the table of the shards, in the order of their names and records, and the report (see datasets.table).
 
     The shards are in the data root or in its subfolder `tfrecord`. No photo is decoded here.
 
@@ -59,7 +59,7 @@ def load(
 
 
 def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
-    """Yield for each record its values as text, by the one table's column names, and the path of its photo.
+    """Yield, for each record, its values as text by column name of the table, and the path of its photo.
 
     Raises InputError when the shard is damaged (checksums are checked), a record lacks the image or its id, or the id
     cannot name a file.
@@ -100,7 +100,7 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
 def write_shard(
     target: Path, rows: Iterable[Mapping[str, str]], images: Iterable[bytes], names: FeatureNames
 ) -> None:
-    """Write a record for each row (values as text, by the one table's column names) and its image; not an atomic write."""
+    """Write a record for each row (text by column name of the table) and its image; the write is not atomic."""
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(target)) as writer:
@@ -142,7 +142,7 @@ def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
-    """Return the first value of each feature that the settings name and the record has, by the one table's column names."""
+    """Return the first value of each feature that the settings name and the record has, by column of the table."""
     values: dict[str, object] = {}
     for name, feature_name in structs.asdict(names).items():
         if feature_name and feature_name in features:
