@@ -1,4 +1,4 @@
-"""Finds the folder of a data set's files by the rule of `--data-root` and DATA_ROOT."""
+"""Finds the folder of a data set's files: in `--data-root`, else in DATA_ROOT, else in the repository's DATA."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Reads the photos of extra sets, which train beside a recipe's own data set, each with its diagnosis and its fold.
+"""Reads the photos of extra sets with their diagnoses and folds; extra sets train beside a recipe's own data set.
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
 training.loss). Photos of extra sets count only in the metrics of their own clinic group. Choices such as the

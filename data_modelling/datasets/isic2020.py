@@ -90,7 +90,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the class of ISIC 2019 for each of the csv's diagnoses; `benign` if its class is another or unknown."""
+    """Return the class of ISIC 2019 for each of the csv's diagnoses; `benign` for a word that is not in the list."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 

@@ -79,10 +79,7 @@ class DataSet:
     facts: SourceFacts | None = None
 
     def split_rows(self, root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-        """Return image_id, group_id and diagnosis of every row of the csv in `root`: what a split needs.
-
-        findings: see datasets.table.read_csv.
-        """
+        """Return what a split needs: image_id, group_id and diagnosis of each row of the csv in the folder `root`."""
         return self.read_rows(root, findings)[["image_id", "group_id", "diagnosis"]]
 
 

@@ -1,8 +1,8 @@
-"""Image branches by name: the custom CNN and ResNet34, with one interface.
+"""Builds image branches by name: the custom CNN and ResNet34, with the same interface.
 
 Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
-map. Each scales its input in its own way. networks.model puts the same details branch and head on all of them. No
-branch has augmentation or stochastic depth, so an epoch depends only on its batches and the head's dropout.
+map. networks.model adds the same details branch and head to each. No branch has augmentation or stochastic depth, so
+the only random parts of an epoch are its batches and the head's dropout.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,7 @@ STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each 
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the image branch that the settings name, with new weights.
-
-    edge: the edge of its photos in pixels; None accepts any edge.
-    """
+    """Return the settings' image branch, with new weights, for photos of `edge` x `edge` pixels (None: any edge)."""
     return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
 
 

@@ -1,4 +1,4 @@
-"""The image branch of the custom CNN: a Sequential of a stem and blocks that turns a photo into a feature map."""
+"""Builds the image branch of the custom CNN: a stem and blocks that turn a photo into a feature map."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -15,7 +15,7 @@ BRANCH = "image_branch"  # the name of the image branch in every network
 
 @keras.saving.register_keras_serializable("data_modelling")
 class PlainBlock(keras.layers.Layer):
-    """Two convolutions with batch normalisation: (N, H, W, C) to (N, H/stride, W/stride, width)."""
+    """Two normalised convolutions; (N, rows, columns, channels) becomes (N, rows/stride, columns/stride, width)."""
 
     def __init__(self, width: int, stride: int = 1, kernel: int = 3, **options: Any) -> None:
         super().__init__(**options)
@@ -60,8 +60,8 @@ class PlainBlock(keras.layers.Layer):
 class ResidualBlock(PlainBlock):
     """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
 
-    Where the shape changes, the shortcut is an average pooling and a 1x1 convolution (ResNet-D, He et al. 2019,
-    arXiv:1812.01187). If `pooled` is false, it is a 1x1 convolution with the block's stride, as in the paper of 2016.
+    Where the shape changes, the shortcut is average pooling and a 1x1 convolution (ResNet-D, He et al. 2019,
+    arXiv:1812.01187). Without `pooled`, the shortcut is a 1x1 convolution with the block's stride, as in 2016.
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:
@@ -109,8 +109,8 @@ def convolution(
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
     """Return the CNN's image branch.
 
-    The branch turns photos (N, edge, edge, 3) with values 0-255 into (N, edge/2^k, edge/2^k, last width); k is 1 plus
-    the stages.
+    The branch turns photos (N, edge, edge, 3) with values 0-255 into feature maps (N, edge/2^k, edge/2^k, last width).
+    k is the number of stages plus 1.
     """
     stem, norm = convolution(settings.stem, 3, 2, dtype)
     layers = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]
@@ -123,10 +123,10 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 
 
 def fold_normalisation(network: keras.Model) -> None:
-    """Move the scale of each batch normalisation of the image branch into the convolution before it, rounded to float16.
+    """Move the scale of the image branch's normalisations into the kernels before them; round these kernels to float16.
 
-    The outputs change by the rounding alone. Kernels in float16 take half the space in a file. Mean, variance and scale of
-    a normalisation are adapted to the new kernel, so that a further training begins with nearly the same outputs. A
+    The outputs change by the rounding alone. Kernels in float16 take half the space in a file. Mean, variance and scale
+    of a normalisation are adapted to the new kernel, so that a further training begins with nearly the same outputs. A
     network without the layer BRANCH stays as it is.
     """
     if BRANCH not in {layer.name for layer in network.layers}:
@@ -157,10 +157,7 @@ def _normalised_convolutions(
 
 
 def multiply_adds(settings: NetworkSettings) -> int:
-    """Return the number of multiply-adds of the image branch's convolutions for one photo.
-
-    The number of FLOPs is twice as large.
-    """
+    """Return the number of multiply-adds of the image branch's convolutions for one photo; FLOPs are twice as many."""
     edge = settings.edge // 2
     total = edge**2 * 9 * 3 * settings.stem
     input_width = settings.stem

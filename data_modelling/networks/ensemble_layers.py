@@ -1,4 +1,4 @@
-"""Layers that combine the logits of several networks into one network, which `.keras` and ONNX files can hold."""
+"""Combines several networks into one network, which a `.keras` or ONNX file can hold."""
 
 from collections.abc import Sequence
 from typing import Any

@@ -36,7 +36,7 @@ def class_groups(task: str) -> tuple[tuple[int, ...], ...]:
 
 @keras.saving.register_keras_serializable("data_modelling")
 class MergedLogits(keras.layers.Layer):
-    """A layer from logits (N, columns) to logits (N, groups): the logarithm of each group's summed exponentials."""
+    """A layer from logits (N, columns) to merged logits (N, groups): the log of the sum of exp(logit) in each group."""
 
     def __init__(self, groups: Sequence[Sequence[int]], **options: Any) -> None:
         super().__init__(**options)
@@ -54,7 +54,7 @@ class MergedLogits(keras.layers.Layer):
 
 
 def merge_classes(network: keras.Model, task: str) -> keras.Model:
-    """Return a network for ISIC 2019's classes as one for `task`; see networks.model for inputs and outputs."""
+    """Return a network for `task`, made from one for ISIC 2019's classes; see networks.model for inputs and outputs."""
     logits = MergedLogits(class_groups(task), name=MERGED, dtype="float32")(network.output["logits"])
     return keras.Model(network.input, {**network.output, "logits": logits}, name=network.name)
 

@@ -1,7 +1,7 @@
-"""The whole network: image branch, details branch, and a head that is linear in both.
+"""Builds the whole network, whose logits are the sum of a linear head on the image branch and a details branch.
 
-logits = kernel' * mean(feature map) + bias + term of the details. Class activation maps (Zhou et al. 2016,
-arXiv:1512.04150) and the effect of the details therefore follow exactly, without gradients and without Keras.
+logits = kernel' * mean(feature map) + bias + term of the details; kernel' is the transposed kernel. So class activation
+maps (Zhou et al. 2016, arXiv:1512.04150) and the effect of the details are computed exactly, without gradients or Keras.
 """
 
 import platform
@@ -16,7 +16,7 @@ from data_modelling.settings import Settings
 
 
 def details_branch(units: int, classes: int, dtype: str) -> keras.Sequential:
-    """Return the branch that turns encoded details (N, details.DETAILS_WIDTH) into their term of the logits (N, classes)."""
+    """Return the branch from encoded details (N, details.DETAILS_WIDTH) to their term of the logits (N, classes)."""
     return keras.Sequential(
         [
             keras.Input((details.DETAILS_WIDTH,)),
@@ -31,9 +31,9 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
     """Return the network of a recipe, with new weights.
 
     Inputs: `photo` (N, edge, edge, 3) float32 0-255, `details` (N, details.DETAILS_WIDTH) float32.
-    Outputs: `logits` (N, classes), `feature_map` (N, h, w, C), `embedding` (N, C), all float32.
-    any_edge: whether the network accepts photos of any edge, or only of the settings' edge. dtype: `float32`, or `mixed_bfloat16`
-    for training. Do not save a network with `mixed_bfloat16`: `.keras` stores the policy.
+    Outputs, float32: `logits` (N, classes), `feature_map` (N, rows, columns, channels), `embedding` (N, channels).
+    any_edge: True accepts photos of any edge, False only of the settings' edge. dtype: `float32`, or `mixed_bfloat16`
+    for training. Do not save a network with `mixed_bfloat16`, because the `.keras` file would keep this dtype.
     """
     network = settings.network
     classes = len(TASKS[settings.task])

@@ -1,4 +1,4 @@
-"""Batch normalisation that keeps bfloat16 fast on TensorFlow's CPU."""
+"""Provides batch normalisation that stays fast in bfloat16 on TensorFlow's CPU."""
 
 from typing import Any
 
@@ -9,9 +9,9 @@ import keras
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalisation, computed by one fused kernel when it trains in bfloat16 on TensorFlow.
 
-    The source is Ioffe and Szegedy 2015, arXiv:1502.03167. The shape (N, H, W, C) stays. Keras casts a bfloat16 map to
-    float32, passes over it several times and casts it back, which takes a quarter of a training step. The fused kernel
-    reads and writes bfloat16 and keeps mean and variance in float32.
+    The method is that of Ioffe and Szegedy 2015, arXiv:1502.03167; the shape (N, rows, columns, channels) stays. Keras
+    casts a bfloat16 feature map to float32, passes over it several times and casts it back. These steps take a quarter
+    of a training step. The fused kernel reads and writes bfloat16 and keeps mean and variance in float32.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
@@ -39,7 +39,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             is_training=True,
         )
         count = tf.cast(tf.size(inputs) // tf.shape(inputs)[-1], tf.float32)
-        variance = unbiased_variance * (count - 1) / count  # Keras averages this biased variance
+        variance = unbiased_variance * (count - 1) / count  # Keras's running average uses the biased variance
         for variable, previous, batch_value in zip(
             (self.moving_mean, self.moving_variance), moving_values, (mean, variance), strict=True
         ):

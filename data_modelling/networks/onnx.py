@@ -24,14 +24,14 @@ GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
 def export_onnx(saved: Path, target: Path) -> None:
     """Write `target` from a saved float32 network (see networks.model for inputs and outputs).
 
-    This process may use any Keras backend. Raises InputError with the converter's last line if the conversion fails or
-    if the system ends it for lack of memory.
+    The calling process may use any Keras backend. Raises InputError if the conversion fails (with the converter's last
+    line), or if the system ends the converter, mostly for lack of memory.
     """
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
-        # Otherwise, if an optimizer fails, tf2onnx goes back to a copy of the graph and does not report the error.
+        # Otherwise, if a step that simplifies the graph fails, tf2onnx skips the step and does not report the error.
         "TF2ONNX_CATCH_ERRORS": "FALSE",
     }
     command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]
@@ -81,7 +81,7 @@ def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
 
 
 def _store_as_float16(graph: "onnx.GraphProto") -> None:
-    """Store the weights that float16 holds (see networks.cnn.fold_normalisation) as float16; the computation stays in float32."""
+    """Store weights as float16 if that loses nothing (see networks.cnn.fold_normalisation); casts restore float32."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 

@@ -18,7 +18,7 @@ def extract_photos(archive: Path, folder: Path) -> None:
     Existing photos of the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
     photo is checked. Other files of the archive are not extracted.
 
-    Raises InputError if the archive is damaged, has a file whose path leads out of `folder`, or has two photos of one name.
+    Raises InputError if the archive is damaged, has a path that leads out of `folder`, or has two photos of one name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

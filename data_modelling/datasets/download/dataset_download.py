@@ -31,8 +31,8 @@ GIGABYTE = 1e9
 def download_dataset(facts: PublishedFiles, root: Path, mirror: str, agree: Callable[[str], bool]) -> None:
     """Download, check and extract a data set into `root`/<its folder>; existing files are kept.
 
-    mirror: the address of a server that has the files as <folder>/<name>; "" means the publisher's server. agree: gets a
-    sentence on the licence and the disk space, and returns whether to download.
+    mirror: the address of a server that has the files as <folder>/<name>; "" means the publisher's server. agree: a
+    function that gets a sentence on licence and disk space, and returns whether to download.
 
     Raises InputError if the disk space is too small, `agree` returns False, a csv with other content exists, or a file
     cannot be downloaded as published (see datasets.download.file_download and datasets.download.archives).
@@ -71,7 +71,7 @@ def _mark(pending: Path, archive: RemoteFile) -> Path:
 
 
 def _is_downloaded(file: RemoteFile, path: Path) -> bool:
-    """Return whether the published csv file exists. Raises InputError for other content, which may be the user's."""
+    """Return whether the csv file exists. Raises InputError for other content, because it may be a user's own file."""
     algorithm, _, digits = (file.checksum or "").partition(":")
     if path.exists() and digits and pooch.file_hash(str(path), alg=algorithm) != digits:
         raise InputError(f"{path} is not the published file; move it away to download that file.")

@@ -19,8 +19,8 @@ from data_modelling.inference.errors import InputError
 
 PARTIAL_ENDING = ".part"  # ending of a partial file
 CHUNK_BYTES = 1 << 14  # a broken connection loses at most this number of bytes
-TIMEOUTS = (30, 60)  # seconds to connect, and between two chunks
-RETRY_DELAYS = (1, 3, 10, 30)  # seconds before a new try; received data restart these delays
+TIMEOUTS = (30, 60)  # seconds to wait for a connection, and between two chunks
+RETRY_DELAYS = (1, 3, 10, 30)  # seconds before each new try; they begin again when data has arrived
 HEADERS = {
     "User-Agent": "skin-lesion-classifier",  # Dataverse refuses programs that do not give a name
     "Accept-Encoding": "identity",  # sizes and byte ranges then belong to the file itself, not to a compressed copy

@@ -30,7 +30,7 @@ def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
     """
     truth = isic2019.read_rows(root).assign(image=lambda rows: isic2019.original_ids(rows["image_id"]))
     details = read_csv(root / isic2019.METADATA, ("image", *DETAIL_COLUMNS), "image")
-    # The table of ISIC 2019 has no age 0; the labels file keeps the published ages.
+    # The details come from the csv, because read_rows leaves out age 0, but the labels file keeps it.
     details = details.assign(image=isic2019.original_ids(details["image"])).set_index("image")
     missing = image_ids[~image_ids.isin(truth["image"]) | ~image_ids.isin(details.index)]
     if len(missing):

@@ -25,8 +25,8 @@ class RemoteFile:
 class PublishedFiles:
     """Describes a data set as it is published.
 
-    folder: its folder under the data root. tables: the csv files in the folder. archives: zip files of photos, which are
-    extracted into the subfolder `photos_folder`. photos: the number of photos.
+    folder: its folder under the data root. tables: the csv files in the folder. archives: zip files of photos, which
+    are extracted into the subfolder `photos_folder`. photos: the number of photos.
     """
 
     title: str

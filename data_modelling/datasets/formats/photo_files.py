@@ -74,7 +74,7 @@ def _is_unread_picture(path: str) -> bool:
 
 
 def any_photo(folder: Path, image_ids: Container[str]) -> bool | None:
-    """Return whether a folder or a subfolder has a photo with one of the ids; None if it has no photo.
+    """Return whether a folder or a subfolder has a photo with one of the ids; None if there is no photo at all.
 
     A suffix after the id, such as `_segmentation` of a lesion outline, is ignored.
     """

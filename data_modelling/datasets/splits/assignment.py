@@ -1,4 +1,4 @@
-"""Makes, reads and attaches splits: a locked test and five folds, with each group in one part.
+"""Makes and reads splits (a locked test and five folds; each group is in one part), and adds the parts to tables.
 
 A split depends only on the ids, groups and diagnoses. It does not depend on the order of rows or on a library's random
 numbers, so making it again gives the same split.
@@ -39,9 +39,9 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
 
     table: columns group_id and diagnosis, one row per photo. shares: the share of each part; they sum to 1.
 
-    The classes are assigned from the rarest to the most frequent. Within a class, the groups with most photos of this class
-    come first. Each group goes to the part that has the fewest photos of the class in proportion to its share. So large
-    groups are spread first, and the many small groups balance the differences.
+    The classes are assigned from the rarest to the most frequent. Within a class, the groups with most photos of this
+    class come first. Each group goes to the part that has the fewest photos of the class in proportion to its share. So
+    large groups are spread first, and the many small groups balance the differences.
     """
     counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
     photos, groups = counts.to_numpy(), counts.index.to_numpy()
@@ -79,12 +79,12 @@ def make_split(table: pd.DataFrame, shares: Mapping[str, float] = TEST_AND_FOLD_
 def make_inheriting_split(
     table: pd.DataFrame, original_ids: pd.Series, inherited: pd.DataFrame, shares: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return a split in which each photo of an earlier split, and its whole group, keeps its part.
+    """Return a split in which the photos of earlier splits, with their whole groups, keep their part.
 
-    original_ids: the id that the photo of each row may have in the earlier splits. inherited: the rows of the earlier
-    splits. Groups without a photo of an earlier split are assigned as in `make_split`.
+    original_ids: for each row, the id that its photo has in the earlier splits, if the photo is there. inherited: the
+    rows of the earlier splits. Groups without a photo of an earlier split are assigned as in `make_split`.
 
-    Raises InputError when the photos of one group come from two parts.
+    Raises InputError when the earlier splits have photos of one group in two parts.
     """
     known = original_ids.map(inherited.set_index("image_id")["part"])
     inheriting = table.assign(part=known).dropna(subset="part")
@@ -103,7 +103,7 @@ def write_split(path: Path, parts: pd.DataFrame) -> None:
 def read_split(path: Path) -> pd.DataFrame:
     """Return the split in a file: columns SPLIT_COLUMNS, as text.
 
-    An id that is there twice with the same values only gives a warning. Raises InputError if the file is absent, lacks a
+    An id that occurs twice with the same values only gives a warning. Raises InputError if the file is absent, lacks a
     column, names an unknown part, has an id twice with different values, or has a group in two parts.
     """
     findings = RowFindings()
@@ -139,10 +139,10 @@ def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the photos that the split knows, with the column part, and the ids of the others.
+    """Return the photos that the split knows, with the column part, and the ids of the other photos.
 
-    Some committed splits list only those photos of their data set that we used. Raises InputError when a group is in two
-    parts.
+    Some committed splits list only those photos of their data set that we used. Raises InputError when a group is in
+    two parts.
     """
     known = table["image_id"].isin(parts["image_id"])
     return attach_parts(table[known], parts), tuple(table.loc[~known, "image_id"])
@@ -160,10 +160,10 @@ def fold_mask(table: pd.DataFrame, fold: int | str) -> Mask:
 
 
 def training_masks(table: pd.DataFrame, part: Mask, seed: int, own: Mask | None = None) -> tuple[Mask, Mask]:
-    """Return two masks (N,) of a part's rows: those that train a network and those that stop its training.
+    """Return two masks (N,) of the rows of `part`: the rows that train a network, and the rows that stop its training.
 
-    part: mask (N,) of the rows to divide. own: mask (N,) of the rows of the evaluated data set, because only these may stop
-    the training; None means all rows.
+    part: mask (N,) of the rows to divide. own: mask (N,) of the rows that may stop the training, such as those of the
+    recipe's own data set; None means all rows.
     """
     stopping = part.copy() if own is None else part & own
     stopping[stopping] = stopping_mask(table[stopping], seed)

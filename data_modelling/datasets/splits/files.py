@@ -33,8 +33,8 @@ def write_recipe_split(
 ) -> tuple[Path, list[str]]:
     """Write the split that a recipe names, from the photos of its data set; return the file and the skipped inputs.
 
-    Class folders and TFRecord shards get their split in this way. Raises InputError like the loader of the data set, and
-    without `force` if the split file exists.
+    Class folders and TFRecord shards get their split in this way. Raises InputError like the loader of the data set,
+    and without `force` also if the split file exists.
     """
     path = split_file(out, settings.split)
     _refuse_existing([path], force)
@@ -48,10 +48,9 @@ def write_splits(
 ) -> tuple[list[Path], list[str]]:
     """Write the split of every available data set; return the files, and the skipped inputs with reasons.
 
-    only: names of the data sets to split; empty means all.
-
-    Raises InputError, and writes nothing, if there is no data set, if `only` has an unknown name, or if a csv file is wrong;
-    with `strict` also if a csv file has repeated or contradictory rows, and without `force` also if a split file exists.
+    only: names of the data sets to split; empty means all. Raises InputError, and writes nothing, if there is no data
+    set, if `only` has an unknown name, or if a csv file is wrong. With `strict`, repeated or contradictory rows raise
+    InputError too; without `force`, an existing split file does.
     """
     names = [source.name for source in split_data_sets()]
     if unknown := [name for name in only if name not in names]:
@@ -102,7 +101,7 @@ def _make_split_of(
         raise InputError(f"No id of the csv in {root} belongs to a photo there; the csv has {ids}.")
     if not source.inherits:
         return make_split(table, shares)
-    # The earlier data set may be absent, because its split file is committed.
+    # A data set that `source` inherits from may be absent, because its split file is committed.
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

@@ -1,8 +1,8 @@
 """Keeps photos of one lesion in one part of the split if data sets with separate splits train together.
 
-lesion_pairs.csv lists pairs of photos of one lesion whose lesion ids do not show it. found_by says how a pair was found.
-`declared`: ISIC_MSK_UDA's csv names the pair. `keypoints`: SIFT keypoints (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94)
-of both photos agree under one affine map, which RANSAC found with at least 8 inliers; a person then looked at the pair.
+lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. The column found_by
+says how a pair was found. `declared`: the csv of ISIC_MSK_UDA names the pair. `keypoints`: RANSAC found an affine map
+for at least 8 SIFT keypoints (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94), and a person checked the pair.
 """
 
 from pathlib import Path
@@ -18,9 +18,9 @@ PAIRS = Path(__file__).with_name("lesion_pairs.csv")
 def photos_to_leave(splits: pd.DataFrame) -> set[str]:
     """Return the ids of the photos that must not train, because another photo of their lesion is in another part.
 
-    splits: image_id, group_id and part of all photos of the data sets that train together, with the locked test. If a
-    lesion is in several parts, only its photos of one part stay: the locked test if it has any there, else the part of
-    its first photo.
+    splits: image_id, group_id and part of all photos of the data sets that train together, with the locked tests. If
+    the photos of a lesion are in several parts, only the photos of one part stay: the locked test, if the lesion has
+    photos there, else the part of its first photo.
     """
     original = splits["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX)
     joined = pd.Series(join_groups(original, splits["group_id"], read_pairs(PAIRS)), splits.index)

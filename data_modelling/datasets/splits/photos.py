@@ -22,8 +22,8 @@ def split_photos(
 ) -> pd.DataFrame:
     """Return image_id, group_id, diagnosis, path and part of a source's available photos, including the locked test.
 
-    Photos that the split lacks are left out; `tell` is called with a sentence that counts them. Raises InputError if the
-    data or its split is absent.
+    Photos that the split lacks are left out; `tell` is called with a sentence that counts them. Raises InputError if
+    the data or its split is absent.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
