@@ -61,7 +61,7 @@ class ResidualBlock(PlainBlock):
     """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
 
     Where the shape changes, the shortcut is average pooling and a 1x1 convolution (ResNet-D, He et al. 2019,
-    arXiv:1812.01187). Without `pooled`, the shortcut is a 1x1 convolution with the block's stride, as in 2016.
+    arXiv:1812.01187). If not `pooled`, the shortcut is a 1x1 convolution with the block's stride (He et al. 2016).
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:

@@ -32,7 +32,7 @@ pooch.get_logger().setLevel(logging.ERROR)
 
 
 class _CutOffError(Exception):
-    """Is raised when the connection ends before the file is complete."""
+    """Is raised when an answer ends too early, or does not continue the partial file."""
 
 
 def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | None) -> Path:

@@ -64,7 +64,7 @@ class _Photos:
 def load(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the class folders of the settings' task as the table (see datasets.table), and the report.
+    """Return the table of the class folders for the settings' task, and the report (see datasets.table).
 
     The folders are in the data root or in its subfolder `class_folders`. Raises InputError if there is no class folder,
     if `data_modelling.prepare` has not finished the folders, or if the csv gives a photo another class than its folder

@@ -41,8 +41,8 @@ def load(
 
     The shards are in the data root or in its subfolder `tfrecord`. No photo is decoded here.
 
-    Raises InputError if there is no shard, a numbered shard is missing, a shard is damaged or lacks a feature, and like
-    checked_table.
+    Raises InputError if there is no shard, if a numbered shard is missing, or if a shard is damaged or lacks a feature.
+    Raises the errors of checked_table too.
     """
     codes = diagnoses.class_codes(settings.task)
     rows: list[dict[str, str]] = []
