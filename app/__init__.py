@@ -1,4 +1,4 @@
-"""The web app: pages and an API that answer photos with the bundles, in memory and without storing anything."""
+"""The web app: pages and an API that analyse photos with the bundles. It keeps photos in memory and stores none."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the app with its bundles checked and its default bundle loaded.
 
-    settings: None means that every setting has its default.
-
-    The parts are imported here, so that one part, such as app.settings, can be imported without the others.
+    settings: None means that every setting has its default. The parts are imported here, so that one part, such as
+    app.settings, can be imported without the others.
     """
     from flask import Flask
 
@@ -50,9 +49,9 @@ def create_app(settings: Settings | None = None) -> Flask:
 
     problems.init_app(app)
     languages.init_app(app)
-    request_log.init_app(app)  # before the parts that refuse requests, so that these are logged too
+    request_log.init_app(app)  # before the parts that refuse requests, to log refused requests too
     metrics_endpoint.init_app(app, settings)
-    rate_limit.init_app(app, settings)  # before the parts that refuse requests, so that these count too
+    rate_limit.init_app(app, settings)  # before the parts that refuse requests, to count refused requests too
     security.init_app(app, settings)
     api.init_app(app)
     photo_slots.init_app(app, settings)

@@ -10,10 +10,7 @@ from data_modelling.inference.errors import InputError
 
 
 def main() -> int:
-    """Serve the app and return the exit status: 130 after Ctrl-C, 0 after SIGTERM.
-
-    It is 2 when the app cannot start; standard error then says why in one sentence.
-    """
+    """Serve the app and return the exit status: 130 after Ctrl-C, 0 after SIGTERM, 2 when the app cannot start."""
     try:
         settings = read_settings(os.environ)
         log_format.start_logging(settings.log_format)

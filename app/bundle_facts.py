@@ -14,10 +14,7 @@ COST_KEYS = {"threshold", "positives", "missed", "negatives", "flagged"}
 
 
 def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None:
-    """Return a threshold (cancer or melanoma) and the counts of photos that it missed or flagged in testing (COST_KEYS).
-
-    None where metrics.json does not have them.
-    """
+    """Return the threshold of `group` ("cancer" or "melanoma") and its cost in testing (COST_KEYS); None if absent."""
     values: dict[str, Any] = metrics.get("thresholds", {}).get(group, {})
     return values if values.keys() >= COST_KEYS else None
 
@@ -25,9 +22,9 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
     """Return how many of 100 `cancers` and of 100 `benign` spots of left-out clinics got the status of this answer.
 
-    Each number is the mean over the clinic groups; for a phone photo (is_of_phones), it is that of the phone photos. None
-    where metrics.json does not have the counts. The tests know which photos are from a dermatoscope, but not whether a spot
-    changed. So there is also None for an uncertain answer if the dermatoscope is not known or the spot changed.
+    Each number is the mean over the clinic groups. For a phone photo (`is_of_phones`), only phone photos are counted.
+    None if metrics.json lacks the counts. No tested photo had the reason CHANGING or DERMATOSCOPE, so the result is
+    also None for an uncertain answer with one of these two reasons.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -37,7 +34,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
     if not left_out or not {"cancer", "benign"} <= set(left_out):
         return None
     cancers, benign = (
-        # The counts of one clinic group are photos. The means over all groups are already per 100.
+        # The counts of one clinic group are numbers of photos. The means over all groups are already per 100.
         100 * found[answer.status] / found["n"] if is_of_phones else float(found[answer.status])
         for found in (left_out["cancer"], left_out["benign"])
     )
@@ -45,7 +42,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:
-    """Return the largest refused share of lesion photos among the external sources; None without sources."""
+    """Return the largest refused share of lesion photos among the external sources; None without such sources."""
     sources = metrics.get("elsewhere", {}).values()
     shares = [
         source["checks"]["refused"]["share"] for source in sources if "refused" in source.get("checks", {})
@@ -54,9 +51,9 @@ def refused_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how often the page marked the right spot as the ugly duckling, in visits put together from patients' photos.
+    """Return how often the ugly duckling's mark was right in test visits (sets of photos of one patient).
 
-    None where metrics.json lacks a part of it. Each share has its 95 % interval (see evaluation.ugly_duckling).
+    None if metrics.json lacks a value. Each share has its 95 % interval (see evaluation.ugly_duckling).
     """
     visits: dict[str, Any] = metrics.get("visits", {})
     names = {"found", "wrong", "by_oddity", "by_score", "by_chance", "difference"}
@@ -79,9 +76,9 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
 
 
 def model_choices() -> list[dict[str, Any]]:
-    """Return the models that can be chosen, the default one first; none where there is only one.
+    """Return the models that a reader can choose, the default one first; an empty list if there is only one.
 
-    name: that of the bundle's folder. bundle: the bundle. cost: the threshold_cost of melanoma.
+    name: the name of the bundle's folder. cost: the threshold_cost of melanoma.
     """
     bundles = current_bundles()
     valid = bundles.valid

@@ -1,4 +1,4 @@
-"""The bundles that the app answers with: all are checked at start, but only the default one is loaded then."""
+"""The bundles that the app answers with: all are checked at the start, but only the default one is loaded."""
 
 import logging
 import os
@@ -23,11 +23,11 @@ log = logging.getLogger(__name__)
 
 
 class Bundles:
-    """Hold the bundles of a folder, each by the name of its own folder.
+    """Hold the bundles of a folder. Each bundle is a subfolder, and the subfolder's name is the bundle's key.
 
-    valid: the bundles that can answer, in alphabetical order. invalid: why each of the other bundles cannot answer; pages
-    show these reasons, so they contain no paths. At most two predictors are kept in memory: that of the default bundle, and
-    that of the other bundle that was used last.
+    valid: the bundles that can answer, in alphabetical order. invalid: why each other bundle cannot answer. Pages show
+    these reasons, so the reasons contain no paths. At most two predictors are in memory: one for the default bundle,
+    and one for the other bundle that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
@@ -55,7 +55,7 @@ class Bundles:
         return self.valid.get(self.default)
 
     def bundle(self, name: str) -> Bundle:
-        """Return a valid bundle. Raises a model_unknown Problem."""
+        """Return a valid bundle by its name. Raises a model_unknown Problem if there is none."""
         if name not in self.valid:
             raise problem("model_unknown", _("There is no valid bundle of this name."))
         return self.valid[name]
@@ -69,7 +69,7 @@ class Bundles:
             return None
 
     def predictor(self, name: str | None = None) -> Predictor:
-        """Return the predictor of a bundle; None is the default bundle.
+        """Return the predictor of a bundle; without a name, that of the default bundle.
 
         Raises a Problem with one of two codes. bundle_unknown: no valid bundle has this name. model_unavailable: the
         default bundle is not valid, or the named bundle has been damaged since the start.

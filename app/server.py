@@ -1,7 +1,7 @@
-"""The HTTP server: gunicorn with several processes, or waitress in one process on systems without POSIX.
+"""The HTTP server: gunicorn with one or more processes or, on Windows, waitress in one process.
 
-A gunicorn process has many threads, because each slow client keeps a thread waiting. At most one thread for each photo
-slot computes at a time (app/http/photo_slots.py).
+A gunicorn process has many threads, because each slow client keeps a thread waiting. Only as many of these threads as
+there are photo slots analyse photos at the same time (see app/http/photo_slots.py).
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ if TYPE_CHECKING:
 
     AppMaker = Callable[[Settings], Flask]
 
-THREADS = 256  # of a process; 256 slow clients block it, so a proxy must stand in front
-ONE_PROCESS_THREADS = 8  # of waitress, which receives bodies before a thread works on them
+THREADS = 256  # threads of a gunicorn process; 256 slow clients block it, so a proxy must stand in front
+ONE_PROCESS_THREADS = 8  # threads of waitress; it receives a whole request before a thread works on it
 BACKLOG = 1024  # connections that wait while no process accepts them; the system may allow fewer
-SILENT_SECONDS = 60  # until the connection of a silent client is closed
-KEPT_SECONDS = 10  # for which a connection stays open after an answer
-FINISH_SECONDS = 30  # in which a process may finish what it has begun
-OPEN_FILES = 4096  # files that a process may open, if the system allows it; some systems begin with 256
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # Linux's folder in memory, for files that must not reach the disk
-ARENA_MAX, MMAP_THRESHOLD = -8, -3  # names of options in glibc
+SILENT_SECONDS = 60  # seconds after which the connection of a silent client is closed
+KEPT_SECONDS = 10  # seconds for which a connection stays open after an answer
+FINISH_SECONDS = 30  # seconds in which a process that has to stop may finish its requests
+OPEN_FILES = 4096  # files that a process may open, if the system allows it; the default may be only 256
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # a folder in memory; its files do not reach the disk
+ARENA_MAX, MMAP_THRESHOLD = -8, -3  # numbers of two options of glibc's mallopt
 LARGE_BLOCK_BYTES = 1024 * 1024
 PARTS = "app.analysis.visit"  # importing this module imports nearly all the code that an answer needs
 CANNOT_LOAD = 4  # exit status of a process that cannot load the app; gunicorn then starts no other process
@@ -57,12 +57,15 @@ log = logging.getLogger("app.server")
 
 
 class ListenError(InputError):
-    """Say that the address and port cannot be listened on."""
+    """Say that the app cannot listen on the address and port."""
 
 
 def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
-    """Serve until a signal comes; return 130 after SIGINT, 0 after SIGTERM. Raises InputError."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # for numpy: parallel requests already use all cores
+    """Serve until a signal comes, and return the exit status: 130 after SIGINT, 0 after SIGTERM.
+
+    Raises ListenError. If the app cannot be loaded, gunicorn gives the status 2; with waitress, InputError is raised.
+    """
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy uses one core; requests use the others
     with open_listener(settings.host, settings.port) as listener:
         if settings.is_public:
             log.warning(
@@ -76,7 +79,7 @@ def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
 
 
 def open_listener(host: str, port: int) -> socket.socket:
-    """Return a socket on the address. Raises ListenError when that is not possible."""
+    """Return a socket that listens on the address. Raises ListenError if the address cannot be used."""
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family, backlog=BACKLOG)
@@ -113,7 +116,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
 
     server, supervisor = Server(), os.getpid()
     _load_parts()
-    listener.detach()  # gunicorn takes it over
+    listener.detach()  # gunicorn takes over the socket
     try:
         Supervisor(server).run()
     except SystemExit as stopped:
@@ -124,7 +127,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
 
 
 def _load_parts() -> None:
-    """Import the app before the processes are forked, so that they share its memory and start quickly."""
+    """Import the app before the processes are forked. They then start quickly and share the memory of its modules."""
     if sys.platform == "linux":  # macOS's numpy does not survive a fork
         import_module(PARTS)
         gc.freeze()
@@ -156,11 +159,11 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
         "threads": THREADS,
         "keepalive": KEPT_SECONDS,
         "graceful_timeout": FINISH_SECONDS,
-        "forwarded_allow_ips": "",  # the app reads these headers itself, and only from trusted proxies
+        "forwarded_allow_ips": "",  # the app itself reads the headers of proxies, and only of trusted ones
         "logger_class": Log,
         "loglevel": "warning",
         "control_socket_disable": True,
-        # Each process has an empty file in this folder. It renews the file's time, so gunicorn sees that the process lives.
+        # Each process renews the time of an empty file in this folder, so that gunicorn sees that the process lives.
         "worker_tmp_dir": str(MEMORY_FOLDER) if MEMORY_FOLDER.is_dir() else None,
         "when_ready": _close_silent_clients,
         "post_worker_init": tell_where,
@@ -176,7 +179,7 @@ def _hide_request(record: logging.LogRecord) -> bool:
 
 
 def _close_silent_clients(arbiter: Any) -> None:
-    """Set a timeout on the listening sockets; on Linux, accepted connections inherit it. gunicorn sets none."""
+    """Set a timeout on the listening sockets; on Linux, accepted connections inherit it. gunicorn itself sets none."""
     for listener in arbiter.LISTENERS:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("@ll", SILENT_SECONDS, 0))
 
@@ -203,7 +206,7 @@ def _url(host: str, listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _metrics_folder(settings: Settings) -> Iterator[None]:
-    """Make a folder in which the processes count requests together, and name it in the environment (see METRICS_FOLDER)."""
+    """Make a folder in which the processes count requests, and name it in the environment (see METRICS_FOLDER)."""
     if settings.metrics == "off":
         yield
         return
@@ -228,10 +231,10 @@ def _allow_open_files() -> None:
 def _return_memory() -> None:
     """Tell glibc to give back the memory of large photos as soon as it is free.
 
-    By default each thread has its own heap, and a block as large as a photo stays in it for ever.
+    By default each thread has its own heap. A block as large as a photo stays in this heap, even after it is freed.
     """
     if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl has none, and needs none
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl, another C library, does not need it
         if mallopt is not None:
             mallopt(MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
             mallopt(ARENA_MAX, 2)
@@ -244,7 +247,7 @@ def _serve_in_one_process(settings: Settings, listener: socket.socket, make_app:
 
     def stop(number: int, _frame: FrameType | None) -> None:
         stopped_by.append(number)
-        raise SystemExit  # after which waitress finishes what it has begun
+        raise SystemExit  # waitress then finishes the requests that it has begun
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
@@ -257,7 +260,7 @@ def _serve_in_one_process(settings: Settings, listener: socket.socket, make_app:
         outbuf_overflow=size,
         max_request_body_size=size,
         ident=None,
-        clear_untrusted_proxy_headers=False,  # the app reads these headers itself, and only from trusted proxies
+        clear_untrusted_proxy_headers=False,  # the app itself reads them, and only of trusted proxies
     )
     log.info("the server runs as process %s", os.getpid())
     _say_where(_url(settings.host, listener))

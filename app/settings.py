@@ -13,12 +13,12 @@ from data_modelling.inference.errors import InputError
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
-# Photos that a single process works on at once: one per usable core, but at least 2 and at most 8. A photo may take 40 MB
-# while the form is read, and 150 MB decoded.
+# If only one process answers, it works on so many photos at once: one per usable core, but at least 2 and at most 8. A
+# photo may take 40 MB of memory while its form is read, and 150 MB when it is decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
-MIN_TOKEN_LENGTH = 16  # characters of a token in METRICS
-IN_MEMORY = "memory"  # each process counts the requests of an address by itself
+MIN_TOKEN_LENGTH = 16  # the fewest characters of a token in METRICS
+IN_MEMORY = "memory"  # value of RATE_LIMIT_STORAGE: each process counts requests in its own memory
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
 
 
@@ -30,24 +30,24 @@ class SettingError(InputError):
 class Settings:
     """Hold the settings. The environment variable of each field has the name of the field in capitals."""
 
-    host: str = "127.0.0.1"  # address to listen on; 0.0.0.0 is every network of the machine
+    host: str = "127.0.0.1"  # address to listen on; 0.0.0.0 listens on every network of the machine
     port: int = 8000  # TCP port; 0 takes any free one
     bundles: Path = Path("DATA/models")  # folder that has a subfolder for each bundle
     bundle: str = "ham10000"  # name of the default bundle
     # requests that one client address may make, e.g. "5/second;120/minute"; "off" means no limit
     rate_limit: str = "120/minute"
-    # where those requests are counted: IN_MEMORY, or the address of a Redis or Valkey server
+    # where these requests are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY
     trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are trusted
-    trusted_hosts: tuple[str, ...] = ()  # host names that are served, separated by commas; empty is any
+    trusted_hosts: tuple[str, ...] = ()  # served host names, separated by commas; empty means any host
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
-    # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send the token in this field
+    # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send this token
     metrics: str = "off"
     views: int = 1  # views of each photo: 1, or 8 at eight times the cost
-    processes: int = 0  # number that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
+    processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
     # csv file to which each answer's day, probabilities and nearness are appended, or "off"
     score_log: str = "off"
-    log_format: str = "text"  # of the lines on standard error: "text" or "json"
+    log_format: str = "text"  # format of the log lines on standard error: "text" or "json"
 
     @property
     def max_photo_bytes(self) -> int:
@@ -65,7 +65,7 @@ class Settings:
         return max(self.max_photo_bytes, LARGEST_VISIT_MB * MEGABYTE) + FORM_OVERHEAD
 
     def for_flask(self) -> dict[str, int]:
-        """Return the keys of Flask's configuration for these settings: sizes in bytes, and MAX_UPLOAD_MB."""
+        """Return the size limits by their names in Flask's configuration: in bytes, and MAX_UPLOAD_MB in MB."""
         return {
             "MAX_CONTENT_LENGTH": self.max_body_bytes,
             "MAX_VISIT_BYTES": self.max_visit_body_bytes,
@@ -92,7 +92,7 @@ class Settings:
             return False
         try:
             return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:  # a host name may be this machine's name in its network
+        except ValueError:  # the host is a name, and other machines may reach this machine by it
             return True
 
 
@@ -124,7 +124,7 @@ def _integer_reader(smallest: int, largest: int) -> Callable[[str, str], int]:
 def _rate(name: str, text: str) -> str:
     if text.lower() == "off":
         return "off"
-    from limits import parse_many  # here, because the process that supervises the server has to stay small
+    from limits import parse_many  # only if needed, because the supervisor has to stay small
 
     try:
         parse_many(text)

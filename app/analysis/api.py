@@ -18,7 +18,7 @@ blueprint = Blueprint("api", __name__)
 JSON_TYPE = "application/json"
 FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
-# By endpoint; all other endpoints offer only JSON.
+# By endpoint, the types of its answers, the default first. All other endpoints offer only JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
 
 
@@ -63,7 +63,7 @@ def models() -> Response:
 
 @blueprint.get("/api/v1/models/<name>")
 def model(name: str) -> Response:
-    """Return the contents of one bundle's metadata.json and metrics.json."""
+    """Return a summary of one bundle, and the contents of its metadata.json and metrics.json."""
     bundle = current_bundles().bundle(name)
     return jsonify(**_summary(name, bundle), metadata=bundle.metadata, metrics=bundle.metrics)
 
@@ -73,12 +73,12 @@ def _summary(name: str, bundle: Bundle) -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Refuse requests to the API whose Accept header names no type that the API has."""
+    """Refuse a request to the API if its Accept header names no type that the endpoint offers."""
     app.before_request(refuse_unacceptable)
 
 
 def refuse_unacceptable() -> None:
-    """Raise a 406 Problem before the body is read."""
+    """Raise a 406 Problem, before the body is read, if the endpoint offers no type that the client accepts."""
     if request.endpoint and request.path.startswith(API_PATH):
         accepted_type()
 

@@ -27,7 +27,7 @@ def example_fields() -> dict[str, str]:
 
 
 def example_objects() -> dict[str, Any]:
-    """Return real objects of this app by the name of their schema; only a few without a valid default bundle."""
+    """Return real objects of this app by the names of their schemas; without a valid default bundle, only Problem."""
     fault = problem("age_range", "Age must be a number from 0 to 120, unknown or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()
@@ -39,7 +39,7 @@ def example_objects() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _predicted_objects(predictor: Predictor) -> dict[str, Any]:
-    """Return the objects that need the network, computed once for the default bundle."""
+    """Return the objects that need the model, computed once for the default bundle."""
     photo, details = EXAMPLE.submission().photo, EXAMPLE.details
     answer = predictor.answer(photo, details, dermatoscope=True).as_json()
     examples = [*EXAMPLES.values()][:START_PAGE_EXAMPLES]

@@ -1,7 +1,7 @@
 """The example photos, and the page /examples with the default model's answer to each of them.
 
-The photos are from ISIC 2017 (CC-0; Codella et al. 2018), and static/examples/labels.csv lists them. They are in the locked
-test of our splits, so none of our networks learned from them.
+The photos are from ISIC 2017 (CC-0; Codella et al. 2018), and static/examples/labels.csv lists them. They are in the
+locked test of our splits, so none of our networks learned from them.
 """
 
 import csv
@@ -24,12 +24,12 @@ blueprint = Blueprint("gallery", __name__)
 EXAMPLES_SOURCE = "ISIC_2017"
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "static" / "examples"
 LABELS = EXAMPLES_FOLDER / "labels.csv"
-START_PAGE_EXAMPLES = 2  # the first ones, which the start page offers
+START_PAGE_EXAMPLES = 2  # number of examples on the start page: the first ones
 
 
 @dataclass(frozen=True)
 class ExamplePhoto:
-    """Hold an example. image_id: its name in the ISIC Archive. diagnosis: from the archive, a class of ISIC 2019."""
+    """Hold an example. image_id: its name in the ISIC Archive. diagnosis: the archive's, as a class of ISIC 2019."""
 
     name: str
     image_id: str
@@ -60,16 +60,13 @@ with LABELS.open(encoding="utf-8", newline="") as _file:
 
 @blueprint.get("/examples")
 def page() -> str:
-    """Return the page. Raises a 503 Problem when the default bundle is not valid."""
+    """Return the page of the examples. Raises a 503 Problem when the default bundle is not valid."""
     return render_template("gallery.html", judged=judged_examples(current_bundles().predictor()))
 
 
 @lru_cache(maxsize=1)
 def judged_examples(predictor: Predictor) -> list[dict[str, Any]]:
-    """Return each example, the status of the model's answer, and a verdict; computed once for the default bundle.
-
-    verdict: a sentence that compares the status with the diagnosis.
-    """
+    """Return each example, its answer's status, and a sentence that compares this status with the diagnosis."""
     judged = []
     for example in EXAMPLES.values():
         status = predictor.answer(example.submission().photo, example.details, dermatoscope=True).status

@@ -1,4 +1,4 @@
-"""The fields of a form that a page or a program sends, read and checked all at once, and the submission that they make."""
+"""The fields of a form that a page or a program sends: this module checks all of them and makes a submission."""
 
 import math
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from data_modelling.inference.photo.reader import CROP_FIELDS, Crop, parse_crop
 from data_modelling.inference.predictor import EXPLANATIONS
 
 TEXT_FIELDS = ("age", "sex", "site", "changing", "dermatoscope", *CROP_FIELDS, "bundle", "explain", "example")
-PHOTO_FIELDS = ("site", "changing")  # of a visit: one for each photo
+PHOTO_FIELDS = ("site", "changing")  # in a visit, these fields have a value for each photo
 
 Value = TypeVar("Value")
 
@@ -28,9 +28,9 @@ Value = TypeVar("Value")
 class Submission:
     """Hold a photo and what is known about it.
 
-    photo: the bytes of the file. details: from the form, completed from a DICOM header. from_header: the
-    details that the header completed. crop: None is the centre square. dermatoscope: None if not known.
-    bundle: None is the default bundle. explain: the requested names of EXPLANATIONS.
+    photo: the bytes of the file. details: those of the form, completed from a DICOM header. from_header: only the
+    details that come from the header. crop: None means the centre square. dermatoscope: whether the photo was taken
+    through one; None if not known. bundle: None means the default bundle. explain: the requested ones of EXPLANATIONS.
     """
 
     photo: bytes
@@ -43,7 +43,7 @@ class Submission:
 
 
 class SentPhoto(NamedTuple):
-    """Hold a photo of a visit. row: its number in the form, from 1. details: only `site` and `changing`."""
+    """Hold a photo of a visit. row: its row in the form, from 1. details: those of its spot, `site` and `changing`."""
 
     row: int
     photo: bytes
@@ -52,7 +52,7 @@ class SentPhoto(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitSubmission:
-    """Hold several photos of one patient. details: its `site` and `changing` are not used."""
+    """Hold several photos of one patient. details: the patient's; `site` and `changing` are not set."""
 
     photos: tuple[SentPhoto, ...]
     details: Details
@@ -114,9 +114,9 @@ def read_submission() -> Submission:
 
 
 def read_visit() -> VisitSubmission:
-    """Return the photos of one patient of a multipart request. Raises a Problem that names every wrong field.
+    """Return the visit that a multipart request sends. Raises a Problem that names every wrong field.
 
-    The content of the photos is read later; an error in one of them concerns that photo alone.
+    The photos are decoded later; an error in one photo then concerns that photo alone.
     """
     errors: list[FieldError] = []
     photos: list[SentPhoto] = []
@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the chosen photos. A form sends the field for each row, for each photo, or never."""
+    """Return a field's values for the chosen photos. A form sends one for each row, one for each photo, or none."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

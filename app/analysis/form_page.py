@@ -98,7 +98,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
 
 
 def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[ClassProbability]:
-    """Return the classes whose probability the details changed by a point or more."""
+    """Return the classes whose rounded probability the details changed by a percentage point or more."""
     unchanged = (_("no change"), _("hardly any change"))
     changes = effect["classes"]
     return [
@@ -110,7 +110,7 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
 
 
 def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any] | None) -> int:
-    """Return the decimals of per cent with which no threshold looks like an unequal probability (see digits_beside)."""
+    """Return the fewest decimals that show each threshold as unlike an unequal probability (see digits_beside)."""
     digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits
@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any]
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return the tested coverage of the prediction sets by level, for this mode; None if a reason of NO_PROMISE holds."""
+    """Return the tested coverage of the prediction sets by level; None if the answer has a reason of NO_PROMISE."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS
@@ -129,7 +129,7 @@ def _tests_of_sets(
 
 
 def _maps(heatmap: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Return each class's overlay (None without evidence for the class), its map and the amount of its evidence."""
+    """Return for each class its overlay (None without evidence), its map and the sum of its evidence."""
     if heatmap is None:
         return {}
     evidence = evidence_by_class(heatmap)
@@ -160,7 +160,7 @@ def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = 
         refused_share=refused_share(bundle.metrics) if refusal and bundle else None,
         preview=_refused_preview() if refusal else None,
         faults=faults,
-        # The refusal itself stands above the form.
+        # The page shows the refusal above the form, so the field of the photo does not repeat it.
         wrong={fault.field: fault.message for fault in faults if not (refusal and fault.field == "photo")},
         values=values or {},
         examples=[*EXAMPLES.values()][:START_PAGE_EXAMPLES],

@@ -40,7 +40,7 @@ def document() -> Response:
 
 @blueprint.get("/api")
 def page() -> str:
-    """Return the document as a page for people, after an example that they can copy."""
+    """Return the document as a page for people; it begins with an example that they can copy."""
     answer = example_objects().get("Answer")
     return render_template(
         "api.html",
@@ -69,8 +69,7 @@ def openapi_document(
 ) -> Schema:
     """Return the OpenAPI document.
 
-    max_upload_mb: the size limit of a photo. server: the path of the app. examples: real objects by the name of their
-    schema.
+    max_upload_mb: size limit of a photo. server: the app's path. examples: real objects by the names of their schemas.
     """
     meanings = defaultdict(list)
     for name, code in PROBLEM_CODES.items():
@@ -106,7 +105,7 @@ def openapi_document(
 
 
 def describe_range(schema: Schema) -> str:
-    """Return the type of a value and its range in words, as `number from 0 to 1`."""
+    """Return the type of a value and its range in words, such as `number from 0 to 1`."""
     if "const" in schema:
         return f"always {schema['const']}"
     kinds = schema["type"] if isinstance(schema.get("type"), list) else [schema.get("type", "object")]

@@ -27,9 +27,9 @@ PREVIEW_QUALITY = 85  # JPEG quality
 
 
 def analyse(submission: Submission) -> Answer:
-    """Return the model's answer. Raises Problem when the photo cannot be used, or no model can answer.
+    """Return the model's answer. Raises Problem if the photo cannot be used, or the bundle cannot answer or explain.
 
-    The caller must hold a slot (see app.http.photo_slots), also for `photo_preview`.
+    The callers of analyse, photo_preview and whole_photo must hold a slot (see app.http.photo_slots).
     """
     predictor = current_bundles().predictor(submission.bundle)
     missing = submission.explain - predictor.explanations
@@ -50,19 +50,19 @@ def analyse(submission: Submission) -> Answer:
 
 
 def raise_if_refused(answer: Answer) -> None:
-    """Raise a Problem that names every check that the photo failed, if it failed one."""
+    """Raise a Problem if the photo was refused; it names every check that the photo failed."""
     if answer.status == REFUSED:
         raise Problem(Fault(code, refusal_message(code), "photo") for code in answer.reasons)
 
 
 def photo_preview(submission: Submission) -> str:
-    """Return the analysed square as a data: URL; it is encoded again, so it has only pixels."""
+    """Return the analysed square as a data: URL. The square is encoded again, without the metadata of the file."""
     with _bad_input_as_problem():
         return photo_data_url(submission.photo, PREVIEW_EDGE, submission.crop)
 
 
 def whole_photo(data: bytes) -> bytes:
-    """Return a whole photo as a JPEG of at most WHOLE_EDGE pixels. Raises Problem when it cannot be read."""
+    """Return a whole photo as a JPEG, at most WHOLE_EDGE pixels wide and high. Raises Problem if it cannot be read."""
     jpeg = BytesIO()
     with _bad_input_as_problem():
         read_whole_photo(data, WHOLE_EDGE).save(jpeg, "JPEG", quality=PREVIEW_QUALITY)
@@ -93,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def log_scores(answer: Answer) -> None:
-    """Append day, probabilities and nearness of an answer to the log, if the log is on and the default bundle answered."""
+    """Append an answer's day, probabilities and nearness to the log, if it is on and the default bundle answered."""
     scores: ScoreLog | None = current_app.extensions["scores"]
     if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
         scores.append(answer.probabilities, answer.nearness)

@@ -40,9 +40,9 @@ ODDITY_DIGITS = 6  # decimals of an oddity in the JSON
 class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
-    index: from 1, in the order of sending. row: the number of its row in the form; the page names it by this number.
-    preview: a data: URL, for pages. rank: by the cancer probability, from 1; None without an answer. oddity: the outlier
-    score of the spot (see inference.ugly_duckling); None if the spots are not compared (see Visit).
+    index: its number from 1, in the order of sending. row: its row in the form, by which the page names the photo.
+    preview: a small picture as a data: URL, for pages. rank: 1 for the highest cancer probability; None without an
+    answer. oddity: the outlier score of the spot (see inference.ugly_duckling); None if the spots are not compared.
     """
 
     index: int
@@ -59,8 +59,8 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether enough photos have an
-    answer, and the bundle has a proven threshold for the mark (see Predictor.odd_ratio).
+    ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether the spots are
+    compared. This needs MIN_LESIONS photos with an answer, and a proven threshold for the mark (Predictor.odd_ratio).
     """
 
     photos: list[VisitPhoto]
@@ -99,7 +99,7 @@ class Visit:
 
 @blueprint.get("/visit")
 def form() -> str:
-    """Return the empty form."""
+    """Return the empty form. Raises a 503 Problem when the default bundle is not valid."""
     current_bundles().predictor()
     return _form_page()
 
@@ -152,7 +152,7 @@ def _parse_visit_body() -> None:
 
 
 def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews: bool = False) -> Visit:
-    """Analyse each photo by itself, compare all, and return the visit. The caller holds a slot."""
+    """Analyse each photo by itself, compare all photos, and return the visit. The caller must hold a photo slot."""
     photos: list[VisitPhoto] = []
     for index, (row, data, site) in enumerate(submission.photos, 1):
         photo = VisitPhoto(index, row, site.site)

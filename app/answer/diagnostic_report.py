@@ -1,4 +1,4 @@
-"""An answer as a DiagnosticReport of FHIR R4, for a hospital's systems; templates/diagnostic_report.json is its text."""
+"""An answer as a DiagnosticReport of FHIR R4, for hospital systems; templates/diagnostic_report.json has its text."""
 
 import json
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from data_modelling.inference.reason_codes import REASON_MEANINGS
 
 
 def diagnostic_report(answer: Answer, site: str | None) -> str:
-    """Return the resource as JSON: an Observation for the cancer classes together and one for each class."""
+    """Return the report as JSON, with an Observation for the cancer classes together and one for each class."""
     report = render_template(
         "diagnostic_report.json",
         answer=answer,

@@ -1,4 +1,4 @@
-"""Heat maps as images that lie over the photo: the stronger the evidence for a class, the more opaque and bright."""
+"""Heat maps as images that lie over the photo. Strong evidence for a class is opaque and bright."""
 
 import base64
 from io import BytesIO
@@ -14,8 +14,8 @@ Floats = NDArray[np.float64]
 
 OVERLAY_EDGE = 112  # pixels; browsers smooth it further
 COLOUR_LEVELS = 64  # steps of colour, few enough for an image of two or three kB
-# Dark blue, magenta, yellow, as in matplotlib's "plasma". It is visible on light and dark skin and in print, and
-# colour-blind readers can read it, because the lightness alone shows the order.
+# Colours from dark blue to yellow, as in matplotlib's "plasma". They are visible on light and dark skin and in print.
+# Colour-blind readers can read them, because the lightness alone shows the order.
 RAMP = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (248, 149, 64), (240, 249, 33))
 CLEAR_BELOW = 0.12  # share of the scale below which nothing is drawn
 MOST_OPAQUE = 0.9  # opacity at the top of the scale
@@ -28,19 +28,19 @@ OPACITIES = np.clip((LEVELS - CLEAR_BELOW) / (1 - CLEAR_BELOW), 0, 1) ** 0.6 * M
 
 
 def evidence_by_class(heatmap: dict[str, Any]) -> dict[str, Floats]:
-    """Return the evidence (rows, columns) for each class of a heat map, see class_evidence."""
+    """Return the evidence (rows, columns) for each class of a heat map (see class_evidence)."""
     cells = np.array([class_map["cells"] for class_map in heatmap["classes"].values()])
     return dict(zip(heatmap["classes"], class_evidence(cells).round(DIGITS), strict=True))
 
 
 def heat_map_overlays(evidence: dict[str, Floats]) -> dict[str, str]:
-    """Return a data: URL of a PNG for each class with evidence; all share the scale of the strongest evidence."""
+    """Return a PNG as a data: URL for each class with evidence. All share one scale, up to the strongest evidence."""
     strongest = max(float(cells.max()) for cells in evidence.values())
     return {code: _overlay(cells / strongest) for code, cells in evidence.items() if cells.any()}
 
 
 def _overlay(shares: Floats) -> str:
-    """Return an overlay as a data: URL. shares: places on the scale, 0-1, (rows, columns)."""
+    """Return an overlay as a data: URL. shares: the evidence (rows, columns) as shares of the strongest, 0-1."""
     smooth = Image.fromarray(shares.astype(np.float32)).resize(
         (OVERLAY_EDGE, OVERLAY_EDGE), Image.Resampling.BICUBIC
     )
@@ -51,7 +51,7 @@ def _overlay(shares: Floats) -> str:
 
 
 def data_url(image: Image.Image, form: str, **options: Any) -> str:
-    """Return an image as a data: URL. form: of the file. options: of Image.save."""
+    """Return an image as a data: URL. form: the format of the file, such as "PNG". options: those of Image.save."""
     file = BytesIO()
     image.save(file, form, **options)
     return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

@@ -10,7 +10,7 @@ from data_modelling.inference.predictor import Answer
 
 @dataclass(frozen=True)
 class NextStep:
-    """Hold messages to translate. action: the head of the card, with a time and a person."""
+    """Hold the texts of a card, not yet translated. action: its head, which says whom to see and when."""
 
     action: str
     what: str
@@ -22,7 +22,7 @@ class NextStep:
 
 _TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 SEE_NOW: str = _TEXTS["see_now"]
-# By status, and for a spot that changes.
+# By status; the key CHANGING is for a changing spot.
 NEXT_STEPS = {name: NextStep(**(_TEXTS["most_steps"] | texts)) for name, texts in _TEXTS["steps"].items()}
 
 

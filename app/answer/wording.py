@@ -15,7 +15,7 @@ from data_modelling.inference.explanation.neighbours import DIAGNOSES
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 NARROW_SPACE = "\N{NO-BREAK SPACE}"
-MOST_DIGITS = 4  # decimals of per cent: a smaller difference means nothing to a reader
+MOST_DIGITS = 4  # most decimals of a percentage; a smaller difference means nothing to a reader
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 # The tables that templates read by their names.
@@ -29,14 +29,14 @@ CAUTIONS: dict[str, str] = {
 NO_DIAGNOSIS, FEW_PIXELS, REGIONS = TEXTS["no_diagnosis"], TEXTS["few_pixels"], TEXTS["regions"]
 FOREIGN, EXAMPLE_DIAGNOSES, VERDICTS = (TEXTS[key] for key in ("foreign", "example_diagnoses", "verdicts"))
 PHONE_PHOTO_TEXTS = {answer: TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
-# With these codes, the coverage of the likely classes does not hold: it was measured on other kinds of photos.
+# For these codes, the coverage of the prediction sets does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 # Faults of the photo itself; the page shows them as a refusal, and no probabilities.
 REFUSALS = frozenset(TEXTS["refusals"])
 
 
 def format_percent(probability: float, digits: int = 0) -> str:
-    """Return a probability in per cent with so many decimals; never 0 % or 100 %, because no model is certain."""
+    """Return a probability in per cent with `digits` decimals; never 0 % or 100 %, because no model is certain."""
     smallest = _smallest_share(digits)
     if probability < smallest:
         return _("under %(share)s", share=_percent_text(smallest, digits))
@@ -46,7 +46,7 @@ def format_percent(probability: float, digits: int = 0) -> str:
 
 
 def _smallest_share(digits: int) -> float:
-    """Return the smallest share that does not round to zero."""
+    """Return the smallest share above 0 with `digits` decimals in per cent: .01 (1 %) for 0 digits, .001 for 1."""
     return float(10 ** -(digits + 2))
 
 
@@ -55,7 +55,7 @@ def _percent_text(share: float, digits: int) -> str:
 
 
 def digits_beside(threshold: float, probability: float) -> int:
-    """Return the fewest decimals at which the threshold is not 0 % and does not look like an unequal probability."""
+    """Return the fewest decimals that show a threshold as above 0 %, and as different from an unequal probability."""
     for digits in range(MOST_DIGITS):
         looks_the_same = format_percent(probability, digits) == format_percent(threshold, digits)
         if threshold >= _smallest_share(digits) and (probability == threshold or not looks_the_same):
@@ -64,13 +64,13 @@ def digits_beside(threshold: float, probability: float) -> int:
 
 
 def format_age(age: float) -> str:
-    """Return an age in words."""
+    """Return an age in words, such as "45 years"."""
     number = format_number(age)
     return _("%(age)s year", age=number) if number == "1" else _("%(age)s years", age=number)
 
 
 def format_percentage_points(probability: float, before: float) -> str:
-    """Return a change in percentage points in words, from rounded per cents, so that it fits the numbers beside it."""
+    """Return a change in words: the percentage points between the rounded per cents that the page shows."""
     change = round(100 * probability) - round(100 * before)
     if change == 0 or format_percent(probability) == format_percent(before):
         return _("no change") if probability == before else _("hardly any change")
@@ -81,7 +81,7 @@ def format_percentage_points(probability: float, before: float) -> str:
 
 def answer_cautions(answer: Answer, dermatoscope: bool | None, edge: int) -> list[str]:
     """Return the cautions about this answer, the strongest first; never empty. edge: pixels of the model's input."""
-    # "phone_photo" says more than "dermatoscope", which only says that it is not known.
+    # "phone_photo" says more than "dermatoscope", which says that nobody knows whether one was used.
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
     texts = [caution_text(code, dermatoscope) for code in codes]
@@ -96,7 +96,7 @@ def strongest_caution(answer: Answer) -> str | None:
 
 
 def caution_text(code: str, dermatoscope: bool | None) -> str:
-    """Return a caution in words; for a phone photo it first says whether the user or the pixels say so."""
+    """Return a caution in words; for a phone photo, it depends on what the user said about the dermatoscope."""
     introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
     return introduction + _(CAUTIONS[code])
 
@@ -107,7 +107,7 @@ def refusal_message(code: str) -> str:
 
 
 def shown_classes(answer: Answer) -> list[ClassProbability]:
-    """Return the classes in the page's order; if there is no result, in the task's order, which ranks none."""
+    """Return the classes, the most probable first; for the status "uncertain" in the task's order, which ranks none."""
     if answer.status != "uncertain":
         return list(answer.classes)
     order = list(answer.probabilities)

@@ -12,7 +12,7 @@ TEXT_TYPES = [
     "text/javascript",
     "text/plain",
 ]
-LEVEL = 1  # gzip's level that saves most for little processor time
+LEVEL = 1  # gzip's fastest level, which already saves most of the bytes
 SMALLEST_BYTES = 1024  # bytes; a smaller answer fits into one packet anyway
 
 
@@ -26,7 +26,7 @@ def init_app(app: Flask) -> None:
         COMPRESS_MIN_SIZE=SMALLEST_BYTES,
     )
     Compress(app)
-    app.after_request(read_text_file)  # runs before the compression: the last one registered runs first
+    app.after_request(read_text_file)  # runs before the compression: the last registered function runs first
 
 
 def read_text_file(response: Response) -> Response:

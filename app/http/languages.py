@@ -30,13 +30,13 @@ def request_language() -> str:
 
 
 def requested_language() -> str | None:
-    """Return the language in the address, if the page has it."""
+    """Return the language that `?lang=` selects; None if that is absent or not in LANGUAGES."""
     language = request.args.get("lang", "")
     return language if language in LANGUAGES else None
 
 
 def add_language_to_url(endpoint: str, values: dict[str, Any]) -> None:
-    """Add the language of the current address to an address of a page."""
+    """Add `lang` to the address of a page if the current address has it."""
     if has_request_context() and endpoint.startswith(TRANSLATED_ENDPOINTS) and requested_language():
         values.setdefault("lang", requested_language())
 
@@ -49,12 +49,12 @@ def add_vary_header(response: Response) -> Response:
 
 
 def translate(message: str, **values: object) -> str:
-    """Return a message in the language of the request, with its values. Modules import it as `_`, which extraction knows."""
+    """Return a message in the request's language, with its values. Modules call it `_`: Babel looks for this name."""
     return str(gettext(message, **values))
 
 
 def mark_message(message: str) -> str:
-    """Return a message unchanged; the call marks it for extraction, and it is translated where it is shown."""
+    """Return a message unchanged. The call marks it for Babel's catalogue; it is translated where it is shown."""
     return message
 
 
@@ -64,12 +64,12 @@ def format_number(number: float) -> str:
 
 
 def current_language() -> str:
-    """Return the language of the page, for the attribute lang."""
+    """Return the language of the page, for the HTML attribute lang."""
     return str(get_locale() or "en")
 
 
 def url_in_language(name: str) -> str:
-    """Return the address of this page in a language; that of the start page if this address does not accept GET."""
+    """Return the address of this page in a language; the start page's address if this page does not accept GET."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)
@@ -87,5 +87,5 @@ def name_in_sentence(name: str) -> str:
 
 
 def format_decimals(value: float, digits: int = 3) -> str:
-    """Return a number with that many decimals in the form of the language."""
+    """Return a number with `digits` decimals, written as in the language of the request."""
     return str(format_decimal(value, format="#,##0" + ("." + "0" * digits if digits else "")))

@@ -33,7 +33,7 @@ class Formatter(QuietExceptions, logging.Formatter):
 
 
 class JsonLines(QuietExceptions, JsonFormatter):
-    """Write a record as a line of JSON: time, level, message and the record's own fields."""
+    """Write a record as a line of JSON: time, level, logger, message and the record's own fields."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,4 +1,4 @@
-"""The endpoint /metrics with counts of requests for Prometheus; it counts nothing of a request's content."""
+"""The endpoint /metrics with counts of requests for Prometheus. The counts say nothing about a request's content."""
 
 import hmac
 import ipaddress
@@ -12,7 +12,7 @@ from app.http.problems import problem
 from app.settings import Settings
 
 NO_ENDPOINT = "none"
-METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # the variable that names the folder in which the processes count
+METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable with the folder of the counts
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # of proxies
 
@@ -20,7 +20,7 @@ PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-R
 def init_app(app: Flask, settings: Settings) -> None:
     """Count requests and show the counts, if the settings say so.
 
-    All processes of the server count together in the files of a folder that app/server.py names.
+    With gunicorn, all processes count together in the files of a folder that app/server.py makes.
     """
     if settings.metrics == "off":
         return
@@ -60,7 +60,7 @@ def may_see_metrics(setting: str) -> bool:
 
 
 def is_local_request() -> bool:
-    """Return whether the request comes from this machine, to a local name, and has no header of a proxy."""
+    """Return whether the request comes from this machine, names one of LOCAL_HOSTS, and has no header of a proxy."""
     host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
     try:
         is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback

@@ -1,4 +1,4 @@
-"""The slots for photos: a process works on a few photos at a time, some wait, and further ones are refused."""
+"""The slots for photos: a process works on a few photos at a time, some photos wait, and others are refused."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -10,13 +10,13 @@ from app.http.languages import translate as _
 from app.http.problems import Problem, problem
 from app.settings import Settings
 
-MOST_WAITING = 160  # photos that may wait in all processes; ordinary ones take 40 MB together
+MOST_WAITING = 160  # photos that may wait in all processes together; 160 ordinary photos take 40 MB
 LONGEST_WAIT = 4.0  # seconds that a photo waits for its turn
 RETRY_AFTER = 5  # seconds after which a refused request may be sent again
 
 
 class PhotoSlots:
-    """Count the photos that are worked on and those that wait; several threads may use it."""
+    """Count the photos that are analysed and the photos that wait. Several threads may use one object."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self._turns = Semaphore(at_once)
@@ -24,7 +24,7 @@ class PhotoSlots:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Hold a slot, after waiting for a free one. Raises a 503 Problem when too many wait, or when it waited too long."""
+        """Wait for a free slot and hold it. Raises a 503 Problem if too many photos wait, or after LONGEST_WAIT."""
         if not self._places.acquire(blocking=False):
             raise too_many_photos()
         try:
@@ -44,7 +44,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def photo_slot() -> AbstractContextManager[None]:
-    """Hold a slot while a photo is analysed; enter only after the whole request has arrived. Raises Problem when too many wait."""
+    """Return a context that holds a slot (see PhotoSlots.hold). Enter it only after the whole request has arrived."""
     slots: PhotoSlots = current_app.extensions["photo_slots"]
     return slots.hold()
 

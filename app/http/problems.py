@@ -48,7 +48,7 @@ STATUS_TITLES = tuple(HTTPStatus(status).phrase for status in (400, 404, 405, 42
 
 @dataclass(frozen=True)
 class Fault:
-    """Hold one fault of a request; field is None when it concerns the whole request."""
+    """Hold one fault of a request; field is None if the fault concerns the whole request."""
 
     code: str
     message: str
@@ -58,7 +58,7 @@ class Fault:
 class Problem(Exception):
     """Say that a request cannot be answered; hold all that JSON and the page show about it.
 
-    All faults must have the same HTTP status. retry_after: seconds, for 429 and 503. allow: the methods, for 405.
+    All faults must have the same HTTP status. retry_after: seconds to wait, for 429 and 503. allow: methods, for 405.
     """
 
     def __init__(
@@ -91,10 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the members of RFC 9457.
-
-        `type` is about:blank, which means that the HTTP status alone says what the problem is.
-        """
+        """Return the members of RFC 9457. The type about:blank means that the HTTP status says what the problem is."""
         return {
             "type": "about:blank",
             "title": self.title,
@@ -150,7 +147,7 @@ def init_app(app: Flask) -> None:
 def show_problem(failure: Problem) -> Response:
     """Return a problem as JSON under the API's addresses, else as a page."""
     is_for_programs = request.path.startswith("/api/") or request.path in HEALTH_PATHS
-    # A page has links, and for an unknown host name no link can be made.
+    # A request to an unknown host gets JSON too, because Flask cannot make the links of a page for this host.
     if is_for_programs or isinstance(request.routing_exception, SecurityError):
         text = json.dumps(failure.as_json())
         return Response(text, failure.status, failure.headers, content_type=PROBLEM_TYPE)
@@ -158,5 +155,5 @@ def show_problem(failure: Problem) -> Response:
 
 
 def show_http_exception(error: HTTPException) -> Response:
-    """Return the answer for an exception of werkzeug or Flask, in the same form."""
+    """Return the answer for an exception of werkzeug or Flask, in the form of show_problem."""
     return show_problem(problem_from_http_exception(error))

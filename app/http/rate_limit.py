@@ -1,7 +1,7 @@
 """The limit on the requests of one address.
 
-In memory each process counts by itself, so with N processes up to N times the limit can pass. With Redis or Valkey,
-all processes on all machines count together.
+With the storage "memory", each process counts by itself. A client can then make up to N times as many requests as the
+limit allows, if N processes answer. With Redis or Valkey, all processes on all machines count together.
 """
 
 import logging
@@ -19,13 +19,13 @@ from app.http.problems import Fault, Problem, show_http_exception, show_problem
 from app.http.reverse_proxy import parse_address
 from app.settings import IN_MEMORY, Settings
 
-CLIENT_NETWORK_BITS = 64  # bits of an IPv6 address: the smallest network that providers give to a client
+CLIENT_NETWORK_BITS = 64  # first bits of an IPv6 address, which all addresses of one client share
 NO_ADDRESS = "none"
-STORAGE_SECONDS = 0.4  # longest wait for the storage; twice that if its name has an IPv6 and an IPv4 address
+STORAGE_SECONDS = 0.4  # longest wait for the storage; twice that if its host has an IPv6 and an IPv4 address
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Limit all requests together, except /healthz, /livez and static files (which Flask-Limiter leaves out).
+    """Count all requests of a client together, but not /healthz, /livez and (by Flask-Limiter itself) static files.
 
     While a storage does not answer, each process counts in its own memory. The log says so, and Flask-Limiter asks the
     storage again after 1, 2, 4 ... 32 seconds.
@@ -40,21 +40,21 @@ def init_app(app: Flask, settings: Settings) -> None:
         else settings.rate_limit_storage,
         storage_options=_storage_options(settings.rate_limit_storage),
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # a request is let through if the storage has just failed
-        strategy="moving-window",  # the limit holds in every period, whenever it begins
+        swallow_errors=True,  # if the storage has just failed, the request is answered
+        strategy="moving-window",  # the limit holds in every period, whenever the period begins
         on_breach=_refusal,
-        # Flask-Limiter ignores requests without an endpoint.
+        # Flask-Limiter would ignore requests without an endpoint.
         request_identifier=lambda: request.endpoint or NO_ENDPOINT,
     )
     limiter.logger.addFilter(_names_no_client)
     for endpoint in ("api.health", "api.life"):
         limiter.exempt(app.view_functions[endpoint])
-    # The answer is that of _refusal. If the storage has failed since, it is one without the waiting time.
+    # error.response comes from _refusal. If the storage has failed since, it is None: no exact waiting time is known.
     app.register_error_handler(RateLimitExceeded, lambda error: error.response or show_http_exception(error))
 
 
 def _storage_options(storage: str) -> dict[str, Any]:
-    """Return the options of the storage's client: it waits only briefly and does not retry, because a request waits for it."""
+    """Return the options of the storage's client. It waits briefly and never retries, because a request is waiting."""
     if storage == IN_MEMORY:
         return {}
     from redis.backoff import NoBackoff
@@ -68,12 +68,12 @@ def _storage_options(storage: str) -> dict[str, Any]:
 
 
 def _names_no_client(record: logging.LogRecord) -> bool:
-    """Return whether a message of Flask-Limiter may be logged: messages about a request name the client's address."""
+    """Return whether a message of Flask-Limiter may be logged. A message about a request names the client's address."""
     return record.levelno >= logging.WARNING or "storage" in record.msg
 
 
 def client_key() -> str:
-    """Return the address that the request counts for; an IPv6 address counts as its network of 64 bits."""
+    """Return the address that the request counts for; an IPv6 address counts as the network of its first 64 bits."""
     address = parse_address(request.remote_addr or "")
     if isinstance(address, IPv6Address):
         return str(ip_network((address, CLIENT_NETWORK_BITS), strict=False))
@@ -81,7 +81,7 @@ def client_key() -> str:
 
 
 def _refusal(limit: RequestLimit) -> Response:
-    """Return the answer to a request above the limit; an exception here would count as a fault of the storage."""
+    """Return the answer to a request above the limit. An exception here would count as a failure of the storage."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))

@@ -1,4 +1,4 @@
-"""The bodies of requests, held in memory; all bodies of a process share a budget."""
+"""The bodies of requests, held in memory; all bodies of a process share one budget of bytes."""
 
 import contextlib
 from threading import Lock
@@ -14,7 +14,7 @@ MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # bytes of all bodies that are received or
 
 
 class Budget:
-    """Count the bytes that may be held at the same time; several threads may use it."""
+    """Count the bytes that may be held at the same time. Several threads may use one budget."""
 
     def __init__(self, total: int) -> None:
         self._left = total

@@ -12,7 +12,7 @@ log = logging.getLogger("app.requests")
 
 
 def init_app(app: Flask) -> None:
-    """Log every request when its answer is ready, and every fault of the app."""
+    """Log every request when its answer is ready, and every unexpected exception."""
     app.before_request(start_request)
     app.after_request(log_response)
     app.log_exception = log_fault  # type: ignore[method-assign]
@@ -34,14 +34,14 @@ def log_response(response: Response) -> Response:
 
 
 def log_fault(exc_info: Any) -> None:
-    """Log a fault of the app, instead of Flask's own line, which has the path."""
+    """Log an unexpected exception. Flask's own line, which would have the path, is not written."""
     _log(logging.ERROR, "failed", 500, exc_info)
 
 
 def _log(level: int, what: str, status: int, exc_info: Any = None, **more: object) -> None:
     """Log a line with the endpoint, not the path, because an unknown path may contain anything.
 
-    more: further fields of the line in JSON.
+    what: the last words of the line, such as "200 35 ms". more: further fields of the line in JSON.
     """
     fields = {
         "request": g.request_id,
@@ -54,5 +54,5 @@ def _log(level: int, what: str, status: int, exc_info: Any = None, **more: objec
 
 
 def logged_method() -> str:
-    """Return the request's method if HTTP has it, else "-", because any other word may contain anything."""
+    """Return the request's method if HTTP has it, else "-", because an unknown method may contain anything."""
     return request.method if request.method in HTTPMethod.__members__ else "-"

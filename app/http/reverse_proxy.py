@@ -17,25 +17,24 @@ if TYPE_CHECKING:
 FOR, PROTO = "HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO"
 HOST, PREFIX = "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_PREFIX"
 SCHEMES = ("http", "https")
-# An IPv6 address in brackets or an IPv4 address, each with or without a port, or an IPv6 address without brackets, which
-# has no port: all of "2001:db8::1:80" is an address.
+# An IPv6 address in brackets or an IPv4 address, each with or without a port; or an IPv6 address without brackets. The
+# last form has no port: in "2001:db8::1:80", 80 is a part of the address.
 ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]+)?|([^\[\]]+)")
-# No segment begins with a point, as ".." does, and none is empty: links to "//name" would lead to another host.
+# No segment begins with a point (".." leads out of a folder) or is empty (a link to "//name" leads to another host).
 PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
 
 
 class ForwardedHeaders:
     """Apply the X-Forwarded-* headers of trusted proxies to each request, with werkzeug's ProxyFix.
 
-    First, each header is reduced to the value that the outermost trusted proxy wrote. This is
-    needed because ProxyFix keeps the port as a part of the address, so that one client looks like several, and because
-    it ignores a header that has fewer values than there are proxies. To ignore such
-    a header is right only for X-Forwarded-For, to which each proxy adds a value; most proxies replace the value of
-    the other headers.
+    First, each header is reduced to the value of the outermost trusted proxy, which clients reach first. ProxyFix alone
+    would keep the port as a part of the address, so that one client looks like several. It would also ignore a header
+    that has fewer values than there are proxies. That is right only for X-Forwarded-For, to which each proxy adds a
+    value; most proxies replace the value of the other headers.
     """
 
     def __init__(self, app: WSGIApplication, proxies: int) -> None:
-        """Wrap the app. proxies: how many there are in front, at least 1."""
+        """Wrap the app. proxies: the number of trusted proxies in front of the app, at least 1."""
         self._app = ProxyFix(app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
         self._proxies = proxies
 
@@ -56,8 +55,8 @@ class ForwardedHeaders:
 def _values(header: str) -> list[str]:
     """Return the values of a header, without quotes around them.
 
-    Every comma separates two values, also inside quotes. If quotes were respected, a client could begin a quoted text,
-    which would hide what the proxies add after it.
+    Every comma separates two values, also inside quotes. Otherwise a client could send an opening quote, which would
+    hide the values that the proxies add after it.
     """
     return [text for text in (part.strip().strip('"') for part in header.split(",")) if text]
 
@@ -65,7 +64,7 @@ def _values(header: str) -> list[str]:
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
     """Return the IP address in a text such as "192.0.2.1:4711" or "[2001:db8::1]:4711"; None if there is none.
 
-    An IPv4 address written as IPv6 is returned as IPv4; an IPv6 address is returned without its zone.
+    An IPv4 address written as IPv6 is returned as IPv4. An IPv6 address is returned without its zone, such as "%eth0".
     """
     match = ADDRESS.fullmatch(text.strip())
     try:
@@ -78,9 +77,9 @@ def parse_address(text: str) -> IPv4Address | IPv6Address | None:
 
 
 def script_name(prefix: str) -> str:
-    """Return WSGI's SCRIPT_NAME for the value of X-Forwarded-Prefix; empty without a value, or if it is no plain path.
+    """Return WSGI's SCRIPT_NAME (the path below which the app is served) for a value of X-Forwarded-Prefix.
 
-    The slash at the beginning may be absent.
+    The value need not begin with a slash. Returns an empty text if the value is empty or no plain path (see PATH).
     """
     path = unquote(prefix).rstrip("/")
     if not path.startswith("/"):

@@ -14,8 +14,8 @@ CONTENT_SECURITY_POLICY = (
     "default-src 'none'; "
     "style-src 'self'; "
     "script-src 'self'; "
-    "connect-src 'self'; "  # the form, sent with a progress bar
-    "img-src 'self' data: blob:; "  # the photo in the answer and the chosen one; neither is stored
+    "connect-src 'self'; "  # a script sends the form and shows the progress
+    "img-src 'self' data: blob:; "  # the photo in the answer and the photo that was chosen
     "form-action 'self'; "
     "frame-ancestors 'none'; "
     "base-uri 'none'"
@@ -31,7 +31,7 @@ SECURITY_HEADERS = {
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Apply the rules to every view."""
+    """Apply the rules of this module to every request."""
     app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
     if settings.trusted_proxies:
         app.wsgi_app = ForwardedHeaders(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
@@ -40,10 +40,10 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def refuse_cross_site() -> None:
-    """Raise a Problem for a post from a page of another site; the app has no cookies, so this is enough.
+    """Raise a Problem for a post from a page of another site; the app has no cookies, so it needs no other check.
 
-    A browser sends Sec-Fetch-Site, except to a plain-http host in the network, to which it sends only Origin.
-    A program such as curl sends neither.
+    A browser sends the header Sec-Fetch-Site; to another machine over plain HTTP, it sends only the header Origin.
+    A program such as curl sends neither header.
     """
     if request.method in SAFE_METHODS:
         return
@@ -60,12 +60,12 @@ def refuse_cross_site() -> None:
 def _host_of(origin: str) -> str | None:
     try:
         return urlsplit(origin).netloc
-    except ValueError:  # not from a browser
+    except ValueError:  # no browser sends such an origin
         return None
 
 
 def add_security_headers(response: Response) -> Response:
-    """Add the headers that forbid storing, framing, guessing the type, and loading from other sites."""
+    """Add headers that forbid storing the answer, framing it, guessing its type, and loading from other sites."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -13,29 +13,29 @@ from werkzeug.sansio.multipart import Data, Epilogue, Event, Field, File, Multip
 
 from app.http.request_bodies import hold_bytes
 
-MAX_PARTS = 50  # a form has a dozen fields
+MAX_PARTS = 50  # most parts of a form; the form of a visit with twelve photos has about 40
 FILE_FIELDS = ("photo",)
 READ_BYTES = 64 * 1024  # bytes of a body that are read at a time, as in werkzeug
-# Bytes of all text fields of a form together. werkzeug also compares this limit with what it reads at a time: 64 kB, and
-# perhaps a piece of a boundary. With a limit below that, werkzeug would refuse most larger photos as too large.
+# Most bytes of a text field. werkzeug also compares this limit with the bytes that its decoder holds at a time: 64 kB
+# and perhaps a piece of a boundary. With a lower limit than these bytes, werkzeug would refuse most photos above 64 kB.
 MAX_TEXT_BYTES = 256 * 1024
 
 
 class BoundaryPattern:
-    """Find what werkzeug's boundary pattern finds, but half a millisecond a photo faster: search for its text first."""
+    """Replace werkzeug's boundary pattern. To search for the boundary's text first saves half a millisecond a photo."""
 
     def __init__(self, boundary: bytes, pattern: re.Pattern[bytes]) -> None:
         self._text = b"--" + boundary
         self._pattern = pattern
 
     def search(self, data: bytes | bytearray) -> re.Match[bytes] | None:
-        """Return the first match; in it, at most a line break of two bytes precedes the boundary's text."""
+        """Return the first match; it begins at most two bytes (a line break) before the boundary's text."""
         start = data.find(self._text)
         return self._pattern.search(data, max(start - 2, 0)) if start >= 0 else None
 
 
 class TolerantDecoder(MultipartDecoder):
-    """Decode a form whose headers may not be UTF-8, for example because of a file name from an old program.
+    """Decode a form even if its headers are not UTF-8, for example because of a file name from an old program.
 
     werkzeug would refuse the whole form, although the app does not need the name.
     """
@@ -52,7 +52,7 @@ class FormParser(FormDataParser):
     """Read the parts of a form. Headers need not be UTF-8, and a photo without a file name counts as a file.
 
     A program that sends a photo as text leaves out the file name (`curl -F "photo=<a.jpg"`). Such a part becomes a
-    file whose name is None, so that the fault can be named and the limits of texts do not hide it.
+    file with the name None. So the app can say what is wrong, and not that a text is too long.
     """
 
     def _parse_multipart(
@@ -62,7 +62,7 @@ class FormParser(FormDataParser):
         content_length: int | None,  # noqa: ARG002 - as in the base class
         options: dict[str, str],
     ) -> tuple[IO[bytes], MultiDict[str, str], MultiDict[str, FileStorage]]:
-        """Return the stream, the texts and the files. Raises ValueError for a broken form and RequestEntityTooLarge."""
+        """Return the stream, the texts and the files. Raises ValueError (broken form) or RequestEntityTooLarge."""
         texts: list[tuple[str, str]] = []
         files: list[tuple[str, FileStorage]] = []
         part: Field | File = Field(name="", headers=Headers())
@@ -100,9 +100,9 @@ class FormParser(FormDataParser):
 
 
 def _unread_filename(headers: Headers) -> str | None:
-    r"""Return an empty name for a part with a file name that cannot be read, None for a part without one.
+    r"""Return an empty name for a part whose file name cannot be read, and None for a part without a file name.
 
-    Old browsers send whole paths, such as "C:\photos\", whose last character hides the quote after it.
+    Old browsers send whole paths, such as "C:\photos\". The last backslash hides the closing quote.
     """
     return "" if "filename" in headers.get("Content-Disposition", "").lower() else None
 

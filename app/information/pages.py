@@ -1,4 +1,4 @@
-"""The pages of information: diagnoses, limits, privacy, the project, and the answers that readers keep in their browser."""
+"""The pages of information: diagnoses, limits, privacy, the project, and the answers that a browser keeps."""
 
 import datetime as dt
 import tomllib
@@ -24,7 +24,7 @@ DIAGNOSIS_INFORMATION = tomllib.loads(Path(__file__).with_name("diagnoses.toml")
 
 @blueprint.get("/diagnoses")
 def diagnoses() -> str:
-    """Return the page with each class in plain words and its sources."""
+    """Return the page that explains each class in plain words and names the sources."""
     bundle = current_bundles().default_bundle
     task = bundle.task if bundle else "ham10000"
     photos = photos_by_class(bundle) if bundle else {}
@@ -73,7 +73,7 @@ def about() -> str:
 
 
 def _cited_data_sets(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
-    """Return the published data sets of the bundles' training and tests and of the examples, by name."""
+    """Return, by name, the published data sets behind the bundles' training and tests and behind the examples."""
     names, facts = {EXAMPLES_SOURCE}, dict(source_facts.SOURCE_FACTS)
     for bundle in bundles:
         bundle_facts = source_facts.facts_by_source(bundle.metadata)
@@ -84,20 +84,20 @@ def _cited_data_sets(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
 
 @history_blueprint.get("/history")
 def page() -> str:
-    """Return a page that the reader's browser fills."""
+    """Return the page of the kept answers, which the reader's browser fills in."""
     return render_template("history.html")
 
 
 def report_facts() -> dict[str, str]:
-    """Return the number of the current answer, as in the log and the header X-Request-Id, and its time.
+    """Return the id of the current request, as in the log and the header X-Request-Id, and the time in UTC.
 
-    The time is `date` in ISO form, and `minute` for the page.
+    `date` is the time in ISO form, and `minute` the time as the page shows it, such as "2026-03-01 14:05".
     """
     now = dt.datetime.now(dt.UTC).replace(microsecond=0)
     return {"id": g.request_id, "date": now.isoformat(), "minute": now.strftime("%Y-%m-%d %H:%M")}
 
 
 def init_app(app: Flask) -> None:
-    """Register the page of the kept answers, and offer the facts of a report to the templates."""
+    """Register the page of the kept answers, and offer report_facts to the templates."""
     app.register_blueprint(history_blueprint)
     app.jinja_env.globals["report_facts"] = report_facts

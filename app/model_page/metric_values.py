@@ -11,13 +11,13 @@ from markupsafe import Markup
 from app.http.languages import translate as _
 
 NAMES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
-QUESTIONS = tuple(NAMES["questions"])  # each has a threshold
-# Metrics whose interval is `interval` beside them.
+QUESTIONS = tuple(NAMES["questions"])  # "cancer" and "melanoma"; each has a threshold
+# Metrics whose interval has the key `interval`, beside the metric.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
 
 
 class UntranslatedText(str):
-    """Hold text of a bundle's files for which there is no message."""
+    """Hold a text of a bundle's files that has no translation."""
 
     __slots__ = ()
 
@@ -44,7 +44,8 @@ Row = tuple[Cell, ...]
 class Table:
     """Hold a table.
 
-    columns: the first has the row headers. wide: it has many narrow columns and stays a grid on a phone.
+    columns: the titles; the first column has the row headers. wide: whether the table stays a grid on a phone, because
+    its columns are many and narrow.
     """
 
     name: str
@@ -63,8 +64,9 @@ def metric_table(
 ) -> Table:
     """Return a table of numbers of metrics.json.
 
-    name: the part behind its last "-" is the key of its caption. columns: their titles by path, in which {row} stands for the key of the row; a path without a slash is a column of
-    row headers. rows: the headers by key. cell: makes the cell of a path; metric_at by default.
+    name: the part after its last "-" is the key of the caption. columns: the titles by path. In a path, {row} stands
+    for the key of the row; a path without a slash is a column of row headers. rows: the row headers by key. cell: the
+    function that makes the cell of a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
     cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}
@@ -73,12 +75,12 @@ def metric_table(
 
 
 def metric_columns(path: str, names: Iterable[str]) -> dict[str, str]:
-    """Return columns of metric_table: the metrics `names` at a path."""
+    """Return columns of metric_table, one for each of the metrics `names` below a path."""
     return {f"{path}/{name}": metric_name(name) for name in names}
 
 
 def name_of(kind: str, key: str) -> str:
-    """Return the name of a key in a part of NAMES, else the key with spaces for its underscores."""
+    """Return the name of a key from NAMES[kind]; for an unknown key, the key with spaces instead of underscores."""
     known = NAMES[kind].get(key)
     return _(known) if known else UntranslatedText(key.replace("_", " ").capitalize())
 
@@ -103,7 +105,7 @@ def value_at(metrics: Any, path: str) -> Any:
 def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
     """Return the number at a path, with the interval that metrics.json has for it.
 
-    The interval is `<name>_interval` beside the metric, `intervals[name]`, `interval`, or `low` and `high`.
+    The interval stands beside the metric, under `<name>_interval`, `intervals[name]`, `interval`, or `low` and `high`.
     """
     parent, _slash, name = path.rpartition("/")
     beside = value_at(metrics, parent) or {}
@@ -119,7 +121,7 @@ def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
 
 
 def measured_at(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of a number or of {value, low, high}; None or absent gives "too few to say"."""
+    """Return the cell of a number or of an object {value, low, high}; without a value, "too few to say"."""
     value = value_at(metrics, path)
     if value is None:
         return _("too few to say")

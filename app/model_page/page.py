@@ -16,7 +16,7 @@ from app.model_page.sections import metrics_sections, subgroup_name
 
 blueprint = Blueprint("models", __name__)
 
-OUT_OF_FOLD_PREFIX = "out-of-fold photos of fold "  # of `chosen_on` in metadata.json
+OUT_OF_FOLD_PREFIX = "out-of-fold photos of fold "  # the beginning of `chosen_on` in metadata.json
 
 for template_filter in (in_its_language, subgroup_name, whole_percent, worst_mistake):
     blueprint.add_app_template_filter(template_filter)
@@ -24,14 +24,14 @@ for template_filter in (in_its_language, subgroup_name, whole_percent, worst_mis
 
 @blueprint.get("/model")
 def default() -> str | tuple[str, int]:
-    """Return the page of the default bundle; for an invalid bundle, the page gives the reason."""
+    """Return the page of the default bundle. If the bundle is invalid, the page gives the reason, with status 503."""
     bundles = current_bundles()
     return _page(bundles.default) if bundles.default in bundles.valid else (_page(None), 503)
 
 
 @blueprint.get("/model/<name>")
 def model(name: str) -> str | AnyResponse:
-    """Return the page of one bundle."""
+    """Return the page of one bundle. Raises a Problem if there is no valid bundle of this name."""
     current_bundles().bundle(name)
     if name == current_bundles().default:
         return redirect(url_for("models.default"))
@@ -40,7 +40,7 @@ def model(name: str) -> str | AnyResponse:
 
 @blueprint.get("/model/<name>/plots/<file>")
 def plot(name: str, file: str) -> Response:
-    """Return a plot. Raises a Problem unless SHA256SUMS lists it and it has not changed since."""
+    """Return a plot as PNG. Raises a Problem if SHA256SUMS does not list it, or if it has changed since the start."""
     bundle = current_bundles().bundle(name)
     expected = bundle.sums.get(PLOTS_FOLDER + file)
     path = bundle.folder / PLOTS_FOLDER / file
@@ -68,5 +68,5 @@ def _page(name: str | None) -> str:
         out_of_fold_prefix=OUT_OF_FOLD_PREFIX,
         others=[other for other in bundles.valid if other != name],
         default_name=bundles.default,
-        invalid=dict(bundles.invalid),  # another thread may add to it
+        invalid=dict(bundles.invalid),  # a copy, because another thread may add a bundle
     )

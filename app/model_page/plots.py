@@ -1,6 +1,6 @@
-"""The saved plots of a bundle, each with its numbers as a table for readers who cannot see it.
+"""The saved plots of a bundle, each with its numbers as a table for readers who cannot see the plot.
 
-The sentences are in templates/plots.html. Every number is read from the bundle's files; none is computed again.
+The sentences about the plots are in templates/plots.html. All metrics are read from the bundle's files.
 """
 
 import json
@@ -31,10 +31,10 @@ PLOTS_FOLDER = "plots/"
 
 
 def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the PNG files that SHA256SUMS lists under plots/: known ones in the order of the page, then all others.
+    """Return the plots (PNG files) that SHA256SUMS lists under plots/: first those in TABLES, then all others.
 
-    name: of the file, without its ending. version: a part of its address that changes with its content. table: None
-    where metrics.json lacks its numbers.
+    name: the name of the file without ".png". version: the part of its address that changes with its content. table:
+    the numbers of the plot; None if the bundle lacks them.
     """
     checksums = {
         name.removeprefix(PLOTS_FOLDER).removesuffix(".png"): checksum
@@ -54,7 +54,7 @@ def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def _plot_table(bundle: Bundle, name: str) -> Table | None:
-    """Return the numbers of a plot. The functions of TABLES set neither its name nor its caption."""
+    """Return the table of a plot; None without numbers. Its name and caption are set here, not by TABLES' functions."""
     if name not in TABLES or "photo" not in bundle.metrics.get(OUT_OF_FOLD, {}):
         return None
     table = TABLES[name](bundle)
@@ -63,7 +63,7 @@ def _plot_table(bundle: Bundle, name: str) -> Table | None:
 
 
 def worst_mistake(confusion: list[list[int]], task: str) -> dict[str, Any]:
-    """Return the counts of right and of all photos, and the most common mistake, of a confusion matrix."""
+    """Return, of a confusion matrix, the counts of right decisions and of all photos, and the most common mistake."""
     matrix = np.array(confusion)
     wrong = matrix - np.diag(np.diag(matrix))
     true, decided = (class_codes(task)[int(index)] for index in np.unravel_index(wrong.argmax(), wrong.shape))
@@ -77,7 +77,7 @@ def whole_percent(share: float) -> str:
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
-    """Return a row for each share (keys of metrics.json), with the metric `name` of both questions."""
+    """Return a row for each share, such as a specificity of 90 %, with the metric `name` for both QUESTIONS."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()

@@ -19,7 +19,7 @@ PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return our metrics and published ones, each with its test; empty unless the bundle is of ham10000 and has these metrics."""
+    """Return a table of our results and published ones; empty for a task other than ham10000, or without METRICS."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
     locked = _("our locked test (version %(version)s)", version=opened[-1]["version"]) if opened else None

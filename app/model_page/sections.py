@@ -1,6 +1,6 @@
-"""The sections of the page: first the clinic groups, then each set of photos, then sections of only some tasks.
+"""The sections of the model page: clinic groups, then each set of photos, then sections that only some bundles have.
 
-A table without metrics has no rows.
+A table without metrics has no rows, and the page leaves it out.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -51,9 +51,9 @@ OUT_OF_FOLD = "out_of_fold"
 
 
 def metrics_sections(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the sections that have numbers: the clinic groups, the parts of metrics.json with metrics on photos, others.
+    """Return the sections that have numbers: clinic groups, the parts of metrics.json about a set of photos, others.
 
-    key: templates/texts.html describes the photos by it. title: the name of the photos. tables: those with rows.
+    key: the name by which templates/texts.html describes the photos. title: the heading. tables: those that have rows.
     """
     metrics = bundle.metrics
     parts = [
@@ -77,7 +77,7 @@ def metrics_sections(bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def part_tables(bundle: Bundle, key: str) -> Iterator[Table]:
-    """Yield the tables of a part of metrics.json."""
+    """Yield the tables of a part of metrics.json, such as "locked_test"."""
     yield _overall(bundle.metrics, key)
     yield _thresholds(bundle.metrics, key)
     yield class_table(bundle, key, CLASS_METRICS)
@@ -111,7 +111,7 @@ def _thresholds(metrics: dict[str, Any], key: str) -> Table:
 
 
 def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
-    """Return the metrics of each class with the photo alone: those of `names` that metrics.json has."""
+    """Return the metrics of each class from the photo alone; metrics of `names` that no class has are left out."""
     by_class = bundle.metrics[key]["photo"].get("classes", {})
     names = [name for name in names if any(name in values for values in by_class.values())]
     path = f"{key}/photo/classes/{{row}}"
@@ -121,7 +121,7 @@ def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
 
 
 def _operating_points(metrics: dict[str, Any], key: str) -> Table:
-    """Return the table of the costs of other thresholds."""
+    """Return the costs of other thresholds, each of which was chosen for a sensitivity."""
     rows = {
         f"{question}/at_sensitivity/{rate}": (
             _(
@@ -139,8 +139,8 @@ def _operating_points(metrics: dict[str, Any], key: str) -> Table:
 
 
 def confusion_table(bundle: Bundle, key: str) -> Table:
-    """Return the confusion matrix with the photo alone: true diagnosis by decision, in photos."""
-    # Not translated, although one code, "benign", is also a word of the page.
+    """Return the confusion matrix from the photo alone, in photos: true diagnoses in rows, decisions in columns."""
+    # The codes are not translated, although one of them, "benign", is also a word that the page translates.
     codes = [UntranslatedText(code) for code in class_codes(bundle.task)]
     path = f"{key}/photo/confusion"
     columns = {"diagnosis": _("True diagnosis")}
@@ -150,7 +150,7 @@ def confusion_table(bundle: Bundle, key: str) -> Table:
 
 
 def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
-    """Return the metrics of subgroups; a subgroup with too few photos says so."""
+    """Return the metrics of subgroups; a metric of too few photos becomes "too few to say"."""
     path, metric_keys = f"{key}/subgroups/{{row}}", ("balanced_accuracy", "macro_auc")
     by_patient = metrics[key].get("grouped_by") == "patient"
     columns = {
@@ -164,7 +164,7 @@ def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
 
 
 def subgroup_name(row: dict[str, Any]) -> str:
-    """Return `attribute: value` in words."""
+    """Return the name of a subgroup in words, such as "sex: female"."""
     attribute, value = str(row.get("attribute", "")), str(row.get("value", ""))
     attributes, values = NAMES["attributes"], NAMES["values"] | REGIONS
     name = _(attributes[attribute]) if attribute in attributes else attribute
@@ -172,7 +172,7 @@ def subgroup_name(row: dict[str, Any]) -> str:
 
 
 def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
-    """Yield the tables of the clinic groups: metrics (those of a new clinic first), shares and statuses."""
+    """Yield three tables of the clinic groups: metrics (those of a new clinic first), shares, and statuses."""
     clinics = metrics.get("clinics") or []
     networks = {key: name_of("networks", key) for key in NAMES["networks"]}
     names = [UntranslatedText(clinic["name"]) for clinic in clinics]
@@ -203,7 +203,7 @@ def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
 
 
 def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of a path such as clinics/0/photos or clinics/0/left_out/macro_auc."""
+    """Return the cell of a path such as clinics/0/left_out/macro_auc; without metrics, "not left out" or "-"."""
     network = path.rpartition("/")[0]
     if not value_at(metrics, network):
         return _("not left out") if network.endswith("left_out") else "-"
@@ -211,7 +211,7 @@ def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
 
 
 def _melanoma_table(metrics: dict[str, Any]) -> Table:
-    """Return the metrics of a task of two classes: with and without the patient's other lesions."""
+    """Return the metrics of a task of two classes, without and with the patient's other lesions as context."""
     target, name = "two_classes", _("melanoma or benign")
     titles = {target: name, f"patient_context/{target}/with": _("%(target)s, in context", target=name)}
     rows = {
@@ -226,7 +226,7 @@ def _melanoma_table(metrics: dict[str, Any]) -> Table:
 
 
 def _unknown_class_table(bundle: Bundle) -> Table:
-    """Return how well photos of a class that was left out are recognised, a row for each such class."""
+    """Return how well photos of a left-out class are recognised. Each row leaves out another class."""
     names = {diagnosis.code: diagnosis.name for diagnosis in TASKS[bundle.task]}
     path = "unknown/classes/{row}"
     columns = {
@@ -240,7 +240,7 @@ def _unknown_class_table(bundle: Bundle) -> Table:
 
 
 def _neighbours_table(bundle: Bundle) -> Table:
-    """Return how often the nearest known photos have the right diagnosis, by clinic group, if it was measured."""
+    """Return how often the nearest known photos have the right diagnosis, by clinic group; empty if not measured."""
     has_index = isinstance(bundle.metadata.get("neighbours"), dict)
     metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}
@@ -254,7 +254,7 @@ def _neighbours_table(bundle: Bundle) -> Table:
 
 
 def _skin_type_table(metrics: dict[str, Any]) -> Table:
-    """Return the metrics of the skin types that are on record, if there are any."""
+    """Return the metrics by skin type; empty if metrics.json has none."""
     names = ("photos", "patients", "cancers", "cancer_auc", "sensitivity", "specificity")
     columns = {"type": _("Skin type")} | metric_columns("skin_types/{row}", names)
     rows = {name: (name,) for name in metrics.get("skin_types") or ()}
