@@ -14,7 +14,7 @@ COST_KEYS = {"threshold", "positives", "missed", "negatives", "flagged"}
 
 
 def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None:
-    """Return the threshold of `group` ("cancer" or "melanoma") and its cost in testing (COST_KEYS); None if absent."""
+    """Return the threshold of "cancer" or "melanoma" and its cost in testing; None if one of COST_KEYS is absent."""
     values: dict[str, Any] = metrics.get("thresholds", {}).get(group, {})
     return values if values.keys() >= COST_KEYS else None
 

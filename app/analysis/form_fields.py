@@ -52,7 +52,7 @@ class SentPhoto(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitSubmission:
-    """Hold several photos of one patient. details: the patient's; `site` and `changing` are not set."""
+    """Hold several photos of one patient. details: the patient's; their `site` and `changing` are not used."""
 
     photos: tuple[SentPhoto, ...]
     details: Details

@@ -110,7 +110,7 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
 
 
 def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any] | None) -> int:
-    """Return the fewest decimals that show each threshold as unlike an unequal probability (see digits_beside)."""
+    """Return the fewest decimals at which no threshold looks like a probability that differs (see digits_beside)."""
     digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits

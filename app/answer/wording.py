@@ -96,7 +96,7 @@ def strongest_caution(answer: Answer) -> str | None:
 
 
 def caution_text(code: str, dermatoscope: bool | None) -> str:
-    """Return a caution in words; for a phone photo, it depends on what the user said about the dermatoscope."""
+    """Return a caution in words; for a phone photo, the words depend on what the user said about the dermatoscope."""
     introduction = f"{_(PHONE_PHOTO_TEXTS[dermatoscope])} " if code == "phone_photo" else ""
     return introduction + _(CAUTIONS[code])
 

@@ -145,7 +145,7 @@ def init_app(app: Flask) -> None:
 
 
 def show_problem(failure: Problem) -> Response:
-    """Return a problem as JSON under the API's addresses, else as a page."""
+    """Return a problem as JSON under the addresses for programs, else as a page."""
     is_for_programs = request.path.startswith("/api/") or request.path in HEALTH_PATHS
     # A request to an unknown host gets JSON too, because Flask cannot make the links of a page for this host.
     if is_for_programs or isinstance(request.routing_exception, SecurityError):
@@ -155,5 +155,5 @@ def show_problem(failure: Problem) -> Response:
 
 
 def show_http_exception(error: HTTPException) -> Response:
-    """Return the answer for an exception of werkzeug or Flask, in the form of show_problem."""
+    """Return the answer for an exception of werkzeug or Flask, as show_problem makes it."""
     return show_problem(problem_from_http_exception(error))

@@ -63,7 +63,7 @@ def _plot_table(bundle: Bundle, name: str) -> Table | None:
 
 
 def worst_mistake(confusion: list[list[int]], task: str) -> dict[str, Any]:
-    """Return, of a confusion matrix, the counts of right decisions and of all photos, and the most common mistake."""
+    """Return counts of a confusion matrix: the right decisions, all photos, and the most common mistake."""
     matrix = np.array(confusion)
     wrong = matrix - np.diag(np.diag(matrix))
     true, decided = (class_codes(task)[int(index)] for index in np.unravel_index(wrong.argmax(), wrong.shape))
