@@ -1,6 +1,6 @@
 """Compute the metrics of one clinic group's photos, from answers of networks that never saw these photos.
 
-These are out-of-fold answers, or answers of a network without the whole group. One table can show the metrics of both.
+The answers are out-of-fold, or come from a network that never saw the whole group. One table can show both.
 """
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from data_modelling.metrics import bootstrap
 from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
 
-FEWEST_LESIONS = 50  # a group with fewer lesions has no calibration error, which would be mostly chance
+FEWEST_LESIONS = 50  # lesions that a calibration error needs; with fewer, it would be mostly chance
 FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, a single lesion changes a share by tenths
 
 
@@ -24,8 +24,8 @@ FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, a single lesion 
 class ClinicAnswers:
     """Hold the answers to all photos of a clinic group, refused photos included.
 
-    labels, decisions: (N,) class indices. probability: (N, classes), for the reference shares. lesions: (N,) the
-    lesion of each photo. statuses: (N,) the status of each answer, REFUSED for a photo that was refused.
+    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for the reference shares. lesions: (N,)
+    the lesion of each photo. statuses: (N,) the status of each answer, REFUSED for a photo that was refused.
     """
 
     labels: Labels
@@ -50,7 +50,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
     """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions).
 
     A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
-    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), for which the probabilities are calibrated.
+    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), see `ClinicAnswers`.
     """
     lesions = bootstrap.renumbered(answers.lesions)
     metrics = {
@@ -73,7 +73,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
 def adjust_to_shares(probability: Floats, shares: Floats, reference_shares: Floats) -> Floats:
     """Return probabilities (N, classes) for other class shares: p * shares / reference_shares, summing to 1.
 
-    The source is Saerens et al. 2002, Neural Computation 14:21. A class without reference share keeps its probability.
+    The source is Saerens et al. 2002, Neural Computation 14:21. A class with a reference share of 0 is not reweighted.
     """
     ratio = np.divide(shares, reference_shares, out=np.ones(len(shares)), where=reference_shares > 0)
     weighted = probability * ratio
@@ -102,7 +102,7 @@ def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> di
 
 
 def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_shares: Floats) -> dict[str, Any]:
-    """Return the ECE of the unchanged probabilities, and after adjusting them to the group's own class shares."""
+    """Return the ECE of the probabilities, unchanged and adjusted to the group's own class shares."""
     if lesions.max() + 1 < FEWEST_LESIONS:
         return {}
     labels = answers.labels
@@ -118,7 +118,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return the share of the photos of `subset` that is `chosen`.
 
-    If all or none of the photos are chosen, all resamples are equal. The interval is then Wilson's, with a photo per lesion.
+    If all or none of them are chosen, all resamples are equal. Then the interval is Wilson's for the number of lesions.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

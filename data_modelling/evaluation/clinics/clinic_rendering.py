@@ -1,7 +1,7 @@
-"""Render HAM10000's photos so that they look like another clinic's files, and count how often the answer's status changes.
+"""Render photos of HAM10000 like files of BCN20000, and count how often the status of the answer changes.
 
-Our copies of BCN20000's photos are 84 x 84 pixels, JPEG of quality 75, often with a round dark border. The lesion
-stays the same, so a changed answer depends on the file. Only photos outside the locked test are read.
+Our copies of BCN20000's photos have 84 x 84 pixels and JPEG quality 75, and often a round dark border. The lesion is
+the same in the rendered photo, so only the file can change the status. Only photos outside the locked test are read.
 """
 
 import zlib
@@ -66,9 +66,9 @@ def render_photo(data: bytes, image_id: str) -> bytes:
 
 
 def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the numbers of photos and changed statuses, their share, the counts of each change, and `melanomas_cleared`.
+    """Return the counts of photos and of changed statuses, the share of changed statuses, and the count of each change.
 
-    `melanomas_cleared` counts the melanomas that changed from higher concern to "no cancer class stands out".
+    melanomas_cleared: the count of melanomas that changed from higher concern to "no cancer class stands out".
     """
     changed = table[table["status"] != table["rendered_status"]]
     cleared = (

@@ -38,7 +38,7 @@ LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"
 
 
 def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
-    """Write the answers of networks that never saw the photos' clinic, sorted by image_id; equal answers give equal bytes."""
+    """Write the answers of networks that never saw the photo's clinic, by image_id; equal answers give equal bytes."""
     compression = {"method": "gzip", "mtime": 0}
     write_table(path, answers.sort_values("image_id"), float_format="%.6f", compression=compression)
 
@@ -49,7 +49,7 @@ def left_out_metrics(
     """Return the keys `clinics`, `status_counts`, `status_by_class` and `clear_threshold` of metrics.json.
 
     answers: of networks that never saw the clinic group. predictions: out-of-fold predictions for the data set and the
-    extra sets. Without such predictions for a clinic group, its row in `clinics` lacks the key `seen`.
+    extra sets. A clinic group without out-of-fold predictions has no key `seen` in its row of `clinics`.
     """
     task = metadata["task"]
     shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
@@ -65,7 +65,8 @@ def left_out_metrics(
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
             row["seen"] = clinic_metrics(_seen(predictions[of_clinic], metadata), task, shares)
-        # The smaller this share, the less the network without the clinic group says about the served network.
+        # The share of the training photos of other groups. If it is small, the network without the group says little
+        # about the served network.
         row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
@@ -111,7 +112,7 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     """Return the answers to photos of a known clinic, from the whole frame alone.
 
-    The four other frames can only take NO_CANCER_CLASS away, so the share of this status here is an upper limit.
+    The four corner frames could only take NO_CANCER_CLASS away, so the share of this status is an upper limit.
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)
@@ -141,10 +142,10 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
 def whole_frame_concern(
     probability: Mapping[str, Floats], thresholds: StatusThresholds, task: str
 ) -> tuple[Mask, Floats]:
-    """Return two arrays (N,): whether a photo reaches a threshold that raises concern, and its whole frame's score.
+    """Return two arrays (N,): whether the photo raises concern, and the score of its whole frame.
 
-    probability: (N, classes) for each of MODES. The thresholds are for the probabilities with the details. The score is
-    the higher one of the cancer probabilities without and with the details.
+    probability: (N, classes) for each of MODES. A photo raises concern if a probability with the details reaches its
+    threshold. The score is the higher one of the cancer probabilities without and with the details.
     """
     cancer = {mode: probability[mode][:, cancer_columns(task)].sum(axis=1) for mode in MODES}
     melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
@@ -165,7 +166,7 @@ def _status_counts(answers: ClinicAnswers, task: str) -> dict[str, dict[str, int
 
 
 def _mean_shares(counts: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, dict[str, float]]:
-    """Return, for each kind of lesion, how many of 100 have each status: the mean over the clinics that have the kind."""
+    """Return, for each kind of lesion, how many of 100 photos have each status: the mean over the clinic groups."""
     means: dict[str, dict[str, float]] = {}
     for name in ("melanoma", "cancer", "benign"):
         of_clinics = [kinds["left_out"][name] for kinds in counts.values() if kinds["left_out"][name]["n"]]

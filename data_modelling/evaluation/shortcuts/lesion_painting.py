@@ -1,9 +1,8 @@
-"""Read the outline of a lesion, and paint over the lesion, the background or some cells of a photo, in the colour of the nearby skin.
+"""Read the outline of a lesion, and paint over parts of its photo in the colour of the nearby skin.
 
-The skin is a ring around the lesion, from the enlarged outline to SKIN_RING_WIDTH further, without the
-dermatoscope's dark rim. All painting uses the mean colour of this ring. The mean of the whole photo would be wrong,
-because it contains the lesion's colour: then the lesion would stay visible as a tint, and a painted background would
-have less contrast than the real background.
+The nearby skin is a ring around the enlarged outline, SKIN_RING_WIDTH wide, without the dermatoscope's dark rim. All
+painting uses the mean colour of this ring. The mean of the whole photo contains the lesion's colour: a painted lesion
+would stay visible as a tint, and a painted background would be too similar to the lesion.
 """
 
 from dataclasses import dataclass
@@ -19,23 +18,24 @@ from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Mask, Pixels
 
-OUTLINE_MARGIN = 0.03  # share of the edge: a lesion's border fades beyond the outline
-SKIN_RING_WIDTH = 0.15  # share of the edge: skin further away may be lit differently
-LEAST_SKIN = 0.01  # share of the photo's pixels: with less, the colour of the skin is not known
+OUTLINE_MARGIN = 0.03  # share of the edge by which the outline is enlarged: the border fades beyond it
+SKIN_RING_WIDTH = 0.15  # as a share of the edge; skin further away may be lit differently
+LEAST_SKIN = 0.01  # share of the photo's pixels in the ring; with less, the colour of the skin is not known
 
 
 @dataclass(frozen=True)
 class Areas:
-    """Two masks of a photo, (edge, edge) each: lesion, within the enlarged outline, and skin, the ring around it."""
+    """Holds two masks of a photo, (edge, edge) each. lesion: the enlarged outline. skin: the ring around it."""
 
     lesion: Mask
     skin: Mask
 
 
 def read_outline(path: str, photo: str, edge: int) -> Mask:
-    """Return the outline as the network's photo reader sees it: (edge, edge), true where half a pixel is lesion.
+    """Return the outline, cropped and resized like the photo: a mask (edge, edge), true where at least half is lesion.
 
-    Raises InputError if the file is broken, or is not of the size of its photo.
+    path: the file of the outline. photo: the file of the photo. Raises InputError if the outline is broken or has
+    another size than the photo.
     """
     try:
         mask = read_photo(Path(path).read_bytes(), edge)[..., 0] >= 128
@@ -52,10 +52,7 @@ def read_outline(path: str, photo: str, edge: int) -> Mask:
 
 
 def find_areas(photo: Pixels, outline: Mask) -> Areas | None:
-    """Return lesion and skin of a photo (edge, edge, 3) with its outline (edge, edge).
-
-    None when the outline is empty, or so large that too little skin is left.
-    """
+    """Return the areas of a photo (edge, edge, 3); None if its outline is empty or leaves too little skin."""
     if not outline.any():
         return None
     distance = distance_transform_edt(~outline) / len(outline)
@@ -77,10 +74,7 @@ def paint_area(photo: Pixels, area: Mask, colour: Pixels) -> Pixels:
 
 
 def cells_area(cells: NDArray[np.int64], shape: tuple[int, int], edge: int) -> Mask:
-    """Return the pixels (edge, edge) of some cells of a map of `shape`.
-
-    cells: their indices in reading order.
-    """
+    """Return a mask (edge, edge) of some cells of a map of `shape`. cells: their numbers, counted row by row."""
     mask = np.zeros(shape, bool)
     mask.flat[cells] = True
     return np.kron(mask, np.ones((edge // shape[0], edge // shape[1]), bool))

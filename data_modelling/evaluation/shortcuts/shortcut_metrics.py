@@ -16,7 +16,7 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
 MAPS = ("map", "random", "gaussian")  # the map of the decided class, and its controls
-# The measures of each map: its share inside the lesion, and the area under its deletion curve.
+# The measures of each map: the share of its evidence inside the outline, and the area under its deletion curve.
 MEASURES = ("inside", "deletion")
 SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each view
 MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
@@ -24,18 +24,15 @@ COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *
 
 
 def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
-    """Write the results as csv, sorted by image_id, with three digits.
-
-    Three digits are enough for means over many photos, and keep the bundle small.
-    """
+    """Write the results as csv, sorted by image_id, with three significant digits, which keep the bundle small."""
     write_table(path, results.sort_values("image_id"), float_format="%.3g")
 
 
 def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics with 95 % intervals (bootstrap over lesions; differences are paired).
 
-    Only photos with all measures count, so that all metrics are of the same photos. `drawn` is the number of photos
-    in the whole sample.
+    Only photos with all measures count, so that all metrics are of the same photos. drawn: the number of all photos of
+    the sample. deletion_of_the_rarer: the deletion metrics without photos that are decided as the most frequent class.
     """
     task = metadata["task"]
     complete = results.dropna(subset=list(MAP_COLUMNS)).reset_index(drop=True)
@@ -59,7 +56,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
         "lesion_share": round_metric(complete["lesion_share"].mean()),
         "views": {view: _view_metrics(metrics_by_view, view) for view in VIEWS},
         **{measure: _map_metrics(complete, measure, task) for measure in MEASURES},
-        # Bare skin often gets the most frequent class, so a deletion changes little for photos of this class.
+        # Bare skin is often decided as the most frequent class. So painting changes photos of this class little.
         "most_frequent": frequent,
         "deletion_of_the_rarer": {"photos": len(rarer)}
         | (_map_metrics(rarer, "deletion", task) if len(rarer) else {}),
@@ -77,7 +74,7 @@ def _view_metrics(metrics_by_view: dict[str, bootstrap.BootstrapMetrics], view: 
 
 
 def _map_metrics(results: pd.DataFrame, measure: str, task: str) -> dict[str, Any]:
-    """Return the mean of a measure for each of MAPS, and the first map's differences from the others."""
+    """Return the mean of a measure for each of MAPS, and the differences of the first map from the other two."""
     values = results[[f"{kind}_{measure}" for kind in MAPS]].to_numpy(np.float64)
     columns = np.hstack([values, values[:, :1] - values[:, 1:]])
     labels, groups = true_classes(results, task), bootstrap.group_indices(results["group_id"])

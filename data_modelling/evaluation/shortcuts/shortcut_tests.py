@@ -1,16 +1,15 @@
 """Test whether the network looks at the lesion, with painted photos and with maps of the evidence.
 
-At most PHOTOS photos, one per lesion, are predicted from the photo alone, by the network that never saw their
-fold:
+At most PHOTOS photos, one per lesion, are predicted from the photo alone, by the network that never saw their fold.
+There are three tests:
 
-- with the lesion painted over, and with everything else painted over (see evaluation.shortcuts.lesion_painting);
-- the share of the decided class's map inside the outline. The map is that of inference.explanation.heat_map:
-  the evidence for the class, compared with the average class. The controls are maps of random cells, and a
-  Gaussian around the photo's centre, because lesions are centred;
-- the deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): how much of the decided class's probability is
-  left when the highest cells of the map are painted over, a tenth more at each step. The share counts as at
-  most 1, because the probability of an uncertain class may rise. The area under the curve is small if the map finds
-  the cells on which the answer depends. The controls are a random order and the order of the Gaussian.
+- Painting: the lesion is painted over, or everything else is (see evaluation.shortcuts.lesion_painting).
+- Evidence: which share of the evidence for the decided class (see inference.explanation.heat_map) is inside the
+  outline. The controls are maps of random cells, and a Gaussian around the photo's centre, because lesions are centred.
+- Deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): which share of the decided class's probability is left when
+  the cells with the most evidence are painted over, a tenth of all cells more at each step. Shares above 1 count as 1.
+  The area under the curve is small if the evidence finds the cells on which the answer depends. The controls are a
+  random order of the cells, and the order of the Gaussian.
 """
 
 import hashlib
@@ -49,16 +48,16 @@ PredictBatch = Callable[[Pixels], tuple[Floats, Features]]
 PHOTOS = 2000  # most photos of a sample
 SEED = 3  # decides the sample and the random maps
 RANDOM_MAPS = 50  # per photo; their shares inside the outline are averaged
-GAUSSIAN_WIDTH = 0.25  # standard deviation as a share of the edge; the deletion curve uses only the order
-STEPS = 10  # steps of the deletion curve, from the whole photo to nothing
+GAUSSIAN_WIDTH = 0.25  # standard deviation as a share of the edge; the deletion curve uses only its order
+STEPS = 10  # steps of the deletion curve, from the intact photo to bare skin
 BATCH_SIZE = 32  # photos that are painted together, and that the network predicts at a time
 
 
 @dataclass(frozen=True)
 class FoldNetwork:
-    """Holds the functions with which a fold's network predicts and decides.
+    """Holds a fold's network with its head, temperature and decision prior.
 
-    predict: photos (N, edge, edge, 3) to logits and feature maps.
+    predict: returns logits (N, classes) and feature maps of photos (N, edge, edge, 3).
     """
 
     predict: PredictBatch
@@ -75,11 +74,10 @@ def shortcut_results(
     choices: CalibrationChoices,
     task: str,
 ) -> pd.DataFrame:
-    """Return the results of the sample's photos, in the order of the sample; shows progress.
+    """Return the results of the sample's photos, in the order of the sample, as shortcuts.csv has them; show progress.
 
-    sample: rows of the one table with the column part. pixels: (rows, edge, edge, 3), its photos. outlines:
-    paths by image id. networks: from a part to the saved network that never saw it.
-
+    sample: rows of the one table (see datasets.table), with the column part. pixels: (rows, edge, edge, 3), their
+    photos. outlines: files by image id. networks: returns the file of the network that never saw a part.
     Raises InputError for an outline that is broken or has another shape than its photo.
     """
     places = zip(sample["image_id"], sample["path"], strict=True)
@@ -101,10 +99,9 @@ def shortcut_results(
 
 
 def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int = PHOTOS) -> NDArray[np.int64]:
-    """Return the rows of a random sample: at most `count` photos with an outline, one per lesion.
+    """Return the row numbers of a random sample, sorted: at most `count` photos with an outline, one per lesion.
 
-    The order of the ids' hashes decides. This order is always the same, and prefers no class or fold. The
-    rows are in the order of the table.
+    Hashes of the image ids decide, so the sample is always the same, and prefers no class or fold.
     """
     hashes = [hashlib.sha256(f"{SEED} {image_id}".encode()).digest() for image_id in table["image_id"]]
     order = np.array(sorted(range(len(table)), key=hashes.__getitem__), np.int64)
@@ -116,10 +113,10 @@ def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int =
 def shortcut_rows(
     network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: Iterable[Mask]
 ) -> list[dict[str, Any]]:
-    """Return the values in shortcuts.csv for each photo, classes as indices and logits as arrays.
+    """Return the values in shortcuts.csv for each photo, classes as indices and logits as arrays (classes,).
 
-    names: seeds of the photos' random maps. photos: (N, edge, edge, 3). outlines: (edge, edge) each. A photo
-    without enough visible skin has only its answer and the lesion's share. See evaluation.shortcuts.shortcut_metrics.
+    names: the image ids, which are the seeds of the random maps. photos: (N, edge, edge, 3). outlines: (edge, edge)
+    each. A photo without enough visible skin has only `decided`, `lesion_share` and the logits `intact`.
     """
     logits, feature_maps = network.predict(photos)
     probability = calibrated_probabilities(logits, network.temperature)
@@ -133,12 +130,12 @@ def shortcut_rows(
             cells = network.head.parts(feature_maps[number])[0]
             evidence = cells[decided] - cells.mean(axis=0)  # compared with the average class
             row |= _shares_inside_outline(name, evidence, outline)
-            maps = (evidence, _rng(name).random(evidence.shape), gaussian(evidence.shape))  # by MAPS
+            maps = (evidence, _rng(name).random(evidence.shape), gaussian(evidence.shape))  # as in MAPS
             painted = network.predict(np.stack(list(_painted_variants(photo, areas, maps))))[0]
             row |= {"lesion_painted": painted[0], "background_painted": painted[1]}
             left = calibrated_probabilities(painted[2:], network.temperature)[:, decided]
             ratios = np.minimum(left / probability[number, decided], 1)
-            # STEPS - 1 ratios for each map; the last step is the same for all.
+            # STEPS - 1 ratios for each map; the last ratio, of bare skin, is the same for all maps.
             curves = ratios[:-1].reshape(len(MAPS), STEPS - 1)
             row |= {
                 f"{kind}_deletion": deletion_area(np.concatenate([[1.0], curve, ratios[-1:]]))
@@ -149,27 +146,24 @@ def shortcut_rows(
 
 
 def gaussian(shape: tuple[int, int]) -> Floats:
-    """Return a Gaussian around the centre, on the cells of a map."""
+    """Return a Gaussian around the centre of a map. shape: the map's rows and columns."""
     rows, columns = ((np.arange(size) + 0.5) / size - 0.5 for size in shape)
     return np.asarray(np.exp(-(rows[:, None] ** 2 + columns[None] ** 2) / (2 * GAUSSIAN_WIDTH**2)))
 
 
 def deletion_area(curve: Floats) -> float:
-    """Return the area under a deletion curve with equal steps, by the trapezium rule.
-
-    It is between 0 and 1 if the probability never rises.
-    """
+    """Return the area (0-1) under a deletion curve with equal steps, by the trapezium rule."""
     return float((curve[1:] + curve[:-1]).sum() / 2 / (len(curve) - 1))
 
 
 def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
-    """Return a saved network with the choices that turn its logits into decisions."""
+    """Return a saved network with the temperature and decision prior that turn its logits into decisions."""
     network = keras.saving.load_model(path, compile=False)
     unknown = np.tile(encode_details(Details()), (BATCH_SIZE, 1))
 
     def predict(photos: Pixels) -> tuple[Floats, Features]:
         answers = []
-        # The batch size never changes, or Keras would compile its function again. Surplus rows are cut off.
+        # If the batch size changed, Keras would compile its function again. Surplus rows of the last batch are cut off.
         batch = np.zeros((BATCH_SIZE, *photos.shape[1:]), np.float32)
         for start in range(0, len(photos), BATCH_SIZE):
             batch[: len(photos) - start] = photos[start : start + BATCH_SIZE]
@@ -186,8 +180,8 @@ def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
 def _painted_variants(photo: Pixels, areas: Areas, maps: Iterable[Floats]) -> Iterator[Pixels]:
     """Yield the painted photos that the network predicts.
 
-    The first two lack the lesion and the background. Then, for each map, photos lack more and more of its cells.
-    The last photo has only the colour of the skin.
+    In the first photo the lesion is painted over, and in the second the background. Then, for each map, more and more
+    of its highest cells are painted over. The last photo has only the colour of the skin.
     """
     colour = mean_colour(photo, areas.skin)
     yield paint_area(photo, areas.lesion, colour)
@@ -205,7 +199,7 @@ def _rng(name: str) -> np.random.Generator:
 
 
 def _shares_inside_outline(name: str, evidence: Floats, outline: Mask) -> dict[str, float | None]:
-    """Return the share of each map inside the outline; for random maps, the mean share."""
+    """Return the share of each map that is inside the outline; for random maps, the mean share of RANDOM_MAPS."""
     evidence = np.maximum(evidence, 0)
     random_maps = _rng(name).random((RANDOM_MAPS, *evidence.shape))
     shares = [heat_map.evidence_share(random_map, outline) for random_map in random_maps]
@@ -217,7 +211,7 @@ def _shares_inside_outline(name: str, evidence: Floats, outline: Mask) -> dict[s
 
 
 def _columns(row: dict[str, Any], task: str) -> dict[str, Any]:
-    """Return a row with its decision as a code and one column per logit."""
+    """Return a row with the decided class as a code, and one column per logit."""
     columns = {name: value for name, value in row.items() if name not in VIEWS}
     logits = {
         f"{view}_{code}": value
@@ -234,7 +228,7 @@ def shortcut_dependencies(
     networks: Callable[[str], Path],
     choices: CalibrationChoices,
 ) -> dict[str, Any]:
-    """Return everything that `shortcut_results` depend on, files as hashes."""
+    """Return all on which `shortcut_results` depends: files as hashes, outlines as size and time of change."""
     modules = [Path(module) for module in (__file__, lesion_painting.__file__, heat_map.__file__)]
     files = [*modules, *map(networks, sorted(sample["part"].unique()))]
     states = {image_id: Path(outlines[image_id]).stat() for image_id in sample["image_id"]}
