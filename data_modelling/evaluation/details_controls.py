@@ -1,4 +1,4 @@
-"""Compute the controls for photo and details: the details alone, and the details of another photo."""
+"""Compute the controls that show what details add: the details alone, and the details of another lesion or patient."""
 
 import numpy as np
 import pandas as pd
@@ -29,10 +29,10 @@ def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) ->
 
 
 def permute_between_groups(groups: pd.Series, seed: int = SEED) -> NDArray[np.int64]:
-    """Return for each row the index of a row of another group, (N,). Each index occurs once, in an order from the seed.
+    """Return for each row the index of a row of another group, (N,). Each index occurs once.
 
-    The rows get a random circular order in which groups stay together. Each row gets the index of the row n places
-    later, where n is the size of the largest group. This row always belongs to another group.
+    The rows are arranged in a random circle in which the rows of a group stay together. Each row gets the index of the
+    row n places further on, where n is the size of the largest group. That row always belongs to another group.
 
     Raises InputError when one group has more than half of the rows.
     """

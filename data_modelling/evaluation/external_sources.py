@@ -45,17 +45,17 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle, and return the skipped inputs as text.
 
-    The bundle's own sources are skipped, because they have their own metrics. The sources in ALSO_LEARNED_FROM are
-    skipped, because every network learned from photos of them. Absent sources are skipped too. Photos of an extra set
-    get the predictions and gate refusals of networks that saw no photo of the fold. These predictions move here from
-    EXTRA_PREDICTIONS_FILE, so that a committed bundle stays small. If the bundle has left-out clinics, its table of
-    clinics reads EXTRA_PREDICTIONS_FILE; that file then stays, and only the other sources are predicted.
-    Raises InputError and writes nothing if all sources are absent, or if predictions of an extra set would be lost.
+    Skipped sources: the bundle's own, those in ALSO_LEARNED_FROM (every network learned from their photos), and absent
+    ones. A photo of an extra set gets the logits and the gate refusal of a network that never saw its fold. The run
+    wrote these predictions to EXTRA_PREDICTIONS_FILE. They move from there to elsewhere.csv, so that a committed bundle
+    stays small. If the bundle has left-out clinics, its table of clinics reads EXTRA_PREDICTIONS_FILE. Then this file
+    stays, and the extra sets are skipped.
+
+    Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
     """
     predictor = Predictor(bundle)
     metadata = bundle.metadata
     extra_file, external_file = _prediction_files(bundle)
-    # The table of clinics reads the predictions of extra sets where the run wrote them.
     keeps_extra = extra_file.exists() and extra_file.with_name(LEFT_OUT_CLINICS_FILE).exists()
     in_table = metadata.get("more", {}) if keeps_extra else {}
     excluded = {*metadata["data"]["sources"], *metadata.get(ALSO_LEARNED_FROM, []), *in_table}
@@ -95,11 +95,11 @@ def read_external_predictions(path: Path, task: str) -> pd.DataFrame:
 
 
 def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics by source; a question without both outcomes has no metrics.
+    """Return the metrics by source; an AUC is missing if the source has only positive or only negative photos.
 
-    Cancers are compared with benign lesions. A lesion that may become cancer (actinic keratosis) is in
-    neither group; the metrics report how many of these lesions are flagged. Classes and calibration are evaluated
-    only for a source whose diagnoses are all classes of the model. Bootstrap groups are patients.
+    Cancers are compared with benign lesions. Lesions that may become cancer (actinic keratosis) are not compared, but
+    the metrics report how many photos of them are flagged. Classes and calibration are evaluated only for a source
+    whose diagnoses are all classes of the model. The bootstrap draws lesions or patients.
     """
     return {
         source.folder: _source_metrics(rows.reset_index(drop=True), metadata)
@@ -114,15 +114,12 @@ def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dic
 
 
 def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
-    """Return whether the bundle was also trained on photos of this source, which is not its own."""
+    """Return whether photos of the source also trained the bundle, as an extra set."""
     return source in metadata.get("more", {})
 
 
 def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Return the predictions with logits and gate refusals of the networks that saw no photo of the fold.
-
-    Photos without such a network are dropped.
-    """
+    """Return the predictions of photos whose fold a network never saw, with that network's logits and gate refusals."""
     out_of_fold = _read_out_of_fold_external(bundle).set_index("image_id")
     columns = _logit_columns(bundle.task)
     rows = predictions[predictions["image_id"].isin(out_of_fold.index)].copy()
@@ -136,13 +133,13 @@ def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.Da
 
 
 def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
-    """Return codes, joined by `;`: quality refusals of the served model, `photo_foreign` from the other gate."""
+    """Return the quality codes of `refusals` and, if `gate_refusals` has it, `photo_foreign`; all joined by `;`."""
     quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
 
 
 def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
-    """Return the predictions of networks that saw no photo of the fold; raise InputError if they are missing."""
+    """Return the predictions of networks that never saw the photo's fold; raise InputError if they are missing."""
     extra_file, external_file = _prediction_files(bundle)
     if not extra_file.exists():
         if external_file.exists():
@@ -155,7 +152,7 @@ def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
 
 
 def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
-    """Return the file of a training run and the file into which its predictions move."""
+    """Return two paths: of the file that a run writes, and of elsewhere.csv, to which its predictions move."""
     folder = bundle.folder / "predictions"
     return folder / EXTRA_PREDICTIONS_FILE, folder / EXTERNAL_PREDICTIONS_FILE
 
@@ -182,8 +179,8 @@ def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, A
     labels = np.array([class_of(diagnosis, task) for diagnosis in rows["truth"]])
     groups = bootstrap.group_indices(rows["group_id"])
     diagnosis_counts = rows["truth"].value_counts().sort_index()
-    # The checks for phones and other clinics have no share here, because they were fitted on these photos. Their own
-    # metrics (checks/origin.json) are cross-fitted.
+    # The origin detector is not evaluated here, because it was fitted on these photos. checks/origin.json has its
+    # cross-fitted metrics.
     refusals = rows["refusals"].fillna("").str.split(";")
     metrics = {
         "photos": len(rows),
@@ -225,7 +222,7 @@ def _mode_metrics(
 
 
 def _auc(name: str, score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return the AUC of a question with its interval; nothing without both outcomes."""
+    """Return the AUC of `name` with its interval; empty if only one outcome is present."""
     if not has_both_outcomes(positive):
         return {}
     interval = bootstrap.auc_interval(score, positive, bootstrap.renumbered(groups))

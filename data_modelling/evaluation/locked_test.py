@@ -1,7 +1,7 @@
 """Open the locked test of a data set, once per released bundle, and keep a record of every opening.
 
-The record is `DATA/splits/<set>.openings.csv`, outside every bundle. A bundle that opened the test has a copy
-of the record of that day. So the bundle's card can be written again from the bundle's own files.
+The record is `DATA/splits/<split>.openings.csv`, outside every bundle. A bundle that opens the test gets a copy
+of the record, so that the bundle's card can be written again from the bundle's own files.
 """
 
 import csv
@@ -32,13 +32,14 @@ OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
 
 
 def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
-    """Predict the locked part of the bundle's data set, record the opening, and return the photos left out.
+    """Predict the locked test of the bundle's data set, and return as text which photos cannot be decoded.
 
-    The row is appended to `<set>.openings.csv` in `splits` before any photo is read, so every opening is on
-    record. Then predictions/locked_test.csv and a copy of the record, openings.csv, are written
-    into the bundle. An opening that stopped before the predictions were written is resumed under its own row.
+    splits: the folder of the split and of the record. reason: a text for the record. A row about the opening is
+    appended to the record before any photo is predicted. Then the bundle gets openings.csv, a copy of the record,
+    and predictions/locked_test.csv. If an opening stopped before its predictions were written, the next call
+    resumes it and appends no row.
 
-    Raises InputError when this bundle has opened the test before, or when no reason is given.
+    Raises InputError if this bundle has opened the test before, no reason is given, or the split has no locked test.
     """
     if not reason.strip():
         raise InputError("--open-test needs --reason: why this bundle opens the locked test.")
@@ -73,10 +74,10 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 
 
 def openings(folder: Path) -> dict[str, Any]:
-    """Return the entry of metrics.json about the openings.
+    """Return the entry of metrics.json about the openings, for the bundle in `folder`.
 
-    rows: the record up to the opening by the bundle in `folder`. changed: which of its HASHED_FILES have changed since
-    the opening.
+    rows: the bundle's copy of the record. changed: the HASHED_FILES of the bundle that have changed since it opened
+    the test.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     changed = [
@@ -96,7 +97,7 @@ def read_openings(path: Path) -> list[dict[str, str]]:
 
 
 def _append_row(record: Path, row: dict[str, str]) -> None:
-    """Append a row; earlier rows are never rewritten."""
+    """Append a row to the record, and never rewrite earlier rows."""
     is_new = not record.exists()
     with record.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row, lineterminator="\n")

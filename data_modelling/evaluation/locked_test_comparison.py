@@ -1,8 +1,8 @@
 """Compare the out-of-fold metrics with those of the locked test.
 
-The comparison shows whether choices that were made with fold networks fit the served network. Temperature, decision
-prior and thresholds come from networks of the same recipe that each saw four fifths of the photos. The served
-network saw all these photos. No network saw the locked test.
+The comparison shows whether temperature, decision prior and thresholds fit the served network. They were chosen with
+the fold networks, which saw four fifths of the development set each. The served network saw the whole development
+set. No network saw the locked test.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from data_modelling.metrics.predictions import MODES, mode_logits, true_classes
 from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import binary_questions
 
-LARGEST_ERROR = 0.03  # accepted expected calibration error, out-of-fold
+LARGEST_ERROR = 0.03  # largest accepted expected calibration error, out-of-fold
 BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC = "balanced_accuracy", "macro_auc", "melanoma_auc"
 CALIBRATION_ERROR = "expected_calibration_error"
 
@@ -25,9 +25,9 @@ CALIBRATION_ERROR = "expected_calibration_error"
 def compare_with_locked_test(
     values: dict[str, Any], locked: pd.DataFrame, metadata: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the out-of-fold metrics and those of the locked test, pair by pair.
+    """Return each out-of-fold metric beside that of the locked test, and the fit of temperature and thresholds.
 
-    values: the parts of metrics.json; locked: the predictions of the locked test.
+    values: metrics.json, with out_of_fold and locked_test. locked: the predictions of the locked test.
     """
     return {
         **{mode: _mode_comparison(values, mode, metadata) for mode in MODES},
@@ -41,17 +41,16 @@ def compare_with_locked_test(
 
 
 def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the targets of the metrics and whether they are met; `met` is null before the test is opened.
+    """Return the targets of the metrics, each with `met`, which is None until the locked test has been opened.
 
-    For balanced accuracy and the AUCs, the locked interval must contain the out-of-fold value. The
-    calibration error is shown without this target, because it is larger by chance with fewer photos. It is
-    compared with the error of a perfectly calibrated model instead. If the split has no locked test, there are no targets for it.
+    For balanced accuracy and the AUCs, the interval of the locked test must contain the out-of-fold value. The
+    calibration error is larger by chance with fewer photos. So on the locked test, it must be below the 95th percentile
+    of the errors of a perfectly calibrated model. Without a locked test, only the out-of-fold targets are returned.
     """
     return [target for mode in MODES for target in _mode_targets(values, mode)]
 
 
 def _mode_targets(values: dict[str, Any], mode: str) -> Iterator[dict[str, Any]]:
-
     def target(name: str, metric: str, value: Any, limit: Any, met: bool | None) -> dict[str, Any]:
         return {"name": name, "input": mode, "figure": metric, "value": value, "limit": limit, "met": met}
 
@@ -79,8 +78,8 @@ def _mode_comparison(values: dict[str, Any], mode: str, metadata: dict[str, Any]
     for name in (BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC, CALIBRATION_ERROR):
         expected, _ = _metric_with_interval(values["out_of_fold"][mode], name, metadata)
         observed, interval = _metric_with_interval(values["locked_test"][mode], name, metadata)
-        # A resampled ECE is larger than the ECE itself. Even with perfect calibration, the interval rarely contains
-        # the value from more photos. `metric_targets` has the target instead.
+        # The ECE of a resample is larger than the ECE of the photos themselves. So even with perfect calibration, the
+        # interval rarely contains the ECE of more photos. `metric_targets` has another target.
         contained = None if name == CALIBRATION_ERROR else _interval_contains(expected, interval)
         comparison[name] = {
             "out_of_fold": expected,
@@ -99,13 +98,13 @@ def _metric_with_interval(metrics: dict[str, Any], name: str, metadata: dict[str
 
 
 def _interval_contains(value: float | None, interval: list[float | None]) -> bool | None:
-    """Return whether an interval contains a value; None where either does not exist."""
+    """Return whether an interval contains a value; None if the value or the interval does not exist."""
     low, high = interval
     return None if value is None or low is None or high is None else bool(low <= value <= high)
 
 
 def _threshold_sensitivities(locked: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the sensitivity at the served thresholds on the locked test, and the sensitivity that was aimed at."""
+    """Return for each served threshold the sensitivity on the locked test, and that for which it was chosen."""
     task, target = metadata["task"], metadata["settings"]["cancer_sensitivity"]
     probability = calibrated_probabilities(mode_logits(locked, "photo", task), metadata["temperature"])
     groups = bootstrap.group_indices(locked["group_id"])

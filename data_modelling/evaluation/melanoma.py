@@ -1,8 +1,8 @@
-"""Compute the melanoma metrics of a bundle with two classes, without and with the scores of the patient's other lesions.
+"""Compute the melanoma metrics of a bundle with two classes, without and with the scores of a patient's other lesions.
 
-A patient's moles look alike, and a melanoma looks different. A high score of all the patient's lesions says less
-than a high score of one lesion. The contextual score is the log odds of melanoma minus a share of the mean
-log odds of the patient's other lesions. The chosen share has the best AUC on the patients of the other folds.
+A patient's moles look alike, and a melanoma looks different. If all lesions of a patient have a high score, this says
+less than a high score of only one lesion. The contextual score is the log odds of melanoma minus a share of the mean
+log odds of the patient's other lesions. The share for a fold is the one with the best AUC on the other folds.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ MetricValues = dict[str, Any]
 
 MELANOMA_KEY = "melanoma"  # the key of the melanoma metrics in metrics.json
 SPECIFICITIES = (0.9, 0.95)
-CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean to choose from
+CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean that are tried
 
 
 def has_two_classes(metadata: MetricValues) -> bool:
@@ -38,7 +38,7 @@ def has_two_classes(metadata: MetricValues) -> bool:
 
 
 def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> MetricValues:
-    """Return the metrics by mode, and the effect of the patient's lesions. predictions: out-of-fold."""
+    """Return the metrics by mode, without and with the patient's other lesions. predictions: out-of-fold."""
     task = metadata["task"]
     positive = true_classes(predictions, task) == melanoma_column(task)
     patients = group_indices(predictions["group_id"])
@@ -58,7 +58,7 @@ def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> Metri
 
 
 def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
-    """Return the mean log odds (N,) of the patient's other lesions, or of all lesions if the patient has no others.
+    """Return the mean log odds (N,) of a patient's other lesions; for a patient's only lesion, of all lesions.
 
     log_odds: (N,). patients: (N,) indices from 0.
     """
@@ -68,12 +68,12 @@ def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
 
 
 def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Floats:
-    """Return the contextual score (N,)."""
+    """Return the contextual score (N,) for a share of the other lesions' mean."""
     return log_odds - share * mean_of_other_lesions(log_odds, patients)
 
 
 def best_context_weight(log_odds: Floats, positive: Mask, patients: Labels) -> float:
-    """Return the share with the best AUC; of equally good ones, the smallest."""
+    """Return the share in CONTEXT_WEIGHTS with the best AUC; of equally good shares, the smallest."""
     return max(
         CONTEXT_WEIGHTS,
         key=lambda share: (
@@ -86,9 +86,10 @@ def best_context_weight(log_odds: Floats, positive: Mask, patients: Labels) -> f
 def context_metrics(
     log_odds: Floats, positive: Mask, patients: Labels, parts: NDArray[np.str_]
 ) -> dict[str, Any]:
-    """Return the metrics without and with the patient's other lesions, and the share of each fold.
+    """Return the metrics without and with the patient's other lesions, and the share that is chosen for each fold.
 
-    parts: (N,), the fold of each photo; all photos of a patient are in one fold.
+    parts: (N,), the fold of each photo; all photos of a patient are in one fold. If there is only one fold, its
+    share is chosen on that fold.
     """
     score = np.empty(len(log_odds))
     shares: dict[str, float] = {}
@@ -114,8 +115,8 @@ def context_metrics(
 def rare_class_metrics(score: Floats, positive: Mask, groups: Labels) -> BootstrapMetrics:
     """Return AUC, average precision and sensitivity at SPECIFICITIES.
 
-    score, positive: (N,). groups: (N,) indices from 0. A group is drawn among the positives if any of its
-    photos is positive.
+    score, positive: (N,). groups: (N,) indices from 0. In the bootstrap, a group counts as positive if any
+    of its photos is positive.
     """
     return weighted_metrics(
         lambda weights: {

@@ -1,7 +1,7 @@
-"""Compute all metrics of one part's predictions, in the form of metrics.json.
+"""Compute all metrics of the out-of-fold predictions or of the locked test, in the form of metrics.json.
 
-Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decision (`class`). AUC,
-losses and calibration errors evaluate the probabilities.
+Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decided classes. AUC,
+log-likelihood, Brier score and calibration errors evaluate the probabilities.
 """
 
 from typing import Any
@@ -31,18 +31,18 @@ NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked tes
 ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of answered photos for which the risk is reported
 # The metrics of a mode that have an interval.
 OVERALL_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
-# Pairs of modes: what the details add to the photo, what the photo adds to the details, and what the photo's
-# own details add to those of another photo.
+# Pairs of modes whose metrics are compared. The differences show what the details add to the photo, what the photo adds
+# to the details, and how much better the patient's own details are than those of another patient.
 COMPARED_MODES = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
 
 
 def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of the committed predictions, with the temperature and the choices of the bundle."""
+    """Return the metrics of the committed predictions, with the bundle's temperature, decision prior and thresholds."""
     task = metadata["task"]
     labels = true_classes(predictions, task)
     groups = bootstrap.group_indices(predictions["group_id"])
     by_mode = {
-        # The details alone are not the logits of a network: their probabilities need no temperature.
+        # The logits of the mode "details" are those of a logistic regression, which needs no temperature.
         mode: calibrated_probabilities(
             mode_logits(predictions, mode, task), 1.0 if mode == "details" else metadata["temperature"]
         )
@@ -97,7 +97,7 @@ def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[s
 
 
 def decide_classes(probability: Floats, metadata: dict[str, Any]) -> Labels:
-    """Return the decisions (N,) with the bundle's decision prior."""
+    """Return the decided classes as indices, (N,), with the bundle's decision prior."""
     prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
     return predicted_classes(probability, prior)
 
@@ -105,7 +105,7 @@ def decide_classes(probability: Floats, metadata: dict[str, Any]) -> Labels:
 def _source_metrics(
     predictions: pd.DataFrame, labels: Labels, by_mode: dict[str, Floats], metadata: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return the metrics of each source's photos under `by_source`; nothing if there is only one source."""
+    """Return {"by_source": the metrics of each source's photos}; empty if there is only one source."""
     names = sorted(predictions["source"].unique())
     if len(names) < 2:
         return {}
@@ -202,7 +202,7 @@ def _class_metrics(
 
 
 def _calibration_metrics(labels: Labels, probability: Floats) -> dict[str, Any]:
-    """Return the calibration error in three forms, and its size for a perfect model with as many photos."""
+    """Return the calibration error in three forms, the error of a perfect model by chance, and the reliability bins."""
     perfect = calibration_error.errors_of_perfect_model(probability)
     return {
         "equal_width": round_metric(calibration_error.expected_calibration_error(labels, probability)),

@@ -1,7 +1,8 @@
 """Measure how often the nearest known photos have the right diagnosis, and whether they warn of wrong decisions.
 
-A network that never saw the clinic group of a held-out photo compares it with known photos of other lesions and patients.
-If a recipe leaves no clinic group out, the network never saw the photo's fold, and the known photos are of other folds.
+A held-out photo is compared with known photos of other lesions and patients, by a network that never saw the held-out
+photo's clinic group. If a recipe leaves no clinic group out, the network never saw the photo's fold, and the known
+photos are of other folds.
 """
 
 from collections import Counter
@@ -24,16 +25,17 @@ from data_modelling.metrics.rounding import round_metric
 from data_modelling.metrics.thresholds import has_both_outcomes
 
 NEIGHBOURS_FILE = "neighbours.csv"  # in a bundle's predictions/
-PHOTO_FACTS = ["image_id", "group_id", "source", "truth"]  # in the files of predictions
-FEWEST_GROUPS = 50  # lesions or patients; with fewer, an interval says nothing
+PHOTO_FACTS = ["image_id", "group_id", "source", "truth"]  # columns of the predictions
+FEWEST_GROUPS = 50  # lesions or patients that metrics need; with fewer, their intervals are too wide
 
 
 def neighbour_rows(
     held_out: pd.DataFrame, known: pd.DataFrame, distances: NDArray[np.floating]
 ) -> pd.DataFrame:
-    """Return image_id and nearest of each held-out photo: the diagnoses of the nearest known photos, joined by `;`.
+    """Return the columns image_id and nearest, with a row for each held-out photo.
 
-    distances: (held-out photos, known photos). A known photo of the same group is never among the nearest.
+    nearest: the diagnoses of the nearest known photos, the nearest first, such as `NV;MEL;NV`. A known photo of the
+    held-out photo's own lesion or patient is never among them. distances: (held-out photos, known photos).
     """
     same = held_out["group_id"].to_numpy()[:, None] == known["group_id"].to_numpy()[None]
     order = np.argsort(np.where(same, np.inf, distances), axis=1, kind="stable")[:, :NEIGHBOUR_COUNT]
@@ -43,15 +45,16 @@ def neighbour_rows(
 
 
 def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of all photos and of each clinic group; a group with too few lesions has only the counts.
+    """Return the metrics of all photos and of each clinic group, and `helps` (see `_helps`).
 
-    rows: as in NEIGHBOURS_FILE. answers: for the same photos by the same networks, from `predicted_answers` or
-    `answers_of_left_out_clinics`. A source that is in no clinic group is a group of its own.
+    rows: as in NEIGHBOURS_FILE. answers: the same networks' decisions for the same photos, from `predicted_answers` or
+    `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group. A clinic group with too
+    few lesions has only counts.
 
-    nearest, majority, chance and model are the shares of photos for which these have the right class: the nearest photo,
-    the most frequent class of the nearest photos, a random known photo, and the model's decision. warning_auc tells how
-    well wrong decisions are found by the number of nearest photos whose class is not the decided class; confidence_auc
-    tells how well they are found by a low highest probability.
+    Four metrics tell for which share of the photos a class is the true class. nearest: the class of the nearest photo.
+    majority: the most frequent class of the nearest photos. chance: the class of a random known photo. model: the
+    decided class. Two metrics are the AUC of a score that should be high for wrong decisions. warning_auc: the score is
+    the number of nearest photos that are not of the decided class. confidence_auc: the score is minus the confidence.
     """
     task = metadata["task"]
     rows = rows.merge(answers, on="image_id", how="inner", validate="one_to_one")
@@ -68,7 +71,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
 
 
 def _class_of(diagnosis: str, task: str) -> int:
-    """Return the index of a diagnosis among a task's classes; -1 if it is none of them.
+    """Return the index of the task's class for a diagnosis; -1 if there is none.
 
     In a task with two classes, melanoma and benign, every diagnosis except melanoma is in the class benign.
     """
@@ -80,7 +83,10 @@ def _class_of(diagnosis: str, task: str) -> int:
 
 
 def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Return PHOTO_FACTS, decision (a class index) and confidence of each photo in a file of left-out answers."""
+    """Return PHOTO_FACTS, decision (a class index) and confidence (the highest probability) of each photo.
+
+    answers: the rows of a bundle's left_out_clinics.csv.gz.
+    """
     codes = class_codes(task)
     return answers.rename(columns={"diagnosis": "truth"})[PHOTO_FACTS].assign(
         decision=answers["decision"].map(codes.index),
@@ -89,7 +95,7 @@ def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFram
 
 
 def predicted_answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
-    """Return PHOTO_FACTS, decision (a class index) and confidence of each photo, for the photo alone."""
+    """Return the columns of `answers_of_left_out_clinics` from predictions of the photo alone."""
     table = pd.concat(predictions, ignore_index=True)
     logits = mode_logits(table, "photo", metadata["task"])
     probability = calibrated_probabilities(logits, metadata["temperature"])
@@ -104,14 +110,14 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
         return counts
     labels, decisions = rows["label"].to_numpy(np.int64), rows["decision"].to_numpy(np.int64)
     nearest = np.array([[_class_of(code, task) for code in text.split(";")] for text in rows["nearest"]])
-    # Of equally frequent classes, that of the nearer photo counts.
+    # If several classes are equally frequent, the class of the nearest of their photos counts.
     majority = np.array([Counter(classes.tolist()).most_common(1)[0][0] for classes in nearest])
     is_right = {
         "nearest": nearest[:, 0] == labels,
         "majority": majority == labels,
         "model": decisions == labels,
     }
-    class_counts = np.zeros(len(class_codes(task)) + 1)  # the last one: known photos of no class of the task
+    class_counts = np.zeros(len(class_codes(task)) + 1)  # the last is for photos of no class of the task
     for code, count in known.items():
         class_counts[_class_of(code, task)] += count
     everyone = np.ones(len(labels), bool)
@@ -128,7 +134,7 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
 
 
 def _helps(metrics: dict[str, Any]) -> bool:
-    """Return whether the nearest photos are right more often, and find wrong decisions better, than chance."""
+    """Return whether the intervals of `majority` and `warning_auc` are above the values of pure chance."""
     if "warning_auc" not in metrics:
         return False
     return bool(metrics["majority"]["low"] > metrics["chance"] and metrics["warning_auc"]["low"] > 0.5)

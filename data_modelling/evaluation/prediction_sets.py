@@ -1,8 +1,8 @@
 """Compute how often the prediction sets contain the true class, and how large they are.
 
-Each group counts once. Its value is the share of its photos whose set contains the true class, which is the expected
-value of one random photo of the group. Thresholds for out-of-fold photos come from the other parts alone. The locked
-test uses the served thresholds.
+A group counts once, however many photos it has: its value is the share of its photos whose set contains the true
+class. A group with photos of two classes counts once in each class. The sets of out-of-fold photos have thresholds that
+were fitted on the other parts. The sets of the locked test have the served thresholds.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
 
 
 def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return coverage (of all, by class, by subgroup) and size of the sets, for each mode and level."""
+    """Return size and coverage (of all, by class, by subgroup) of the sets, for each mode and coverage level."""
     metrics: dict[str, Any] = {"thresholds_from": "the bundle"}
     is_test = set(predictions["part"]) == {TEST}
     if not is_test:
@@ -70,7 +70,7 @@ def _level_metrics(predictions: pd.DataFrame, sets: Mask, metadata: Mapping[str,
 
 
 def _coverage(covered: Mask, weights: Floats) -> dict[str, Any]:
-    """Return groups, coverage and its 95 % interval; None where there is no group."""
+    """Return the number of groups, the coverage and its 95 % interval; the last two are None without a group."""
     groups = weights.sum()
     if not groups:
         return {"groups": 0, "coverage": None, "interval": None}

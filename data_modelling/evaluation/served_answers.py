@@ -22,9 +22,9 @@ from data_modelling.inference.predictor import Predictor
 class ServedAnswers:
     """Holds the answers to the photos of a table.
 
-    photos: the rows (N) that can be decoded. logits: by mode, (N, classes). checks: the reason codes of these photos, in
-    the columns `refusals` and `warnings`, joined by `;`. The codes of a phone photo and of an unfamiliar source are
-    warnings. broken: which photos cannot be decoded, and why.
+    photos: the N rows whose photos can be decoded. logits: by mode, (N, classes). checks: the reason codes of these
+    photos, joined by `;`, in the columns `refusals` and `warnings`. The codes for a phone photo and for an unfamiliar
+    source are among the warnings. broken: which photos cannot be decoded, and why.
     """
 
     photos: pd.DataFrame
@@ -39,7 +39,7 @@ def predict_served(
     """Return the served network's answers, predicted photo by photo.
 
     table: see datasets.table. title: the title of the progress bar. shuffled: whether to predict each photo also with
-    the details of another group.
+    the details of another lesion or patient, as the mode "shuffled".
     """
     details_of_rows = details_per_row(table)
     details_by_mode = {PHOTO_ONLY: [Details()] * len(table), PHOTO_AND_DETAILS: details_of_rows}

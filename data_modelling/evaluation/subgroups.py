@@ -1,7 +1,4 @@
-"""Compute the metrics of subgroups with enough lesions, by sex, age, site, confirmation, source and skin type.
-
-Skin types are Fitzpatrick's I to VI; only some photos of PAD-UFES-20 have one.
-"""
+"""Compute the metrics of subgroups with enough lesions, by sex, age, site, confirmation, source and skin type."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,13 +20,13 @@ from data_modelling.metrics.thresholds import question_scores
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
 UNKNOWN_VALUE = "not known"
 FEWEST_OF_CLASS = 10  # lesions; in a smaller class, a single lesion changes the sensitivity by tenths
-FEWEST_GROUPS = 50  # lesions; in a smaller subgroup, the interval is wider than any difference
+FEWEST_GROUPS = 50  # lesions; in a smaller subgroup, the interval is wider than usual differences
 
-SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type
-FEWEST_PATIENTS = 10  # patients with cancer, and as many without; with fewer, an interval says nothing
+SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type (Fitzpatrick's I to VI)
+FEWEST_PATIENTS = 10  # patients with cancer, and as many without, that the metrics of a skin type need
 MAY_BECOME_CANCER = "may_become_cancer"
 
-SubgroupMasks = Iterator[tuple[str, str, Mask]]  # attribute, value and rows (N,)
+SubgroupMasks = Iterator[tuple[str, str, Mask]]  # attribute, value, and mask (N,) of the rows
 
 
 def attributes(predictions: pd.DataFrame) -> SubgroupMasks:
@@ -63,10 +60,10 @@ def subgroup_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
 
-    A subgroup with too few lesions has the reason instead of metrics. predictions: the committed predictions; the
-    other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: what the photos of a
-    group share. Balanced accuracy and macro AUC average over the classes with enough lesions. The row has the
-    number of these classes, because this number differs between subgroups.
+    A subgroup with too few lesions has the reason, `said`, instead of metrics. predictions: the committed predictions;
+    the other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: the word for a group
+    in the reason, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough lesions. The
+    row has the number of these classes, because this number differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
     rows = []
@@ -106,8 +103,9 @@ def skin_type_metrics(
 ) -> dict[str, dict[str, Any]]:
     """Return counts and metrics by skin type, for the photo alone.
 
-    types: as in SKIN_TYPES_FILE. predictions: of PAD-UFES-20's and other photos, with `flag`. Actinic keratosis, which may
-    become cancer, is left out. A type has metrics only with FEWEST_PATIENTS patients who have a cancer and as many without.
+    types: as in SKIN_TYPES_FILE. predictions: of photos of all sources, with the column `flag`. Actinic keratosis is
+    left out, because it may become cancer. A skin type has metrics only if FEWEST_PATIENTS patients have a photo of a
+    cancer, and as many have a photo of a benign lesion.
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)

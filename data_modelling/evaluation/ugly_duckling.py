@@ -1,4 +1,4 @@
-"""Test whether the odd one out of a patient's spots is the melanoma, on visits of patients of ISIC 2020.
+"""Test whether the spot that is unlike a patient's other spots is the melanoma, on visits drawn from ISIC 2020.
 
 The network must not have been trained on these photos. A visit has 3 to 12 random photos of one patient, with
 one melanoma if the patient has any. Each share is averaged over a patient's visits, and then over the patients.
@@ -25,12 +25,14 @@ from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
+# largest_oddity: the highest outlier score of the visit. odd_is_melanoma, first_is_melanoma: whether the photo with the
+# highest outlier score, and that with the highest cancer probability, is the melanoma.
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
 MAX_VISIT_PHOTOS = 12
 VISITS_PER_PATIENT = 40
 SEED = 20
-# Share of visits without a melanoma in which a lesion may be marked; this share decides the ratio. At a tenth, only
-# hairs, rulers and bubbles are marked, and melanomas no more often than by chance.
+# Largest share of the visits without a melanoma in which `choose_ratio` lets a lesion be marked. With a share of 0.1,
+# only hairs, rulers and bubbles lead to a mark, and a melanoma is marked no more often than by chance.
 FALSE_MARK_SHARE = 0.3
 DIGITS = 6
 
@@ -44,7 +46,7 @@ def read_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
 
 
 def predict_lesions(predictor: Predictor, lesions: pd.DataFrame) -> tuple[Floats, Floats]:
-    """Return cancer probability (N,) and embedding (N, D) of each photo, without any detail."""
+    """Return two arrays: the cancer probability (N,) and the embedding (N, channels) of each photo, without details."""
     scores, vectors = [], []
     for path in tqdm(lesions["path"], desc="photos", disable=None):
         answer = predictor.answer(Path(path).read_bytes(), Details())
@@ -56,7 +58,7 @@ def predict_lesions(predictor: Predictor, lesions: pd.DataFrame) -> tuple[Floats
 def draw_visits(
     lesions: pd.DataFrame, scores: Floats, vectors: Floats, draws: int = VISITS_PER_PATIENT
 ) -> pd.DataFrame:
-    """Return visits of every patient with enough photos, one row per visit, with COLUMNS."""
+    """Return COLUMNS for `draws` visits of each patient with enough photos. scores, vectors: see `predict_lesions`."""
     rng = np.random.default_rng(SEED)
     malignant, rows = lesions["malignant"].to_numpy(), []
     for patient, group in lesions.reset_index(drop=True).groupby("group_id", sort=True):
@@ -87,22 +89,26 @@ def draw_visits(
 
 
 def choose_ratio(visits: pd.DataFrame, marked_share: float = FALSE_MARK_SHARE) -> float:
-    """Return the smallest ratio that marks at most this share of the visits without a melanoma."""
+    """Return the smallest ratio at which at most `marked_share` of the visits without a melanoma have a marked lesion.
+
+    A lesion is marked if its outlier score is at least the ratio. All patients count equally.
+    """
     healthy = visits[visits["melanoma"] == 0]
     weights = 1 / healthy.groupby("patient")["patient"].transform("size").to_numpy(np.float64)
     largest_oddity = healthy["largest_oddity"].to_numpy()
     order = np.argsort(-largest_oddity, kind="stable")
     share = np.cumsum(weights[order]) / weights.sum()
     allowed = int(np.searchsorted(share, marked_share, side="right"))
-    # The ratio is just above the first visit that would be too many.
+    # The ratio is just above the oddity of the first visit that would be too many.
     return round(float(largest_oddity[order][min(allowed, len(order) - 1)]) + 10.0**-DIGITS, DIGITS)
 
 
 def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
-    """Return the marked lesions' entry of metrics.json, each share with its 95 % interval (bootstrap over patients).
+    """Return the entry of metrics.json about marked lesions, with 95 % intervals (bootstrap over patients).
 
-    `found` and `wrong` are cross-fitted: the ratio for the patients of one part is chosen on the patients of the
-    other parts.
+    Four values are shares of the visits with a melanoma. found: the melanoma is marked. by_oddity: it has the highest
+    outlier score. by_score: it has the highest cancer probability. by_chance: it is a photo drawn at random. wrong: the
+    share of the other visits with a mark. The ratio for a part is chosen on the patients of the other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():
@@ -136,14 +142,14 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
 
 
 def _mean_with_interval(values: Floats) -> dict[str, Any]:
-    """Return the mean over patients and its percentile interval."""
+    """Return the mean over patients and its 95 % interval."""
     rng = np.random.default_rng(SEED)
     means = values[rng.integers(0, len(values), (RESAMPLES, len(values)))].mean(axis=1)
     return {"value": round_metric(values.mean()), "interval": to_json_value(percentile_interval(means))}
 
 
 def measure_visits(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
-    """Draw visits with the bundle's model, choose the ratio on them, and write both into the bundle.
+    """Draw visits, choose the ratio on them, and write both into the bundle.
 
     Raises InputError if the model was trained on these patients.
     """
