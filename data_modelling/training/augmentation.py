@@ -1,4 +1,4 @@
-"""Augmentation: random changes of the training photos, applied with Keras in one warp.
+"""Applies random changes to the training photos with Keras: one warp and one colour map for each photo.
 
 training.augmentation_parameters draws the changes, and the batch contains them. A training step therefore depends on
 its batch alone: it is the same on every backend and can be repeated after an interruption. The saved network
@@ -13,10 +13,10 @@ from data_modelling.training.distillation import DistillationLoss
 
 
 class AugmentedModel(keras.Model):
-    """The wrapper of a network in training: it augments a batch, then computes the network's logits.
+    """Wraps a network in training: it augments a batch, then computes the network's logits.
 
-    Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, WIDTH), `warp` (N, 8), `colour` (N, 3, 4). Where photos are
-    mixed, also `partner` and `photo_share`, (N,) each; see augmentation_parameters.Mixes.
+    Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, DETAILS_WIDTH), `warp` (N, 8), `colour` (N, 3, 4). If photos
+    are mixed, also `partner` and `photo_share`, (N,) each. See training.augmentation_parameters.
     distillation: an additional loss, if any, for which the batch may have `teacher_weights` (N, teachers).
     """
 
@@ -53,6 +53,6 @@ def augment_photos(photos: Any, warps: Any, colours: Any) -> Any:
 
 
 def mix_photos(photos: Any, partner: Any, share: Any) -> Any:
-    """Return photos (N, H, W, C) blended with their partners; see augmentation_parameters.Mixes."""
+    """Return photos (N, edge, edge, 3) blended with their partners; see augmentation_parameters.Mixes."""
     share = keras.ops.reshape(share, (-1, 1, 1, 1))
     return share * photos + (1 - share) * keras.ops.take(photos, partner, axis=0)

@@ -1,4 +1,4 @@
-"""The random parameters of augmentation, drawn with numpy alone and applied in training.augmentation."""
+"""Draws the random parameters of augmentation with numpy alone; training.augmentation applies them."""
 
 from dataclasses import dataclass
 
@@ -50,10 +50,10 @@ def draw_colours(rng: np.random.Generator, count: int, settings: AugmentationSet
 
 
 def drop_details(rng: np.random.Generator, encoded: Floats, settings: AugmentationSettings) -> Floats:
-    """Return encoded details (N, WIDTH) in which all details of a photo, or single ones, are set to "not known".
+    """Return encoded details (N, DETAILS_WIDTH); all details of a photo, or single ones, may become "not known".
 
     In HAM10000 missing details mostly mean a nevus. Known details are hidden far more often than details are missing,
-    so the network does not learn that "not known" means nevus. Then it also works for a photo alone.
+    so the network does not learn that "not known" means nevus. It also learns to answer for a photo without details.
     """
     unknown = encode_details(Details())
     all_dropped = rng.random(len(encoded)) < settings.drop_details
@@ -75,7 +75,7 @@ def _draw_factors(
 class Mixes:
     """Hold how each photo of a batch is blended with another photo (MixUp, Zhang et al. 2018, arXiv:1710.09412).
 
-    partner: (N,), the index of the photo that it is blended with.
+    partner: (N,), the index in the batch of the other photo.
     share: (N,), 0-1, the share of the photo itself; 1 if the photo is not blended.
     """
 
@@ -84,7 +84,7 @@ class Mixes:
 
 
 def draw_mixes(rng: np.random.Generator, mixable: NDArray[np.bool_], settings: AugmentationSettings) -> Mixes:
-    """Return mixes in which each photo that is `mixable`, (N,), is blended with another mixable photo, or stays unchanged."""
+    """Return mixes of a batch, drawn at random. mixable: (N,), the photos that may be blended, with each other only."""
     count = len(mixable)
     partner = np.arange(count)
     partner[mixable] = rng.permutation(partner[mixable])

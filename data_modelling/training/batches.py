@@ -1,4 +1,4 @@
-"""Batches of decoded photos for training and for prediction, made with numpy alone."""
+"""Makes batches of decoded photos for training and for prediction, with numpy alone."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,16 +24,15 @@ Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Examples:
-    """The photos of one part of the data, as arrays aligned by row.
+    """Holds the N photos of one part of the data, such as a fold's training photos.
 
     pixels: (all photos, edge, edge, 3) uint8, memory-mapped.
     rows: (N,), the indices of the part's photos in `pixels`.
     labels: (N,), class indices (see datasets.table.class_indices).
-    details: (N, WIDTH) float32.
+    details: (N, DETAILS_WIDTH) float32, see inference.details.
     coarse: whether the network gets photos of half the edge.
-    teacher_weights: (N, teachers), see training.distillation; None if there is no teacher, or if all teachers know all
-    photos.
-    sources: (N,), the clinic group of each photo, else its source; None if sources do not count.
+    teacher_weights: (N, teachers), see training.distillation; None if all teachers count equally, or there are none.
+    sources: (N,), the clinic group of each photo, or its source if it is in no group; None if sources do not count.
     is_own: (N,), whether a photo is of the recipe's own data set, not of an extra set; None if all are.
     """
 
@@ -65,10 +64,7 @@ def halve_resolution(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def select_examples(
     table: pd.DataFrame, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], task: str
 ) -> Examples:
-    """Return the rows of a table where `mask` is true, in the table's order.
-
-    pixels: those of all photos of the table.
-    """
+    """Return the rows of a table where `mask` is true, in the table's order. pixels: those of the whole table."""
     rows = np.flatnonzero(mask)
     part = table.iloc[rows]
     labels = class_indices(part["diagnosis"], task)

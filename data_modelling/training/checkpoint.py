@@ -1,4 +1,4 @@
-"""Checkpoints: one file with everything that a training needs to be resumed, written completely or not at all."""
+"""Writes and reads a checkpoint: one file with all that a training needs to be resumed."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,29 +10,28 @@ import numpy as np
 
 from data_modelling.inference.files.atomic_files import atomic_write
 
-CHECKPOINT_FILE = "checkpoint.npz"  # all that a training needs to be resumed
+CHECKPOINT_FILE = "checkpoint.npz"
 NETWORK_FILE = "network.keras"  # the network of a finished training, in its folder
 SERVED_STAGE = "served"  # the folder of the network that is trained on all folds
-FOLD_PREFIX = "fold"  # a fold's network is in the folder named by this and the fold's number
-# A network that never saw a clinic group is in the folder named by this and the group's name.
-LEFT_OUT_PREFIX = "without_"
+FOLD_PREFIX = "fold"  # the network that never saw fold 0 is in the folder fold0
+LEFT_OUT_PREFIX = "without_"  # the network that never saw the clinic group BCN is in the folder without_BCN
 
 
 def fold_stage(fold: int | str) -> str:
-    """Return the name of the folder, in a run's folder, of the network that was trained without the fold."""
+    """Return the stage, which is the name of a folder, of the network that was trained without the fold."""
     return f"{FOLD_PREFIX}{fold}"
 
 
 def left_out_stage(clinic: str) -> str:
-    """Return the name of the folder, in a run's folder, of the network that was trained without the clinic group."""
+    """Return the stage, which is the name of a folder, of the network that was trained without the clinic group."""
     return f"{LEFT_OUT_PREFIX}{clinic}"
 
 
 @dataclass
 class Progress:
-    """The progress of a training after `len(history)` epochs.
+    """Holds the progress of a training after `len(history)` epochs.
 
-    history: one row of numbers per epoch. best: index of the epoch with the best averaged weights; -1 before the first.
+    history: one row of numbers per epoch. best: index of the epoch with the best averaged weights; -1 without an epoch.
     cpu_seconds: processor time of all threads together, which hardly depends on what other programs do.
     """
 
@@ -42,7 +41,7 @@ class Progress:
 
 
 def save_checkpoint(path: Path, progress: Progress, groups: Mapping[str, Sequence[Any]]) -> None:
-    """Write the progress and groups of Keras variables (or arrays) to an .npz file."""
+    """Write the progress and groups of Keras variables or arrays to an .npz file, completely or not at all."""
     arrays: dict[str, Any] = {
         f"{name}/{index}": np.asarray(value)
         for name, values in groups.items()

@@ -1,4 +1,4 @@
-"""Class balance: which training rows an epoch draws, and the resulting share of each class.
+"""Balances the classes: draws the training rows of an epoch, and computes the resulting share of each class.
 
 Row indices are resampled, not photos, because imbalanced-learn's samplers take no arrays of more than two dimensions.
 """
@@ -11,8 +11,7 @@ from data_modelling.settings import TrainingSettings
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-
-MOST_ROUNDS = 6  # an epoch draws each photo of a class and source at most this often
+MOST_ROUNDS = 6  # with `source_balance`, an epoch draws each photo at most this often
 
 
 def draw_epoch_rows(
@@ -24,13 +23,13 @@ def draw_epoch_rows(
 ) -> NDArray[np.int64]:
     """Return the row indices of one epoch, shuffled.
 
-    With `photos_a_class`, each class has that many rows: RandomOverSampler adds to rare classes, RandomUnderSampler takes
-    from frequent ones. Otherwise there are about as many rows as photos, and `balance` sets the share of each class.
-    Within a class, all rows are drawn equally often, and some of them, chosen at random, once more.
+    With `photos_a_class`, each class has that many rows: RandomOverSampler repeats rows of rare classes, and
+    RandomUnderSampler drops rows of frequent ones. Otherwise there are about as many rows as photos, and `balance` sets
+    the share of each class. Within a class, all rows are drawn equally often, and some random rows once more.
 
-    With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in the same proportion
-    for each class. So the source of a photo says little about its class. A class has fewer rows if photos would
-    otherwise be drawn more than MOST_ROUNDS times.
+    With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in the same
+    proportion for each class. So the source of a photo says little about its class. A class has fewer rows if photos
+    would otherwise be drawn more than MOST_ROUNDS times.
     """
     if training.photos_a_class:
         return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
@@ -52,7 +51,7 @@ def draw_epoch_rows(
 
 
 def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
-    """Return the share of each source in `present`, proportional to its count^(1 - balance) in `sources`."""
+    """Return the share of each source in `present`, proportional to count^(1 - balance) for its count in `sources`."""
     names, counts = np.unique(sources, return_counts=True)
     weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
     there = np.unique(present).tolist()
@@ -106,7 +105,7 @@ def empirical_prior(labels: Labels, classes: int) -> Floats:
 def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
     """Return the weight of a photo of each class in the loss, (classes,), proportional to 1 / count^power.
 
-    The mean weight over the photos is 1, so the learning rate keeps its meaning.
+    The mean weight over the photos is 1, so the mean size of the loss does not change.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.maximum(counts, 1) ** -power
@@ -117,7 +116,7 @@ def prior_shift(trained_prior: Floats, true_prior: Floats) -> Floats:
     """Return log(true prior / training prior) for each class, (classes,).
 
     Added to the logits, it undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class
-    without training photos or without a share of the true prior.
+    that has no training photos or a true prior of 0.
     """
     positive = (trained_prior > 0) & (true_prior > 0)
     return np.where(

@@ -31,8 +31,8 @@ from data_modelling.settings import Settings
 class DataFolders:
     """Holds the folders that a run reads from.
 
-    data_root: None means the folder DATA_ROOT of the environment, or DATA; see datasets.data_location. splits: the folder
-    of the split files. strict: whether any problem in the data set is an error.
+    data_root: None means the folder DATA_ROOT of the environment, or DATA; see datasets.data_location. splits: the
+    folder of the split files. strict: whether any problem in the data set is an error.
     """
 
     data_root: Path | None
@@ -42,7 +42,7 @@ class DataFolders:
 
 @dataclass(frozen=True)
 class DevelopmentSet:
-    """All photos of the recipe's data set outside the locked test, and the photos of extra sets, with their pixels.
+    """Holds all photos of the recipe's data set outside the locked test, and the photos of extra sets.
 
     table: the photos of the recipe's own data set.
     pixels: (N, edge, edge, 3), those of `table` first, then those of `extra_table`.
@@ -67,10 +67,7 @@ class DevelopmentSet:
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
-    """Return the folders that hold the recipe's photos.
-
-    These are `folders`, or for generated lesions a folder in `work`, where the lesions are drawn and split once.
-    """
+    """Return `folders`; for generated lesions, a folder in `work` in which the lesions are drawn and split once."""
     if not settings.generated_lesions:
         return folders
     generated = work / "generated"
@@ -126,9 +123,9 @@ def load_development_set(
 def _add_vanished_photos(
     settings: Settings, report: DatasetReport, table: pd.DataFrame, parts: pd.DataFrame, strict: bool
 ) -> DatasetReport:
-    """Add the photos that the split lists, but class folders or TFRecord shards no longer have; return the report.
+    """Return the report, with the photos that the split lists but class folders or TFRecord shards no longer have.
 
-    With `strict`, such a photo raises InputError. For a data set with its own csv, the report has rows without a photo.
+    With `strict`, such a photo raises InputError. The report on a data set with its own csv names such photos already.
     """
     if settings.dataset not in FORMATS:
         return report
@@ -143,7 +140,7 @@ def _add_vanished_photos(
 class DecodedPhotos:
     """Holds the decoded photos of a table.
 
-    pixels: (N, edge, edge, 3) uint8, memory-mapped. broken: why photos do not decode, by image_id; their pixels are zero.
+    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: the reason by image_id.
     """
 
     pixels: NDArray[np.uint8]
@@ -153,8 +150,8 @@ class DecodedPhotos:
 def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos:
     """Return the table's photos at `edge` pixels, row by row, from the file in `folder` or decoded again.
 
-    They are decoded again if the edge, the reader, numpy, Pillow or a photo (path, size, time of change) differs from the note
-    beside the file. The function shows its progress. An interruption leaves no incomplete file.
+    They are decoded again if the paths, a file's size or time of change, the edge, the reader, numpy or Pillow has
+    changed. The function shows its progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"
     key = _key(table, edge)

@@ -31,8 +31,8 @@ SHARED_SETTINGS = ("task", "split", "generated_lesions")
 def load_teachers(settings: Settings, folder: Path) -> list[keras.Model]:
     """Return the frozen networks that teach a training in `folder`, such as RUNS/ham10000.work/fold0.
 
-    They are the networks of the same stage in the runs that settings.training.teachers names. Raises InputError for a run
-    that does not exist, has not finished the stage, or has another split.
+    They are the networks of the same stage in the runs that settings.training.teachers names. Raises InputError for a
+    run that does not exist, has not finished the stage, or has another task or split.
     """
     work_folders = [teacher_work_folder(name, folder.parent.parent) for name in settings.training.teachers]
     return [_load_teacher(settings, work, folder.name) for work in work_folders]
@@ -55,13 +55,13 @@ def teacher_mask(
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:
-    """Return the work folder of a teacher; that of a recipe (.toml) is in `runs` and has the recipe's name."""
+    """Return the work folder that `teacher` names; for a recipe such as a.toml, this is the folder a.work in `runs`."""
     path = Path(teacher)
     return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return the settings of the recipes among the teachers, by file, with the figure_folds of `settings`.
+    """Return by file the settings of each teacher that is a recipe, but with the figure_folds of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
@@ -109,17 +109,17 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
 
 
 class DistillationLoss:
-    """The part of a student's loss that compares the student with its teachers.
+    """Computes the part of a student's loss that compares the student with its teachers.
 
     shift: the shift from the student's training prior to the true prior, (classes,). The teachers answer for the true
-    prior, so their logits minus this shift fit the student's training. share: the weight of this part in the whole loss.
+    prior, so their logits minus this shift fit the student's training. share: the weight of this part in the loss.
     """
 
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:
         self.teachers, self.shift, self.share = teachers, np.asarray(shift, np.float32), share
 
     def loss(self, inputs: dict[str, Any], logits: Any, teacher_weights: Any = None) -> Any:
-        """Return `share` times the mean cross entropy between the student's logits (N, classes) and the teachers' answers."""
+        """Return `share` times the mean cross entropy between the logits (N, classes) and the teachers' answers."""
         cross_entropy = -ops.sum(
             self.teacher_probabilities(inputs, teacher_weights) * ops.log_softmax(logits, axis=-1), axis=-1
         )
@@ -128,8 +128,8 @@ class DistillationLoss:
     def teacher_probabilities(self, inputs: dict[str, Any], teacher_weights: Any = None) -> Any:
         """Return the teachers' mean probabilities (N, classes), for the class prior of the student's training.
 
-        teacher_weights: the weight of each teacher's answer, (N, teachers); None if all are equal. The probabilities are zero
-        for a photo that no teacher knows.
+        teacher_weights: (N, teachers), the weight of each teacher's answer; None if all are equal. The probabilities
+        are zero for a photo that no teacher knows.
         """
         teacher_logits = [teacher(inputs, training=False)["logits"] - self.shift for teacher in self.teachers]
         probabilities = ops.stack([ops.softmax(logits, axis=-1) for logits in teacher_logits], axis=1)

@@ -1,4 +1,4 @@
-"""Early stopping: it keeps the weights of the best epoch and decides when a training ends."""
+"""Keeps the weights of the best epoch, and decides when a training ends."""
 
 import keras
 import numpy as np
@@ -10,14 +10,15 @@ from data_modelling.settings import TrainingSettings
 from data_modelling.training.batches import Examples, predict_logits
 from data_modelling.training.checkpoint import Progress
 
-SMOOTHING_EPOCHS = 3  # the AUC is averaged over these epochs before epochs are compared
+SMOOTHING_EPOCHS = 3  # each epoch is compared by the mean AUC of this many epochs, of which it is the last
 
 
 class EarlyStopping:
     """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best epoch.
 
-    classes: the number of classes; stopping photos of no known class do not count. shift: (classes,), added to the logits.
-    coarse_epochs: how many of the first epochs use photos of half the edge; they do not count for the patience.
+    classes: their number; stopping photos that are only known to be benign do not count. shift: (classes,), fits the
+    logits to the true class prior. coarse_epochs: the number of first epochs, with photos of half the edge, that do not
+    count for the patience.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class EarlyStopping:
         self.best_weights: list[np.ndarray] = []
 
     def evaluate(self, network: keras.Model, loss: float) -> None:
-        """Add an epoch to the history, and keep the network's weights if they are the best so far."""
+        """Add an epoch to the history, and keep the network's weights if this epoch is the best so far."""
         logits = predict_logits(network, self.stopping, with_details=False)
         probability = softmax(logits + self.shift, axis=1)
         auc = mean_macro_auc(self.stopping, probability, self.rows)
@@ -48,7 +49,10 @@ class EarlyStopping:
             self.best_weights = network.get_weights()
 
     def is_over(self) -> bool:
-        """Return whether the schedule has ended, or, after `least_share` of it, the AUC has not improved for too long."""
+        """Return whether the schedule has ended, or the AUC has not improved for `patience` epochs.
+
+        The second reason counts only after the share `least_share` of the schedule.
+        """
         epochs, training = len(self.progress.history), self.training
         epochs_since_best = epochs - 1 - max(self.progress.best, self.coarse_epochs - 1)
         is_stale = epochs_since_best >= training.patience and epochs > self.coarse_epochs
@@ -56,7 +60,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean of the macro AUCs of the sources on some rows. A joint AUC would reward a guess of the source."""
+    """Return the mean of the sources' macro AUCs on `rows`; an AUC of all photos would reward guessing the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

@@ -1,4 +1,4 @@
-"""The fingerprint of a training: a check that it is not resumed or evaluated with other photos or another split."""
+"""Checks by a fingerprint that a training is not resumed or evaluated with other photos or another split."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDA
     """Raise InputError if the training in `folder` began with other photos or diagnoses.
 
     If the folder has no fingerprint, as at the beginning of a training, the function writes one.
-    parts: masks of the table's rows, (N,) each, by their purpose in the training.
+    parts: by the name of a use of photos, such as "stopping photos", a mask (N,) of the table's rows.
     """
     hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
     file = folder / FINGERPRINT_FILE

@@ -1,4 +1,4 @@
-"""The loss of photos for which only a group of possible classes is known."""
+"""Computes the loss, also of photos for which only a group of possible classes is known."""
 
 import keras
 import numpy as np
@@ -9,15 +9,15 @@ from data_modelling.inference.diagnoses import TASKS
 
 Floats = NDArray[np.float32]
 
-SEVERAL_CLASSES_SUM = 1.5  # between 1, the sum of a target of one class, and 2, the least sum of several
+SEVERAL_CLASSES_SUM = 1.5  # between the sums of targets: 1 for one class, at least 2 for several
 MASKED_LOGIT = -1e9  # log probability of an impossible class
 
 
 def target_distributions(task: str, smoothing: float) -> Floats:
     """Return the target of each label, (classes + 1, classes); see datasets.table.class_indices.
 
-    smoothing: the share of a target that is spread over all classes. The last row is for photos that are only known to be
-    benign: 1 for each benign class.
+    smoothing: the share of a target that is spread over all classes. The last row is for photos that are only known to
+    be benign: 1 for each benign class.
     """
     classes = len(TASKS[task])
     smoothed = np.eye(classes, dtype=np.float32) * (1 - smoothing) + smoothing / classes
@@ -29,8 +29,8 @@ def target_distributions(task: str, smoothing: float) -> Floats:
 def any_of_or_cross_entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Return the cross entropy (N,); for a target of several classes, minus the log of their total probability.
 
-    So a photo that is only known to be benign lowers the probabilities of the cancer classes. It raises the logits
-    of the benign classes in proportion to their present probabilities.
+    So a photo that is only known to be benign lowers the probabilities of all other classes. It raises the logits of
+    the benign classes in proportion to their present probabilities. target, logits: (N, classes).
     """
     log_probability = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     cross_entropy = -ops.sum(target * log_probability, axis=-1)

@@ -1,4 +1,4 @@
-"""Recompression, which makes the photos of all sources similar in compression and sharpness."""
+"""Makes the photos of all sources similar in compression and sharpness, and adds round dark borders."""
 
 import io
 
@@ -18,7 +18,7 @@ DARKEST_RIM = 30  # the border's grey level is drawn from 0 to this
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3) of which the share settings.recompress was reduced and saved as JPEG."""
+    """Return photos (N, edge, edge, 3); the share settings.recompress was reduced, saved as JPEG and enlarged again."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges
@@ -28,10 +28,10 @@ def recompress(rng: np.random.Generator, photos: PhotoArray, settings: Augmentat
 
 
 def add_vignettes(rng: np.random.Generator, photos: PhotoArray, share: float) -> PhotoArray:
-    """Return photos (N, edge, edge, 3) of which a share got a round dark border.
+    """Return photos (N, edge, edge, 3), of which a random share got a round dark border.
 
-    Its radius is VIGNETTE_RADII times the edge, and it is as dark as the rim of a dermatoscope. Which photos get one does
-    not depend on their class: otherwise a network could learn the dermatoscope instead of the lesion.
+    The radius of the border is VIGNETTE_RADII times the edge. The choice of photos does not depend on their class.
+    Otherwise a network could recognise a class by the border instead of the lesion.
     """
     rows = np.flatnonzero(rng.random(len(photos)) < share)
     edge = photos.shape[1]

@@ -1,13 +1,13 @@
-"""The average of a network's weights over the steps of its training."""
+"""Averages a network's weights over the steps of its training."""
 
 import keras
 
-# Steps between two updates of the averaged weights; updating them at each step would use up a tenth of the training time.
+# Steps between two updates of the average. An update at every step would take a tenth of the training time.
 AVERAGING_INTERVAL = 8
 
 
 class WeightAverage:
-    """An exponential average of a network's weights, batch statistics included, in a separate float32 network.
+    """Holds the exponential average of a network's weights and batch statistics, in a separate float32 network.
 
     averaged: the separate network; it begins with the weights of `network`. decay: the largest share of the
     old average that a step keeps. steps: the number of steps per epoch.
@@ -18,13 +18,13 @@ class WeightAverage:
         averaged.set_weights(network.get_weights())
 
     def follow(self, step: int) -> None:
-        """Update the average after step number `step` of the whole training, if this step ends an interval or an epoch."""
+        """Update the average if this step ends an interval or an epoch. step: its number in the training, from 0."""
         done = step % self.steps + 1
         if done % AVERAGING_INTERVAL == 0 or done == self.steps:
             self.update(step, (done - 1) % AVERAGING_INTERVAL + 1)
 
     def update(self, step: int, steps: int) -> None:
-        """Move the average towards the network. steps: how many steps ago the last update was."""
+        """Move the average towards the network's weights. steps: the number of steps since the last update."""
         decay = min(self.decay, (1 + step) / (10 + step)) ** steps
         for average, value in zip(self.averaged.weights, self.network.weights, strict=True):
             if average.dtype == "float32":
