@@ -1,8 +1,8 @@
 """Refuses pictures that are not photos of a lesion, and measures how far a photo is from the training photos.
 
-The lesion detector refuses, at a threshold that the bundle has. The distance of a photo is a weighted sum of two
-distances: from its embedding to the nearest class (Lee et al. 2018, arXiv:1807.03888), and from its image features to
-those of the training photos. data_modelling.safety.gate fits both distances.
+The lesion detector gives each picture a score; a picture above the bundle's threshold is refused. The distance of a
+photo is a weighted sum of two distances: from its embedding to the nearest class mean (Lee et al. 2018,
+arXiv:1807.03888), and from its image features to the mean of the training photos. data_modelling.safety.gate fits both.
 """
 
 import functools
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from data_modelling.inference.checks.image_features import FEATURE_COUNT
 from data_modelling.inference.errors import BundleError
 
-GATE_FILE, GATE_KEY = "gate.npz", "gate"  # in the bundle's folder, and in its metadata
+GATE_FILE, GATE_KEY = "gate.npz", "gate"  # a file in the bundle's folder, and a key in its metadata
 # Increase this version when a change of the code gives another answer for the same arrays and numbers.
 METHOD_VERSION = 2
 IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance; the embedding's distance has the weight 1
@@ -34,8 +34,9 @@ Floats = NDArray[np.float32]
 class MahalanobisDistance:
     """A Mahalanobis distance to the nearest of several centres.
 
-    matrix: (D, D); its product with its transpose is the inverse of the shared covariance. centres: (K, D), multiplied
-    by the matrix. mean, spread: mean and standard deviation of the distance's logarithm on photos that the fit did not use.
+    matrix: (D, D), for D values of a photo; matrix @ matrix.T is the inverse of the covariance that all centres share.
+    centres: (K, D), the K centres multiplied by the matrix. mean, spread: the mean and standard deviation of the
+    logarithm of the distance, over the stopping photos.
     """
 
     matrix: Floats
@@ -51,19 +52,18 @@ class MahalanobisDistance:
         return float(np.sqrt(np.einsum("kd,kd->k", offsets, offsets).min()))
 
     def standardised(self, values: NDArray[np.floating]) -> float:
-        """Return the distance's logarithm in standard deviations above the mean of lesion photos; NaN if not finite."""
+        """Return the logarithm of the distance in standard deviations above its mean; NaN if it is not finite."""
         distance = self.distance(values)
         return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
 
 
 @dataclass(frozen=True)
 class LesionDetector:
-    """Tells photos of lesions from foreign pictures by their image features, with a network of one hidden layer.
+    """Tells lesion photos from foreign pictures by their image features, with a network of one hidden layer.
 
-    It does not use a bundle's network, so it is the same for all bundles. `python -m data_modelling.safety.lesion_detector`
-    fitted it on the photos of all clinics and on foreign pictures.
-    hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output: (units + 1,); its last number is the bias.
-    threshold: the score above which a picture is foreign, chosen for all clinics; a bundle may have a higher one.
+    The detector is the same for all bundles. `python -m data_modelling.safety.lesion_detector` fitted it on the photos
+    of all clinics and on foreign pictures. hidden: (FEATURE_COUNT + 1, hidden units), and output: (hidden units + 1,);
+    the last rows are the biases. threshold: the score above which a picture is foreign; a bundle may have a higher one.
     """
 
     hidden: Floats
@@ -71,17 +71,14 @@ class LesionDetector:
     threshold: float
 
     def score(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the log odds that pictures are foreign, (...,), from their image features (..., FEATURE_COUNT).
-
-        The log odds are NaN where a feature is not finite.
-        """
+        """Return the log odds (...,) of being foreign; NaN unless all features (..., FEATURE_COUNT) are finite."""
         is_measured = np.isfinite(features).all(axis=-1)
         values = np.where(is_measured[..., None], features, 0).astype(np.float64)
         active = np.maximum(values @ self.hidden[:-1] + self.hidden[-1], 0)
         return np.where(is_measured, active @ self.output[:-1] + self.output[-1], np.nan)
 
     def refuses(self, features: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
-        """Return which pictures with these image features are refused at a threshold, (...,); NaN and infinity are refused too."""
+        """Return a mask (...,) of the pictures refused at a threshold. Features that are not finite are refused too."""
         return np.asarray(~(self.score(features) <= threshold))  # not `>`: NaN is refused too
 
 
@@ -95,10 +92,10 @@ def load_lesion_detector() -> LesionDetector:
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate of a bundle; safe to use from several threads. A photo that cannot be measured is foreign.
+    """The gate of a bundle, which several threads may use at once. A photo whose features are not finite is refused.
 
-    embedding, looks: the distances by embedding and by image features. threshold: the detector's score above which a photo
-    is refused. quantiles: the quantiles of the distances of lesion photos, at even steps from 0 to 1.
+    embedding, looks: the distances of the embedding and of the image features. threshold: the detector's score above
+    which a photo is refused. quantiles: quantiles of the distances of the stopping photos, at equal steps from 0 to 1.
     """
 
     embedding: MahalanobisDistance
@@ -108,7 +105,7 @@ class Gate:
 
     @classmethod
     def load(cls, folder: Path, metadata: dict[str, Any]) -> "Gate":
-        """Return the gate of the bundle in `folder`; raise BundleError when a part of it is missing or wrong."""
+        """Return the gate of the bundle in `folder`; raise BundleError when a part of the gate is missing or wrong."""
         facts, path = metadata.get(GATE_KEY), folder / GATE_FILE
         if not isinstance(facts, dict) or facts.get("method") != METHOD_VERSION:
             raise BundleError(
@@ -127,9 +124,9 @@ class Gate:
         return cls(**parts, threshold=float(threshold), quantiles=quantiles)
 
     def distance(self, features: NDArray[np.floating], embedding: NDArray[np.floating]) -> float:
-        """Return the distance of a photo from lesion photos, about 0 for an average one; NaN if it cannot be measured.
+        """Return the distance of a photo from the training photos: about 0 for an average photo, NaN if not finite.
 
-        features: (FEATURE_COUNT,), from measure_image_features. embedding: (C,), from the network.
+        features: (FEATURE_COUNT,), from measure_image_features. embedding: (channels,), from the network.
         """
         embedding_distance = self.embedding.standardised(embedding_square_root(embedding))
         return float(embedding_distance + IMAGE_FEATURES_WEIGHT * self.looks.standardised(features))
@@ -139,14 +136,14 @@ class Gate:
         return bool(load_lesion_detector().refuses(features, self.threshold))
 
     def nearness(self, distance: float) -> float:
-        """Return the share (0-1) of lesion photos whose distance is at least `distance`; 0 if it is NaN."""
+        """Return the share (0-1) of lesion photos whose distance is at least `distance`; 0 for NaN."""
         if math.isnan(distance) or distance > self.quantiles[-1]:
             return 0.0
         return 1 - float(np.interp(distance, self.quantiles, np.linspace(0, 1, len(self.quantiles))))
 
 
 def embedding_square_root(embedding: NDArray[np.floating]) -> Floats:
-    """Return the square roots of an embedding, (..., C). They are less skewed than its values, means of rectified numbers."""
+    """Return the square roots (..., channels) of an embedding; they are less skewed than the embedding's values."""
     return np.asarray(np.sqrt(np.maximum(embedding, 0)), np.float32)
 
 
@@ -173,7 +170,7 @@ def _read_arrays(path: Path) -> dict[str, Floats]:
 def _mahalanobis_distance(
     path: Path, arrays: dict[str, Floats], facts: dict[str, Any], name: str, width: int | None
 ) -> MahalanobisDistance:
-    """Return the distance called `name`; raise BundleError if its arrays do not fit the bundle."""
+    """Return the distance called `name` of `width` values (None: any number); raise BundleError if a part is wrong."""
     empty = np.zeros(0, np.float32)
     matrix, centres = (arrays.get(f"{name}_{part}", empty) for part in ("matrix", "centres"))
     width = len(matrix) if width is None else width

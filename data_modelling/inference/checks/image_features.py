@@ -21,8 +21,8 @@ COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
 # The quantiles of a channel that are measured, as shares of the pixels below them.
 LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
-LOG_OFFSET = np.float32(0.5)  # grey levels, added before logarithms; smaller steps are lost in rounding
-PAIRS = np.triu_indices(3, 1)  # pairs of channels
+LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; smaller differences come from rounding
+PAIRS = np.triu_indices(3, 1)  # rows and columns of the pairs of channels in a matrix (3, 3)
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
 FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim
 LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the rest
@@ -33,9 +33,10 @@ def measure_image_features(photo: NDArray[np.uint8]) -> Floats:
     """Return the image features (FEATURE_COUNT,) of a square photo (edge, edge, 3).
 
     The channels are brightness, red minus green and green minus blue, in grey levels. The features are, in this order:
-    the detail of the photo and of its copies at COARSE_EDGES (see _detail_features); the sharpness of the brightness; the
-    LEVEL_QUANTILES of each channel; standard deviations and correlations of the channels; the mean of each channel in each
-    ring between RING_BOUNDS; the contrast of the brightness in each ring. Differences and deviations are logarithms.
+    the detail of the photo and of its copies at COARSE_EDGES (see _detail_features); the sharpness of the brightness;
+    the LEVEL_QUANTILES of each channel; standard deviations and correlations of the channels; the mean of each channel
+    in each ring between RING_BOUNDS; the contrast of the brightness in each ring. Differences, deviations and contrasts
+    are logarithms.
     """
     if len(photo) != FEATURE_EDGE:
         photo = np.asarray(
@@ -52,20 +53,20 @@ def measure_image_features(photo: NDArray[np.uint8]) -> Floats:
 def _planes(photo: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
     """Return the channels of a photo (edge, edge, 3), each (edge, edge).
 
-    Three small arrays are faster than a large one: memory of more than 128 kB is requested from the system every time.
+    Three small arrays are faster than a large one: an array above 128 kB asks the system for memory every time.
     """
     red, green, blue = (photo[:, :, channel].astype(np.float32) for channel in range(3))
     return (red + green + blue) / np.float32(3), red - green, green - blue
 
 
 def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
-    """Return the channels at a coarser edge, (3, edge, edge), by the means of blocks of pixels."""
+    """Return the channels reduced to (3, edge, edge); each new pixel is the mean of a block of pixels."""
     rows = _averaging_matrix(len(planes[0]), edge)
     return np.stack([rows @ plane @ rows.T for plane in planes])
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean difference of neighbours) of each channel, then log(root mean square / mean) of these differences."""
+    """Return log(mean) of the differences of neighbours in each channel, then log(root mean square / mean) of them."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
@@ -78,7 +79,7 @@ def _detail_features(planes: Iterable[Floats]) -> Floats:
 
 
 def _sharpness(plane: Floats) -> Floats:
-    """Return the logarithm of the standard deviation of a plane's Laplacian, (1,)."""
+    """Return the logarithm of the root mean square of a plane's Laplacian, (1,)."""
     around = plane[:-2, 1:-1] + plane[2:, 1:-1] + plane[1:-1, :-2] + plane[1:-1, 2:]
     laplacian = (4 * plane[1:-1, 1:-1] - around).ravel()
     spread = np.sqrt(np.dot(laplacian, laplacian) / laplacian.size)
@@ -86,7 +87,7 @@ def _sharpness(plane: Floats) -> Floats:
 
 
 def _colour_features(planes: Floats) -> Floats:
-    """Return quantiles, logarithms of standard deviations, and correlations of the channels (3, edge, edge)."""
+    """Return the quantiles of the channels (3, edge, edge), log(their standard deviations), and their correlations."""
     channels = planes.reshape(3, -1)
     size = channels.shape[1]
     levels = np.sort(channels, axis=1)[:, [int(share * (size - 1)) for share in LEVEL_QUANTILES]]
@@ -127,9 +128,9 @@ def _ring_weights(edge: int) -> Floats:
 
 
 def darker_area(photo: NDArray[np.uint8]) -> Mask:
-    """Return a mask (edge, edge) of the pixels that are darker than the skin around them; empty without contrast.
+    """Return a mask (edge, edge) of the pixels that are darker than the skin around them; none without contrast.
 
-    The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on grey levels, without the dermatoscope's rim.
+    The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on the grey levels without the dermatoscope's rim.
     """
     grey = photo @ np.array(LUMA)
     inside = ~dark_rim(photo)
@@ -137,7 +138,7 @@ def darker_area(photo: NDArray[np.uint8]) -> Mask:
 
 
 def with_contrast(darker: Mask, levels: Levels, inside: Mask) -> Mask:
-    """Return the darker pixels; none if they differ too little from the others that are `inside`.
+    """Return `darker`, or an empty mask if these pixels differ too little from the other pixels in `inside`.
 
     darker, inside: masks (edge, edge). levels: the grey levels (edge, edge).
     """
@@ -164,7 +165,7 @@ def otsu_threshold(grey: Levels) -> float:
     above = len(grey) - below
     sums = np.cumsum(counts * np.arange(256))
     pairs = below * above
-    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the two means, times below * above
+    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the groups' means, times below * above
     between = np.divide(differences * differences, pairs, out=np.zeros(255), where=pairs > 0)
     return float(1 + int(np.argmax(between)))
 

@@ -1,8 +1,7 @@
 """Measures the quality of the square that the network sees, and compares it with the bundle's thresholds.
 
-data_modelling.safety.image_quality found the thresholds in metadata.json on real photos that were made worse step by step.
-There is no measure for a ruler, because no measure that was tried was right more often than wrong. A ruler with coloured
-ticks counts as ink.
+data_modelling.safety.image_quality chooses the thresholds with real photos, which it makes worse step by step. No
+measure finds rulers: all that we tried were wrong at least as often as right. The blue ticks of a ruler count as ink.
 """
 
 import math
@@ -27,19 +26,19 @@ Line = tuple[tuple[int, int], ...]
 # For each reason code: the problem, and how to take a better photo.
 HINTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("hints.toml").read_text("utf-8"))
 
-CLIPPED = 254  # grey level from which a channel is overexposed
+CLIPPED = 254  # level (0-255) from which a colour channel of a pixel is overexposed
 COARSE_STEP = 4  # pixels between the two values of a coarse difference
-ROUNDING = 1 / 6  # squared grey levels: what rounding both values adds to a mean squared difference
+ROUNDING = 1 / 6  # squared grey levels that rounding adds to a mean squared difference of two values
 LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
-LEAST_UNCLIPPED = 0.25  # share of pixels that are not clipped, below which compression is not measured
-COLOURLESS = 0.9  # share of pixels with equal red and blue above which a photo counts as grey
+LEAST_UNCLIPPED = 0.25  # share of pixels below CLIPPED that a photo needs, so that its flatness is measured
+COLOURLESS = 0.9  # a photo counts as grey if more than this share of its pixels has equal red and blue
 INK_BLUER, INK_BLUE = 40, 80  # grey levels that an ink pixel exceeds: in blue minus red, and in blue
-MIDDLE_INK_WEIGHT = 3  # ink pixels that a blue pixel in the middle takes away, because lesions can be blue
-HAIR_EDGE = 112  # approximate pixels to which a photo is reduced before the search for hair
+MIDDLE_INK_WEIGHT = 3  # ink pixels that a blue pixel in the middle subtracts, because lesions can be blue
+HAIR_EDGE = 112  # approximate edge, in pixels, of the reduced photo in which hair is searched
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
-HAIR_REACH = 5  # pixels in both directions along which a hair is straight
-LESION_EDGE = 28  # approximate pixels to which a photo is reduced before the search for the lesion
-LEAST_EDGE = 16  # pixels below which there is no search for a lesion
+HAIR_REACH = 5  # a hair is straight for at least this many pixels in both directions
+LESION_EDGE = 28  # approximate edge, in pixels, of the reduced photo in which the lesion is searched
+LEAST_EDGE = 16  # pixels; in a photo with a smaller edge, no lesion is searched
 RINGS = 8  # rings around the middle; the light is measured in each, because many photos are darker outwards
 SKIN_RANK = 0.75  # the light of a ring is the level below which this share of its pixels lies
 EVEN_LIGHT_LEVEL = 200.0  # grey level of the light after it is evened out
@@ -51,11 +50,12 @@ class QualityMeasures:
     """Hold the quality measures of one photo.
 
     source_edge: the square's edge in pixels of the original photo. contrast: grey levels between the darkest and the
-    brightest hundredth. sharpness: log(fine differences / coarse differences) along rows or columns, the smaller value;
-    0 is noise, log(1/16) is no detail at all. light: the grey level above which a twentieth of the pixels is. middle: the
-    median grey level. overexposed: share (0-1) of clipped pixels. flatness: share of neighbours of the same colour (see
-    _flatness). ink: share of pixels. hair: share of the middle that hair covers. lesion_border: share of the border that
-    the lesion reaches. lesion_area: share of the square that the lesion covers; NaN where no lesion is found.
+    brightest hundredth of the pixels. sharpness: log(fine differences / coarse differences), see _sharpness; 0 for
+    noise, log(1/16) for a smooth gradient. light: the grey level that a twentieth of the pixels exceeds. middle: the
+    median grey level. overexposed: share (0-1) of pixels with a channel of at least CLIPPED. flatness: share of
+    neighbours of the same colour, see _flatness. ink: share of ink pixels, see _ink. hair: share of the middle that
+    hair covers. lesion_border: share of the border that the lesion reaches. lesion_area: share of the square that the
+    lesion covers; NaN if no lesion is found.
     """
 
     source_edge: float
@@ -73,7 +73,7 @@ class QualityMeasures:
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """A measure, whether high or low values are bad, and the codes of its refusal and warning, if any."""
+    """Describes a check: the measure, which of its values are bad, and the codes of refusal and warning, if any."""
 
     measure: str
     bad: Literal["high", "low"]
@@ -81,7 +81,7 @@ class QualityCheck:
     warning: str | None = None
 
 
-MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos that may get one reason code
+MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos that may get any one reason code
 # In the order in which readers see the reasons.
 QUALITY_CHECKS = (
     QualityCheck("source_edge", "low", "photo_small"),
@@ -114,7 +114,7 @@ class QualityThresholds:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> "QualityThresholds":
-        """Return the thresholds under `quality` in a bundle's metadata; raise BundleError if one is absent or is no number."""
+        """Return the thresholds under `quality` in a bundle's metadata; raise BundleError if an entry is wrong."""
         values = {check: metadata["quality"].get(check.measure) for check in QUALITY_CHECKS}
         return cls({check.measure: _measure_thresholds(check, value) for check, value in values.items()})
 
@@ -128,7 +128,7 @@ class QualityThresholds:
         return ("photo_blank",) if "photo_blank" in codes else codes
 
     def warnings(self, measures: QualityMeasures) -> tuple[str, ...]:
-        """Return the codes of problems that make the model less often right; a refusal hides the warning of its check."""
+        """Return the codes of problems that make the model less often right. A check that refuses gives no warning."""
         refused = self.refusals(measures)
         covered = {check.warning for check in QUALITY_CHECKS if check.refusal in refused}
         return tuple(code for code in self._beyond(measures, "warning", "warn") if code not in covered)
@@ -163,9 +163,9 @@ def _measure_thresholds(check: QualityCheck, values: Any) -> MeasureThresholds:
 
 
 def measure_quality(photo: NDArray[np.uint8], source_edge: float) -> QualityMeasures:
-    """Return the quality measures of a photo as the network sees it, (edge, edge, 3) RGB.
+    """Return the quality measures of the square that the network sees, (edge, edge, 3) RGB.
 
-    source_edge: the edge of its square in pixels of the original photo; see photo.reader.square_edge.
+    source_edge: the edge of this square in pixels of the original photo; see photo.reader.square_edge.
     """
     image = Image.fromarray(photo)
     grey = np.asarray(image.convert("L"))
@@ -189,22 +189,22 @@ def measure_quality(photo: NDArray[np.uint8], source_edge: float) -> QualityMeas
 
 
 def _reduced(image: Image.Image, edge: int) -> Image.Image:
-    """Return the image, reduced by a whole factor to at least `edge` pixels."""
+    """Return the image, reduced by the largest whole factor that leaves at least `edge` pixels on its edge."""
     factor = image.width // edge
     return image.reduce(factor) if factor > 1 else image
 
 
 def _grey_levels(grey: Plane, shares: tuple[float, ...]) -> list[float]:
-    """Return the grey levels that these shares of the pixels do not exceed."""
+    """Return, for each of `shares`, the grey level that this share of the pixels does not exceed."""
     below = np.cumsum(np.bincount(grey.ravel(), minlength=256))
     return [float(level) for level in np.searchsorted(below, np.array(shares) * grey.size)]
 
 
 def _sharpness(grey: Plane) -> float:
-    """Return log(squared differences of neighbours / squared differences of pixels COARSE_STEP apart).
+    """Return log(mean squared difference of neighbours / mean squared difference of pixels COARSE_STEP apart).
 
-    Blur removes fine differences before coarse ones, at any contrast. Motion blurs only one direction, so the worse
-    direction counts. The outermost pixels are left out, because they often show the dermatoscope's rim.
+    Blur removes fine differences before coarse ones, at any contrast. Motion blurs only one direction, so the smaller
+    value of rows and columns counts. The outermost pixels are left out, because they often show the dermatoscope's rim.
     """
     margin = len(grey) // 14
     inner = grey[margin : len(grey) - margin, margin : len(grey) - margin].astype(np.float32)
@@ -215,17 +215,17 @@ def _sharpness(grey: Plane) -> float:
 
 
 def _mean_squared_difference(lines: NDArray[np.float32], step: int) -> float:
-    """Return the mean squared difference of values `step` apart in their row, minus the part that comes from rounding."""
+    """Return the mean squared difference of values `step` apart in a row, minus the part that comes from rounding."""
     differences = (lines[:, step:] - lines[:, :-step]).ravel(order="K")
     squares = float(np.dot(differences, differences)) / max(differences.size, 1)
     return max(squares - ROUNDING, LEAST_DETAIL)
 
 
 def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
-    """Return the share of neighbours with exactly the same difference of red and blue; JPEG flattens this difference first.
+    """Return the share of neighbours in a row that have exactly the same difference of red and blue.
 
-    Clipped pixels are not counted, and a photo without colour gets 0, because their differences are equal even without
-    compression.
+    Strong JPEG compression makes these differences equal. They are also equal between clipped pixels and in grey
+    photos, so clipped pixels are left out, and a grey photo gets 0.
     """
     differences = red - blue  # uint8 wraps around, but equal differences stay equal
     counted = ~clipped[:, 1:]
@@ -236,7 +236,7 @@ def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
 
 
 def _ink(red: Plane, blue: Plane) -> float:
-    """Return the share of vividly blue or violet pixels, minus MIDDLE_INK_WEIGHT times the share of those in the middle."""
+    """Return the share of vividly blue or violet pixels, minus MIDDLE_INK_WEIGHT times those in the middle."""
     vivid = (blue.astype(np.int16) - red > INK_BLUER) & (blue > INK_BLUE)
     quarter = len(vivid) // 4
     middle = vivid[quarter : len(vivid) - quarter, quarter : len(vivid) - quarter]
@@ -245,12 +245,12 @@ def _ink(red: Plane, blue: Plane) -> float:
 
 
 def _hair(grey: Plane) -> float:
-    """Return the share of the middle (three quarters of the edge) that thin dark lines cover.
+    """Return the share of the middle square (three quarters of the photo's edge) that thin dark lines cover.
 
-    A morphological closing along lines fills thin dark parts (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6, DullRazor).
-    A part that is straight for 2 HAIR_REACH + 1 pixels is hair and not pigment.
+    A morphological closing along lines fills thin dark parts (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6,
+    DullRazor). A filled part that is straight for 2 * HAIR_REACH + 1 pixels counts as hair, not as pigment.
     """
-    margin = len(grey) // 8 - (2 + 2 + 1 + HAIR_REACH)  # pixels that the steps below remove on each side
+    margin = len(grey) // 8 - (2 + 2 + 1 + HAIR_REACH)  # minus what the steps below remove on each side
     if margin < 0:
         return 0.0  # too few pixels to see a hair
     grey = grey[margin : len(grey) - margin, margin : len(grey) - margin]
@@ -304,7 +304,7 @@ def _crop_middle(plane: Plane, edge: int) -> Plane:
 
 
 def _lesion_extent(image: Image.Image) -> tuple[float, float]:
-    """Return the share of the border that the lesion (the darker area) reaches, and the area's share; NaN if there is none."""
+    """Return the shares of border and photo that the lesion (the darker pixels) covers; 0 and NaN without a lesion."""
     if image.width < LEAST_EDGE:
         return 0.0, math.nan
     darker = _darker_pixels(np.asarray(image))
@@ -320,9 +320,9 @@ def _lesion_extent(image: Image.Image) -> tuple[float, float]:
 
 
 def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
-    """Return the pixels that are darker in blue, which pigment and blood absorb, than the skin around them.
+    """Return a mask of the pixels with less blue than the skin around them; pigment and blood absorb blue light.
 
-    They are below Otsu's threshold both before and after the light is evened out in rings around the middle.
+    These pixels are below Otsu's threshold both before and after the light is evened out in rings around the middle.
     """
     blue = photo[..., 2].astype(np.float64)
     visible = ~dark_rim(photo)
@@ -332,7 +332,7 @@ def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
 
 
 def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the light at each pixel: the light of the skin in its ring, but at least the light of the rings further out."""
+    """Return, for each pixel, the largest light of the skin in the pixel's ring and in the rings further out."""
     order, starts, ring_of = _rings(len(plane))
     rings = np.split(plane.ravel()[order], starts)
     skin = np.array([np.sort(ring)[int(SKIN_RANK * (len(ring) - 1))] for ring in rings])

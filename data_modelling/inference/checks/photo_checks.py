@@ -1,8 +1,8 @@
 """Checks a photo: whether it can be used, and what makes it harder for the model.
 
-The origin detector is a small network on the image features. It distinguishes known sources of photos, and so finds phone
-photos and photos of sources that are unlike the training photos. `python -m data_modelling.safety.origin` fitted it and
-wrote origin.npz and origin.json next to this module.
+The origin detector is a small network that estimates, from the image features, which source a photo comes from. It
+finds phone photos, and photos that look unlike the training photos of the model. The detector was fitted by
+`python -m data_modelling.safety.origin`, which wrote origin.npz and origin.json next to this module.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ORIGIN_ARRAYS_FILE, ORIGIN_FACTS_FILE = (
     Path(__file__).with_name(f"origin.{ending}") for ending in ("npz", "json")
 )
 PHONE_SOURCES = ("PAD_UFES_20",)  # sources of phone photos, taken without a dermatoscope
-# Data sets that the detector does not know, with the sources inside them that it knows.
+# The sources of the detector that are parts of a larger data set, by the name of this data set.
 SOURCE_PARTS = {"ISIC_2019": ("HAM10000", "ISIC_2017")}
 
 
@@ -35,10 +35,10 @@ SOURCE_PARTS = {"ISIC_2019": ("HAM10000", "ISIC_2017")}
 class Findings:
     """The results of all checks of one photo.
 
-    refusals: the reason codes for which the photo cannot be used; empty if it can be used. warnings: the codes of problems
-    that make the photo harder for the model. is_phone: whether it looks like a phone photo. is_unlike: whether it looks
-    unlike the training photos. distance: how far it is from the training photos, as the gate measures it. nearness: the
-    share (0-1) of lesion photos that are at least as far from the training photos as this photo.
+    refusals: the reason codes for which the photo cannot be used; empty if the photo can be used. warnings: the codes
+    of problems that make the photo harder for the model. is_phone, is_unlike: whether the photo looks like a phone
+    photo, and whether it looks unlike the training photos. nearness: the share (0-1) of lesion photos that are at least
+    as far from the training photos as this photo. distance: the gate's distance from the training photos.
     """
 
     refusals: tuple[str, ...]
@@ -59,9 +59,9 @@ class PhotoChecks:
         self._trained_on = tuple(map(str, bundle.metadata["data"]["sources"]))
 
     def of(self, photo: NDArray[np.uint8], source_edge: float, embedding: NDArray[np.float32]) -> Findings:
-        """Return the findings for a photo as the network sees it, (edge, edge, 3).
+        """Return the findings for a photo, given as the square that the network sees, (edge, edge, 3).
 
-        source_edge: the edge of this square in pixels of the original photo. embedding: (channels,).
+        source_edge: the edge of this square in pixels of the original photo. embedding: (channels,), from the network.
         """
         measures = image_quality.measure_quality(photo, source_edge)
         features = measure_image_features(photo)
@@ -77,21 +77,22 @@ class PhotoChecks:
         )
 
     def distance(self, photo: NDArray[np.uint8], embedding: NDArray[np.float32]) -> float:
-        """Return the gate's distance of a photo from the training photos; see `of`."""
+        """Return the gate's distance of a photo from the training photos; for the arguments, see `of`."""
         return self._gate.distance(measure_image_features(photo), embedding)
 
 
 def combine_refusals(quality_refusals: tuple[str, ...], is_foreign: bool) -> tuple[str, ...]:
-    """Return the reason codes for which a photo is refused: those of its quality or, without any, `photo_foreign`."""
+    """Return the reason codes of a refusal. A foreign photo without `quality_refusals` gets `photo_foreign`."""
     return quality_refusals or ((PHOTO_FOREIGN,) if is_foreign else ())
 
 
 @dataclass(frozen=True)
 class OriginDetector:
-    """A network with one hidden layer, and the thresholds for its outputs.
+    """Estimates the source of a photo with a network of one hidden layer, and has the thresholds for its probabilities.
 
-    sources: names in the order of the outputs. hidden: (FEATURE_COUNT + 1, units); its last row is the bias. output:
-    (units + 1, sources); its last row is the bias, too. unlike_thresholds: by the threshold_key of a model's known sources.
+    sources: the names of the sources, in the order of the network's outputs. hidden, output: the weights of the two
+    layers, (FEATURE_COUNT + 1, hidden units) and (hidden units + 1, sources); the last rows are the biases.
+    unlike_thresholds: a threshold for each set of sources that a model may have been trained on, by its threshold_key.
     """
 
     sources: tuple[str, ...]
@@ -108,11 +109,11 @@ class OriginDetector:
         return np.asarray(exponentials / exponentials.sum(axis=-1, keepdims=True))
 
     def judge(self, features: NDArray[np.floating], trained_on: Collection[str]) -> tuple[bool, bool]:
-        """Return whether a photo with these image features is a phone photo, and whether it is unlike the training photos.
+        """Return whether these image features are of a phone photo, and whether they are unlike the training photos.
 
-        The decision uses the probabilities of phone sources and of sources that the model was not trained on. All known
-        sources count as equally frequent. trained_on: the sources in the bundle's metadata.json. If the detector knows
-        none of them, no photo is unlike. Otherwise a photo that cannot be measured (NaN) counts as both.
+        The first answer uses the probability of PHONE_SOURCES, the second that of all sources that did not train the
+        model. The detector treats all sources as equally frequent. A probability of NaN counts as above the threshold.
+        trained_on: the sources in the bundle's metadata.json. If the detector knows none of these, no photo is unlike.
         """
         shares = self.shares(features)
         known = known_sources(self.sources, trained_on)
@@ -129,14 +130,14 @@ def known_sources(sources: Collection[str], trained_on: Collection[str]) -> tupl
 
 
 def threshold_key(sources: Collection[str]) -> str:
-    """Return the key by which `unlike_thresholds` has the threshold of these sources."""
+    """Return the key of these sources in `unlike_thresholds`, such as `HAM10000+ISIC_2017`."""
     return "+".join(sources)
 
 
 def probability_of_sources(
     shares: NDArray[np.float64], sources: tuple[str, ...], chosen: Collection[str]
 ) -> NDArray[np.float64]:
-    """Return the probability (...,) of the `chosen` sources together; shares (..., sources)."""
+    """Return the summed probability (...,) of the `chosen` sources. shares: (..., sources), of each source."""
     return np.asarray(shares[..., [sources.index(name) for name in chosen]].sum(axis=-1))
 
 

@@ -11,7 +11,7 @@ from data_modelling.inference.details import MAX_AGE, SITES, Details
 from data_modelling.inference.errors import BundleError
 
 AGE_RARE, SITE_RARE = "age_rare", "site_rare"
-AGE_BAND_YEARS = 10  # years
+AGE_BAND_YEARS = 10
 RARE_SHARE = 0.01  # of the training groups; an age band or site with a smaller share is rare
 # Keys in `data` of metadata.json.
 AGE_COUNTS_KEY, SITE_COUNTS_KEY, RARE_BELOW_KEY = "groups_by_age", "groups_by_site", "rare_below"
@@ -33,7 +33,7 @@ def rare_threshold(groups: int) -> int:
 
 @dataclass(frozen=True)
 class RareDetails:
-    """The numbers of training groups. ages: by age band. sites: by site. below: a band or site with fewer groups is rare."""
+    """The training groups counted by age band and by site. A band or site with fewer groups than `below` is rare."""
 
     ages: Mapping[str, int]
     sites: Mapping[str, int]
@@ -41,7 +41,7 @@ class RareDetails:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> RareDetails:
-        """Return the counts in a bundle's metadata; raise BundleError where one is missing."""
+        """Return the counts in a bundle's metadata; raise BundleError if one is missing or no number."""
         try:
             data = metadata["data"]
             ages = {band: int(data[AGE_COUNTS_KEY][band]) for band in TEN_YEAR_BANDS}

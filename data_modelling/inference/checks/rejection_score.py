@@ -1,8 +1,8 @@
-"""Computes the rejection score, which is the logit of the class "none of the known classes".
+"""Computes the rejection score: the log odds that a photo shows "none of the known classes".
 
-No photo can teach this class, so the network's own output for it means nothing. The score uses the gate's distance of
-the photo from the training photos and the entropy of the other classes. safety.rejection_score fits the weights on
-networks that were each trained without one of the classes.
+No training photo shows this class, so the network's own output for it means nothing. The score is computed from the
+gate's distance of the photo from the training photos, and from the entropy of the probabilities of the known classes.
+For the fit of the weights in safety.rejection_score, several networks were each trained without one class.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 UNKNOWN_KEY = "unknown"  # in metadata.json
-NONE_OF_CLASSES = "none_of_classes"  # the reason code where this class is decided
+NONE_OF_CLASSES = "none_of_classes"  # the reason code if "none of the known classes" is decided
 WEIGHTS = ("bias", "distance", "entropy")
-MAX_DISTANCE = 100.0  # of the gate; larger distances and NaN count as this value
+MAX_DISTANCE = 100.0  # larger distances of the gate and NaN count as this value
 
 
 @dataclass(frozen=True)
 class RejectionScore:
     """The weights of the rejection score. learned: how many classes the network learned; their logits come first.
 
-    log(p / (1 - p)) = bias + distance * (the gate's distance) + entropy * (the entropy of the other classes, in nats).
+    log(p / (1 - p)) = bias + distance * (the gate's distance) + entropy * (the entropy of the known classes, in nats).
     p is the probability that the photo shows none of the known classes.
     """
 
@@ -40,7 +40,7 @@ class RejectionScore:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], task: str) -> RejectionScore | None:
-        """Return the weights in a bundle's metadata, None for a task without this class; raise BundleError if they are wrong."""
+        """Return a bundle's weights, None for a task without the unknown class; raise BundleError if they are wrong."""
         if len(learned_class_codes(task)) == len(class_codes(task)):
             return None
         try:
@@ -54,7 +54,7 @@ class RejectionScore:
         return cls(**weights, learned=len(learned_class_codes(task)))
 
     def score(self, distance: NDArray[np.floating], entropies: NDArray[np.floating]) -> Floats:
-        """Return the rejection score (N,) of photos; distance (N,) from the gate, entropies (N,) from `entropy`."""
+        """Return the rejection score (N,) of photos. distance: (N,), from the gate. entropies: (N,), from `entropy`."""
         return np.asarray(self.bias + self.distance * clip_distance(distance) + self.entropy * entropies)
 
     def completed(
@@ -62,8 +62,8 @@ class RejectionScore:
     ) -> Floats:
         """Return logits (N, classes) with the logit of "none of the known classes" in the last column.
 
-        softmax(logits / temperature) gives this class its probability p and multiplies all others by 1 - p.
-        logits: from the network. distance: (N,), from the gate.
+        softmax(result / temperature) gives this class its probability p, and multiplies the probabilities of the other
+        classes by 1 - p. logits: (N, classes), from the network. distance: (N,), from the gate.
         """
         known = np.asarray(logits[:, : self.learned], np.float64)
         score = self.score(distance, entropy(known, temperature))
@@ -84,6 +84,6 @@ def entropy(logits: Floats, temperature: float) -> Floats:
 
 
 def log_sum_exp(values: Floats) -> Floats:
-    """Return the logarithm of the sum of exponentials of each row, (N,). values: (N, classes)."""
+    """Return log(sum(exp(row))) for each row of values (N, classes), as (N,)."""
     largest = values.max(axis=1)
     return np.asarray(largest + np.log(np.exp(values - largest[:, None]).sum(axis=1)))
