@@ -1,4 +1,4 @@
-"""Converts colours to sRGB, whatever colour space a photo's file declares: ICC profiles and PNG's colour chunks."""
+"""Converts colours to sRGB from the colour space that a photo's file declares, by an ICC profile or a PNG's chunks."""
 
 import struct
 import zlib
@@ -19,12 +19,12 @@ MAX_PROFILE_BYTES = 17_000_000  # more than a JPEG can hold; larger profiles are
 MAX_CACHED_BYTES = 1_000_000  # the conversions of larger profiles are not kept
 SAME_LEVELS = 2  # 8-bit levels by which a profile may differ from sRGB and still count as sRGB
 MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # Pillow's modes by the colour space of a profile
-DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # the profiles of pictures have these
+DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # classes of the profiles that pictures have
 PROFILE_ERRORS = (*DAMAGED_FILE_ERRORS, ImageCms.PyCMSError)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1, as ITU-R BT.709
-D65 = (0.3127, 0.3290)
+D65 = (0.3127, 0.3290)  # chromaticity (x, y) of sRGB's white
 D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 SRGB_GAMMA = 1 / 2.2
 GAMMAS = (0.00016, 6250.0)  # range of a gAMA chunk's valid values, as in libpng
@@ -95,7 +95,7 @@ def _build_transform(profile: bytes) -> tuple[ColourTransform | None, bool]:
             return None, False
         mode = MODES[source.profile.xcolor_space]
         target = ImageCms.createProfile("sRGB")
-        # Some sRGB profiles change a photo for print, but not with the colorimetric intent: these count as sRGB too.
+        # Some sRGB profiles change colours with the perceptual intent only. They count as sRGB too.
         colorimetric = ImageCms.buildTransform(
             source, target, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC
         )
@@ -174,7 +174,7 @@ def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
 
 
 def without_icc_profile(data: bytes) -> bytes:
-    """Return a PNG without its ICC profile: Pillow refuses files with a damaged profile or one above 1 MB."""
+    """Return a PNG without its ICC profile, because Pillow refuses a PNG if the profile is damaged or above 1 MB."""
     kept, position = [], 0
     for name, start, stop in _png_chunks(data):
         if name == b"iCCP":
@@ -184,7 +184,7 @@ def without_icc_profile(data: bytes) -> bytes:
 
 
 def _unpack_profile(content: bytes) -> bytes:
-    """Return the profile in an iCCP chunk (a name, a zero, the method 0 and the packed profile); empty if it is damaged."""
+    """Return the profile in an iCCP chunk (name, zero, the method 0 and the packed profile); empty if it is damaged."""
     _name, _zero, packed = content.partition(b"\0")
     if not packed.startswith(b"\0"):
         return b""
@@ -204,12 +204,12 @@ def _png_numbers(content: bytes, count: int) -> tuple[float, ...]:
 def matrix_profile(
     white: tuple[float, float], primaries: tuple[tuple[float, float], ...], gamma: float | None
 ) -> bytes:
-    """Return an ICC profile of three primaries, with the gamma or, if None, with sRGB's curve.
+    """Return an ICC profile of three primaries with the exponent `gamma`; None means sRGB's curve.
 
-    white, primaries: chromaticities (x, y). Raises ArithmeticError, LinAlgError or struct.error if they make no profile.
+    white, primaries: chromaticities (x, y). Raises ArithmeticError, LinAlgError or struct.error for impossible values.
     """
     matrix = _to_d50(white, primaries)
-    kind, parameters = (3, SRGB_CURVE) if gamma is None else (0, (gamma,))  # of the parametric curve
+    kind, parameters = (3, SRGB_CURVE) if gamma is None else (0, (gamma,))  # of ICC's parametric curve
     curve = b"para" + struct.pack(">IHH", 0, kind, 0) + b"".join(map(_fixed, parameters))
     points = [b"XYZ " + bytes(4) + b"".join(map(_fixed, point)) for point in (D50, *matrix.T)]
     tags = list(zip((b"wtpt", b"rXYZ", b"gXYZ", b"bXYZ"), points, strict=True))
@@ -225,7 +225,7 @@ def matrix_profile(
 
 
 def _to_d50(white: tuple[float, float], primaries: tuple[tuple[float, float], ...]) -> Floats:
-    """Return the matrix (3, 3) from linear RGB to XYZ of D50, by Bradford's adaptation."""
+    """Return the matrix (3, 3) from linear RGB to XYZ with the white D50, by Bradford's adaptation."""
     directions = np.array([_xyz(point) for point in primaries]).T
     white_xyz = np.array(_xyz(white))
     to_xyz = directions * np.linalg.solve(directions, white_xyz)

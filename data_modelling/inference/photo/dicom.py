@@ -1,4 +1,4 @@
-"""Reads the photo (the only frame) of a DICOM file, and age, sex and body part; it reads nothing else."""
+"""Reads the photo of a DICOM file (its only frame), and the patient's age, sex and body part, but no other details."""
 
 import logging
 import re
@@ -36,7 +36,7 @@ SYNTAXES = (IMPLICIT, EXPLICIT, BIG_ENDIAN, RLE, *JPEG_SYNTAXES, *JPEG_2000)
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 SAMPLE_BITS = (1, 8, 16, 32)
-MAX_BYTES = 100_000_000  # bytes of the decoded samples; a photo of 25 megapixels has as many
+MAX_BYTES = 100_000_000  # of decoded samples; Pillow needs as many for an RGB photo of 25 megapixels
 
 DETAIL_ELEMENTS = ("PatientAge", "PatientSex", "BodyPartExamined", "AnatomicRegionSequence")
 PALETTE_PLANES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
@@ -49,7 +49,7 @@ IMAGE_ELEMENTS = (
     *("ModalityLUTSequence", "VOILUTSequence", PALETTE_DESCRIPTOR, *PALETTE_PLANES, SEGMENTED_PALETTE),
     *("ICCProfile", "PixelData"),
 )
-# Hostile files have millions of elements, a camera's file has a hundred. Reading an element takes about two reads.
+# A camera's file has about a hundred elements, a hostile file has millions. An element takes about two reads.
 MAX_READS = 20_000
 # The first element of a file without the usual preamble of 132 bytes. Some programs store received files in this way.
 BARE_START = re.compile(
@@ -64,13 +64,14 @@ ByteOrder = Literal["little", "big"]
 
 @dataclass(frozen=True)
 class Frame:
-    """The frame of a file, not decoded.
+    """The frame of a DICOM file, not decoded yet.
 
-    frames: the number of frames; a photo has one. size: width and height in pixels, as in the header. syntax: the
-    transfer syntax. pixels: the samples, or the pieces of a compressed picture. pixel_vr: the type of `pixels`: OB (bytes)
-    or OW (pairs of bytes, which big endian swaps). colours: the photometric interpretation. samples: samples per pixel.
-    bits: bits per sample. stored: how many of these bits count. is_signed: whether samples are signed. is_planar: whether
-    each colour has its own plane. rule: how values become levels. profile: the ICC profile; empty if there is none.
+    frames: the number of frames in the file; a photo has one. size: width and height in pixels, as in the header.
+    syntax: the transfer syntax. pixels: the bytes of the samples, or the pieces of a compressed picture. pixel_vr: the
+    type of `pixels`: OB (single bytes) or OW (words of 16 bits). colours: DICOM's name of the colour space
+    ("photometric interpretation"). samples: samples per pixel. bits: bits per sample. stored: how many of these bits
+    are used. is_signed: whether samples are signed. is_planar: whether each colour has its own plane. rule: how stored
+    values become 8-bit levels. profile: the ICC profile; empty if there is none.
     """
 
     frames: int
@@ -99,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise PhotoError or ValueError if the picture, which is not decoded here, has too many scans, other bits or another size."""
+        """Raise ValueError for too many scans or another size than in the header, PhotoError for more than 8 bits."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -144,7 +145,7 @@ class Frame:
 
 
 class _Stream(BytesIO):
-    """A file that is read in a limited number of pieces of known sizes."""
+    """A file that allows MAX_READS reads, each of a stated size. Any other read raises an error."""
 
     reads = 0
 
@@ -165,11 +166,11 @@ def is_dicom(data: bytes) -> bool:
 def read_frame(data: bytes) -> Frame:
     """Return the frame of a DICOM file; the caller must check the number of frames and the size before decoding.
 
-    Raises PhotoError photo_type (no picture, or a picture stored in an unsupported way), and DAMAGED_FILE_ERRORS
-    for a damaged file.
+    Raises PhotoError photo_type if there is no picture or if it is stored in an unsupported way, and
+    DAMAGED_FILE_ERRORS for a damaged file.
     """
     elements = _elements(data, IMAGE_ELEMENTS)
-    # The transfer syntax of a file that does not name it follows from the file's first element.
+    # If a file does not name its transfer syntax, the encoding of its first element shows the syntax.
     is_implicit, is_little_endian = elements.original_encoding
     unnamed = IMPLICIT if is_implicit else EXPLICIT if is_little_endian else BIG_ENDIAN
     syntax = _text(elements.file_meta, "TransferSyntaxUID") or unnamed
@@ -203,7 +204,7 @@ def read_frame(data: bytes) -> Frame:
 
 def _check_header(frame: Frame) -> None:
     """Raise PhotoError for a frame that is stored in an unsupported way, ValueError for a damaged header."""
-    if frame.bits == 0:  # pydicom drops what it has read of a file that ends too soon
+    if frame.bits == 0:  # if a file ends too soon, pydicom drops what it has read
         raise ValueError("the header is not whole")
     if frame.frames < 1 or 0 in frame.size:
         raise ValueError("the header contradicts itself")
@@ -223,7 +224,7 @@ def _check_header(frame: Frame) -> None:
 def header_details(data: bytes) -> Details:
     """Return age, sex and site from a file's header; `unread` names the fields whose words cannot be read.
 
-    Other formats have no details. A damaged file has none either, because reading its photo reports the damage.
+    A file of another format has no details. A damaged file gives none here; reading its photo reports the damage.
     """
     if not is_dicom(data):
         return Details()
@@ -256,7 +257,7 @@ def _coded_regions(elements: "FileDataset") -> tuple[str, ...]:
 
 
 def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
-    """Return these elements of a file, not converted; all others, such as names and private elements, are skipped."""
+    """Return the elements with these keywords, not converted. All others, such as patients' names, are skipped."""
     pydicom = _pydicom()
     try:
         return pydicom.dcmread(  # type: ignore[no-any-return]
@@ -271,9 +272,9 @@ def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
 
 @cache
 def _pydicom() -> ModuleType:
-    """Return pydicom, imported with the first DICOM file, because the import takes a quarter of a second and 20 MB.
+    """Return pydicom. Only the first DICOM file imports it, because the import takes a quarter of a second and 20 MB.
 
-    pydicom's warnings are off, because they quote the file, and people who send photos cannot mend it.
+    The warnings of pydicom are off, because they quote the file's content, and senders cannot mend the file.
     """
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydicom\.")
     import pydicom
@@ -357,7 +358,7 @@ def _table(
 
 
 def _table_bytes(elements: "Dataset", keyword: str, order: ByteOrder) -> bytes:
-    """Return the bytes of a part of a table, which pydicom may have converted to a list of numbers."""
+    """Return the bytes of an element of a table, even if pydicom has already converted them to a list of numbers."""
     value = elements.get_item(keyword).value if keyword in elements else b""
     if isinstance(value, bytes):
         return value
@@ -383,7 +384,7 @@ def _raise_without_picture(elements: "FileDataset", bits: int) -> None:
 
 
 def _uid_name(uid: str) -> str:
-    """Return the standard's name of a unique identifier, else the identifier; empty if it is no identifier."""
+    """Return the name that DICOM gives a unique identifier, else the identifier; empty if `uid` is no identifier."""
     return str(_pydicom().uid.UID(uid).name) if UID_TEXT.fullmatch(uid) else ""
 
 

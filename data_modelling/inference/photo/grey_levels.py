@@ -16,7 +16,7 @@ ROWS_AT_ONCE = 64  # rows of 32-bit pixels that are computed at once; few, to sa
 class LookupTable:
     """A lookup table: entry 0 belongs to the value `first`; values beyond the ends get the nearest entry.
 
-    entries: (N,) or (N, 3) of `bits` bits.
+    entries: (N,) or, for a palette, (N, 3). Each entry has `bits` bits.
     """
 
     entries: NDArray[np.unsignedinteger]
@@ -36,8 +36,8 @@ class LookupTable:
     def parse(cls, descriptor: tuple[int, int, int], *planes: bytes, byteorder: str) -> "LookupTable":
         """Return the table of a descriptor (entries, first value, bits) and the bytes of one or three planes.
 
-        PS3.3, C.7.6.3.1.5: 0 entries stand for 65,536; 8-bit entries may be stored in 8 or in 16 bits. Raises
-        ValueError if the planes do not fit the descriptor.
+        In a descriptor, 0 entries stand for 65,536. Entries of 8 bits may be stored in 8 or in 16 bits (PS3.3,
+        C.7.6.3.1.5). Raises ValueError if the planes do not fit the descriptor.
         """
         count, first, bits = descriptor[0] or 65_536, descriptor[1], descriptor[2]
         columns = []
@@ -58,14 +58,14 @@ class LookupTable:
 
 @dataclass(frozen=True)
 class Window:
-    """A window: its centre, its width, and its function (PS3.3, C.11.2.1.2)."""
+    """A window: the values that are shown from black to white, by centre, width and function (PS3.3, C.11.2.1.2)."""
 
     centre: float
     width: float
     function: str = LINEAR
 
     def apply(self, values: Floats) -> Floats:
-        """Return levels from 0 to 1."""
+        """Return the level of each value, from 0 to 1."""
         if self.function == SIGMOID:
             exponent = np.clip(-4 * (values - self.centre) / self.width, -700, 700)
             return np.asarray(1 / (1 + np.exp(exponent)))
@@ -77,7 +77,7 @@ class Window:
 
     @property
     def is_valid(self) -> bool:
-        """Return whether the numbers describe a window."""
+        """Return whether the numbers and the function describe a window."""
         least = 1 if self.function == LINEAR else 0
         return bool(
             np.isfinite([self.centre, self.width]).all() and self.width >= least and self.width > 0
@@ -86,10 +86,10 @@ class Window:
 
 @dataclass(frozen=True)
 class LevelRule:
-    """The rule that turns stored values into levels, in the three steps of DICOM: modality, VOI and polarity.
+    """The rule that turns stored values into levels in DICOM's steps: modality, values of interest (VOI), polarity.
 
-    modality: a table; None: slope and intercept. voi, window: the "values of interest" by a table (a palette has three
-    columns) or a window; None: the whole range. is_inverted: whether the lowest value is white.
+    modality: a table for the first step; None means value * slope + intercept. voi, window: a table or palette, else a
+    window, for the second step; None for both means the whole range. is_inverted: whether the lowest value is white.
     """
 
     slope: float = 1.0

@@ -8,14 +8,14 @@ from pathlib import Path
 from data_modelling.inference.details import SITE_NAMES, age_in_years, parse_age
 from data_modelling.inference.errors import FieldError
 
-# An age string such as `045Y` (type AS of PS3.5, section 6.2), or `42`, `42.5` or `42 years`. Without a unit, the age is in years.
+# An age such as `045Y` (PS3.5, section 6.2, type AS), `42`, `42.5` or `42 years`. Without a unit, it is in years.
 AGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)\s*(?:(d|w|m|y)|(day|week|month|year|yr)s?)?", re.ASCII)
 SEXES = {"f": "female", "m": "male", "female": "female", "male": "male"}
 _WORDS = tomllib.loads(Path(__file__).with_name("header_words.toml").read_text(encoding="utf-8"))
 NOT_STATED = frozenset(_WORDS["not_stated"])
 NO_REGION = NOT_STATED.union(_WORDS["no_region"])
 IGNORED_WORDS, QUALIFIERS = frozenset(_WORDS["ignored_words"]), frozenset(_WORDS["qualifiers"])
-# The region of each body part; its name is written in letters only, without blanks.
+# The region by body part. A body part is written in letters only, without blanks, such as `lowerback`.
 SITES: dict[str, str] = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
     name: site for site, names in _WORDS["body_parts"].items() for name in names
 }
@@ -66,7 +66,7 @@ def read_site(text: str) -> str | None:
 
 
 def read_first_site(texts: Iterable[str]) -> str | None:
-    """Return the region of the first text that names one clearly, None for "not known".
+    """Return the region of the first text that names a region clearly; None if all texts say "not known".
 
     Raises ValueError if a text has unknown words and no other text names a region.
     """

@@ -1,4 +1,4 @@
-"""Reads the segments of JPEG files (ITU T.81), to count scans, find a missing end and tell the colours."""
+"""Reads the segments of JPEG files (ITU T.81), to count scans, add a missing end and tell RGB from YCbCr."""
 
 import re
 import zlib
@@ -8,16 +8,16 @@ from io import BytesIO
 
 from PIL import Image, ImageFile
 
-MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # the markers that a segment follows
+MARKER = re.compile(rb"\xff[^\x00\x01\xd0-\xd7\xff]", re.DOTALL)  # a marker that begins a segment
 START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
-COEFFICIENTS = 64  # coefficients of a block
-MAX_SCANS = 100  # most scans of a progressive JPEG; cameras write about ten, and each costs a full pass
-MAX_REPAIRED_SCANS = 20  # scans of a file without its end, which is decoded several times
+COEFFICIENTS = 64  # coefficients of a block of 8 x 8 pixels
+MAX_SCANS = 100  # most scans of a JPEG; cameras write about ten, and each is a pass over all pixels
+MAX_REPAIRED_SCANS = 20  # most scans of a file without its end; such a file is decoded several times
 # Photos of more pixels are compared at half size, where a missing block is still visible.
 MAX_COMPARED_PIXELS = 25_000_000
-# Bytes that are put in place of missing data. If they change pixels, data are missing.
+# Bytes that are put where data may be missing. If different bytes give different pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
 # Restart markers: cameras set them between parts of a scan, numbered from 0 to 7 in turn.
 RESTART = re.compile(rb"\xff([\xd0-\xd7])")
@@ -52,7 +52,7 @@ def count_scans(data: bytes) -> int:
 
 
 def precision(data: bytes) -> int:
-    """Return the bits of a sample; 0 where the file has no frame."""
+    """Return the bits per sample; 0 if the file has no frame header."""
     frames = (segment.content for segment in segments(data) if segment.marker in START_OF_FRAME)
     return next((content[0] for content in frames if content), 0)
 
@@ -65,16 +65,16 @@ def open_jpeg(data: bytes) -> ImageFile.ImageFile:
 def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
     """Decode an opened JPEG, reduced by `shrink` (1, 2, 4 or 8), and return it.
 
-    data: the bytes of its file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
+    data: the bytes of the file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
     """
     whole = with_end(data)
     return _load(image if whole is data else open_jpeg(whole), shrink)
 
 
 def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
-    """Decode and return a JPEG. Its Adobe segment decides whether it is RGB or YCbCr; else JFIF, then the default.
+    """Decode and return a JPEG. Its Adobe segment says whether its colours are RGB or YCbCr.
 
-    data, errors: see load_jpeg.
+    Otherwise a JFIF segment means YCbCr; with neither segment, default_is_rgb decides. data, errors: see load_jpeg.
     """
     parts = list(segments(data))
     transforms = [
@@ -85,7 +85,7 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     has_jfif = any(part.marker == JFIF and part.content.startswith(b"JFIF\0") for part in parts)
     is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
-    # With only one of the two segments, Pillow decides in this way too. With both, Pillow asks JFIF first; Pillow has no default.
+    # With one of the two segments, Pillow decides in this way too. With both, it follows JFIF; with none, it guesses.
     if len(image.getbands()) == 3 and has_jfif == bool(transforms):
         image.tile = [image.tile[0]._replace(args=("RGB", "RGB" if is_rgb else "YCbCr"))]
     return _load(image, 1)
@@ -101,8 +101,8 @@ def _load(image: Image.Image, shrink: int) -> Image.Image:
 def with_end(data: bytes) -> bytes:
     """Return a JPEG file, with the end marker added if it is missing; raise ValueError if more is missing.
 
-    The photo is decoded with different bits in place of possibly missing data. If none are missing, no pixel changes.
-    Pillow itself reads some incomplete files, and shows grey for what is missing.
+    The photo is decoded several times, with different bytes where data may be missing. If all results are equal,
+    nothing is missing. Pillow alone would read some incomplete files, and show grey for what is missing.
     """
     parts = list(segments(data))
     if any(part.marker == END_OF_IMAGE for part in parts):
@@ -116,7 +116,7 @@ def with_end(data: bytes) -> bytes:
     last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
     restarts = RESTART.findall(body, last_scan)
     following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
-    # If the next part of the scan is missing, decoders skip data that do not begin with its marker.
+    # Where a new part of the scan begins, decoders skip data without its restart marker. So one tail has the marker.
     tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
     image = open_jpeg(data)
     shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2
@@ -126,7 +126,7 @@ def with_end(data: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return a file without half an end marker, and without the zeros that fill up a broken download.
+    """Return a file without half an end marker (FF), and without the zeros that fill up a broken download.
 
     A decoder would read the zeros as pixels. One zero stays, because it may be the last byte of the pixels.
     """
@@ -136,7 +136,7 @@ def _without_padding(data: bytes) -> bytes:
 
 
 def _scans_are_complete(parts: list[Segment]) -> bool:
-    """Return whether the scans of a file give every coefficient of every component to its last bit."""
+    """Return whether the scans of a file have every coefficient of every colour, down to the last bit."""
     frame = next((part.content for part in parts if part.marker in START_OF_FRAME), b"")
     if len(frame) < 6:
         return False

@@ -26,13 +26,13 @@ FORMATS = ("JPEG", "PNG", "WEBP")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # endings of photos in a folder, in small letters
 MAX_MEGAPIXELS = 25  # largest photo that is decoded at full size, which takes 100 MB
 MAX_MEGAPIXELS_JPEG = 50  # largest JPEG of one scan, which is decoded line by line at the needed scale
-UNREAD_BITS = (12, 16)  # bits of a sample in medical JPEG files that Pillow does not read
+UNREAD_BITS = (12, 16)  # bits per sample of medical JPEG files, which Pillow cannot read
 MAX_CONVERTED_PIXELS = 2_000_000  # pixels of the largest photo whose colours are converted at full size
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
 CORNER_SHARE = 0.9  # edge of the four frames at a crop's corners, as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
 WHOLE_FRAME = ((0, 0),)  # one corner; with the share 1, its frame is the whole crop
-CROP_TOLERANCE = 1e-6  # rounding of crop fractions that were computed in a browser
+CROP_TOLERANCE = 1e-6  # share of the longer side that a crop may reach beyond the photo by rounding
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # a number as JavaScript writes it: 0.5, 1e-7
 # How a photo is turned upright, by its EXIF orientation: 1 is upright, and from 5 on, width and height swap.
 EXIF_TRANSPOSES = {
@@ -45,9 +45,8 @@ EXIF_TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit would only warn, and
-# raise an error only above 179 megapixels. Its warnings about odd metadata are off too: senders cannot fix them, and they
-# change no pixel.
+# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit is off: it only warns up
+# to 179 megapixels. Pillow's warnings about odd metadata are off too: senders cannot fix them, and no pixel changes.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -67,8 +66,8 @@ class Crop:
 def parse_crop(fields: Mapping[str, str]) -> Crop | None:
     """Return the crop of a form or request; None (the centre square) when all three fields are absent.
 
-    Raises FieldError if one of the three is missing, is no number, or is outside 0-1. Whether the square is inside the photo
-    can be checked only when the photo's shape is known.
+    Raises FieldError if only some of the three are present, if one is no number from 0 to 1, or if the size is 0.
+    Whether the square is inside the photo is checked later, when the photo's size is known.
     """
     texts = {field: fields.get(field, "").strip() for field in CROP_FIELDS}
     if not any(texts.values()):
@@ -97,14 +96,15 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     data: the bytes of a JPEG, PNG, WebP or DICOM file, whatever its name. edge: pixels of the result's edge. crop: the
     default is the centre square.
 
-    A JPEG is decoded at the smallest of the scales 1, 1/2, 1/4, 1/8 that keeps the crop at least twice `edge`. Training
-    and app do the same, so that both see the same pixels. The frame of a DICOM file is decoded at scale 1, like a PNG, so
-    the same picture gets the same answer in both forms. Colours that the file declares (an ICC profile, a PNG's chunks)
-    are converted to sRGB. Resizing is Pillow's antialiased bilinear method: a pixel at the edge of the result may mix in
-    one pixel from beyond the crop.
+    A JPEG is decoded at the smallest of the scales 1/8, 1/4 and 1/2 that leaves at least 2 * `edge` pixels on the
+    crop's edge, else at full size. Training and app do the same, so both see the same pixels. The frame of a DICOM file
+    is decoded at full size, like a PNG, so the same picture gets the same answer in both formats. If the file declares
+    a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. Resizing is Pillow's
+    antialiased bilinear method: the outermost pixels of a reduced crop take in half their width from beyond the crop.
 
-    Raises PhotoError with one of the codes photo_empty, photo_type (no such format), photo_pixels (too many), photo_animated,
-    photo_frames (a DICOM file with several) and photo_broken (does not decode). Raises FieldError for a crop beyond the photo.
+    Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
+    photo_animated, photo_frames (a DICOM file with several) and photo_broken (does not decode). Raises FieldError for a
+    crop that is beyond the photo or smaller than a pixel.
     """
     return read_photo_and_edge(data, edge, crop)[0]
 
@@ -118,14 +118,13 @@ def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tup
 def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
     """Return four frames, each as read_photo returns it: one at each corner of the crop, with CORNER_SHARE of its edge.
 
-    If rounding puts a frame beyond the photo, it is moved inside. The file is decoded once for all four. Raises the
-    errors of read_photo.
+    A frame that rounding puts beyond the photo is moved inside. The file is decoded only once. Errors as read_photo.
     """
     return _read_squares(data, edge, crop, CORNER_SHARE, CORNERS)[0]
 
 
 def read_whole_photo(data: bytes, longest: int) -> Image.Image:
-    """Return a whole photo, upright and in sRGB, whose longer edge has at most `longest` pixels; errors as read_photo."""
+    """Return a whole photo, upright and in sRGB; its longer edge has at most `longest` pixels; errors as read_photo."""
     photo = _open(data)
     upright, _, transform = _decode(photo, _shrink(photo, longest, min(photo.size)))
     if transform is not None:
@@ -168,7 +167,7 @@ class _PhotoFile:
         image.load()
         orientation = _orientation(image)
         if image.mode.startswith("I"):
-            # 16-bit grey keeps its upper eight bits, where Pillow would clip at 255.
+            # Of 16-bit grey levels, the upper eight bits are kept. Pillow would clip the levels at 255.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if orientation not in EXIF_TRANSPOSES:
             return image, size
@@ -185,14 +184,14 @@ Photo = _PhotoFile | dicom.Frame  # a DICOM file's frame is upright, whatever EX
 
 
 def _shrink(photo: Photo, edge: int, crop_edge: float) -> int:
-    """Return the factor by which a photo is reduced in decoding: 1, and for a JPEG file up to 8."""
+    """Return the factor by which a photo is reduced in decoding: 1, 2, 4 or 8 for a JPEG file, else 1."""
     if isinstance(photo, dicom.Frame) or not photo.is_jpeg:
         return 1
     return next((shrink for shrink in (8, 4, 2) if crop_edge >= 2 * edge * shrink), 1)
 
 
 def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], ColourTransform | None]:
-    """Return the decoded photo, upright and reduced; its unreduced (width, height); its conversion to sRGB, None for sRGB."""
+    """Return the decoded photo, upright and reduced, its (width, height) before that, and any conversion to sRGB."""
     try:
         if isinstance(photo, dicom.Frame):
             upright, size = photo.decode(), photo.size
@@ -208,9 +207,9 @@ def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], Co
 def _read_squares(
     data: bytes, edge: int, crop: Crop | None, share: float, corners: tuple[tuple[int, int], ...]
 ) -> tuple[list[NDArray[np.uint8]], float]:
-    """Return a square at each of `corners` of the crop, and the squares' edge (`share` of the crop's) in pixels of the photo.
+    """Return a square at each of `corners` of the crop, and the edge of these squares in pixels of the photo.
 
-    A corner is a pair: 0 for left or 1 for right, then 0 for top or 1 for bottom.
+    This edge is `share` of the crop's edge. A corner is a pair: 0 (left) or 1 (right), then 0 (top) or 1 (bottom).
     """
     photo = _open(data)
     square_edge = share * _crop_edge(photo.size, crop)
@@ -335,7 +334,7 @@ def _box(size: tuple[int, int], crop: Crop | None) -> tuple[float, float, float,
 def _reduce_large(
     image: Image.Image, edge: int, boxes: list[list[float]]
 ) -> tuple[Image.Image, list[list[float]]]:
-    """Return a photo and its boxes; a large photo is reduced, for speed, but the first box stays at least 4 * `edge` wide."""
+    """Return a photo and its boxes, reduced for speed if it is large; the first box stays at least 4 * `edge` wide."""
     left, _top, right, _bottom = boxes[0]
     factor = int((right - left) // (4 * edge))
     is_small = image.width * image.height <= MAX_CONVERTED_PIXELS
