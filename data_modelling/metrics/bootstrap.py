@@ -24,7 +24,7 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
-COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # for two models
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # of two models
 Z_95 = 1.959964  # 95 % of a normal distribution are within this number of standard deviations of the mean
 
 
@@ -46,7 +46,7 @@ def resample_weights(
 def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[np.unsignedinteger]]:
     """Return how often each group is drawn, in batches (batch, groups), as small integers.
 
-    class_of_group: the class of each group, as the bytes of an array of int64.
+    class_of_group: the class of each group, as the bytes of an array of int64, because the cache accepts no arrays.
     """
     classes = np.frombuffer(class_of_group, np.int64)
     rng = np.random.default_rng(seed)
@@ -73,7 +73,7 @@ class BootstrapMetrics:
     drawn: dict[str, Floats]
 
     def intervals(self) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
-        """Return the 95 % interval of each metric; a metric per class has a list in class order."""
+        """Return the 95 % interval of each metric; a metric of each class has a list in class order."""
         return {
             name: percentile_interval(values)
             if values.ndim == 1
@@ -82,12 +82,12 @@ class BootstrapMetrics:
         }
 
     def with_intervals(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return some metrics as metrics.json has them, and their `intervals`."""
+        """Return the metrics `names` as in metrics.json, and their intervals together under the key `intervals`."""
         intervals = {name: to_json_value(percentile_interval(self.drawn[name])) for name in names}
         return {name: round_metric(self.whole[name]) for name in names} | {"intervals": intervals}
 
     def as_json(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return some metrics as metrics.json has them, each with its interval, `<name>_interval`."""
+        """Return the metrics `names` as in metrics.json, each followed by its interval as `<name>_interval`."""
         values: dict[str, Any] = {}
         for name in names:
             values[name] = round_metric(self.whole[name])
@@ -95,7 +95,7 @@ class BootstrapMetrics:
         return values
 
     def less(self, other: "BootstrapMetrics", names: Iterable[str]) -> "BootstrapMetrics":
-        """Return some of these metrics minus those of `other`, each in the same resample."""
+        """Return the metrics `names` minus those of `other`, in each resample and for the photos themselves."""
         names = list(names)
         return BootstrapMetrics(
             {name: self.whole[name] - other.whole[name] for name in names},
@@ -135,9 +135,9 @@ def bootstrap_metrics(
 def weighted_metrics(
     metrics: Callable[[Weights], dict[str, Floats]], groups: Labels, labels: Labels
 ) -> BootstrapMetrics:
-    """Return weighted metrics of the photos themselves and of each resample.
+    """Return the metrics of the photos themselves and of each resample.
 
-    metrics: returns values (resamples, ...) by name, from weights (resamples, N). groups, labels: see `resample_weights`.
+    metrics: returns values (resamples, ...) by name, from weights (resamples, N). groups, labels: see resample_weights.
     """
     whole = metrics(np.ones((1, len(labels)), np.float32))
     batches = [metrics(weights) for weights in resample_weights(groups, labels)]
@@ -148,13 +148,13 @@ def weighted_metrics(
 def paired_differences(
     first: BootstrapMetrics, second: BootstrapMetrics, names: Sequence[str] = COMPARED_METRICS
 ) -> dict[str, dict[str, Any]]:
-    """Return {difference, interval} of each metric: second - first, paired in the same resamples, as in metrics.json."""
+    """Return {difference, interval} of each metric as in metrics.json: second - first, paired in each resample."""
     values = second.less(first, names).as_json(names)
     return {name: {"difference": values[name], "interval": values[f"{name}_interval"]} for name in names}
 
 
 def value_with_interval(value: float, interval: tuple[float, float]) -> dict[str, Any]:
-    """Return {value, low, high} of a metric as metrics.json has them."""
+    """Return {value, low, high} of a metric, rounded as in metrics.json."""
     return dict(zip(("value", "low", "high"), map(round_metric, (value, *interval)), strict=True))
 
 
@@ -194,7 +194,7 @@ def wilson_interval(successes: Any, count: Any) -> tuple[Any, Any]:
 
 
 def refused_share(refused: int, photos: int) -> dict[str, Any]:
-    """Return photos, refused, share and the 95 % interval of the share (Wilson)."""
+    """Return the number of photos and of refused photos, the refused share, and its 95 % Wilson interval."""
     return {
         "photos": int(photos),
         "refused": int(refused),
@@ -209,16 +209,16 @@ def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Label
 
 
 def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, float]:
-    """Return the 95 % interval of the AUC of a score for photos that are positive or not.
+    """Return the 95 % interval of the AUC of a score that should be higher for positive photos.
 
-    score, positive: (N,). A group counts as positive if any of its photos is positive, because a patient may have
-    lesions of both kinds.
+    score, positive: (N,). A resample draws positive and negative groups separately. A group with a positive photo
+    counts as positive, because a patient may have lesions of both kinds.
     """
     return percentile_interval(resampled_aucs(score, positive, groups))
 
 
 def resampled_aucs(score: Floats, positive: Mask, groups: Labels) -> Floats:
-    """Return the AUC in each resample, (resamples,); arguments and resamples are those of `auc_interval`."""
+    """Return the AUC in each resample, (resamples,), for the arguments of `auc_interval`."""
     return resampled(lambda weights: binary_auc(score, positive, weights), groups, has_any(positive, groups))
 
 
@@ -253,5 +253,5 @@ def has_any(positive: Mask, groups: Labels) -> Labels:
 
 
 def weighted_mean(values: Floats, weights: Weights) -> Floats:
-    """Return the mean of one value per photo in each resample, (resamples,)."""
+    """Return the weighted mean of values (N,) in each resample, (resamples,)."""
     return ratio(weights.astype(np.float64) @ values, weights.sum(axis=1, dtype=np.float64))

@@ -26,9 +26,9 @@ PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # powers of the class shares, see be
 class CalibrationChoices:
     """Holds what a bundle needs to turn logits into an answer.
 
-    temperature: divides the logits. decision_prior: (classes,), sums to 1. cancer_threshold, melanoma_threshold: a photo is
-    of higher concern if the probability of the cancer group or of melanoma is at or above its threshold. clear_threshold:
-    see safety.clear_threshold; None if no clinic group was left out.
+    temperature: divides the logits. decision_prior: (classes,), sums to 1. cancer_threshold, melanoma_threshold: a
+    photo is of higher concern if the summed probability of the cancer classes, or that of melanoma, is at or above its
+    threshold. clear_threshold: see safety.clear_threshold; None if no clinic group was left out.
     """
 
     temperature: float
@@ -43,9 +43,9 @@ def choose_calibration(
 ) -> CalibrationChoices:
     """Return the choices that fit the out-of-fold predictions.
 
-    The temperature fits photos without and with details together, because the app answers both. Decision
-    prior and thresholds fit the photo alone. shares: the class shares, (classes,). sensitivity: the sensitivity
-    that the thresholds must reach. weights: of the photos, (N,), see reference_weights; None means equal weights.
+    The temperature fits the predictions without and with details together, because the app gives both. Decision prior
+    and thresholds fit the predictions without details. shares: the class shares of the population, (classes,).
+    sensitivity: what the thresholds must reach. weights: (N,), see reference_weights; None means equal weights.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -84,13 +84,13 @@ def best_temperature(scores: Floats, labels: Labels, weights: Floats | None = No
 def best_decision_prior(
     probability: Floats, labels: Labels, shares: Floats, weights: Floats | None = None
 ) -> Floats:
-    """Return a power of the class shares, (classes,), that sums to 1; the power with the best balanced accuracy.
+    """Return the power of the class shares with the best balanced accuracy, scaled to the sum 1: (classes,).
 
-    With power 0, the decision is the most probable class. With power 1, it is the class with the largest
-    probability / share. Only one number is chosen, so overfitting is small.
+    With exponent 0, the decision is the most probable class. With exponent 1, the decision is the class with the
+    largest probability / share. Only the exponent is chosen, so overfitting is small.
     """
     weights = np.ones(len(labels)) if weights is None else weights
-    # A class that the data set lacks gets the smallest share, because nothing can be divided by zero.
+    # A class without photos gets the smallest share above 0, because the decision divides by the share.
     floor = np.maximum(shares, shares[shares > 0].min())
     total = np.bincount(labels, weights, len(shares))
     best_accuracy, best_prior = -1.0, floor
@@ -106,7 +106,7 @@ def best_decision_prior(
 def sensitivity_threshold(
     score: Floats, positive: Mask, sensitivity: float, weights: Floats | None = None
 ) -> float:
-    """Return the highest threshold that at least `sensitivity` of the positives reach; 1 where there is no positive.
+    """Return the highest threshold that at least the share `sensitivity` of the positives reaches; 1 without positives.
 
     weights: of all photos, (N,); None means equal weights.
     """
@@ -120,8 +120,8 @@ def sensitivity_threshold(
 def reference_weights(labels: Labels, sources: NDArray[np.str_], shares: Floats) -> Floats:
     """Return the weight of each photo, (N,), with a mean of 1.
 
-    Within a source, the weights of a class's photos sum to the class's share among the classes that the source has. All
-    sources have equal total weight. labels: (N,) class indices. shares: (classes,), of the reference population.
+    All sources have equal total weight. Within a source, the total weights of its classes are in proportion to
+    `shares`. labels: (N,) class indices. sources: (N,), of each photo. shares: (classes,), of the reference population.
     """
     weights = np.zeros(len(labels))
     for source in np.unique(sources):

@@ -16,7 +16,7 @@ DRAWS = 1000  # simulated sets of labels
 def expected_calibration_error(
     labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS, weights: Weights | None = None
 ) -> Floats:
-    """Return the top-label ECE with bins of equal width (Guo et al. 2017, arXiv:1706.04599).
+    """Return the ECE of the most probable class, with bins of equal width (Guo et al. 2017, arXiv:1706.04599).
 
     labels: (N,) class indices; probabilities: (N, classes). With weights (resamples, N), one error for each resample.
     """
@@ -27,7 +27,7 @@ def expected_calibration_error(
 def equal_mass_calibration_error(
     labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS
 ) -> Floats:
-    """Return the top-label ECE with bins of equally many photos (Nixon et al. 2019, arXiv:1904.01685)."""
+    """Return the ECE of the most probable class, in bins with equal counts (Nixon et al. 2019, arXiv:1904.01685)."""
     confidence, correct = _top(labels, probabilities)
     return _gap(confidence, correct, equal_mass_bins(confidence, bins), bins)
 
@@ -58,7 +58,7 @@ def errors_of_perfect_model(
 def reliability_bins(
     labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS
 ) -> list[tuple[int, float, float]]:
-    """Return photos, mean confidence and accuracy of each bin of equal width that has photos, for a reliability diagram."""
+    """Return the number of photos, mean confidence and accuracy of each bin that has photos; bins have equal width."""
     confidence, correct = _top(labels, probabilities)
     bin_indices = equal_width_bins(confidence, bins)
     return [
@@ -69,18 +69,12 @@ def reliability_bins(
 
 
 def equal_width_bins(values: Floats, bins: int) -> Labels:
-    """Return the bin of each value in (0, 1/bins], (1/bins, 2/bins] ...
-
-    An edge belongs to the bin below, as in the paper.
-    """
+    """Return the index of the bin of each value: (0, 1/bins], (1/bins, 2/bins], and so on, as in Guo et al. 2017."""
     return np.clip(np.ceil(values * bins).astype(np.int64) - 1, 0, bins - 1)
 
 
 def equal_mass_bins(values: Floats, bins: int) -> Labels:
-    """Return the bin of each value when the sorted values are cut into `bins` equally long runs.
-
-    The lengths of the runs differ by one at most.
-    """
+    """Return the index of the bin of each value; the sorted values are cut into `bins` runs of about equal length."""
     ranks = np.empty(len(values), np.int64)
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     return ranks * bins // len(values)

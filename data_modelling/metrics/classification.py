@@ -1,6 +1,7 @@
 """Compute classification metrics from labels, probabilities and decisions.
 
-With weights (resamples, N), the result of a function has one more axis in front: a value for each resample.
+weights: (resamples, N), how often each photo counts in each resample. With them, the result of a function has one more
+axis in front, with a value for each resample.
 """
 
 import numpy as np
@@ -8,7 +9,7 @@ import numpy as np
 from data_modelling.metrics.array_types import Floats, Labels, Weights
 from data_modelling.metrics.curves import average_precision, binary_auc, ratio
 
-FEWEST_ANSWERED = 5  # photos that each class needs; with fewer, the balanced error would be mostly chance
+FEWEST_ANSWERED = 5  # answered photos that each class needs; with fewer, the balanced error is mostly chance
 
 
 def macro_auc(labels: Labels, probabilities: Floats) -> float:
@@ -21,7 +22,7 @@ def macro_auc(labels: Labels, probabilities: Floats) -> float:
 
 
 def class_aucs(labels: Labels, probabilities: Floats, weights: Weights | None = None) -> Floats:
-    """Return the one-against-rest AUC of every class, (..., classes); NaN without positives or negatives."""
+    """Return the one-against-rest AUC of every class, (..., classes); NaN without positives or without negatives."""
     columns = enumerate(probabilities.T)
     return np.stack([binary_auc(score, labels == label, weights) for label, score in columns], axis=-1)
 
@@ -50,7 +51,7 @@ def sensitivities(matrix: Labels) -> Floats:
 
 
 def class_rates(matrix: Labels) -> dict[str, Floats]:
-    """Return specificity and predictive values of each class against the rest, (classes,) each; NaN where no photo counts."""
+    """Return specificity and predictive values of each class against the rest, (classes,) each; NaN for 0 / 0."""
     right, truth, decided = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     true_negatives = matrix.sum() - truth - decided + right
     return {
@@ -71,7 +72,7 @@ def accuracy(matrix: Labels) -> float:
 
 
 def macro_f1(matrix: Labels) -> float:
-    """Return the mean over the classes present of 2 TP / (2 TP + FP + FN)."""
+    """Return the mean F1 score, 2 TP / (2 TP + FP + FN), over the classes present."""
     scores = ratio(2 * np.diag(matrix), matrix.sum(axis=0) + matrix.sum(axis=1))
     return float(scores[matrix.sum(axis=1) > 0].mean())
 
@@ -92,12 +93,12 @@ def brier_score(labels: Labels, probabilities: Floats) -> float:
 def selective_risks(
     labels: Labels, probability: Floats, decisions: Labels, shares: Floats
 ) -> tuple[Floats, Floats]:
-    """Return error and balanced error of the decisions if, for each of `shares`, only the most certain photos are answered.
+    """Return error and balanced error of the decisions if only the most certain photos are answered.
 
     The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. The certainty of a photo is the probability of its most
-    probable class. labels, decisions: (N,); probability: (N, classes); shares: (M,), above 0 and at most 1. Returns two
-    arrays (M,): the share of answered photos with a wrong decision, and 1 - balanced accuracy over the
-    classes present. The second is NaN where fewer than FEWEST_ANSWERED photos of such a class are answered.
+    probable class. labels, decisions: (N,). probability: (N, classes). shares: (M,), the shares of the photos that are
+    answered, above 0 and at most 1. Returns two arrays (M,): the share of answered photos with a wrong decision, and 1
+    - balanced accuracy, which is NaN if a class of `labels` has fewer than FEWEST_ANSWERED answered photos.
     """
     classes = probability.shape[1]
     present = np.isin(np.arange(classes), labels)

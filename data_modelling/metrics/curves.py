@@ -18,7 +18,7 @@ SLACK = 1e-9  # tolerance for rounding errors in rates
 def roc_points(score: Floats, positive: Mask, weights: Weights | None = None) -> tuple[Floats, Floats]:
     """Return false positive rates and sensitivities (..., thresholds), from (0, 0) to (1, 1).
 
-    A rate is NaN if no photo belongs to it.
+    The false positive rates are NaN without negatives, the sensitivities without positives.
     """
     order = np.argsort(-score, kind="stable")
     tie_ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
@@ -32,10 +32,7 @@ def roc_points(score: Floats, positive: Mask, weights: Weights | None = None) ->
 
 
 def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
-    """Return the area under the ROC curve (the statistic of Mann and Whitney; a tie counts one half).
-
-    NaN when only one outcome is present.
-    """
+    """Return the area under the ROC curve; a tie counts one half (Mann and Whitney); NaN without both outcomes."""
     if weights is None:
         return binary_auc(score, positive, _once(score))[0]
     if 2 * positive.sum() > len(positive):
@@ -46,7 +43,7 @@ def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) ->
 
 
 def average_precision(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
-    """Return the mean precision, weighted by the gain in sensitivity; NaN without positives."""
+    """Return the mean precision over all thresholds, weighted by the gain in sensitivity; NaN without positives."""
     if weights is None:
         return average_precision(score, positive, _once(score))[0]
     positives, false_positives, _ = _counts_at_positives(score, positive, weights)
@@ -58,7 +55,7 @@ def average_precision(score: Floats, positive: Mask, weights: Weights | None = N
 def sensitivity_at_specificity(
     score: Floats, positive: Mask, specificity: float, weights: Weights | None = None
 ) -> Floats:
-    """Return the best sensitivity of a threshold with at least this specificity."""
+    """Return the highest sensitivity that a threshold with at least this specificity has."""
     if weights is None:
         return sensitivity_at_specificity(score, positive, specificity, _once(score))[0]
     positives, negatives, all_negatives = _counts_at_positives(score, positive, weights)
@@ -69,13 +66,13 @@ def sensitivity_at_specificity(
 
 
 def specificity_at_sensitivity(score: Floats, positive: Mask, sensitivity: float) -> float:
-    """Return the best specificity of a threshold with at least this sensitivity."""
+    """Return the highest specificity that a threshold with at least this sensitivity has."""
     false_positive_rates, sensitivities = roc_points(score, positive)
     return float(1 - false_positive_rates[sensitivities >= sensitivity - SLACK].min())
 
 
 def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area under the part of the ROC curve at or above `sensitivity`, down to the axis; 0 to 1.
+    """Return the area under the ROC curve, down to the axis, from the point where it reaches `sensitivity`; 0 to 1.
 
     This is `auc_sens_80` of isic-challenge-scoring.
     """
@@ -93,10 +90,9 @@ def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) 
 
 
 def net_benefit(score: Floats, positive: Mask, thresholds: Floats) -> Floats:
-    """Return the net benefit at each threshold, (thresholds,): TP/n - FP/n t/(1-t).
+    """Return the net benefit at each threshold t, (thresholds,): TP / n - FP / n * t / (1 - t), for n photos.
 
-    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo whose score equals the threshold is
-    flagged.
+    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo with the score t is flagged.
     """
     flagged = score[None] >= thresholds[:, None]
     true_positives = (flagged & positive).mean(axis=1)
@@ -112,12 +108,12 @@ def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
 def _counts_at_positives(
     score: Floats, positive: Mask, weights: Weights, tied: float = 1.0
 ) -> tuple[Floats, Floats, Floats]:
-    """Return the counts of each resample at the scores of the positive photos, from the highest score down.
+    """Return counts of photos in each resample, at each score that a positive photo has, from the highest score down.
 
-    The first array has the positives with this score, (scores, resamples), and the second the negatives with a
-    higher score; a negative with the same score adds the share `tied` of its weight. The third has all negatives,
-    (resamples,). Between two such scores only the negatives change, so these counts give the whole curve. They are
-    exact if weights are whole numbers, as in a bootstrap.
+    The first array, (scores, resamples), counts the positives with the score. The second, (scores, resamples), counts
+    the negatives with a higher score, and adds the share `tied` of those with the same score. The third, (resamples,),
+    counts all negatives. Between two of these scores only the negatives change, so the counts give the whole curve. The
+    counts are exact if the weights are whole numbers, as in a bootstrap.
     """
     levels = np.unique(-score[positive])
     first, after = (np.searchsorted(levels, -score, side=side) for side in ("left", "right"))
@@ -137,7 +133,7 @@ def _once(score: Floats) -> Floats:
 
 
 def _roc_above_sensitivity(score: Floats, positive: Mask, sensitivity: float) -> tuple[Floats, Floats]:
-    """Return false positive rates and sensitivities along the curve, from exactly `sensitivity` on."""
+    """Return false positive rates and sensitivities along the ROC curve, from exactly `sensitivity` up to 1."""
     false_positive_rates, sensitivities = roc_points(score, positive)
     first = int(np.searchsorted(sensitivities, sensitivity, side="left"))
     neighbours = slice(max(first - 1, 0), first + 1)

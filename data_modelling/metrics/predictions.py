@@ -1,4 +1,4 @@
-"""Read and write the committed predictions, from which every published metric can be computed again."""
+"""Read and write the predictions of a bundle, from which every published metric can be computed again."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,21 +15,21 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics.array_types import Floats, Mask
 
-OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of predictions, also of their csv files
+OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of the predictions and of their csv files
 # Controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
-# details of another photo. No choice is made on them.
+# details of another photo. No choice uses their predictions.
 CONTROL_MODES = ("details", "shuffled")
-# Predictions of photos of other data sets that train too, each by a network that never saw the photo's fold.
+# The predictions for the photos of extra sets, each by a network that never saw the photo's fold.
 EXTRA_PREDICTIONS_FILE = "more.csv"
 DIFFERENCE_DECIMALS = 9  # decimals of the difference of two logits
 # Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
 LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
-# Columns of the one table, and their names in the predictions.
+# Columns of the table of photos, and their names in the predictions.
 FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"diagnosis": "truth"}
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
-# These columns are text even when they are empty or look like numbers: a data set may lack sites or confirmations.
+# These columns are read as text, even if they are empty or look like numbers; a data set may lack sites, for example.
 TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
-# Reason codes of a photo's checks, joined by `;`. The gate belongs to the network without the photo's fold.
+# Columns of reason codes, joined by `;`. The gate belongs to the network that never saw the photo's fold.
 CHECKS = ("refusals", "warnings")
 
 
@@ -38,8 +38,8 @@ def prediction_table(
 ) -> pd.DataFrame:
     """Return facts and logits, one row per photo: the columns in FACTS' values, then `<mode>_<class>`.
 
-    logits: (N, classes) for each of MODES, and for those of CONTROL_MODES that exist. The logits are not yet
-    divided by the temperature, and follow the class shares of the data set itself.
+    logits: (N, classes) for each of MODES, and for those of CONTROL_MODES that exist. The logits include the prior
+    shift, but are not yet divided by the temperature.
     """
     facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
     columns = {
@@ -57,10 +57,7 @@ def available_modes(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
 
 
 def round_logits(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the predictions with logits rounded as in the file.
-
-    Choices that are made on the rounded logits then also hold for the file.
-    """
+    """Return the predictions with logits rounded as in the file, so that choices made on them also fit the file."""
     return predictions.round(_logit_decimals(predictions))
 
 
@@ -74,7 +71,7 @@ def write_predictions(path: Path, predictions: pd.DataFrame) -> None:
 
 
 def read_predictions(path: Path) -> pd.DataFrame:
-    """Return the predictions in a file; InputError when the file is absent or lacks a column."""
+    """Return the predictions in a file; raise InputError if the file is absent or lacks a column."""
     return read_table(path, FACTS.values())
 
 
@@ -85,7 +82,7 @@ def write_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
 
 
 def read_table(path: Path, columns: Iterable[str], advice: str = "restore the bundle") -> pd.DataFrame:
-    """Return a csv file of the bundle; InputError with `advice` when it is absent or lacks one of `columns`."""
+    """Return a csv file of the bundle; raise InputError with `advice` if it or one of `columns` is missing."""
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys((*TEXTS, *CHECKS), str))
     except FileNotFoundError as error:
@@ -103,8 +100,8 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
     """Return the logits (N, classes) of one of MODES or CONTROL_MODES, minus the highest logit of the same photo.
 
-    Only the differences of logits matter. They are rounded, so that equal differences have equal bits. Equally probable
-    photos then tie in an AUC on every processor, even if processors compute `exp` differently in the last bit.
+    Only the differences of logits matter. The differences are rounded, so that equal differences have equal bits.
+    Photos with equal probabilities then tie in an AUC on every processor, even if `exp` differs in the last bit.
     """
     logits = predictions[_columns(mode, task)].to_numpy(np.float64)
     return np.asarray(np.round(logits - logits.max(axis=1, keepdims=True), DIFFERENCE_DECIMALS))

@@ -1,4 +1,4 @@
-"""Score the two questions that have a threshold, cancer and melanoma, and count the cost of a threshold."""
+"""Compute the scores of two yes-or-no questions, cancer and melanoma, and the cost of a threshold on a score."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ def question_scores(probability: Floats, task: str) -> dict[str, Floats]:
 
 
 def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Mask]]:
-    """Return score and truth, each (N,), of each question."""
+    """Return, for each question, the score (N,) and a mask (N,) of the photos for which the answer is yes."""
     scores = question_scores(probability, task)
     return {
         "cancer": (scores["cancer"], cancer_columns(task)[labels]),
@@ -32,7 +32,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
 
 
 def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
-    """Return sensitivity and specificity at a threshold, and the counts behind them."""
+    """Return sensitivity and specificity at a threshold, and the counts behind them; `flagged` has negatives only."""
     flagged = score >= threshold
     return {
         "threshold": round_metric(threshold),
@@ -46,10 +46,7 @@ def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[st
 
 
 def roc_metrics(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return the areas of one question's ROC curve, and the cost at fixed rates.
-
-    Both outcomes must be present.
-    """
+    """Return areas under a question's ROC curve, threshold costs and net benefits; both outcomes must be present."""
     net_benefits = curves.net_benefit(score, positive, np.array(NET_BENEFIT_THRESHOLDS))
     return {
         "auc": round_metric(curves.binary_auc(score, positive)),
