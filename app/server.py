@@ -86,7 +86,7 @@ def open_listener(host: str, port: int) -> socket.socket:
     except OSError as error:
         reason = str(error.strerror or error).partition(" (")[0]  # Python adds the address in brackets
         raise ListenError(
-            f"Cannot listen on {host} port {port} ({reason}); set HOST or PORT to another."
+            f"Cannot listen on {host} port {port} ({reason}); set HOST or PORT to another value."
         ) from error
 
 

@@ -129,7 +129,7 @@ def _rate(name: str, text: str) -> str:
     try:
         parse_many(text)
     except ValueError as error:
-        raise SettingError(f'{name} must read like "120/minute", or be "off", not {text!r}.') from error
+        raise SettingError(f'{name} must be "off" or a limit such as "120/minute", not {text!r}.') from error
     return text
 
 

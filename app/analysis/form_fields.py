@@ -75,7 +75,7 @@ def require_multipart(of_visit: bool = False) -> None:
         if request.content_length and request.content_length > (request.max_content_length or math.inf):
             raise _photos_too_large() if of_visit else photo_too_large() from error
         message = _(
-            "The form is too large: at most %(parts)s fields with %(limit)s kB of text are accepted.",
+            "The form is too large: at most %(parts)s fields are accepted, each with at most %(limit)s kB of text.",
             parts=MAX_PARTS,
             limit=MAX_TEXT_BYTES // 1024,
         )
@@ -174,7 +174,7 @@ def _read_or_note_error(read: Callable[[], Value], errors: list[FieldError]) -> 
 
 def _repeated_field_errors() -> list[FieldError]:
     return [
-        FieldError(field, "field_repeated", "%(name)s is there more than once; send it once.", name=field)
+        FieldError(field, "field_repeated", "The form has %(name)s more than once; send it once.", name=field)
         for field in TEXT_FIELDS
         if len(request.form.getlist(field)) > 1
     ]
@@ -224,6 +224,6 @@ def _photo_parts() -> list[tuple[str, bytes]]:
         raise FieldError(
             "photo",
             "photo_missing",
-            "The part photo has no file name, so it is no file; send the photo as a file, with curl as photo=@FILE.",
+            "The field photo has no file name, so it counts as text. Send it as a file; with curl, write photo=@FILE.",
         )
     return files

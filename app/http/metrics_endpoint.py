@@ -33,7 +33,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     if counted is not registry:
         MultiProcessCollector(counted)  # type: ignore[no-untyped-call]  # the library has few types
     requests = Counter("app_requests", "Requests answered.", ["endpoint", "status"], registry=registry)
-    seconds = Counter("app_request_seconds", "Seconds spent on them.", ["endpoint"], registry=registry)
+    seconds = Counter("app_request_seconds", "Seconds spent on requests.", ["endpoint"], registry=registry)
 
     def metrics() -> Response:
         if not may_see_metrics(settings.metrics):

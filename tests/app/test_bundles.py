@@ -42,7 +42,7 @@ def test_altered_default_answers_nothing(tmp_path, caplog, file):
     (folder / file).write_bytes(b"altered")
     loaded = Bundles(tmp_path, "ham10000")
     assert not loaded.default_bundle
-    assert "only others can answer" in caplog.text
+    assert "only the others can answer" in caplog.text
     with pytest.raises(Problem, match="model_unavailable") as refused:
         loaded.predictor()
     assert refused.value.status == 503

@@ -498,7 +498,7 @@ def test_a_small_photo_in_a_form_with_too_much_text_is_not_called_too_large(clie
     response = client.post(path, **encoded(form(age="1" * 400_000)))
     assert response.status_code == 413
     assert "The form is too large" in response.text
-    assert "at most 50 fields with 256 kB of text" in response.text
+    assert "at most 50 fields are accepted, each with at most 256 kB of text" in response.text
     assert "too large: at most 20 MB" not in response.text
 
 

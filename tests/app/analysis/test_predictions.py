@@ -158,7 +158,7 @@ def test_what_is_wrong_is_named(post, fields, status, expected):
 def test_a_photo_sent_as_text_is_said_to_have_no_file_name(client: FlaskClient, path, size):
     response = client.post(path, data=body(part("photo", bytes(size))), content_type=CONTENT_TYPE)
     assert response.status_code == 422
-    assert "The part photo has no file name" in response.text
+    assert "The field photo has no file name" in response.text
 
 
 def test_a_photo_beside_a_text_of_its_name_is_answered(client: FlaskClient):
@@ -261,7 +261,7 @@ def some(count: int) -> dict[str, str]:
 def test_form_with_too_much_in_it(client: FlaskClient, path, fields):
     response = client.post(path, **encoded(form(**fields)))
     assert (response.status_code, codes(response)) == (413, [(None, "too_large")])
-    assert "at most 50 fields with 256 kB of text" in response.json["detail"]
+    assert "at most 50 fields are accepted, each with at most 256 kB of text" in response.json["detail"]
 
 
 def test_form_of_fifty_parts_is_read(post):

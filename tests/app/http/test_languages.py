@@ -200,7 +200,7 @@ def test_a_visit_is_said_in_german(client: FlaskClient):
             "Das Foto hat 5001 x 5000 Pixel; höchstens 25 Megapixel",
         ),
         (form(crop_x="7"), "crop_range", "crop_x muss eine Zahl von 0 bis 1 sein"),
-        (form(age=["1", "2"]), "field_repeated", "age kommt mehr als einmal vor"),
+        (form(age=["1", "2"]), "field_repeated", "Das Feld age kommt im Formular mehrmals vor"),
     ],
 )
 def test_errors_are_said_in_german_and_their_codes_stay(client: FlaskClient, fields, code, words):

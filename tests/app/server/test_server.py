@@ -326,7 +326,7 @@ def test_a_port_in_use_is_one_sentence(models):
         done = start(BUNDLES=str(models), PORT=port)
     assert done.returncode == 2
     assert re.fullmatch(
-        rf"Cannot listen on 127.0.0.1 port {port} .*; set HOST or PORT to another\.\n", done.stderr
+        rf"Cannot listen on 127.0.0.1 port {port} .*; set HOST or PORT to another value\.\n", done.stderr
     )
 
 
