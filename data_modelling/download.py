@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("name", choices=sorted(published))
     parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
     parser.add_argument(
-        "--mirror", help=f"server that has <folder>/<file> (default: {MIRROR}, else the publisher)"
+        "--mirror",
+        help=f"server that has <folder>/<file> (default: the environment variable {MIRROR}, else the publisher)",
     )
     parser.add_argument("--yes", action="store_true", help="do not ask before downloading")
     options = parser.parse_args(arguments)

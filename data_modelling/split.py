@@ -1,4 +1,4 @@
-"""Write the splits of the available data sets: the part of each photo id.
+"""Write the split files of the available data sets: they tell which part of the split each photo is in.
 
 python -m data_modelling.split --data-root DIR
 python -m data_modelling.split --config RECIPE --data-root DIR     (for class folders or TFRecord shards)

@@ -59,7 +59,7 @@ def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.
         return external_sources.load(data_set(name), data_root, splits, to_train=True)
     except MissingDataError as error:
         raise MissingDataError(
-            f"{error} Its photos train beside the data set's own; a recipe without more_photos, such as "
+            f"{error} The recipe also trains on these photos (more_photos); a recipe without more_photos, such as "
             "ham10000_alone.toml, does not need them."
         ) from error
 
@@ -84,5 +84,5 @@ def _photos_not_in(earlier: list[pd.DataFrame], table: pd.DataFrame, name: str) 
     known = pd.concat([rows["image_id"] for rows in earlier]).str.removesuffix(DOWNSAMPLED_SUFFIX)
     new = table[~table["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX).isin(known)]
     if new.empty:
-        raise InputError(f"more_photos: all photos of {name} are in the data set itself.")
+        raise InputError(f"more_photos: other data sets of the recipe have all photos of {name}; remove it.")
     return new

@@ -131,8 +131,8 @@ def _truth(path: Path, findings: RowFindings | None) -> pd.DataFrame:
     is_right = one_hot.isin([0, 1]).all(axis=1) & (one_hot.sum(axis=1) == 1)
     if not is_right.all():
         raise InputError(
-            f"{path} has a row whose classes are not a single 1 and otherwise 0 ({truth['image'][~is_right].iloc[0]}); "
-            "get the file again."
+            f"{path}: each row must have 1 for one class and 0 for all others, but the row of "
+            f"{truth['image'][~is_right].iloc[0]} does not; get the file again."
         )
     return pd.DataFrame({"image": truth["image"], "diagnosis": one_hot.idxmax(axis=1)})
 

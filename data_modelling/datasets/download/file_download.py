@@ -76,8 +76,8 @@ class _Downloader:
                     failures = 0 if self._downloaded_bytes() > before else failures + 1
                     if failures == len(RETRY_DELAYS) or not self.answered:
                         raise InputError(
-                            f"{urlsplit(url).netloc} cannot be reached ({_last_cause(error)}): check the network and "
-                            "HTTPS_PROXY, or name a --mirror; what arrived is kept, and the same command continues."
+                            f"{urlsplit(url).netloc} cannot be reached ({_last_cause(error)}): check the network and HTTPS_PROXY, "
+                            "or name a --mirror. The downloaded part is kept; repeat the command to continue."
                         ) from error
                     time.sleep(RETRY_DELAYS[failures])
         # With a hard link, the partial file is still there if the process is killed during pooch's check.

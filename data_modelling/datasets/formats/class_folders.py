@@ -192,8 +192,8 @@ def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindi
     optional = [*(name for name in TEXT_COLUMNS if name != "image_id"), LESION_COLUMN]
     if not files:
         print(
-            f"warning: {root} has no {PHOTOS_CSV}, so age, sex and site are not known. It is not known either which photos "
-            "show one lesion or patient: the split is by photo, which makes the metrics too good.",
+            f"warning: {root} has no {PHOTOS_CSV}, so age, sex, site, lesion and patient are not known. Photos of one "
+            "lesion or patient can then be in different parts of the split, which makes the metrics too good.",
             file=sys.stderr,
         )
         rows = pd.DataFrame({"image_id": sorted(photos.classes)})

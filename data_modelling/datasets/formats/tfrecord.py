@@ -77,9 +77,9 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
             image = values.pop("image", b"")
             if not isinstance(image, bytes) or not image or "image_id" not in values:
                 raise InputError(
-                    f"{shard}, record {number}: no feature {settings.features.image} or "
-                    f"{settings.features.image_id}; it has {', '.join(sorted(example.features.feature))}: set "
-                    "their names in [prepared.features]."
+                    f"{shard}, record {number}: the feature {settings.features.image} (photo) or "
+                    f"{settings.features.image_id} (image id) is missing. The record has "
+                    f"{', '.join(sorted(example.features.feature))}; set the names in [prepared.features]."
                 )
             start = offset + RECORD_HEADER_BYTES + data.find(image)
             texts = {

@@ -85,9 +85,9 @@ def _refuse_existing(files: list[Path], force: bool) -> None:
     existing = [str(file) for file in files if file.exists()]
     if existing and not force:
         raise InputError(
-            f"{', '.join(existing)} would be replaced, and a model that was trained with the old split would be tested on "
-            "photos that it knows; name the data sets to split with --only, give another folder with --out, or add --force "
-            "to replace the files."
+            f"These split files exist: {', '.join(existing)}. With new files, a model trained with the old ones would "
+            "be tested on photos that it knows. Choose data sets with --only or another folder with --out, or add "
+            "--force to replace the files."
         )
 
 

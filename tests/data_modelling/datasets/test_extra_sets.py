@@ -73,7 +73,9 @@ def test_photos_of_the_data_set_itself_come_once(places: tuple[Path, Path]) -> N
     fewer, _ = companions(settings, own, root, splits)
     assert fewer["image_id"].tolist() == more["image_id"][1:].tolist()
     own = more
-    with pytest.raises(InputError, match="all photos of isic2020 are in the data set itself"):
+    with pytest.raises(
+        InputError, match="other data sets of the recipe have all photos of isic2020; remove it"
+    ):
         companions(settings, own, root, splits)
 
 

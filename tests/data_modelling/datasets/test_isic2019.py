@@ -132,7 +132,7 @@ def test_a_photo_of_none_of_the_classes_teaches_nothing(root):
 def test_two_classes_in_a_row_are_refused(root):
     path = root / "ISIC_2019" / isic2019.GROUND_TRUTH_FILE
     path.write_text(path.read_text().replace("0.0,0.0,0.0,1.0", "1.0,0.0,0.0,1.0"))
-    with pytest.raises(InputError, match="not a single 1 and otherwise 0"):
+    with pytest.raises(InputError, match="must have 1 for one class and 0 for all others"):
         isic2019.load(root)
 
 

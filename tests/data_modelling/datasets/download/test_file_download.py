@@ -128,7 +128,7 @@ def test_a_server_that_tells_no_size_may_send_the_file(server, tmp_path):
 def test_a_server_that_always_breaks_off_is_given_up_and_the_part_kept(server, tmp_path):
     server.cut_after, server.cuts = 0, 100
     (tmp_path / "photos.zip.part").write_bytes(CONTENT[:10])
-    with pytest.raises(InputError, match="cannot be reached .*what arrived is kept"):
+    with pytest.raises(InputError, match="cannot be reached .*The downloaded part is kept"):
         fetched(server, tmp_path)
     assert (tmp_path / "photos.zip.part").read_bytes() == CONTENT[:10]
     assert not (tmp_path / "photos.zip").exists()

@@ -66,7 +66,10 @@ def test_a_damaged_shard_is_named(generated, tmp_path):
 def test_an_absent_feature_is_named_with_those_that_exist(generated, tmp_path):
     write_prepared(generated, "tfrecord", tmp_path)
     other = settings_for("tfrecord", features=FeatureNames(image="picture"))
-    with pytest.raises(InputError, match=r"record 0: no feature picture or image_id; it has age, confirm"):
+    with pytest.raises(
+        InputError,
+        match=r"record 0: .* picture \(photo\) or image_id \(image id\) is missing. The record has age, confirm",
+    ):
         tfrecord.load(other, tmp_path)
 
 

@@ -79,7 +79,7 @@ def two_sets(generated, tmp_path):
 def test_only_the_named_data_set_is_split_beside_an_existing_split(two_sets, capsys):
     arguments = ["--data-root", str(two_sets), "--out", str(two_sets / "out")]
     assert command.main(arguments) == 2
-    assert "name the data sets to split with --only" in capsys.readouterr().err
+    assert "Choose data sets with --only" in capsys.readouterr().err
     assert command.main([*arguments, "--only", "pad_ufes_20"]) == 0
     assert capsys.readouterr().err == ""  # the sets that were not named are not missed
     assert (two_sets / "out" / "ham10000.csv").read_text() == "old"
@@ -141,7 +141,7 @@ def test_a_row_of_isic_2019_with_two_classes_is_refused(tmp_path):
     (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(
         "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na,1,1,0,0,0,0,0,0,0\n"
     )
-    with pytest.raises(InputError, match=r"ISIC_2019_Training_GroundTruth\.csv has a row whose classes"):
+    with pytest.raises(InputError, match=r"ISIC_2019_Training_GroundTruth\.csv: each row must have 1"):
         write_splits(tmp_path, tmp_path / "out")
 
 
