@@ -39,10 +39,10 @@ def main(arguments: list[str] | None = None) -> int:
         else:
             sample = read_score_log(options.scores, bundle.metadata["classes"])
         comparison = compare_with_reference(reference, sample.values)
+        title = f"Comparison with the training photos of {bundle.name}"
+        page = drift_page(title, sample.title, comparison, sample.left_out)
         with atomic_write(options.out) as temporary:
-            temporary.write_text(
-                drift_page(f"What moved: {bundle.name}", sample.title, comparison, sample.left_out), "utf-8"
-            )
+            temporary.write_text(page, "utf-8")
         return list(sample.left_out)
 
     return run_with_exit_status(command)

@@ -90,13 +90,13 @@ def main(arguments: list[str] | None = None) -> int:
         remarks = [f"warning: {note}" for note in table.notes]
         if unknown:
             names = shortened_list(unknown)
-            remarks.append(f"warning: no photo for {len(unknown)} rows of the details: {names}")
+            remarks.append(f"warning: {len(unknown)} rows of the details have no photo: {names}")
         if photos.other:
             remarks.append(f"{len(photos.other)} other files ignored: {shortened_list(photos.other)}")
         if photos.below:
             below = shortened_list(photos.below)
             remarks.append(
-                f"warning: photos in subfolders are not read: {below}; name one of them with --images"
+                f"warning: photos in subfolders are not read: {below}; name a subfolder with --images"
             )
         for remark in remarks:
             print(remark, file=sys.stderr)

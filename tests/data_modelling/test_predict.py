@@ -61,7 +61,7 @@ def test_photos_in_folders_below_are_told(root, capsys):
         (root / "images" / name).write_bytes(b"")
     assert main(command(root)) == 0
     assert capsys.readouterr().err == (
-        "warning: photos in subfolders are not read: more (1), more/part (2); name one of them with --images\n"
+        "warning: photos in subfolders are not read: more (1), more/part (2); name a subfolder with --images\n"
     )
 
 
@@ -235,7 +235,7 @@ def test_details_of_photos_that_are_not_there_are_a_warning(root, capsys):
     )
     assert main(command(root, "--details", f"{root / 'details.csv'}")) == 0
     assert capsys.readouterr().err == (
-        "warning: no photo for 12 rows of the details: x00, x01, x02, x03, x04, x05, x06, x07, x08, x09, ...\n"
+        "warning: 12 rows of the details have no photo: x00, x01, x02, x03, x04, x05, x06, x07, x08, x09, ...\n"
     )
 
 
@@ -244,7 +244,7 @@ def test_details_of_photos_that_are_not_there_are_a_warning(root, capsys):
     [
         (lambda root: (root / "tiny" / "model.onnx").unlink(), "model.onnx is missing or was altered"),
         (lambda root: (root / "tiny").rename(root / "gone"), "There is no bundle"),
-        (lambda root: (root / "images").rename(root / "gone"), "is no folder that can be read"),
+        (lambda root: (root / "images").rename(root / "gone"), "cannot be read as a folder"),
         (
             lambda root: (root / "images" / "b.png").write_bytes(b""),
             "has two photos named b: b.JPG and b.png",

@@ -111,9 +111,7 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
                 elif not entry.is_dir():
                     other.append(entry.name)
     except OSError as error:
-        raise InputError(
-            f"{folder} is no folder that can be read; --images must name a folder of photos."
-        ) from error
+        raise InputError(f"{folder} cannot be read as a folder; give --images a folder of photos.") from error
     below = tuple(_photos_below(folder))
     if not names:
         hint = (
@@ -173,7 +171,7 @@ def read_details(path: Path) -> DetailsTable:
         values = table.row(index)
         details, errors = parse_details(values)
         if errors:
-            raise InputError(f"{path}, row {number}: {errors[0]} It says {values[errors[0].field]!r}.")
+            raise InputError(f"{path}, row {number}: {errors[0]} The cell says {values[errors[0].field]!r}.")
         parsed.append(details)
     indices, findings = distinct_rows(table, "image")
     by_image = {table.columns["image"][index]: parsed[index] for index in indices}

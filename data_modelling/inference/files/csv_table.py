@@ -312,8 +312,8 @@ def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) ->
     for number, row in rows:
         if any(cell.strip() for cell in row[width:]):
             raise InputError(
-                f"{path}, row {number}: there are {len(row)} cells where the header has {width}; put cells with the separator "
-                "in them into quotation marks."
+                f"{path}, row {number}: there are {len(row)} cells, but the header has {width}; if a cell contains the "
+                "separator, put the cell into quotation marks."
             )
     return [row[:width] + [""] * (width - len(row)) for _, row in rows]
 

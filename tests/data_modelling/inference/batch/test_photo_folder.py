@@ -98,9 +98,7 @@ def test_no_photo(images):
 @pytest.mark.parametrize("name", ["gone", "file"])
 def test_no_folder(tmp_path, name):
     (tmp_path / "file").write_text("")
-    with pytest.raises(
-        InputError, match="is no folder that can be read; --images must name a folder of photos"
-    ):
+    with pytest.raises(InputError, match="cannot be read as a folder; give --images a folder of photos"):
         scan_photo_folder(tmp_path / name)
 
 
@@ -154,9 +152,9 @@ def test_details_by_image(details_csv, content):
             "image,age,sex,site\na,1,male,back\nb,old,male,back\n",
             ", row 3: Age must be a number from 0 to 120",
         ),
-        ("image,age,sex,site\na,inf,male,back\n", ", row 2: Age must be .* It says 'inf'."),
-        ("image,age,sex,site\na,1,m,back\n", ", row 2: Sex must be .* It says 'm'."),
-        ("image,age,sex,site\na,1,,moon\n", ", row 2: Site must be .* It says 'moon'."),
+        ("image,age,sex,site\na,inf,male,back\n", ", row 2: Age must be .* The cell says 'inf'."),
+        ("image,age,sex,site\na,1,m,back\n", ", row 2: Sex must be .* The cell says 'm'."),
+        ("image,age,sex,site\na,1,,moon\n", ", row 2: Site must be .* The cell says 'moon'."),
         # As a spreadsheet counts them: empty rows too, and a row of two lines once.
         ('image,age,sex,site,x\n\na,1,,,"1\n2"\nb,-1,,\n', ", row 4: Age"),
         ("image,age,sex,site\n,,,\n ,2,,\n", ", row 3: the image is not named"),
@@ -245,7 +243,7 @@ def test_details_are_read_as_they_were_written(any_csv, rows, order, written, no
             table.writerow(dict(zip(("age", "sex", "site"), texts, strict=True), image=image, note=note))
     refused = [number for number, row in enumerate(rows, start=2) if None in row]
     if refused:
-        with pytest.raises(InputError, match=rf", row {refused[0]}: .* It says '{WRONG}'\.$"):
+        with pytest.raises(InputError, match=rf", row {refused[0]}: .* The cell says '{WRONG}'\.$"):
             read_details(any_csv)
     else:
         expected = {

@@ -154,7 +154,7 @@ def test_rows_that_write_a_value_in_other_ways_are_repeats(write):
         (b"", r" lacks the column image, age; it needs image, age, and has none\.$"),
         ("img;age\na;1\n", r" lacks the column image; it needs image, age, and has img, age\.$"),
         ("image,age,Age\na,1,2\n", r" has 2 columns age; keep one of them\.$"),
-        ("image,age\na,1\nb,1,2\n", ", row 3: there are 3 cells where the header has 2;"),
+        ("image,age\na,1\nb,1,2\n", ", row 3: there are 3 cells, but the header has 2;"),
         (
             'image,age\na,1\nb,"2\nc,3\n',
             ", row 3: a quotation mark opens in this row or below it and is never closed;",
