@@ -17,7 +17,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--bundles", type=Path, nargs="+", required=True, help="folders of the bundles")
     parser.add_argument("--way", choices=("mean",), default="mean", help="mean of the probabilities")
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the new bundle; the bundle gets its name"
+        "--out", type=Path, required=True, help="folder of the new bundle; its name becomes the bundle's name"
     )
     parser.add_argument("--version", default="1.0.0", help="version of the new bundle (default: %(default)s)")
     options = parser.parse_args(arguments)

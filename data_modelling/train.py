@@ -30,8 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
         "--only",
         nargs="+",
         metavar="NETWORK",
-        help="train only these networks (fold0 ..., served), so that another command can train others; "
-        "the command without --only then uses these networks and resumes the run",
+        help="train only these networks (fold0 ..., served); other commands can train the rest. Then run without "
+        "--only, but with --resume, to make the bundle",
     )
     add_engine_options(parser)
     options = parser.parse_args(arguments)

@@ -119,7 +119,7 @@ def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names
     source_settings = structs.replace(read_settings(recipe), figure_folds=settings.figure_folds)
     for table in ("network", "augmentation", "training"):
         if getattr(settings, table) != getattr(source_settings, table):
-            raise InputError(f"The table [{table}] must be that of {recipe}, because its networks are used.")
+            raise InputError(f"[{table}] must be the same as in {recipe}, whose networks this run uses.")
     _train_missing(recipe, source_settings, folders, source_work, names)
     for name in names:
         derive_network(source_work / name, work / name, settings.task)
@@ -244,7 +244,7 @@ def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tu
     if not (training.any() and stopping.any()):
         raise InputError(
             f"{len(table)} photos of {table['group_id'].nunique()} lesions or patients are too few: "
-            f"{training.sum()} would train a network and {stopping.sum()} would stop its training; both need some."
+            f"{training.sum()} would train a network and {stopping.sum()} would stop its training; neither may be 0."
         )
     parts = {"training photos": training, "stopping photos": stopping}
     check_fingerprint(folder, table, parts)

@@ -88,7 +88,7 @@ def check_work_folder(
     if not settings_file.exists():
         return
     if not resume:
-        raise InputError(f"{work} holds an unfinished run; add --resume to continue it, or remove it.")
+        raise InputError(f"{work} holds an unfinished run; add --resume to continue, or remove the folder.")
     try:
         # A setting that is newer than the run has its default value.
         started = settings_from_dict(json.loads(settings_file.read_text()))

@@ -139,7 +139,7 @@ def _degradation_steps(
     measures = np.empty((len(kinds), len(photos), len(MEASURES)))
     decided = np.empty((len(kinds), len(photos)), np.int64)
     with (
-        tqdm(total=len(photos), desc="make worse", unit=" photos") as bar,
+        tqdm(total=len(photos), desc="degrade", unit=" photos") as bar,
         ThreadPoolExecutor(usable_cores()) as pool,
     ):
         for fold, path in sorted(networks.items()):

@@ -88,7 +88,7 @@ def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatu
         table = development_photos(name, data_root, splits)
         if table.empty:
             raise InputError(
-                f"{data_set(name).folder} has no photo; the detectors need all of {', '.join(SOURCES)}."
+                f"{data_set(name).folder} has no photo; the detectors need photos of all of these: {', '.join(SOURCES)}."
             )
         for row, path in enumerate(tqdm(table["path"], name, unit=" photos")):
             data = Path(path).read_bytes()

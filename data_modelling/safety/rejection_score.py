@@ -83,9 +83,9 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
 
     Raises InputError when the fold has no photo of a class that was left out.
     """
-    empty = [code for code, class_rows in rows.groupby("left_out") if class_rows["known"].all()]
+    empty = [str(code) for code, class_rows in rows.groupby("left_out") if class_rows["known"].all()]
     if empty:
-        raise InputError(f"The fold has no photo of {', '.join(map(str, empty))}; choose other classes.")
+        raise InputError(f"The fold has no photo of {', '.join(empty)}; choose other classes in left_out.")
     weights = _weights(rows, share, task)
     metadata = {
         "weights": {name: getattr(weights, name) for name in WEIGHTS},

@@ -51,7 +51,7 @@ def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
                 f"{' and '.join(sorted(map(str, values)))}."
             )
     if len(recipes[0].figure_folds) != 1:
-        raise InputError(f"Recipes are judged on one fold: figure_folds of {names[0]} must name one.")
+        raise InputError(f"{names[0]} needs exactly one fold in figure_folds; recipes are compared on it.")
 
 
 def read_changes(path: Path) -> list[RecipeChange]:
@@ -85,6 +85,6 @@ def _changes(values: dict[str, Any]) -> list[RecipeChange]:
     judged = {(change.settings.figure_folds, change.settings.left_out_clinics) for change in changes}
     if any(len(clinics) > 1 or (not clinics and len(folds) != 1) for folds, clinics in judged):
         raise InputError(
-            "changes are judged on one fold or one clinic: figure_folds or left_out_clinics must name one."
+            "each change needs one clinic group in left_out_clinics, or none and exactly one fold in figure_folds."
         )
     return changes

@@ -106,7 +106,8 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
     task = bundles[0].task
     if learned_class_codes(task) != class_codes(task):
         raise InputError(
-            f"{task} has a class without photos, whose logit needs the gate of one network, so it allows no ensemble."
+            f"The task {task} has an unknown class, whose logit needs the gate of a single network; its bundles "
+            "cannot be combined."
         )
 
 

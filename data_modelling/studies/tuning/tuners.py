@@ -131,7 +131,7 @@ def run_trials_on_cluster(
         # A failure of the training itself is no error here: it is in the trial's result.
         check_task(ray, finished[0], f"Trial {trial.trial_id}")
         if not (trial_folder(folder, trial) / RESULT_FILE).exists():
-            raise InputError(f"{folder} is not on a disk that all nodes share; choose such an --out.")
+            raise InputError(f"Not all nodes share the disk of {folder}; choose an --out on a shared disk.")
         _take_result(oracle, trial, folder)
         idle.append(worker)
 

@@ -56,5 +56,5 @@ def test_a_recipe_describes_the_networks_that_it_uses(tmp_path):
     settings = read_settings(RECIPE.with_name("ham10000_all_clinics.toml"))
     other = structs.replace(settings, training=structs.replace(settings.training, epochs=3))
     folders = DataFolders(tmp_path, tmp_path)
-    with pytest.raises(InputError, match=r"\[training\] must be that of .*all_clinics.toml"):
+    with pytest.raises(InputError, match=r"\[training\] must be the same as in .*all_clinics.toml"):
         prepare_networks(other, folders, tmp_path / "work", ["fold0"])

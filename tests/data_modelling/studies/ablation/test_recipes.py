@@ -59,11 +59,11 @@ def test_only_another_seed_is_noise(tmp_path: Path) -> None:
         (RECIPE + WIDER.replace("told", "about"), "a change has name, told and settings"),
         (
             RECIPE + WIDER.replace("seed = 3", "figure_folds = [0, 1]"),
-            "figure_folds or left_out_clinics must name one",
+            "exactly one fold in figure_folds",
         ),
         (
             RECIPE + WIDER.replace("seed = 3", 'left_out_clinics = ["BCN", "PAD"]'),
-            "left_out_clinics must name one",
+            "each change needs one clinic group in left_out_clinics",
         ),
         ("[recipe", "no valid TOML"),
     ],
