@@ -16,9 +16,8 @@ def extract_photos(archive: Path, folder: Path) -> None:
     """Extract all photos of a zip archive, also those in its subfolders, into `folder`.
 
     Existing photos of the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
-    photo is checked. Other files of the archive are not extracted.
-
-    Raises InputError if the archive is damaged, has a path that leads out of `folder`, or has two photos of one name.
+    extracted photo is checked. Other files of the archive are not extracted. Raises InputError if the archive cannot be
+    read, has a path that leads out of `folder`, or has two photos of one name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -34,7 +33,7 @@ def extract_photos(archive: Path, folder: Path) -> None:
                 ):
                     shutil.copyfileobj(source, copy)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise InputError(f"{archive} is damaged ({error}); remove it and run the command again.") from error
+        raise InputError(f"{archive} cannot be read ({error}); remove it and start again.") from error
 
 
 def _photos(archive: Path, members: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
@@ -44,7 +43,7 @@ def _photos(archive: Path, members: zipfile.ZipFile) -> list[tuple[zipfile.ZipIn
         path = PurePosixPath(member.filename.replace("\\", "/"))
         if path.is_absolute() or ".." in path.parts or ":" in path.parts[0]:
             raise InputError(
-                f"{archive} has a file whose path leads out of its folder ({member.filename}); do not use this archive."
+                f"{archive} has the path {member.filename}, which leads out of the target folder; do not use it."
             )
         if member.is_dir() or path.suffix.lower() not in ENDINGS or path.name.startswith("."):
             continue

@@ -27,7 +27,7 @@ def test_photos_come_out_of_their_subfolders_and_nothing_else_does(tmp_path):
 )
 def test_a_member_outside_the_archive_is_refused_and_nothing_extracted(tmp_path, name):
     archive = written(tmp_path / "a.zip", {"good.jpg": b"1", name: b"2"})
-    with pytest.raises(InputError, match="a file whose path leads out of its folder"):
+    with pytest.raises(InputError, match="which leads out of the target folder"):
         extract_photos(archive, tmp_path / "out")
     assert list((tmp_path / "out").iterdir()) == []
     assert not (tmp_path / "evil.jpg").exists()
@@ -41,7 +41,7 @@ def test_two_photos_of_one_name_are_refused(tmp_path):
 def test_an_altered_photo_is_noticed_by_its_crc(tmp_path):
     archive = written(tmp_path / "a.zip", {"a.jpg": b"first photo", "b.jpg": b"second photo"})
     archive.write_bytes(archive.read_bytes().replace(b"second photo", b"second phota"))
-    with pytest.raises(InputError, match=r"a\.zip is damaged .*b\.jpg"):
+    with pytest.raises(InputError, match=r"a\.zip cannot be read .*b\.jpg"):
         extract_photos(archive, tmp_path / "out")
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["a.jpg"]
 
@@ -49,7 +49,7 @@ def test_an_altered_photo_is_noticed_by_its_crc(tmp_path):
 def test_a_shortened_archive_is_noticed(tmp_path):
     archive = written(tmp_path / "a.zip", {"a.jpg": b"first photo"})
     archive.write_bytes(archive.read_bytes()[:-30])
-    with pytest.raises(InputError, match="is damaged"):
+    with pytest.raises(InputError, match="cannot be read"):
         extract_photos(archive, tmp_path / "out")
 
 
