@@ -30,8 +30,9 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 class Plan(NamedTuple):
     """Hold how much is measured; a cell is one kind of request to one contender in one round.
 
-    seconds: length of a cell. minutes: when the last round may start, and when the long run ends. loops: rounds of
-    answer_costs. requests: the long run is measured after these numbers of requests.
+    rounds: of all contenders. seconds: the length of a cell, and of each part of the test with held connections.
+    minutes: after the first, counted from the start, no further round starts; the long run ends at the second. loops:
+    how often each loop of answer_costs is repeated. requests: how many the long run has sent at each measurement.
     """
 
     rounds: int
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a short look")
-    parser.add_argument("--out", type=Path, help="folder to write to (docs; with --quick .cache)")
+    parser.add_argument("--out", type=Path, help="folder to write to (default: docs, or .cache with --quick)")
     options = parser.parse_args(arguments)
     if not Path("/proc/self/smaps_rollup").exists():
         print("The benchmarks need Linux, to read memory and processor time.", file=sys.stderr)

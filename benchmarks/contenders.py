@@ -87,7 +87,7 @@ def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] |
 class Contender:
     """Describe a server that is measured.
 
-    arguments: those of `python` that start the server. path: of the address that takes photos.
+    arguments: the arguments of `python` that start the server. path: the URL path to which photos are posted.
     """
 
     name: str
@@ -100,7 +100,7 @@ class Contender:
 
     @contextmanager
     def running(self, request: bytes, log: Path) -> Iterator[MeasuredServer]:
-        """Start the server with PORT set, wait for its answer to `request`, and stop it at the end of the block.
+        """Start the server on a free port, wait for its answer to `request`, and stop it at the end of the block.
 
         Raises MeasurementError with the last line of the server's log if the server does not answer.
         """

@@ -1,4 +1,4 @@
-"""Measure requests a second, answer times and processor time; each round measures all contenders in turn."""
+"""Measure the requests per second, answer times, processor time and memory of each contender, in several rounds."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -34,11 +34,11 @@ def request_kinds(contender: Contender) -> Iterator[RequestKind]:
 def measure_contenders(
     rounds: int, seconds: float, latest: float, folder: Path, contenders: Sequence[Contender]
 ) -> dict[str, Any]:
-    """Return cells (see measure_cell) and starts of all contenders, why contenders are absent, and the count of rounds.
+    """Return all cells (see measure_cell) and starts, why contenders are absent, and the number of rounds.
 
     A start has the milliseconds to the first answer, and the megabytes after the first requests. The first round is
-    always complete. No other round starts after `latest` (of time.monotonic); OVERTIME_SECONDS later, a running round
-    measures no further contender. seconds: the length of a cell. folder: for logs.
+    always complete. A later round must start before `latest` (a time of time.monotonic). If it still runs
+    OVERTIME_SECONDS after `latest`, it skips its other contenders. seconds: the length of a cell. folder: for logs.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
     result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}

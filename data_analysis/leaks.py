@@ -1,4 +1,4 @@
-"""Measure how much random splits leak on average, and how much a given split leaks."""
+"""Measure how many photos leak in random splits and in a given split, and find photos that occur twice."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photo.reader import read_photo
 
 TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
-DRAWS, SEED = 200, 0  # random splits, which show how far single splits are from the mean
+DRAWS, SEED = 200, 0  # the number of random splits, which show how much splits differ; the seed
 FULL_EDGE = 256  # pixels; photos are compared as squares of this width
 ALL = "all photos"
 
@@ -19,8 +19,8 @@ ALL = "all photos"
 def chance_of_leak(groups: pd.Series, test_share: float = TEST_SHARE) -> pd.Series:
     """Return, for each photo, the probability that its group is also in training if the photo is in the test.
 
-    The test is n = round(test_share * N) of the N photos, drawn at random. If the group has k photos, then all k - 1
-    others are in the test with the probability (n-1)/(N-1) * ... * (n-k+1)/(N-k+1). Otherwise there is a leak.
+    The test has n = round(test_share * N) of the N photos, drawn at random. There is no leak if the k - 1 other photos
+    of the group are all in the test. The probability of this is (n-1)/(N-1) * ... * (n-k+1)/(N-k+1).
     """
     total = len(groups)
     test = round(test_share * total)
@@ -51,8 +51,8 @@ def shares_in_random_splits(
 def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the leak of random splits by class, and ALL as the last row.
 
-    share: the mean. low, high: 95 % of the splits lie between these. column: that of the groups, such as group_id; a
-    photo with "" in this column is its own group.
+    share: the expected share of test photos that leak. low, high: 95 % of the random splits are between these shares.
+    column: the name of the column with the groups, such as group_id. A photo with "" there is a group of its own.
     """
     groups = table[column].where(table[column] != "", table["image_id"])
     chance = chance_of_leak(groups)
@@ -94,7 +94,7 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs whose photos are both in the table, and whether their stated id, diagnosis and part agree."""
+    """Return the pairs inside the table, and whether `stated` (see read_metadata), diagnosis and part are equal."""
     known = table.set_index("image_id")
     rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")

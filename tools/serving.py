@@ -19,7 +19,7 @@ class AppServer:
     """Hold a running app.
 
     url: its address, without a slash at the end. log: the file with its standard error, complete once the app has
-    stopped. process: its supervisor.
+    stopped. process: its first process, or the command that `prefix` runs it under.
     """
 
     url: str
@@ -44,7 +44,7 @@ def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = (
     )
     assert process.stdout is not None  # nosec B101  # for the type checker
     assert process.stderr is not None  # nosec B101  # for the type checker
-    # This process writes the log, so that a test can forbid the app to write any file.
+    # The caller's process, not the app, writes the log, so that a test can forbid the app to write any file.
     log_copy = Thread(target=_copy, args=(process.stderr, log), daemon=True)
     log_copy.start()
     try:

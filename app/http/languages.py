@@ -10,7 +10,7 @@ TRANSLATED_ENDPOINTS = ("pages.", "models.", "visits.", "knowledge.", "history."
 
 
 def init_app(app: Flask) -> None:
-    """Select the language of each request; addresses of pages keep a language that `?lang=` selected."""
+    """Select the language of each request; links to pages carry `?lang=` on if the current address has it."""
     Babel(app, locale_selector=request_language)
     app.url_defaults(add_language_to_url)
     app.after_request(add_vary_header)
@@ -21,10 +21,9 @@ def init_app(app: Flask) -> None:
 
 
 def request_language() -> str:
-    """Return the language of the current request; English where there is no request."""
+    """Return the language of the request, English without a request; a regional variant counts as its language."""
     if not has_request_context():
         return "en"
-    # A regional variant counts as its language.
     tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
     return requested_language() or next((tag for tag in tags if tag in LANGUAGES), "en")
 
@@ -64,12 +63,12 @@ def format_number(number: float) -> str:
 
 
 def current_language() -> str:
-    """Return the language of the page, for the HTML attribute lang."""
+    """Return the code of the language in use, such as `de`, which is also the HTML attribute lang."""
     return str(get_locale() or "en")
 
 
 def url_in_language(name: str) -> str:
-    """Return the address of this page in a language; the start page's address if this page does not accept GET."""
+    """Return this page's address in a language, without other parameters; the start page's if GET finds no page."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)

@@ -48,7 +48,7 @@ STATUS_TITLES = tuple(HTTPStatus(status).phrase for status in (400, 404, 405, 42
 
 @dataclass(frozen=True)
 class Fault:
-    """Hold one fault of a request; field is None if the fault concerns the whole request."""
+    """Hold one fault of a request. field: the field of the form that is at fault; None if no field is named."""
 
     code: str
     message: str
@@ -91,7 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the members of RFC 9457. The type about:blank means that the HTTP status says what the problem is."""
+        """Return the members of RFC 9457 and our own, `errors`; the type about:blank means: see the status."""
         return {
             "type": "about:blank",
             "title": self.title,
@@ -139,13 +139,13 @@ def problem_from_http_exception(error: HTTPException) -> Problem:
 
 
 def init_app(app: Flask) -> None:
-    """Answer every Problem and every error of werkzeug and Flask in the same form."""
+    """Answer every Problem and every error of werkzeug and Flask by show_problem."""
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(HTTPException, show_http_exception)
 
 
 def show_problem(failure: Problem) -> Response:
-    """Return a problem as JSON under the addresses for programs, else as a page."""
+    """Return a problem as JSON if the path is for programs or the host is unknown, otherwise as a page."""
     is_for_programs = request.path.startswith("/api/") or request.path in HEALTH_PATHS
     # A request to an unknown host gets JSON too, because Flask cannot make the links of a page for this host.
     if is_for_programs or isinstance(request.routing_exception, SecurityError):

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from data_modelling.inference.errors import join_names
 
 MODE_NAMES = {"photo": "photo alone", "both": "photo and details"}
-METRIC_LABELS = {  # the names of metrics on every page
+METRIC_LABELS = {  # the names of metrics in the card and the documents
     "balanced_accuracy": "balanced accuracy",
     "macro_auc": "macro AUC",
     "melanoma_auc": "melanoma AUC",
@@ -42,7 +42,7 @@ def share_with_interval(refusals: Mapping[str, Any]) -> str:
 
 
 def metric_with_interval(metrics: Mapping[str, Any], name: str) -> str:
-    """Return a metric and its interval, or a dash if it is missing.
+    """Return a metric and its interval; a dash if the metric is missing.
 
     The interval is `intervals[name]`, or `<name>_interval` beside the metric.
     """

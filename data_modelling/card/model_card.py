@@ -1,6 +1,6 @@
-"""Writes the card of a bundle (its README.md) from the bundle's JSON files alone; no metric is typed by hand.
+"""Writes the card of a bundle (its README.md); each metric comes from the bundle's JSON files.
 
-The headings are those of Mitchell et al. 2019 (Model Cards, arXiv:1810.03993). The text is in `templates`.
+The headings are those of Mitchell et al. 2019 (Model Cards, arXiv:1810.03993). Most of the text is in `templates`.
 """
 
 import re
@@ -44,9 +44,10 @@ TARGET_TEXTS = {
 
 
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
-    """Return a sentence: `more` if the differences are above 0, `less` if below 0, `neither` if no sign is certain.
+    """Return a sentence about the differences of VERDICT_METRICS; each counts if its interval excludes 0.
 
-    differences: those of VERDICT_METRICS, with intervals. A sign is certain if the interval excludes 0.
+    `more`: all that count are above 0. `less`: all are below 0. `neither`: none counts. If one is above and one below
+    0, the sentence says that the two metrics disagree. If only one counts, the sentence names it.
     """
     is_gain = {}
     for name in VERDICT_METRICS:
@@ -112,7 +113,7 @@ def card_text(metadata: Values, values: Values) -> str:
 
 
 def results_text(metadata: Values, values: Values) -> str:
-    """Return a bundle's results for a page of docs: the tables of clinic groups, parts of the split and sources."""
+    """Return a bundle's results for a page of docs: tables for clinic groups, parts of the split and other sources."""
     return "\n".join(
         render_card_part(name, values, metadata=metadata) for name in ("clinics", "results")
     ).strip()
@@ -152,7 +153,7 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
 
 
 def has_other_shares(reference_shares: Mapping[str, float], data: Mapping[str, Any]) -> bool:
-    """Return whether the probabilities are calibrated for other class shares than those of the data set's own photos.
+    """Return whether the class shares of calibration differ from those of the data set's own photos.
 
     data: the value of the key `data` in metadata.json. A class without photos does not count.
     """
