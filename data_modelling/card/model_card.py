@@ -37,9 +37,9 @@ TEMPLATES = Path(__file__).parent / "templates"
 PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
 VERDICT_METRICS = ("balanced_accuracy", "macro_auc")
 TARGET_TEXTS = {
-    "calibration_error_out_of_fold": "{figure} out-of-fold at most {limit}",
-    "locked_calibration_error_within_chance": "{figure} on the locked test below {limit}, which a perfectly calibrated model exceeds one time in twenty",
-    "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval {limit}",
+    "calibration_error_out_of_fold": "{figure} out-of-fold at most{limit}",
+    "locked_calibration_error_within_chance": "{figure} on the locked test below the chance limit{limit} (even a perfectly calibrated model is above it one time in twenty)",
+    "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval{limit}",
 }
 
 
@@ -77,10 +77,9 @@ def target_text(target: Values) -> str:
     """Return a target in words; the limit is left out if it is not known yet."""
     limit = target["limit"]
     limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
-    text = TARGET_TEXTS[target["name"]].format(
-        figure=METRIC_LABELS[target["figure"]], limit=limit_text if limit else ""
+    return TARGET_TEXTS[target["name"]].format(
+        figure=METRIC_LABELS[target["figure"]], limit=f" {limit_text}" if limit else ""
     )
-    return text.strip(" ,")
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
@@ -145,7 +144,8 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
         least_lesions=LEAST_LESIONS,
         max_cleared_share=MAX_CLEARED_SHARE,
         max_fired_share=MAX_FIRED_SHARE,
-        has_other_shares=has_other_shares(metadata.get("reference_shares", {}), metadata.get("data", {})),
+        has_reference=bool(metadata.get("settings", {}).get("reference"))
+        or has_other_shares(metadata.get("reference_shares", {}), metadata.get("data", {})),
         part_names=PART_NAMES,
         resamples=RESAMPLES,
         **context,

@@ -185,11 +185,10 @@ def fit_operating_point(
     is_refused = refused_mask(predictions)
     rule = choose_wide_rule(labels, decisions, sets, is_refused, task)
     answered = ~is_refused & ~rule.holds(sets, cancer_columns(task))
-    all_rows = np.ones(len(labels), bool)
     metrics = {
         "share_refused": float(np.mean(is_refused)),
         "share_refused_or_wide": float(np.mean(~answered)),
-        "balanced_accuracy_of_all": _balanced_accuracy(labels, decisions, all_rows),
+        "balanced_accuracy_of_all": _balanced_accuracy(labels, decisions, np.ones(len(labels), bool)),
         "balanced_accuracy_of_answered": _balanced_accuracy(labels, decisions, answered),
     }
     return {
@@ -211,11 +210,12 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
     if rule == NEVER_WIDE:
         no_rule = "No acceptable definition raises the balanced accuracy of the answered photos."
         return f"Only an empty set is wide. {compared} {no_rule}"
+    accuracies = "{balanced_accuracy_of_answered:.3f} instead of {balanced_accuracy_of_all:.3f}"
     return (
-        f"We call a {WIDE_RULE_LEVEL} % set wide if it {describe_rule(rule)}, and also if it is empty. {compared} "
-        "Of the acceptable definitions, this one gives the best balanced accuracy of the answered photos: "
-        f"{metrics['balanced_accuracy_of_answered']:.3f} instead of {metrics['balanced_accuracy_of_all']:.3f} "
-        f"for all photos. It leaves {metrics['share_refused_or_wide'] * 100:.1f} % of the photos unanswered."
+        f"{compared} We use the acceptable definition with the best balanced accuracy of the answered photos: "
+        f"a {WIDE_RULE_LEVEL} % set is wide if it {describe_rule(rule)}, and also if it is empty. "
+        f"This balanced accuracy is {accuracies.format(**metrics).replace('0.', '.')} for all photos, and "
+        f"{metrics['share_refused_or_wide'] * 100:.1f} % of the photos are unanswered."
     )
 
 

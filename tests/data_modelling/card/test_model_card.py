@@ -75,7 +75,7 @@ def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
 def test_without_other_sources_or_the_locked_test_the_card_says_so(smoke_run: Path) -> None:
     text = card_text(*read(smoke_run))
     assert "The locked test has not been opened for this bundle." in text
-    assert "This bundle was not measured on other sources' photos." in text
+    assert text.count("This bundle was not measured on photos of further sources.") == 1
     assert "### Fold networks and the served network" not in text
 
 
@@ -121,6 +121,16 @@ def test_targets_are_met_missed_or_not_yet_known(smoke_run: Path) -> None:
     assert "\n".join(f"{row}{word} |" for word in words) in text
     unknown = target | {"value": None, "limit": None}
     assert target_text(unknown) == "out-of-fold macro AUC inside the locked test's interval"
+    error = unknown | {
+        "name": "locked_calibration_error_within_chance",
+        "figure": "expected_calibration_error",
+    }
+    by_chance = "(even a perfectly calibrated model is above it one time in twenty)"
+    assert target_text(error) == f"ECE on the locked test below the chance limit {by_chance}"
+    assert (
+        target_text(error | {"limit": 0.03})
+        == f"ECE on the locked test below the chance limit .030 {by_chance}"
+    )
 
 
 def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(smoke_run: Path) -> None:
@@ -130,13 +140,13 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
     assert lines[0] == f"# smoke {metadata['version']}"
     assert lines[2].startswith("The first table shows what a new clinic and a known clinic get")
     assert lines[4].startswith(
-        "| clinic group | photos (melanomas) | melanoma AUC: what a new clinic gets (left out"
+        "| clinic group | photos (melanomas) | melanoma AUC: new clinic (left out whole) |"
     )
     assert lines[6].startswith("| Barcelona | 11,000 (2,200) | too few to say | .812 [.750, .875] |")
     assert lines[7].startswith("| phones | 405 (16) | not left out | too few to say | not left out | .812 [")
-    assert "| Barcelona | what a new clinic gets (left out whole) | .812 [.750, .875] | too few" in text
-    assert "| phones | what a new clinic gets" not in text
-    assert "| Barcelona | what a known clinic gets (out-of-fold) | too few to say | too few to say |" in text
+    assert "| Barcelona | new clinic (left out whole) | .812 [.750, .875] | too few" in text
+    assert "| phones | new clinic" not in text
+    assert "| Barcelona | known clinic (out-of-fold) | too few to say | too few to say |" in text
     assert (
         "The network that was trained without Barcelona learned from only 21.0 % of all training photos."
         in text
@@ -169,7 +179,7 @@ def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_sai
     metadata: dict[str, dict[str, Any]] = {"settings": {"training": {}}, "data": {"sources": ["HAM10000"]}}
     text = render_card_part("clinics", values | {"status_by_class": [below]}, metadata=metadata)
     assert (
-        "Every clinic group with at least 50 photos of one of these classes stays within the limit of this class."
+        "In every clinic group with at least 50 photos of such a class, the share stays within the limit."
         in text
     )
     without = render_card_part("clinics", values | {"status_by_class": STATUSES[:1]}, metadata=metadata)
@@ -240,3 +250,27 @@ def test_the_card_says_for_which_class_shares_the_choices_were_made(smoke_run: P
     text = card_text(metadata, values)
     assert own not in text
     assert "Each clinic group had the same total weight." in text
+
+
+def test_a_reference_with_the_shares_of_the_own_photos_lets_further_photos_take_part(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    further = 'chosen on these photos and on the further photos under "Training data". Each clinic group had the same'
+    assert further not in card_text(metadata, values)
+    metadata["more"] = {"PAD_UFES_20": {"photos": 5, "counts": {"NV": 5}}}
+    assert "that raise concern were not chosen on them." in card_text(metadata, values)
+    metadata["settings"]["reference"] = "HAM10000"
+    text = card_text(metadata, values)
+    assert further in text
+    assert "not chosen on them" not in text
+
+
+def test_of_phone_photos_only_those_that_trained_nothing_are_an_external_test(smoke_run: Path) -> None:
+    metadata, values = read(smoke_run)
+    learned, unseen = ({"phone": True, "learned_from": is_learned} for is_learned in (True, False))
+    metadata["more"] = {"learned": {}}
+    values |= {"clinics": CLINICS, "elsewhere": {"learned": learned, "unseen": unseen}}
+    text = render_card_part("clear_derm", values, metadata=metadata, sources={})
+    answer = 'Clinic groups that were left out whole: see the first table. unseen: see "Other sources".'
+    assert f"| data | 12. external test | {answer} |" in text
+    assert 'The phone photos of unseen were measured, too: see "Other sources".' in text
+    assert "photos of learned" not in text

@@ -56,8 +56,8 @@ def said(**changes: dict) -> str:
 def test_every_figure_is_told() -> None:
     text = said()
     assert (
-        "1,980 out-of-fold photos, one per lesion, drawn at random from fold 0, 1. 20 other photos were left out"
-        in text
+        "1,980 out-of-fold photos with a known lesion outline, one per lesion, drawn at random from folds 0 and 1. "
+        "20 other photos were left out" in text
     )
     assert (
         "balanced accuracy .200 [.200, .200] (intact photo .700, by chance .143; paired difference -0.400 [-0.500, -0.300])"
@@ -84,7 +84,7 @@ def test_the_unpleasant_is_said() -> None:
     assert "A macro AUC of .650 is more than chance." in text
     assert "lower than that of the Gaussian, which never looks at the photo (-0.060 [-0.070, -0.050])" in text
     assert "better than a random order (-0.200" in text
-    assert "not certainly different from going from the centre outwards (+0.010 [-0.010, +0.030])" in text
+    assert "not certainly different from going outwards from the centre (+0.010 [-0.010, +0.030])" in text
     assert "The network uses the skin around the lesion, or the paint misleads the network." in text
 
 
