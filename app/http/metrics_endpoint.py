@@ -14,7 +14,7 @@ from app.settings import Settings
 NO_ENDPOINT = "none"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable with the folder of the counts
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
-PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # of proxies
+PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # added by proxies
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -52,7 +52,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def may_see_metrics(setting: str) -> bool:
-    """Return whether the request has the token or, if no token is set, comes from this machine."""
+    """Return whether the request may see the counts. setting: "on" (see is_local_request), or the required token."""
     if setting == "on":
         return is_local_request()
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")

@@ -16,7 +16,7 @@ RETRY_AFTER = 5  # seconds after which a refused request may be sent again
 
 
 class PhotoSlots:
-    """Count the photos that are analysed and the photos that wait. Several threads may use one object."""
+    """Limit how many photos are analysed at once, and how many wait. Several threads may use one object."""
 
     def __init__(self, at_once: int, waiting: int) -> None:
         self._turns = Semaphore(at_once)

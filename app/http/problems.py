@@ -58,7 +58,7 @@ class Fault:
 class Problem(Exception):
     """Say that a request cannot be answered; hold all that JSON and the page show about it.
 
-    All faults must have the same HTTP status. retry_after: seconds to wait, for 429 and 503. allow: methods, for 405.
+    All faults must have the same HTTP status. retry_after: seconds to wait (429, 503). allow: accepted methods (405).
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the members of RFC 9457 and our own, `errors`; the type about:blank means: see the status."""
+        """Return the members of RFC 9457 and our own, `errors`. The type about:blank says no more than the status."""
         return {
             "type": "about:blank",
             "title": self.title,
@@ -109,7 +109,7 @@ def problem(code: str, message: str, field: str | None = None, retry_after: int 
 
 
 def problem_from_field_error(error: FieldError) -> Problem:
-    """Return the Problem for an error that the inference modules raised."""
+    """Return the Problem for a FieldError, in the language of the request."""
     return Problem([fault_from_field_error(error)])
 
 

@@ -19,13 +19,13 @@ from app.http.problems import Fault, Problem, show_http_exception, show_problem
 from app.http.reverse_proxy import parse_address
 from app.settings import IN_MEMORY, Settings
 
-CLIENT_NETWORK_BITS = 64  # first bits of an IPv6 address, which all addresses of one client share
+CLIENT_NETWORK_BITS = 64  # first bits of an IPv6 address; all addresses of one client share these bits
 NO_ADDRESS = "none"
 STORAGE_SECONDS = 0.4  # longest wait for the storage; twice that if its host has an IPv6 and an IPv4 address
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Count all requests of a client together, but not /healthz, /livez and (by Flask-Limiter itself) static files.
+    """Count all requests of a client together, except /healthz and /livez; Flask-Limiter itself exempts static files.
 
     While a storage does not answer, each process counts in its own memory. The log says so, and Flask-Limiter asks the
     storage again after 1, 2, 4 ... 32 seconds.
@@ -49,7 +49,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.logger.addFilter(_names_no_client)
     for endpoint in ("api.health", "api.life"):
         limiter.exempt(app.view_functions[endpoint])
-    # error.response comes from _refusal. If the storage has failed since, it is None: no exact waiting time is known.
+    # error.response comes from _refusal. It is None if the storage failed meanwhile; then the exact wait is not known.
     app.register_error_handler(RateLimitExceeded, lambda error: error.response or show_http_exception(error))
 
 
@@ -81,7 +81,7 @@ def client_key() -> str:
 
 
 def _refusal(limit: RequestLimit) -> Response:
-    """Return the answer to a request above the limit. An exception here would count as a failure of the storage."""
+    """Return the answer to a request above the limit. Flask-Limiter would take an exception for a failed storage."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))

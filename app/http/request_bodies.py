@@ -10,7 +10,7 @@ from app.settings import MEGABYTE, Settings
 
 MAX_DISCARDED_BYTES = 256 * MEGABYTE  # most bytes of a refused body that are read and discarded
 READ_BYTES = 64 * 1024  # bytes of a refused body that are read at a time
-MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # bytes of all bodies that are received or answered at the same time
+MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # bytes of bodies in memory, divided among the processes; see init_app
 
 
 class Budget:
@@ -21,7 +21,7 @@ class Budget:
         self._lock = Lock()
 
     def take(self, count: int) -> bool:
-        """Take so many bytes if there is room for them; return whether there was room."""
+        """Take `count` bytes if there is room for them; return whether there was room."""
         with self._lock:
             if count > self._left:
                 return False
@@ -52,7 +52,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def discard_rest(response: Response) -> Response:
-    """Read the rest of a refused body.
+    """Read and discard the rest of a refused body.
 
     A browser that still sends when the connection is closed shows "connection reset" instead of the answer.
     """

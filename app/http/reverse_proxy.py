@@ -29,8 +29,8 @@ class ForwardedHeaders:
 
     First, each header is reduced to the value of the outermost trusted proxy, which clients reach first. ProxyFix alone
     would keep the port as a part of the address, so that one client looks like several. It would also ignore a header
-    that has fewer values than there are proxies. That is right only for X-Forwarded-For, to which each proxy adds a
-    value; most proxies replace the value of the other headers.
+    that has fewer values than there are proxies. It is right to ignore X-Forwarded-For then, because each proxy adds a
+    value to it. But most proxies replace the value of the other headers.
     """
 
     def __init__(self, app: WSGIApplication, proxies: int) -> None:
