@@ -1,4 +1,4 @@
-"""Numbers of metrics.json, each with its path, its interval and its name, and the tables that hold them."""
+"""Numbers of metrics.json with their paths and intervals, the names of metrics, and the tables that show them."""
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +12,7 @@ from app.http.languages import translate as _
 
 NAMES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
 QUESTIONS = tuple(NAMES["questions"])  # "cancer" and "melanoma"; each has a threshold
-# Metrics whose interval has the key `interval`, beside the metric.
+# In metrics.json, the interval of these metrics stands beside the metric under the key `interval`.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
 
 
@@ -29,7 +29,7 @@ def in_its_language(text: str) -> str:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """Hold a number of metrics.json. path: its keys, joined by slashes. interval: (low, high), if it has one."""
+    """Hold a number of metrics.json. path: the keys to it, joined by slashes. interval: (low, high) or None."""
 
     path: str
     number: float | None
@@ -44,8 +44,8 @@ Row = tuple[Cell, ...]
 class Table:
     """Hold a table.
 
-    columns: the titles; the first column has the row headers. wide: whether the table stays a grid on a phone, because
-    its columns are many and narrow.
+    name: the id of the heading. columns: the column titles; the first column has the row headers. wide: whether the
+    table stays a grid on a phone, because its columns are many and narrow.
     """
 
     name: str
@@ -64,9 +64,9 @@ def metric_table(
 ) -> Table:
     """Return a table of numbers of metrics.json.
 
-    name: the part after its last "-" is the key of the caption. columns: the titles by path. In a path, {row} stands
-    for the key of the row; a path without a slash is a column of row headers. rows: the row headers by key. cell: the
-    function that makes the cell of a path; by default metric_at.
+    name: the id of the table; the part after the last "-" is the key of its caption. columns: column titles by path, in
+    which {row} stands for the key of a row; a key without a slash is a column of row headers. rows: the headers of each
+    row, by the row's key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
     cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}
@@ -75,7 +75,7 @@ def metric_table(
 
 
 def metric_columns(path: str, names: Iterable[str]) -> dict[str, str]:
-    """Return columns of metric_table, one for each of the metrics `names` below a path."""
+    """Return the argument `columns` of metric_table for the metrics `names` below a path."""
     return {f"{path}/{name}": metric_name(name) for name in names}
 
 
@@ -105,7 +105,7 @@ def value_at(metrics: Any, path: str) -> Any:
 def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
     """Return the number at a path, with the interval that metrics.json has for it.
 
-    The interval stands beside the metric, under `<name>_interval`, `intervals[name]`, `interval`, or `low` and `high`.
+    It is beside the metric, as `<name>_interval`, `intervals[name]`, `interval` (INTERVAL_METRICS) or `low` and `high`.
     """
     parent, _slash, name = path.rpartition("/")
     beside = value_at(metrics, parent) or {}
@@ -121,7 +121,7 @@ def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
 
 
 def measured_at(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of a number or of an object {value, low, high}; without a value, "too few to say"."""
+    """Return the cell of the number or object {value, low, high} at a path; if there is none, "too few to say"."""
     value = value_at(metrics, path)
     if value is None:
         return _("too few to say")

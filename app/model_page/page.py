@@ -1,4 +1,4 @@
-"""The page "How well it works" of each bundle, read from the bundle's files, and its saved plots."""
+"""The page "How well it works" of each bundle, and the images of its plots; both are read from the bundle."""
 
 import hashlib
 
@@ -31,7 +31,7 @@ def default() -> str | tuple[str, int]:
 
 @blueprint.get("/model/<name>")
 def model(name: str) -> str | AnyResponse:
-    """Return the page of one bundle. Raises a Problem if there is no valid bundle of this name."""
+    """Return a bundle's page, or redirect to /model for the default one. Raises a Problem for an unknown name."""
     current_bundles().bundle(name)
     if name == current_bundles().default:
         return redirect(url_for("models.default"))

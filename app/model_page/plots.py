@@ -1,4 +1,4 @@
-"""The saved plots of a bundle, each with its numbers as a table for readers who cannot see the plot.
+"""The saved plots of a bundle. The plots in TABLES also have a table of their numbers, for readers who cannot see them.
 
 The sentences about the plots are in templates/plots.html. All metrics are read from the bundle's files.
 """
@@ -33,8 +33,8 @@ PLOTS_FOLDER = "plots/"
 def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
     """Return the plots (PNG files) that SHA256SUMS lists under plots/: first those in TABLES, then all others.
 
-    name: the name of the file without ".png". version: the part of its address that changes with its content. table:
-    the numbers of the plot; None if the bundle lacks them.
+    Keys of each plot: name (of the file, without ".png"), version (the start of its checksum, for the address of the
+    image), title, and table (the numbers of the plot; None if the bundle lacks them).
     """
     checksums = {
         name.removeprefix(PLOTS_FOLDER).removesuffix(".png"): checksum
@@ -54,7 +54,7 @@ def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def _plot_table(bundle: Bundle, name: str) -> Table | None:
-    """Return the table of a plot; None without numbers. Its name and caption are set here, not by TABLES' functions."""
+    """Return the table of a plot; None without numbers. Only this function sets its name, caption and `wide`."""
     if name not in TABLES or "photo" not in bundle.metrics.get(OUT_OF_FOLD, {}):
         return None
     table = TABLES[name](bundle)
@@ -63,7 +63,7 @@ def _plot_table(bundle: Bundle, name: str) -> Table | None:
 
 
 def worst_mistake(confusion: list[list[int]], task: str) -> dict[str, Any]:
-    """Return counts of a confusion matrix: the right decisions, all photos, and the most common mistake."""
+    """Return the counts of `right` decisions, of `all` photos and of the most common mistake, with its two classes."""
     matrix = np.array(confusion)
     wrong = matrix - np.diag(np.diag(matrix))
     true, decided = (class_codes(task)[int(index)] for index in np.unravel_index(wrong.argmax(), wrong.shape))
@@ -77,7 +77,7 @@ def whole_percent(share: float) -> str:
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
-    """Return a row for each share, such as a specificity of 90 %, with the metric `name` for both QUESTIONS."""
+    """Return a table: each row has a share, such as a specificity of 90 %, and the metric `name` for both QUESTIONS."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()

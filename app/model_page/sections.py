@@ -51,9 +51,9 @@ OUT_OF_FOLD = "out_of_fold"
 
 
 def metrics_sections(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the sections that have numbers: clinic groups, the parts of metrics.json about a set of photos, others.
+    """Return the sections that have numbers: clinic groups, the sets of photos in metrics.json, and other sections.
 
-    key: the name by which templates/texts.html describes the photos. title: the heading. tables: those that have rows.
+    Keys of each section: key (its name in templates/texts.html), title (the heading), tables (only those with rows).
     """
     metrics = bundle.metrics
     parts = [
@@ -111,7 +111,7 @@ def _thresholds(metrics: dict[str, Any], key: str) -> Table:
 
 
 def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
-    """Return the metrics of each class from the photo alone; metrics of `names` that no class has are left out."""
+    """Return the metrics `names` of each class, from the photo alone; a metric that no class has is left out."""
     by_class = bundle.metrics[key]["photo"].get("classes", {})
     names = [name for name in names if any(name in values for values in by_class.values())]
     path = f"{key}/photo/classes/{{row}}"
@@ -172,7 +172,7 @@ def subgroup_name(row: dict[str, Any]) -> str:
 
 
 def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
-    """Yield three tables of the clinic groups: metrics (those of a new clinic first), shares, and statuses."""
+    """Yield three tables: each clinic group's metrics, its shares and calibration, and its statuses by diagnosis."""
     clinics = metrics.get("clinics") or []
     networks = {key: name_of("networks", key) for key in NAMES["networks"]}
     names = [UntranslatedText(clinic["name"]) for clinic in clinics]
@@ -203,7 +203,7 @@ def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
 
 
 def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of a path such as clinics/0/left_out/macro_auc; without metrics, "not left out" or "-"."""
+    """Return the cell of a path such as clinics/0/left_out/macro_auc; without this network, "not left out" or "-"."""
     network = path.rpartition("/")[0]
     if not value_at(metrics, network):
         return _("not left out") if network.endswith("left_out") else "-"
@@ -226,7 +226,7 @@ def _melanoma_table(metrics: dict[str, Any]) -> Table:
 
 
 def _unknown_class_table(bundle: Bundle) -> Table:
-    """Return how well photos of a left-out class are recognised. Each row leaves out another class."""
+    """Return how well photos of a left-out class are recognised as unknown, with a row for each class."""
     names = {diagnosis.code: diagnosis.name for diagnosis in TASKS[bundle.task]}
     path = "unknown/classes/{row}"
     columns = {
