@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 def create_app(settings: Settings | None = None) -> Flask:
     """Return the app with its bundles checked and its default bundle loaded.
 
-    settings: None means that every setting has its default. The parts are imported here, so that one part, such as
-    app.settings, can be imported without the others.
+    settings: None means that every setting has its default. The app's modules are imported in this function, so that
+    one module, such as app.settings, can be imported without the others.
     """
     from flask import Flask
 

@@ -20,9 +20,9 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 
 
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
-    """Return how many of 100 `cancers` and of 100 `benign` spots of left-out clinics got the status of this answer.
+    """Return, in per cent, how many photos of `cancers` and of `benign` spots at left-out clinics got this status.
 
-    Each number is the mean over the clinic groups. For a phone photo (`is_of_phones`), only phone photos are counted.
+    The shares are means over the clinic groups. For a phone photo (`is_of_phones`), they are those of the phone photos.
     None if metrics.json lacks the counts. No tested photo had the reason CHANGING or DERMATOSCOPE, so the result is
     also None for an uncertain answer with one of these two reasons.
     """
@@ -78,7 +78,7 @@ def phone_photo_count(metadata: Mapping[str, Any]) -> int:
 def model_choices() -> list[dict[str, Any]]:
     """Return the models that a reader can choose, the default one first; an empty list if there is only one.
 
-    name: the name of the bundle's folder. cost: the threshold_cost of melanoma.
+    Keys of each model: name (of the bundle's folder), bundle, and cost (the result of threshold_cost for melanoma).
     """
     bundles = current_bundles()
     valid = bundles.valid

@@ -1,4 +1,4 @@
-"""The bundles that the app answers with: all are checked at the start, but only the default one is loaded."""
+"""The bundles that the app answers with: all are checked at the start, but only the default one is loaded then."""
 
 import logging
 import os
@@ -25,9 +25,9 @@ log = logging.getLogger(__name__)
 class Bundles:
     """Hold the bundles of a folder. Each bundle is a subfolder, and the subfolder's name is the bundle's key.
 
-    valid: the bundles that can answer, in alphabetical order. invalid: why each other bundle cannot answer. Pages show
-    these reasons, so the reasons contain no paths. At most two predictors are in memory: one for the default bundle,
-    and one for the other bundle that was used last.
+    valid: the bundles that passed the checks, by name, in alphabetical order. invalid: by name, the reason why a bundle
+    cannot be used. Pages show the reasons, so they contain no paths. At most two predictors are in memory: one for the
+    default bundle, and one for the other bundle that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
@@ -72,7 +72,7 @@ class Bundles:
         """Return the predictor of a bundle; without a name, that of the default bundle.
 
         Raises a Problem with one of two codes. bundle_unknown: no valid bundle has this name. model_unavailable: the
-        default bundle is not valid, or the named bundle has been damaged since the start.
+        default bundle is not valid, or the named bundle cannot be loaded.
         """
         if name is None or name == self.default:
             predictor = self._default_predictor

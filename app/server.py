@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 THREADS = 256  # threads of a gunicorn process; 256 slow clients block it, so a proxy must stand in front
 ONE_PROCESS_THREADS = 8  # threads of waitress; it receives a whole request before a thread works on it
-BACKLOG = 1024  # connections that wait while no process accepts them; the system may allow fewer
+BACKLOG = 1024  # most connections that wait while no process accepts them; the system may allow fewer
 SILENT_SECONDS = 60  # seconds after which the connection of a silent client is closed
 KEPT_SECONDS = 10  # seconds for which a connection stays open after an answer
 FINISH_SECONDS = 30  # seconds in which a process that has to stop may finish its requests
@@ -63,7 +63,7 @@ class ListenError(InputError):
 def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
     """Serve until a signal comes, and return the exit status: 130 after SIGINT, 0 after SIGTERM.
 
-    Raises ListenError. If the app cannot be loaded, gunicorn gives the status 2; with waitress, InputError is raised.
+    Raises ListenError. If the app cannot be loaded, the status is 2 with gunicorn; with waitress, InputError is raised.
     """
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy uses one core; requests use the others
     with open_listener(settings.host, settings.port) as listener:
@@ -127,7 +127,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
 
 
 def _load_parts() -> None:
-    """Import the app before the processes are forked. They then start quickly and share the memory of its modules."""
+    """On Linux, import the app before the processes are forked. They start fast and share the memory of its modules."""
     if sys.platform == "linux":  # macOS's numpy does not survive a fork
         import_module(PARTS)
         gc.freeze()
@@ -171,7 +171,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
 
 
 def _hide_request(record: logging.LogRecord) -> bool:
-    """Remove the addresses of clients and pages from the two messages of gunicorn that have them."""
+    """Remove the addresses of clients and pages from gunicorn's two messages that have them; let all messages pass."""
     for text in ("Invalid request", "Error handling request"):
         if str(record.msg).startswith(text):
             record.msg, record.args = text, ()
@@ -185,7 +185,7 @@ def _close_silent_clients(arbiter: Any) -> None:
 
 
 def _load_app(settings: Settings, make_app: AppMaker) -> Flask:
-    """Return the app. This runs in each process that answers requests. Raises InputError."""
+    """Return the app. This runs in each process that answers requests. Raises InputError if that fails."""
     _allow_open_files()
     _return_memory()
     app = make_app(settings)
@@ -231,10 +231,10 @@ def _allow_open_files() -> None:
 def _return_memory() -> None:
     """Tell glibc to give back the memory of large photos as soon as it is free.
 
-    By default each thread has its own heap. A block as large as a photo stays in this heap, even after it is freed.
+    By default, glibc gives many threads their own heaps. A block as large as a photo can stay there after it is freed.
     """
     if sys.platform == "linux":
-        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl, another C library, does not need it
+        mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # musl, another C library, lacks mallopt
         if mallopt is not None:
             mallopt(MMAP_THRESHOLD, LARGE_BLOCK_BYTES)
             mallopt(ARENA_MAX, 2)

@@ -13,11 +13,11 @@ from data_modelling.inference.errors import InputError
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
-# If only one process answers, it works on so many photos at once: one per usable core, but at least 2 and at most 8. A
+# Photos that the app works on at once if only one process answers: one per usable core, but at least 2 and at most 8. A
 # photo may take 40 MB of memory while its form is read, and 150 MB when it is decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
-MIN_TOKEN_LENGTH = 16  # the fewest characters of a token in METRICS
+MIN_TOKEN_LENGTH = 16  # fewest characters of a token that the setting METRICS may have
 IN_MEMORY = "memory"  # value of RATE_LIMIT_STORAGE: each process counts requests in its own memory
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
 
@@ -45,7 +45,7 @@ class Settings:
     metrics: str = "off"
     views: int = 1  # views of each photo: 1, or 8 at eight times the cost
     processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
-    # csv file to which each answer's day, probabilities and nearness are appended, or "off"
+    # csv file that gets day, probabilities and nearness of each answer of the default bundle, or "off"
     score_log: str = "off"
     log_format: str = "text"  # format of the log lines on standard error: "text" or "json"
 
@@ -65,7 +65,7 @@ class Settings:
         return max(self.max_photo_bytes, LARGEST_VISIT_MB * MEGABYTE) + FORM_OVERHEAD
 
     def for_flask(self) -> dict[str, int]:
-        """Return the size limits by their names in Flask's configuration: in bytes, and MAX_UPLOAD_MB in MB."""
+        """Return the size limits by their names in Flask's configuration, in bytes; only MAX_UPLOAD_MB is in MB."""
         return {
             "MAX_CONTENT_LENGTH": self.max_body_bytes,
             "MAX_VISIT_BYTES": self.max_visit_body_bytes,
@@ -139,7 +139,7 @@ def _storage(name: str, text: str) -> str:
     try:
         address = urlsplit(text)
         is_complete = address.scheme in ("redis", "rediss") and bool(address.hostname) and address.port != 0
-    except ValueError:  # the port is no number
+    except ValueError:  # for example, the port is no number
         is_complete = False
     if not is_complete:  # the message leaves out the value, which may have a password
         raise SettingError(f'{name} must be "{IN_MEMORY}" or an address like "redis://127.0.0.1:6379/0".')

@@ -1,4 +1,4 @@
-"""The API for programs: JSON answers (or FHIR, by the Accept header), and problems in the form of RFC 9457."""
+"""The API for programs: answers as JSON, or as FHIR if the Accept header asks for it; problems as in RFC 9457."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ def health() -> Response:
 
 @blueprint.get("/livez")
 def life() -> Response:
-    """Return 200 as long as the process answers, whether or not it can answer photos."""
+    """Return 200 as long as the process answers, even if it cannot analyse photos."""
     return jsonify(status="ok")
 
 

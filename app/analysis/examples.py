@@ -29,7 +29,7 @@ START_PAGE_EXAMPLES = 2  # number of examples on the start page: the first ones
 
 @dataclass(frozen=True)
 class ExamplePhoto:
-    """Hold an example. image_id: its name in the ISIC Archive. diagnosis: the archive's, as a class of ISIC 2019."""
+    """Hold an example. image_id: its id in the ISIC Archive. diagnosis: the archive's, as a class code of ISIC 2019."""
 
     name: str
     image_id: str
@@ -76,7 +76,7 @@ def judged_examples(predictor: Predictor) -> list[dict[str, Any]]:
 
 
 def _verdict(example: ExamplePhoto, status: str) -> str:
-    """Return the key of one of VERDICTS."""
+    """Return the key in VERDICTS for an example whose answer has this status."""
     if status == REFUSED:
         return "not_used"
     is_cancer = example.diagnosis == "MEL"

@@ -1,4 +1,4 @@
-"""The fields of a form that a page or a program sends: this module checks all of them and makes a submission."""
+"""The fields of a form that a page or a program sends: this module checks them and makes a submission or a visit."""
 
 import math
 from collections.abc import Callable
@@ -28,9 +28,9 @@ Value = TypeVar("Value")
 class Submission:
     """Hold a photo and what is known about it.
 
-    photo: the bytes of the file. details: those of the form, completed from a DICOM header. from_header: only the
-    details that come from the header. crop: None means the centre square. dermatoscope: whether the photo was taken
-    through one; None if not known. bundle: None means the default bundle. explain: the requested ones of EXPLANATIONS.
+    photo: the bytes of the file. details: the details in the form, completed from a DICOM header. from_header: only the
+    details that the header added. crop: None means the centre square. dermatoscope: whether the photo was taken through
+    a dermatoscope; None if not known. bundle: None means the default bundle. explain: the requested EXPLANATIONS.
     """
 
     photo: bytes
@@ -43,7 +43,7 @@ class Submission:
 
 
 class SentPhoto(NamedTuple):
-    """Hold a photo of a visit. row: its row in the form, from 1. details: those of its spot, `site` and `changing`."""
+    """Hold a photo of a visit. row: its row in the form, from 1. details: only `site` and `changing` of the spot."""
 
     row: int
     photo: bytes
@@ -52,7 +52,7 @@ class SentPhoto(NamedTuple):
 
 @dataclass(frozen=True)
 class VisitSubmission:
-    """Hold several photos of one patient. details: the patient's; their `site` and `changing` are not used."""
+    """Hold several photos of one patient. details: only the patient's age and sex are used."""
 
     photos: tuple[SentPhoto, ...]
     details: Details
@@ -90,7 +90,7 @@ def _photos_too_large() -> Problem:
 
 
 def read_submission() -> Submission:
-    """Return the submission of a multipart request. Raises a Problem that names every wrong field."""
+    """Return the submission of a multipart request. Raises a Problem for wrong fields or a photo that is too large."""
     errors: list[FieldError] = []  # in the order of the page's fields
     photo = _read_or_note_error(_photo, errors)
     dermatoscope = _read_or_note_error(_dermatoscope, errors)
@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the chosen photos. A form sends one for each row, one for each photo, or none."""
+    """Return a field's values for the chosen photos. A form sends a value for each row or chosen photo, or none."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

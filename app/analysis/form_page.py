@@ -110,7 +110,7 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
 
 
 def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any] | None) -> int:
-    """Return the fewest decimals at which no threshold looks like a probability that differs (see digits_beside)."""
+    """Return the number of decimals that tell each threshold from its probability on the page (see digits_beside)."""
     digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits
@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any]
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return the tested coverage of the prediction sets by level; None if the answer has a reason of NO_PROMISE."""
+    """Return test results of the prediction sets by stated coverage; None if the answer has a reason of NO_PROMISE."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS

@@ -27,7 +27,7 @@ PREVIEW_QUALITY = 85  # JPEG quality
 
 
 def analyse(submission: Submission) -> Answer:
-    """Return the model's answer. Raises Problem if the photo cannot be used, or the bundle cannot answer or explain.
+    """Return the model's answer. Raises Problem if the photo cannot be used, or if the bundle cannot answer or explain.
 
     The callers of analyse, photo_preview and whole_photo must hold a slot (see app.http.photo_slots).
     """
@@ -50,7 +50,7 @@ def analyse(submission: Submission) -> Answer:
 
 
 def raise_if_refused(answer: Answer) -> None:
-    """Raise a Problem if the photo was refused; it names every check that the photo failed."""
+    """Raise a Problem if the photo was refused. The Problem names every check that the photo failed."""
     if answer.status == REFUSED:
         raise Problem(Fault(code, refusal_message(code), "photo") for code in answer.reasons)
 

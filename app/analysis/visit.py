@@ -59,8 +59,8 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others; None if there is none. can_compare: whether the spots are
-    compared. This needs MIN_LESIONS photos with an answer, and a proven threshold for the mark (Predictor.odd_ratio).
+    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether MIN_LESIONS photos have an answer
+    and the bundle has a proven threshold (Predictor.odd_ratio). model: name, version and checksum of the bundle.
     """
 
     photos: list[VisitPhoto]
@@ -74,7 +74,7 @@ class Visit:
         return sorted((photo for photo in self.photos if photo.rank), key=lambda photo: photo.rank or 0)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the visit in the API's form."""
+        """Return the visit as the JSON object of the API."""
         return {
             "ranked_by": RANKED_BY,
             "note": NO_ALL_CLEAR,

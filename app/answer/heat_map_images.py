@@ -12,7 +12,7 @@ from data_modelling.inference.explanation.heat_map import DIGITS, class_evidence
 
 Floats = NDArray[np.float64]
 
-OVERLAY_EDGE = 112  # pixels; browsers smooth it further
+OVERLAY_EDGE = 112  # width and height of an overlay in pixels; browsers smooth it further
 COLOUR_LEVELS = 64  # steps of colour, few enough for an image of two or three kB
 # Colours from dark blue to yellow, as in matplotlib's "plasma". They are visible on light and dark skin and in print.
 # Colour-blind readers can read them, because the lightness alone shows the order.
@@ -34,7 +34,7 @@ def evidence_by_class(heatmap: dict[str, Any]) -> dict[str, Floats]:
 
 
 def heat_map_overlays(evidence: dict[str, Floats]) -> dict[str, str]:
-    """Return a PNG as a data: URL for each class with evidence. All share one scale, up to the strongest evidence."""
+    """Return a PNG as a data: URL for each class with evidence. All PNGs share a scale up to the strongest evidence."""
     strongest = max(float(cells.max()) for cells in evidence.values())
     return {code: _overlay(cells / strongest) for code, cells in evidence.items() if cells.any()}
 
@@ -51,7 +51,7 @@ def _overlay(shares: Floats) -> str:
 
 
 def data_url(image: Image.Image, form: str, **options: Any) -> str:
-    """Return an image as a data: URL. form: the format of the file, such as "PNG". options: those of Image.save."""
+    """Return an image as a data: URL. form: the format of the file, such as "PNG". options: see Image.save."""
     file = BytesIO()
     image.save(file, form, **options)
     return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

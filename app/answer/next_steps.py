@@ -1,4 +1,4 @@
-"""What to do next, for each status: the head of a card, and the card itself (docs/wording.md names the sources)."""
+"""The texts of the card that says what to do next, for each status. docs/wording.md names their sources."""
 
 import tomllib
 from dataclasses import dataclass

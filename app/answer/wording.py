@@ -81,7 +81,7 @@ def format_percentage_points(probability: float, before: float) -> str:
 
 def answer_cautions(answer: Answer, dermatoscope: bool | None, edge: int) -> list[str]:
     """Return the cautions about this answer, the strongest first; never empty. edge: pixels of the model's input."""
-    # "phone_photo" says more than "dermatoscope", which says that nobody knows whether one was used.
+    # "phone_photo" says more than "dermatoscope", which only says that the use of a dermatoscope is not known.
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
     texts = [caution_text(code, dermatoscope) for code in codes]
@@ -107,7 +107,7 @@ def refusal_message(code: str) -> str:
 
 
 def shown_classes(answer: Answer) -> list[ClassProbability]:
-    """Return the classes, the most probable first; for the status "uncertain" in the task's order, which ranks none."""
+    """Return the classes, the most probable first; for the status "uncertain", in the task's fixed order."""
     if answer.status != "uncertain":
         return list(answer.classes)
     order = list(answer.probabilities)

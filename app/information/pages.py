@@ -73,7 +73,7 @@ def about() -> str:
 
 
 def _cited_data_sets(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
-    """Return, by name, the published data sets behind the bundles' training and tests and behind the examples."""
+    """Return facts, by name, of the published data sets that trained or tested a bundle or have the examples."""
     names, facts = {EXAMPLES_SOURCE}, dict(source_facts.SOURCE_FACTS)
     for bundle in bundles:
         bundle_facts = source_facts.facts_by_source(bundle.metadata)
