@@ -1,8 +1,8 @@
 """Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
 This file runs with the machine's own python3, before anything is installed. Even a Python that is too old for the
-project can run the file as far as `check_machine`, which then says so. A lock is a file with the version and hashes of
-every package. If an environment already has its locks, nothing is done and no network is needed.
+project can run the file as far as `check_machine`, which then refuses it. A lock is a file with the version and hashes
+of every package. If an environment was made from the current locks, nothing is done and no network is needed.
 """
 
 import argparse
@@ -150,10 +150,10 @@ def python_in(folder):
 
 
 def install(folder, locks):
-    """Install the packages of the locks from wheels with known hashes, so that no package runs code while it is built.
+    """Install the packages of the locks from wheels with known hashes, so that the installation runs no package's code.
 
-    Only the app's packages are compiled to bytecode here, so that its first start is fast. For the others, this would
-    take a minute and a half; Python compiles each module at its first import. pip prints its progress.
+    Only the app's packages are compiled to bytecode now, so that the app starts fast the first time. For the others,
+    this would take a minute and a half; Python compiles each module at its first import. pip prints its progress.
     """
     pip = [str(python_in(folder)), "-m", "pip"]
     for lock in locks:

@@ -1,8 +1,8 @@
 """Take the pictures in README and docs: `python -m tools.screenshots docs/screenshots [STATE ...]`.
 
-It serves the default bundle with the example photos (ISIC 2017, CC-0). STATES names what the pictures show. Each state
-is shown in all languages, at desktop and phone size, in light and dark. If states are named in the command, only their
-pictures are renewed. The variables BUNDLES and BUNDLE choose another bundle, as for the app.
+The tool serves the default bundle and sends it example photos (ISIC 2017, CC-0). STATES names what the pictures show.
+Each state is shown in all languages, at desktop and phone size, in light and dark. If states are named in the command,
+only their pictures are renewed. The variables BUNDLES and BUNDLE choose another bundle, as for the app.
 """
 
 import shutil
@@ -111,7 +111,7 @@ def show_nevus(*answers: str) -> Callable[[Chrome], None]:
 
 
 def show_all_clear(driver: Chrome) -> None:
-    """Show the all-clear for a nevus of ISIC 2017, because no example photo gets it; the data set must be available."""
+    """Show "No cancer class stands out" for a nevus of ISIC 2017, which must be there; no example gets this status."""
     record = data_set("isic2017")
     folder = find_dataset_folder(None, record.folder, *record.markers)
     fill_form(driver, folder / "images" / "ISIC_0000218.jpg", "nevus")

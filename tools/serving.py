@@ -19,7 +19,7 @@ class AppServer:
     """Hold a running app.
 
     url: its address, without a slash at the end. log: the file with its standard error, complete once the app has
-    stopped. process: its first process, or the command that `prefix` runs it under.
+    stopped. process: the app's first process, or the command under which it runs.
     """
 
     url: str
@@ -31,7 +31,7 @@ class AppServer:
 def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
     """Run `python -m app` for the block, without a rate limit; `environment` adds or replaces variables.
 
-    prefix: a command under which the app runs. Raises RuntimeError with the app's log if the app does not start.
+    prefix: a command that runs the app, such as strace. Raises RuntimeError with the app's log if the start fails.
     """
     settings = {"PORT": "0", "HOST": "127.0.0.1", "RATE_LIMIT": "off"}
     process = subprocess.Popen(  # nosec B603  # a list of arguments, no shell
