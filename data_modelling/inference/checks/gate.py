@@ -1,8 +1,8 @@
 """Refuses pictures that are not photos of a lesion, and measures how far a photo is from the training photos.
 
-The lesion detector gives each picture a score; a picture above the bundle's threshold is refused. The distance of a
-photo is a weighted sum of two distances: from its embedding to the nearest class mean (Lee et al. 2018,
-arXiv:1807.03888), and from its image features to the mean of the training photos. data_modelling.safety.gate fits both.
+The lesion detector gives each picture a score; a score above the bundle's threshold means refusal. A photo's distance
+is a weighted sum of two distances: from its embedding to the nearest class mean (Lee et al. 2018, arXiv:1807.03888),
+and from its image features to the mean of the training photos. data_modelling.safety.gate fits both distances.
 """
 
 import functools
@@ -22,7 +22,7 @@ from data_modelling.inference.errors import BundleError
 GATE_FILE, GATE_KEY = "gate.npz", "gate"  # a file in the bundle's folder, and a key in its metadata
 # Increase this version when a change of the code gives another answer for the same arrays and numbers.
 METHOD_VERSION = 2
-IMAGE_FEATURES_WEIGHT = 0.5  # of the image features' distance; the embedding's distance has the weight 1
+IMAGE_FEATURES_WEIGHT = 0.5  # weight of the image features' distance; the embedding's distance has 1
 # The files of the lesion detector, next to this module.
 DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
     Path(__file__).with_name(f"lesion_detector.{ending}") for ending in ("npz", "json")
@@ -52,7 +52,7 @@ class MahalanobisDistance:
         return float(np.sqrt(np.einsum("kd,kd->k", offsets, offsets).min()))
 
     def standardised(self, values: NDArray[np.floating]) -> float:
-        """Return the logarithm of the distance in standard deviations above its mean; NaN if it is not finite."""
+        """Return the logarithm of the distance in standard deviations above its mean; NaN if not finite."""
         distance = self.distance(values)
         return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
 

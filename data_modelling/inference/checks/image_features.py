@@ -35,8 +35,8 @@ def measure_image_features(photo: NDArray[np.uint8]) -> Floats:
     The channels are brightness, red minus green and green minus blue, in grey levels. The features are, in this order:
     the detail of the photo and of its copies at COARSE_EDGES (see _detail_features); the sharpness of the brightness;
     the LEVEL_QUANTILES of each channel; standard deviations and correlations of the channels; the mean of each channel
-    in each ring between RING_BOUNDS; the contrast of the brightness in each ring. Differences, deviations and contrasts
-    are logarithms.
+    in each ring between RING_BOUNDS; the contrast of the brightness in each ring. Detail, sharpness, deviations and
+    contrasts are logarithms.
     """
     if len(photo) != FEATURE_EDGE:
         photo = np.asarray(
@@ -53,7 +53,7 @@ def measure_image_features(photo: NDArray[np.uint8]) -> Floats:
 def _planes(photo: NDArray[np.uint8]) -> tuple[Floats, Floats, Floats]:
     """Return the channels of a photo (edge, edge, 3), each (edge, edge).
 
-    Three small arrays are faster than a large one: an array above 128 kB asks the system for memory every time.
+    Three small arrays are faster than a large one: each array above 128 kB needs new memory from the system.
     """
     red, green, blue = (photo[:, :, channel].astype(np.float32) for channel in range(3))
     return (red + green + blue) / np.float32(3), red - green, green - blue
@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the differences of neighbours in each channel, then log(root mean square / mean) of them."""
+    """Return log(mean) of the neighbours' differences for each channel, then log(root mean square / mean) for each."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()

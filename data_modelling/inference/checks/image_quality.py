@@ -1,7 +1,7 @@
 """Measures the quality of the square that the network sees, and compares it with the bundle's thresholds.
 
 data_modelling.safety.image_quality chooses the thresholds with real photos, which it makes worse step by step. No
-measure finds rulers: all that we tried were wrong at least as often as right. The blue ticks of a ruler count as ink.
+measure finds rulers: all measures that we tried were wrong at least as often as right. Blue ruler ticks count as ink.
 """
 
 import math
@@ -33,7 +33,7 @@ LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a pho
 LEAST_UNCLIPPED = 0.25  # share of pixels below CLIPPED that a photo needs, so that its flatness is measured
 COLOURLESS = 0.9  # a photo counts as grey if more than this share of its pixels has equal red and blue
 INK_BLUER, INK_BLUE = 40, 80  # grey levels that an ink pixel exceeds: in blue minus red, and in blue
-MIDDLE_INK_WEIGHT = 3  # ink pixels that a blue pixel in the middle subtracts, because lesions can be blue
+MIDDLE_INK_WEIGHT = 3  # how often blue pixels in the middle are subtracted, because lesions can be blue
 HAIR_EDGE = 112  # approximate edge, in pixels, of the reduced photo in which hair is searched
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
 HAIR_REACH = 5  # a hair is straight for at least this many pixels in both directions
@@ -53,9 +53,9 @@ class QualityMeasures:
     brightest hundredth of the pixels. sharpness: log(fine differences / coarse differences), see _sharpness; 0 for
     noise, log(1/16) for a smooth gradient. light: the grey level that a twentieth of the pixels exceeds. middle: the
     median grey level. overexposed: share (0-1) of pixels with a channel of at least CLIPPED. flatness: share of
-    neighbours of the same colour, see _flatness. ink: share of ink pixels, see _ink. hair: share of the middle that
-    hair covers. lesion_border: share of the border that the lesion reaches. lesion_area: share of the square that the
-    lesion covers; NaN if no lesion is found.
+    neighbours with the same difference of red and blue, see _flatness. ink: share of ink pixels, see _ink. hair: share
+    of the middle that hair covers. lesion_border: share of the border that the lesion reaches. lesion_area: share of
+    the square that the lesion covers; NaN if no lesion is found.
     """
 
     source_edge: float
@@ -81,7 +81,7 @@ class QualityCheck:
     warning: str | None = None
 
 
-MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos that may get any one reason code
+MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos that may get the same reason code
 # In the order in which readers see the reasons.
 QUALITY_CHECKS = (
     QualityCheck("source_edge", "low", "photo_small"),
@@ -225,7 +225,7 @@ def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
     """Return the share of neighbours in a row that have exactly the same difference of red and blue.
 
     Strong JPEG compression makes these differences equal. They are also equal between clipped pixels and in grey
-    photos, so clipped pixels are left out, and a grey photo gets 0.
+    photos, so clipped pixels are left out, and grey or mostly clipped photos get 0.
     """
     differences = red - blue  # uint8 wraps around, but equal differences stay equal
     counted = ~clipped[:, 1:]
@@ -245,7 +245,7 @@ def _ink(red: Plane, blue: Plane) -> float:
 
 
 def _hair(grey: Plane) -> float:
-    """Return the share of the middle square (three quarters of the photo's edge) that thin dark lines cover.
+    """Return the share of the middle square (its edge is 3/4 of the photo's) that thin dark lines cover.
 
     A morphological closing along lines fills thin dark parts (Lee et al. 1997, doi:10.1016/S0010-4825(97)00020-6,
     DullRazor). A filled part that is straight for 2 * HAIR_REACH + 1 pixels counts as hair, not as pigment.
@@ -304,7 +304,7 @@ def _crop_middle(plane: Plane, edge: int) -> Plane:
 
 
 def _lesion_extent(image: Image.Image) -> tuple[float, float]:
-    """Return the shares of border and photo that the lesion (the darker pixels) covers; 0 and NaN without a lesion."""
+    """Return the lesion's share of the border, and of the photo; 0 and NaN if there are no darker pixels (no lesion)."""
     if image.width < LEAST_EDGE:
         return 0.0, math.nan
     darker = _darker_pixels(np.asarray(image))

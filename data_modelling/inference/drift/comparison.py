@@ -3,8 +3,8 @@
 The reference has the quantiles of the training photos. The distance is the Kolmogorov-Smirnov distance: the largest
 difference of the two cumulative distributions, taken at the reference's percentiles. If N values are drawn from a
 distribution, their distance from it is at most sqrt(ln(2 / alpha) / (2 N)) with a probability of at least 1 - alpha
-(Massart 1990, doi:10.1214/aop/1176990746). So the true distance is at least the observed distance minus this bound.
-alpha is ALPHA divided by the number of quantities.
+(Massart 1990, doi:10.1214/aop/1176990746). So, with this probability, the true distance is at least the observed
+distance minus this bound. alpha is ALPHA divided by the number of quantities.
 """
 
 import math
@@ -20,7 +20,7 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 QUANTILE_LEVELS = np.linspace(0, 1, 101)  # levels of the stored quantiles
-ALPHA = 0.05  # probability that some quantity is reported as moved although none has moved
+ALPHA = 0.05  # the probability that any quantity is reported as moved, if none has moved, is at most this
 MIN_DISTANCE = 0.05  # a drift is reported if `at_least` is above this difference of cumulative shares
 MIN_VALUES = 30  # a quantity with fewer values is not compared
 DIGITS = 6  # decimals of the quantiles
@@ -28,7 +28,7 @@ DIGITS = 6  # decimals of the quantiles
 
 @dataclass(frozen=True)
 class DriftSample:
-    """New photos to compare. values: (N,) by quantity. title: a sentence on them. left_out: lines on unused inputs."""
+    """New photos to compare. values: (N,), by quantity. title: what they are. left_out: lines on unused inputs."""
 
     values: Mapping[str, Floats]
     title: str
@@ -74,7 +74,7 @@ def quantiles(values: Sequence[float] | Floats) -> list[float]:
 
 
 def reference_quantiles(metadata: Mapping[str, Any]) -> dict[str, Floats]:
-    """Return the reference's quantiles by quantity; raise BundleError if the bundle has none."""
+    """Return the reference's quantiles by quantity; raise BundleError if they are missing or wrong."""
     part = metadata.get("reference")
     if not isinstance(part, dict) or not part:
         raise BundleError("metadata.json: reference is missing; train the bundle again.")

@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def column_names(codes: Sequence[str]) -> list[str]:
-    """Return the columns for these classes."""
+    """Return the names of the columns for these class codes."""
     return [DAY, *codes, NEARNESS]
 
 

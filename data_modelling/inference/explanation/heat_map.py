@@ -6,7 +6,7 @@ is a sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
     logit = sum of the cells + bias + term of the details;  cell = kernel' . features at its place / number of cells
 
 A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
-weighted mean of the maps of the two; the weight of each is its share of the merged class's probability.
+weighted mean of the maps of AK and SCC; the weight of each is its share of the merged class's probability.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's e
 
 @dataclass(frozen=True)
 class Head:
-    """The last layer of the network. kernel: (channels, columns). bias: (columns,).
+    """The last layer of the network. kernel: (channels, columns); each column gives a logit. bias: (columns,).
 
     groups: the columns that each class consists of; by default, each column is a class. With groups, the bias includes
     what unknown details add to the logits.

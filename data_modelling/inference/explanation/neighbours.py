@@ -40,8 +40,8 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; without one, the end of the photo before
-    "terciles": "f",  # (2,): the two distances between these thirds
+    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; equal to the row before if there is none
+    "terciles": "f",  # (2,): the two distances that divide the thirds of CLOSENESS
 }
 
 
@@ -76,9 +76,9 @@ class NeighbourIndex:
         return cls(arrays, thumbnails)
 
     def nearest(self, embedding: Floats, file: bytes) -> list[dict[str, Any]]:
-        """Return the nearest photos that have a thumbnail, the nearest first, in the form of the API.
+        """Return the NEIGHBOUR_COUNT nearest photos that have a thumbnail, the nearest first, in the form of the API.
 
-        embedding: the photo's embedding, (channels,). file: the bytes of its file. If the index knows the photo, photos
+        embedding: (channels,), of the photo. file: the bytes of the photo's file. If the index knows the photo, photos
         of the same lesion or patient are left out.
         """
         distances = 1 - self.embedding @ unit_length(embedding)
