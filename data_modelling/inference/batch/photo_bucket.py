@@ -1,4 +1,4 @@
-"""The photos of an S3 bucket, read through pyarrow's file system."""
+"""Lists and reads the photos of an S3 bucket, through pyarrow's file system."""
 
 from __future__ import annotations
 

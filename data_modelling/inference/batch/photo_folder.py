@@ -56,12 +56,12 @@ class PhotoFile(Protocol):
 
 
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
-Rows = dict[str, list[str]]  # the rows of a photo by kind of file
+Rows = dict[str, list[str]]  # the row of a photo for each kind of file: rows, answers or errors
 
 
 @dataclass(frozen=True)
 class RowOptions:
-    """The options of a run's rows. codes: the class columns. dermatoscope: whether one was used for all photos."""
+    """The options of a run. codes: the class columns. dermatoscope: whether a dermatoscope was used."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
@@ -75,8 +75,8 @@ RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 class PhotoFolder:
     """Hold a folder of photos.
 
-    file: a function that returns the file of a name. names: the file names of the photos, sorted by stem. other: the
-    names of files that are no photos. below: subfolders with photos, such as `new (12)` with 12; they are not read.
+    file: a function that returns the file with a name. names: the photos' file names, sorted by stem. other: the names
+    of files that are no photos. below: subfolders with photos, such as `new (12)` if `new` has 12; they are not read.
     """
 
     file: Callable[[str], PhotoFile]
@@ -122,7 +122,7 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
 
 
 def _photos_below(folder: Path) -> Iterator[str]:
-    """Yield the subfolders that have photos, each with their number, such as `new (12)`."""
+    """Yield each subfolder that has photos, with the number of its photos, such as `new (12)`."""
     for place, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         photos = sum(map(is_photo_name, names))
@@ -198,7 +198,7 @@ def match_details(
 
 
 def check_output_paths(out: Path, details: Path | None) -> None:
-    """Raise InputError if the csv files of `predict_folder` have no name, or would replace photos or the details."""
+    """Raise InputError if `out` has no name or a photo's ending, or if a csv file would replace the details."""
     if not out.name:
         raise InputError("--out must name a csv file, such as p.csv.")
     if has_photo_ending(out.name):
@@ -220,7 +220,7 @@ def predict_folder(
     """Write `out`, such as p.csv, with p.answers.csv and p.errors.csv; return stem and error of each unreadable photo.
 
     The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the
-    same. details: by stem. An absent detail is read from the header of a DICOM file; in other files it is not known.
+    same. details: by the photo's stem. An absent detail is read from the header of a DICOM file; else it is not known.
     layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and target (the probability of melanoma).
     dermatoscope: see RowOptions. row_source: computes the rows; by default, on this machine. Raises InputError when a
     file cannot be written.
@@ -251,7 +251,7 @@ def predict_folder(
 def _run_fingerprint(
     predictor: Predictor, photos: PhotoFolder, details: dict[str, Details], options: tuple[str, bool]
 ) -> str:
-    """Return a hash of everything that the rows depend on."""
+    """Return a hash of bundle, options, views, details, and each photo's name, size and time of change."""
     fingerprint = hashlib.sha256(
         json.dumps([predictor.bundle.sums, *options, predictor.views], sort_keys=True).encode()
     )
@@ -281,7 +281,7 @@ def predict_rows(predictor: Predictor, photos: Iterable[Photo], options: RowOpti
 def photo_rows(
     predictor: Predictor, stem: str, file: PhotoFile, details: Details, options: RowOptions
 ) -> Rows:
-    """Return the rows of a photo by kind of file. A refused photo has probabilities too, for evaluations."""
+    """Return the row of a photo for each kind of file. A refused photo has probabilities too, for evaluations."""
     try:
         data = file.read_bytes()
         complete = fill_in_details(details, header_details(data))

@@ -20,13 +20,13 @@ CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
 # Memory for rows in a cluster that a command starts. Rows are small, and predictors need the rest of the memory.
 OBJECT_STORE_BYTES = 200_000_000
-# Without these variables, Ray would send usage statistics, start workers at the machine's lowest priority, and print an
+# Without these variables, Ray would send usage statistics, start its workers with a lower priority, and print an
 # error for every lost node. The commands themselves report the errors that matter.
 ENVIRONMENT = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_BACKEND_LOG_LEVEL": "fatal", "RAY_worker_niceness": "0"}
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Add --engine and --address."""
+    """Add the options --engine and --address to a parser."""
     parser.add_argument(
         "--engine",
         choices=ENGINES,
@@ -45,7 +45,7 @@ def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto` for the cluster of this machine).
 
     With the address None, it starts a cluster of the cores that this process may use, and ends it after the block. Ray
-    shows no dashboard and sends no usage. Raises InputError if Ray is not installed or no cluster is at the address.
+    sends no usage statistics. Raises InputError if Ray is not installed or does not start, or if no cluster is there.
     """
     os.environ.update(ENVIRONMENT)
     try:

@@ -1,4 +1,4 @@
-"""Reads every csv file of the project as named columns of text, with Python's module csv.
+"""Reads the csv files that people and other programs wrote, as named columns of text, with Python's module csv.
 
 Separators are comma, semicolon, tab and R's blanks. Encodings are UTF-8 with or without a byte-order mark, UTF-16 and
 cp1252. Capital letters in column names and blanks around cells are ignored. An error names the file and the row.
@@ -72,7 +72,7 @@ class CsvTable:
 class RowFindings:
     """Lists repeated and contradictory rows; an entry names the id and the row, such as `ISIC_0024306 (row 5)`.
 
-    without_details: ids that are not in the file of the details, for a data set with two files.
+    without_details: ids without a row in the file of the details, if a data set has a second file for the details.
     """
 
     repeated: list[str] = field(default_factory=list)
@@ -103,7 +103,7 @@ def read_csv_table(
 ) -> CsvTable:
     """Read the named columns of a csv file.
 
-    optional: those of `columns` that may be absent; their cells are "". aliases: other header names of a column. ids:
+    optional: columns that may be absent; their cells are then "". aliases: other header names of each column. ids:
     columns of image ids; see `normalize_image_id`. numbers: columns of numbers; a decimal comma becomes a point unless
     the separator is the comma. In all columns except `ids`, each text in MISSING becomes "". Raises InputError if the
     file or a row cannot be read, or if a column is missing or occurs twice.
@@ -258,7 +258,7 @@ def _csv_fault(message: str) -> str:
 
 
 def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
-    """Return the separator that splits the header into the most accepted column names; the most cells break a tie."""
+    """Return the separator that splits the header into the most accepted names; in a tie, into the most cells."""
     wanted = set(chain.from_iterable(accepted.values()))
 
     def score(separator: str) -> tuple[int, int]:

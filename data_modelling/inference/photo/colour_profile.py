@@ -55,7 +55,7 @@ class ColourTransform:
         return (mode == "CMYK") == (self.mode == "CMYK")
 
     def apply(self, image: Image.Image) -> Image.Image:
-        """Return the image in sRGB, as RGB or, with transparency, RGBA. It may change the image in place."""
+        """Return the image in sRGB, as RGB or, with transparency, RGBA; `image` itself may be changed."""
         alpha = image.convert("RGBA").getchannel("A") if image.has_transparency_data else None
         if image.mode != self.mode:
             image = image.convert(self.mode)
@@ -71,9 +71,9 @@ class ColourTransform:
 
 
 def srgb_transform(mode: str, profiles: Iterator[bytes | None]) -> ColourTransform | None:
-    """Return the conversion of an image by the first usable profile; None if the image is already sRGB.
+    """Return the conversion of an image by the first usable profile; None if that profile is sRGB, or none is usable.
 
-    mode: that of the image. profiles: in the order of their precedence; None stands for sRGB.
+    mode: Pillow's mode of the image. profiles: the image's profiles, by precedence; None stands for sRGB.
     """
     for profile in profiles:
         if profile is None:

@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for too many scans or another size than in the header, PhotoError for more than 8 bits."""
+        """Raise ValueError for too many scans or a size unlike the header's, PhotoError if a JPEG has not 8 bits."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -224,7 +224,7 @@ def _check_header(frame: Frame) -> None:
 def header_details(data: bytes) -> Details:
     """Return age, sex and site from a file's header; `unread` names the fields whose words cannot be read.
 
-    A file of another format has no details. A damaged file gives none here; reading its photo reports the damage.
+    A damaged file and a file of another format have no details; reading the photo of a damaged file reports the damage.
     """
     if not is_dicom(data):
         return Details()
@@ -290,7 +290,7 @@ def _pydicom() -> ModuleType:
 
 def _value(elements: "Dataset", keyword: str) -> bytes:
     """Return the bytes of an element; empty if it is absent or has no plain value."""
-    # The raw element, because pydicom would convert an empty element, and fail for an unknown kind of value.
+    # We read the raw value, because pydicom would convert an empty element, and fail for an unknown kind of value.
     value = elements.get_item(keyword, keep_deferred=True).value if keyword in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
         return value.encode("latin-1", "replace")
@@ -298,7 +298,7 @@ def _value(elements: "Dataset", keyword: str) -> bytes:
 
 
 def _text(elements: "Dataset", keyword: str) -> str:
-    """Return a text without its padding, and without the quotes that some files have around it, as in `"XC"`."""
+    """Return an element's text without its padding and without the quotes that some files put around it (`"XC"`)."""
     return _value(elements, keyword).decode("latin-1").strip('\0 "')
 
 

@@ -34,7 +34,7 @@ class LookupTable:
 
     @classmethod
     def parse(cls, descriptor: tuple[int, int, int], *planes: bytes, byteorder: str) -> "LookupTable":
-        """Return the table of a descriptor (entries, first value, bits) and the bytes of one or three planes.
+        """Return the table of a descriptor (entry count, first value, bits) and the bytes of one or three planes.
 
         In a descriptor, 0 entries stand for 65,536. Entries of 8 bits may be stored in 8 or in 16 bits (PS3.3,
         C.7.6.3.1.5). Raises ValueError if the planes do not fit the descriptor.
@@ -88,8 +88,8 @@ class Window:
 class LevelRule:
     """The rule that turns stored values into levels in DICOM's steps: modality, values of interest (VOI), polarity.
 
-    modality: a table for the first step; None means value * slope + intercept. voi, window: a table or palette, else a
-    window, for the second step; None for both means the whole range. is_inverted: whether the lowest value is white.
+    modality: a table for step one; None means value * slope + intercept. voi: a table or palette for step two. window:
+    used if `voi` is None; if both are None, the whole range is shown. is_inverted: whether the lowest value is white.
     """
 
     slope: float = 1.0

@@ -15,7 +15,7 @@ _WORDS = tomllib.loads(Path(__file__).with_name("header_words.toml").read_text(e
 NOT_STATED = frozenset(_WORDS["not_stated"])
 NO_REGION = NOT_STATED.union(_WORDS["no_region"])
 IGNORED_WORDS, QUALIFIERS = frozenset(_WORDS["ignored_words"]), frozenset(_WORDS["qualifiers"])
-# The region by body part. A body part is written in letters only, without blanks, such as `lowerback`.
+# The region (a site of details.py) by body part, which is written without blanks, such as `lowerback`.
 SITES: dict[str, str] = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
     name: site for site, names in _WORDS["body_parts"].items() for name in names
 }
@@ -24,7 +24,7 @@ SEPARATORS = re.compile(r"\band\b|[&/,;+]")
 
 
 def read_age(text: str) -> float | None:
-    """Return an age in years, None for "not known"; raise ValueError for other words."""
+    """Return an age in years, None for "not known"; raise ValueError if the text is no age."""
     text = text.strip().lower()
     if text in NOT_STATED:
         return None

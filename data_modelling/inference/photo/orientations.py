@@ -1,6 +1,6 @@
-"""Turns and mirrors photos: a lesion has no upright orientation, and the mean over eight views varies less by chance.
+"""Turns and mirrors photos. A lesion has no upright orientation, and a mean over eight views varies less than one view.
 
-A view has a position: 0 to 3 are that many quarter turns of the photo, 4 to 7 the same turns of the mirrored photo.
+Positions name the views: 0 to 3 is the photo after so many quarter turns, 4 to 7 the mirrored photo after 0 to 3 turns.
 """
 
 from typing import Any

@@ -100,10 +100,10 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     crop's edge, else at full size. Training and app do the same, so both see the same pixels. The frame of a DICOM file
     is decoded at full size, like a PNG, so the same picture gets the same answer in both formats. If the file declares
     a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. Resizing is Pillow's
-    antialiased bilinear method: the outermost pixels of a reduced crop take in half their width from beyond the crop.
+    antialiased bilinear method. At its border, a reduced crop also uses the photo up to half a new pixel beyond it.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
-    photo_animated, photo_frames (a DICOM file with several) and photo_broken (does not decode). Raises FieldError for a
+    photo_animated, photo_frames (several in a DICOM file) and photo_broken (does not decode). Raises FieldError for a
     crop that is beyond the photo or smaller than a pixel.
     """
     return read_photo_and_edge(data, edge, crop)[0]
@@ -118,13 +118,13 @@ def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tup
 def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
     """Return four frames, each as read_photo returns it: one at each corner of the crop, with CORNER_SHARE of its edge.
 
-    A frame that rounding puts beyond the photo is moved inside. The file is decoded only once. Errors as read_photo.
+    A frame that rounding puts beyond the photo is moved inside. The file is decoded once. Errors: see read_photo.
     """
     return _read_squares(data, edge, crop, CORNER_SHARE, CORNERS)[0]
 
 
 def read_whole_photo(data: bytes, longest: int) -> Image.Image:
-    """Return a whole photo, upright and in sRGB; its longer edge has at most `longest` pixels; errors as read_photo."""
+    """Return a whole photo, upright, in sRGB; its longer side has at most `longest` pixels; errors: see read_photo."""
     photo = _open(data)
     upright, _, transform = _decode(photo, _shrink(photo, longest, min(photo.size)))
     if transform is not None:
@@ -135,7 +135,7 @@ def read_whole_photo(data: bytes, longest: int) -> Image.Image:
 
 
 def square_edge(data: bytes, crop: Crop | None = None) -> int:
-    """Return the edge of the cropped square in pixels of the original photo; errors as read_photo."""
+    """Return the edge of the cropped square in pixels of the original photo; errors: see read_photo."""
     return round(_crop_edge(_open(data).size, crop))
 
 
@@ -191,7 +191,7 @@ def _shrink(photo: Photo, edge: int, crop_edge: float) -> int:
 
 
 def _decode(photo: Photo, shrink: int) -> tuple[Image.Image, tuple[int, int], ColourTransform | None]:
-    """Return the decoded photo, upright and reduced, its (width, height) before that, and any conversion to sRGB."""
+    """Return the decoded photo (upright, reduced), its (width, height) before reduction, and any conversion to sRGB."""
     try:
         if isinstance(photo, dicom.Frame):
             upright, size = photo.decode(), photo.size
@@ -227,7 +227,7 @@ def _read_squares(
         upright, boxes = _reduce_large(upright, edge, boxes)
         upright = transform.apply(upright)
     mode = "RGBA" if upright.has_transparency_data else "RGB"
-    if upright.mode != mode:  # else Pillow would copy the photo, up to 100 MB
+    if upright.mode != mode:  # without this test, Pillow would copy the photo, up to 100 MB
         upright = upright.convert(mode)
     return [_square(upright, edge, box) for box in boxes], square_edge
 
