@@ -1,1 +1,1 @@
-"""Holds everything that the app and `predict` run. It imports no TensorFlow, no pandas and no other folder of data_modelling."""
+"""Holds the part of data_modelling that the app, `predict` and `monitor` run. It imports no TensorFlow or pandas."""

@@ -1,4 +1,4 @@
-"""Reads and checks a bundle, the folder of one trained model."""
+"""Reads and checks a bundle, the folder of one trained model, and writes its checksums."""
 
 import hashlib
 import json
@@ -17,7 +17,7 @@ SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # a line as `sha256sum` wri
 LARGEST_EDGE = 1024  # pixels; a bundle or recipe with a larger edge is refused
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
 FORMAT = 2  # version of metadata.json and of the files beside it; a bundle of another version is refused
-# Keys of metadata.json for the checks, the prediction sets and `monitor`. A bundle without one of them is refused.
+# Keys of metadata.json for the checks, the prediction sets and `monitor`. A bundle that lacks one of them is refused.
 SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 
@@ -116,7 +116,7 @@ def _read_json(path: Path) -> dict[str, Any]:
 
 
 def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
-    """Raise BundleError if the format is not FORMAT, or if a value that the predictor needs is absent or wrong."""
+    """Raise BundleError if the format is not FORMAT, or if a value such as the task is absent or wrong."""
     task, edge, sources = metadata.get("task"), metadata.get("edge"), _inner(metadata, "data", "sources")
     classes = class_codes(task) if isinstance(task, str) and task in TASKS else ()
     texts = {name: metadata.get(name) for name in ("name", "version")}

@@ -14,7 +14,7 @@ def run_with_exit_status(
     """Run a command and return its exit status. The command returns a line for each input that it left out.
 
     Status 0: done. 2: an input is bad, or a file cannot be read or written; standard error says so in one sentence.
-    3: done, but some inputs were left out; standard error lists them. 130: Ctrl-C; standard error has `stopped`.
+    3: done, but inputs were left out; standard error lists them. 130: Ctrl-C; standard error has the text `stopped`.
     """
     try:
         left_out = command()

@@ -1,4 +1,4 @@
-"""The number of cores that a process may use."""
+"""Counts the processor cores that this process may use."""
 
 import os
 

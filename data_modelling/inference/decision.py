@@ -3,9 +3,9 @@
 The page, the API and `predict` all use this code, so they decide alike. Nothing is random. Some reasons for doubt
 (VETOES) forbid the status NO_CANCER_CLASS.
 
-A class is in the prediction set if its probability is at or above the class's own threshold. Of the photos of each
-class, the stated share (such as 90 %) have their true class in the set. The method is class-conditional, or Mondrian,
-conformal prediction (Vovk, Gammerman and Shafer 2005, chapter 4). safety.prediction_sets finds the thresholds.
+A class is in the prediction set if its probability is at or above the class's own threshold. safety.prediction_sets
+chooses the thresholds so that, for each class, the set contains the true class of a stated share of the photos, such as
+90 %. This is class-conditional, or Mondrian, conformal prediction (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 
 from __future__ import annotations
@@ -32,20 +32,20 @@ Mask = NDArray[np.bool_]
 CALIBRATION_BINS = 15  # bins of equal width in the calibration error and the reliability diagram
 WIDE_SET = "wide_set"  # the reason code of a wide set
 SETS_KEY, OPERATING_POINT_KEY = "prediction_sets", "operating_point"  # in metadata.json
-COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by level, the share of photos whose set has the true class
+COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by level: share of photos whose set shall contain the true class
 WIDE_RULE_LEVEL = "90"  # WideSetRule is applied to the set of this level
 
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
 REFUSED = "refused"  # The photo cannot be used: page and API answer 422 without probabilities.
 STATUSES = (HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN, REFUSED)
-# Reasons for concern.
+# Reasons for concern. PHOTO_ALONE: a detail is rare, and the photo reaches a threshold only without its details.
 CANCER_THRESHOLD, MELANOMA_THRESHOLD = "cancer_threshold", "melanoma_threshold"
 PHOTO_ALONE = "photo_alone"
-# Reasons that come from the form. The modules in `checks` define further reasons.
+# Reasons that come from what the sender says. The modules in `checks` define further reasons.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# NOT_CLEAR: the cancer probability is not below the clear threshold. FRAME_SENSITIVE: it is below the threshold for the
-# whole crop, but not for each of the four frames at its corners.
+# NOT_CLEAR: the cancer probability is not below the clear threshold. FRAME_SENSITIVE: for the whole crop it is below
+# this threshold, but not for all four frames at the crop's corners.
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
 # Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
@@ -70,7 +70,7 @@ def predicted_classes(probability: Floats, decision_prior: Floats) -> NDArray[np
 
 
 def cancer_columns(task: str) -> Mask:
-    """Return a mask (classes,) of the classes of a task that are flagged as cancer."""
+    """Return a mask (classes,): which classes of a task are flagged as cancer."""
     return np.array([diagnosis.flag == "cancer" for diagnosis in TASKS[task]])
 
 
@@ -111,7 +111,7 @@ NEVER_WIDE = WideSetRule(None, None)  # only an empty set is wide
 
 @dataclass(frozen=True)
 class PhotoPredictionSets:
-    """The sets of one photo. by_level: the set's class codes, the most probable first. is_wide: see WideSetRule."""
+    """The sets of one photo. by_level: each set's class codes, the most probable first. is_wide: see WideSetRule."""
 
     by_level: dict[str, tuple[str, ...]]
     is_wide: bool
@@ -136,7 +136,7 @@ class PredictionSets:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], task: str) -> PredictionSets:
-        """Return the prediction sets of a bundle's metadata; raise BundleError if a threshold is missing or wrong."""
+        """Return the prediction sets of a bundle's metadata; raise BundleError if a number is missing or wrong."""
         names = class_codes(task)
         try:
             thresholds = {
@@ -246,7 +246,7 @@ def find_doubts(
     rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
     fits_none: whether the decided class is the class "none of the known classes".
     """
-    # The form field or the pixels alone are enough, because a needless doubt does less harm than a wrong all-clear.
+    # Either the sender or the pixels are enough, because a needless doubt does less harm than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

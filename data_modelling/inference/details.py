@@ -52,9 +52,9 @@ class Details:
 def parse_age(text: str) -> float | None:
     """Return the age in years from a form, csv or header; None for "not known".
 
-    Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded. Raises FieldError for text
-    that is neither a decimal number from 0 to 120 nor an age string of DICOM. The number may have a point, or a comma
-    before one or two digits. A comma before three digits could separate thousands.
+    Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded. Raises FieldError if the
+    text is neither a decimal number nor an age string of DICOM, or if the age is above 120. The number may have a
+    point, or a comma before one or two digits. A comma before three digits is refused: it could separate thousands.
     """
     text = DECIMAL_COMMA.sub(r"\1.\2", text.strip())
     if text.lower() in NOT_KNOWN:
@@ -75,7 +75,7 @@ def parse_age(text: str) -> float | None:
 
 
 def age_in_years(count: float, unit: str) -> float:
-    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years: 0, or at least YOUNGEST."""
+    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years, at least YOUNGEST unless 0."""
     years = count / UNITS_PER_YEAR[unit]
     return max(years, YOUNGEST) if years else 0.0
 
@@ -115,7 +115,7 @@ def parse_changing(text: str) -> bool | None:
     return YES_OR_NO[text]
 
 
-# The details that the network sees.
+# The parser of each detail that the network sees.
 DETAIL_PARSERS = {"age": parse_age, "sex": parse_sex, "site": parse_site}
 
 

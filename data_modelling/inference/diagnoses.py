@@ -19,8 +19,7 @@ FLAG_TEXTS: dict[Flag, str] = {
 class Diagnosis:
     """Hold one class of a task.
 
-    code: the column name in predict's csv. name: the medical name. plain: a short explanation in plain words.
-    flag_text: the flag in words.
+    code: the class code, such as MEL. name: the medical name. plain: a plain explanation. flag_text: the flag in words.
     """
 
     code: str
@@ -52,6 +51,6 @@ def learned_class_codes(task: str) -> tuple[str, ...]:
 
 
 def prediction_columns(task: str) -> tuple[str, ...]:
-    """Return the class columns of predict's csv: all class codes, or only the first one if the task has two."""
+    """Return the class columns of predict's csv: all class codes, or only the first if there are two."""
     codes = class_codes(task)
     return codes if len(codes) > 2 else codes[:1]

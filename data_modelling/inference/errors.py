@@ -26,7 +26,7 @@ class InputError(Exception):
 class FieldError(InputError):
     """A wrong value of a form field, csv cell or request parameter; `code` is one of the codes in docs/api.md.
 
-    message: the sentence, with %(name)s for the value `name`. It is translated before the values are filled in.
+    message: the sentence, with placeholders such as %(frames)s. It is translated before `values` are filled in.
     """
 
     def __init__(self, field: str, code: str, message: str, **values: object) -> None:

@@ -43,7 +43,7 @@ from data_modelling.inference.photo.reader import Crop, read_corner_frames, read
 HEATMAP, DETAILS, NEIGHBOURS = EXPLANATIONS = ("heatmap", "details", "neighbours")  # the values of `explain`
 PROBABILITY_DIGITS = 12  # decimals of every probability in an answer, so that page, API and csv agree exactly
 NO_EMBEDDING = np.zeros(0, np.float32)
-HEAD_TOLERANCE = 1e-3  # largest difference between the logits of head and model; float32 sums are not exact
+HEAD_TOLERANCE = 1e-3  # largest difference of logits that rounding explains; float32 sums are not exact
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Answer:
     """Hold the answer for one photo.
 
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
-    decision: the code of the decided class. reasons: codes that explain the status or the refusal. classes: all
+    decision: the code of the decided class. reasons: codes that explain the status. classes: all
     classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
     photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused
     photo, or if none was requested. side: the edge of the crop, in pixels of the original photo. embedding:
@@ -141,8 +141,8 @@ class Predictor:
         """Return the answer for one photo.
 
         data: the bytes of the file. crop: the default is the centre square. dermatoscope: whether the photo was taken
-        through a dermatoscope; None if not known. The photo counts as a phone photo if this is False, or if its pixels
-        are like those of phone photos. explain: any of EXPLANATIONS; those that the bundle cannot give are left out.
+        through a dermatoscope; None if not known. The photo counts as a phone photo if `dermatoscope` is False, or if
+        its pixels are like a phone photo's. explain: any of EXPLANATIONS; those that the bundle lacks are left out.
         Raises the errors of read_photo.
         """
         photo, side = read_photo_and_edge(data, self.edge, crop)
@@ -181,8 +181,8 @@ class Predictor:
     def odd_ratio(self) -> float | None:
         """Return the outlier score at or above which a spot counts as an ugly duckling.
 
-        None if the bundle has no ratio, or if its tests (evaluation.ugly_duckling) do not show that the score finds
-        melanomas more often than chance.
+        None if the bundle has no such ratio, or if the bundle's tests (evaluation.ugly_duckling) do not show that the
+        score finds melanomas more often than chance.
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})
@@ -218,7 +218,7 @@ class Predictor:
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        """Return outputs of the network for one photo: the first view's embedding; for others, the mean over the views.
+        """Return outputs of the network for one photo: the first view's embedding; for the rest, means over the views.
 
         The checks were fitted on embeddings of the first view. The head is linear, so the class activation maps of the
         mean feature map explain the mean logits exactly.
@@ -249,7 +249,7 @@ class Predictor:
         dermatoscope: bool | None,
         frames: Callable[[], list[NDArray[np.uint8]]],
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the status and its reasons. alone: gives the draft without details. frames: gives corner frames."""
+        """Return the status and its reasons. `alone` returns the draft without details, `frames` the corner frames."""
         if findings.refusals:
             return REFUSED, findings.refusals
         rare = self._rarity.reasons(details)
@@ -286,7 +286,7 @@ class Predictor:
         return self.thresholds.reached(draft.cancer_probability, melanoma)
 
     def _draft(self, logits: NDArray[np.floating], details: Details, distance: float) -> Answer:
-        """Return an answer for logits (1, classes), without status, reasons, nearness. distance: see `completed`."""
+        """Return an answer without status, reasons and nearness. logits: (1, classes). distance: see `completed`."""
         exact = calibrated_probabilities(self.completed(logits, distance), self._temperature)
         decided = self.diagnoses[int(predicted_classes(exact, self._decision_prior)[0])]
         values = [round(float(value), PROBABILITY_DIGITS) for value in exact[0]]

@@ -1,6 +1,6 @@
-"""Lists the codes that explain an answer, the same in page, API and csv; docs/api.md has the text of each.
+"""Lists the codes that explain an answer, with their meanings. Page, API and csv have the same codes.
 
-The codes are never renamed or translated, because programs read them. A refusal has a code of the API's error answers.
+The codes are never renamed or translated, because programs read them. A refusal has a code of the API's errors instead.
 """
 
 import tomllib

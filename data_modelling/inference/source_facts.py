@@ -1,4 +1,4 @@
-"""The facts that cards and pages show about each source of photos."""
+"""Holds the facts about each source of photos that cards and pages show."""
 
 import tomllib
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 # Key of metadata.json: more sources that an ensemble's members learned from. Their photos cannot test the ensemble.
 ALSO_LEARNED_FROM = "also_learned_from"
 OWN_FACTS = "source_facts"  # in `data` of metadata.json: facts of sources that SOURCE_FACTS lacks
-# The address of a publication, by the prefix of its identifier.
+# The start of a publication's address, by the prefix of its identifier (a DOI or an arXiv number).
 RESOLVERS = {"doi:": "https://doi.org/", "arXiv:": "https://arxiv.org/abs/"}
 
 
@@ -31,7 +31,7 @@ class SourceFacts:
 
     @property
     def published(self) -> tuple[str, str, str] | None:
-        """Return authors and year, the identifier and its address; None where there is no publication."""
+        """Return three texts: authors and year, the identifier, its address. None if `cite` has no known identifier."""
         authors, _, identifier = self.cite.rpartition(", ")
         for prefix, resolver in RESOLVERS.items():
             if identifier.startswith(prefix):
@@ -55,7 +55,7 @@ def training_sources(metadata: dict[str, Any]) -> list[str]:
 
 
 def facts_by_source(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
-    """Return the facts of a bundle's training sources by name: those in its metadata, else those in SOURCE_FACTS."""
+    """Return the facts of a bundle's training sources by name, from the metadata or else from SOURCE_FACTS."""
     own = {
         name: SourceFacts(**values) for name, values in metadata.get("data", {}).get(OWN_FACTS, {}).items()
     }

@@ -1,4 +1,4 @@
-"""Finds a patient's ugly duckling (Grob and Bonerandi 1998): the spot whose embedding is unlike those of the others."""
+"""Finds a patient's ugly duckling (Grob and Bonerandi 1998): the spot whose embedding differs most from the others'."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,14 +9,14 @@ MIN_LESIONS = 3  # spots; with only two, both have the same mean distance
 
 
 def mean_distances(embeddings: NDArray[np.floating]) -> Floats:
-    """Return the mean Euclidean distance of each spot to the others, (N,). embeddings: (N, channels), N at least 2."""
+    """Return the mean Euclidean distance (N,) of each spot to the others. embeddings: (N, channels), of N > 1 spots."""
     vectors = np.asarray(embeddings, np.float64)
     between = np.linalg.norm(vectors[:, None] - vectors[None], axis=2)
     return np.asarray(between.sum(axis=1) / (len(vectors) - 1))
 
 
 def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
-    """Return each spot's mean distance divided by the median of the others' mean distances, (N,); 1 if all are 0."""
+    """Return (N,): each spot's mean distance / the median of the others'; 1 if all are 0, or for fewer than 3 spots."""
     distances = mean_distances(embeddings)
     if len(distances) < MIN_LESIONS:
         return np.ones(len(distances))
