@@ -304,7 +304,7 @@ def _crop_middle(plane: Plane, edge: int) -> Plane:
 
 
 def _lesion_extent(image: Image.Image) -> tuple[float, float]:
-    """Return the lesion's share of the border, and of the photo; 0 and NaN if there are no darker pixels (no lesion)."""
+    """Return the lesion's share of the border, and of the photo; 0 and NaN without a lesion (darker pixels)."""
     if image.width < LEAST_EDGE:
         return 0.0, math.nan
     darker = _darker_pixels(np.asarray(image))

@@ -38,7 +38,7 @@ class Findings:
     refusals: the reason codes for which the photo cannot be used; empty if the photo can be used. warnings: the codes
     of problems that make the photo harder for the model. is_phone, is_unlike: whether the photo looks like a phone
     photo, and whether it looks unlike the training photos. nearness: the share (0-1) of lesion photos that are at least
-    as far from the training photos as this photo. distance: the gate's distance from the training photos.
+    as far from the training photos as this photo. distance: from the training photos, see Gate.distance.
     """
 
     refusals: tuple[str, ...]

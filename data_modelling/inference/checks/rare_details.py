@@ -1,4 +1,4 @@
-"""Finds rare details: ages and sites of which the model saw too few lesions in training."""
+"""Finds rare details: ages and sites that too few training groups (lesions or patients) have."""
 
 from __future__ import annotations
 
