@@ -1,4 +1,4 @@
-"""Reads every data set into one common table; docs/data-sets.md says how to add a data set."""
+"""Reads each data set into a table with the same columns; docs/data-sets.md says how to add a data set."""
 
 import pandas as pd
 

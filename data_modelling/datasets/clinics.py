@@ -1,4 +1,4 @@
-"""Defines the clinic groups: sources from the same clinics, which are left out of a training together."""
+"""Defines clinic groups; the sources of a group are from the same clinics and are left out of a training together."""
 
 import numpy as np
 import pandas as pd

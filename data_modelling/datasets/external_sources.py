@@ -31,8 +31,8 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the photos of a source, without its locked test, as one table (see datasets.table), and the report.
 
-    to_train: True if the photos train a network. Then all benign photos are returned, not only `benign_at_most` of
-    them, and the diagnoses are the finest that the source has. Photos that the split lacks are reported and left out.
+    to_train: whether the photos train a network. If so, the diagnoses are the finest of the source, and the number of
+    `benign` photos has no limit (see registry.ExternalSource). Photos that the split lacks are reported and left out.
     Raises MissingDataError if the source is absent, and InputError like the loaders of the data sets.
     """
     if (external := source.external) is None:
@@ -62,7 +62,7 @@ def flag(diagnosis: str) -> Flag:
 
 
 def class_of(diagnosis: str, task: str) -> int:
-    """Return the index of a diagnosis among a task's classes; -1 for a diagnosis of no class, such as `benign`."""
+    """Return the index of a diagnosis among a task's classes; -1 if it is none of them, as `benign` in ham10000."""
     codes = class_codes(task)
     code = diagnosis if diagnosis in codes else MERGED_CLASSES.get(diagnosis)
     return codes.index(code) if code in codes else -1

@@ -22,16 +22,16 @@ from data_modelling.settings import Settings
 # ISIC 2019 can be an extra set too, although it is no external source. If the recipe's own data set is a part of ISIC
 # 2019, as HAM10000 is, only the other photos of ISIC 2019 are added.
 BESIDE_ITS_OWN = "isic2019"
-MELANOMA_OR_BENIGN = "isic2020"  # the task of the classes melanoma and benign; other cancers are in no class
+MELANOMA_OR_BENIGN = "isic2020"  # the task with the classes melanoma and benign; other cancers have no class
 
 
 def companions(
     settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return one table, with the column `part`, of the photos of settings.more_photos, and the skipped inputs as text.
+    """Return two things: the table of the photos of settings.more_photos, and texts that say what was left out.
 
-    own: the table of the recipe's own data set (see datasets.table); its photos are not returned again. Raises
-    InputError for an unknown data set, an absent folder, or a data set whose photos are all in `own`.
+    The table also has the column `part`. own: the table of the recipe's own data set, whose photos are not returned
+    again. Raises InputError for an unknown data set, an absent folder, or a data set that adds no photo.
     """
     known = [record.name for record in external_data_sets()] + [BESIDE_ITS_OWN]
     tables, left_out = [own.iloc[:0]], []
@@ -65,7 +65,7 @@ def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.
 
 
 def _map_to_classes(diagnoses: pd.Series, task: str) -> list[str | None]:
-    """Return the task's class of each diagnosis; without a class, BENIGN for a benign diagnosis, else None."""
+    """Return the task's class of each diagnosis; for a diagnosis without a class, BENIGN if it is benign, else None."""
     codes: dict[str, str | None] = {}
     for name in diagnoses.unique():
         index = external_sources.class_of(name, task)
@@ -80,7 +80,7 @@ def _map_to_classes(diagnoses: pd.Series, task: str) -> list[str | None]:
 
 
 def _photos_not_in(earlier: list[pd.DataFrame], table: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Return the rows whose photo is in none of the earlier tables."""
+    """Return the rows whose photo is in none of the earlier tables; raise InputError if there is no such row."""
     known = pd.concat([rows["image_id"] for rows in earlier]).str.removesuffix(DOWNSAMPLED_SUFFIX)
     new = table[~table["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX).isin(known)]
     if new.empty:

@@ -98,7 +98,7 @@ def metadata_file(root: Path) -> Path:
 
 
 def photo_folders(root: Path) -> list[Path]:
-    """Return the folder of all photos if it exists, else Dataverse's two; raises MissingDataError if none exists."""
+    """Return the folder of all photos, else Dataverse's folders that exist; raises MissingDataError if none exists."""
     folders = find_subfolders(root, (PHOTO_FOLDER,)) or find_subfolders(root, DATAVERSE_PHOTO_FOLDERS)
     if not folders:
         raise MissingDataError(

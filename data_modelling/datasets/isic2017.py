@@ -1,8 +1,8 @@
 """Reads ISIC 2017, training and validation part: 2,150 dermoscopic photos.
 
 Codella et al. 2018, arXiv:1710.05006; CC-0. The challenge has no file ISIC_2017_labels.csv:
-datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. The lesion of 669 photos is known; each
-other photo is a group by itself.
+datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. The lesion of 669 photos is known. Each
+other photo is a group by itself, unless it is in one of the UNDECLARED_DUPLICATES.
 """
 
 from pathlib import Path

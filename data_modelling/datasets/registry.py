@@ -118,7 +118,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         isic2020.read_rows,
         load=isic2020.load,
         group=PATIENT,
-        # The test part's labels are not public, and the 584 malignant photos at hand are too few for a locked test.
+        # The labels of the challenge's test photos are not public; 584 malignant photos are too few for a locked test.
         locked_test=False,
         external=ExternalSource(
             diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas

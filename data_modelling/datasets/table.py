@@ -23,7 +23,7 @@ from data_modelling.inference.files.csv_table import (
     shortened_list,
 )
 
-# image_id: file name without ending. path: see formats.stored_photo. diagnosis: a class code of the task.
+# image_id: file name without ending. path: see formats.stored_photo. diagnosis: a class code of the task, or BENIGN.
 # group_id: photos that share it must be in the same part of a split. age: in years, NaN where missing.
 # sex, site: as in inference.details, None where missing. source: name of the data set. confirmation: how the
 # diagnosis was established; a model never sees it, because lesions confirmed by follow-up are always nevi.
@@ -51,7 +51,7 @@ class DatasetReport:
     nested_folders: tuple[str, ...] = ()  # they are inside a class folder; each with the number of its photos
     class_folders_without_photos: tuple[str, ...] = ()
     pictures_of_other_formats: tuple[str, ...] = ()  # pictures in class folders that are not read
-    rows_without_details: tuple[str, ...] = ()  # the second csv file has no details for these rows
+    rows_without_details: tuple[str, ...] = ()  # photos of ISIC 2019 that its csv of details lacks
     split_photos_gone: tuple[str, ...] = ()  # ids that the split has, but that have no photo
 
     def __bool__(self) -> bool:
@@ -145,9 +145,9 @@ def join_groups(
 ) -> list[str]:
     """Return the group id of each photo.
 
-    keys: the id of each photo's lesion or patient; a photo with "" or "unknown" is its own group. pairs: ids of photos
-    that belong together despite their keys; they may name photos that are not in `image_ids`. The id of a group is its
-    smallest key (as text), or its smallest image id if it has no key.
+    keys: the id of each photo's lesion or patient. A photo whose key is "" or "unknown" is its own group, unless a pair
+    joins it to others. pairs: ids of photos that belong together despite their keys; they may name photos that are not
+    in `image_ids`. The id of a group is its smallest key (as text), or its smallest image id if it has no key.
     """
     edges = [(("photo", first), ("photo", second)) for first, second in pairs]
     for image_id, key in zip(image_ids, keys, strict=True):

@@ -17,7 +17,7 @@ def extract_photos(archive: Path, folder: Path) -> None:
 
     Existing photos of the right size are skipped, so that a stopped extraction can be resumed. The CRC-32 of every
     extracted photo is checked. Other files of the archive are not extracted. Raises InputError if the archive cannot be
-    read, has a path that leads out of `folder`, or has two photos of one name.
+    read, has a path that leads out of `folder`, or has two photos with the same name.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:

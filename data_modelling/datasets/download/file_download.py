@@ -20,7 +20,7 @@ from data_modelling.inference.errors import InputError
 PARTIAL_ENDING = ".part"  # ending of a partial file
 CHUNK_BYTES = 1 << 14  # a broken connection loses at most this number of bytes
 TIMEOUTS = (30, 60)  # seconds to wait for a connection, and between two chunks
-RETRY_DELAYS = (1, 3, 10, 30)  # seconds before each new try; they begin again when data has arrived
+RETRY_DELAYS = (1, 3, 10, 30)  # seconds before a new try: 1 after a try with new data, else 3, 10, 30
 HEADERS = {
     "User-Agent": "skin-lesion-classifier",  # Dataverse refuses programs that do not give a name
     "Accept-Encoding": "identity",  # sizes and byte ranges then belong to the file itself, not to a compressed copy
@@ -38,11 +38,10 @@ class _CutOffError(Exception):
 def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | None) -> Path:
     """Download a file into `folder` under its name, unless it is there already; return its path.
 
-    address: the URL of the file. checksum: `md5:` or `sha256:` and the digits; None if unknown. An existing file is
-    checked too.
-
-    Raises InputError if the server cannot be reached, answers with an error or offers another size, or if the file has
-    another checksum. After an error at most a partial file remains, which the next call continues.
+    address: the URL of the file. checksum: `md5:` or `sha256:` and the digits; None if unknown. An existing file with
+    another checksum is downloaded again. Raises InputError if the server cannot be reached, answers with an error or
+    offers a file of another size, or if the downloaded file has another checksum. If the download breaks off, the next
+    call continues the partial file.
     """
     part = folder / (file.name + PARTIAL_ENDING)
     try:

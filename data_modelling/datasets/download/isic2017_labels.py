@@ -18,7 +18,7 @@ from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
-# ISIC 2019's names of the details' columns, and their names in ISIC_2017_labels.csv.
+# The names of the columns with details: in ISIC 2019's csv, and in ISIC_2017_labels.csv.
 DETAIL_COLUMNS = {"age_approx": "age", "sex": "sex", "anatom_site_general": "site", "lesion_id": "lesion_id"}
 LABEL_COLUMNS = ("image", "isic2019_class", *DETAIL_COLUMNS.values())
 
@@ -26,11 +26,11 @@ LABEL_COLUMNS = ("image", "isic2019_class", *DETAIL_COLUMNS.values())
 def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
     """Return LABEL_COLUMNS as text, with a row for each of `image_ids` in their order.
 
-    root: ISIC 2019's folder. image_ids: ids of ISIC 2017. Raises InputError if ISIC 2019's csv files lack one of them.
+    root: ISIC 2019's folder. image_ids: ids of ISIC 2017. Raises InputError if ISIC 2019's csv files lack an id.
     """
     truth = isic2019.read_rows(root).assign(image=lambda rows: isic2019.original_ids(rows["image_id"]))
     details = read_csv(root / isic2019.METADATA, ("image", *DETAIL_COLUMNS), "image")
-    # The details come from the csv, because read_rows leaves out age 0, but the labels file keeps it.
+    # The details come from the csv itself: the labels file keeps age 0, but read_rows makes it a missing age.
     details = details.assign(image=isic2019.original_ids(details["image"])).set_index("image")
     missing = image_ids[~image_ids.isin(truth["image"]) | ~image_ids.isin(details.index)]
     if len(missing):

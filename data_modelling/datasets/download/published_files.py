@@ -11,7 +11,7 @@ import msgspec
 class RemoteFile:
     """Describes a file to download.
 
-    name: its name on this machine. address: its official URL. size: in bytes. checksum: `md5:` or `sha256:` and the
+    name: the name on this machine. address: the official URL. size: in bytes. checksum: `md5:` or `sha256:` and the
     digits; None if no checksum is published.
     """
 
@@ -25,8 +25,8 @@ class RemoteFile:
 class PublishedFiles:
     """Describes a data set as it is published.
 
-    folder: its folder under the data root. tables: the csv files in the folder. archives: zip files of photos, which
-    are extracted into the subfolder `photos_folder`. photos: the number of photos.
+    folder: the data set's folder under the data root. tables: the csv files in the folder. archives: zip files of
+    photos, which are extracted into the subfolder `photos_folder`. photos: the number of photos.
     """
 
     title: str

@@ -4,8 +4,8 @@
 datasets.table) except `path`. Reading these folders gives the table of the original data set, with other paths.
 
 A user's own folders need no csv. The folder's name is the diagnosis, in any spelling (see
-datasets.formats.class_names). The id of a photo is its file name, or `folder/name` if several folders have a file of
-this name. A csv may give groups and patient details; see docs/data-sets.md.
+datasets.formats.class_names). The id of a photo is its file name without ending, or `folder/name` if several folders
+have a photo of this name. A csv may give groups and patient details; see docs/data-sets.md.
 """
 
 import os
@@ -48,7 +48,7 @@ SLASH, WRITTEN_SLASH = "/", "%2F"  # the slash of an id, and its form in the fil
 
 @dataclass
 class _Photos:
-    """Collects photos. paths, classes: by image id. ids: image ids by `folder/name`, as a csv may call a photo."""
+    """Collects photos. paths, classes: by image id. ids: image ids by `folder/name`, which a csv may use as the id."""
 
     paths: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -134,7 +134,7 @@ def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
 def _photos_below(
     root: Path, folder: str, code: str, names: dict[str, str], photos: _Photos
 ) -> list[tuple[str, str, str]]:
-    """Return (code, folder, path) of the photos in a class folder and its subfolders, but not in other classes."""
+    """Return (code, folder, path) of each photo in a class folder and its subfolders, except those of other classes."""
     own_photos, subfolders = list_folder(folder)
     place = Path(folder).relative_to(root).as_posix()
     if SLASH in place:
@@ -152,7 +152,7 @@ def _photos_below(
 
 
 def _name_photos(photos: _Photos, of_class: list[tuple[str, str, str]], prepared: bool) -> None:
-    """Give each photo its id: the file name, or `folder/name` if several folders have a photo of this name."""
+    """Give each photo its id, as this module's docstring says; in prepared folders it is the original data set's id."""
     folders_by_name: dict[str, set[str]] = defaultdict(set)
     for _, place, path in of_class:
         folders_by_name[photo_id(path)].add(place)

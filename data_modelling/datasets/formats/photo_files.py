@@ -23,9 +23,9 @@ NO_PHOTO_FOLDERS = ("__MACOSX",)  # macOS adds this folder to archives
 def find_photos(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
     """Return the path of each photo by its id, and the ids that occur twice (the first file counts).
 
-    The id is the name without ending; see inference.files.csv_table.normalize_image_id. Only visible files with the
-    ending of a photo count, because macOS leaves hidden `._` files beside photos. If a folder has no photos, its
-    subfolders are read, because unpacked archives often repeat the folder's name.
+    The id is the name without ending; see inference.files.csv_table.normalize_image_id. Files with other endings and
+    hidden files do not count; macOS leaves hidden `._` files beside photos. If a folder has no photos, its subfolders
+    are read, because unpacked archives often repeat the folder's name.
     """
     photos: dict[str, str] = {}
     twice: list[str] = []
@@ -45,7 +45,7 @@ def photo_id(path: str) -> str:
 
 
 def list_folder(folder: Path | str) -> tuple[list[str], list[str]]:
-    """Return the paths of a folder's photos and of its subfolders, both sorted by name, without hidden ones."""
+    """Return the paths of a folder's photos, and those of its subfolders; both are sorted and without hidden names."""
     with os.scandir(folder) as entries:
         visible = sorted(
             (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name

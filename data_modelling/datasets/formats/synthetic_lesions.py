@@ -53,8 +53,9 @@ def _noise(levels: float, x: Any, rng: np.random.Generator) -> Any:
 class LesionClass:
     """Describes how the lesions of a class look and how frequent they are.
 
-    share: of all lesions. colour: mean RGB. irregularity: of the outline, as a share of the radius. texture: a function
-    that returns the grey levels to add, from x, y (in radii of the lesion) and a random generator. age: mean in years.
+    share: the class's share of all lesions. colour: the mean RGB. irregularity: the standard deviation of the outline's
+    waves, as a share of the radius. texture: a function that returns the grey levels to add, from x, y (in radii of the
+    lesion) and a random generator. age: the mean age in years.
     """
 
     share: float
@@ -92,10 +93,8 @@ class _Lesion:
 def write_synthetic_lesions(folder: Path, lesions: int, seed: int) -> None:
     """Draw `lesions` lesions and write their photos, outlines and csv in HAM10000's layout.
 
-    folder: it becomes a data root, and must be absent or empty before. lesions: at least 8 for each of the 7 classes.
-    The same `lesions` and `seed` give the same files.
-
-    Raises InputError when the folder holds files or the lesions are too few.
+    folder: the new data root. lesions: at least 8 for each of the 7 classes. The same `lesions` and `seed` give the
+    same files. Raises InputError when the folder holds files or the lesions are too few.
     """
     if lesions < MIN_LESIONS_PER_CLASS * len(LESION_CLASSES):
         raise InputError(

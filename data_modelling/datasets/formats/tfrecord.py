@@ -39,10 +39,9 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the table of the shards, in the order of their names and records, and the report (see datasets.table).
 
-    The shards are in the data root or in its subfolder `tfrecord`. No photo is decoded here.
-
-    Raises InputError if there is no shard, if a numbered shard is missing, or if a shard is damaged or lacks a feature.
-    Raises the errors of checked_table too.
+    The shards are in the data root or in its subfolder `tfrecord`. No photo is decoded here. Raises InputError if there
+    is no shard, if a numbered shard is missing, or if a shard is damaged or lacks a feature. Raises the errors of
+    checked_table too.
     """
     codes = diagnoses.class_codes(settings.task)
     rows: list[dict[str, str]] = []

@@ -1,4 +1,4 @@
-"""Makes and reads splits (a locked test and five folds; each group is in one part), and adds the parts to tables.
+"""Makes and reads splits (five folds, mostly also a locked test), and adds the parts of the split to tables.
 
 A split depends only on the ids, groups and diagnoses. It does not depend on the order of rows or on a library's random
 numbers, so making it again gives the same split.
@@ -35,13 +35,13 @@ STOPPING_SHARE = 0.1
 
 
 def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = SEED) -> pd.Series:
-    """Return the part of each row; groups stay whole, and each part gets its share of each class's photos.
+    """Return the part of each row; groups stay whole, and each part gets about its share of each class's photos.
 
     table: columns group_id and diagnosis, one row per photo. shares: the share of each part; they sum to 1.
 
-    The classes are assigned from the rarest to the most frequent. Within a class, the groups with most photos of this
-    class come first. Each group goes to the part that has the fewest photos of the class in proportion to its share. So
-    large groups are spread first, and the many small groups balance the differences.
+    The classes are assigned from the rarest to the most frequent. Within a class, the groups with the most photos of
+    this class come first. Each group goes to the part that then has the fewest photos of the class in proportion to its
+    share. So large groups are spread first, and the many small groups balance the differences.
     """
     counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
     photos, groups = counts.to_numpy(), counts.index.to_numpy()
@@ -82,9 +82,8 @@ def make_inheriting_split(
     """Return a split in which the photos of earlier splits, with their whole groups, keep their part.
 
     original_ids: for each row, the id that its photo has in the earlier splits, if the photo is there. inherited: the
-    rows of the earlier splits. Groups without a photo of an earlier split are assigned as in `make_split`.
-
-    Raises InputError when the earlier splits have photos of one group in two parts.
+    rows of the earlier splits. Groups without a photo of an earlier split are assigned as in `make_split`. Raises
+    InputError when the earlier splits have photos of one group in two parts.
     """
     known = original_ids.map(inherited.set_index("image_id")["part"])
     inheriting = table.assign(part=known).dropna(subset="part")

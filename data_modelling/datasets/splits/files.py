@@ -1,4 +1,4 @@
-"""Writes the split files of all available data sets for `python -m data_modelling.split`."""
+"""Writes split files for `python -m data_modelling.split`: for a recipe, or for all available data sets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -46,11 +46,11 @@ def write_recipe_split(
 def write_splits(
     data_root: Path | None, out: Path, force: bool = False, only: Sequence[str] = (), strict: bool = False
 ) -> tuple[list[Path], list[str]]:
-    """Write the split of every available data set; return the files, and the skipped inputs with reasons.
+    """Write the split of each available data set; return the files, and the skipped inputs with reasons.
 
     only: names of the data sets to split; empty means all. Raises InputError, and writes nothing, if there is no data
-    set, if `only` has an unknown name, or if a csv file is wrong. With `strict`, repeated or contradictory rows raise
-    InputError too; without `force`, an existing split file does.
+    set, if `only` has an unknown name, or if a csv file is wrong. With `strict`, any problem with the rows of a csv
+    file raises InputError too; without `force`, so does an existing split file.
     """
     names = [source.name for source in split_data_sets()]
     if unknown := [name for name in only if name not in names]:

@@ -1,4 +1,4 @@
-"""Keeps photos of one lesion in one part of the split if data sets with separate splits train together.
+"""Finds the photos to leave out when data sets with separate splits train together, so that no lesion is in two parts.
 
 lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. The column found_by
 says how a pair was found. `declared`: the csv of ISIC_MSK_UDA names the pair. `keypoints`: RANSAC found an affine map
@@ -18,8 +18,8 @@ PAIRS = Path(__file__).with_name("lesion_pairs.csv")
 def photos_to_leave(splits: pd.DataFrame) -> set[str]:
     """Return the ids of the photos that must not train, because another photo of their lesion is in another part.
 
-    splits: image_id, group_id and part of all photos of the data sets that train together, with the locked tests. If
-    the photos of a lesion are in several parts, only the photos of one part stay: the locked test, if the lesion has
+    splits: image_id, group_id and part of all photos of the data sets that train together, including the locked tests.
+    If the photos of a lesion are in several parts, only the photos of one part stay: the locked test, if the lesion has
     photos there, else the part of its first photo.
     """
     original = splits["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX)

@@ -1,4 +1,4 @@
-"""Lists the available photos of any data set of the registry, each with its part of the split."""
+"""Lists the available photos of a data set, each with its part of the split."""
 
 from collections.abc import Callable
 from pathlib import Path
