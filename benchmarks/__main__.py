@@ -1,6 +1,6 @@
 """Compare the app with other servers: `make bench`, or `python -m benchmarks [--quick] [--out docs]`.
 
-It takes at most about 15 minutes (--quick: 2) and writes benchmarks.md, .png and .json.
+The command takes at most about 15 minutes (--quick: 2) and writes benchmarks.md, .png and .json.
 """
 
 import argparse
@@ -30,9 +30,10 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 class Plan(NamedTuple):
     """Hold how much is measured; a cell is one kind of request to one contender in one round.
 
-    rounds: of all contenders. seconds: the length of a cell, and of each part of the test with held connections.
-    minutes: after the first, counted from the start, no further round starts; the long run ends at the second. loops:
-    how often each loop of answer_costs is repeated. requests: how many the long run has sent at each measurement.
+    rounds: how often each contender is measured. seconds: how long a cell and each half of the test with held
+    connections last. minutes: two numbers of minutes since the start: after the first, no further round starts; after
+    the second, the long run ends. loops: how often each part in answer_costs is measured. requests: the numbers of
+    requests after which the long run measures the server.
     """
 
     rounds: int
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def measure_all(plan: Plan) -> dict[str, Any]:
-    """Measure everything that the page reports."""
+    """Return all measurements, and facts about the machine, the bundle and the packages."""
     started = time.monotonic()
     facts = machine_facts()
     rounds_end, run_end = (started + 60 * minutes for minutes in plan.minutes)

@@ -28,10 +28,10 @@ BATCH_SECONDS = 0.2  # each loop runs for at least this processor time
 
 
 def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Return the milliseconds of processor time of each part of an answer: by name of the part, a value for each round.
+    """Return, by name of each part of an answer, its milliseconds of processor time in each round.
 
-    `decode` is measured for each kind of photo, the other parts for a small photo. The page is measured only if the
-    bundle has an index of known photos. folder: for a copy of the bundle without this index.
+    `decode` is measured for each kind of photo, the other parts for a small photo. The pages are measured only if the
+    bundle has an index of known photos. folder: where a copy of the bundle without this index is made.
     """
     loaded = load_bundle(bundle)
     predictor, checks = Predictor(loaded), PhotoChecks(loaded)
@@ -65,7 +65,8 @@ def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[f
 
     The first frame is the whole crop, the others lie at its corners. `clock` is the time from the bytes to the answer,
     `cpu` the processor time; each has a value for each round. Both answers are for the same photo, with different clear
-    thresholds. Returns {} if a check of the bundle forbids the all-clear, because then five frames are never needed.
+    thresholds. Returns {} if a check of the bundle forbids the status NO_CANCER_CLASS, because then five frames are
+    never needed.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}

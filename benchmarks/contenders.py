@@ -29,7 +29,7 @@ class MeasurementError(Exception):
 class MeasuredServer:
     """Hold a running server.
 
-    url: without a slash at the end. process: the server's first process. started: milliseconds to the first answer.
+    url: without a slash at the end. process: the first process. started: milliseconds from start to first answer.
     """
 
     url: str

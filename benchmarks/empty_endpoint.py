@@ -1,6 +1,6 @@
 """Run our server around an endpoint that receives a form and does nothing: `python -m benchmarks.empty_endpoint`.
 
-No answer of our server over HTTP can cost less than an answer of this endpoint.
+No answer of our server to a photo can cost less than an answer of this endpoint.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Serve a Keras model with a usual Flask app: `PORT=8001 python -m benchmarks.flask_server BUNDLE`.
 
-There are no checks, no calibration and no limits. The app decodes and resizes the photo, and answers with the network's
+The app has no checks and no calibration. It decodes and resizes the photo, and answers with the network's
 probabilities. waitress serves the app with 8 threads.
 """
 

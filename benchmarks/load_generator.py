@@ -19,9 +19,9 @@ TIMEOUT_SECONDS = 20.0  # an answer that takes longer counts as lost
 class LoadResult:
     """Hold the results of the clients.
 
-    milliseconds: of the requests answered 200, from the first byte sent to the last byte received. statuses: number of
-    requests by the status of their answer; 0 means that no whole answer arrived. refused: milliseconds of the requests
-    answered 503. seconds: from the first request to the last answer.
+    milliseconds: how long each request answered 200 took, from the first byte sent to the last byte received. statuses:
+    number of requests by the status of their answer; 0 means that no whole answer arrived. refused: how long each
+    request answered 503 took, in milliseconds. seconds: the time from the first request to the last answer.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -31,7 +31,7 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Return how many requests were answered 200 in a second."""
+        """Return how many requests per second were answered 200."""
         return len(self.milliseconds) / self.seconds if self.seconds else 0.0
 
     @property

@@ -34,11 +34,12 @@ def request_kinds(contender: Contender) -> Iterator[RequestKind]:
 def measure_contenders(
     rounds: int, seconds: float, latest: float, folder: Path, contenders: Sequence[Contender]
 ) -> dict[str, Any]:
-    """Return all cells (see measure_cell) and starts, why contenders are absent, and the number of rounds.
+    """Return four things: the measured cells, the starts of servers, the absent contenders and the number of rounds.
 
-    A start has the milliseconds to the first answer, and the megabytes after the first requests. The first round is
-    always complete. A later round must start before `latest` (a time of time.monotonic). If it still runs
-    OVERTIME_SECONDS after `latest`, it skips its other contenders. seconds: the length of a cell. folder: for logs.
+    cells: see measure_cell. starts: milliseconds to the first answer, and megabytes after the first requests. absent:
+    why a contender cannot be measured, by name. The first round is always complete. A later round must start before
+    `latest` (a time of time.monotonic) and starts no contender more than OVERTIME_SECONDS later. seconds: the length of
+    a cell. folder: where the servers' logs are written.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
     result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}
@@ -67,10 +68,11 @@ def measure_contenders(
 def measure_cell(
     contender: Contender, server: MeasuredServer, kind: RequestKind, photos: list[bytes], seconds: float
 ) -> dict[str, Any]:
-    """Measure one cell: one kind of request to one contender, for some seconds.
+    """Measure one kind of request to one contender for some seconds, and return the cell.
 
-    p50, p95, p99: percentiles of the answer times, milliseconds. cpu: milliseconds of processor time for each request.
-    others: requests that were not answered 200. memory: megabytes of all processes after the cell.
+    Keys of the cell. rate: requests answered 200 per second. p50, p95, p99: percentiles of their times in milliseconds.
+    cpu: milliseconds of processor time for each request. others: number of requests not answered 200. memory: megabytes
+    of all processes after the cell.
     """
     answer, photo, clients = kind
     fields = FULL_FIELDS if answer == FULL_ANSWER else {}

@@ -1,4 +1,4 @@
-"""Make the photos to send: enlarged example photos, with a sensor's grain so that the files have a real size."""
+"""Make photo files to send: photos are enlarged and get a camera's grain, so that files are as large as real ones."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -20,7 +20,7 @@ CAMERA_QUALITY = 92
 class PhotoKind:
     """Describe a kind of photo.
 
-    size: width and height in pixels. form: format of the file. quality: that of a JPEG.
+    size: width and height in pixels. form: format of the file. quality: the quality of the compression, for JPEG only.
     """
 
     name: str
@@ -51,7 +51,7 @@ def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
 
 
 def camera_file(photo: Image.Image, size: tuple[int, int]) -> bytes:
-    """Return a photo as a camera's JPEG of `size` (width, height); its sides are mirrored to reach this shape."""
+    """Return a photo as a camera's JPEG of `size` (width, height); mirrored strips on both sides give it this shape."""
     sides = max(0, round(photo.height * size[0] / size[1]) - photo.width)
     padding = ((0, 0), (sides // 2, sides - sides // 2), (0, 0))
     mirrored = Image.fromarray(np.pad(np.asarray(photo.convert("RGB")), padding, "symmetric"))

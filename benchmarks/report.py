@@ -1,4 +1,4 @@
-"""Write docs/benchmarks.md and its plot from the measurements; no number there is typed by hand."""
+"""Make docs/benchmarks.md and its plot from the measurements and from docs/servers.md, which was measured once."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -131,7 +131,7 @@ def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataF
         for name in _names(measurements):
             cells = usual_cells(measurements, name, clients)
             if len(cells):
-                # Each quotient is of two cells of one round. A round that lacks one of the two gives no quotient.
+                # Cells of the same round are divided. A round without one of the two cells gives no quotient.
                 yield clients, name, cells, (ours["rate"] / cells["rate"]).dropna()
 
 

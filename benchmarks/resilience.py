@@ -11,7 +11,7 @@ from benchmarks.load_generator import run_load
 from benchmarks.measurement import USUAL_CLIENTS
 from benchmarks.photos import SMALL, make_photos
 
-HELD_CONNECTIONS = 60  # with an unfinished head; as many others have an unfinished body
+HELD_CONNECTIONS = 60  # connections with an unfinished head; as many others have an unfinished body
 BURST_REQUESTS = 200  # sent at once by as many clients; the server queues fewer
 
 Metrics = dict[str, float]
@@ -30,7 +30,7 @@ def measure_resilience(seconds: float, folder: Path) -> Metrics:
 
 
 def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds: float) -> Metrics:
-    """Measure the answers to other clients for `seconds` alone, then for `seconds` beside the held connections."""
+    """Measure the answers to our clients for `seconds` without held connections, then for `seconds` beside them."""
     without = run_load(server.url, small, USUAL_CLIENTS, seconds=seconds)
     address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
     held = [socket.create_connection(address) for _ in range(2 * HELD_CONNECTIONS)]
@@ -74,7 +74,7 @@ def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, Metrics]:
-    """Measure memory, threads and open files after each number of requests; stop at `latest` (of time.monotonic)."""
+    """Measure memory, threads and open files after each number of requests; stop when time.monotonic is `latest`."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     metrics: dict[str, Metrics] = {}
     with OURS.running(small[0], folder / "long.log") as server:

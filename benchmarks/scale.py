@@ -51,7 +51,7 @@ METER_SECONDS = 0.5  # between two readings of the processor time
 
 
 class CpuMeter:
-    """Add up the processor time of this process and of all that it started, also of those that have ended meanwhile.
+    """Add up the processor time of this process and of all processes that it started, also of those that have ended.
 
     The time of an ended worker of Ray is in no parent's time, so the meter reads each process again and again.
     """
@@ -97,10 +97,10 @@ def photo_folder(folder: Path, kind: PhotoKind, count: int) -> Path:
 
 
 def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> tuple[float, float, float]:
-    """Return the processor time of a photo (ms), of a start (s), and of the driver for a photo (ms).
+    """Return three processor times: of a photo (ms), of the start (s), and of the cluster's driver for a photo (ms).
 
-    counts: the numbers of photos of two runs. The difference between the runs gives the time of a photo; the rest of
-    the first run is the start.
+    source: the function that predicts the photos. counts: the numbers of photos of two runs. The difference between
+    the runs gives the time of a photo; the rest of the first run is the start.
     """
     predictor = Predictor(load_bundle(BUNDLE))
     options, folder = RowOptions(prediction_columns(predictor.bundle.task)), scan_photo_folder(images)
@@ -118,11 +118,11 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
 
 
 def measure(counts: tuple[int, int]) -> dict[str, Any]:
-    """Measure one photo of each size without a cluster, and a small one on a cluster of this machine.
+    """Return the cost of a small and a large photo without a cluster, and of a small photo on a local cluster.
 
-    photos: for each size, cpu (milliseconds of processor time in `predict`) and size (bytes of the file). start:
-    seconds of processor time before the first photo. cluster_cpu, cluster_start: cpu and start of small photos on the
-    cluster. driver_cpu: milliseconds of the cluster's driver for each photo. counts: see marginal_cost.
+    Keys of the result. photos: for each kind, cpu (milliseconds of processor time in `predict`) and size (bytes of the
+    file). start: seconds of processor time before the first photo. cluster_cpu, cluster_start: the same for small
+    photos on the cluster. driver_cpu: milliseconds of the cluster's driver for each photo. counts: see marginal_cost.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -79,7 +79,7 @@ def compare(
 
 
 def compare_all(paths: list[Path], folder: Path, bundle: Bundle) -> pd.DataFrame:
-    """Return a row (see compare) for each photo. folder: for the camera files and the app's log."""
+    """Return a row (see compare) for each photo. folder: where the camera files and the app's log are written."""
     predictor, rows = Predictor(bundle), []
     environment = {"BUNDLES": str(bundle.folder.resolve().parent)}
     with run_app(folder / "log", environment) as app, open_browser() as browser:
