@@ -1,4 +1,4 @@
-"""Draw the notebooks' figures in one style, in colours that everybody can tell apart, and keep their data."""
+"""Draw the notebooks' figures in one style, in colours for any colour vision, and keep the shown values."""
 
 import functools
 import textwrap
@@ -19,7 +19,7 @@ from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE, PNG_METADATA, 
 
 WIDTH = 10.0  # inches, width of every figure
 ROW = 0.52  # inches, height of a bar or a row of a heat map
-COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", GREY)  # Okabe and Ito's
+COLOURS = (BLUE, ORANGE, GREEN, "#CC79A7", GREY)  # four colours of Okabe and Ito, and grey
 MARKERS = ("o", "s", "^", "D", "v")  # with these, series also differ without colours
 FLAGS = {d.code: d.flag for task in TASKS.values() for d in task}
 FLAGS |= {"malignant": "cancer", "benign": "benign"}
@@ -68,7 +68,7 @@ def styled_chart(draw: Callable[..., tuple[Figure, Any]]) -> Callable[..., Chart
 
 
 def save_chart(figure: Figure, data: Any, **options: Any) -> Chart:
-    """Return a figure and its data as a Chart. options: those of savefig."""
+    """Return a figure and its data as a Chart. options: passed to savefig."""
     file = BytesIO()
     figure.savefig(file, format="png", metadata=PNG_METADATA, **options)
     return Chart(file.getvalue(), plain_data(data))
@@ -91,14 +91,14 @@ def plain_data(data: Any) -> Any:
 
 
 def create_figure(rows: float, columns: int = 1, **options: Any) -> tuple[Figure, Any]:
-    """Return a figure that is high enough for `rows` bars, and its axes. options: those of subplots."""
+    """Return a figure that is high enough for `rows` bars, and its axes. options: passed to subplots."""
     figure = Figure((WIDTH, 1.1 + ROW * rows), layout="constrained")
     return figure, figure.subplots(1, columns, **options)
 
 
 @styled_chart
 def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[Figure, Any]:
-    """Draw the photos, groups and share of each class (see profiles.class_counts). of: what the groups are."""
+    """Draw the photos, groups and share of each class (see profiles.class_counts). of: a noun for the groups."""
     figure, axes = create_figure(len(counts))
     positions = range(len(counts))
     axes.barh(positions, counts["photos"], color=[class_colour(code) for code in counts.index])
@@ -180,7 +180,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw the leak of random splits by class (see leaks.random_split_leak) and of our split. of: what a group is."""
+    """Draw the leak of random splits (see leaks.random_split_leak) and of our split. of: a noun for a group."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):
@@ -260,7 +260,7 @@ def share_dots(rows: pd.DataFrame, title: str, xlabel: str) -> tuple[Figure, Any
 
 @styled_chart
 def source_boxes(panels: Mapping[str, pd.DataFrame], labels: Mapping[str, str]) -> tuple[Figure, Any]:
-    """Draw a panel for each measure: its spread in each source (see profiles.quantile_table). labels: of the axes."""
+    """Draw the spread of each measure in each source (see profiles.quantile_table). labels: axis labels by measure."""
     figure = Figure((WIDTH, 7.2), layout="constrained")
     grid = figure.subplots(2, 2, sharey=True).ravel()
     for axes, (measure, rows) in zip(grid, panels.items(), strict=True):

@@ -51,8 +51,8 @@ def shares_in_random_splits(
 def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return the leak of random splits by class, and ALL as the last row.
 
-    share: the expected share of test photos that leak. low, high: 95 % of the random splits are between these shares.
-    column: the name of the column with the groups, such as group_id. A photo with "" there is a group of its own.
+    Columns of the result: `share` is the expected share of test photos that leak; 95 % of the random splits are between
+    `low` and `high`. column: the column of `table` with the groups; a photo with "" in it is a group of its own.
     """
     groups = table[column].where(table[column] != "", table["image_id"])
     chance = chance_of_leak(groups)

@@ -17,7 +17,7 @@ def show_text(text: str) -> None:
 
 
 def show_figure(chart: Chart, name: str, caption: str) -> None:
-    """Show a figure, save it as `metadata_<name>.png` in the plots folder, and describe it."""
+    """Show a figure with its caption, and save it as `metadata_<name>.png` in the plots folder."""
     with atomic_write(plots_folder() / f"metadata_{name}.png") as temporary:
         temporary.write_bytes(chart.png)
     output = {
@@ -36,7 +36,7 @@ def show_table(rows: pd.DataFrame) -> None:
 
 
 def show_findings(rows: list[tuple[str, str, str]]) -> None:
-    """Show a table. rows: a finding, why it matters to a model, and what this project does about it."""
+    """Show a table of findings. rows: the finding, why it matters to a model, and what this project does about it."""
     lines = [
         "| What the metadata says | Why it matters to a model | What this project does |",
         "|---|---|---|",

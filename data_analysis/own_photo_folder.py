@@ -1,4 +1,4 @@
-"""Read a folder of your own photos, get the model's answers to them, and count the answers, for the notebook."""
+"""Read a folder of your own photos and make tables of the model's answers to them, for the notebook own_photos."""
 
 from collections.abc import Hashable
 from pathlib import Path
@@ -37,7 +37,7 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
-    """Return image, diagnosis, status, class, cancer (its probability), reasons and neighbours of each photo."""
+    """Return image, diagnosis, status, class, cancer (the probability), reasons and neighbours of each photo."""
     return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 
@@ -71,7 +71,7 @@ def neighbour_table(answers: pd.DataFrame) -> pd.DataFrame:
 
 
 def confusion_table(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the number of photos of each diagnosis (rows) by decision (columns)."""
+    """Count the photos that have a diagnosis, by diagnosis (rows) and by decision or refusal (columns)."""
     known = answers[answers["diagnosis"] != ""]
     decisions = known["class"].where(known["class"] != "", REFUSED_COLUMN)
     return pd.crosstab(known["diagnosis"], decisions.rename("decision"))

@@ -28,8 +28,8 @@ MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 class PhotoSource:
     """Describe a source of photos.
 
-    name: that in the registry. title: the name on figures. nevus: the diagnosis that its table has for a mole, and in
-    ISIC 2020 for all benign lesions.
+    name: the name in the registry. title: the name on figures. nevus: the diagnosis of moles in the table of the
+    source; in ISIC 2020 it includes all benign lesions.
     """
 
     name: str
@@ -63,7 +63,7 @@ def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
 
 def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the rows of ISIC 2019 outside the locked test whose photo is available, with the path of the photo."""
+    """Return the rows of ISIC 2019's table that have a photo and are outside the locked test, with the photo's path."""
     photos, _ = isic2019.load(data_root)
     paths = dict(zip(photos["image_id"], photos["path"], strict=True))
     known = table.assign(path=table["image_id"].map(paths))
@@ -71,7 +71,7 @@ def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> 
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
-    """Return the photos of moles of each available source; with one kind of lesion, mainly the source differs."""
+    """Return the photos of moles by available source; as the lesions are of one kind, mainly the sources differ."""
     moles_by_source = {}
     for source in PHOTO_SOURCES:
         try:
@@ -94,7 +94,7 @@ def sample_photos(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataF
 def sample_patient(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataFrame:
     """Return at most `count` photos of one patient, the malignant photo first.
 
-    Of the patients with exactly one malignant photo, it is the patient with the most photos.
+    The patient is the one with the most photos among those with exactly one malignant photo.
     """
     melanomas = table[table["diagnosis"] == "malignant"]
     single_melanomas = melanomas[~melanomas["group_id"].duplicated(keep=False)]
@@ -108,7 +108,7 @@ def sample_patient(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.Data
 
 
 def measure_photos(photos_by_source: dict[PhotoSource, pd.DataFrame], most: int = MOST) -> pd.DataFrame:
-    """Return source, width, height (pixels of the file), bytes and photo_measures of up to `most` photos a source."""
+    """Return source, width, height (pixels of the file), bytes and photo_measures of up to `most` photos per source."""
     rows = []
     for source, table in photos_by_source.items():
         for row in sample_photos(table, most).itertuples():
@@ -124,8 +124,8 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Return red, green, blue (means, 0-255) and MEASURE_NAMES of a photo (edge, edge, 3).
 
     brightness: mean grey level. warmth: mean red minus mean blue. sharpness: standard deviation of the Laplacian of the
-    grey levels. squeeze: mean difference between horizontal neighbours, divided by that between vertical neighbours. It
-    is near 1, and above 1 if a wide photo was pressed into a square.
+    grey levels. squeeze: mean absolute difference between horizontal neighbours, divided by that between vertical
+    neighbours; near 1, and above 1 if a wide photo was pressed into a square.
     """
     red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
     grey = pixels @ np.array(LUMA)

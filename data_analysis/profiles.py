@@ -23,8 +23,8 @@ FIELDS = tuple(DETAIL_PARSERS)  # age, sex, site
 BANDS = {"under 30": 30, "30-39": 40, "40-49": 50, "50-59": 60, "60-69": 70, "70 and over": 200}  # years
 
 ISIC_2020_SITE = "anatom_site_general_challenge"
-# Names of each csv's columns: (id, stated lesion or patient, age, sex, site, how the diagnosis was confirmed).
-# ISIC 2019 and ISIC 2020 do not state the last; for ISIC 2020, the diagnosis in words takes its place.
+# The columns of each csv: id, lesion or patient, age, sex, site, and how the diagnosis was confirmed. ISIC 2019 and
+# ISIC 2020 do not say how; for ISIC 2020, the diagnosis in words takes this place.
 COLUMNS = {
     "ham10000": ("image_id", "lesion_id", "age", "sex", "localization", "dx_type"),
     "isic2019": ("image", "lesion_id", "age_approx", "sex", "anatom_site_general"),
@@ -40,9 +40,10 @@ CSV_FILES: dict[str, Callable[[Path], Path]] = {
 def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
     """Return the metadata of `ham10000`, `isic2019` or `isic2020`, a row for each photo; no photo is read.
 
-    image_id, group_id, diagnosis, part: as in the split. stated: the lesion or patient that the csv states, or "". age
-    (years), sex, site: as the model reads them; NaN or None if missing. age_text, sex_text, site_text: as in the csv.
-    confirmation: see COLUMNS; "" for ISIC 2019. Raises InputError when the data or its split is missing or wrong.
+    Columns of the result. image_id, group_id, diagnosis, part: as in the split. stated: the csv's lesion or patient, or
+    "". age (years), sex, site: as the model reads them; NaN or None if missing. age_text, sex_text, site_text: as in
+    the csv. confirmation: see COLUMNS; "" for ISIC 2019. Raises InputError if the data or its split is missing or
+    wrong.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
@@ -95,7 +96,7 @@ def contradictions(table: pd.DataFrame) -> pd.Series:
 def origin_of_isic2019(photos: pd.DataFrame, ham: pd.DataFrame | None) -> pd.Series:
     """Return the earlier data set of each photo of ISIC 2019: HAM10000, BCN20000 or earlier challenges.
 
-    ham: HAM10000's own table. Without this table, the lesion ids tell which photos are from HAM10000.
+    Lesion ids tell the data set; photos in `ham`, the table of HAM10000, are from HAM10000 whatever their lesion id.
     """
     prefix = photos["stated"].str.split("_").str[0]
     origin = prefix.map({"BCN": "BCN20000", "HAM": "HAM10000"}).fillna("earlier challenges")
@@ -177,7 +178,7 @@ def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
 
 
 def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count the site names of each csv (columns); a row is the site as the model reads it, and the name in the csv."""
+    """Count photos by the site as the model reads it and by its name in the csv (rows), for each data set (columns)."""
     columns: dict[str, pd.Series] = {}
     for name, table in tables.items():
         region = table["site"].fillna("not known")
@@ -187,5 +188,5 @@ def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def percent(value: float) -> str:
-    """Return a share as a percentage with one decimal at most, two near 0 and 1: only 0 is 0% and only 1 is 100%."""
+    """Return a share as a percentage: at most one decimal, but two near 0 and 1, so that 0% means none and 100% all."""
     return f"{value:.2%}" if 0 < value < 0.01 or 0.9995 <= value < 1 else f"{value:.1%}".replace(".0%", "%")

@@ -1,4 +1,4 @@
-"""Draw sheets of thumbnails with their credit; each is at most 96 pixels wide and is not enlarged."""
+"""Draw sheets of thumbnails with their credit; each thumbnail is at most 96 pixels wide and is not enlarged."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
