@@ -70,7 +70,7 @@ def measure_cell(
 ) -> dict[str, Any]:
     """Measure one kind of request to one contender for some seconds, and return the cell.
 
-    Keys of the cell. rate: requests answered 200 per second. p50, p95, p99: percentiles of their times in milliseconds.
+    Keys of the cell. rate: requests answered 200 per second. p50, p95, p99: percentiles of the answer times (ms).
     cpu: milliseconds of processor time for each request. others: number of requests not answered 200. memory: megabytes
     of all processes after the cell.
     """
