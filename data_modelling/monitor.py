@@ -1,4 +1,4 @@
-"""Compare photos, or the app's score log, with the training photos; this needs only the packages of the app.
+"""Compare photos, or the app's score log, with the training photos; the command needs only the packages of the app.
 
 python -m data_modelling.monitor --bundle DATA/models/ham10000 (--images DIR | --scores CSV) --out page.html
 """

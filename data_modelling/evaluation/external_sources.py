@@ -1,4 +1,4 @@
-"""Evaluate the served model on sources other than its own data set, from committed predictions."""
+"""Predict the photos of sources other than a bundle's own, and compute metrics from the saved predictions."""
 
 from pathlib import Path
 from typing import Any
@@ -38,18 +38,18 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import has_both_outcomes, question_scores, threshold_counts
 
 EXTERNAL_PREDICTIONS_FILE = "elsewhere.csv"
-# truth: a diagnosis, named as in datasets.external_sources. flag: its cancer flag (see inference.diagnoses).
+# Facts about a photo. truth: its diagnosis (see datasets.external_sources). flag: cancer, may_become_cancer or benign.
 FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site")
 
 
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
-    """Write predictions/elsewhere.csv of the bundle, and return the skipped inputs as text.
+    """Write predictions/elsewhere.csv of the bundle, and return as text which sources, rows and photos are missing.
 
-    Skipped sources: the bundle's own, those in ALSO_LEARNED_FROM (every network learned from their photos), and absent
-    ones. A photo of an extra set gets the logits and the gate refusal of a network that never saw its fold. The run
-    wrote these predictions to EXTRA_PREDICTIONS_FILE. They move from there to elsewhere.csv, so that a committed bundle
-    stays small. If the bundle has left-out clinics, its table of clinics reads EXTRA_PREDICTIONS_FILE. Then this file
-    stays, and the extra sets are skipped.
+    All available sources are predicted except the bundle's own, and except those in ALSO_LEARNED_FROM, whose photos
+    trained every network. A photo of an extra set gets the logits and the gate refusal of a network that never saw its
+    fold. The run wrote them to EXTRA_PREDICTIONS_FILE; they move from there to elsewhere.csv, so that a committed
+    bundle stays small. If the bundle has left-out clinics, its table of clinics reads EXTRA_PREDICTIONS_FILE. Then this
+    file stays, and the extra sets are not predicted. With photos of PAD-UFES-20, the file of skin types is written too.
 
     Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
     """
@@ -90,16 +90,16 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
 
 
 def read_external_predictions(path: Path, task: str) -> pd.DataFrame:
-    """Return the predictions in a file; InputError when a column is missing."""
+    """Return the predictions in a file; raise InputError if the file or a column is missing."""
     return read_table(path, (*FACTS, *_logit_columns(task), "refusals"), "make it again with --elsewhere")
 
 
 def external_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics by source; an AUC is missing if the source has only positive or only negative photos.
 
-    Cancers are compared with benign lesions. Lesions that may become cancer (actinic keratosis) are not compared, but
-    the metrics report how many photos of them are flagged. Classes and calibration are evaluated only for a source
-    whose diagnoses are all classes of the model. The bootstrap draws lesions or patients.
+    The cancer metrics compare cancers with benign lesions. They leave out lesions that may become cancer (actinic
+    keratosis), but report how many photos of such lesions are flagged. Classes and calibration are evaluated only for a
+    source whose diagnoses are all classes of the model. The bootstrap draws lesions or patients.
     """
     return {
         source.folder: _source_metrics(rows.reset_index(drop=True), metadata)
@@ -119,7 +119,7 @@ def is_training_source(source: str, metadata: dict[str, Any]) -> bool:
 
 
 def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.DataFrame:
-    """Return the predictions of photos whose fold a network never saw, with that network's logits and gate refusals."""
+    """Return the rows that have out-of-fold predictions, with the logits and the gate refusals of these predictions."""
     out_of_fold = _read_out_of_fold_external(bundle).set_index("image_id")
     columns = _logit_columns(bundle.task)
     rows = predictions[predictions["image_id"].isin(out_of_fold.index)].copy()
@@ -133,7 +133,7 @@ def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.Da
 
 
 def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
-    """Return the quality codes of `refusals` and, if `gate_refusals` has it, `photo_foreign`; all joined by `;`."""
+    """Return the codes of `refusals`, joined by `;`, with `photo_foreign` only if `gate_refusals` has it."""
     quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
 
@@ -152,7 +152,7 @@ def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
 
 
 def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
-    """Return two paths: of the file that a run writes, and of elsewhere.csv, to which its predictions move."""
+    """Return two paths: the file with a run's predictions of extra sets, and elsewhere.csv."""
     folder = bundle.folder / "predictions"
     return folder / EXTRA_PREDICTIONS_FILE, folder / EXTERNAL_PREDICTIONS_FILE
 

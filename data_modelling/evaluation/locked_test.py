@@ -76,8 +76,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 def openings(folder: Path) -> dict[str, Any]:
     """Return the entry of metrics.json about the openings, for the bundle in `folder`.
 
-    rows: the bundle's copy of the record. changed: the HASHED_FILES of the bundle that have changed since it opened
-    the test.
+    rows: the rows of the bundle's copy of the record. changed: which of the bundle's HASHED_FILES have changed since
+    the last opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     changed = [

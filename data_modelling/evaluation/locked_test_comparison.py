@@ -1,7 +1,7 @@
-"""Compare the out-of-fold metrics with those of the locked test.
+"""Compare the out-of-fold metrics with the metrics of the locked test.
 
 The comparison shows whether temperature, decision prior and thresholds fit the served network. They were chosen with
-the fold networks, which saw four fifths of the development set each. The served network saw the whole development
+the fold networks, each of which saw four fifths of the development set. The served network saw the whole development
 set. No network saw the locked test.
 """
 
@@ -25,9 +25,9 @@ CALIBRATION_ERROR = "expected_calibration_error"
 def compare_with_locked_test(
     values: dict[str, Any], locked: pd.DataFrame, metadata: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return each out-of-fold metric beside that of the locked test, and the fit of temperature and thresholds.
+    """Return four metrics, out-of-fold and on the locked test, and how well temperature and thresholds fit this test.
 
-    values: metrics.json, with out_of_fold and locked_test. locked: the predictions of the locked test.
+    values: the content of metrics.json, with out_of_fold and locked_test. locked: the predictions of the locked test.
     """
     return {
         **{mode: _mode_comparison(values, mode, metadata) for mode in MODES},
@@ -41,11 +41,12 @@ def compare_with_locked_test(
 
 
 def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the targets of the metrics, each with `met`, which is None until the locked test has been opened.
+    """Return the targets of the metrics; `met` tells whether a target is reached, None if that is not known yet.
 
     For balanced accuracy and the AUCs, the interval of the locked test must contain the out-of-fold value. The
-    calibration error is larger by chance with fewer photos. So on the locked test, it must be below the 95th percentile
-    of the errors of a perfectly calibrated model. Without a locked test, only the out-of-fold targets are returned.
+    out-of-fold calibration error must be at most LARGEST_ERROR. By chance, a calibration error is larger with fewer
+    photos. So the error on the locked test must be below the 95th percentile of the errors of a perfectly calibrated
+    model. Without a locked test, only the out-of-fold target is returned.
     """
     return [target for mode in MODES for target in _mode_targets(values, mode)]
 
@@ -79,7 +80,7 @@ def _mode_comparison(values: dict[str, Any], mode: str, metadata: dict[str, Any]
         expected, _ = _metric_with_interval(values["out_of_fold"][mode], name, metadata)
         observed, interval = _metric_with_interval(values["locked_test"][mode], name, metadata)
         # The ECE of a resample is larger than the ECE of the photos themselves. So even with perfect calibration, the
-        # interval rarely contains the ECE of more photos. `metric_targets` has another target.
+        # interval rarely contains the ECE of more photos. `metric_targets` has another target for the ECE.
         contained = None if name == CALIBRATION_ERROR else _interval_contains(expected, interval)
         comparison[name] = {
             "out_of_fold": expected,
@@ -104,7 +105,7 @@ def _interval_contains(value: float | None, interval: list[float | None]) -> boo
 
 
 def _threshold_sensitivities(locked: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return for each served threshold the sensitivity on the locked test, and that for which it was chosen."""
+    """Return for each threshold its sensitivity on the locked test, and the sensitivity for which it was chosen."""
     task, target = metadata["task"], metadata["settings"]["cancer_sensitivity"]
     probability = calibrated_probabilities(mode_logits(locked, "photo", task), metadata["temperature"])
     groups = bootstrap.group_indices(locked["group_id"])

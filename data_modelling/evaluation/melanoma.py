@@ -38,7 +38,7 @@ def has_two_classes(metadata: MetricValues) -> bool:
 
 
 def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> MetricValues:
-    """Return the metrics by mode, without and with the patient's other lesions. predictions: out-of-fold."""
+    """Return counts and each mode's metrics, without and with the patient's other lesions. predictions: out-of-fold."""
     task = metadata["task"]
     positive = true_classes(predictions, task) == melanoma_column(task)
     patients = group_indices(predictions["group_id"])
@@ -58,9 +58,9 @@ def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> Metri
 
 
 def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
-    """Return the mean log odds (N,) of a patient's other lesions; for a patient's only lesion, of all lesions.
+    """Return for each lesion the mean log odds of the patient's other lesions, (N,).
 
-    log_odds: (N,). patients: (N,) indices from 0.
+    For a patient's only lesion, it is the mean of all lesions. log_odds: (N,). patients: (N,) indices from 0.
     """
     count = np.bincount(patients)[patients]
     others = np.bincount(patients, log_odds)[patients] - log_odds
@@ -68,7 +68,7 @@ def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
 
 
 def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Floats:
-    """Return the contextual score (N,) for a share of the other lesions' mean."""
+    """Return the contextual score (N,): the log odds minus `share` times the mean of the patient's other lesions."""
     return log_odds - share * mean_of_other_lesions(log_odds, patients)
 
 
@@ -113,7 +113,7 @@ def context_metrics(
 
 
 def rare_class_metrics(score: Floats, positive: Mask, groups: Labels) -> BootstrapMetrics:
-    """Return AUC, average precision and sensitivity at SPECIFICITIES.
+    """Return AUC, average precision, and the sensitivity at each of SPECIFICITIES.
 
     score, positive: (N,). groups: (N,) indices from 0. In the bootstrap, a group counts as positive if any
     of its photos is positive.

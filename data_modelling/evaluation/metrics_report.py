@@ -29,10 +29,10 @@ from data_modelling.settings import FOLD_COUNT
 LESION = "lesion"  # what the photos of a group share, if metadata.json names nothing else
 NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test
 ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of answered photos for which the risk is reported
-# The metrics of a mode that have an interval.
+# The metrics over all classes that are reported with an interval.
 OVERALL_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
 # Pairs of modes whose metrics are compared. The differences show what the details add to the photo, what the photo adds
-# to the details, and how much better the patient's own details are than those of another patient.
+# to the details, and how much better the lesion's own details are than the details of another lesion or patient.
 COMPARED_MODES = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
 
 
@@ -202,7 +202,7 @@ def _class_metrics(
 
 
 def _calibration_metrics(labels: Labels, probability: Floats) -> dict[str, Any]:
-    """Return the calibration error in three forms, the error of a perfect model by chance, and the reliability bins."""
+    """Return three calibration errors, the error that a perfect model has by chance, and the reliability bins."""
     perfect = calibration_error.errors_of_perfect_model(probability)
     return {
         "equal_width": round_metric(calibration_error.expected_calibration_error(labels, probability)),

@@ -35,7 +35,7 @@ def neighbour_rows(
     """Return the columns image_id and nearest, with a row for each held-out photo.
 
     nearest: the diagnoses of the nearest known photos, the nearest first, such as `NV;MEL;NV`. A known photo of the
-    held-out photo's own lesion or patient is never among them. distances: (held-out photos, known photos).
+    held-out photo's own lesion or patient is never among them. distances: array (held-out photos, known photos).
     """
     same = held_out["group_id"].to_numpy()[:, None] == known["group_id"].to_numpy()[None]
     order = np.argsort(np.where(same, np.inf, distances), axis=1, kind="stable")[:, :NEIGHBOUR_COUNT]
@@ -47,9 +47,9 @@ def neighbour_rows(
 def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of all photos and of each clinic group, and `helps` (see `_helps`).
 
-    rows: as in NEIGHBOURS_FILE. answers: the same networks' decisions for the same photos, from `predicted_answers` or
-    `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group. A clinic group with too
-    few lesions has only counts.
+    rows: the rows of NEIGHBOURS_FILE. answers: what the same networks decided for the same photos, from
+    `predicted_answers` or `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group.
+    A clinic group with too few lesions has only counts.
 
     Four metrics tell for which share of the photos a class is the true class. nearest: the class of the nearest photo.
     majority: the most frequent class of the nearest photos. chance: the class of a random known photo. model: the
@@ -83,7 +83,7 @@ def _class_of(diagnosis: str, task: str) -> int:
 
 
 def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFrame:
-    """Return PHOTO_FACTS, decision (a class index) and confidence (the highest probability) of each photo.
+    """Return a row for each photo: PHOTO_FACTS, decision (a class index) and confidence (the highest probability).
 
     answers: the rows of a bundle's left_out_clinics.csv.gz.
     """

@@ -19,11 +19,11 @@ from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
 UNKNOWN_VALUE = "not known"
-FEWEST_OF_CLASS = 10  # lesions; in a smaller class, a single lesion changes the sensitivity by tenths
+FEWEST_OF_CLASS = 10  # lesions; in a smaller class, a single lesion changes the sensitivity by over a tenth
 FEWEST_GROUPS = 50  # lesions; in a smaller subgroup, the interval is wider than usual differences
 
 SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type (Fitzpatrick's I to VI)
-FEWEST_PATIENTS = 10  # patients with cancer, and as many without, that the metrics of a skin type need
+FEWEST_PATIENTS = 10  # patients with a cancer, and as many with a benign lesion, that a skin type needs
 MAY_BECOME_CANCER = "may_become_cancer"
 
 SubgroupMasks = Iterator[tuple[str, str, Mask]]  # attribute, value, and mask (N,) of the rows
@@ -60,10 +60,10 @@ def subgroup_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
 
-    A subgroup with too few lesions has the reason, `said`, instead of metrics. predictions: the committed predictions;
-    the other arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: the word for a group
-    in the reason, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough lesions. The
-    row has the number of these classes, because this number differs between subgroups.
+    A subgroup with too few lesions has no metrics, but a sentence with the reason in `said`. predictions: the committed
+    predictions; the arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: the word for a
+    group in this sentence, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough
+    lesions. The row has the number of these classes, because this number differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
     rows = []
@@ -91,7 +91,7 @@ def _subgroup_metrics(
 
 
 def write_skin_types(folder: Path, data_root: Path | None) -> None:
-    """Write SKIN_TYPES_FILE into the bundle in `folder`. Raises MissingDataError where PAD-UFES-20 is absent."""
+    """Write SKIN_TYPES_FILE into the bundle in `folder`. Raises MissingDataError if PAD-UFES-20 is absent."""
     record = data_set("pad_ufes_20")
     types = pad_ufes_20.read_skin_types(find_dataset_folder(data_root, record.folder, *record.markers))
     known = types[types != ""].rename_axis("image_id").rename("skin_type").sort_index()
@@ -101,11 +101,11 @@ def write_skin_types(folder: Path, data_root: Path | None) -> None:
 def skin_type_metrics(
     types: pd.DataFrame, predictions: pd.DataFrame, metadata: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return counts and metrics by skin type, for the photo alone.
+    """Return counts and metrics by skin type, from predictions of the photo alone.
 
-    types: as in SKIN_TYPES_FILE. predictions: of photos of all sources, with the column `flag`. Actinic keratosis is
-    left out, because it may become cancer. A skin type has metrics only if FEWEST_PATIENTS patients have a photo of a
-    cancer, and as many have a photo of a benign lesion.
+    types: the table in SKIN_TYPES_FILE. predictions: those for external sources, with the column `flag`. Actinic
+    keratosis is left out, because it may become cancer. A skin type has metrics only if FEWEST_PATIENTS patients have a
+    photo of a cancer, and as many have a photo of a benign lesion.
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)

@@ -25,8 +25,8 @@ from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
-# largest_oddity: the highest outlier score of the visit. odd_is_melanoma, first_is_melanoma: whether the photo with the
-# highest outlier score, and that with the highest cancer probability, is the melanoma.
+# melanoma: 1 if the visit has one, else 0. photos: how many it has. largest_oddity: the highest outlier score of them.
+# odd_is_melanoma: 1 if the melanoma has this score. first_is_melanoma: 1 if it has the highest cancer probability.
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
 MAX_VISIT_PHOTOS = 12
 VISITS_PER_PATIENT = 40
@@ -38,7 +38,7 @@ DIGITS = 6
 
 
 def read_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
-    """Return the available photos of ISIC 2020: image_id, group_id (a patient), part, path, malignant."""
+    """Return the available photos of ISIC 2020, with image_id, group_id (the patient), part, path and malignant."""
     rows = split_photos("isic2020", data_root, splits)
     if rows.empty:
         raise InputError("ISIC_2020 has none of the photos in its csv; DATA/README.md tells how to get them.")
@@ -58,7 +58,7 @@ def predict_lesions(predictor: Predictor, lesions: pd.DataFrame) -> tuple[Floats
 def draw_visits(
     lesions: pd.DataFrame, scores: Floats, vectors: Floats, draws: int = VISITS_PER_PATIENT
 ) -> pd.DataFrame:
-    """Return COLUMNS for `draws` visits of each patient with enough photos. scores, vectors: see `predict_lesions`."""
+    """Return COLUMNS of `draws` visits for each patient with enough photos. scores, vectors: from `predict_lesions`."""
     rng = np.random.default_rng(SEED)
     malignant, rows = lesions["malignant"].to_numpy(), []
     for patient, group in lesions.reset_index(drop=True).groupby("group_id", sort=True):
@@ -108,7 +108,7 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
 
     Four values are shares of the visits with a melanoma. found: the melanoma is marked. by_oddity: it has the highest
     outlier score. by_score: it has the highest cancer probability. by_chance: it is a photo drawn at random. wrong: the
-    share of the other visits with a mark. The ratio for a part is chosen on the patients of the other parts.
+    share of other visits with a mark. difference: by_oddity minus by_score. A part's ratio is from the other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():

@@ -54,8 +54,8 @@ class Reference:
     def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         """Return the predictions on which the calibration is made, and the weight of each row, (N,).
 
-        The weights are those of metrics.calibration.reference_weights. The rows are those of `predictions` and, unless
-        the task has the unknown class, those of the extra sets.
+        The rows are those of `predictions` and, unless the task has the unknown class, the extra sets' photos of the
+        task's classes. The weights come from metrics.calibration.reference_weights.
         """
         rows = predictions
         if self.extra is not None and learned_class_codes(task) == class_codes(task):
@@ -129,7 +129,7 @@ def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
 
 
 def bundle_metadata(run: Run, network: keras.Model, choices: CalibrationChoices) -> dict[str, Any]:
-    """Return metadata.json without the keys that come from the safety parts."""
+    """Return the content of metadata.json without the keys that come from the safety parts."""
     settings, table = run.settings, run.development.table
     split, classes = split_file(run.folders.splits, settings.split), class_codes(settings.task)
     head = network_head(network)

@@ -84,5 +84,5 @@ def _is_finished(work: Path, name: str) -> bool:
 
 
 def _train_network(folders: DataFolders, recipe: str, work: Path, name: str, *_teachers: object) -> None:
-    """Train one network. recipe: the settings as JSON. Ray starts this task when the teachers' tasks are finished."""
+    """Train one network. recipe: the settings as JSON. Ray starts this task after the teachers' tasks, `_teachers`."""
     train_networks(settings_from_dict(json.loads(recipe)), folders, work, [name], resume=True)

@@ -1,8 +1,8 @@
 """Lets networks answer photos of clinic groups that they never saw; a new clinic would get such answers.
 
-For each of `left_out_clinics`, a network that was trained without this clinic group answers the group's photos. Its
-temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics. The served
-network answers the photos of `unseen_sets`.
+For each of `left_out_clinics`, a network that was trained without this clinic group answers the group's photos. The
+network's temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics. The
+served network answers the photos of `unseen_sets`.
 
 The score of a photo is its highest cancer probability over the whole frame and four corner frames, without and with the
 details (see inference.decision). The corner frames are read only if the whole frame raises no concern.
@@ -64,7 +64,7 @@ def clinic_answers(
     unseen: from `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row with
     image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class code), concern
     (whether the answer with the details reaches a threshold), score, clinic, vetoed (whether the photo is from a phone
-    or shows a palm, a sole or mucosa) and refused (by a lesion detector and threshold fitted without the clinic).
+    or shows a palm, a sole or mucosa) and refused (whether a lesion detector fitted without the clinic refuses it).
     The other vetoes are not computed; they could only take NO_CANCER_CLASS from more photos.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
@@ -128,7 +128,7 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
 
 
 def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
-    """Return whether a gate that was fitted without the photos' clinic refuses each photo, (N,); see `_answers`."""
+    """Return which photos (N,) are refused by a lesion detector fitted without their clinic group; see `_answers`."""
     detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
     stopping_features = image_features_of_rows(run.development.pixels, np.flatnonzero(stops))
     features = image_features_of_rows(asked.pixels, photos.index.to_numpy())
@@ -163,7 +163,7 @@ def _answers(
 ) -> pd.DataFrame:
     """Return the answers of a network for the photos of one clinic.
 
-    asked: the set with the photos. photos: their rows in its table. stops: mask of the stopping photos of the run.
+    asked: the set with the photos. photos: their rows in its table. stops: mask of the run's stopping photos.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)

@@ -43,7 +43,7 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
-# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; that of isic_msk_uda is not certain.
+# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle. Of isic_msk_uda, this is not certain.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
 SHOWN_PHOTOS = 900  # largest number of photos with a thumbnail
 THUMBNAIL_EDGE = 112  # pixels
@@ -95,7 +95,7 @@ def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFr
     """Return the photos of the index: the shown photos, and all other photos of their lesions and patients.
 
     At most `photos` are shown, as evenly as possible from all sources and diagnoses, one of each lesion or patient. A
-    hash of the image id decides which. The columns are those of the one table (see datasets.table), `part` and `shown`.
+    hash of the image id decides which. The columns are those of a table (see datasets.table), part and shown (a bool).
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)
@@ -144,8 +144,8 @@ def write_neighbour_predictions(
     """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
 
     A network that never saw a clinic group compares the group's photos with the known photos. Without such a group, the
-    network without a fold compares the fold's photos with the known photos of other folds. work: the work folder of the
-    run that made the bundle. Raises InputError if a network is missing.
+    network that never saw a fold compares the fold's photos with the known photos of other folds. work: the work folder
+    of the run that made the bundle. photos: as for `write_neighbours`. Raises InputError if a network is missing.
     """
     settings = settings_from_dict(json.loads((folder / "metadata.json").read_text())["settings"])
     run = open_run(settings, folders, work)
@@ -172,7 +172,7 @@ def _embeddings(
 class _HeldOutPart(NamedTuple):
     """Holds photos that a network never saw, and the known photos with which they are compared.
 
-    network: the network's file. held_out: mask of the rows of `photos`. others: mask of the known photos.
+    network: the network's file. held_out: mask of the rows of `photos`. others: mask of the known photos to compare.
     """
 
     network: Path
@@ -202,7 +202,7 @@ def _held_out_parts(
 def _nearest_rows(
     settings: Settings, part: _HeldOutPart, known: pd.DataFrame, pixels: NDArray[np.uint8]
 ) -> pd.DataFrame:
-    """Return a row of NEIGHBOURS_FILE for each held-out photo of a part. pixels: those of the known photos."""
+    """Return a row of NEIGHBOURS_FILE for each held-out photo of a part. pixels: of the known photos."""
     if not part.network.exists():
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)

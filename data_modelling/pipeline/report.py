@@ -1,4 +1,4 @@
-"""Writes the report of a bundle: metrics, plots and card, all made from the bundle's own predictions and metadata."""
+"""Writes the report of a bundle: metrics, plots and card, made from saved predictions and metadata, without photos."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from data_modelling.safety.lesion_detector import detector_metrics
 def write_report(folder: Path) -> dict[str, Any]:
     """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; return the metrics.
 
-    The report is made from metadata.json, history.json, openings.csv and the folder `predictions`, not from photos.
+    It is made from metadata.json, history.json, openings.csv, the folder `predictions`, and `detector_metrics`.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     predictions = _predictions_by_part(folder)

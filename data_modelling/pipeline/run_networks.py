@@ -1,4 +1,4 @@
-"""Trains the networks of a run: the served network, those trained without a fold, clinic or class, and the teachers."""
+"""Trains a run's networks: the served one, those that never see a fold, clinic group or class, and the teachers."""
 
 import json
 import shutil
@@ -105,8 +105,8 @@ def refuse_unclassified(run: Run) -> None:
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
     """Train the networks of other recipes that the named networks need and that are not finished.
 
-    Those are the teachers, and the networks of the recipe that `networks_of` names. The latter become the run's own
-    networks, with their classes merged.
+    These are the teachers, and the networks of the recipe that `networks_of` names. The networks of this recipe, with
+    merged classes, become the run's own networks.
     """
     learned = [name for name in names if has_teachers(name)]
     for recipe, teacher_settings in teacher_recipes(settings).items():
@@ -166,7 +166,7 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
     """Return the network in the folder `name` of the run. If it is missing, it is trained on the selected rows.
 
     About a tenth of the selected photos of the recipe's own data set, in whole groups, only stop the training. title:
-    of the progress bar; "" means the name. Raises InputError if the training began with other photos.
+    the title of the progress bar; "" means `name`. Raises InputError if the training began with other photos.
     """
     settings, development, folder = run.settings, run.development, run.work / name
     table = development.combined_table()
@@ -193,7 +193,7 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
 
 
 def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), for which a run is calibrated; None means those of its own data set."""
+    """Return the class shares, (classes,), for which a run is calibrated; None means the shares in its data set."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
 

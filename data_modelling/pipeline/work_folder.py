@@ -53,7 +53,7 @@ def check_run(
 ) -> None:
     """Check a run before anything is written and before Keras is loaded; raise InputError for a problem.
 
-    names: the networks to train. If there are none, all are trained, and the bundle `out` must not exist yet.
+    names: the networks to train. If it is empty, all are trained, and the bundle `out` must not exist yet.
     """
     if not names:
         check_bundle_is_new(out)
@@ -102,7 +102,7 @@ def check_work_folder(
 def open_work_folder(
     work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
 ) -> Path:
-    """Return the work folder, new or started with the same settings; raises InputError like `check_work_folder`."""
+    """Write the settings into the work folder, and return it; raise InputError like `check_work_folder`."""
     check_work_folder(work, settings, resume, free)
     write_json(work / "settings.json", settings_to_dict(settings))
     return work

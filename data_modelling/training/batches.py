@@ -1,4 +1,4 @@
-"""Makes batches of decoded photos for training and for prediction, with numpy alone."""
+"""Makes the batches of decoded photos for a training, and predicts photos batch by batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 class Examples:
     """Holds the N photos of one part of the data, such as a fold's training photos.
 
-    pixels: (all photos, edge, edge, 3) uint8, memory-mapped.
+    pixels: (all photos, edge, edge, 3) uint8, usually memory-mapped.
     rows: (N,), the indices of the part's photos in `pixels`.
     labels: (N,), class indices (see datasets.table.class_indices).
     details: (N, DETAILS_WIDTH) float32, see inference.details.
@@ -64,7 +64,7 @@ def halve_resolution(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def select_examples(
     table: pd.DataFrame, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], task: str
 ) -> Examples:
-    """Return the rows of a table where `mask` is true, in the table's order. pixels: those of the whole table."""
+    """Return the photos of a table that `mask` selects, in the table's order. pixels: of the whole table."""
     rows = np.flatnonzero(mask)
     part = table.iloc[rows]
     labels = class_indices(part["diagnosis"], task)

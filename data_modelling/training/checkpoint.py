@@ -31,7 +31,7 @@ def left_out_stage(clinic: str) -> str:
 class Progress:
     """Holds the progress of a training after `len(history)` epochs.
 
-    history: one row of numbers per epoch. best: index of the epoch with the best averaged weights; -1 without an epoch.
+    history: one row of numbers per epoch. best: index of the epoch with the best averaged weights; -1 before any epoch.
     cpu_seconds: processor time of all threads together, which hardly depends on what other programs do.
     """
 

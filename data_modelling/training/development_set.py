@@ -45,7 +45,7 @@ class DevelopmentSet:
     """Holds all photos of the recipe's data set outside the locked test, and the photos of extra sets.
 
     table: the photos of the recipe's own data set.
-    pixels: (N, edge, edge, 3), those of `table` first, then those of `extra_table`.
+    pixels: (N, edge, edge, 3), first for the rows of `table`, then for the rows of `extra_table`.
     extra_table: photos of extra sets; they train the network, and count only in the metrics of their own clinic group.
     """
 
@@ -67,7 +67,7 @@ class DevelopmentSet:
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
-    """Return `folders`; for generated lesions, a folder in `work` in which the lesions are drawn and split once."""
+    """Return `folders`; for a recipe that generates lesions, the folder in `work` where they are drawn and split."""
     if not settings.generated_lesions:
         return folders
     generated = work / "generated"
@@ -140,7 +140,7 @@ def _add_vanished_photos(
 class DecodedPhotos:
     """Holds the decoded photos of a table.
 
-    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: the reason by image_id.
+    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: image_id and reason of each.
     """
 
     pixels: NDArray[np.uint8]
@@ -148,9 +148,9 @@ class DecodedPhotos:
 
 
 def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos:
-    """Return the table's photos at `edge` pixels, row by row, from the file in `folder` or decoded again.
+    """Return the decoded photos of a table, in its order, `edge` pixels wide and high; `folder` keeps them in a file.
 
-    They are decoded again if the paths, a file's size or time of change, the edge, the reader, numpy or Pillow has
+    They are decoded again only if the paths, a file's size or time of change, the edge, the reader, numpy or Pillow has
     changed. The function shows its progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"

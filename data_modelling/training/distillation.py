@@ -61,7 +61,7 @@ def teacher_work_folder(teacher: str, runs: Path) -> Path:
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return by file the settings of each teacher that is a recipe, but with the figure_folds of `settings`.
+    """Return, by file, the settings of the teachers that are recipes, but with the figure_folds of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
@@ -128,7 +128,7 @@ class DistillationLoss:
     def teacher_probabilities(self, inputs: dict[str, Any], teacher_weights: Any = None) -> Any:
         """Return the teachers' mean probabilities (N, classes), for the class prior of the student's training.
 
-        teacher_weights: (N, teachers), the weight of each teacher's answer; None if all are equal. The probabilities
+        teacher_weights: (N, teachers), the weight of each teacher's answer; None means equal weights. The probabilities
         are zero for a photo that no teacher knows.
         """
         teacher_logits = [teacher(inputs, training=False)["logits"] - self.shift for teacher in self.teachers]

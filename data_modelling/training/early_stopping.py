@@ -16,9 +16,9 @@ SMOOTHING_EPOCHS = 3  # each epoch is compared by the mean AUC of this many epoc
 class EarlyStopping:
     """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best epoch.
 
-    classes: their number; stopping photos that are only known to be benign do not count. shift: (classes,), fits the
-    logits to the true class prior. coarse_epochs: the number of first epochs, with photos of half the edge, that do not
-    count for the patience.
+    classes: the number of classes; stopping photos that are only known to be benign do not count. shift: (classes,),
+    is added to the logits, so that they fit the true class prior. coarse_epochs: how many epochs at the start have
+    photos of half the edge; the patience does not count these epochs.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDA
     """Raise InputError if the training in `folder` began with other photos or diagnoses.
 
     If the folder has no fingerprint, as at the beginning of a training, the function writes one.
-    parts: by the name of a use of photos, such as "stopping photos", a mask (N,) of the table's rows.
+    parts: masks (N,) of the table's rows; the keys say what the rows are used for, such as "stopping photos".
     """
     hashes = {name: _hash_rows(table[mask]) for name, mask in parts.items()}
     file = folder / FINGERPRINT_FILE

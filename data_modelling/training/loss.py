@@ -9,7 +9,7 @@ from data_modelling.inference.diagnoses import TASKS
 
 Floats = NDArray[np.float32]
 
-SEVERAL_CLASSES_SUM = 1.5  # between the sums of targets: 1 for one class, at least 2 for several
+SEVERAL_CLASSES_SUM = 1.5  # a target of one class sums to 1, a target of several classes to at least 2
 MASKED_LOGIT = -1e9  # log probability of an impossible class
 
 
@@ -29,8 +29,8 @@ def target_distributions(task: str, smoothing: float) -> Floats:
 def any_of_or_cross_entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
     """Return the cross entropy (N,); for a target of several classes, minus the log of their total probability.
 
-    So a photo that is only known to be benign lowers the probabilities of all other classes. It raises the logits of
-    the benign classes in proportion to their present probabilities. target, logits: (N, classes).
+    So a photo that is only known to be benign lowers the probabilities of the classes that are not benign. It raises
+    the logits of the benign classes in proportion to their present probabilities. target, logits: (N, classes).
     """
     log_probability = ops.log_softmax(ops.cast(logits, "float32"), axis=-1)
     cross_entropy = -ops.sum(target * log_probability, axis=-1)

@@ -18,7 +18,7 @@ DARKEST_RIM = 30  # the border's grey level is drawn from 0 to this
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3); the share settings.recompress was reduced, saved as JPEG and enlarged again."""
+    """Return photos (N, edge, edge, 3); the share settings.recompress is reduced, saved as JPEG and enlarged again."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges
@@ -30,8 +30,8 @@ def recompress(rng: np.random.Generator, photos: PhotoArray, settings: Augmentat
 def add_vignettes(rng: np.random.Generator, photos: PhotoArray, share: float) -> PhotoArray:
     """Return photos (N, edge, edge, 3), of which a random share got a round dark border.
 
-    The radius of the border is VIGNETTE_RADII times the edge. The choice of photos does not depend on their class.
-    Otherwise a network could recognise a class by the border instead of the lesion.
+    The border's radius is a random share of the edge, within VIGNETTE_RADII. The choice of photos does not depend on
+    their class. Otherwise a network could recognise a class by the border instead of the lesion.
     """
     rows = np.flatnonzero(rng.random(len(photos)) < share)
     edge = photos.shape[1]

@@ -17,7 +17,7 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
 
 FEWEST_LESIONS = 50  # lesions that a calibration error needs; with fewer, it would be mostly chance
-FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, a single lesion changes a share by tenths
+FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion changes a share by over a tenth
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
     """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions).
 
     A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
-    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), see `ClinicAnswers`.
+    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), for which `probability` is calibrated.
     """
     lesions = bootstrap.renumbered(answers.lesions)
     metrics = {
@@ -73,7 +73,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
 def adjust_to_shares(probability: Floats, shares: Floats, reference_shares: Floats) -> Floats:
     """Return probabilities (N, classes) for other class shares: p * shares / reference_shares, summing to 1.
 
-    The source is Saerens et al. 2002, Neural Computation 14:21. A class with a reference share of 0 is not reweighted.
+    Formula: Saerens et al. 2002, Neural Computation 14:21. A class with a reference share of 0 is not reweighted.
     """
     ratio = np.divide(shares, reference_shares, out=np.ones(len(shares)), where=reference_shares > 0)
     weighted = probability * ratio
@@ -116,9 +116,9 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 
 
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
-    """Return the share of the photos of `subset` that is `chosen`.
+    """Return the share of the photos of `subset` that is `chosen`, with its interval.
 
-    If all or none of them are chosen, all resamples are equal. Then the interval is Wilson's for the number of lesions.
+    If all or none are chosen, all resamples are equal. Then the interval is Wilson's for the number of lesions.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

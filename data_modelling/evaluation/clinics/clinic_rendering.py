@@ -49,7 +49,7 @@ def rendered_statuses(predictor: Predictor, data_root: Path | None, splits: Path
 
 
 def sample_photos(photos: pd.DataFrame) -> pd.DataFrame:
-    """Return PHOTOS photos of each of CLASSES, as many lesions as possible, sorted by id."""
+    """Return up to PHOTOS photos of each of CLASSES, from as many lesions as possible, sorted by image_id."""
     order = np.random.default_rng(SEED).permutation(len(photos))
     shuffled = photos.sort_values("image_id").iloc[order]
     repeats = shuffled.groupby("group_id").cumcount()  # 0 for the first photo of a lesion

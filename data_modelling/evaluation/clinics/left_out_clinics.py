@@ -1,4 +1,4 @@
-"""Compute the table of the clinic groups: metrics of out-of-fold answers, and of networks that never saw the group.
+"""Compute metrics by clinic group: of out-of-fold answers, and of answers of networks that never saw the group.
 
 The metrics come from committed predictions. LEFT_OUT_CLINICS_FILE, which pipeline.left_out_clinics writes, has the
 answers of the networks that never saw the group.
@@ -38,7 +38,7 @@ LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"
 
 
 def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
-    """Write the answers of networks that never saw the photo's clinic, by image_id; equal answers give equal bytes."""
+    """Write the rows of LEFT_OUT_CLINICS_FILE, sorted by image_id; equal rows give a file with equal bytes."""
     compression = {"method": "gzip", "mtime": 0}
     write_table(path, answers.sort_values("image_id"), float_format="%.6f", compression=compression)
 
@@ -48,8 +48,8 @@ def left_out_metrics(
 ) -> dict[str, Any]:
     """Return the keys `clinics`, `status_counts`, `status_by_class` and `clear_threshold` of metrics.json.
 
-    answers: of networks that never saw the clinic group. predictions: out-of-fold predictions for the data set and the
-    extra sets. A clinic group without out-of-fold predictions has no key `seen` in its row of `clinics`.
+    answers: the rows of LEFT_OUT_CLINICS_FILE. predictions: the out-of-fold predictions for the data set and the extra
+    sets. A clinic group without out-of-fold predictions has no key `seen` in its row of `clinics`.
     """
     task = metadata["task"]
     shares = np.array([metadata["reference_shares"][code] for code in class_codes(task)])
@@ -65,8 +65,8 @@ def left_out_metrics(
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
             row["seen"] = clinic_metrics(_seen(predictions[of_clinic], metadata), task, shares)
-        # The share of the training photos of other groups. If it is small, the network without the group says little
-        # about the served network.
+        # The share of the training photos that are of other groups. If it is small, the network without the group says
+        # little about the served network.
         row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
@@ -144,8 +144,8 @@ def whole_frame_concern(
 ) -> tuple[Mask, Floats]:
     """Return two arrays (N,): whether the photo raises concern, and the score of its whole frame.
 
-    probability: (N, classes) for each of MODES. A photo raises concern if a probability with the details reaches its
-    threshold. The score is the higher one of the cancer probabilities without and with the details.
+    probability: (N, classes) for each of MODES. A photo raises concern if its cancer or melanoma probability with the
+    details reaches the threshold. The score is the higher one of the cancer probabilities without and with the details.
     """
     cancer = {mode: probability[mode][:, cancer_columns(task)].sum(axis=1) for mode in MODES}
     melanoma = probability[PHOTO_AND_DETAILS][:, melanoma_column(task)]
@@ -154,7 +154,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return a mask of phone photos and photos of palms, soles or mucosa, which never get NO_CANCER_CLASS."""
+    """Return which photos (N,) never get NO_CANCER_CLASS: phone photos, and photos of palms, soles or mucosa."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 

@@ -1,8 +1,8 @@
 """Read the outline of a lesion, and paint over parts of its photo in the colour of the nearby skin.
 
 The nearby skin is a ring around the enlarged outline, SKIN_RING_WIDTH wide, without the dermatoscope's dark rim. All
-painting uses the mean colour of this ring. The mean of the whole photo contains the lesion's colour: a painted lesion
-would stay visible as a tint, and a painted background would be too similar to the lesion.
+painting uses the mean colour of this ring. The mean of the whole photo would contain the lesion's colour. A painted
+lesion would then stay visible as a tint, and a painted background would be too similar to the lesion.
 """
 
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Mask, Pixels
 
-OUTLINE_MARGIN = 0.03  # share of the edge by which the outline is enlarged: the border fades beyond it
+OUTLINE_MARGIN = 0.03  # share of the edge by which the outline is enlarged; the lesion fades out beyond it
 SKIN_RING_WIDTH = 0.15  # as a share of the edge; skin further away may be lit differently
 LEAST_SKIN = 0.01  # share of the photo's pixels in the ring; with less, the colour of the skin is not known
 

@@ -15,7 +15,7 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 
 SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
-MAPS = ("map", "random", "gaussian")  # the map of the decided class, and its controls
+MAPS = ("map", "random", "gaussian")  # the evidence for the decided class, and two control maps
 # The measures of each map: the share of its evidence inside the outline, and the area under its deletion curve.
 MEASURES = ("inside", "deletion")
 SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each view
@@ -56,7 +56,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
         "lesion_share": round_metric(complete["lesion_share"].mean()),
         "views": {view: _view_metrics(metrics_by_view, view) for view in VIEWS},
         **{measure: _map_metrics(complete, measure, task) for measure in MEASURES},
-        # Bare skin is often decided as the most frequent class. So painting changes photos of this class little.
+        # Bare skin is often decided as the most frequent class. So painting changes the answers for its photos little.
         "most_frequent": frequent,
         "deletion_of_the_rarer": {"photos": len(rarer)}
         | (_map_metrics(rarer, "deletion", task) if len(rarer) else {}),

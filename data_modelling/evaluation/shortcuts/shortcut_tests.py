@@ -76,9 +76,9 @@ def shortcut_results(
 ) -> pd.DataFrame:
     """Return the results of the sample's photos, in the order of the sample, as shortcuts.csv has them; show progress.
 
-    sample: rows of the one table (see datasets.table), with the column part. pixels: (rows, edge, edge, 3), their
-    photos. outlines: files by image id. networks: returns the file of the network that never saw a part.
-    Raises InputError for an outline that is broken or has another shape than its photo.
+    sample: rows of a table (see datasets.table), with the column part. pixels: (rows, edge, edge, 3), their photos.
+    outlines: files by image id. networks: returns, for a part, the file of the network that never saw this part.
+    Raises InputError for an outline that is broken or has another size than its photo.
     """
     places = zip(sample["image_id"], sample["path"], strict=True)
     areas = [read_outline(outlines[image_id], path, pixels.shape[1]) for image_id, path in places]
@@ -113,10 +113,10 @@ def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int =
 def shortcut_rows(
     network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: Iterable[Mask]
 ) -> list[dict[str, Any]]:
-    """Return the values in shortcuts.csv for each photo, classes as indices and logits as arrays (classes,).
+    """Return for each photo its values in shortcuts.csv, but classes as indices and logits as arrays (classes,).
 
-    names: the image ids, which are the seeds of the random maps. photos: (N, edge, edge, 3). outlines: (edge, edge)
-    each. A photo without enough visible skin has only `decided`, `lesion_share` and the logits `intact`.
+    names: the image ids, which are the seeds of the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge,
+    edge). A photo without enough visible skin has only `decided`, `lesion_share` and the logits `intact`.
     """
     logits, feature_maps = network.predict(photos)
     probability = calibrated_probabilities(logits, network.temperature)
@@ -228,7 +228,7 @@ def shortcut_dependencies(
     networks: Callable[[str], Path],
     choices: CalibrationChoices,
 ) -> dict[str, Any]:
-    """Return all on which `shortcut_results` depends: files as hashes, outlines as size and time of change."""
+    """Return what the results depend on: choices, hashes of code and networks, sizes and change times of outlines."""
     modules = [Path(module) for module in (__file__, lesion_painting.__file__, heat_map.__file__)]
     files = [*modules, *map(networks, sorted(sample["part"].unique()))]
     states = {image_id: Path(outlines[image_id]).stat() for image_id in sample["image_id"]}

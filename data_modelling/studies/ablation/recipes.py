@@ -18,7 +18,7 @@ COMPARABLE_SETTINGS = ("task", "dataset", "split", "figure_folds", "generated_le
 class RecipeChange:
     """Describe one recipe of a comparison.
 
-    name: of its run and of its row in the table. description: how it differs from the unchanged recipe, in a few words.
+    name: the name of its run and table row. description: how it differs from the unchanged recipe, in a few words.
     """
 
     name: str

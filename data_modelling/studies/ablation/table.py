@@ -44,15 +44,15 @@ TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
 METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_accuracy", "melanoma_auc")}
 DIFFERENCE = "less"  # column that names the subtracted row, and ending of the columns of differences
 REMOVED = "removed"  # column for a change whose option is no longer in the code: the commit that measured it
-# What the model must recognise in the fold's photos of each external source: melanoma or any cancer.
+# What the model must recognise in the judged photos of each external source: melanoma or any cancer.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
     """Return a row for each change: its facts, metrics with intervals, and paired differences to the first change.
 
-    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. Its difference, row minus first row, has the same
-    columns for `<name>_less`, empty in the first row. Raises InputError if the changes predicted different photos.
+    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. The columns `<name>_less...` have its difference,
+    row minus first row, and are empty in the first row. Raises InputError if the changes predicted different photos.
     """
     first, *others = trials
     for trial in others:
@@ -99,7 +99,7 @@ def _columns(name: str, *value_low_high: float | None) -> Record:
 
 
 def evaluate_trial(trial: Trial) -> BootstrapMetrics:
-    """Return METHOD_METRICS on the data set itself, and `<source>_<question>_auc` for EXTERNAL_QUESTIONS.
+    """Return METHOD_METRICS for photos of the data set itself, and `<source>_<question>_auc` for EXTERNAL_QUESTIONS.
 
     A source counts only if it has both positive and negative photos.
     """

@@ -51,7 +51,7 @@ class Trial:
 
     answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
     each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
-    chance it is one divided by the number of sources; NaN if there is only one source. epochs: length of the training.
+    chance it is one divided by the number of sources; NaN if there is only one source. epochs: how many were trained.
     minutes: processor time of the training.
     """
 
@@ -81,7 +81,7 @@ def train_changes(
 def _open_photos(
     changes: Sequence[RecipeChange], settings: Settings, sources: DataFolders, runs: Path
 ) -> Run:
-    """Load the photos of all data sets that any change trains with, so that all changes predict the same photos."""
+    """Load the photos of every data set that a change trains with, so that all changes predict the same photos."""
     names = dict.fromkeys(name for change in changes for name in change.settings.more_photos)
     folder = work_folder(runs / f"ablation_photos_{settings.network.edge}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +89,7 @@ def _open_photos(
 
 
 def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
-    """Return a selector of the training rows of a change: not judged, from the data set or the change's more_photos."""
+    """Return a selector of a change's training rows: photos of the data set or of more_photos that are not judged."""
     allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
 
@@ -137,7 +137,7 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
-    """Return the balanced accuracy of predicting the source from a network's embedding (N, C).
+    """Return the balanced accuracy of predicting the source from a network's embedding (N, channels).
 
     A logistic regression, fitted on other groups, predicts the source of each photo.
     """

@@ -33,7 +33,7 @@ class OversizedNetworkError(Exception):
 class TrialPhotos:
     """Hold the photos of the trials in three parts; no group is in two parts.
 
-    training: they train a trial's network. stopping: they end its training. judged: OBJECTIVE is measured on them.
+    training: photos that train a network. stopping: photos that end its training. judged: photos that give OBJECTIVE.
     """
 
     training: Examples

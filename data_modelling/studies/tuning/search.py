@@ -1,4 +1,4 @@
-"""Run a search from the photos to its results: the table of trials, and two recipes, the start and the best trial.
+"""Run a search from the photos to its results: a table of trials, and the recipes of the start and the best trial.
 
 The trials are judged on the first of figure_folds. No trial reads a photo of the second fold, on which `compare` judges
 the two recipes.
@@ -60,9 +60,9 @@ def run_search(
 ) -> list[str]:
     """Search for better settings than those of `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
 
-    kind, trials: see tuners.create_oracle. epochs: of the longest training. run_trials: runs all trials, in this
-    process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, if the recipe does not
-    name two folds, if another search runs in `folder`, and if the disk is full.
+    kind, trials: see tuners.create_oracle. epochs: how long the longest training is. run_trials: a function that runs
+    all trials, in this process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, if
+    the recipe does not name two folds, if another search runs in `folder`, and if the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
@@ -107,7 +107,7 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
 def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
     """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
 
-    folder: the folder of a search's trials. epochs: those of a trial for which KerasTuner recorded none.
+    folder: the folder of a search's trials. epochs: the epochs of a trial for which KerasTuner has no number.
     """
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)

@@ -42,7 +42,7 @@ FULL_DISK_TEXT = "No space left on device"  # in the text of errors that have no
 
 
 class _FromStart:
-    """Make the search's own recipe the first trial of an oracle, so that the best trial is never worse than it."""
+    """Make the search's own recipe the first trial of an oracle; the best trial is then at least as good."""
 
     def save(self: Any) -> None:
         """Write nothing."""
@@ -66,7 +66,7 @@ class HyperbandFromStart(_FromStart, oracles.HyperbandOracle):
 
 
 class RandomFromStart(_FromStart, oracles.RandomSearchOracle):
-    """Draw the hyperparameters of each trial at random."""
+    """Draw the hyperparameters of each trial after the first at random."""
 
 
 class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
@@ -76,7 +76,7 @@ class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
 def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
     """Return the oracle of a search that starts from `base`; no trial has more epochs than `base`.
 
-    kind: hyperband, random or bayesian. trials: their number. Hyperband derives it from the epochs instead.
+    kind: hyperband, random or bayesian. trials: how many to run; Hyperband derives this number from the epochs instead.
     """
     seed, objective = base.seed or SEED_FOR_ZERO, keras_tuner.Objective(OBJECTIVE, "max")
     if kind == "hyperband":
@@ -96,7 +96,7 @@ def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
 def run_trials_here(
     oracle: keras_tuner.Oracle, hypermodel: CNNHyperModel, _sources: DataFolders, folder: Path
 ) -> None:
-    """Run the trials in this process, one after the other; `folder` gets a folder for each."""
+    """Run the trials in this process, one after the other; `folder` gets a folder for each trial."""
     while trial := _next_trial(oracle, "here"):
         finish_trial(hypermodel, trial.hyperparameters.values, trial_folder(folder, trial))
         _take_result(oracle, trial, folder)
@@ -173,7 +173,7 @@ def _take_result(oracle: keras_tuner.Oracle, trial: trials.Trial, folder: Path) 
 
 
 def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> None:
-    """Train the network of a trial and write its result, unless `folder` has it; a failure gets CHANCE_AUC.
+    """Train the network of a trial and write its result, unless `folder` has a result; a failure gets CHANCE_AUC.
 
     If `folder` has other hyperparameters than `values`, the trial begins again.
     """
