@@ -38,7 +38,7 @@ def has_two_classes(metadata: MetricValues) -> bool:
 
 
 def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> MetricValues:
-    """Return counts and each mode's metrics, without and with the patient's other lesions. predictions: out-of-fold."""
+    """Return counts and metrics by mode, without and with a patient's other lesions, from out-of-fold predictions."""
     task = metadata["task"]
     positive = true_classes(predictions, task) == melanoma_column(task)
     patients = group_indices(predictions["group_id"])

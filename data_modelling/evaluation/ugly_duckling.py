@@ -25,7 +25,7 @@ from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
-# melanoma: 1 if the visit has one, else 0. photos: how many it has. largest_oddity: the highest outlier score of them.
+# melanoma: 1 if the visit has one, else 0. photos: how many photos it has. largest_oddity: their highest outlier score.
 # odd_is_melanoma: 1 if the melanoma has this score. first_is_melanoma: 1 if it has the highest cancer probability.
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
 MAX_VISIT_PHOTOS = 12
@@ -108,7 +108,8 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
 
     Four values are shares of the visits with a melanoma. found: the melanoma is marked. by_oddity: it has the highest
     outlier score. by_score: it has the highest cancer probability. by_chance: it is a photo drawn at random. wrong: the
-    share of other visits with a mark. difference: by_oddity minus by_score. A part's ratio is from the other parts.
+    share of the other visits that have a mark. difference: by_oddity minus by_score. The ratio for a part is chosen on
+    the patients of the other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():

@@ -1,7 +1,7 @@
 """Train the networks of a run as tasks of a Ray cluster, each after its teachers' tasks.
 
-Each task trains one network with `train_networks`, in the run's work folder on a disk that all nodes share. Ray repeats a
-task whose worker died; the training then resumes from its checkpoint.
+Each task trains one network with `train_networks`, in the run's work folder on a disk that all nodes share. Ray repeats
+a task whose worker died; the training then resumes from its checkpoint.
 """
 
 import json

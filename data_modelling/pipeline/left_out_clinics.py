@@ -61,7 +61,7 @@ def clinic_answers(
 ) -> pd.DataFrame | None:
     """Return the answers for all clinic groups that a recipe leaves out or never sees; None if there are none.
 
-    unseen: from `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row with
+    unseen: see `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row with
     image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class code), concern
     (whether the answer with the details reaches a threshold), score, clinic, vetoed (whether the photo is from a phone
     or shows a palm, a sole or mucosa) and refused (whether a lesion detector fitted without the clinic refuses it).
@@ -163,7 +163,7 @@ def _answers(
 ) -> pd.DataFrame:
     """Return the answers of a network for the photos of one clinic.
 
-    asked: the set with the photos. photos: their rows in its table. stops: mask of the run's stopping photos.
+    asked: the set of the photos. photos: rows of its table, one per photo. stops: mask of the run's stopping photos.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)

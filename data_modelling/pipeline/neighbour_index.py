@@ -43,7 +43,7 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
-# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle. Of isic_msk_uda, this is not certain.
+# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; the licence of isic_msk_uda may not.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
 SHOWN_PHOTOS = 900  # largest number of photos with a thumbnail
 THUMBNAIL_EDGE = 112  # pixels
@@ -164,7 +164,7 @@ def _embeddings(
     mask: NDArray[np.bool_],
     settings: Settings,
 ) -> Floats:
-    """Return the network's embeddings of the photos that a mask selects."""
+    """Return the network's embeddings, (selected photos, channels), of the photos that a mask selects."""
     examples = select_examples(table, pixels, mask, settings.task)
     return predict_output(network, examples, "embedding", with_details=False)
 
@@ -202,7 +202,7 @@ def _held_out_parts(
 def _nearest_rows(
     settings: Settings, part: _HeldOutPart, known: pd.DataFrame, pixels: NDArray[np.uint8]
 ) -> pd.DataFrame:
-    """Return a row of NEIGHBOURS_FILE for each held-out photo of a part. pixels: of the known photos."""
+    """Return a row of NEIGHBOURS_FILE for each held-out photo of a part. pixels: the known photos, decoded."""
     if not part.network.exists():
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)

@@ -235,7 +235,7 @@ def assemble_bundle(
 ) -> None:
     """Write the bundle `out` from the finished stages of a run, completely or not at all.
 
-    predictions: for the out-of-fold photos, without the results of the photo checks, which are in `parts`.
+    predictions: the out-of-fold predictions, without the results of the photo checks, which are in `parts`.
     """
     saved = run.work / SERVED_STAGE / NETWORK_FILE
     network = keras.saving.load_model(saved, compile=False)

@@ -1,8 +1,7 @@
 """Applies random changes to the training photos with Keras: one warp and one colour map for each photo.
 
-training.augmentation_parameters draws the changes, and the batch contains them. The changes therefore depend on the
-batch alone: they are the same on every backend, and can be repeated after an interruption. The saved network has no
-augmentation.
+training.augmentation_parameters draws the changes, and the batch contains them. The changes depend on the batch alone,
+so they are the same on every backend and after an interruption. The saved network has no augmentation.
 """
 
 from typing import Any

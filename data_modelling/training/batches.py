@@ -64,7 +64,7 @@ def halve_resolution(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def select_examples(
     table: pd.DataFrame, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], task: str
 ) -> Examples:
-    """Return the photos of a table that `mask` selects, in the table's order. pixels: of the whole table."""
+    """Return the photos of a table that `mask` selects, in the table's order. pixels: all its photos, decoded."""
     rows = np.flatnonzero(mask)
     part = table.iloc[rows]
     labels = class_indices(part["diagnosis"], task)

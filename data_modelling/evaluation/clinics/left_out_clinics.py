@@ -1,7 +1,6 @@
 """Compute metrics by clinic group: of out-of-fold answers, and of answers of networks that never saw the group.
 
-The metrics come from committed predictions. LEFT_OUT_CLINICS_FILE, which pipeline.left_out_clinics writes, has the
-answers of the networks that never saw the group.
+pipeline.left_out_clinics writes the answers of the networks that never saw the group to LEFT_OUT_CLINICS_FILE.
 """
 
 from collections.abc import Mapping

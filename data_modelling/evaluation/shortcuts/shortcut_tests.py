@@ -1,6 +1,6 @@
 """Test whether the network looks at the lesion, with painted photos and with maps of the evidence.
 
-At most PHOTOS photos, one per lesion, are predicted from the photo alone, by the network that never saw their fold.
+At most PHOTOS photos, one per lesion, are predicted from the photo alone, each by the network that never saw its fold.
 There are three tests:
 
 - Painting: the lesion is painted over, or everything else is (see evaluation.shortcuts.lesion_painting).
@@ -115,8 +115,8 @@ def shortcut_rows(
 ) -> list[dict[str, Any]]:
     """Return for each photo its values in shortcuts.csv, but classes as indices and logits as arrays (classes,).
 
-    names: the image ids, which are the seeds of the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge,
-    edge). A photo without enough visible skin has only `decided`, `lesion_share` and the logits `intact`.
+    names: the image ids, the seeds of the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge, edge).
+    A photo without enough visible skin has only `decided`, `lesion_share` and the logits `intact`.
     """
     logits, feature_maps = network.predict(photos)
     probability = calibrated_probabilities(logits, network.temperature)

@@ -26,7 +26,7 @@ class RecipeChange:
     settings: Settings
 
     def is_other_seed(self, base: Settings) -> bool:
-        """Return whether only the seed differs from `base`; differences in metrics are then due to chance."""
+        """Return whether this is `base` with another seed and name; differences in metrics are then due to chance."""
         ours = structs.replace(self.settings, name=base.name, version=base.version)
         return ours.seed != base.seed and structs.replace(ours, seed=base.seed) == base
 

@@ -51,7 +51,7 @@ class Trial:
 
     answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
     each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
-    chance it is one divided by the number of sources; NaN if there is only one source. epochs: how many were trained.
+    chance it is one divided by the number of sources; NaN if there is only one source. epochs: the number of epochs.
     minutes: processor time of the training.
     """
 

@@ -62,7 +62,7 @@ def run_search(
 
     kind, trials: see tuners.create_oracle. epochs: how long the longest training is. run_trials: a function that runs
     all trials, in this process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, if
-    the recipe does not name two folds, if another search runs in `folder`, and if the disk is full.
+    the recipe does not name two folds, if another search runs in `folder`, if all trials fail, and if the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
@@ -107,7 +107,7 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
 def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
     """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
 
-    folder: the folder of a search's trials. epochs: the epochs of a trial for which KerasTuner has no number.
+    folder: the folder of a search's trials. epochs: the number for a trial for which KerasTuner recorded none.
     """
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)

@@ -42,7 +42,7 @@ FULL_DISK_TEXT = "No space left on device"  # in the text of errors that have no
 
 
 class _FromStart:
-    """Make the search's own recipe the first trial of an oracle; the best trial is then at least as good."""
+    """Make the search's own recipe an oracle's first trial; the best trial is then at least as good as this recipe."""
 
     def save(self: Any) -> None:
         """Write nothing."""
