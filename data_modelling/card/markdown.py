@@ -19,7 +19,7 @@ METRIC_LABELS = {  # the names of metrics in the card and the documents
 
 
 def format_metric(value: float | None) -> str:
-    """Return three decimals without the leading zero, or a dash if the metric does not exist."""
+    """Return a metric with three decimals and without the leading zero, as `.652`; a dash if it does not exist."""
     if value is None:
         return "-"
     text = f"{value:.3f}"
@@ -44,7 +44,7 @@ def share_with_interval(refusals: Mapping[str, Any]) -> str:
 def metric_with_interval(metrics: Mapping[str, Any], name: str) -> str:
     """Return a metric and its interval; a dash if the metric is missing.
 
-    The interval is `intervals[name]`, or `<name>_interval` beside the metric.
+    The interval of the metric `name` is `metrics["intervals"][name]` or `metrics["<name>_interval"]`.
     """
     if name not in metrics:
         return "-"
@@ -60,9 +60,9 @@ def format_difference(value: float, bounds: Sequence[float | None]) -> str:
 def render_markdown(
     template: Path, filters: Mapping[str, Callable[..., Any]] | None = None, **context: Any
 ) -> str:
-    """Return the text of a template, with FILTERS and `filters`; several blank lines become one.
+    """Return the text of a rendered Jinja template; several blank lines in a row become one.
 
-    Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
+    filters: used besides FILTERS. Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),

@@ -1,6 +1,6 @@
-"""Writes the card of a bundle (its README.md); each metric comes from the bundle's JSON files.
+"""Writes the card of a bundle (its README.md), and makes the tables of its results for other documents.
 
-The headings are those of Mitchell et al. 2019 (Model Cards, arXiv:1810.03993). Most of the text is in `templates`.
+The metrics come from the bundle's JSON files. The card's headings are those of Mitchell et al. 2019, arXiv:1810.03993.
 """
 
 import re
@@ -44,10 +44,10 @@ TARGET_TEXTS = {
 
 
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
-    """Return a sentence about the differences of VERDICT_METRICS; each counts if its interval excludes 0.
+    """Return a sentence about the differences of VERDICT_METRICS; a difference counts if its interval excludes 0.
 
-    `more`: all that count are above 0. `less`: all are below 0. `neither`: none counts. If one is above and one below
-    0, the sentence says that the two metrics disagree. If only one counts, the sentence names it.
+    more: the text if all differences that count are above 0; less: if all are below 0; neither: if none counts. If one
+    is above 0 and one below, the sentence says that the metrics disagree. If only one counts, its metric is named.
     """
     is_gain = {}
     for name in VERDICT_METRICS:
@@ -74,7 +74,7 @@ def outside_intervals(locked_test_comparison: Values) -> list[str]:
 
 
 def target_text(target: Values) -> str:
-    """Return a target in words; the limit is left out if it is not known yet."""
+    """Return a target of `metric_targets` in words, without its limit if the limit is not known yet."""
     limit = target["limit"]
     limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
     return TARGET_TEXTS[target["name"]].format(
@@ -91,7 +91,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
 
 
 def write_card(path: Path, metadata: Values, values: Values) -> None:
-    """Write the card; each metric comes from metadata.json and metrics.json."""
+    """Write the card from the contents of metadata.json (`metadata`) and of metrics.json (`values`)."""
     with atomic_write(path) as temporary:
         temporary.write_text(card_text(metadata, values))
 
@@ -153,7 +153,7 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
 
 
 def has_other_shares(reference_shares: Mapping[str, float], data: Mapping[str, Any]) -> bool:
-    """Return whether the class shares of calibration differ from those of the data set's own photos.
+    """Return whether the reference shares differ from the class shares of the data set's own photos.
 
     data: the value of the key `data` in metadata.json. A class without photos does not count.
     """

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-Features = NDArray[np.float32]  # what networks and their checks measure of a photo
+Features = NDArray[np.float32]  # image features, embeddings, weights of small networks
 Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # indices of classes or groups
 Mask = NDArray[np.bool_]

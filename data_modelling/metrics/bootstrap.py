@@ -1,4 +1,4 @@
-"""Compute 95 % intervals with a bootstrap over groups, stratified by class.
+"""Compute 95 % intervals, most of them with a bootstrap over groups that is stratified by class.
 
 In each class, a resample draws as many groups as the class has, with replacement (Efron and Tibshirani 1993).
 All photos of a group are drawn together. A resample is an array with one weight per photo: how often the
@@ -63,7 +63,7 @@ def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[n
 
 @dataclass(frozen=True)
 class BootstrapMetrics:
-    """Holds the metrics of one model on some photos.
+    """Holds the metrics of one model on some photos, or the differences between the metrics of two models.
 
     whole: the metrics of the photos themselves. drawn: the metrics in each resample, (resamples, ...). Two
     models on the same photos have the same resamples, so their metrics can be compared in pairs.
@@ -73,7 +73,7 @@ class BootstrapMetrics:
     drawn: dict[str, Floats]
 
     def intervals(self) -> dict[str, tuple[float, float] | list[tuple[float, float]]]:
-        """Return the 95 % interval of each metric; a metric of each class has a list in class order."""
+        """Return the 95 % interval of each metric; a metric with one value per class has a list of intervals."""
         return {
             name: percentile_interval(values)
             if values.ndim == 1
@@ -82,7 +82,7 @@ class BootstrapMetrics:
         }
 
     def with_intervals(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the metrics `names` as in metrics.json, and their intervals together under the key `intervals`."""
+        """Return the metrics `names` as in metrics.json, and their intervals by name under the key `intervals`."""
         intervals = {name: to_json_value(percentile_interval(self.drawn[name])) for name in names}
         return {name: round_metric(self.whole[name]) for name in names} | {"intervals": intervals}
 
@@ -137,7 +137,7 @@ def weighted_metrics(
 ) -> BootstrapMetrics:
     """Return the metrics of the photos themselves and of each resample.
 
-    metrics: returns values (resamples, ...) by name, from weights (resamples, N). groups, labels: see resample_weights.
+    metrics: turns weights (resamples, N) into values (resamples, ...) by name. groups, labels: see resample_weights.
     """
     whole = metrics(np.ones((1, len(labels)), np.float32))
     batches = [metrics(weights) for weights in resample_weights(groups, labels)]
@@ -186,7 +186,7 @@ def percentile_interval(values: Floats) -> tuple[float, float]:
 
 
 def wilson_interval(successes: Any, count: Any) -> tuple[Any, Any]:
-    """Return the ends of the 95 % interval of a share (Wilson 1927, J Am Stat Assoc 22:209), for numbers or arrays."""
+    """Return the two ends of the 95 % interval of successes / count (Wilson 1927, J Am Stat Assoc 22:209)."""
     share, extra = successes / count, Z_95**2 / count
     centre = (share + extra / 2) / (1 + extra)
     half = Z_95 / (1 + extra) * np.sqrt(share * (1 - share) / count + extra / count / 4)
@@ -204,7 +204,7 @@ def refused_share(refused: int, photos: int) -> dict[str, Any]:
 
 
 def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Labels) -> Floats:
-    """Return a metric in each resample, (resamples, ...). metric: takes weights (batch, N)."""
+    """Return a metric in each resample, (resamples, ...). metric: a function of weights (batch, N)."""
     return np.concatenate([metric(weights) for weights in resample_weights(groups, labels)])
 
 

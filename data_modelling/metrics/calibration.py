@@ -27,8 +27,8 @@ class CalibrationChoices:
     """Holds what a bundle needs to turn logits into an answer.
 
     temperature: divides the logits. decision_prior: (classes,), sums to 1. cancer_threshold, melanoma_threshold: a
-    photo is of higher concern if the summed probability of the cancer classes, or that of melanoma, is at or above its
-    threshold. clear_threshold: see safety.clear_threshold; None if no clinic group was left out.
+    photo is of higher concern if the summed probability of the cancer classes reaches the first threshold, or the
+    probability of melanoma the second. clear_threshold: see safety.clear_threshold; None without left-out clinics.
     """
 
     temperature: float
@@ -44,8 +44,8 @@ def choose_calibration(
     """Return the choices that fit the out-of-fold predictions.
 
     The temperature fits the predictions without and with details together, because the app gives both. Decision prior
-    and thresholds fit the predictions without details. shares: the class shares of the population, (classes,).
-    sensitivity: what the thresholds must reach. weights: (N,), see reference_weights; None means equal weights.
+    and thresholds fit the predictions without details. shares: the reference shares, (classes,). sensitivity: the share
+    of cancers, and of melanomas, that the thresholds must find. weights: (N,), see reference_weights; None: all are 1.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -60,10 +60,7 @@ def choose_calibration(
 
 
 def fit_temperature(predictions: pd.DataFrame, task: str, weights: Floats | None = None) -> float:
-    """Return the temperature that fits both MODES together, over the classes that the network learned.
-
-    weights: as for choose_calibration.
-    """
+    """Return the temperature that fits the learned classes in both MODES together. weights: see choose_calibration."""
     scores = np.concatenate([learned_logits(predictions, mode, task) for mode in MODES])
     labels = np.tile(true_classes(predictions, task), len(MODES))
     return best_temperature(scores, labels, None if weights is None else np.tile(weights, len(MODES)))
@@ -84,7 +81,7 @@ def best_temperature(scores: Floats, labels: Labels, weights: Floats | None = No
 def best_decision_prior(
     probability: Floats, labels: Labels, shares: Floats, weights: Floats | None = None
 ) -> Floats:
-    """Return the power of the class shares with the best balanced accuracy, scaled to the sum 1: (classes,).
+    """Return the decision prior (classes,) with the best balanced accuracy: a power of `shares`, scaled to the sum 1.
 
     With exponent 0, the decision is the most probable class. With exponent 1, the decision is the class with the
     largest probability / share. Only the exponent is chosen, so overfitting is small.

@@ -1,4 +1,4 @@
-"""Compute the calibration error in its common forms, and the error that a perfect model would have by chance."""
+"""Compute the calibration error in three common forms, and the error that a perfect model would have by chance."""
 
 from collections.abc import Callable
 
@@ -44,9 +44,9 @@ def classwise_calibration_error(labels: Labels, probabilities: Floats, bins: int
 def errors_of_perfect_model(
     probabilities: Floats, error: Error = expected_calibration_error, draws: int = DRAWS, seed: int = 0
 ) -> Floats:
-    """Return the errors (draws,) that these probabilities would show if they were true.
+    """Return the calibration errors (draws,) that a perfect model with these probabilities would have by chance.
 
-    Labels are drawn from the probabilities themselves, so the errors come from chance alone.
+    For each error, a label for each photo is drawn from the photo's own probabilities.
     """
     rng = np.random.default_rng(seed)
     upper = probabilities.cumsum(axis=1)

@@ -1,7 +1,7 @@
 """Compute classification metrics from labels, probabilities and decisions.
 
 weights: (resamples, N), how often each photo counts in each resample. With them, the result of a function has one more
-axis in front, with a value for each resample.
+axis in front (`...` in its shape), with a value for each resample.
 """
 
 import numpy as np

@@ -1,8 +1,8 @@
 """Compute metrics along the ROC curve of one class against the rest, and the decision curve.
 
 score: (N,) probability of the class. positive: (N,) whether the photo is of the class. weights: (resamples, N), how
-often each photo counts in each resample; with them, the result has one more axis in front, a value for each resample.
-Photos with the same score pass a threshold together.
+often each photo counts in each resample. With them, the result has one more axis in front (`...` in its shape), with a
+value for each resample. Photos with the same score pass a threshold together.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def roc_points(score: Floats, positive: Mask, weights: Weights | None = None) ->
 
 
 def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
-    """Return the area under the ROC curve; a tie counts one half (Mann and Whitney); NaN without both outcomes."""
+    """Return the area under the ROC curve; a tie counts one half (Mann and Whitney); NaN if one outcome is absent."""
     if weights is None:
         return binary_auc(score, positive, _once(score))[0]
     if 2 * positive.sum() > len(positive):
@@ -72,7 +72,7 @@ def specificity_at_sensitivity(score: Floats, positive: Mask, sensitivity: float
 
 
 def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area under the ROC curve, down to the axis, from the point where it reaches `sensitivity`; 0 to 1.
+    """Return the area, 0 to 1, between the horizontal axis and the part of the ROC curve at or above `sensitivity`.
 
     This is `auc_sens_80` of isic-challenge-scoring.
     """
@@ -81,7 +81,7 @@ def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) ->
 
 
 def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area between the ROC curve and the line at `sensitivity`; 0 to 1 - sensitivity.
+    """Return the area, from 0 to 1 - sensitivity, between the ROC curve and the horizontal line at `sensitivity`.
 
     This is the metric of Kaggle's ISIC 2024 competition.
     """

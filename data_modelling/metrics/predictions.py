@@ -1,4 +1,4 @@
-"""Read and write the predictions of a bundle, from which every published metric can be computed again."""
+"""Read and write the predictions of a bundle, from which its metrics can be computed again without the photos."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -16,8 +16,8 @@ from data_modelling.inference.modes import MODES
 from data_modelling.metrics.array_types import Floats, Mask
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of the predictions and of their csv files
-# Controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
-# details of another photo. No choice uses their predictions.
+# Two controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
+# details of a photo of another group. No choice uses the predictions of the controls.
 CONTROL_MODES = ("details", "shuffled")
 # The predictions for the photos of extra sets, each by a network that never saw the photo's fold.
 EXTRA_PREDICTIONS_FILE = "more.csv"
@@ -29,17 +29,17 @@ FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
 # These columns are read as text, even if they are empty or look like numbers; a data set may lack sites, for example.
 TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
-# Columns of reason codes, joined by `;`. The gate belongs to the network that never saw the photo's fold.
+# Columns of reason codes, joined by `;`. The codes of the gate come from the gate fitted without the photo's fold.
 CHECKS = ("refusals", "warnings")
 
 
 def prediction_table(
     table: pd.DataFrame, logits: Mapping[str, NDArray[np.floating]], task: str
 ) -> pd.DataFrame:
-    """Return facts and logits, one row per photo: the columns in FACTS' values, then `<mode>_<class>`.
+    """Return a table with a row per photo: the columns that FACTS names, then the logits as `<mode>_<class>`.
 
-    logits: (N, classes) for each of MODES, and for those of CONTROL_MODES that exist. The logits include the prior
-    shift, but are not yet divided by the temperature.
+    table: the table of photos. logits: (N, classes) by mode, for both MODES and for the CONTROL_MODES that exist. The
+    logits include the prior shift, but are not yet divided by the temperature.
     """
     facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
     columns = {
@@ -76,13 +76,13 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def write_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
-    """Write a csv file of the bundle. options: those of pandas' to_csv."""
+    """Write a csv file of the bundle. options: further arguments of pandas' to_csv."""
     with atomic_write(path) as temporary:
         table.to_csv(temporary, index=False, lineterminator="\n", **options)
 
 
 def read_table(path: Path, columns: Iterable[str], advice: str = "restore the bundle") -> pd.DataFrame:
-    """Return a csv file of the bundle; raise InputError with `advice` if it or one of `columns` is missing."""
+    """Return the table in a csv file; raise InputError with `advice` if the file or one of `columns` is missing."""
     try:
         table = pd.read_csv(path, dtype=dict.fromkeys((*TEXTS, *CHECKS), str))
     except FileNotFoundError as error:
@@ -110,12 +110,12 @@ def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
 def replace_logits(
     predictions: pd.DataFrame, mode: str, logits: NDArray[np.floating], task: str
 ) -> pd.DataFrame:
-    """Return the predictions with other logits (N, classes) of one mode."""
+    """Return the predictions with `logits` (N, classes) in the columns of one mode."""
     return predictions.assign(**dict(zip(_columns(mode, task), logits.T, strict=True)))
 
 
 def learned_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
-    """Return the logits of the classes that the network learned, (N, learned): the first columns."""
+    """Return the first columns of `mode_logits`: the logits of the classes that the network learned, (N, learned)."""
     return mode_logits(predictions, mode, task)[:, : len(learned_class_codes(task))]
 
 
@@ -124,7 +124,7 @@ def _columns(mode: str, task: str) -> list[str]:
 
 
 def refused_mask(predictions: pd.DataFrame) -> Mask:
-    """Return a mask (N,) of the refused photos; no photo is refused in older files, which lack the checks."""
+    """Return a mask (N,) of the refused photos; in older files, which lack the checks, no photo counts as refused."""
     if "refusals" not in predictions:
         return np.zeros(len(predictions), bool)
     return predictions["refusals"].fillna("").ne("").to_numpy(bool)

@@ -1,4 +1,4 @@
-"""Compute the scores of two yes-or-no questions, cancer and melanoma, and the cost of a threshold on a score."""
+"""Compute scores and metrics for two yes-or-no questions about a lesion: whether it is a cancer, or a melanoma."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration import sensitivity_threshold
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-RATES = (0.9, 0.95)  # sensitivities and specificities at which the cost is reported
+RATES = (0.9, 0.95)  # sensitivities, and specificities, at which metrics are reported
 NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities on the decision curve
 
 
 def question_scores(probability: Floats, task: str) -> dict[str, Floats]:
-    """Return the score (N,) of each question: the probability of the cancer group, and of melanoma."""
+    """Return the score (N,) of each question: the probability of all cancer classes together, or of melanoma."""
     return {
         "cancer": probability[:, cancer_columns(task)].sum(axis=1),
         "melanoma": probability[:, melanoma_column(task)],
@@ -32,7 +32,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
 
 
 def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
-    """Return sensitivity and specificity at a threshold, and the counts behind them; `flagged` has negatives only."""
+    """Return sensitivity and specificity at a threshold, and the counts behind them; `flagged` is of negatives only."""
     flagged = score >= threshold
     return {
         "threshold": round_metric(threshold),
