@@ -1,8 +1,8 @@
 """Builds image branches by name: the custom CNN and ResNet34, with the same interface.
 
 Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
-map. networks.model adds the same details branch and head to each. No branch has augmentation or stochastic depth, so
-the only random parts of an epoch are its batches and the head's dropout.
+map. networks.model adds the same details branch and head to each branch. No branch has augmentation or stochastic
+depth, so the only random parts of an epoch are its batches (with their augmentation) and the head's dropout.
 """
 
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Builds the image branch of the custom CNN: a stem and blocks that turn a photo into a feature map."""
+"""Builds the image branch of the custom CNN, prepares trained branches for smaller files, and counts operations."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -60,8 +60,8 @@ class PlainBlock(keras.layers.Layer):
 class ResidualBlock(PlainBlock):
     """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
 
-    Where the shape changes, the shortcut is average pooling and a 1x1 convolution (ResNet-D, He et al. 2019,
-    arXiv:1812.01187). If not `pooled`, the shortcut is a 1x1 convolution with the block's stride (He et al. 2016).
+    If the shape changes, the shortcut has a 1x1 convolution. If `pooled`, average pooling with the block's stride comes
+    first (ResNet-D, He et al. 2019, arXiv:1812.01187). Otherwise the convolution has this stride (He et al. 2016).
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:
@@ -107,7 +107,7 @@ def convolution(
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the CNN's image branch.
+    """Return the image branch of the custom CNN: a stem, and stages of blocks.
 
     The branch turns photos (N, edge, edge, 3) with values 0-255 into feature maps (N, edge/2^k, edge/2^k, last width).
     k is the number of stages plus 1.
@@ -125,7 +125,7 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 def fold_normalisation(network: keras.Model) -> None:
     """Move the scale of the image branch's normalisations into the kernels before them; round these kernels to float16.
 
-    The outputs change by the rounding alone. Kernels in float16 take half the space in a file. Mean, variance and scale
+    The outputs change only by the rounding. Kernels in float16 take half the space in a file. Mean, variance and scale
     of a normalisation are adapted to the new kernel, so that a further training begins with nearly the same outputs. A
     network without the layer BRANCH stays as it is.
     """
@@ -157,7 +157,7 @@ def _normalised_convolutions(
 
 
 def multiply_adds(settings: NetworkSettings) -> int:
-    """Return the number of multiply-adds of the image branch's convolutions for one photo; FLOPs are twice as many."""
+    """Return the number of multiply-adds of the custom CNN's convolutions for one photo; FLOPs are twice as many."""
     edge = settings.edge // 2
     total = edge**2 * 9 * 3 * settings.stem
     input_width = settings.stem

@@ -39,7 +39,7 @@ def combine_networks(
 ) -> keras.Model:
     """Return one network that averages the probabilities of several networks with the same inputs.
 
-    Feature map and embedding of the result are those of the first network.
+    temperatures: one for each network. The result has the feature map and the embedding of the first network.
     """
     photo = keras.Input(networks[0].input["photo"].shape[1:], name="photo")
     details = keras.Input(networks[0].input["details"].shape[1:], name="details")

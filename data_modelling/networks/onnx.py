@@ -22,10 +22,10 @@ GRAPH_OUTPUTS = ("logits", "feature_map", "embedding")
 
 
 def export_onnx(saved: Path, target: Path) -> None:
-    """Write `target` from a saved float32 network (see networks.model for inputs and outputs).
+    """Write the ONNX file `target` from a saved float32 network (see networks.model for inputs and outputs).
 
-    The calling process may use any Keras backend. Raises InputError if the conversion fails (with the converter's last
-    line), or if the system ends the converter, mostly for lack of memory.
+    The calling process may use any Keras backend. Raises InputError if the conversion fails (with the last line of the
+    converter's error), or if the system ends the converter, mostly for lack of memory.
     """
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",
@@ -81,7 +81,7 @@ def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
 
 
 def _store_as_float16(graph: "onnx.GraphProto") -> None:
-    """Store weights as float16 if that loses nothing (see networks.cnn.fold_normalisation); casts restore float32."""
+    """Store weights as float16 if this keeps their values (see cnn.fold_normalisation), and add casts to float32."""
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 

@@ -37,7 +37,7 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
 
 
 def _merge_layers(layers: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:
-    """Return name, output shape and number of parameters of each block; the layers before them are one block."""
+    """Return name, output shape and number of parameters of each block; layers outside blocks count as one block."""
     blocks = [layer for layer in layers if layer["kind"].endswith("Block")]
     stem = [layer for layer in layers if not layer["kind"].endswith("Block")]
     name = "stem" if blocks else stem[-1]["layer"]  # a network of keras.applications has no blocks

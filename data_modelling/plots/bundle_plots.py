@@ -28,7 +28,7 @@ def draw_bundle_plots(
 ) -> None:
     """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions.
 
-    A plot is left out if its metrics do not exist yet (locked test, external sources, shortcuts).
+    values: the content of metrics.json. A plot is left out if its metrics do not exist yet, such as the locked test's.
     """
     task, classes = metadata["task"], metadata["classes"]
     labels, scores = true_classes(predictions, task), mode_logits(predictions, "photo", task)

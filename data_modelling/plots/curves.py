@@ -119,7 +119,7 @@ def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dic
 def _draw_classes(
     axes: Axes, draw: Callable[..., None], labels: Labels, probability: Floats, metadata: dict[str, Any]
 ) -> None:
-    """Draw a curve for each class that has photos."""
+    """Draw a curve for each class that some photos have and other photos do not have."""
     for index, code in enumerate(metadata["classes"]):
         if has_both_outcomes(labels == index):
             style = {"color": CLASS_COLOURS[index % len(CLASS_COLOURS)], "ls": ("-", "--", ":")[index % 3]}

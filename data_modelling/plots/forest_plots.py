@@ -33,7 +33,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return the rows of the subgroups that have metrics, except sources; subgroups of two attributes come last."""
+    """Return a row for each subgroup with metrics, except those by source; subgroups by two attributes come last."""
     return [
         ForestRow(
             f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",

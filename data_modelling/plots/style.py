@@ -35,7 +35,7 @@ PNG_METADATA = {"Software": None}
 
 @contextmanager
 def saved_figure(path: Path, width: float, height: float) -> Iterator[Figure]:
-    """Yield a figure of this size (inches) that is saved to `path` when the block ends."""
+    """Yield a figure that is saved to `path` when the `with` block ends. width, height: in inches."""
     with mpl.rc_context(STYLE):
         figure = Figure((width, height), layout="constrained")
         yield figure
