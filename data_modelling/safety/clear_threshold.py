@@ -1,12 +1,13 @@
 """Fit the clear threshold: a photo may get the status `no_cancer_class` only with a score below this threshold.
 
 The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
-with the details. It comes from a network whose training, stopping and calibration used no photo of the clinic group.
+with the details. It comes from a network whose training, stopping and calibration used no photo of the same clinic
+group. A veto forbids the status for a photo, whatever its score (see VETOES in inference.decision).
 
 A melanoma lesion is cleared if at least one of its photos has no veto and a score below the threshold. Each clinic
 group with at least LEAST_LESIONS melanoma lesions has its own threshold. This is the highest threshold at which the
 one-sided upper 95 % bound (Clopper-Pearson) of the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest
-of these thresholds is used for all photos. On smaller groups, this threshold is only tested.
+of these thresholds is used for all photos. On the other groups, this threshold is only tested.
 """
 
 import math
@@ -34,11 +35,12 @@ def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any
     """Return the threshold, and a list with a row for each clinic group that has melanomas.
 
     photos: a table with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. If no group has
-    LEAST_LESIONS melanoma lesions, the threshold is 0, which clears nothing.
+    LEAST_LESIONS melanoma lesions, the threshold is 0, which clears nothing. Raises InputError if a column is missing
+    or a score is not finite.
 
-    A row has the group's numbers of melanoma lesions and of mole photos, and its own threshold (None with too few
-    lesions). The other values are for the returned threshold: the number and share of cleared lesions, the upper bound
-    of this share, and the share of cleared mole photos.
+    A row has the group's numbers of melanoma lesions and of mole photos, and the group's own threshold (None with too
+    few lesions). The other values are for the returned threshold: the number and share of cleared melanoma lesions, the
+    upper bound of this share, and the share of mole photos that are cleared (None without mole photos).
     """
     if missing := [name for name in COLUMNS if name not in photos]:
         raise InputError(f"The scores lack the column {missing[0]}.")
@@ -68,7 +70,7 @@ def lowest_scores(photos: pd.DataFrame) -> Floats:
 
 
 def group_threshold(lowest: Floats) -> float:
-    """Return the highest threshold that a clinic group allows. lowest: from `lowest_scores`."""
+    """Return the highest threshold that a clinic group allows, or 0 if it allows none. lowest: from `lowest_scores`."""
     bounds = np.array([cleared_share_bound(cleared, len(lowest)) for cleared in range(len(lowest))])
     allowed = int((bounds <= MAX_CLEARED_SHARE).sum()) - 1  # how many lesions may be cleared
     if allowed < 0:
@@ -78,7 +80,7 @@ def group_threshold(lowest: Floats) -> float:
 
 
 def cleared_share_bound(cleared: int, lesions: int) -> float:
-    """Return the one-sided upper bound (Clopper-Pearson) of the share of cleared lesions."""
+    """Return the one-sided upper 95 % bound (Clopper-Pearson) of the share of cleared lesions."""
     return 1.0 if cleared >= lesions else float(beta.ppf(CONFIDENCE, cleared + 1, lesions - cleared))
 
 

@@ -1,4 +1,4 @@
-"""Degrade photos step by step, as cameras and messaging apps do, before they are resized for the network."""
+"""Degrade square photos, as cameras and messaging apps do, before the photos are resized for the network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +73,7 @@ def _downscale(photo: Image.Image, severity: float) -> bytes:
 
 
 def from_levels(levels: NDArray[np.floating]) -> Image.Image:
-    """Return the photo with these grey levels (height, width, 3), rounded and cut to 0-255."""
+    """Return the RGB photo with these colour levels (height, width, 3), rounded and cut to 0-255."""
     return Image.fromarray(levels.round().clip(0, 255).astype(np.uint8))
 
 

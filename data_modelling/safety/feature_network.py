@@ -1,4 +1,4 @@
-"""Fit a small network on image features; it is saved as two arrays, which include the scaling of its inputs."""
+"""Fit a small network on image features, and save its two layers as arrays that include the scaling of the inputs."""
 
 import warnings
 from pathlib import Path
@@ -27,8 +27,8 @@ def fit_feature_network(
 ) -> tuple[Features, Features]:
     """Return the hidden layer (features + 1, UNITS) and the output layer (UNITS + 1, outputs); the last rows are biases.
 
-    values: (N, features). labels, weights: (N,). scaling: mean and standard deviation of each feature. decay: the L2
-    penalty. rate: the learning rate. Two classes share one output.
+    values: (N, features). labels, weights: the class and the weight of each row, (N,). scaling: mean and standard
+    deviation of each feature. decay: the L2 penalty. rate: the learning rate. For two classes, there is one output.
     """
     mean, spread = scaling
     network = MLPClassifier(

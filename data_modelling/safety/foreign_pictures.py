@@ -33,7 +33,7 @@ from data_modelling.safety.synthetic_pictures import DRAWERS, draw_picture
 SOURCE_LIST = Path(__file__).with_name("foreign.toml")
 PROJECT = Path(__file__).resolve().parents[2]
 FIT, HELD_OUT = "fit", "held-out"
-WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # by a package's import name: its name for pip
+WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # a package's name for pip, by its import name
 WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)  # the beginning of a picture inside a Qt resource file
 CROP_SHARES = (0.15, 0.9)  # range of the size of a random crop, as a share of the edge
 CROP_DETAIL = 4  # a picture that will be cropped is read at this multiple of the needed edge
@@ -42,10 +42,11 @@ DUPLICATE_DISTANCE = 2.0  # grey levels; pictures are duplicates if their thumbn
 
 
 class ForeignSource(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One source of the list in foreign.toml, which explains side (the role) and origin.
+    """One source of foreign pictures, as foreign.toml lists it; that file explains `side` (the role) and `origin`.
 
-    kind: what its pictures show. most: the largest number of pictures. files: patterns of file names below its folder.
-    centre: share of a picture's edge that is kept around the middle. crops: number of random parts added per picture.
+    kind: what the pictures show. most: the largest number of pictures. package: the package with the files, if any.
+    files: patterns of the file names, below the folder of the package or of this project. centre: the share of a
+    picture's edge that is kept around the middle. crops: how many random parts of each picture are added.
     """
 
     name: str
@@ -85,8 +86,8 @@ def sources_with_role(role: str) -> tuple[ForeignSource, ...]:
 def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -> ForeignPictures:
     """Return the pictures of some sources, resized to squares with `edge` pixels.
 
-    pictures: the folder of `fetch_packages`. Of a source's pictures that look the same, only the first counts. Of the
-    remaining ones, at most `most` are taken, evenly spaced among the sorted files. Their random crops are added.
+    pictures: the folder of `fetch_packages`. If several pictures of a source look the same, only the first is kept. Of
+    the kept pictures, at most `most` are taken, evenly spaced among the sorted files. Their random crops are added.
     """
     squares: list[Pixels] = []
     rows: list[tuple[str, str]] = []
@@ -143,7 +144,7 @@ def _files(source: ForeignSource, pictures: Path) -> list[Path]:
 
 
 def _folder(source: ForeignSource, pictures: Path) -> Path | None:
-    """Return the folder of a source's files; None where it does not exist."""
+    """Return the folder with the files of a source; None if the folder does not exist."""
     if source.origin == "project":
         return PROJECT
     if source.origin == "python" and (spec := importlib.util.find_spec(source.package)):
@@ -153,7 +154,7 @@ def _folder(source: ForeignSource, pictures: Path) -> Path | None:
 
 
 def _drop_duplicates(squares: Sequence[Pixels]) -> list[Pixels]:
-    """Return the pictures that are no near copy of an earlier picture (for example in another size or language)."""
+    """Return the pictures without near copies of an earlier picture (for example in another size or language)."""
     distinct: list[Pixels] = []
     thumbnails: list[Floats] = []
     for square in squares:

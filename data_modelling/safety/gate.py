@@ -1,8 +1,8 @@
 """Fit the gate of a network (see inference.checks.gate).
 
-The distances are fitted on the network's training photos and standardised on its stopping photos. The lesion detector
-has a threshold for all clinics. If this threshold would refuse more than REFUSED_SHARE of the stopping photos, the gate
-gets a higher threshold. No foreign picture is needed for this.
+The gate's distances are fitted on the network's training photos and standardised on its stopping photos. The lesion
+detector has one threshold for all clinics. If this threshold would refuse more than REFUSED_SHARE of the stopping
+photos, the gate gets a higher threshold. The fit of a gate needs no foreign picture.
 """
 
 from collections.abc import Sequence
@@ -61,7 +61,8 @@ class FittedGate:
 def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> FittedGate:
     """Return the gate of a network.
 
-    training, labels: the network's training photos and their class indices (N,). stopping: its stopping photos.
+    training, stopping: the gate's inputs for the network's training photos, and for its stopping photos. labels: the
+    class indices of the training photos, (N,).
     """
     roots, stopping_roots = (embedding_square_root(part.embedding) for part in (training, stopping))
     one_class = np.zeros(len(labels), np.int64)
@@ -85,10 +86,10 @@ def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> Fitt
 
 
 def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
-    """Return the score above which a photo is refused: the detector's own, or a higher one.
+    """Return the threshold above which a photo is refused: the threshold of the detector, or a higher one.
 
     stopping_features: image features of the stopping photos, (N, FEATURE_COUNT). At most REFUSED_SHARE of these photos
-    may be refused.
+    are above the returned threshold.
     """
     own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
     return round(max(detector.threshold, own_threshold), DIGITS)
@@ -117,11 +118,11 @@ def image_features_of_rows(pixels: Pixels, rows: Sequence[int] | Labels) -> Feat
 def fit_served_gate(
     settings: Settings, development: DevelopmentSet, work: Path
 ) -> tuple[FittedGate, pd.DataFrame]:
-    """Return the served network's gate, and a table with the gate's scores of out-of-fold photos.
+    """Return the served network's gate, and a table with the gate scores of out-of-fold photos.
 
     The photos of each fold in settings.figure_folds are scored by the gate that was fitted without this fold. work: the
-    folder of a run's finished stages. The table has the columns of gate_scores.COLUMNS and `own`, which is False for
-    photos of extra sets.
+    folder of a run's finished stages. Columns of the table: gate_scores.COLUMNS, and `own`, which is False for photos
+    of extra sets.
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []
@@ -155,10 +156,7 @@ def fit_fold_gate(
     network: keras.Model,
     own: Mask | None = None,
 ) -> FittedGate:
-    """Return the gate of a network that was trained on the rows in `mask`, (N,).
-
-    own: see datasets.splits.assignment.training_masks.
-    """
+    """Return the gate of a network that was trained on the rows in `mask` (N,). own: see assignment.training_masks."""
     training, stopping = training_masks(table, mask, settings.seed, own)
     labels = select_examples(table, pixels, training, settings.task).labels
     training_inputs, stopping_inputs = (
@@ -170,7 +168,7 @@ def fit_fold_gate(
 def _fit_whitening(
     values: Features, labels: Labels, stopping_values: Features, name: str
 ) -> MahalanobisDistance:
-    """Return the distance to the nearest class mean, with one covariance for all classes, fitted on values (N, D)."""
+    """Return the distance to the nearest class mean, with one covariance for all classes, fitted on `values` (N, D)."""
     present, class_of_row = np.unique(labels, return_inverse=True)
     exact_values = values.astype(np.float64)
     means = np.stack([exact_values[labels == label].mean(axis=0) for label in present])

@@ -4,17 +4,17 @@ A step is one kind of degradation at one severity. Each degraded photo is predic
 photo's fold. The thresholds are chosen on the photos of one half of the lesions, by these rules:
 
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
-- Warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
-- Refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
-- A threshold catches CAUGHT_SHARE of the photos of its step, or fewer, because it may catch only a small share of the
+- For each kind, warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
+- For each kind, refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
+- A threshold catches CAUGHT_SHARE of the photos of this step. It catches fewer if it would otherwise catch too many
   unchanged photos. A refusal may catch at most SPARED_SHARE of a step whose relative accuracy is at least WARN_BELOW.
 
-Low contrast has no warning. It is refused at the step where other measures warn. A photo with few pixels is blurred, so
-it gets the warning for blur. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these problems,
-the worst photos of the data set get a warning (WARNED_OF_CONTENT).
+Low contrast has no warning. It is refused at the step where other measures warn. A photo with few pixels is blurred,
+so the warning for blur is enough. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of
+these problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
-The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are finally made milder until
-each reason code is given to at most MAX_FIRED_SHARE of the photos of each source.
+The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are made milder at the end,
+until each reason code is given to at most MAX_FIRED_SHARE of the photos of each source.
 """
 
 from collections import Counter
@@ -64,7 +64,7 @@ ONLY_REFUSED = ("contrast",)  # measures without a warning; they refuse at the s
 MARGIN = 0.03  # added to WARN_BELOW, because the accuracy of a step is measured on few photos
 CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold should catch
 SPARED_SHARE = 0.05  # largest refused share of a step whose relative accuracy is at least WARN_BELOW
-MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of unchanged photos beyond a threshold
+MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of unchanged photos to warn of or refuse
 # By measure, the share of photos that get a warning for a problem that no degradation step shows. A person looked at
 # the worst photos: up to these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
@@ -91,7 +91,7 @@ def fit_quality(
     choices: CalibrationChoices,
     other_measures: pd.DataFrame | None = None,
 ) -> tuple[QualityThresholds, pd.DataFrame]:
-    """Return the thresholds, and the measures of the unchanged photos of all sources, those of `table` first.
+    """Return the thresholds, and the measures of the unchanged photos of all sources; the rows of `table` come first.
 
     table, pixels: the rows of the development set and their decoded photos. networks: by fold, the saved network that
     never saw this fold; some folds may be absent. other_measures: from `photo_measures`, of photos of other sources.
@@ -133,7 +133,7 @@ def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) ->
 def _degradation_steps(
     photos: pd.DataFrame, labels: Labels, edge: int, networks: Mapping[int, Path], decide: Decide
 ) -> list[_DegradationStep]:
-    """Return the unchanged photos and then a step for each kind and severity, with all photos measured and decided."""
+    """Return all steps, the unchanged photos first. Each has all photos' measures, and which photos are decided right."""
     kinds = [name for name, kind in DEGRADATION_KINDS.items() for _ in kind.severities]
     kinds = [UNCHANGED_KIND, *kinds]
     measures = np.empty((len(kinds), len(photos), len(MEASURES)))
@@ -178,8 +178,8 @@ def choose_quality_thresholds(
 ) -> QualityThresholds:
     """Return the thresholds of the quality checks, before sources are spared (see spare_sources).
 
-    unchanged: MEASURES of unchanged photos. steps: of the sampled photos (N), the unchanged photos first. labels: the
-    class indices of the sampled photos (N,). choosing: mask (N,) of those that the choice uses.
+    unchanged: MEASURES of unchanged photos. steps: the steps of the N sampled photos, the unchanged photos first.
+    labels: the class indices of the sampled photos, (N,). choosing: mask (N,) of the sampled photos that are used.
     """
     accuracies = [_balanced_accuracy(step.correct[choosing], labels[choosing]) for step in steps]
     limits = {}
@@ -217,7 +217,7 @@ def choose_quality_thresholds(
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
     """Return thresholds that give each reason to at most MAX_FIRED_SHARE of each source's photos.
 
-    thresholds: those to start from; none becomes stricter. measures: MEASURES and `source` of unchanged photos.
+    thresholds: the old thresholds; none becomes stricter. measures: a table of unchanged photos, MEASURES and `source`.
     """
     limits = {}
     for check in QUALITY_CHECKS:
@@ -245,7 +245,7 @@ def _milder(
 def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[float]) -> float | None:
     """Return the threshold that catches CAUGHT_SHARE of each step's photos, or a milder one; None without any step.
 
-    step_values: for each kind, the values at the first step that is bad enough. limits: the result is at least as mild.
+    step_values: for each kind, the values at the first step that is bad enough. limits: the strictest allowed results.
     """
     if not step_values:
         return None
@@ -280,7 +280,7 @@ def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for each source and diagnosis: the number of photos, and how many have any reason and each reason.
+    """Return a row for each source and diagnosis: numbers of photos, of photos with any reason, and with each reason.
 
     measures: from `photo_measures`.
     """

@@ -2,13 +2,13 @@
 
 python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
 
-It is fitted on at most PER_CLASS photos of each class of each source, and on the foreign pictures with the role `fit`.
-Photos and pictures are used unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
+The detector is fitted on up to PER_CLASS photos of each class of each source, and on foreign pictures with the role
+`fit`, all unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
 
-For each clinic group, one more detector is fitted without the group. One threshold for all is chosen so that each of
-these detectors refuses at most MAX_REFUSED_SHARE of every class of its left-out group. Only classes with enough photos
-count, with all their development photos. The metrics of a group come from the detector without it, with a threshold
-that was chosen on the other groups alone. These detectors do not learn from ISIC 2020, because it mixes clinics.
+For each clinic group, one more detector is fitted without the group. A common threshold is chosen so that each of these
+detectors refuses at most MAX_REFUSED_SHARE of each class in its left-out group. All development photos of a class
+count, if there are more than FEWEST_PHOTOS. The metrics of a group come from the detector without this group, with a
+threshold that was chosen only on other groups. These detectors learn nothing from ISIC 2020, because it mixes clinics.
 """
 
 import argparse
@@ -60,10 +60,11 @@ Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that w
 class DetectorExamples:
     """Image features of lesion photos and foreign pictures.
 
-    lesions: a row for each photo. Columns: source, clinic ("" if the source mixes clinics), diagnosis, fitted (whether
-    detectors may learn from it). lesion_features: (N, FEATURE_COUNT), of these photos. lesion_variants: (VARIANTS, n,
-    FEATURE_COUNT), of variants of the n fitted photos. foreign_fit: (M, FEATURE_COUNT), of the pictures with the role
-    FIT and their variants. foreign: source and kind of each held-out picture. foreign_features: of these pictures.
+    lesions: a table with a row for each of N photos. Its columns are source, clinic ("" if the source mixes clinics),
+    diagnosis and fitted (whether detectors may learn from the photo). foreign: a table with source and kind of each
+    held-out picture. The other fields are image features. lesion_features: of the N photos, (N, FEATURE_COUNT).
+    lesion_variants: of variants of the n fitted photos, (VARIANTS, n, FEATURE_COUNT). foreign_fit: of the pictures with
+    the role FIT and of their variants. foreign_features: of the held-out pictures.
     """
 
     lesions: pd.DataFrame
@@ -77,7 +78,7 @@ class DetectorExamples:
 def read_examples(
     data_root: Path | None, splits: Path, pictures: Path
 ) -> tuple[DetectorExamples, tuple[str, ...]]:
-    """Return the examples, and a sentence for each missing source of foreign pictures; shows progress."""
+    """Return the examples, and a sentence for each source of foreign pictures that is missing; show the progress."""
     lesions = mark_sample(development_lesions(data_root, splits))
     rows = tqdm(lesions["path"], "read", len(lesions), unit=" photos")
     photos = np.stack([read_photo(Path(path).read_bytes(), FEATURE_EDGE) for path in rows])
@@ -95,7 +96,7 @@ def _variant_features(pictures: Pixels) -> Features:
 
 
 def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
-    """Return image_id, path, source, clinic and ham10000 diagnosis of all photos outside the locked tests."""
+    """Return image_id, path, source, clinic and diagnosis (AK, SCC as AKIEC) of all photos outside the locked tests."""
     table, _ = isic2019.load(data_root)
     parts = {name: read_split(split_file(splits, name)) for name in ("isic2019", *OTHER_DATA_SETS)}
     others = [external_sources.load(data_set(name), data_root, splits)[0] for name in OTHER_DATA_SETS]
@@ -124,8 +125,8 @@ def _features(pictures: Pixels) -> Features:
 def fit_lesion_detector(examples: DetectorExamples, left_out: Collection[str] = ()) -> LesionDetector:
     """Return a detector with threshold 0 that was fitted without the clinic groups `left_out`.
 
-    If any group is left out, ISIC 2020 is left out too. Lesions and foreign pictures have the same total weight. Among
-    lesions, the total weight of a class of a source is proportional to the square root of its number of photos.
+    If any group is left out, ISIC 2020 is left out too. Lesion photos and foreign pictures have the same total weight.
+    Each class of each source has a total weight in proportion to the square root of its number of fitted photos.
     """
     fitted = examples.lesions["fitted"].to_numpy()
     rows = fitted & ~examples.lesions["clinic"].isin([*left_out, *([""] if left_out else [])]).to_numpy()
@@ -153,7 +154,7 @@ def left_out_detectors(examples: DetectorExamples) -> Detectors:
 def threshold_at_share(
     examples: DetectorExamples, detectors: Detectors, share: float, unseen: str | None = None
 ) -> float:
-    """Return the threshold at which each detector refuses at most `share` of each class of its left-out group.
+    """Return the lowest threshold at which each detector refuses at most `share` of each class of its left-out group.
 
     unseen: a group that neither these detectors nor the threshold may see.
     """
@@ -175,9 +176,9 @@ def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: s
 
 
 def clinic_rows(examples: DetectorExamples, detectors: Detectors, share: float) -> list[dict[str, Any]]:
-    """Return a row for each group and class: the refused shares of its photos and of held-out foreign pictures.
+    """Return a row for each group and class: the refused shares of the class's photos and of held-out foreign pictures.
 
-    The detector and the threshold of a row never saw its group.
+    Neither the detector nor the threshold of a row saw the row's group.
     """
     rows = []
     for (group,) in [names for names in detectors if len(names) == 1]:

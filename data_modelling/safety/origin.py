@@ -2,8 +2,8 @@
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-Before fitting, all photos are stretched and encoded again in the same way. Otherwise the detector would learn which
-archives stretch files to a square and which crop them. This says nothing about a user's photo. The thresholds come from
+Before fitting, all photos are stretched at random and encoded again. Otherwise the detector would learn how an archive
+stores photos (stretched to a square, or cropped), which says nothing about a user's photo. The thresholds come from
 out-of-fold probabilities, with five folds of whole groups. No photo of a locked test is read.
 """
 
@@ -43,7 +43,7 @@ from data_modelling.safety.degradation import encode_jpeg
 from data_modelling.safety.feature_network import fit_feature_network, write_arrays
 
 NAMES = ("ham10000", "isic2017", "isic2020", "pad_ufes_20")  # names of the data sets and their splits
-SOURCES = tuple(data_set(name).folder for name in NAMES)  # as metadata.json names them
+SOURCES = tuple(data_set(name).folder for name in NAMES)  # the names of the sources in metadata.json
 DERMOSCOPIC = tuple(source for source in SOURCES if source not in PHONE_SOURCES)
 STRETCH = 4 / 3  # largest ratio of the longer side to the shorter side
 QUALITY = (60, 96)  # range of the new JPEG's quality, without the upper end
@@ -57,10 +57,10 @@ DIGITS = 6
 
 @dataclass(frozen=True)
 class OriginFeatures:
-    """The features of photos, row by row.
+    """The features of N photos, row by row.
 
-    table: columns source, group_id and part. altered, plain: image features (N, FEATURE_COUNT) of the photos
-    after `stretch_and_recompress`, and of the unchanged photos.
+    table: a table with the columns source, group_id and part. altered: image features (N, FEATURE_COUNT) of the photos
+    after `stretch_and_recompress`. plain: the same features of the unchanged photos.
     """
 
     table: pd.DataFrame
@@ -82,7 +82,7 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:
-    """Return the features of the photos of NAMES outside the locked tests; InputError if a data set has no photos."""
+    """Return the features of all photos of NAMES outside the locked tests; raise InputError if a data set has none."""
     tables, altered, plain = [], [], []
     for number, name in enumerate(NAMES):
         table = development_photos(name, data_root, splits)
@@ -100,7 +100,7 @@ def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatu
 
 
 def fit_origin_detector(values: Features, sources: Sequence[str]) -> OriginDetector:
-    """Return a detector fitted with the same total weight for each source; its thresholds are not fitted."""
+    """Return a detector that is fitted with the same total weight for each source, but has no useful thresholds yet."""
     labels = np.array([SOURCES.index(source) for source in sources])
     scaling = values.mean(axis=0, dtype=np.float64), values.std(axis=0, dtype=np.float64) + 1e-6
     weights = len(labels) / len(SOURCES) / np.bincount(labels)[labels]
@@ -122,10 +122,10 @@ def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
 
 
 def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
-    """Return the thresholds `phone` (a number) and `unlike` (by threshold_key of the sources that train a model).
+    """Return the threshold `phone`, and the thresholds `unlike` by threshold_key of the sources that train a model.
 
     At most PHONE_FLAGGED_SHARE of the photos of each dermoscopic source reach `phone`. At most UNLIKE_FLAGGED_SHARE of
-    the photos of the sources in a key reach its threshold. Both hold for altered and for plain photos.
+    the photos of the sources in a key reach the key's threshold. Both hold for altered and for plain photos.
     """
     unlike = {}
     # There is a threshold for every set of sources that may train a model.

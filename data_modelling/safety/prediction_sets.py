@@ -12,8 +12,8 @@ solver for convex programs. crepes 0.9.1 has neither groups nor weights, and bre
 
 A rule says which sets are wide. It is chosen on out-of-fold photos without details; the thresholds of their sets come
 from the other folds. A photo counts as answered if it is not refused and its set is not wide. An acceptable rule leaves
-at most MAX_WIDE_SHARE of the photos unanswered. With it, melanomas are found at least as often among the answered
-photos as among all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
+at most MAX_WIDE_SHARE of the photos unanswered. It does not lower the sensitivity for melanoma on the answered
+photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
 """
 
 import itertools
@@ -58,10 +58,10 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return thresholds (classes,), rounded down: the share `level` of a class's weight is at or above its threshold.
+    """Return a threshold for each class, (classes,), which the share `level` of the class's weight reaches.
 
-    probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too
-    few groups for this coverage is 0, so the class is in every set.
+    probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too few
+    groups for this coverage is 0, so the class is in every set. Thresholds are rounded down.
     """
     weights = group_weights(labels, groups)
     thresholds = [
@@ -72,7 +72,7 @@ def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level:
 
 
 def _threshold(score: Floats, weights: Floats, level: float) -> float:
-    """Return the highest score that the share `level` of the weight reaches; the new group adds 1 to the weight."""
+    """Return the highest score that the share `level` of the weight reaches; a new group adds 1 to the total weight."""
     order = np.argsort(-score)
     cumulative_weights = np.cumsum(weights[order])
     is_enough = cumulative_weights >= level * (weights.sum() + 1) - SLACK
@@ -80,7 +80,7 @@ def _threshold(score: Floats, weights: Floats, level: float) -> float:
 
 
 def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float) -> dict[str, Any]:
-    """Return the bundle's `prediction_sets` from out-of-fold predictions: thresholds by mode, level, class."""
+    """Return `prediction_sets` of metadata.json: thresholds by mode, level and class, the method and group counts."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
     codes = class_codes(task)
     thresholds: dict[str, Any] = {}
@@ -99,7 +99,7 @@ def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float
 
 
 def cross_fitted_sets(predictions: pd.DataFrame, mode: str, task: str, temperature: float) -> dict[str, Mask]:
-    """Return by level which classes are in each photo's set, (N, classes), with thresholds from the other folds."""
+    """Return by level a mask (N, classes) of the classes in each photo's set, by thresholds from the other folds."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
     probability = _calibrated(predictions, mode, task, temperature)
     parts = calibration_folds(predictions)
@@ -121,7 +121,7 @@ def calibration_folds(predictions: pd.DataFrame) -> NDArray[np.str_]:
 
 
 def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any]) -> dict[str, Mask]:
-    """Return by level which classes are in each photo's set, (N, classes), with the thresholds of the bundle."""
+    """Return by level a mask (N, classes) of the classes in each photo's set, by the thresholds of the bundle."""
     probability = _calibrated(predictions, mode, metadata["task"], metadata["temperature"])
     thresholds = metadata["prediction_sets"][mode]
     return {
@@ -131,7 +131,7 @@ def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any
 
 
 def _complete_thresholds(thresholds: Floats, task: str) -> Floats:
-    """Return thresholds (classes,) with 1 for a class without photos, because no coverage can be stated for it."""
+    """Return thresholds (classes,) with 1 for a class that no photo taught, because its coverage cannot be stated."""
     return np.where(np.isin(class_codes(task), learned_class_codes(task)), thresholds, 1.0)
 
 
@@ -140,7 +140,7 @@ def _calibrated(predictions: pd.DataFrame, mode: str, task: str, temperature: fl
 
 
 def rules(cancer: Mask) -> Iterator[WideSetRule]:
-    """Return the rules to try, the simplest and least strict first; each limit is None or a number of classes."""
+    """Return the rules to try. For both limits, None (no limit) comes first, then large numbers before small ones."""
     class_limits = (None, *range(len(cancer), 1, -1))
     cancer_limits = (None, *range(int(cancer.sum()), 0, -1))
     return itertools.starmap(WideSetRule, itertools.product(class_limits, cancer_limits))
@@ -178,7 +178,7 @@ def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
 def fit_operating_point(
     predictions: pd.DataFrame, task: str, temperature: float, decision_prior: Floats
 ) -> dict[str, Any]:
-    """Return the bundle's `operating_point`: the chosen rule, its metrics out-of-fold, and the reason."""
+    """Return `operating_point` of metadata.json: the chosen rule, its out-of-fold metrics, and the reason for it."""
     labels = true_classes(predictions, task)
     decisions = predicted_classes(_calibrated(predictions, PHOTO_ONLY, task, temperature), decision_prior)
     sets = cross_fitted_sets(predictions, PHOTO_ONLY, task, temperature)[WIDE_RULE_LEVEL]

@@ -2,9 +2,9 @@
 
 inference.checks.rejection_score defines the score. Each network is tested on a fold that it did not see. In this fold,
 the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
-weights on the photos of all these networks together. In the fit, every left-out class counts the same. The unknown
-photos together count as the share `unknown_share` of all photos. To compute the AUC of a class, the weights are fitted
-again on the other left-out classes, if there are any.
+weights on the tested photos of all these networks. In the fit, every left-out class has the same total weight. The
+unknown photos together have the share `unknown_share` of the weight. To compute the AUC of a class, the weights are
+fitted again on the other left-out classes, if there are any.
 """
 
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine thr
 class FittedRejectionScore:
     """Hold a fitted score.
 
-    weights: the score itself. metadata: the key UNKNOWN_KEY of metadata.json. rows: the data of the fit, with COLUMNS.
+    weights: the score itself. metadata: the score's entry in metadata.json. rows: the data of the fit, with COLUMNS.
     """
 
     weights: RejectionScore
@@ -62,7 +62,7 @@ def left_out_rows(
 ) -> pd.DataFrame:
     """Return a row with COLUMNS for each photo of a fold, from a network that was trained without the class `left_out`.
 
-    logits: the network's, (N, classes). distance: the distances of the network's gate, (N,).
+    logits: from this network, (N, classes). distance: from the gate of this network, (N,).
     """
     seen_columns = [
         index
@@ -98,10 +98,7 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
 def add_rejection_logits(
     predictions: pd.DataFrame, distance: pd.Series, weights: RejectionScore, task: str, temperature: float
 ) -> pd.DataFrame:
-    """Return the predictions with the logit of the class "none of the known classes" beside those of the network.
-
-    distance: the distance of the gate, by image_id.
-    """
+    """Return the predictions with a logit for "none of the known classes". distance: of the gate, by image_id."""
     distances = predictions["image_id"].map(distance).to_numpy(np.float64)
     for mode in COMPLETED_MODES:
         if mode in available_modes(predictions, task):
@@ -113,8 +110,9 @@ def add_rejection_logits(
 def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the AUROC of the rejection score for each left-out class against the known classes, and their mean.
 
-    Each AUROC has its 95 % interval over groups. The bundle's own score gives the mean probabilities of the left-out
-    class and of the others.
+    Each AUROC has a 95 % interval over groups. The bundle's own score gives two mean probabilities of "none of the
+    known classes": for photos of the left-out class, and for the other photos. Raises InputError if the task has no
+    class "none of the known classes".
     """
     share, task = metadata[UNKNOWN_KEY]["share"], metadata["task"]
     served = RejectionScore.from_metadata(metadata, task)

@@ -1,4 +1,4 @@
-"""Fit the parts of a bundle that doubt an answer or refuse a photo, on the data set of a run.
+"""Fit the parts of a bundle that doubt an answer or refuse a photo, on the development set of a run.
 
 The first stages fit the quality thresholds and a gate for each network. The quality checks and the gates are applied to
 every out-of-fold photo. The results are the input for the prediction sets and the operating point. Slow stages keep
@@ -49,9 +49,10 @@ PREDICTIONS = "predictions"  # the folder in a bundle
 
 @dataclass(frozen=True)
 class SafetyParts:
-    """Hold the fitted parts. checks: image_id and the columns metrics.predictions.CHECKS of the out-of-fold photos.
+    """Hold the fitted parts of a bundle.
 
-    metadata: keys for metadata.json. files: finished files in the work folder, by their name in the bundle.
+    checks: a table of the out-of-fold photos, with the columns image_id and metrics.predictions.CHECKS. metadata:
+    entries for metadata.json. files: finished files in the work folder, by the names that they get in the bundle.
     """
 
     checks: pd.DataFrame
@@ -70,7 +71,7 @@ def fit_safety_parts(
     """Return the parts fitted on the development set.
 
     predictions: out-of-fold predictions of settings.figure_folds. work: the work folder of the run, with its networks.
-    unseen: photos of clinics that train no network; the quality checks must spare them too.
+    unseen: photos of clinics that train no network; the quality thresholds must be mild enough for these photos too.
     """
     table = development.table
     decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
@@ -106,9 +107,9 @@ def fit_safety_parts(
 
 
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:
-    """Return the folder with the served network's gate, and with the scores of out-of-fold photos in `predictions`.
+    """Return the folder with the served network's gate, and with the gate scores of out-of-fold photos.
 
-    gate.csv has the scores of the data set's own photos. more.csv has the scores of the photos of extra sets, if any.
+    predictions/gate.csv has the scores of the data set's own photos, predictions/more.csv those of extra sets, if any.
     """
     more = development.extra_table
     extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
@@ -142,7 +143,7 @@ def run_stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path],
 
 
 def other_source_measures(development: DevelopmentSet, unseen: DevelopmentSet | None) -> pd.DataFrame | None:
-    """Return the quality measures of the photos of extra and of unseen sets; None if there are none."""
+    """Return the quality measures of the photos of extra sets and of `unseen`; None if there are no such photos."""
     own, extra = len(development.table), development.extra_table
     parts = [] if extra is None else [(extra, development.pixels[own:])]
     parts += [] if unseen is None else [(unseen.table, unseen.pixels)]
@@ -181,8 +182,8 @@ def _check_results(
 ) -> pd.DataFrame:
     """Return image_id, the columns CHECKS and the gate's distance of out-of-fold photos.
 
-    measures: the quality measures of the table's photos, row by row. A photo is checked by the gate that was
-    fitted without the photo's fold.
+    measures: the quality measures of the table's photos, row by row. The gate that checked a photo was fitted without
+    the photo's fold.
     """
     scores = read_gate_scores(gate_folder)
     checks = image_quality.QualityThresholds.from_metadata(metadata)
@@ -202,10 +203,10 @@ def _check_results(
 def drift_quantiles(
     probability: Floats, classes: list[str], unchanged: pd.DataFrame, nearness: Floats | None = None
 ) -> dict[str, list[float]]:
-    """Return the quantiles under the key `reference` of metadata.json, with which drift is compared.
+    """Return the quantiles under the key `reference` of metadata.json, with which later photos are compared.
 
-    probability: (N, classes), calibrated, of out-of-fold photos, from the photo alone. unchanged: quality measures of
-    the development photos. nearness: of out-of-fold photos to the training photos.
+    probability: (N, classes), calibrated, of N out-of-fold photos, from the photo alone. classes: their codes.
+    unchanged: quality measures of the development photos. nearness: of the N photos to the training photos, (N,).
     """
     values = dict(zip(classes, probability.T, strict=True))
     values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged}

@@ -1,7 +1,7 @@
 """Draw foreign pictures without downloads: empty frames, textures, documents, shapes, plots.
 
-Each function draws one picture, (height, width, 3) uint8, with a random generator. DRAWERS lists the functions by
-their names in foreign.toml. Many pictures have the colours of skin and of brown things, because such pictures are
+Each function in DRAWERS draws one picture, (height, width, 3) uint8, with a random generator. The keys of DRAWERS are
+names of sources in foreign.toml. Many pictures have the colours of skin and of brown things, because such pictures are
 the hardest to tell from lesions.
 """
 
