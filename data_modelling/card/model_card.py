@@ -124,7 +124,7 @@ def summary_text(metadata: Values, values: Values) -> str:
 
 
 def render_card_part(name: str, values: Values, **context: Any) -> str:
-    """Return the text of one of the card's templates. values: the content of metrics.json."""
+    """Return the rendered text of one of the card's templates. values: the content of metrics.json."""
     out_of_fold = values.get("out_of_fold", {})
     metadata = context.get("metadata", {})
     return render_markdown(

@@ -32,7 +32,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
 
 
 def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
-    """Return sensitivity and specificity at a threshold, and the counts behind them; `flagged` is of negatives only."""
+    """Return sensitivity and specificity at a threshold, and the counts behind them (`flagged`: flagged negatives)."""
     flagged = score >= threshold
     return {
         "threshold": round_metric(threshold),

@@ -21,22 +21,21 @@ from data_modelling.inference.errors import InputError
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.rounding import round_metric
 
-COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # columns of a table with one row per photo
+COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of a table with one row per photo
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
 LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
 MAX_CLEARED_SHARE = 0.03  # largest upper bound of the share of cleared melanoma lesions
 CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares to be cleared; only for the card
 JUDGED_PHOTOS = 50  # fewest photos of a class in a clinic group for which the card judges the share
-CONFIDENCE = 0.95  # of the one-sided bound
+CONFIDENCE = 0.95  # level of the one-sided bound
 DIGITS = 6  # decimals of the threshold
 
 
 def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any]]]:
     """Return the threshold, and a list with a row for each clinic group that has melanomas.
 
-    photos: a table with COLUMNS; group_id is the lesion, vetoed (bool) says whether a veto holds. If no group has
-    LEAST_LESIONS melanoma lesions, the threshold is 0, which clears nothing. Raises InputError if a column is missing
-    or a score is not finite.
+    photos: a table with COLUMNS; group_id names the lesion. If no group has LEAST_LESIONS melanoma lesions, the
+    threshold is 0, which clears nothing. Raises InputError if a column is missing or a score is not finite.
 
     A row has the group's numbers of melanoma lesions and of mole photos, and the group's own threshold (None with too
     few lesions). The other values are for the returned threshold: the number and share of cleared melanoma lesions, the

@@ -88,8 +88,7 @@ def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> Fitt
 def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
     """Return the threshold above which a photo is refused: the threshold of the detector, or a higher one.
 
-    stopping_features: image features of the stopping photos, (N, FEATURE_COUNT). At most REFUSED_SHARE of these photos
-    are above the returned threshold.
+    stopping_features: of the stopping photos, (N, FEATURE_COUNT). At most REFUSED_SHARE of them exceed the threshold.
     """
     own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
     return round(max(detector.threshold, own_threshold), DIGITS)
@@ -121,8 +120,7 @@ def fit_served_gate(
     """Return the served network's gate, and a table with the gate scores of out-of-fold photos.
 
     The photos of each fold in settings.figure_folds are scored by the gate that was fitted without this fold. work: the
-    folder of a run's finished stages. Columns of the table: gate_scores.COLUMNS, and `own`, which is False for photos
-    of extra sets.
+    folder of a run's finished stages. The table has gate_scores.COLUMNS and `own` (False for photos of extra sets).
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []

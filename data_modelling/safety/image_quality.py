@@ -6,12 +6,12 @@ photo's fold. The thresholds are chosen on the photos of one half of the lesions
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
 - For each kind, warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
 - For each kind, refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
-- A threshold catches CAUGHT_SHARE of the photos of this step. It catches fewer if it would otherwise catch too many
-  unchanged photos. A refusal may catch at most SPARED_SHARE of a step whose relative accuracy is at least WARN_BELOW.
+- A threshold catches at least CAUGHT_SHARE of this step's photos, or fewer if it would catch too many unchanged photos.
+  A refusal may catch at most SPARED_SHARE of a step whose relative accuracy is at least WARN_BELOW.
 
 Low contrast has no warning. It is refused at the step where other measures warn. A photo with few pixels is blurred,
-so the warning for blur is enough. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of
-these problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
+so the warning for blur is enough. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these
+problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
 The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are made milder at the end,
 until each reason code is given to at most MAX_FIRED_SHARE of the photos of each source.
@@ -133,7 +133,7 @@ def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) ->
 def _degradation_steps(
     photos: pd.DataFrame, labels: Labels, edge: int, networks: Mapping[int, Path], decide: Decide
 ) -> list[_DegradationStep]:
-    """Return all steps, the unchanged photos first. Each has all photos' measures, and which photos are decided right."""
+    """Measure and decide the photos, unchanged and after each step; return the steps, the unchanged photos first."""
     kinds = [name for name, kind in DEGRADATION_KINDS.items() for _ in kind.severities]
     kinds = [UNCHANGED_KIND, *kinds]
     measures = np.empty((len(kinds), len(photos), len(MEASURES)))

@@ -5,8 +5,8 @@ python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA
 The detector is fitted on up to PER_CLASS photos of each class of each source, and on foreign pictures with the role
 `fit`, all unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
 
-For each clinic group, one more detector is fitted without the group. A common threshold is chosen so that each of these
-detectors refuses at most MAX_REFUSED_SHARE of each class in its left-out group. All development photos of a class
+For each clinic group, one more detector is fitted without the group. One shared threshold is chosen so that each of
+these detectors refuses at most MAX_REFUSED_SHARE of each class in its left-out group. All development photos of a class
 count, if there are more than FEWEST_PHOTOS. The metrics of a group come from the detector without this group, with a
 threshold that was chosen only on other groups. These detectors learn nothing from ISIC 2020, because it mixes clinics.
 """
@@ -45,8 +45,8 @@ from data_modelling.safety.photo_variants import render_variants
 # The detectors that leave one clinic group out, for the answers of networks that never saw the group.
 LEFT_OUT_DETECTORS_FILE = Path(__file__).with_name("left_out_detectors.npz")
 OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # ISIC 2019 has the other sources
-PER_CLASS = 400  # photos of each class of a source, at most
-VARIANTS = 2  # of each photo and of each foreign picture
+PER_CLASS = 400  # largest number of photos of each class of a source
+VARIANTS = 2  # number of variants of each photo and of each foreign picture
 FEWEST_PHOTOS = 50  # only a class with more photos than this in a clinic group counts
 FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer is reported but not judged
 MAX_REFUSED_SHARE = 0.04  # largest refused share of a class of a left-out clinic group

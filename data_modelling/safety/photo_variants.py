@@ -1,6 +1,6 @@
 """Render photos as other clinics would take and store them; the lesion detector is fitted on these variants too.
 
-Lesion photos and foreign pictures are rendered in the same way, so that a border, a coarse file or a colour cast
+Lesion photos and foreign pictures are rendered in the same way, so that a border, a low resolution or a colour cast
 says nothing about the content of the picture. Stickers and ink are drawn on both as well.
 """
 

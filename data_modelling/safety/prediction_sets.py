@@ -1,10 +1,10 @@
 """Fit the prediction sets on out-of-fold probabilities, and choose the rule for wide sets (see inference.decision).
 
 A new photo comes from a new group. Therefore each group counts the same: a lesion with six photos counts as much as a
-lesion with one. Within a class, a photo has the weight 1 / (photos of its group). The group of the new photo has the
-weight 1 as well, though the photo's score is unknown. Then the set of the new photo contains the photo's class with at
-least the stated probability, for any number of groups. This is hierarchical conformal prediction (Lee, Barber and
-Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also valid (Dunn, Wasserman and
+lesion with one. Within a class, a photo has the weight 1 / (photos of the class in its group). The group of the new
+photo has the weight 1 as well, though the photo's score is unknown. Then the set of the new photo contains the photo's
+class with at least the stated probability, for any number of groups. This is hierarchical conformal prediction (Lee,
+Barber and Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also valid (Dunn, Wasserman and
 Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change with the draw.
 
 We use no package, because we need only one weighted quantile per class. For class-conditional sets, mapie 1.6 needs a

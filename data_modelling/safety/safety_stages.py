@@ -44,7 +44,7 @@ from data_modelling.training.development_set import DevelopmentSet
 
 MEASURES_FILE = "measures.csv"
 QUALITY_REASONS_FILE = "reasons.json"
-PREDICTIONS = "predictions"  # the folder in a bundle
+PREDICTIONS = "predictions"  # the name of the folder in a bundle
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,7 @@ def _fit_gate(settings: Settings, development: DevelopmentSet, folder: Path) -> 
 def _check_results(
     table: pd.DataFrame, measures: pd.DataFrame, gate_folder: Path, metadata: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return image_id, the columns CHECKS and the gate's distance of out-of-fold photos.
+    """Return a table of the out-of-fold photos: image_id, the columns CHECKS, and the distance by the gate.
 
     measures: the quality measures of the table's photos, row by row. The gate that checked a photo was fitted without
     the photo's fold.
