@@ -118,7 +118,7 @@ def reference_weights(labels: Labels, sources: NDArray[np.str_], shares: Floats)
     """Return the weight of each photo, (N,), with a mean of 1.
 
     All sources have equal total weight. Within a source, the total weights of its classes are in proportion to
-    `shares`. labels: (N,) class indices. sources: (N,), of each photo. shares: (classes,), of the reference population.
+    `shares`. labels: (N,) class indices. sources: (N,) source of each photo. shares: the reference shares, (classes,).
     """
     weights = np.zeros(len(labels))
     for source in np.unique(sources):

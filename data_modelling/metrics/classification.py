@@ -78,7 +78,7 @@ def macro_f1(matrix: Labels) -> float:
 
 
 def negative_log_likelihood(labels: Labels, probabilities: Floats, weights: Floats | None = None) -> float:
-    """Return the mean of -log(probability of the true class), in nats. weights: (N,), of the photos."""
+    """Return the mean of -log(probability of the true class), in nats. weights: (N,), one per photo."""
     true_class_probability = probabilities[np.arange(len(labels)), labels]
     logarithms = np.log(np.maximum(true_class_probability, np.finfo(float).tiny))
     return float(-np.average(logarithms, weights=weights))

@@ -88,7 +88,8 @@ def fit_gate(training: GateInputs, labels: Labels, stopping: GateInputs) -> Fitt
 def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.floating]) -> float:
     """Return the threshold above which a photo is refused: the threshold of the detector, or a higher one.
 
-    stopping_features: of the stopping photos, (N, FEATURE_COUNT). At most REFUSED_SHARE of them exceed the threshold.
+    stopping_features: the image features of the stopping photos, (N, FEATURE_COUNT). The scores of at most
+    REFUSED_SHARE of these photos are above the returned threshold.
     """
     own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
     return round(max(detector.threshold, own_threshold), DIGITS)

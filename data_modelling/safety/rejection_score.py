@@ -62,7 +62,7 @@ def left_out_rows(
 ) -> pd.DataFrame:
     """Return a row with COLUMNS for each photo of a fold, from a network that was trained without the class `left_out`.
 
-    logits: from this network, (N, classes). distance: from the gate of this network, (N,).
+    logits: the logits of this network, (N, classes). distance: the distances that its gate gives, (N,).
     """
     seen_columns = [
         index
@@ -98,7 +98,10 @@ def fit_rejection_score(rows: pd.DataFrame, share: float, task: str) -> FittedRe
 def add_rejection_logits(
     predictions: pd.DataFrame, distance: pd.Series, weights: RejectionScore, task: str, temperature: float
 ) -> pd.DataFrame:
-    """Return the predictions with a logit for "none of the known classes". distance: of the gate, by image_id."""
+    """Return the predictions with a logit for "none of the known classes", computed from the rejection score.
+
+    distance: the gate's distance of each photo, by image_id.
+    """
     distances = predictions["image_id"].map(distance).to_numpy(np.float64)
     for mode in COMPLETED_MODES:
         if mode in available_modes(predictions, task):
