@@ -149,12 +149,13 @@ def test_the_committed_page_is_made_of_its_csv_and_has_every_change() -> None:
     assert list(table["name"][table["removed"].isna()]) == [change.name for change in changes]
 
 
-def test_the_page_of_a_left_out_clinic_is_made_of_its_csv_and_names_the_clinic() -> None:
-    path = PROJECT / "docs" / "ablations_without_bcn.md"
+@pytest.mark.parametrize("name", ["ablations_without_bcn", "ablations_muon"])
+def test_the_page_of_a_left_out_clinic_is_made_of_its_csv_and_names_the_clinic(name: str) -> None:
+    path = PROJECT / "docs" / f"{name}.md"
     table = pd.read_csv(path.with_suffix(".csv"), dtype={"folds": str})
     assert path.read_text() == ablation_page(table, path.with_suffix(".csv").name)
     assert "without the clinic group BCN and evaluated from the photo alone" in path.read_text()
     assert "fold" not in path.read_text()
-    changes = read_changes(PROJECT / "data_modelling" / "configs" / "ablations_without_bcn.toml")
+    changes = read_changes(PROJECT / "data_modelling" / "configs" / f"{name}.toml")
     names = [change.name for change in changes]
     assert list(table["name"]) == names[: len(table)]
