@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_DEFLATED, ZipFile
+from zipfile import ZIP_LZMA, ZipFile
 
 import keras
 import numpy as np
@@ -189,13 +189,13 @@ def fit_network(
 
 
 def save_network(network: keras.Model, folder: Path) -> None:
-    """Write NETWORK_FILE in `folder`, completely or not at all, and compressed, which Keras itself does not do."""
+    """Write NETWORK_FILE in `folder`, completely or not at all, and compressed. Keras itself does not compress it."""
     with atomic_write(folder / NETWORK_FILE) as temporary:
         keras_file = temporary.with_suffix(".keras")  # Keras accepts no other suffix
         network.save(keras_file)
-        with ZipFile(keras_file) as saved, ZipFile(temporary, "w", ZIP_DEFLATED) as compressed:
+        with ZipFile(keras_file) as saved, ZipFile(temporary, "w", ZIP_LZMA) as compressed:
             for member in saved.infolist():
-                compressed.writestr(member, saved.read(member), ZIP_DEFLATED)
+                compressed.writestr(member, saved.read(member), ZIP_LZMA)
         keras_file.unlink()
 
 
