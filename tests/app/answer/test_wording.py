@@ -40,7 +40,7 @@ def said(app, centre, darker, amount=1.0):
         (
             None,
             None,
-            "No part of the photo is evidence for this class. Each part speaks at least as much for the other classes, on average, as for this one.",
+            "No part of the photo speaks more for this class than for the average of the other classes.",
         ),
     ],
 )
