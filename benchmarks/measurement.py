@@ -37,9 +37,9 @@ def measure_contenders(
     """Return four things: the measured cells, the starts of servers, the absent contenders and the number of rounds.
 
     cells: see measure_cell. starts: milliseconds to the first answer, and megabytes after the first requests. absent:
-    why a contender cannot be measured, by name. The first round is always complete. A later round must start before
-    `latest` (a time of time.monotonic) and starts no contender more than OVERTIME_SECONDS later. seconds: the length of
-    a cell. folder: where the servers' logs are written.
+    why a contender cannot be measured, by name. The first round is always complete. Every further round must start
+    before `latest` (a time of time.monotonic). It starts no contender after `latest` + OVERTIME_SECONDS. seconds: the
+    length of a cell. folder: where the servers' logs are written.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
     result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}
@@ -70,9 +70,9 @@ def measure_cell(
 ) -> dict[str, Any]:
     """Measure one kind of request to one contender for some seconds, and return the cell.
 
-    Keys of the cell. rate: requests answered 200 per second. p50, p95, p99: percentiles of the answer times (ms).
-    cpu: milliseconds of processor time for each request. others: number of requests not answered 200. memory: megabytes
-    of all processes after the cell.
+    Keys of the cell. rate: requests per second that were answered with status 200. p50, p95, p99: percentiles of their
+    answer times (ms). cpu: milliseconds of processor time for each request. others: number of requests with another
+    status or no answer. memory: megabytes of all processes after the cell.
     """
     answer, photo, clients = kind
     fields = FULL_FIELDS if answer == FULL_ANSWER else {}

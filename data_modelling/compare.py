@@ -1,8 +1,8 @@
 """Compare recipes on the same photos: several recipes, the steps of the story, or one recipe and its changes.
 
-python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out docs/networks.md
-python -m data_modelling.compare --story --out docs/story.md
-python -m data_modelling.compare --ablations data_modelling/configs/ablations.toml --out docs/ablations.md
+python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out networks.md
+python -m data_modelling.compare --story --out story.md
+python -m data_modelling.compare --ablations data_modelling/configs/ablations.toml --out ablations.md
 """
 
 import argparse

@@ -1,6 +1,6 @@
-"""The sections of the model page: clinic groups, then each set of photos, then sections that only some bundles have.
+"""The sections of the model page: clinic groups, then each set of photos, then further sections.
 
-A table without metrics has no rows, and the page leaves it out.
+A table without metrics has no rows. The page leaves out such a table, and a section without other tables.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -139,7 +139,7 @@ def _operating_points(metrics: dict[str, Any], key: str) -> Table:
 
 
 def confusion_table(bundle: Bundle, key: str) -> Table:
-    """Return the confusion matrix from the photo alone, in photos: true diagnoses in rows, decisions in columns."""
+    """Return how many photos of each true diagnosis (rows) got each decision (columns), from the photo alone."""
     # The codes are not translated, although one of them, "benign", is also a word that the page translates.
     codes = [UntranslatedText(code) for code in class_codes(bundle.task)]
     path = f"{key}/photo/confusion"
@@ -150,7 +150,7 @@ def confusion_table(bundle: Bundle, key: str) -> Table:
 
 
 def subgroup_table(metrics: dict[str, Any], key: str) -> Table:
-    """Return the metrics of subgroups; a metric of too few photos becomes "too few to say"."""
+    """Return the metrics of subgroups; an absent metric becomes "too few to say"."""
     path, metric_keys = f"{key}/subgroups/{{row}}", ("balanced_accuracy", "macro_auc")
     by_patient = metrics[key].get("grouped_by") == "patient"
     columns = {
@@ -203,9 +203,9 @@ def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
 
 
 def _clinic_cell(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of a path such as clinics/0/left_out/macro_auc; without this network, "not left out" or "-"."""
+    """Return the cell of a path such as clinics/0/left_out/macro_auc."""
     network = path.rpartition("/")[0]
-    if not value_at(metrics, network):
+    if not value_at(metrics, network):  # the clinic group has no results of this kind of network
         return _("not left out") if network.endswith("left_out") else "-"
     return measured_at(metrics, path)
 
@@ -240,7 +240,7 @@ def _unknown_class_table(bundle: Bundle) -> Table:
 
 
 def _neighbours_table(bundle: Bundle) -> Table:
-    """Return how often the nearest known photos have the right diagnosis, by clinic group; empty if not measured."""
+    """Return how often the nearest known photos are right, by clinic group; empty without an index or metrics."""
     has_index = isinstance(bundle.metadata.get("neighbours"), dict)
     metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}

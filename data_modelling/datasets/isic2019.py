@@ -1,13 +1,13 @@
-"""Reads ISIC 2019, training part: 25,331 dermoscopic photos of HAM10000, BCN20000 and ISIC 2017 in eight classes.
+"""Reads ISIC 2019, training part: 25,331 photos of HAM10000, BCN20000, ISIC 2017, MSK and UDA in eight classes.
 
 Tschandl et al. 2018, Sci Data 5:180161; Codella et al. 2018, arXiv:1710.05006; Combalia et al. 2019,
 arXiv:1908.02288; CC BY-NC 4.0.
 
 How the values of the csv files are read:
 - The loader finds a photo by its id in the folders of ISIC 2019, HAM10000 and ISIC 2017 and in ISIC_2019_84px. A file
-  name may also be the id of the photo's first publication, which lacks `_downsampled`. Rows without a photo are counted
-  and left out.
-- Age 0 means "not recorded", as in HAM10000, from which these rows come.
+  may also be named by the id under which the photo was first published. That id has no `_downsampled`. Rows without a
+  photo are counted and left out.
+- Age 0 means "not recorded". Most rows with age 0 come from HAM10000, where it means the same.
 - No photo has the class UNK, so no network can learn it from examples (see inference.checks.rejection_score).
 - `source` is the data set in which the photo was first published. The photo's lesion id tells which: an id that is
   empty or begins with `MSK` means ISIC 2017, or ISIC_MSK_UDA if ISIC 2017's csv lacks the photo.
@@ -62,8 +62,8 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the two csv files as text, under the column names of the table; the photos are not read.
 
     A group is a lesion; the undeclared duplicates of HAM10000 and ISIC 2017 are joined. A photo with contradictory rows
-    in one of the files is left out. A photo without details is a group by itself, and is reported. findings: see
-    datasets.table.read_csv.
+    in one of the files is left out. A photo without details is a group by itself, unless a duplicate joins it to
+    others. findings: see datasets.table.read_csv; photos without details are added to it.
     """
     truth = _truth(root / GROUND_TRUTH_FILE, findings)
     details, contradictory = _details(root / METADATA, findings)

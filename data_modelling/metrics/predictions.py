@@ -27,7 +27,7 @@ LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
 # Columns of the table of photos, and their names in the predictions.
 FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"diagnosis": "truth"}
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
-# These columns are read as text, even if they are empty or look like numbers; a data set may lack sites, for example.
+# These columns are read as text, even if they are empty (a data set may lack sites) or look like numbers.
 TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
 # Columns of reason codes, joined by `;`. The codes of the gate come from the gate fitted without the photo's fold.
 CHECKS = ("refusals", "warnings")
@@ -100,8 +100,8 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
     """Return the logits (N, classes) of one of MODES or CONTROL_MODES, minus the highest logit of the same photo.
 
-    Only the differences of logits matter. The differences are rounded, so that equal differences have equal bits.
-    Photos with equal probabilities then tie in an AUC on every processor, even if `exp` differs in the last bit.
+    Only the differences of logits matter. They are rounded, so that equal differences have equal bits. Then photos with
+    equal probabilities tie in an AUC on every processor, although processors compute the last bit of `exp` differently.
     """
     logits = predictions[_columns(mode, task)].to_numpy(np.float64)
     return np.asarray(np.round(logits - logits.max(axis=1, keepdims=True), DIFFERENCE_DECIMALS))

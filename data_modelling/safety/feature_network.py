@@ -1,4 +1,4 @@
-"""Fit a small network on image features, and save its two layers as arrays that include the scaling of the inputs."""
+"""Fit a small network on image features as two arrays that include the scaling of the inputs, and write arrays."""
 
 import warnings
 from pathlib import Path
@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.array_types import Features, Floats
 
-UNITS, SEED = 32, 11  # units of the hidden layer, random seed; a linear model is almost as good
+UNITS, SEED = 32, 11  # units of the hidden layer (a model without it is almost as good), and random seed
 
 
 def fit_feature_network(
@@ -40,7 +40,7 @@ def fit_feature_network(
         random_state=SEED,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a fixed number of epochs need not converge
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the fit may reach `epochs` first
         network.fit((values - mean) / spread, labels, sample_weight=weights)
     (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
     first = first / spread[:, None]

@@ -18,7 +18,7 @@ from data_modelling.inference.predictor import Predictor
 
 
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
-    """Return quality measures and probabilities (without details) of the photos; raise InputError if none decodes."""
+    """Return quality measures and probabilities (without details) of the photos; raise InputError if none is usable."""
     with ThreadPoolExecutor(usable_cores()) as pool:
         rows = list(pool.map(lambda photo: _photo_quantities(predictor, photo[1]), photos.photos()))
     quantities = [row for row in rows if isinstance(row, dict)]
@@ -26,9 +26,10 @@ def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample
         f"{stem}: {row}" for stem, row in zip(photos.stems, rows, strict=True) if isinstance(row, str)
     ]
     if not quantities:
-        raise InputError(f"None of the {len(rows)} photos can be decoded: {left_out[0]}")
+        raise InputError(f"No photo can be used ({len(rows):,} tried): {left_out[0]}")
     values = {name: np.array([row[name] for row in quantities], np.float64) for name in quantities[0]}
-    return DriftSample(values, f"{len(quantities):,} photos of a folder.", tuple(left_out))
+    title = f"{len(quantities):,} {'photo' if len(quantities) == 1 else 'photos'} of a folder."
+    return DriftSample(values, title, tuple(left_out))
 
 
 def _photo_quantities(predictor: Predictor, file: PhotoFile) -> dict[str, float] | str:
@@ -40,10 +41,9 @@ def _photo_quantities(predictor: Predictor, file: PhotoFile) -> dict[str, float]
         return f"{error.code}: {error}"
     except OSError as error:
         return f"cannot be read: {error.strerror}"
-    temperature = float(predictor.bundle.metadata["temperature"])
     findings = predictor.findings(photo, edge)
     logits = predictor.completed(predictor.logits(photo, Details()), findings.distance)
-    values = calibrated_probabilities(logits, temperature)[0]
+    values = calibrated_probabilities(logits, float(predictor.bundle.metadata["temperature"]))[0]
     codes = class_codes(predictor.bundle.task)
     scores = {code: float(value) for code, value in zip(codes, values, strict=True)}
     return scores | asdict(measure_quality(photo, edge))

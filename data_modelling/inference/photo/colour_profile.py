@@ -184,8 +184,8 @@ def without_icc_profile(data: bytes) -> bytes:
 
 
 def _unpack_profile(content: bytes) -> bytes:
-    """Return the profile in an iCCP chunk (name, zero, the method 0 and the packed profile); empty if it is damaged."""
-    _name, _zero, packed = content.partition(b"\0")
+    """Return the profile in an iCCP chunk: empty if it cannot be unpacked; a truncated one gives its beginning."""
+    _name, _zero, packed = content.partition(b"\0")  # name, zero, the method 0 and the packed profile
     if not packed.startswith(b"\0"):
         return b""
     try:
@@ -206,7 +206,7 @@ def matrix_profile(
 ) -> bytes:
     """Return an ICC profile of three primaries with the exponent `gamma`; None means sRGB's curve.
 
-    white, primaries: chromaticities (x, y). Raises ArithmeticError, LinAlgError or struct.error for impossible values.
+    white, primaries: chromaticities (x, y). Raises ArithmeticError, ValueError or struct.error for impossible values.
     """
     matrix = _to_d50(white, primaries)
     kind, parameters = (3, SRGB_CURVE) if gamma is None else (0, (gamma,))  # of ICC's parametric curve
