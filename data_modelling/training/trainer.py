@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from zipfile import ZIP_LZMA, ZipFile
+from zipfile import ZIP_BZIP2, ZipFile
 
 import keras
 import numpy as np
@@ -193,9 +193,9 @@ def save_network(network: keras.Model, folder: Path) -> None:
     with atomic_write(folder / NETWORK_FILE) as temporary:
         keras_file = temporary.with_suffix(".keras")  # Keras accepts no other suffix
         network.save(keras_file)
-        with ZipFile(keras_file) as saved, ZipFile(temporary, "w", ZIP_LZMA) as compressed:
+        with ZipFile(keras_file) as saved, ZipFile(temporary, "w", ZIP_BZIP2) as compressed:
             for member in saved.infolist():
-                compressed.writestr(member, saved.read(member), ZIP_LZMA)
+                compressed.writestr(member, saved.read(member), ZIP_BZIP2)
         keras_file.unlink()
 
 
