@@ -85,7 +85,7 @@ def test_the_committed_changes_are_small_enough_to_be_many() -> None:
     assert all(change.settings.network.edge <= 96 for change in changes)
     base = changes[0].settings
     assert any(change.is_other_seed(base) for change in changes)
-    bundle = settings_to_dict(read_settings(PROJECT / "data_modelling" / "configs" / "ham10000_specialist.toml"))
+    bundle = settings_to_dict(read_settings(PROJECT / "data_modelling" / "configs" / "ham10000.toml"))
     assert settings_to_dict(base)["augmentation"] | {"mixup": 0.5} == bundle["augmentation"]
 
 
