@@ -14,7 +14,7 @@ from data_modelling.inference.details import YES_OR_NO
 from data_modelling.inference.explanation.neighbours import DIAGNOSES
 from data_modelling.inference.predictor import Answer, ClassProbability
 
-NARROW_SPACE = "\N{NO-BREAK SPACE}"
+NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 MOST_DIGITS = 4  # most decimals of a percentage; a smaller difference means nothing to a reader
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -51,11 +51,12 @@ def _smallest_share(digits: int) -> float:
 
 
 def _percent_text(share: float, digits: int) -> str:
-    return f"{format_decimals(100 * share, digits)}{NARROW_SPACE}%"
+    return f"{format_decimals(100 * share, digits)}{NO_BREAK_SPACE}%"
 
 
 def digits_beside(threshold: float, probability: float) -> int:
-    """Return the fewest decimals that show a threshold as above 0 %, and as different from an unequal probability."""
+    """Return the fewest decimals, at most MOST_DIGITS, with which a reader can tell a threshold from a probability."""
+    # The threshold must not be shown as "under 1 %", nor look equal to a probability that differs from it.
     for digits in range(MOST_DIGITS):
         looks_the_same = format_percent(probability, digits) == format_percent(threshold, digits)
         if threshold >= _smallest_share(digits) and (probability == threshold or not looks_the_same):
@@ -70,12 +71,12 @@ def format_age(age: float) -> str:
 
 
 def format_percentage_points(probability: float, before: float) -> str:
-    """Return a change in words: the percentage points between the rounded per cents that the page shows."""
+    """Return a change in words, in percentage points of rounded per cents; "under 1 %" on the page counts as 0 or 1."""
     change = round(100 * probability) - round(100 * before)
     if change == 0 or format_percent(probability) == format_percent(before):
         return _("no change") if probability == before else _("hardly any change")
     unit = _("point") if abs(change) == 1 else _("points")
-    amount = f"{abs(change)}{NARROW_SPACE}{unit}"
+    amount = f"{abs(change)}{NO_BREAK_SPACE}{unit}"
     return _("%(amount)s more", amount=amount) if change > 0 else _("%(amount)s less", amount=amount)
 
 

@@ -1,4 +1,4 @@
-"""The log of requests: id, method, endpoint, status and time, but never an address, a name or a value."""
+"""The log of requests: id, method, endpoint, status and duration; never a client's address or a form's content."""
 
 import logging
 import secrets

@@ -40,10 +40,10 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def refuse_cross_site() -> None:
-    """Raise a Problem for a post from a page of another site; the app has no cookies, so it needs no other check.
+    """Raise a Problem for a post from a page of another host; the app has no cookies, so it needs no other check.
 
-    A browser sends the header Sec-Fetch-Site; to another machine over plain HTTP, it sends only the header Origin.
-    A program such as curl sends neither header.
+    A browser sends the header Sec-Fetch-Site. But if the server is another machine and the connection is plain HTTP, it
+    sends only the header Origin. A program such as curl sends neither header.
     """
     if request.method in SAFE_METHODS:
         return
@@ -54,7 +54,7 @@ def refuse_cross_site() -> None:
         origin = request.headers.get("Origin")
         is_allowed = origin is None or _host_of(origin) == request.host
     if not is_allowed:
-        raise problem("cross_site", _("The request comes from a page of another site and is not answered."))
+        raise problem("cross_site", _("The request is from a page at another web address; it is refused."))
 
 
 def _host_of(origin: str) -> str | None:
@@ -65,7 +65,7 @@ def _host_of(origin: str) -> str | None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Add headers that forbid storing the answer, framing it, guessing its type, and loading from other sites."""
+    """Add headers against framing the answer, guessing its type, loading from other sites and, by default, storing."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response

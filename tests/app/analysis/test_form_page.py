@@ -221,7 +221,7 @@ def test_a_bundle_that_says_little_is_shown_without_what_it_does_not_say(bundles
         ({"ISIC_2017": {"photos": 1828}}, "It learned from dermoscopic photos from several clinics."),
         (
             {"ISIC_2017": {"photos": 1828}, "PAD_UFES_20": {"photos": 1405}},
-            "It learned from dermoscopic photos and 1,405 phone photos from several clinics.",
+            "It learned from dermoscopic photos from several clinics and from 1,405 phone photos.",
         ),
     ],
 )
