@@ -1,4 +1,4 @@
-"""Measure the parts of an answer in loops without HTTP, to find the least that an answer costs on this machine."""
+"""Measure the parts of an answer in loops without network traffic, to find the least cost on this machine."""
 
 import math
 import shutil
@@ -28,7 +28,7 @@ BATCH_SECONDS = 0.2  # each loop runs for at least this processor time
 
 
 def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Return, by name of each part of an answer, its milliseconds of processor time in each round.
+    """Return a dict: for each part of an answer, the processor time in milliseconds, one value per round.
 
     `decode` is measured for each kind of photo, the other parts for a small photo. The pages are measured only if the
     bundle has an index of known photos. folder: where a copy of the bundle without this index is made.

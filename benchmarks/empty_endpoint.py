@@ -1,4 +1,4 @@
-"""Run our server around an endpoint that receives a form and does nothing: `python -m benchmarks.empty_endpoint`.
+"""Run our server around an endpoint that only reads the photo's bytes: `python -m benchmarks.empty_endpoint`.
 
 No answer of our server to a photo can cost less than an answer of this endpoint.
 """

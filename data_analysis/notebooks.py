@@ -18,10 +18,10 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
 NOTEBOOK_FOLDER = Path(__file__).resolve().parent
-NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # each describes the data set of this name
+NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # data sets; each has a notebook
 OWN_PHOTOS = "own_photos"  # needs no data set
 ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
-CELL_SECONDS = 600
+CELL_SECONDS = 600  # nbclient raises CellTimeoutError if a cell takes longer
 # The metadata that a notebook keeps. The versions that the kernel adds are left out.
 METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -32,7 +32,7 @@ METADATA = {
 def execute_notebook(name: str, environment: Mapping[str, str]) -> NotebookNode:
     """Run a notebook in its own kernel, with these environment variables added; return it with its outputs.
 
-    Raises InputError if a cell fails or writes to standard error, where warnings go.
+    Raises InputError if the notebook is absent, or a cell fails or writes to standard error (where warnings go).
     """
     notebook = read_notebook(NOTEBOOK_FOLDER / f"{name}.ipynb")
     with tempfile.TemporaryDirectory() as folder:

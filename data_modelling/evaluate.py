@@ -1,4 +1,4 @@
-"""Compute the metrics of a bundle from its saved predictions; only the options for more evaluations read photos.
+"""Compute the metrics of a bundle from saved predictions; the options from --elsewhere to --open-test read photos.
 
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere --rendered --visits
@@ -35,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m data_modelling.evaluate", description="Compute the metrics of a bundle."
     )
     parser.add_argument(
-        "--bundle", type=Path, required=True, help="folder of the bundle; its metrics are rewritten"
+        "--bundle", type=Path, required=True, help="bundle folder; metrics, plots and card are rewritten"
     )
     add_data_options(parser)
     parser.add_argument("--elsewhere", action="store_true", help="also predict photos of other sources")
@@ -47,13 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--visits",
         action="store_true",
-        help="also measure how often the most unusual spot of a patient is the melanoma",
+        help="also test if a patient's most unusual spot is the melanoma, and store the ratio that marks a spot",
     )
     parser.add_argument(
-        "--neighbours", action="store_true", help="also put the nearest known photos into the bundle"
+        "--neighbours", action="store_true", help="also store known photos, to show the nearest in answers"
     )
     parser.add_argument(
-        "--work", type=Path, help="work folder of the run; its networks measure how much the neighbours help"
+        "--work", type=Path, help="for --neighbours: work folder of the run; tests how much neighbours help"
     )
     parser.add_argument(
         "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"

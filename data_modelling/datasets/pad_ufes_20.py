@@ -1,4 +1,4 @@
-"""Reads PAD-UFES-20: phone photos of a hospital in Brazil, at most 384 pixels on the long side.
+"""Reads PAD-UFES-20: phone photos of a dermatological aid programme in Espírito Santo, Brazil.
 
 Pacheco et al. 2020, doi:10.1016/j.dib.2020.106221; CC BY 4.0. The photos are not dermoscopic.
 """
@@ -48,7 +48,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def read_confirmations(root: Path) -> pd.Series:
-    """Return by image_id how each diagnosis was confirmed: by a biopsy, else by a consensus of dermatologists."""
+    """Return, by image_id, "histopathology" if there was a biopsy, else "consensus" (of dermatologists)."""
     labels = read_csv(_labels_path(root), ("img_id", "biopsed"), "img_id", RowFindings())
     biopsied = (labels["biopsed"].str.lower() == "true").to_numpy()
     return pd.Series(np.where(biopsied, "histopathology", "consensus"), labels["img_id"])

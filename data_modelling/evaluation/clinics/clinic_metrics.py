@@ -47,7 +47,7 @@ def clinic_row(group: str, name: str, answers: ClinicAnswers, task: str) -> dict
 
 
 def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) -> dict[str, Any]:
-    """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions).
+    """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions or patients).
 
     A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
     with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), for which `probability` is calibrated.

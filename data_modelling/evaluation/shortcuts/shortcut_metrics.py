@@ -1,4 +1,4 @@
-"""Compute the metrics of the shortcut tests from the committed results of each photo."""
+"""Compute the metrics of the shortcut tests from the saved results of each photo."""
 
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,11 @@ from data_modelling.metrics import bootstrap
 from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS
-VIEWS = ("intact", "lesion_painted", "background_painted")  # versions of a photo that the network predicts
+SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS and the logits of each of VIEWS
+VIEWS = ("intact", "lesion_painted", "background_painted")  # a photo and its two painted versions
 MAPS = ("map", "random", "gaussian")  # the evidence for the decided class, and two control maps
-# The measures of each map: the share of its evidence inside the outline, and the area under its deletion curve.
-MEASURES = ("inside", "deletion")
-SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each view
+MEASURES = ("inside", "deletion")  # of a map: evidence inside the outline, area under the deletion curve
+SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each of VIEWS
 MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
 COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *MAP_COLUMNS)
 
@@ -56,7 +55,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
         "lesion_share": round_metric(complete["lesion_share"].mean()),
         "views": {view: _view_metrics(metrics_by_view, view) for view in VIEWS},
         **{measure: _map_metrics(complete, measure, task) for measure in MEASURES},
-        # Bare skin is often decided as the most frequent class. So painting changes the answers for its photos little.
+        # Bare skin is often decided as this class. So painting hardly changes an answer that was this class before.
         "most_frequent": frequent,
         "deletion_of_the_rarer": {"photos": len(rarer)}
         | (_map_metrics(rarer, "deletion", task) if len(rarer) else {}),
@@ -64,7 +63,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
 
 
 def _view_metrics(metrics_by_view: dict[str, bootstrap.BootstrapMetrics], view: str) -> dict[str, Any]:
-    """Return balanced accuracy and macro AUC of one view, and their differences from the intact photo."""
+    """Return balanced accuracy and macro AUC of one of VIEWS, and their differences from the intact photo."""
     values = metrics_by_view[view].with_intervals(SHORTCUT_METRICS)
     if view != "intact":
         values["less_intact"] = bootstrap.paired_differences(
