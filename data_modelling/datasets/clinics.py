@@ -24,11 +24,11 @@ CLINIC_NAMES = {
 
 
 def clinic_groups(sources: pd.Series) -> pd.Series:
-    """Return the clinic group of each source name; "" for a source that is in no group."""
+    """Return the clinic group of each source name, or "" for a source that is in no group."""
     return sources.map(CLINIC_BY_SOURCE).fillna("")
 
 
 def clinics_or_sources(sources: pd.Series) -> NDArray[np.str_]:
-    """Return the clinic group of each source name, (N,); the source itself if it is in no group."""
+    """Return the clinic group of each source name, (N,), or the source itself if it is in no group."""
     groups = clinic_groups(sources)
     return groups.where(groups != "", sources).to_numpy(str)

@@ -62,14 +62,14 @@ def flag(diagnosis: str) -> Flag:
 
 
 def class_of(diagnosis: str, task: str) -> int:
-    """Return the index of a diagnosis among a task's classes; -1 if it is none of them, as `benign` in ham10000."""
+    """Return the index of a diagnosis among a task's classes, or -1 if it is none, such as `benign` in ham10000."""
     codes = class_codes(task)
     code = diagnosis if diagnosis in codes else MERGED_CLASSES.get(diagnosis)
     return codes.index(code) if code in codes else -1
 
 
 def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:
-    """Return the rows with at most `benign_at_most` benign photos (None: all), chosen by a hash of their ids."""
+    """Return the rows with at most `benign_at_most` benign photos, chosen by a hash of their ids; None keeps all."""
     benign = rows.loc[rows["diagnosis"] == BENIGN, "image_id"]
     if benign_at_most is None or len(benign) <= benign_at_most:
         return rows

@@ -103,7 +103,7 @@ def _sources(rows: pd.DataFrame, data_root: Path | None) -> pd.Series:
 
 
 def outline_paths(data_root: Path | None = None) -> dict[str, str]:
-    """Return the paths of the outlines of HAM10000's lesions by image id; empty when HAM10000 is absent."""
+    """Return the paths of the outlines of HAM10000's lesions by image id, or {} if HAM10000 is absent."""
     try:
         return ham10000.outline_paths(data_root)
     except MissingDataError:

@@ -90,12 +90,12 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the class of ISIC 2019 for each of the csv's diagnoses; `benign` for a word that is not in the list."""
+    """Return the class of ISIC 2019 for each of the csv's diagnoses, or `benign` for a word that is not in the list."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 
 def photo_paths(root: Path, data_root: Path | None = None) -> dict[str, str]:
-    """Return the path of each available photo by its id; the JPEG if a photo exists as JPEG and as DICOM.
+    """Return the path of each available photo by its id: the JPEG file if there are a JPEG and a DICOM file.
 
     The photos of ISIC_2020_extra are included if that folder is in the data root.
     """

@@ -172,7 +172,7 @@ def data_set(name: str) -> DataSet:
 
 
 def find_folder(name: str, data_root: Path | None) -> Path | None:
-    """Return the folder of a data set's files; None for the name of a storage format and for an unknown name.
+    """Return the folder of a data set's files, or None for the name of a storage format and for an unknown name.
 
     Raises MissingDataError if the files are not there; see datasets.data_location.
     """
@@ -200,7 +200,7 @@ def phone_folders() -> tuple[str, ...]:
 def load_table(
     settings: Settings, data_root: Path | None = None, strict: bool = False
 ) -> tuple[pd.DataFrame, DatasetReport]:
-    """Return the table and the report of the data set or storage format in the settings; raises like the loader."""
+    """Return the table and the report of the data set or storage format in the settings. Raises InputError."""
     if settings.dataset in FORMATS:
         return FORMATS[settings.dataset](settings, data_root, strict)
     loaders = {record.name: record.load for record in DATA_SETS if record.load}
@@ -223,6 +223,6 @@ def facts_of_sources(names: Iterable[str]) -> dict[str, dict[str, str | bool]]:
 
 
 def outlines_by_image(dataset: str, data_root: Path | None) -> dict[str, str]:
-    """Return the paths of lesion outlines by image id; empty if the data set or format has none."""
+    """Return the paths of lesion outlines by image id, or {} if the data set or format has none."""
     find = next((record.outlines for record in DATA_SETS if record.name == dataset), None)
     return find(data_root) if find else {}

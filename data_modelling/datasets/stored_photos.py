@@ -30,5 +30,5 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def copies(data_root: Path | None, folder: str) -> dict[str, str]:
-    """Return the path of each photo in `folder` of the data root by its id; empty if the folder is absent."""
+    """Return, by id, the paths of the photos in the data root's subfolder `folder`, or {} if it is absent."""
     return find_photos(find_subfolders(base_folder(data_root) / folder, (PHOTO_FOLDER,)))[0]

@@ -45,11 +45,11 @@ FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site"
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
     """Write predictions/elsewhere.csv of the bundle, and return as text which sources, rows and photos are missing.
 
-    All available sources are predicted except the bundle's own, and except those in ALSO_LEARNED_FROM, whose photos
-    trained every network. A photo of an extra set gets the logits and the gate refusal of a network that never saw its
-    fold. The run wrote them to EXTRA_PREDICTIONS_FILE; they move from there to elsewhere.csv, so that a committed
-    bundle stays small. If the bundle has left-out clinics, its table of clinics reads EXTRA_PREDICTIONS_FILE. Then this
-    file stays, and the extra sets are not predicted. With photos of PAD-UFES-20, the file of skin types is written too.
+    All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json, whose
+    photos trained every network. A photo of an extra set gets the logits and the gate refusal of a network that never
+    saw the photo's fold. The run wrote them to more.csv; they move from there to elsewhere.csv, so that a committed
+    bundle stays small. If the bundle has left-out clinics, its table of clinics reads more.csv. Then more.csv stays,
+    and the extra sets are not predicted. With photos of PAD-UFES-20, the file of skin types is written too.
 
     Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
     """
@@ -222,7 +222,7 @@ def _mode_metrics(
 
 
 def _auc(name: str, score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return the AUC of `name` with its interval; empty if only one outcome is present."""
+    """Return the AUC of `name` with its interval, or {} if only one outcome is present."""
     if not has_both_outcomes(positive):
         return {}
     interval = bootstrap.auc_interval(score, positive, bootstrap.renumbered(groups))

@@ -76,8 +76,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 def openings(folder: Path) -> dict[str, Any]:
     """Return the entry of metrics.json about the openings, for the bundle in `folder`.
 
-    rows: the rows of the bundle's copy of the record. changed: which of the bundle's HASHED_FILES have changed since
-    the last opening.
+    rows: the rows of the bundle's copy of the record. changed: which of model.onnx and metadata.json have
+    changed since the last opening; both if there was no opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     changed = [
@@ -89,7 +89,7 @@ def openings(folder: Path) -> dict[str, Any]:
 
 
 def read_openings(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a record, the earliest first; none if the file does not exist."""
+    """Return the rows of a record, the earliest first, or [] if the file does not exist."""
     if not path.exists():
         return []
     with path.open(newline="", encoding="utf-8") as file:

@@ -41,7 +41,7 @@ def compare_with_locked_test(
 
 
 def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the targets of the metrics; `met` tells whether a target is reached, None if that is not known yet.
+    """Return the targets of the metrics; `met` is true if a target is reached, and None if that is not known yet.
 
     For balanced accuracy and the AUCs, the interval of the locked test must contain the out-of-fold value. The
     out-of-fold calibration error must be at most LARGEST_ERROR. By chance, a calibration error is larger with fewer
@@ -99,7 +99,7 @@ def _metric_with_interval(metrics: dict[str, Any], name: str, metadata: dict[str
 
 
 def _interval_contains(value: float | None, interval: list[float | None]) -> bool | None:
-    """Return whether an interval contains a value; None if the value or the interval does not exist."""
+    """Return whether an interval contains a value, or None if the value or the interval does not exist."""
     low, high = interval
     return None if value is None or low is None or high is None else bool(low <= value <= high)
 

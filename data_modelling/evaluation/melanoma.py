@@ -73,7 +73,7 @@ def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Flo
 
 
 def best_context_weight(log_odds: Floats, positive: Mask, patients: Labels) -> float:
-    """Return the share in CONTEXT_WEIGHTS with the best AUC; of equally good shares, the smallest."""
+    """Return the share in CONTEXT_WEIGHTS with the best AUC, or the smallest of them if several are equally good."""
     return max(
         CONTEXT_WEIGHTS,
         key=lambda share: (

@@ -37,7 +37,7 @@ COMPARED_MODES = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
 
 
 def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of the committed predictions, with the bundle's temperature, decision prior and thresholds."""
+    """Return the metrics of the saved predictions, with the bundle's temperature, decision prior and thresholds."""
     task = metadata["task"]
     labels = true_classes(predictions, task)
     groups = bootstrap.group_indices(predictions["group_id"])
@@ -105,7 +105,7 @@ def decide_classes(probability: Floats, metadata: dict[str, Any]) -> Labels:
 def _source_metrics(
     predictions: pd.DataFrame, labels: Labels, by_mode: dict[str, Floats], metadata: dict[str, Any]
 ) -> dict[str, Any]:
-    """Return {"by_source": the metrics of each source's photos}; empty if there is only one source."""
+    """Return {"by_source": the metrics of each source's photos}, or {} if there is only one source."""
     names = sorted(predictions["source"].unique())
     if len(names) < 2:
         return {}

@@ -51,7 +51,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
     `predicted_answers` or `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group.
     A clinic group with too few lesions has only counts.
 
-    Four metrics tell for which share of the photos a class is the true class. nearest: the class of the nearest photo.
+    Four metrics are the share of photos for which a class is right. nearest: the class of the nearest photo.
     majority: the most frequent class of the nearest photos. chance: the class of a random known photo. model: the
     decided class. Two metrics are the AUC of a score that should be high for wrong decisions. warning_auc: the score is
     the number of nearest photos that are not of the decided class. confidence_auc: the score is minus the confidence.
@@ -71,7 +71,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
 
 
 def _class_of(diagnosis: str, task: str) -> int:
-    """Return the index of the task's class for a diagnosis; -1 if there is none.
+    """Return the index of the task's class for a diagnosis, or -1 if there is none.
 
     In a task with two classes, melanoma and benign, every diagnosis except melanoma is in the class benign.
     """

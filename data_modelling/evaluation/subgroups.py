@@ -19,8 +19,8 @@ from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
 UNKNOWN_VALUE = "not known"
-FEWEST_OF_CLASS = 10  # lesions; in a smaller class, a single lesion changes the sensitivity by over a tenth
-FEWEST_GROUPS = 50  # lesions; in a smaller subgroup, the interval is wider than usual differences
+FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one changes the sensitivity by over a tenth
+FEWEST_GROUPS = 50  # lesions that a subgroup needs; with fewer, the interval is wider than usual differences
 
 SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type (Fitzpatrick's I to VI)
 FEWEST_PATIENTS = 10  # patients with a cancer, and as many with a benign lesion, that a skin type needs
@@ -60,7 +60,7 @@ def subgroup_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
 
-    A subgroup with too few lesions has no metrics, but a sentence with the reason in `said`. predictions: the committed
+    A subgroup with too few lesions has no metrics, but a sentence with the reason in `said`. predictions: the saved
     predictions; the arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: the word for a
     group in this sentence, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough
     lesions. The row has the number of these classes, because this number differs between subgroups.

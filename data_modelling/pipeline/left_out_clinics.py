@@ -59,13 +59,13 @@ Floats = NDArray[np.float64]
 def clinic_answers(
     run: Run, unseen: DevelopmentSet | None, served: keras.Model, choices: CalibrationChoices
 ) -> pd.DataFrame | None:
-    """Return the answers for all clinic groups that a recipe leaves out or never sees; None if there are none.
+    """Return the answers for all clinic groups that a recipe leaves out or never sees, or None if there are none.
 
     unseen: see `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row with
     image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class code), concern
     (whether the answer with the details reaches a threshold), score, clinic, vetoed (whether the photo is from a phone
     or shows a palm, a sole or mucosa) and refused (whether a lesion detector fitted without the clinic refuses it).
-    The other vetoes are not computed; they could only take NO_CANCER_CLASS from more photos.
+    The other vetoes are not computed; they could only take the status no_cancer_class away.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
@@ -110,7 +110,7 @@ def _unseen_answers(
 
 
 def unseen_photos(run: Run) -> DevelopmentSet | None:
-    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run; None if no set is named.
+    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run, or None without such sets.
 
     No photo of a locked test is among them. Raises InputError like datasets.extra_sets.companions.
     """
@@ -198,7 +198,7 @@ def _frame_scores(
     network: keras.Model,
     choices: CalibrationChoices,
 ) -> Floats:
-    """Return the highest cancer probability of each chosen photo over its corner frames, without and with the details."""
+    """Return the highest cancer probability of each chosen photo over its corner frames, without and with details."""
     edge, cancer = settings.network.edge, cancer_columns(settings.task)
     rows = np.flatnonzero(chosen)
     scores = []

@@ -172,7 +172,7 @@ def _embeddings(
 class _HeldOutPart(NamedTuple):
     """Holds photos that a network never saw, and the known photos with which they are compared.
 
-    network: the network's file. held_out: mask of the rows of `photos`. others: mask of the known photos to compare.
+    network: the network's file. held_out: mask of the unseen rows of `photos`. others: mask of known photos to compare.
     """
 
     network: Path
@@ -207,7 +207,7 @@ def _nearest_rows(
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)
     table = part.photos.combined_table()
-    # The task may lack the diagnosis of a known photo. An embedding does not depend on the diagnosis.
+    # The task may lack a known photo's diagnosis. So all get `benign`; an embedding does not depend on the diagnosis.
     without_class = known.assign(diagnosis=BENIGN)
     distances = _cosine_distances(
         _embeddings(network, table, part.photos.pixels, part.held_out, settings),

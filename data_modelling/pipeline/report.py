@@ -54,7 +54,7 @@ def write_report(folder: Path) -> dict[str, Any]:
 
 
 def _predictions_by_part(folder: Path) -> dict[str, pd.DataFrame]:
-    """Return the predictions that the bundle has, with the keys OUT_OF_FOLD and LOCKED_TEST."""
+    """Return the predictions that the bundle has, by the keys out_of_fold and locked_test."""
     return {
         part: read_predictions(path)
         for part in (OUT_OF_FOLD, LOCKED_TEST)

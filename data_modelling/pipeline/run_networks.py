@@ -105,8 +105,8 @@ def refuse_unclassified(run: Run) -> None:
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
     """Train the networks of other recipes that the named networks need and that are not finished.
 
-    These are the teachers, and the networks of the recipe that `networks_of` names. The networks of this recipe, with
-    merged classes, become the run's own networks.
+    These are the teachers, and the networks of the recipe that `networks_of` names. The latter, with merged
+    classes, become the run's own networks.
     """
     learned = [name for name in names if has_teachers(name)]
     for recipe, teacher_settings in teacher_recipes(settings).items():
@@ -193,13 +193,13 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
 
 
 def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), for which a run is calibrated; None means the shares in its data set."""
+    """Return the class shares, (classes,), for which a run is calibrated, or None for the shares in its data set."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
 
 
 def reference_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), of the recipe's reference source; None if the recipe names none.
+    """Return the class shares, (classes,), of the recipe's reference source, or None if the recipe names none.
 
     Raises InputError if the table has no photo of the source.
     """

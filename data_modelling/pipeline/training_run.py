@@ -131,7 +131,7 @@ def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
 def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
     """Return the predictions of a fold's photos by the network that was trained without the fold.
 
-    A saved file is used if it has exactly these photos and all CONTROL_MODES.
+    A saved file is used if it has exactly these photos and the modes details and shuffled.
     """
     name, task, table = fold_stage(fold), run.settings.task, run.development.table
     path, in_fold = run.work / name / "predictions.csv", fold_mask(table, fold)
@@ -182,7 +182,7 @@ def _add(parts: SafetyParts, metadata: dict[str, Any], predictions: Path | None 
 
 
 def _reference(run: Run) -> Reference | None:
-    """Return the reference population of the run; None if the class shares of its own data set count."""
+    """Return the reference population of the run, or None if the class shares of its own data set count."""
     shares = run_reference_shares(run.work)
     if shares is None:
         return None
@@ -210,7 +210,7 @@ def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> 
 
 
 def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
-    """Return the folder with the results of the shortcut tests; None if the data set's lesion outlines are missing."""
+    """Return the folder with the results of the shortcut tests, or None if the data set's outlines are missing."""
     settings, table = run.settings, run.development.table
     outlines = outlines_by_image(settings.dataset, run.folders.data_root)
     out_of_fold = np.flatnonzero(table["part"].isin([str(fold) for fold in settings.figure_folds]))

@@ -84,7 +84,7 @@ class Mixes:
 
 
 def draw_mixes(rng: np.random.Generator, mixable: NDArray[np.bool_], settings: AugmentationSettings) -> Mixes:
-    """Return the random mixes of a batch. mixable: (N,), which photos may be blended, only with each other."""
+    """Return the random mixes of a batch. mixable: (N,), true for the photos that may be blended with each other."""
     count = len(mixable)
     partner = np.arange(count)
     partner[mixable] = rng.permutation(partner[mixable])

@@ -18,7 +18,7 @@ from data_modelling.training.class_balance import class_loss_weights, draw_epoch
 from data_modelling.training.loss import target_distributions
 from data_modelling.training.recompression import add_vignettes, recompress
 
-PREDICTED_AT_ONCE = 64  # photos
+PREDICTED_AT_ONCE = 64  # number of photos that a network predicts together
 Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 
 
@@ -64,7 +64,7 @@ def halve_resolution(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def select_examples(
     table: pd.DataFrame, pixels: NDArray[np.uint8], mask: NDArray[np.bool_], task: str
 ) -> Examples:
-    """Return the photos of a table that `mask` selects, in the table's order. pixels: all its photos, decoded."""
+    """Return the photos of a table that `mask` selects, in the table's order. pixels: all photos of the table."""
     rows = np.flatnonzero(mask)
     part = table.iloc[rows]
     labels = class_indices(part["diagnosis"], task)
@@ -72,7 +72,7 @@ def select_examples(
 
 
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
-    """Yield the batches of one epoch; they depend only on (seed, epoch).
+    """Yield the batches of one epoch; all random draws depend only on the seed and the epoch.
 
     Rows are balanced and shuffled, and the random changes of their photos are drawn. Each batch has the inputs of
     training.augmentation.AugmentedModel, the targets (N, classes), and the weight of each photo in the loss (N,).

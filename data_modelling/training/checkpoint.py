@@ -58,7 +58,7 @@ def load_progress(path: Path) -> Progress:
 
 
 def total_cpu_seconds(folder: Path) -> float:
-    """Return the processor time of all trainings in a folder."""
+    """Return the processor time, in seconds, of all trainings in a folder and its subfolders."""
     return sum(load_progress(path).cpu_seconds for path in folder.rglob("*.npz"))
 
 

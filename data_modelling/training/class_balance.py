@@ -23,13 +23,13 @@ def draw_epoch_rows(
 ) -> NDArray[np.int64]:
     """Return the row indices of one epoch, shuffled.
 
-    With `photos_a_class`, each class has that many rows: RandomOverSampler repeats rows of rare classes, and
-    RandomUnderSampler drops rows of frequent ones. Otherwise there are about as many rows as photos, and `balance` sets
-    the share of each class. Within a class, all rows are drawn equally often, and some random rows once more.
+    If training.photos_a_class is not 0, the epoch has this number of rows of each class (see `_sample_per_class`).
+    Otherwise it has about as many rows as there are photos, and training.balance sets the share of each class. Then all
+    rows of a class are drawn equally often, except that a random part of them is drawn once more.
 
-    With `source_balance`, the rows of a class are divided among the sources (N,) that have the class, in the same
-    proportion for each class. So the source of a photo says little about its class. A class has fewer rows if photos
-    would otherwise be drawn more than MOST_ROUNDS times.
+    If training.source_balance is not 0, the rows of a class are divided among its sources, and all rows of one source
+    are drawn equally often. The ratio of two sources is the same in each class that both have, so a photo's source says
+    little about its class. No photo is drawn more than MOST_ROUNDS times, so few photos give fewer rows. sources: (N,).
     """
     if training.photos_a_class:
         return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
@@ -51,7 +51,7 @@ def draw_epoch_rows(
 
 
 def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
-    """Return the share of each source in `present`, proportional to (its count in `sources`)^(1 - balance)."""
+    """Return the share of each source in `present`: proportional to n^(1 - balance) if `sources` has it n times."""
     names, counts = np.unique(sources, return_counts=True)
     weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
     there = np.unique(present).tolist()
@@ -60,7 +60,7 @@ def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance:
 
 
 def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Return row indices in which each class that is present has `count` rows."""
+    """Return `count` row indices for each class, chosen at random, or all row indices if only one class has rows."""
     # Imported here, because the notebooks use the priors without imbalanced-learn.
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
@@ -78,9 +78,9 @@ def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> N
 
 
 def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> Floats:
-    """Return the share of each class in the loss of an epoch, (classes,): the prior that the network learns.
+    """Return the share of each class in the loss of an epoch, (classes,). The network learns this prior.
 
-    A class without rows stays at 0.
+    The share of a class without rows is 0.
     """
     shares = sampling_prior(labels, classes, 1.0 if training.photos_a_class else training.balance)
     shares = shares * class_loss_weights(labels, classes, training.class_weights)
@@ -88,9 +88,9 @@ def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> 
 
 
 def sampling_prior(labels: Labels, classes: int, balance: float) -> Floats:
-    """Return the share of each class in the rows of an epoch, (classes,), proportional to count^(1 - balance).
+    """Return the share of each class in the rows of an epoch, (classes,): proportional to n^(1 - balance) for n rows.
 
-    A balance of 0 keeps the shares; with 1 every class is drawn equally often. A class without rows stays at 0.
+    A balance of 0 gives the shares in `labels`; 1 gives equal shares to all classes with rows. Other classes get 0.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.where(counts > 0, counts ** (1 - balance), 0.0)
@@ -103,9 +103,9 @@ def empirical_prior(labels: Labels, classes: int) -> Floats:
 
 
 def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
-    """Return the weight of a photo of each class in the loss, (classes,), proportional to 1 / count^power.
+    """Return the weight of a photo of each class in the loss, (classes,): proportional to 1 / n^power for n photos.
 
-    The mean weight over the photos is 1, so the mean size of the loss does not change.
+    The mean weight over the photos of `labels` is 1.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.maximum(counts, 1) ** -power
@@ -115,8 +115,8 @@ def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
 def prior_shift(trained_prior: Floats, true_prior: Floats) -> Floats:
     """Return log(true prior / training prior) for each class, (classes,).
 
-    Added to the logits, it undoes resampling (Saerens et al. 2002, doi:10.1162/089976602753284446). It is 0 for a class
-    that has no training photos or a true prior of 0.
+    Logits plus this shift fit the true prior (Saerens et al. 2002, doi:10.1162/089976602753284446). The shift is 0 for
+    a class whose training prior or true prior is 0.
     """
     positive = (trained_prior > 0) & (true_prior > 0)
     return np.where(

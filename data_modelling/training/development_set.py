@@ -31,8 +31,8 @@ from data_modelling.settings import Settings
 class DataFolders:
     """Holds the folders that a run reads from.
 
-    data_root: None means the folder DATA_ROOT of the environment, or DATA; see datasets.data_location. splits: the
-    folder of the split files. strict: whether any problem in the data set is an error.
+    data_root: None means the folder in the environment variable DATA_ROOT, else DATA (see datasets.data_location).
+    splits: the folder of the split files. strict: whether any problem in the data set is an error.
     """
 
     data_root: Path | None
@@ -67,7 +67,7 @@ class DevelopmentSet:
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
-    """Return `folders`; for a recipe that generates lesions, the folder in `work` where they are drawn and split."""
+    """Return `folders`, or, if the recipe generates lesions, the folder in `work` with their photos and split."""
     if not settings.generated_lesions:
         return folders
     generated = work / "generated"
@@ -140,7 +140,7 @@ def _add_vanished_photos(
 class DecodedPhotos:
     """Holds the decoded photos of a table.
 
-    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: image_id and reason of each.
+    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: by image_id, why a photo is broken.
     """
 
     pixels: NDArray[np.uint8]
@@ -150,8 +150,8 @@ class DecodedPhotos:
 def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos:
     """Return the decoded photos of a table, in its order, `edge` pixels wide and high; `folder` keeps them in a file.
 
-    They are decoded again only if the paths, a file's size or time of change, the edge, the reader, numpy or Pillow has
-    changed. The function shows its progress. An interruption leaves no incomplete file.
+    The photos are decoded again only if the paths, a file's size or time of change, the edge, the reader, numpy or
+    Pillow has changed. The function shows its progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"
     key = _key(table, edge)

@@ -41,7 +41,7 @@ def load_teachers(settings: Settings, folder: Path) -> list[keras.Model]:
 def teacher_mask(
     settings: Settings, folder: Path, sources: NDArray[np.str_], is_own: NDArray[np.bool_]
 ) -> NDArray[np.float32]:
-    """Return 1 where a teacher was trained on the photo's data set, else 0: (photos, teachers).
+    """Return an array (photos, teachers): 1 if the teacher was trained on the photo's data set, else 0.
 
     The teachers are in the order of `load_teachers`. sources: the photos' sources, as datasets.extra_sets names them.
     is_own: (photos,), whether a photo is of the recipe's own data set; every teacher was trained on this set.
@@ -55,13 +55,13 @@ def teacher_mask(
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:
-    """Return the work folder that `teacher` names; for a recipe such as a.toml, this is the folder a.work in `runs`."""
+    """Return the work folder of a teacher: the folder `teacher`, or, for a recipe such as a.toml, a.work in `runs`."""
     path = Path(teacher)
     return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return, by file, the settings of the teachers that are recipes, but with the figure_folds of `settings`.
+    """Return, by recipe file, the settings of each teacher that is a recipe; figure_folds are those of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """

@@ -17,7 +17,7 @@ class EarlyStopping:
     """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best epoch.
 
     classes: the number of classes; stopping photos that are only known to be benign do not count. shift: (classes,),
-    is added to the logits, so that they fit the true class prior. coarse_epochs: how many epochs at the start have
+    added to the logits, so that they fit the true class prior. coarse_epochs: how many epochs at the start have
     photos of half the edge; the patience does not count these epochs.
     """
 
@@ -60,7 +60,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean of the sources' macro AUCs on `rows`; an AUC of all photos would reward guessing the source."""
+    """Return the mean of the sources' macro AUCs on `rows`. One AUC of all rows would reward guessing the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

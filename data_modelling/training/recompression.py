@@ -11,14 +11,14 @@ from data_modelling.settings import AugmentationSettings
 PhotoArray = NDArray[np.uint8]
 
 QUALITIES = (40, 95)  # lowest and highest quality of JPEG, drawn uniformly
-VIGNETTE_RADII = (0.45, 0.6)  # radii of the border as shares of the edge; the corners of a photo are at 0.71
+VIGNETTE_RADII = (0.45, 0.6)  # smallest and largest radius, as shares of the edge; corners are at 0.71
 CENTRE_DEVIATION = 0.03  # standard deviation of a vignette's centre, as a share of the edge
 RIM = 0.04  # width of the change from photo to border, as a share of the edge
-DARKEST_RIM = 30  # the border's grey level is drawn from 0 to this
+DARKEST_RIM = 30  # largest grey level of the border; the level is drawn between 0 and this
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3); the share settings.recompress is reduced, saved as JPEG and enlarged again."""
+    """Return photos (N, edge, edge, 3); a random share of them is reduced, saved as JPEG and enlarged again."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges

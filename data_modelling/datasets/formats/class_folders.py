@@ -38,7 +38,7 @@ from data_modelling.settings import Settings
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
 PREPARATION_RECORD = "prepared.json"  # the inputs of the preparation; written before the photos
-SEARCHED_DEPTH = 2  # levels below the data root where an error message looks for class folders to suggest
+SEARCHED_DEPTH = 2  # how many levels of subfolders `find_root` searches for class folders to suggest
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -48,7 +48,7 @@ SLASH, WRITTEN_SLASH = "/", "%2F"  # the slash of an id, and its form in the fil
 
 @dataclass
 class _Photos:
-    """Collects photos. paths, classes: by image id. ids: image ids by `folder/name`, which a csv may use as the id."""
+    """Collects photos. paths: files by image id. classes: class codes by image id. ids: image ids by `folder/name`."""
 
     paths: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
@@ -96,7 +96,7 @@ def find_root(data_root: Path | None, task: str) -> Path:
     hint = f" There are such folders in {shortened_list(inner)}: name one with --data-root." if inner else ""
     raise MissingDataError(
         f"Neither {base} nor {base / FOLDER} has a folder named after a class "
-        f"({', '.join(diagnoses.learned_class_codes(task))}); make them with `python -m data_modelling.prepare "
+        f"({', '.join(diagnoses.learned_class_codes(task))}); make such folders with `python -m data_modelling.prepare "
         f"--to class_folders`, or see docs/data-sets.md for your own photos.{hint}"
     )
 
@@ -134,7 +134,7 @@ def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
 def _photos_below(
     root: Path, folder: str, code: str, names: dict[str, str], photos: _Photos
 ) -> list[tuple[str, str, str]]:
-    """Return (code, folder, path) of each photo in a class folder and its subfolders, except those of other classes."""
+    """Return (class code, folder, path) for each photo in a class folder; skip subfolders that name other classes."""
     own_photos, subfolders = list_folder(folder)
     place = Path(folder).relative_to(root).as_posix()
     if SLASH in place:
@@ -180,7 +180,7 @@ def _count_photos(folder: str) -> int:
 
 
 def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindings) -> pd.DataFrame:
-    """Return the csv's rows; if there is no csv, rows made from the folders alone."""
+    """Return the rows of the csv, or rows that are made from the folders alone if there is no csv."""
     if is_prepared(root) and not (root / PHOTOS_CSV).is_file():
         raise InputError(
             f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; continue "
@@ -231,6 +231,6 @@ def _refuse_other_folders(
     if len(differing):
         first = differing.iloc[0]
         raise InputError(
-            f"{path} gives {first['image_id']} the diagnosis {first['diagnosis']}, but the photo is in the folder "
-            f"{classes[first['image_id']]}; correct the csv or move the photos ({len(differing)} differ)."
+            f"{path} gives {first['image_id']} the diagnosis {first['diagnosis']}, but the photo is in a folder of "
+            f"the class {classes[first['image_id']]}; correct the csv or move the photos ({len(differing)} differ)."
         )

@@ -23,9 +23,9 @@ NO_PHOTO_FOLDERS = ("__MACOSX",)  # macOS adds this folder to archives
 def find_photos(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
     """Return the path of each photo by its id, and the ids that occur twice (the first file counts).
 
-    The id is the name without ending; see inference.files.csv_table.normalize_image_id. Files with other endings and
-    hidden files do not count; macOS leaves hidden `._` files beside photos. If a folder has no photos, its subfolders
-    are read, because unpacked archives often repeat the folder's name.
+    The id is the name without ending; see inference.files.csv_table.normalize_image_id. Hidden files and files
+    without a photo's ending do not count; macOS leaves hidden `._` files beside photos. If a folder has no photos, its
+    subfolders are read, because unpacked archives often repeat the folder's name.
     """
     photos: dict[str, str] = {}
     twice: list[str] = []
@@ -45,7 +45,7 @@ def photo_id(path: str) -> str:
 
 
 def list_folder(folder: Path | str) -> tuple[list[str], list[str]]:
-    """Return the paths of a folder's photos, and those of its subfolders; both are sorted and without hidden names."""
+    """Return two sorted lists of paths, without hidden names: the photos in a folder, and its subfolders."""
     with os.scandir(folder) as entries:
         visible = sorted(
             (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
@@ -74,7 +74,7 @@ def _is_unread_picture(path: str) -> bool:
 
 
 def any_photo(folder: Path, image_ids: Container[str]) -> bool | None:
-    """Return whether a folder or a subfolder has a photo with one of the ids; None if there is no photo at all.
+    """Return whether a folder or a subfolder has a photo with one of the ids, or None if there is no photo.
 
     A suffix after the id, such as `_segmentation` of a lesion outline, is ignored.
     """
@@ -97,7 +97,7 @@ def _photos_or_those_below(folder: Path | str) -> list[str]:
 def is_readable_photo(path: str) -> bool:
     """Return whether the file has the header of a JPEG, PNG, WebP or DICOM photo; its pixels are not decoded.
 
-    path: as in the table (see datasets.formats.stored_photo).
+    path: the path of the photo in the table (see datasets.formats.stored_photo).
     """
     try:
         with Image.open(stored_photo.path_or_buffer(path), formats=FORMATS):

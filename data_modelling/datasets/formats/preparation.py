@@ -53,8 +53,8 @@ class PreparationPlan:
 def prepare_dataset(table: pd.DataFrame, plan: PreparationPlan, resume: bool) -> list[str]:
     """Write a table's photos; return the photos that cannot be decoded, with the reasons.
 
-    Raises InputError if `plan.out` has other files or a preparation of other inputs, or, without `resume`, any
-    preparation. Raises InputError too if the colour order changes and no edge is set.
+    Raises InputError in four cases: `plan.out` has other files, it has a preparation of other inputs, it has a
+    preparation and `resume` is false, or the colour order changes and no edge is set.
     """
     other_order = table["path"].map(stored_photo.has_bgr_order) != (plan.channels == "bgr")
     if other_order.any() and not plan.settings.edge:

@@ -1,4 +1,4 @@
-"""Reads a photo that the table's `path` names: a file, or a range of bytes in a TFRecord shard.
+"""Reads and encodes photos that the table's `path` names: a file, or a range of bytes in a TFRecord shard.
 
 A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`. OFFSET and LENGTH say which bytes of the shard are the
 photo's own file (JPEG, PNG, WebP or DICOM). CHANNELS is the order of its colours, `rgb` or `bgr`.
@@ -47,7 +47,7 @@ def has_bgr_order(path: str) -> bool:
 
 
 def read_pixels(path: str, edge: int) -> NDArray[np.uint8]:
-    """Return the photo's RGB pixels (edge, edge, 3), as inference.photo.reader.read_photo does; raises its errors."""
+    """Return the photo's RGB pixels (edge, edge, 3). Raises the errors of inference.photo.reader.read_photo."""
     pixels = read_photo(read_bytes(path), edge)
     return np.ascontiguousarray(pixels[:, :, ::-1]) if has_bgr_order(path) else pixels
 

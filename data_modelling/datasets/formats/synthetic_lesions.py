@@ -28,7 +28,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 
 WIDTH, HEIGHT = 160, 120  # pixels
 JPEG_QUALITY = 90
-MIN_LESIONS_PER_CLASS = 8  # lesions of a class: enough for a test part, five folds and a stopping part
+MIN_LESIONS_PER_CLASS = 8  # enough for a locked test, five folds and stopping photos
 MISSING_SHARE = 0.08  # share of lesions without age; sex and site are missing as often
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB

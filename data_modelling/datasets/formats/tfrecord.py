@@ -27,11 +27,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a g
 
 FOLDER = "tfrecord"
 SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
-# The name of a numbered shard, without ending, and the ids that are no valid file names on some system.
+# Patterns of the name of a numbered shard, without ending, and of ids that are not valid file names on every system.
 SHARD_NAME_PATTERN = re.compile(r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL)
 FORBIDDEN_ID = re.compile(r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*")
-RECORD_HEADER_BYTES = 12  # before a record's data: its length and the length's checksum
-RECORD_FOOTER_BYTES = 4  # after a record's data: its checksum
+RECORD_HEADER_BYTES = 12  # before a record's data: the length of the data, and the checksum of the length
+RECORD_FOOTER_BYTES = 4  # after a record's data: the checksum of the data
 
 
 def load(
@@ -85,7 +85,7 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                 name: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
                 for name, value in values.items()
             }
-            # With such an id, `prepare` could also write a photo outside its class folder.
+            # With an id such as `../a`, `prepare` could write a photo outside its class folder.
             if FORBIDDEN_ID.fullmatch(image_id := texts["image_id"]):
                 raise InputError(
                     f"{shard}, record {number}: the image id {image_id!r} is not a valid file name; give it another id."

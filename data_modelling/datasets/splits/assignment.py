@@ -1,7 +1,7 @@
 """Makes and reads splits (five folds, and for most data sets a locked test), and adds the parts to tables.
 
-A split depends only on the ids, groups and diagnoses. It does not depend on the order of rows or on a library's random
-numbers, so making it again gives the same split.
+A split depends on the ids, groups and diagnoses, and on the splits from which it inherits. It does not depend on the
+order of rows or on a library's random numbers, so making it again gives the same split.
 """
 
 import hashlib

@@ -25,7 +25,7 @@ class ClinicAnswers:
     """Hold the answers to all photos of a clinic group, refused photos included.
 
     labels, decisions: (N,) class indices. probability: (N, classes), calibrated for the reference shares. lesions: (N,)
-    the lesion of each photo. statuses: (N,) the status of each answer, REFUSED for a photo that was refused.
+    the lesion of each photo. statuses: (N,) the status of each answer, such as "refused".
     """
 
     labels: Labels
@@ -81,7 +81,7 @@ def adjust_to_shares(probability: Floats, shares: Floats, reference_shares: Floa
 
 
 def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> dict[str, Any]:
-    """Return macro AUC, balanced accuracy and melanoma AUC; nothing if fewer than two classes have enough lesions."""
+    """Return macro AUC, balanced accuracy and melanoma AUC, or {} if fewer than two classes have enough lesions."""
     classes = range(answers.probability.shape[1])
     lesion_counts = np.array([len(np.unique(lesions[answers.labels == label])) for label in classes])
     has_enough = lesion_counts >= FEWEST_OF_CLASS

@@ -91,7 +91,7 @@ def left_out_metrics(
 
 
 def _class_code(diagnosis: str, task: str) -> str:
-    """Return the code of the task's class for a diagnosis; the diagnosis itself if there is none."""
+    """Return the code of the task's class for a diagnosis, or the diagnosis itself if there is none."""
     label = class_of(diagnosis, task)
     return class_codes(task)[label] if label >= 0 else diagnosis
 
@@ -111,7 +111,7 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     """Return the answers to photos of a known clinic, from the whole frame alone.
 
-    The four corner frames could only take NO_CANCER_CLASS away, so the share of this status is an upper limit.
+    The corner frames could only take the status no_cancer_class away, so the share of this status is an upper limit.
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)
@@ -143,7 +143,7 @@ def whole_frame_concern(
 ) -> tuple[Mask, Floats]:
     """Return two arrays (N,): whether the photo raises concern, and the score of its whole frame.
 
-    probability: (N, classes) for each of MODES. A photo raises concern if its cancer or melanoma probability with the
+    probability: (N, classes) for each mode. A photo raises concern if its cancer or melanoma probability with the
     details reaches the threshold. The score is the higher one of the cancer probabilities without and with the details.
     """
     cancer = {mode: probability[mode][:, cancer_columns(task)].sum(axis=1) for mode in MODES}
@@ -153,7 +153,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return which photos (N,) never get NO_CANCER_CLASS: phone photos, and photos of palms, soles or mucosa."""
+    """Return which photos (N,) never get the status no_cancer_class: from phones, or of palms, soles or mucosa."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 

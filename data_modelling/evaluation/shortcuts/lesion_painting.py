@@ -18,9 +18,9 @@ from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Mask, Pixels
 
-OUTLINE_MARGIN = 0.03  # share of the edge by which the outline is enlarged; the lesion fades out beyond it
-SKIN_RING_WIDTH = 0.15  # as a share of the edge; skin further away may be lit differently
-LEAST_SKIN = 0.01  # share of the photo's pixels in the ring; with less, the colour of the skin is not known
+OUTLINE_MARGIN = 0.03  # share of the edge by which an outline is enlarged; lesions fade out beyond outlines
+SKIN_RING_WIDTH = 0.15  # share of the edge; skin further away may be lit differently
+LEAST_SKIN = 0.01  # smallest share of the photo's pixels that the ring needs to show the colour of the skin
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def read_outline(path: str, photo: str, edge: int) -> Mask:
 
 
 def find_areas(photo: Pixels, outline: Mask) -> Areas | None:
-    """Return the areas of a photo (edge, edge, 3); None if its outline is empty or leaves too little skin."""
+    """Return the areas of a photo (edge, edge, 3), or None if its outline is empty or leaves too little skin."""
     if not outline.any():
         return None
     distance = distance_transform_edt(~outline) / len(outline)

@@ -45,10 +45,10 @@ from data_modelling.networks.merged_classes import network_head
 
 PredictBatch = Callable[[Pixels], tuple[Floats, Features]]
 
-PHOTOS = 2000  # most photos of a sample
+PHOTOS = 2000  # largest number of photos in a sample
 SEED = 3  # decides the sample and the random maps
 RANDOM_MAPS = 50  # per photo; their shares inside the outline are averaged
-GAUSSIAN_WIDTH = 0.25  # standard deviation as a share of the edge; the deletion curve uses only its order
+GAUSSIAN_WIDTH = 0.25  # standard deviation of the Gaussian, as a share of the edge
 STEPS = 10  # steps of the deletion curve, from the intact photo to bare skin
 BATCH_SIZE = 32  # photos that are painted together, and that the network predicts at a time
 
@@ -199,7 +199,7 @@ def _rng(name: str) -> np.random.Generator:
 
 
 def _shares_inside_outline(name: str, evidence: Floats, outline: Mask) -> dict[str, float | None]:
-    """Return the share of each map that is inside the outline; for random maps, the mean share of RANDOM_MAPS."""
+    """Return the share of each map that is inside the outline; for random maps, the mean over RANDOM_MAPS maps."""
     evidence = np.maximum(evidence, 0)
     random_maps = _rng(name).random((RANDOM_MAPS, *evidence.shape))
     shares = [heat_map.evidence_share(random_map, outline) for random_map in random_maps]

@@ -49,7 +49,7 @@ EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFE
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
-    """Return a row for each change: its facts, metrics with intervals, and paired differences to the first change.
+    """Return a row for each change: its facts, metrics with intervals, and paired differences from the first change.
 
     A metric has the columns `<name>`, `<name>_low` and `<name>_high`. The columns `<name>_less...` have its difference,
     row minus first row, and are empty in the first row. Raises InputError if the changes predicted different photos.

@@ -60,7 +60,7 @@ def run_search(
 ) -> list[str]:
     """Search for better settings than those of `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
 
-    kind, trials: see tuners.create_oracle. epochs: how long the longest training is. run_trials: a function that runs
+    kind, trials: see tuners.create_oracle. epochs: epochs of the longest training. run_trials: a function that runs
     all trials, in this process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, if
     the recipe does not name two folds, if another search runs in `folder`, if all trials fail, and if the disk is full.
     """
@@ -107,7 +107,7 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
 def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
     """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
 
-    folder: the folder of a search's trials. epochs: the number for a trial for which KerasTuner recorded none.
+    folder: the folder of a search's trials. epochs: the number of epochs if KerasTuner recorded none for a trial.
     """
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)

@@ -32,7 +32,7 @@ from data_modelling.training.development_set import DataFolders
 
 TRIAL_FILE, RESULT_FILE = "trial.json", "result.json"  # in a trial's folder: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
-FACTOR = 3  # each round of Hyperband trains 1/FACTOR of the networks, each FACTOR times as long
+FACTOR = 3  # each round of Hyperband keeps 1/FACTOR of the networks and trains them FACTOR times as long
 # Share of random trials in a Bayesian search. KerasTuner's default, three per hyperparameter, could be all trials.
 RANDOM_SHARE = 1 / 3
 FAILURE = "failure"
@@ -112,8 +112,8 @@ def run_trials_on_cluster(
 ) -> None:
     """Run the trials as tasks of a Ray cluster, `workers` at a time; the oracle stays in this process.
 
-    Ray repeats a task whose worker died. Raises InputError if this process cannot see a trial's folder, or if the worker
-    died in every try of a trial.
+    Ray repeats a task whose worker died. Raises InputError if this process cannot see a trial's folder, or if the
+    worker died in every try of a trial.
     """
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(hypermodel.base))
@@ -157,7 +157,7 @@ def trial_folder(folder: Path, trial: trials.Trial) -> Path:
 
 
 def _next_trial(oracle: keras_tuner.Oracle, worker: str) -> trials.Trial | None:
-    """Return a new trial; None while the oracle waits for running trials, or if it has no more."""
+    """Return a new trial, or None if the oracle waits for running trials or has no more trials."""
     trial = oracle.create_trial(worker)
     return trial if trial.status == trials.TrialStatus.RUNNING else None
 
@@ -186,7 +186,7 @@ def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """Return the content of a JSON file; {} if it is missing, or if a power cut left it empty or incomplete."""
+    """Return the content of a JSON file, or {} if it is missing, or if a power cut left it empty or incomplete."""
     try:
         content = json.loads(path.read_text())
     except (OSError, ValueError):
