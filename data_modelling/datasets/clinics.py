@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from data_modelling.datasets import ham10000, isic2017, isic_msk_uda, pad_ufes_20
 from data_modelling.datasets.isic2019 import BCN
 
-# The group of each source. ISIC 2020 mixes clinics of several of these groups and is therefore in none.
+# The group of each source. ISIC 2020 mixes clinics of several of these groups and is therefore in no group.
 CLINIC_BY_SOURCE = {
     ham10000.FOLDER: "HAM10000",
     isic2017.FOLDER: "MSK",

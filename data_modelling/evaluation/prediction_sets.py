@@ -26,7 +26,7 @@ from data_modelling.safety.prediction_sets import (
     served_sets,
 )
 
-SUBGROUP_ATTRIBUTES = ("sex", "age")  # the subgroups that are evaluated
+SUBGROUP_ATTRIBUTES = ("sex", "age")  # attributes whose subgroups are evaluated
 
 
 def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
-# melanoma: 1 if the visit has one, else 0. photos: how many photos it has. largest_oddity: their highest outlier score.
+# melanoma: 1 if the visit has one, else 0. photos: number of photos. largest_oddity: the highest outlier score of them.
 # odd_is_melanoma: 1 if the melanoma has this score. first_is_melanoma: 1 if it has the highest cancer probability.
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
 MAX_VISIT_PHOTOS = 12

@@ -109,7 +109,7 @@ def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
         "temperature": round(choices.temperature, DIGITS),
         "decision_prior": dict(zip(class_codes(task), prior, strict=True)),
         "thresholds": {
-            # They are rounded down, so that every photo at or above the exact threshold is still flagged.
+            # The first two are rounded down, so that every photo at or above the exact threshold is still flagged.
             "cancer": _round_down(choices.cancer_threshold),
             "melanoma": _round_down(choices.melanoma_threshold),
             **({} if choices.clear_threshold is None else {"clear": choices.clear_threshold}),

@@ -92,7 +92,7 @@ def _unseen_answers(
     """Return the answers of the served network for the photos of unseen clinic groups. choices: its calibration."""
     key = {
         "photos": unseen.table["image_id"].tolist(),
-        # The clear threshold is chosen later from these answers, so they do not depend on it.
+        # The clear threshold is chosen later from these answers, so the answers do not depend on it.
         "choices": {
             name: np.asarray(value).tolist()
             for name, value in asdict(choices).items()

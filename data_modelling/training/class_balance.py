@@ -11,7 +11,7 @@ from data_modelling.settings import TrainingSettings
 Labels = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
-MOST_ROUNDS = 6  # with `source_balance`, an epoch draws each photo at most this often
+MOST_ROUNDS = 6  # largest number of times that an epoch with `source_balance` draws a photo
 
 
 def draw_epoch_rows(

@@ -10,7 +10,7 @@ from data_modelling.settings import TrainingSettings
 from data_modelling.training.batches import Examples, predict_logits
 from data_modelling.training.checkpoint import Progress
 
-SMOOTHING_EPOCHS = 3  # each epoch is compared by the mean AUC of this many epochs, of which it is the last
+SMOOTHING_EPOCHS = 3  # the smoothed AUC of an epoch is the mean over this epoch and the two before it
 
 
 class EarlyStopping:

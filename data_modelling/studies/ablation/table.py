@@ -43,7 +43,7 @@ TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
 # Metrics of the answers from the photo alone, and their titles on the page.
 METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_accuracy", "melanoma_auc")}
 DIFFERENCE = "less"  # column that names the subtracted row, and ending of the columns of differences
-REMOVED = "removed"  # column for a change whose option is no longer in the code: the commit that measured it
+REMOVED = "removed"  # column: the commit that measured a change, if the code no longer has its option
 # What the model must recognise in the judged photos of each external source: melanoma or any cancer.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 

@@ -42,7 +42,7 @@ from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"
 LOCK_FILE = "lock"
-TUNER_PREFIX = "tuner/"  # the names of hyperparameters that KerasTuner adds begin with this
+TUNER_PREFIX = "tuner/"  # how the names of hyperparameters that KerasTuner adds begin
 FACT_COLUMNS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
 COUNTS = ("parameters", "multiply_adds")
 RunTrials = Callable[[keras_tuner.Oracle, CNNHyperModel, DataFolders, Path], None]
