@@ -29,7 +29,7 @@ MetricValues = dict[str, Any]
 
 MELANOMA_KEY = "melanoma"  # the key of the melanoma metrics in metrics.json
 SPECIFICITIES = (0.9, 0.95)
-CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the other lesions' mean to try
+CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean that are tried
 
 
 def has_two_classes(metadata: MetricValues) -> bool:
