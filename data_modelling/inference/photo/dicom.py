@@ -313,7 +313,7 @@ def _decimal(elements: "Dataset", keyword: str) -> float | None:
 
 
 def _level_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> LevelRule:
-    """Return the rule from stored values to levels; raise ValueError if it is damaged, PhotoError if segmented."""
+    """Return the rule from values to levels; raise ValueError if it is damaged, PhotoError for a segmented palette."""
     is_signed = _number(elements, "PixelRepresentation", order) == 1
     if colours == PALETTE:
         if SEGMENTED_PALETTE in elements:  # a few bytes of such a palette could stand for gigabytes
