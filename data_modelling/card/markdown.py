@@ -19,7 +19,7 @@ METRIC_LABELS = {  # the names of metrics in the card and the documents
 
 
 def format_metric(value: float | None) -> str:
-    """Return a metric with three decimals and without the leading zero, as `.652`; a dash if it does not exist."""
+    """Return a metric with three decimals and without the leading zero, as `.652`, or a dash if it does not exist."""
     if value is None:
         return "-"
     text = f"{value:.3f}"
@@ -42,7 +42,7 @@ def share_with_interval(refusals: Mapping[str, Any]) -> str:
 
 
 def metric_with_interval(metrics: Mapping[str, Any], name: str) -> str:
-    """Return a metric and its interval; a dash if the metric is missing.
+    """Return a metric and its interval, or a dash if the metric is missing.
 
     The interval of the metric `name` is `metrics["intervals"][name]` or `metrics["<name>_interval"]`.
     """
@@ -62,7 +62,7 @@ def render_markdown(
 ) -> str:
     """Return the text of a rendered Jinja template; several blank lines in a row become one.
 
-    filters: used besides FILTERS. Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
+    filters: more filters than FILTERS. Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),

@@ -4,8 +4,8 @@ The page, the API and `predict` all use this code, so they decide alike. Nothing
 (VETOES) forbid the status NO_CANCER_CLASS.
 
 A class is in the prediction set if its probability is at or above the class's own threshold. safety.prediction_sets
-chooses the thresholds so that, for each class, the set contains the true class of a stated share of the photos, such as
-90 %. This is class-conditional, or Mondrian, conformal prediction (Vovk, Gammerman and Shafer 2005, chapter 4).
+chooses the thresholds so that the sets of a stated share (such as 90 %) of the photos of each class contain this class.
+This is class-conditional, or Mondrian, conformal prediction (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 
 from __future__ import annotations
@@ -185,7 +185,7 @@ def _parse_class_count(value: Any) -> int | None:
 
 @dataclass(frozen=True)
 class StatusThresholds:
-    """The thresholds of a bundle for the status. clear: the clear threshold; None if the bundle has none."""
+    """The thresholds of a bundle for the status. clear: the clear threshold, or None if the bundle has none."""
 
     cancer: float
     melanoma: float

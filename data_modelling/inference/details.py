@@ -25,7 +25,7 @@ SITE_NAMES: dict[str, str] = {site: site for site in SITES} | _TABLE["names"]
 NOT_KNOWN = ("", "unknown")
 YES_OR_NO: dict[str, bool | None] = {"yes": True, "no": False, **dict.fromkeys(NOT_KNOWN)}
 
-AGE_CENTRE, AGE_SCALE = 50.0, 25.0  # years; scaled ages are mostly between -2 and 2
+AGE_CENTRE, AGE_SCALE = 50.0, 25.0  # years; ages from 0 to 100 become -2 to 2
 _SEX, _SITE = 2, 2 + len(SEXES) + 1  # the first one-hot column of sex and of site
 DETAILS_WIDTH = _SITE + len(SITES) + 1
 # The columns of each encoded detail; see encode_details.
@@ -50,7 +50,7 @@ class Details:
 
 
 def parse_age(text: str) -> float | None:
-    """Return the age in years from a form, csv or header; None for "not known".
+    """Return the age in years that a form, csv or header states, or None for "not known".
 
     Age 0 is "not known" too: data sets and DICOM files write 0 where no age was recorded. Raises FieldError if the
     text is neither a decimal number nor an age string of DICOM, or if the age is above 120. The number may have a
@@ -91,7 +91,7 @@ def parse_sex(text: str) -> str | None:
 
 
 def parse_site(text: str) -> str | None:
-    """Return one of SITES for a name in HAM10000 or ISIC, None for "not known"; raise FieldError for anything else."""
+    """Return one of SITES for a name in HAM10000 or ISIC, or None for "not known"; raise FieldError for other text."""
     text = text.strip().lower()
     if text in NOT_KNOWN:
         return None
@@ -106,7 +106,7 @@ def parse_site(text: str) -> str | None:
 
 
 def parse_changing(text: str) -> bool | None:
-    """Return True for `yes`, False for `no`, None for "not known"; raise FieldError for anything else."""
+    """Return True for `yes`, False for `no`, or None for "not known"; raise FieldError for anything else."""
     text = text.strip().lower()
     if text not in YES_OR_NO:
         raise FieldError(

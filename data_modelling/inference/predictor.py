@@ -179,10 +179,10 @@ class Predictor:
 
     @property
     def odd_ratio(self) -> float | None:
-        """Return the outlier score at or above which a spot counts as an ugly duckling.
+        """Return the outlier score at or above which a spot counts as an ugly duckling, or None.
 
-        None if the bundle has no such ratio, or if the bundle's tests (evaluation.ugly_duckling) do not show that the
-        score finds melanomas more often than chance.
+        It is None if the bundle has no such ratio, or if the bundle's tests (evaluation.ugly_duckling) do not show that
+        the score finds melanomas more often than chance.
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})

@@ -31,7 +31,7 @@ class SourceFacts:
 
     @property
     def published(self) -> tuple[str, str, str] | None:
-        """Return three texts: authors and year, the identifier, its address. None if `cite` has no known identifier."""
+        """Return authors with year, identifier and its address, or None if `cite` has no known identifier."""
         authors, _, identifier = self.cite.rpartition(", ")
         for prefix, resolver in RESOLVERS.items():
             if identifier.startswith(prefix):

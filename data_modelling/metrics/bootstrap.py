@@ -24,7 +24,7 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
-COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # of two models
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # compared by default
 Z_95 = 1.959964  # 95 % of a normal distribution are within this number of standard deviations of the mean
 
 
@@ -179,7 +179,7 @@ def group_indices(groups: pd.Series) -> Labels:
 
 
 def percentile_interval(values: Floats) -> tuple[float, float]:
-    """Return the 95 % percentile interval of a metric's values in the resamples; NaN if no value exists."""
+    """Return the 95 % percentile interval of a metric's values in the resamples, or two NaN if no value exists."""
     known = values[~np.isnan(values)]
     low, high = np.percentile(known, PERCENTILES_95) if len(known) else (np.nan, np.nan)
     return float(low), float(high)

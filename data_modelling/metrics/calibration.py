@@ -18,7 +18,7 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.classification import negative_log_likelihood
 from data_modelling.metrics.predictions import learned_logits, mode_logits, true_classes
 
-TEMPERATURES = (0.2, 5.0)  # bounds of the search
+TEMPERATURES = (0.2, 5.0)  # lower and upper bound of the search
 PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # powers of the class shares, see best_decision_prior
 
 
@@ -28,7 +28,7 @@ class CalibrationChoices:
 
     temperature: divides the logits. decision_prior: (classes,), sums to 1. cancer_threshold, melanoma_threshold: a
     photo is of higher concern if the summed probability of the cancer classes reaches the first threshold, or the
-    probability of melanoma the second. clear_threshold: see safety.clear_threshold; None without left-out clinics.
+    probability of melanoma the second. clear_threshold: see safety.clear_threshold; None if no clinic is left out.
     """
 
     temperature: float
@@ -103,9 +103,9 @@ def best_decision_prior(
 def sensitivity_threshold(
     score: Floats, positive: Mask, sensitivity: float, weights: Floats | None = None
 ) -> float:
-    """Return the highest threshold that at least the share `sensitivity` of the positives reaches; 1 without positives.
+    """Return the highest threshold that at least the share `sensitivity` of the positives reaches.
 
-    weights: of all photos, (N,); None means equal weights.
+    It is 1 without positives. weights: the weight of each photo, (N,); None means equal weights.
     """
     if not positive.any():
         return 1.0

@@ -10,7 +10,7 @@ from data_modelling.metrics.curves import ratio
 
 Error = Callable[[Labels, Floats], Floats]
 
-DRAWS = 1000  # simulated sets of labels
+DRAWS = 1000  # number of simulated sets of labels
 
 
 def expected_calibration_error(

@@ -15,20 +15,20 @@ FEWEST_ANSWERED = 5  # answered photos that each class needs; with fewer, the ba
 def macro_auc(labels: Labels, probabilities: Floats) -> float:
     """Return the mean one-against-rest AUC over the classes present.
 
-    labels: (N,) class indices; probabilities: (N, classes). NaN when fewer than two classes are present.
+    labels: (N,) class indices; probabilities: (N, classes). The result is NaN when fewer than two classes are present.
     """
     aucs = class_aucs(labels, probabilities)
     return float(np.nanmean(aucs)) if not np.isnan(aucs).all() else np.nan
 
 
 def class_aucs(labels: Labels, probabilities: Floats, weights: Weights | None = None) -> Floats:
-    """Return the one-against-rest AUC of every class, (..., classes); NaN without positives or without negatives."""
+    """Return the one-against-rest AUC of every class, (..., classes), or NaN without positives or negatives."""
     columns = enumerate(probabilities.T)
     return np.stack([binary_auc(score, labels == label, weights) for label, score in columns], axis=-1)
 
 
 def average_precisions(labels: Labels, probabilities: Floats) -> Floats:
-    """Return the one-against-rest average precision of every class, (classes,); NaN for a class without photos."""
+    """Return the one-against-rest average precision of every class, (classes,), or NaN for a class without photos."""
     return np.array(
         [average_precision(score, labels == label) for label, score in enumerate(probabilities.T)]
     )
@@ -46,12 +46,12 @@ def confusion_counts(
 
 
 def sensitivities(matrix: Labels) -> Floats:
-    """Return the sensitivity of each class, (..., classes); NaN for a class without photos."""
+    """Return the sensitivity of each class, (..., classes), or NaN for a class without photos."""
     return ratio(np.diagonal(matrix, axis1=-2, axis2=-1), matrix.sum(axis=-1))
 
 
 def class_rates(matrix: Labels) -> dict[str, Floats]:
-    """Return specificity and predictive values of each class against the rest, (classes,) each; NaN for 0 / 0."""
+    """Return specificity and predictive values of each class against the rest, (classes,) each, or NaN for 0 / 0."""
     right, truth, decided = np.diag(matrix), matrix.sum(axis=1), matrix.sum(axis=0)
     true_negatives = matrix.sum() - truth - decided + right
     return {

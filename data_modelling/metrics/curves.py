@@ -32,7 +32,7 @@ def roc_points(score: Floats, positive: Mask, weights: Weights | None = None) ->
 
 
 def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
-    """Return the area under the ROC curve; a tie counts one half (Mann and Whitney); NaN if one outcome is absent."""
+    """Return the area under the ROC curve, or NaN if an outcome is absent; a tie counts one half (Mann and Whitney)."""
     if weights is None:
         return binary_auc(score, positive, _once(score))[0]
     if 2 * positive.sum() > len(positive):
@@ -43,7 +43,7 @@ def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) ->
 
 
 def average_precision(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
-    """Return the mean precision over all thresholds, weighted by the gain in sensitivity; NaN without positives."""
+    """Return the mean precision over all thresholds, weighted by the gain in sensitivity, or NaN without positives."""
     if weights is None:
         return average_precision(score, positive, _once(score))[0]
     positives, false_positives, _ = _counts_at_positives(score, positive, weights)
@@ -101,7 +101,7 @@ def net_benefit(score: Floats, positive: Mask, thresholds: Floats) -> Floats:
 
 
 def ratio(part: NDArray[Any], whole: NDArray[Any]) -> Floats:
-    """Return part / whole; NaN where the whole is 0."""
+    """Return part / whole, or NaN where the whole is 0."""
     return np.divide(part, whole, out=np.full(np.shape(part), np.nan), where=whole > 0)
 
 

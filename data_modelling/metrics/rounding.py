@@ -15,7 +15,7 @@ def round_metric(value: float | Floats) -> float | None:
 
 
 def to_json_value(value: Any) -> Any:
-    """Return a value for JSON: a float is rounded, an interval (a tuple) becomes a list, others stay as they are."""
+    """Return a value for JSON: a float is rounded, an interval (a tuple) becomes a list, other values stay."""
     if isinstance(value, tuple):
         return [round_metric(bound) for bound in value]
     return round_metric(value) if isinstance(value, float) else value

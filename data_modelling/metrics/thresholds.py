@@ -10,7 +10,7 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration import sensitivity_threshold
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-RATES = (0.9, 0.95)  # sensitivities, and specificities, at which metrics are reported
+RATES = (0.9, 0.95)  # sensitivities at which the specificity is reported, and the reverse
 NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities on the decision curve
 
 

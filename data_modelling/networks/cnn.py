@@ -1,4 +1,4 @@
-"""Builds the image branch of the custom CNN, prepares trained branches for smaller files, and counts operations."""
+"""Builds the custom CNN's image branch, rounds the kernels of trained branches to float16, and counts multiply-adds."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -10,7 +10,7 @@ import numpy as np
 from data_modelling.networks.normalisation import BatchNormalization
 from data_modelling.settings import NetworkSettings
 
-BRANCH = "image_branch"  # the name of the image branch in every network
+BRANCH = "image_branch"  # the name of the image branch in a network of networks.model
 
 
 @keras.saving.register_keras_serializable("data_modelling")
@@ -60,8 +60,8 @@ class PlainBlock(keras.layers.Layer):
 class ResidualBlock(PlainBlock):
     """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
 
-    If the shape changes, the shortcut has a 1x1 convolution. If `pooled`, average pooling with the block's stride comes
-    first (ResNet-D, He et al. 2019, arXiv:1812.01187). Otherwise the convolution has this stride (He et al. 2016).
+    If the shape changes, the shortcut has a 1x1 convolution. The block's stride is applied by this convolution or, if
+    `pooled`, by average pooling before the convolution (ResNet-D, He et al. 2019, arXiv:1812.01187).
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:
@@ -123,11 +123,11 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 
 
 def fold_normalisation(network: keras.Model) -> None:
-    """Move the scale of the image branch's normalisations into the kernels before them; round these kernels to float16.
+    """Multiply each kernel of the image branch by the scale of its normalisation, and round the product to float16.
 
-    The outputs change only by the rounding. Kernels in float16 take half the space in a file. Mean, variance and scale
-    of a normalisation are adapted to the new kernel, so that a further training begins with nearly the same outputs. A
-    network without the layer BRANCH stays as it is.
+    The normalisation's mean, variance and gamma are adapted, so that predictions change by the rounding alone. In a
+    further training, which uses the mean and variance of each batch, the outputs may differ slightly more. In a file,
+    float16 takes half the space of float32. A network without the layer BRANCH stays as it is.
     """
     if BRANCH not in {layer.name for layer in network.layers}:
         return

@@ -25,7 +25,7 @@ def export_onnx(saved: Path, target: Path) -> None:
     """Write the ONNX file `target` from a saved float32 network (see networks.model for inputs and outputs).
 
     The calling process may use any Keras backend. Raises InputError if the conversion fails (with the last line of the
-    converter's error), or if the system ends the converter, mostly for lack of memory.
+    converter's error), or if the system ends the converter, for example for lack of memory.
     """
     environment = os.environ | {
         "KERAS_BACKEND": "tensorflow",

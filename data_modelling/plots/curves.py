@@ -108,7 +108,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
 
 
 def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Mask]]:
-    """Return score and truth, each (N,), of the questions with positive and negative photos."""
+    """Return score and truth, each (N,), of the questions (cancer, melanoma) with positive and negative photos."""
     return {
         name: question
         for name, question in binary_questions(labels, probability, task).items()

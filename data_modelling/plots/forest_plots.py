@@ -158,7 +158,7 @@ def _draw_intervals(
     shift: float,
     label: str | None,
 ) -> None:
-    """Draw metrics with their intervals; the first metric is at the top. shift: how far down, in rows."""
+    """Draw metrics with intervals, the first at the top. shift: how far the marks are moved down, in rows."""
     for place, ((value, (low, high)), colour) in enumerate(zip(rows, colours, strict=True)):
         axes.plot((low, high), (place + shift, place + shift), color=colour, lw=2)
         axes.plot(value, place + shift, marker, color=colour, label=label if place == 0 else None)

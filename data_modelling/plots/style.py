@@ -29,7 +29,7 @@ STYLE: "dict[RcKeyType, Any]" = {
     "savefig.bbox": "tight",
 }
 COLOURS = 128  # number of colours in a plot's file; the file is less than half as large as with all colours
-# Without date and version, the same figure gives the same file.
+# Without Matplotlib's version, the same figure gives the same file.
 PNG_METADATA = {"Software": None}
 
 

@@ -25,7 +25,7 @@ COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of a table w
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
 LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
 MAX_CLEARED_SHARE = 0.03  # largest upper bound of the share of cleared melanoma lesions
-CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares to be cleared; only for the card
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest cleared shares; only for the card
 JUDGED_PHOTOS = 50  # fewest photos of a class in a clinic group for which the card judges the share
 CONFIDENCE = 0.95  # level of the one-sided bound
 DIGITS = 6  # decimals of the threshold
@@ -62,7 +62,7 @@ def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any
 
 
 def lowest_scores(photos: pd.DataFrame) -> Floats:
-    """Return the lowest score of each melanoma lesion, (lesions,), sorted; infinity if all its photos have a veto."""
+    """Return the sorted lowest scores of the melanoma lesions, (lesions,). A photo with a veto scores infinity."""
     melanomas = photos[photos["diagnosis"].isin(MELANOMAS)]
     scores = melanomas["score"].astype(float).where(~melanomas["vetoed"].astype(bool), math.inf)
     return np.sort(scores.groupby(melanomas["group_id"]).min().to_numpy(np.float64))

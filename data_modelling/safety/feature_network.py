@@ -1,4 +1,4 @@
-"""Fit a small network on image features as two arrays that include the scaling of the inputs, and write arrays."""
+"""Fit a small network on image features, as two arrays that include the inputs' scaling, and write npz files."""
 
 import warnings
 from pathlib import Path

@@ -86,8 +86,8 @@ def sources_with_role(role: str) -> tuple[ForeignSource, ...]:
 def read_pictures(sources: Sequence[ForeignSource], pictures: Path, edge: int) -> ForeignPictures:
     """Return the pictures of some sources, resized to squares with `edge` pixels.
 
-    pictures: the folder of `fetch_packages`. If several pictures of a source look the same, only the first is kept. Of
-    the kept pictures, at most `most` are taken, evenly spaced among the sorted files. Their random crops are added.
+    pictures: the folder that `fetch_packages` fills. If several pictures of a source look the same, only the first is
+    kept. At most `most` of the kept pictures are taken, evenly spaced among the sorted files. Their crops are added.
     """
     squares: list[Pixels] = []
     rows: list[tuple[str, str]] = []
@@ -144,7 +144,7 @@ def _files(source: ForeignSource, pictures: Path) -> list[Path]:
 
 
 def _folder(source: ForeignSource, pictures: Path) -> Path | None:
-    """Return the folder with the files of a source; None if the folder does not exist."""
+    """Return the folder with the files of a source, or None if the folder does not exist."""
     if source.origin == "project":
         return PROJECT
     if source.origin == "python" and (spec := importlib.util.find_spec(source.package)):

@@ -33,7 +33,7 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_stage
 from data_modelling.training.development_set import DevelopmentSet
 
-REFUSED_SHARE = 0.015  # largest share of the stopping photos that the threshold refuses
+REFUSED_SHARE = 0.015  # largest share of the stopping photos that the threshold may refuse
 # How far a covariance is shrunk towards equal variances, from 0 to 1. `looks` are the image features.
 SHRINKAGE = {"embedding": 0.05, "looks": 0.03}
 LEAST_SPREAD = 1e-3  # smallest standard deviation of a distance's logarithm

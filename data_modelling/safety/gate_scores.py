@@ -11,7 +11,7 @@ import pandas as pd
 from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.metrics.predictions import read_table, write_table
 
-GATE_SCORES_FILE = "gate.csv"  # in the bundle's predictions
+GATE_SCORES_FILE = "gate.csv"  # in the bundle's folder `predictions`
 COLUMNS = ("image_id", "fold", "distance", "refused")
 SCORE_DIGITS = 3  # decimals of a distance in the file
 

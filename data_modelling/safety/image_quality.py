@@ -217,7 +217,7 @@ def choose_quality_thresholds(
 def spare_sources(thresholds: QualityThresholds, measures: pd.DataFrame) -> QualityThresholds:
     """Return thresholds that give each reason to at most MAX_FIRED_SHARE of each source's photos.
 
-    thresholds: the old thresholds; none becomes stricter. measures: a table of unchanged photos, MEASURES and `source`.
+    thresholds: the old thresholds; none becomes stricter. measures: from `photo_measures`, of all sources.
     """
     limits = {}
     for check in QUALITY_CHECKS:
@@ -243,7 +243,7 @@ def _milder(
 
 
 def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[float]) -> float | None:
-    """Return the threshold that catches CAUGHT_SHARE of each step's photos, or a milder one; None without any step.
+    """Return the threshold that catches CAUGHT_SHARE of each step's photos, or a milder one, or None without any step.
 
     step_values: for each kind, the values at the first step that is bad enough. limits: the strictest allowed results.
     """

@@ -149,7 +149,7 @@ def rules(cancer: Mask) -> Iterator[WideSetRule]:
 def choose_wide_rule(
     labels: Labels, decisions: Labels, sets: Mask, is_refused: Mask, task: str
 ) -> WideSetRule:
-    """Return the best acceptable rule; NEVER_WIDE if none raises the balanced accuracy of the answered photos.
+    """Return the best acceptable rule, or NEVER_WIDE if none raises the balanced accuracy of the answered photos.
 
     labels, decisions: (N,) class indices. sets: (N, classes). is_refused: (N,), whether each photo is refused.
     """
@@ -170,7 +170,7 @@ def choose_wide_rule(
 
 
 def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
-    """Return the share of the melanomas that are decided as melanoma; NaN without melanomas."""
+    """Return the share of the melanomas that are decided as melanoma, or NaN without melanomas."""
     matrix = confusion_counts(labels, decisions, len(cancer_columns(task)))
     return float(sensitivities(matrix)[melanoma_column(task)])
 

@@ -143,7 +143,7 @@ def run_stage(folder: Path, dependencies: dict[str, Any], make: Callable[[Path],
 
 
 def other_source_measures(development: DevelopmentSet, unseen: DevelopmentSet | None) -> pd.DataFrame | None:
-    """Return the quality measures of the photos of extra sets and of `unseen`; None if there are no such photos."""
+    """Return the quality measures of the photos of extra sets and of `unseen`, or None if there are none."""
     own, extra = len(development.table), development.extra_table
     parts = [] if extra is None else [(extra, development.pixels[own:])]
     parts += [] if unseen is None else [(unseen.table, unseen.pixels)]
@@ -205,8 +205,8 @@ def drift_quantiles(
 ) -> dict[str, list[float]]:
     """Return the quantiles under the key `reference` of metadata.json, with which later photos are compared.
 
-    probability: (N, classes), calibrated, of N out-of-fold photos, from the photo alone. classes: their codes.
-    unchanged: quality measures of the development photos. nearness: of the N photos to the training photos, (N,).
+    probability: (N, classes), the calibrated probabilities of N out-of-fold photos, without details. classes: the class
+    codes. unchanged: quality measures of the development photos. nearness: the nearness of the N photos, (N,).
     """
     values = dict(zip(classes, probability.T, strict=True))
     values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged}

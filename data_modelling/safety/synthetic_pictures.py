@@ -227,7 +227,7 @@ def _warm(rng: np.random.Generator) -> Floats:
 
 
 def _colour(rng: np.random.Generator) -> Floats:
-    """Return a warm colour half of the time, else any colour."""
+    """Return a warm colour in half of the calls, and any colour in the others."""
     return _warm(rng) if rng.random() < 0.5 else rng.uniform(0, 255, 3)
 
 

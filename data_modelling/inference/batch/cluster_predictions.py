@@ -24,7 +24,7 @@ BATCH = 32  # photos that a predictor gets at once; they are computed again if t
 
 
 def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
-    """Return an error if this node cannot load the bundle in `folder` or its checksums are not `sums`; else None."""
+    """Return None if this node can load the bundle in `folder` and its checksums are `sums`, or else an error."""
     try:
         if load_bundle(folder).sums == sums:
             return None
@@ -45,7 +45,7 @@ class BatchPredictor:
         self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Return the rows of each batch of a block, or an InputError for each; batches and results are pickled."""
+        """Return, for each batch of a block, its rows or an InputError; batches and results are pickled."""
         from ray import cloudpickle
 
         batches = map(cloudpickle.loads, block["photos"])
@@ -87,7 +87,7 @@ class ClusterRows:
 
         logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # or Ray prints its plan and each lost node
         context = data.DataContext.get_current()
-        context.enable_progress_bars = False  # `predict` shows its own
+        context.enable_progress_bars = False  # `predict` shows its own progress bar
         context.execution_options.preserve_order = True
         cores = min(cluster_cores(self.ray), len(blocks))
         output = data.from_arrow(blocks).map_batches(

@@ -55,7 +55,7 @@ class CsvResults:
             return list(csv.DictReader(file))
 
     def _resumable_sizes(self, kinds: Iterable[str]) -> dict[str, int]:
-        """Return the size in bytes up to which each file is valid; empty if there is no run to resume."""
+        """Return the size in bytes up to which each file is valid, or an empty dict if there is no run to resume."""
         try:
             note: dict[str, Any] = json.loads((self._work / NOTE).read_text(encoding="utf-8"))
             sizes = {kind: int(note["bytes"][kind]) for kind in kinds}

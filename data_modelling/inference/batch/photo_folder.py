@@ -56,12 +56,12 @@ class PhotoFile(Protocol):
 
 
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
-Rows = dict[str, list[str]]  # the row of a photo for each kind of file: rows, answers or errors
+Rows = dict[str, list[str]]  # by kind of file: one photo's row in "rows" and in "answers", or in "errors"
 
 
 @dataclass(frozen=True)
 class RowOptions:
-    """The options of a run. codes: the class columns. dermatoscope: whether a dermatoscope was used."""
+    """The options of a run. codes: the classes that have a column. dermatoscope: whether a dermatoscope was used."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
@@ -73,7 +73,7 @@ RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """Hold a folder of photos.
+    """Hold a folder of photos. The stem of a photo is its file name without the ending.
 
     file: a function that returns the file with a name. names: the photos' file names, sorted by stem. other: the names
     of files that are no photos. below: subfolders with photos, such as `new (12)` if `new` has 12; they are not read.
@@ -162,7 +162,7 @@ def read_details(path: Path) -> DetailsTable:
     """Read details from a csv with the columns image, age, sex, site and perhaps changing; other columns are ignored.
 
     The returned image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and
-    contradictory rows are left out. Raises InputError for a bad value; the error names the row as a spreadsheet counts.
+    contradictory rows are left out. Raises InputError with the row's number in a spreadsheet for a bad value.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")
@@ -181,7 +181,7 @@ def read_details(path: Path) -> DetailsTable:
 def match_details(
     details: Mapping[str, Details], stems: Iterable[str]
 ) -> tuple[dict[str, Details], list[str]]:
-    """Return the details of each photo by its stem, and the image ids to which no photo belongs.
+    """Return the details of the photos that have details, by stem, and the image ids of details without a photo.
 
     Raises InputError if there are details, but none for any photo.
     """
@@ -198,7 +198,7 @@ def match_details(
 
 
 def check_output_paths(out: Path, details: Path | None) -> None:
-    """Raise InputError if `out` has no name or a photo's ending, or if a csv file would replace the details."""
+    """Raise InputError if `out` has no file name or ends like a photo, or if a csv file would replace the details."""
     if not out.name:
         raise InputError("--out must name a csv file, such as p.csv.")
     if has_photo_ending(out.name):
@@ -220,10 +220,10 @@ def predict_folder(
     """Write `out`, such as p.csv, with p.answers.csv and p.errors.csv; return stem and error of each unreadable photo.
 
     The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the
-    same. details: by the photo's stem. An absent detail is read from the header of a DICOM file; else it is not known.
-    layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and target (the probability of melanoma).
-    dermatoscope: see RowOptions. row_source: computes the rows; by default, on this machine. Raises InputError when a
-    file cannot be written.
+    same. details: the details of each photo, by its stem. A detail that is missing there is read from the header of a
+    DICOM file, or else counts as not known. layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and
+    target (the probability of melanoma). dermatoscope: see RowOptions. row_source: the function that computes the rows;
+    by default predict_rows, on this machine. Raises InputError when a file cannot be written.
     """
     task = predictor.bundle.task
     if layout == PROJECT_LAYOUT:
@@ -281,7 +281,7 @@ def predict_rows(predictor: Predictor, photos: Iterable[Photo], options: RowOpti
 def photo_rows(
     predictor: Predictor, stem: str, file: PhotoFile, details: Details, options: RowOptions
 ) -> Rows:
-    """Return the row of a photo for each kind of file. A refused photo has probabilities too, for evaluations."""
+    """Return a photo's rows by kind of file (see Rows). A refused photo has probabilities too, for evaluations."""
     try:
         data = file.read_bytes()
         complete = fill_in_details(details, header_details(data))

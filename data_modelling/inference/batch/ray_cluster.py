@@ -45,7 +45,7 @@ def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto` for the cluster of this machine).
 
     With the address None, it starts a cluster of the cores that this process may use, and ends it after the block. Ray
-    sends no usage statistics. Raises InputError if Ray is not installed or does not start, or if no cluster is there.
+    sends no usage statistics. Raises InputError if Ray is not installed or does not start, or if no cluster is found.
     """
     os.environ.update(ENVIRONMENT)
     try:
@@ -92,7 +92,7 @@ def retried_task(ray: ModuleType, function: Callable[..., Any], at_once: int) ->
 
 
 def core_share(nodes: Sequence[float], tasks: int) -> float:
-    """Return how many cores each of `tasks` parallel tasks can have. nodes: the cores of each node; not all are 0."""
+    """Return how many cores each of `tasks` parallel tasks can have. nodes: the cores of each node, not all 0."""
     shares = {cores / count for cores in nodes for count in range(1, tasks + 1) if cores}
     share = max(share for share in shares if sum(int(cores / share + 1e-9) for cores in nodes) >= tasks)
     return int(share) if share >= 1 else int(share * 1000) / 1000  # above 1, Ray accepts only whole cores

@@ -22,7 +22,7 @@ from data_modelling.inference.errors import BundleError
 GATE_FILE, GATE_KEY = "gate.npz", "gate"  # a file in the bundle's folder, and a key in its metadata
 # Increase this version when a change of the code gives another answer for the same arrays and numbers.
 METHOD_VERSION = 2
-IMAGE_FEATURES_WEIGHT = 0.5  # weight of the image features' distance; the embedding's distance has 1
+IMAGE_FEATURES_WEIGHT = 0.5  # weight of the image features' distance; the embedding's distance has weight 1
 # The files of the lesion detector, next to this module.
 DETECTOR_ARRAYS_FILE, DETECTOR_FACTS_FILE = (
     Path(__file__).with_name(f"lesion_detector.{ending}") for ending in ("npz", "json")
@@ -45,14 +45,14 @@ class MahalanobisDistance:
     spread: float
 
     def distance(self, values: NDArray[np.floating]) -> float:
-        """Return the distance of values (D,) from the nearest centre; NaN for values that are not finite."""
+        """Return the distance of values (D,) from the nearest centre, or NaN if a value is not finite."""
         if not np.isfinite(values).all():
             return math.nan
         offsets = self.centres - values.astype(np.float32) @ self.matrix
         return float(np.sqrt(np.einsum("kd,kd->k", offsets, offsets).min()))
 
     def standardised(self, values: NDArray[np.floating]) -> float:
-        """Return the logarithm of the distance in standard deviations above its mean; NaN if not finite."""
+        """Return how many standard deviations log(distance) is above its mean, or NaN for a distance of 0 or NaN."""
         distance = self.distance(values)
         return (math.log(distance) - self.mean) / self.spread if distance > 0 else math.nan
 
@@ -71,14 +71,14 @@ class LesionDetector:
     threshold: float
 
     def score(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the log odds (...,) of being foreign; NaN unless all features (..., FEATURE_COUNT) are finite."""
+        """Return the log odds (...,) of being foreign, or NaN if a feature (..., FEATURE_COUNT) is not finite."""
         is_measured = np.isfinite(features).all(axis=-1)
         values = np.where(is_measured[..., None], features, 0).astype(np.float64)
         active = np.maximum(values @ self.hidden[:-1] + self.hidden[-1], 0)
         return np.where(is_measured, active @ self.output[:-1] + self.output[-1], np.nan)
 
     def refuses(self, features: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
-        """Return a mask (...,) of the pictures refused at a threshold. Features that are not finite are refused too."""
+        """Return a mask (...,) of the refused pictures; a picture with a feature that is not finite is refused too."""
         return np.asarray(~(self.score(features) <= threshold))  # not `>`: NaN is refused too
 
 
@@ -124,7 +124,7 @@ class Gate:
         return cls(**parts, threshold=float(threshold), quantiles=quantiles)
 
     def distance(self, features: NDArray[np.floating], embedding: NDArray[np.floating]) -> float:
-        """Return the distance of a photo from the training photos: about 0 for an average photo, NaN if not finite.
+        """Return a photo's distance from the training photos: about 0 for an average photo, NaN if not finite.
 
         features: (FEATURE_COUNT,), from measure_image_features. embedding: (channels,), from the network.
         """
@@ -136,7 +136,7 @@ class Gate:
         return bool(load_lesion_detector().refuses(features, self.threshold))
 
     def nearness(self, distance: float) -> float:
-        """Return the share (0-1) of lesion photos whose distance is at least `distance`; 0 for NaN."""
+        """Return the share (0-1) of the stopping photos whose distance is at least `distance`, or 0 if it is NaN."""
         if math.isnan(distance) or distance > self.quantiles[-1]:
             return 0.0
         return 1 - float(np.interp(distance, self.quantiles, np.linspace(0, 1, len(self.quantiles))))

@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the neighbours' differences for each channel, then log(root mean square / mean) for each."""
+    """Return log(mean) of the neighbours' differences in each channel, then their log(root mean square / mean)."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
@@ -128,7 +128,7 @@ def _ring_weights(edge: int) -> Floats:
 
 
 def darker_area(photo: NDArray[np.uint8]) -> Mask:
-    """Return a mask (edge, edge) of the pixels that are darker than the skin around them; none without contrast.
+    """Return a mask (edge, edge) of the pixels that are darker than the skin around them; it is empty without contrast.
 
     The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on the grey levels without the dermatoscope's rim.
     """
@@ -156,10 +156,7 @@ def dark_rim(photo: NDArray[np.uint8]) -> Mask:
 
 
 def otsu_threshold(grey: Levels) -> float:
-    """Return the grey level that divides pixels (values from 0 to below 256) into the two most different groups.
-
-    "Most different" means the largest variance between the groups.
-    """
+    """Return the threshold that gives two groups of grey levels (0 to below 256) the largest variance between them."""
     counts = np.bincount(grey.astype(np.intp), minlength=256)
     below = np.cumsum(counts)[:-1].astype(np.float64)
     above = len(grey) - below

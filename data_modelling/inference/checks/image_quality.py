@@ -33,7 +33,7 @@ LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a pho
 LEAST_UNCLIPPED = 0.25  # share of pixels below CLIPPED that a photo needs, so that its flatness is measured
 COLOURLESS = 0.9  # a photo counts as grey if more than this share of its pixels has equal red and blue
 INK_BLUER, INK_BLUE = 40, 80  # grey levels that an ink pixel exceeds: in blue minus red, and in blue
-MIDDLE_INK_WEIGHT = 3  # how often blue pixels in the middle are subtracted, because lesions can be blue
+MIDDLE_INK_WEIGHT = 3  # blue pixels in the middle are subtracted this many times: lesions can be blue
 HAIR_EDGE = 112  # approximate edge, in pixels, of the reduced photo in which hair is searched
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
 HAIR_REACH = 5  # a hair is straight for at least this many pixels in both directions
@@ -82,7 +82,7 @@ class QualityCheck:
 
 
 MAX_FIRED_SHARE = 0.05  # largest share of a training source's photos that may get the same reason code
-# In the order in which readers see the reasons.
+# The checks, in the order in which readers see their reasons.
 QUALITY_CHECKS = (
     QualityCheck("source_edge", "low", "photo_small"),
     QualityCheck("contrast", "low", "photo_blank"),
@@ -304,7 +304,7 @@ def _crop_middle(plane: Plane, edge: int) -> Plane:
 
 
 def _lesion_extent(image: Image.Image) -> tuple[float, float]:
-    """Return the lesion's share of the border, and of the photo; 0 and NaN without a lesion (darker pixels)."""
+    """Return the shares of border and photo that the lesion (darker pixels) covers, or 0 and NaN without a lesion."""
     if image.width < LEAST_EDGE:
         return 0.0, math.nan
     darker = _darker_pixels(np.asarray(image))

@@ -37,8 +37,8 @@ class Findings:
 
     refusals: the reason codes for which the photo cannot be used; empty if the photo can be used. warnings: the codes
     of problems that make the photo harder for the model. is_phone, is_unlike: whether the photo looks like a phone
-    photo, and whether it looks unlike the training photos. nearness: the share (0-1) of lesion photos that are at least
-    as far from the training photos as this photo. distance: from the training photos, see Gate.distance.
+    photo, and whether it looks unlike the training photos. nearness: see Gate.nearness. distance: the distance from the
+    training photos, see Gate.distance.
     """
 
     refusals: tuple[str, ...]
@@ -113,7 +113,7 @@ class OriginDetector:
 
         The first answer uses the probability of PHONE_SOURCES, the second that of all sources that did not train the
         model. The detector treats all sources as equally frequent. A probability of NaN counts as above the threshold.
-        trained_on: the sources in the bundle's metadata.json. If the detector knows none of these, no photo is unlike.
+        trained_on: the sources in metadata.json. If the detector knows none of these sources, the second answer is no.
         """
         shares = self.shares(features)
         known = known_sources(self.sources, trained_on)
@@ -137,7 +137,7 @@ def threshold_key(sources: Collection[str]) -> str:
 def probability_of_sources(
     shares: NDArray[np.float64], sources: tuple[str, ...], chosen: Collection[str]
 ) -> NDArray[np.float64]:
-    """Return the summed probability (...,) of the `chosen` sources. shares: (..., sources), of each source."""
+    """Return the summed probability (...,) of the `chosen` sources. shares: of each source, (..., sources)."""
     return np.asarray(shares[..., [sources.index(name) for name in chosen]].sum(axis=-1))
 
 

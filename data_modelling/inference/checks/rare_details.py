@@ -12,7 +12,7 @@ from data_modelling.inference.errors import BundleError
 
 AGE_RARE, SITE_RARE = "age_rare", "site_rare"
 AGE_BAND_YEARS = 10
-RARE_SHARE = 0.01  # of the training groups; an age band or site with a smaller share is rare
+RARE_SHARE = 0.01  # an age band or site with a smaller share of the training groups is rare
 # Keys in `data` of metadata.json.
 AGE_COUNTS_KEY, SITE_COUNTS_KEY, RARE_BELOW_KEY = "groups_by_age", "groups_by_site", "rare_below"
 
@@ -41,7 +41,7 @@ class RareDetails:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> RareDetails:
-        """Return the counts in a bundle's metadata; raise BundleError if one is missing or no number."""
+        """Return the counts in a bundle's metadata; raise BundleError if a count is missing or is no number."""
         try:
             data = metadata["data"]
             ages = {band: int(data[AGE_COUNTS_KEY][band]) for band in TEN_YEAR_BANDS}

@@ -22,7 +22,7 @@ Floats = NDArray[np.float64]
 UNKNOWN_KEY = "unknown"  # in metadata.json
 NONE_OF_CLASSES = "none_of_classes"  # the reason code if "none of the known classes" is decided
 WEIGHTS = ("bias", "distance", "entropy")
-MAX_DISTANCE = 100.0  # larger distances of the gate and NaN count as this value
+MAX_DISTANCE = 100.0  # distances of the gate that are larger or NaN count as this value
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RejectionScore:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], task: str) -> RejectionScore | None:
-        """Return a bundle's weights, None for a task without the unknown class; raise BundleError if they are wrong."""
+        """Return a bundle's weights, or None for a task without UNK; raise BundleError if the weights are wrong."""
         if len(learned_class_codes(task)) == len(class_codes(task)):
             return None
         try:

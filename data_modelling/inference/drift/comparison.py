@@ -20,15 +20,15 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 QUANTILE_LEVELS = np.linspace(0, 1, 101)  # levels of the stored quantiles
-ALPHA = 0.05  # the probability that any quantity is reported as moved, if none has moved, is at most this
-MIN_DISTANCE = 0.05  # a drift is reported if `at_least` is above this difference of cumulative shares
+ALPHA = 0.05  # largest probability that any quantity is reported as moved although none has moved
+MIN_DISTANCE = 0.05  # a drift is reported if QuantityDrift.at_least is above this distance
 MIN_VALUES = 30  # a quantity with fewer values is not compared
 DIGITS = 6  # decimals of the quantiles
 
 
 @dataclass(frozen=True)
 class DriftSample:
-    """New photos to compare. values: (N,), by quantity. title: what they are. left_out: lines on unused inputs."""
+    """New photos to compare. values: (N,) by quantity. title: the photos in words. left_out: lines on unused inputs."""
 
     values: Mapping[str, Floats]
     title: str

@@ -42,7 +42,7 @@ class ScoreLog:
         self._failing = False
 
     def append(self, probabilities: Mapping[str, float], nearness: float | None = None) -> None:
-        """Add a photo's probabilities by class code, under today's date (UTC)."""
+        """Add a photo's probabilities (by class code) and its nearness, under today's date (UTC)."""
         values = [f"{probabilities[code]:.{DIGITS}f}" for code in self._codes]
         known = "" if nearness is None else f"{nearness:.{DIGITS}f}"
         line = ",".join([dt.datetime.now(dt.UTC).date().isoformat(), *values, known])
@@ -95,7 +95,7 @@ def read_score_log(path: Path, codes: Sequence[str]) -> DriftSample:
 
 
 def _parse_row(row: list[str], classes: int) -> tuple[str, list[float]] | None:
-    """Return day and numbers of a line; None if the line is broken."""
+    """Return the day and the numbers of a line, or None if the line is broken."""
     try:
         day = dt.date.fromisoformat(row[0]).isoformat()
         values = [float(text) for text in row[1 : classes + 1]]

@@ -3,7 +3,7 @@
 The maps are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit
 is a sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
 
-    logit = sum of the cells + bias + term of the details;  cell = kernel' . features at its place / number of cells
+    logit = sum of the cells + bias + term of the details;  cell = (kernel' . features at its place) / number of cells
 
 A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
 weighted mean of the maps of AK and SCC; the weight of each is its share of the merged class's probability.
@@ -24,7 +24,7 @@ from data_modelling.inference.errors import BundleError
 
 Floats = NDArray[np.float64]
 
-DIGITS = 12  # decimals of every number of a map, as of the probabilities
+DIGITS = 12  # decimals of every number of a map; probabilities have as many
 CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's edge; it has half the area
 
 
@@ -42,7 +42,7 @@ class Head:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], classes: int) -> Head | None:
-        """Return the head in a bundle's metadata, None if absent; raise BundleError if its shape is wrong."""
+        """Return the head in a bundle's metadata, or None if it is absent; raise BundleError if its shape is wrong."""
         if "head" not in metadata:
             return None
         try:
@@ -130,7 +130,7 @@ def _middle(edge: int) -> NDArray[np.bool_]:
 
 
 def evidence_share(evidence: Floats, area: NDArray[np.bool_]) -> float | None:
-    """Return the share (0-1) of a map's evidence inside an area of pixels (edge, edge); None without evidence."""
+    """Return the share (0-1) of a map's evidence inside an area of pixels (edge, edge), or None without evidence."""
     if not evidence.any():
         return None
     pixels = upsample_map(evidence, len(area))

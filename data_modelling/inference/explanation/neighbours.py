@@ -40,7 +40,7 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; equal to the row before if there is none
+    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; without one, the value of the row before
     "terciles": "f",  # (2,): the two distances that divide the thirds of CLOSENESS
 }
 
@@ -58,7 +58,7 @@ class NeighbourIndex:
 
     @classmethod
     def load(cls, folder: Path) -> NeighbourIndex | None:
-        """Return the index in a bundle's folder, None if absent; raise BundleError if it is incomplete."""
+        """Return the index in a bundle's folder, or None if it is absent; raise BundleError if it is incomplete."""
         path = folder / INDEX_FILE
         if not path.exists():
             return None
@@ -110,7 +110,7 @@ class NeighbourIndex:
 def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[bytes]) -> None:
     """Write an index into a bundle's folder.
 
-    arrays: ARRAYS without `thumbnail_end`. thumbnails: a JPEG file for each photo, b"" for a photo without a thumbnail.
+    arrays: ARRAYS without `thumbnail_end`. thumbnails: for each photo, a JPEG file, or b"" if it has no thumbnail.
     """
     ends = np.cumsum([len(thumbnail) for thumbnail in thumbnails]).astype(np.int32)
     embedding = unit_length(arrays["embedding"]).astype(np.float16)

@@ -274,7 +274,7 @@ def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
 
 
 def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
-    """Return a sentence that names the row with all required columns, below title rows; "" if there is no such row."""
+    """Return a sentence that names the row with all required columns, below title rows, or "" without such a row."""
     for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
         for separator in SEPARATORS:
             names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
@@ -289,7 +289,7 @@ def _normalize_name(name: str) -> str:
 
 
 def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the place of the first of `names` in the header, None if absent; raise InputError if it occurs twice."""
+    """Return the place of the first of `names` that the header has, or None; raise InputError if it occurs twice."""
     present = [_normalize_name(name) for name in header]
     for name in names:
         if present.count(name) > 1:

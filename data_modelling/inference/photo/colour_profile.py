@@ -23,7 +23,7 @@ DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # classes of the profiles tha
 PROFILE_ERRORS = (*DAMAGED_FILE_ERRORS, ImageCms.PyCMSError)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # IEC 61966-2-1, as ITU-R BT.709
+SRGB_PRIMARIES = ((0.64, 0.33), (0.30, 0.60), (0.15, 0.06))  # of IEC 61966-2-1 and of ITU-R BT.709
 D65 = (0.3127, 0.3290)  # chromaticity (x, y) of sRGB's white
 D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 SRGB_GAMMA = 1 / 2.2
@@ -71,7 +71,7 @@ class ColourTransform:
 
 
 def srgb_transform(mode: str, profiles: Iterator[bytes | None]) -> ColourTransform | None:
-    """Return the conversion of an image by the first usable profile; None if that profile is sRGB, or none is usable.
+    """Return the conversion of an image by the first usable profile, or None if that profile is sRGB or none is usable.
 
     mode: Pillow's mode of the image. profiles: the image's profiles, by precedence; None stands for sRGB.
     """
@@ -184,7 +184,7 @@ def without_icc_profile(data: bytes) -> bytes:
 
 
 def _unpack_profile(content: bytes) -> bytes:
-    """Return the profile in an iCCP chunk: empty if it cannot be unpacked; a truncated one gives its beginning."""
+    """Return the profile in an iCCP chunk, or b"" if it cannot be unpacked; a truncated profile gives its beginning."""
     _name, _zero, packed = content.partition(b"\0")  # name, zero, the method 0 and the packed profile
     if not packed.startswith(b"\0"):
         return b""
@@ -195,7 +195,7 @@ def _unpack_profile(content: bytes) -> bytes:
 
 
 def _png_numbers(content: bytes, count: int) -> tuple[float, ...]:
-    """Return the `count` numbers of a chunk, stored as hundred thousandths; empty if it has another length."""
+    """Return the `count` numbers of a chunk, which stores them times 100,000, or () if the chunk has another length."""
     if len(content) != 4 * count:
         return ()
     return tuple(number / 100_000 for number in struct.unpack(f">{count}I", content))

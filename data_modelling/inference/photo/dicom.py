@@ -145,7 +145,7 @@ class Frame:
 
 
 class _Stream(BytesIO):
-    """A file that allows MAX_READS reads, each of a stated size. Any other read raises an error."""
+    """A file that allows MAX_READS reads. A further read, or a read without a size, raises an error."""
 
     reads = 0
 
@@ -249,7 +249,7 @@ def header_details(data: bytes) -> Details:
 
 
 def _coded_regions(elements: "FileDataset") -> tuple[str, ...]:
-    """Return the words of the Anatomic Region Sequence, in which dermatoscopes name the body part; empty if damaged."""
+    """Return the words of the Anatomic Region Sequence, in which dermatoscopes name the body part, or () if damaged."""
     try:
         return tuple(_text(item, "CodeMeaning") for item in _items(elements, "AnatomicRegionSequence"))
     except DAMAGED_FILE_ERRORS:
@@ -289,7 +289,7 @@ def _pydicom() -> ModuleType:
 
 
 def _value(elements: "Dataset", keyword: str) -> bytes:
-    """Return the bytes of an element; empty if it is absent or has no plain value."""
+    """Return the bytes of an element, or b"" if it is absent or has no plain value."""
     # We read the raw value, because pydicom would convert an empty element, and fail for an unknown kind of value.
     value = elements.get_item(keyword, keep_deferred=True).value if keyword in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
@@ -307,16 +307,13 @@ def _number(elements: "Dataset", keyword: str, order: ByteOrder) -> int:
 
 
 def _decimal(elements: "Dataset", keyword: str) -> float | None:
-    """Return the first number of a decimal string (DS), None if it is absent. Raises ValueError for other text."""
+    """Return the first number of a decimal string (DS), or None if it is absent; raise ValueError for other text."""
     text = _text(elements, keyword).split("\\")[0].strip()
     return float(text) if text else None
 
 
 def _level_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> LevelRule:
-    """Return the rule that turns the values of a file into levels.
-
-    Raises ValueError for a damaged rule, and PhotoError for a segmented palette.
-    """
+    """Return the rule from values to levels; raise ValueError if it is damaged, PhotoError for a segmented palette."""
     is_signed = _number(elements, "PixelRepresentation", order) == 1
     if colours == PALETTE:
         if SEGMENTED_PALETTE in elements:  # a few bytes of such a palette could stand for gigabytes
@@ -384,7 +381,7 @@ def _raise_without_picture(elements: "FileDataset", bits: int) -> None:
 
 
 def _uid_name(uid: str) -> str:
-    """Return the name that DICOM gives a unique identifier, else the identifier; empty if `uid` is no identifier."""
+    """Return DICOM's name of an identifier, the identifier if it has no name, or "" if `uid` is no identifier."""
     return str(_pydicom().uid.UID(uid).name) if UID_TEXT.fullmatch(uid) else ""
 
 

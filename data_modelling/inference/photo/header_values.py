@@ -24,7 +24,7 @@ SEPARATORS = re.compile(r"\band\b|[&/,;+]")
 
 
 def read_age(text: str) -> float | None:
-    """Return an age in years, None for "not known"; raise ValueError if the text is no age."""
+    """Return an age in years, or None for "not known"; raise ValueError if the text is no age."""
     text = text.strip().lower()
     if text in NOT_STATED:
         return None
@@ -49,7 +49,7 @@ def read_sex(text: str) -> str | None:
 
 
 def read_site(text: str) -> str | None:
-    """Return the region of a body part, None for "not known"; raise ValueError if the region is not clear.
+    """Return the region of a body part, or None for "not known"; raise ValueError if the region is not clear.
 
     Sides (`LEFT FOREARM`) do not matter. Of several parts (`Head and Neck`), all must be in one region.
     """
@@ -66,7 +66,7 @@ def read_site(text: str) -> str | None:
 
 
 def read_first_site(texts: Iterable[str]) -> str | None:
-    """Return the region of the first text that names a region clearly; None if all texts say "not known".
+    """Return the region of the first text that names a region clearly, or None if all texts say "not known".
 
     Raises ValueError if a text has unknown words and no other text names a region.
     """
@@ -92,7 +92,7 @@ def _singular(word: str) -> str:
 
 
 def _region(text: str) -> str | None:
-    """Return the region of one body part, None if it has no region."""
+    """Return the region of one body part, or None if no region is known for it."""
     if re.search(r"[^a-z\s&/,;+]", text):
         return None  # letters of another script, or digits
     words = _words(text)

@@ -52,7 +52,7 @@ def count_scans(data: bytes) -> int:
 
 
 def precision(data: bytes) -> int:
-    """Return the bits per sample; 0 if the file has no frame header."""
+    """Return the bits per sample, or 0 if the file has no frame header."""
     frames = (segment.content for segment in segments(data) if segment.marker in START_OF_FRAME)
     return next((content[0] for content in frames if content), 0)
 
@@ -72,9 +72,9 @@ def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
 
 
 def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
-    """Decode and return a JPEG. Its Adobe segment says whether its colours are RGB or YCbCr.
+    """Decode and return a JPEG. An Adobe segment says whether its colours are RGB or YCbCr.
 
-    Otherwise a JFIF segment means YCbCr; with neither segment, default_is_rgb decides. data, errors: see load_jpeg.
+    Without it, a JFIF segment means YCbCr; with neither segment, default_is_rgb decides. data, errors: see load_jpeg.
     """
     parts = list(segments(data))
     transforms = [

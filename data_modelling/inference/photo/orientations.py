@@ -1,6 +1,6 @@
 """Turns and mirrors photos. A lesion has no upright orientation, and a mean over eight views varies less than one view.
 
-Positions name the views: 0 to 3 is the photo after so many quarter turns, 4 to 7 the mirrored photo after 0 to 3 turns.
+Positions name the views: 0 to 3 are the photo after 0 to 3 quarter turns, 4 to 7 the mirrored photo after these turns.
 """
 
 from typing import Any

@@ -97,10 +97,10 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     default is the centre square.
 
     A JPEG is decoded at the smallest of the scales 1/8, 1/4 and 1/2 that leaves at least 2 * `edge` pixels on the
-    crop's edge, else at full size. Training and app do the same, so both see the same pixels. The frame of a DICOM file
+    crop's edge, or at full size. Training and app do the same, so both see the same pixels. The frame of a DICOM file
     is decoded at full size, like a PNG, so the same picture gets the same answer in both formats. If the file declares
     a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. Resizing is Pillow's
-    antialiased bilinear method. At its border, a reduced crop also uses the photo up to half a new pixel beyond it.
+    antialiased bilinear method. At the border of a reduced crop, up to half a new pixel outside the crop is used too.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
     photo_animated, photo_frames (several in a DICOM file) and photo_broken (does not decode). Raises FieldError for a
@@ -184,7 +184,7 @@ Photo = _PhotoFile | dicom.Frame  # a DICOM file's frame is upright, whatever EX
 
 
 def _shrink(photo: Photo, edge: int, crop_edge: float) -> int:
-    """Return the factor by which a photo is reduced in decoding: 1, 2, 4 or 8 for a JPEG file, else 1."""
+    """Return the factor by which a photo is reduced in decoding: 1, 2, 4 or 8 for a JPEG file, 1 for any other file."""
     if isinstance(photo, dicom.Frame) or not photo.is_jpeg:
         return 1
     return next((shrink for shrink in (8, 4, 2) if crop_edge >= 2 * edge * shrink), 1)
