@@ -59,7 +59,7 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether MIN_LESIONS photos have an answer
+    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether at least 3 photos have an answer
     and the bundle has a proven threshold (Predictor.odd_ratio). model: name, version and checksum of the bundle.
     """
 
