@@ -14,7 +14,7 @@ COST_KEYS = {"threshold", "positives", "missed", "negatives", "flagged"}
 
 
 def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None:
-    """Return the threshold of "cancer" or "melanoma" and its cost in testing; None if one of COST_KEYS is absent."""
+    """Return the threshold of "cancer" or "melanoma" and its cost in testing, or None if one of COST_KEYS is absent."""
     values: dict[str, Any] = metrics.get("thresholds", {}).get(group, {})
     return values if values.keys() >= COST_KEYS else None
 
@@ -22,9 +22,9 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
     """Return, in per cent, how many photos of `cancers` and of `benign` spots at left-out clinics got this status.
 
-    The shares are means over the clinic groups. For a phone photo (`is_of_phones`), they are those of the phone photos.
-    None if metrics.json lacks the counts. No tested photo had the reason CHANGING or DERMATOSCOPE, so the result is
-    also None for an uncertain answer with one of these two reasons.
+    The shares are means over the clinic groups, or for a phone photo (`is_of_phones`) the shares of the phone photos.
+    Returns None if metrics.json lacks the counts. No tested photo had the reason "changing" or "dermatoscope", so the
+    result is also None for an uncertain answer with one of these two reasons.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -42,7 +42,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:
-    """Return the largest refused share of lesion photos among the external sources; None without such sources."""
+    """Return the largest refused share of lesion photos among the external sources, or None without sources."""
     sources = metrics.get("elsewhere", {}).values()
     shares = [
         source["checks"]["refused"]["share"] for source in sources if "refused" in source.get("checks", {})

@@ -51,7 +51,7 @@ class Bundles:
 
     @property
     def default_bundle(self) -> Bundle | None:
-        """Return the default bundle; None if it cannot answer."""
+        """Return the default bundle, or None if it cannot answer."""
         return self.valid.get(self.default)
 
     def bundle(self, name: str) -> Bundle:
@@ -69,7 +69,7 @@ class Bundles:
             return None
 
     def predictor(self, name: str | None = None) -> Predictor:
-        """Return the predictor of a bundle; without a name, that of the default bundle.
+        """Return the predictor of the bundle `name`, or of the default bundle if no name is given.
 
         Raises a Problem with one of two codes. bundle_unknown: no valid bundle has this name. model_unavailable: the
         default bundle is not valid, or the named bundle cannot be loaded.

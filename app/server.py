@@ -185,7 +185,7 @@ def _close_silent_clients(arbiter: Any) -> None:
 
 
 def _load_app(settings: Settings, make_app: AppMaker) -> Flask:
-    """Return the app. This runs in each process that answers requests. Raises InputError if that fails."""
+    """Return the app. Each process that answers requests calls this. Raises InputError if the app cannot be made."""
     _allow_open_files()
     _return_memory()
     app = make_app(settings)

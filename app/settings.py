@@ -87,7 +87,7 @@ class Settings:
 
     @property
     def is_public(self) -> bool:
-        """Return whether other machines can reach the app."""
+        """Return whether other machines may be able to reach the app."""
         if self.host == "localhost":
             return False
         try:

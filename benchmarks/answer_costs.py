@@ -65,7 +65,7 @@ def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[f
 
     The first frame is the whole crop, the others lie at its corners. `clock` is the time from the bytes to the answer,
     `cpu` the processor time; each has a value for each round. Both answers are for the same photo, with different clear
-    thresholds. Returns {} if a check of the bundle forbids the status NO_CANCER_CLASS, because then five frames are
+    thresholds. Returns {} if a check of the bundle forbids the status "no_cancer_class", because then five frames are
     never needed.
     """
     mole = make_photos(SMALL, 2)[1]

@@ -40,7 +40,7 @@ class LoadResult:
         return self.statuses.total() - self.statuses[200]
 
     def percentile(self, share: float) -> float:
-        """Return the milliseconds within which this share (0-1) of the 200 answers came; NaN if none came."""
+        """Return the milliseconds within which this share (0-1) of answers with status 200 came, or NaN if none did."""
         times = self.milliseconds
         return float(np.quantile(times, share, method="higher")) if times else float("nan")
 
@@ -93,7 +93,7 @@ def run_load(
 
 
 def _status(connection: HTTPConnection, request: bytes) -> int:
-    """Send a request; return the status of its whole answer, else 0. Close a connection that cannot be used again."""
+    """Send a request and return the status of its whole answer, or 0. Close a connection that cannot be used again."""
     try:
         connection.send(request)
         response = HTTPResponse(connection.sock, method="POST")

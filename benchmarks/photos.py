@@ -10,9 +10,9 @@ from PIL import Image
 
 from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 
-GRAIN = 6.0  # standard deviation, grey levels
+GRAIN = 6.0  # standard deviation in grey levels
 SEED = 11
-CAMERA_SIZES = ((1504, 1128), (2048, 1536), (3264, 2448), (4000, 3000))  # width and height
+CAMERA_SIZES = ((1504, 1128), (2048, 1536), (3264, 2448), (4000, 3000))  # width and height in pixels
 CAMERA_QUALITY = 92
 
 

@@ -45,7 +45,7 @@ def benchmark_page(measurements: Measurements) -> str:
 
 
 def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFrame:
-    """Return the cells that have these values in their columns, a row for each cell."""
+    """Return the cells whose columns have the values in `conditions`, a row for each cell."""
     cells = pd.DataFrame(measurements["cells"])
     for key, value in conditions.items():
         cells = cells[cells[key] == value]
@@ -143,7 +143,7 @@ def _other_requests(measurements: Measurements) -> Iterable[tuple[Any, pd.DataFr
 
 
 def _costs(measurements: Measurements) -> dict[str, float]:
-    """Return the rows of the table of costs: name and milliseconds of processor time."""
+    """Return the rows of the table of costs: milliseconds of processor time by the row's name."""
     parts, costs = measurements["parts"], least_costs(measurements)
     whole = usual_cells(measurements, OURS.name)["cpu"].median()
     return costs | {

@@ -121,7 +121,7 @@ def measure(counts: tuple[int, int]) -> dict[str, Any]:
     """Return the cost of a small and a large photo without a cluster, and of a small photo on a local cluster.
 
     Keys of the result. photos: for each kind, cpu (milliseconds of processor time in `predict`) and size (bytes of the
-    file). start: seconds of processor time before the first photo. cluster_cpu, cluster_start: the same for small
+    file). start: seconds of processor time before the first photo. cluster_cpu, cluster_start: cpu and start for small
     photos on the cluster. driver_cpu: milliseconds of the cluster's driver for each photo. counts: see marginal_cost.
     """
     with ExitStack() as stack:

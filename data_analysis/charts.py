@@ -37,10 +37,7 @@ DIGITS = 6  # significant digits of a figure's data
 
 @dataclass(frozen=True)
 class Chart:
-    """Hold a drawn figure.
-
-    png: the bytes of its file. data: the shown values, as plain types.
-    """
+    """Hold a drawn figure. png: the bytes of its file. data: the shown values, as plain types."""
 
     png: bytes
     data: Any
@@ -52,7 +49,7 @@ def diagnosis_name(code: str) -> str:
 
 
 def class_colour(code: str) -> str:
-    """Return the colour of a diagnosis's flag; grey for a row that is no diagnosis, such as all photos."""
+    """Return the colour of a diagnosis's flag, or grey for a row that is no diagnosis, such as "all photos"."""
     return FLAG_COLOURS.get(FLAGS.get(code, ""), GREY)
 
 

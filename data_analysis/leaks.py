@@ -11,7 +11,7 @@ from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photo.reader import read_photo
 
 TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
-DRAWS, SEED = 200, 0  # the number of random splits, which show how much splits differ; the seed
+DRAWS, SEED = 200, 0  # number of random splits, which show how much the leak varies; seed
 FULL_EDGE = 256  # pixels; photos are compared as squares of this width
 ALL = "all photos"
 

@@ -19,7 +19,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 
 NOTEBOOK_FOLDER = Path(__file__).resolve().parent
 NOTEBOOK_NAMES = ("ham10000", "isic2019", "isic2020")  # data sets; each has a notebook
-OWN_PHOTOS = "own_photos"  # needs no data set
+OWN_PHOTOS = "own_photos"  # this notebook needs no data set
 ALL_NAMES = (*NOTEBOOK_NAMES, OWN_PHOTOS)
 CELL_SECONDS = 600  # nbclient raises CellTimeoutError if a cell takes longer
 # The metadata that a notebook keeps. The versions that the kernel adds are left out.

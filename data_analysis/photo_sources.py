@@ -58,7 +58,7 @@ def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
 
 def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return what read_photos returns, but with the locked test; only for finding photos that are in two parts."""
+    """Return what read_photos returns, but with the locked test; use it only to find photos that are in two parts."""
     return split_photos(name, data_root, splits_folder(), tell=print)
 
 
@@ -71,7 +71,7 @@ def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> 
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
-    """Return the photos of moles by available source; as the lesions are of one kind, mainly the sources differ."""
+    """Return the photos of moles by available source. Most show one kind of lesion, so mainly the sources differ."""
     moles_by_source = {}
     for source in PHOTO_SOURCES:
         try:
@@ -124,8 +124,8 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
     """Return red, green, blue (means, 0-255) and MEASURE_NAMES of a photo (edge, edge, 3).
 
     brightness: mean grey level. warmth: mean red minus mean blue. sharpness: standard deviation of the Laplacian of the
-    grey levels. squeeze: mean absolute difference between horizontal neighbours, divided by that between vertical
-    neighbours; near 1, and above 1 if a wide photo was pressed into a square.
+    grey levels. squeeze: mean absolute difference of horizontal neighbours, divided by the mean absolute difference of
+    vertical neighbours. It is near 1, but above 1 if a wide photo was pressed into a square.
     """
     red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
     grey = pixels @ np.array(LUMA)
@@ -145,7 +145,7 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def source_accuracy(measured_photos: pd.DataFrame, seed: int = SEED) -> float:
-    """Return the share of photos that MEASURE_NAMES alone assign to their source, with equal numbers of each source.
+    """Return the share of photos whose source can be told from MEASURE_NAMES alone, with equal numbers of each source.
 
     One half of the photos gives the mean of each source. The other half is assigned to the nearest mean, with each
     measure in units of its standard deviation. Guessing would find 1 / (number of sources).

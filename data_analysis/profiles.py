@@ -40,10 +40,10 @@ CSV_FILES: dict[str, Callable[[Path], Path]] = {
 def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
     """Return the metadata of `ham10000`, `isic2019` or `isic2020`, a row for each photo; no photo is read.
 
-    Columns of the result. image_id, group_id, diagnosis, part: as in the split. stated: the csv's lesion or patient, or
-    "". age (years), sex, site: as the model reads them; NaN or None if missing. age_text, sex_text, site_text: as in
-    the csv. confirmation: see COLUMNS; "" for ISIC 2019. Raises InputError if the data or its split is missing or
-    wrong.
+    Columns of the result. image_id, group_id, diagnosis, part: as in the split. stated: the id of the lesion
+    or patient in the csv, or "" without one. age (years), sex, site: as the model reads them; NaN or None if missing.
+    age_text, sex_text, site_text: as in the csv. confirmation: see COLUMNS; "" for ISIC 2019. Raises InputError if the
+    data or its split is missing or wrong.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
@@ -113,7 +113,7 @@ def isic2020_duplicates(data_root: Path | None = None) -> list[tuple[str, str]]:
 
 
 def first_of_each_group(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the first row of each group and diagnosis, so that a lesion with many photos counts once."""
+    """Return the first row of each group and diagnosis, so that a group counts once for each diagnosis."""
     return table.drop_duplicates(["group_id", "diagnosis"])
 
 

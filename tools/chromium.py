@@ -25,7 +25,7 @@ BROWSER_OPTIONS = (
     "--force-device-scale-factor=1",
 )
 WAIT_SECONDS = 30
-# It marks <main> of the old page. <main> of the next page has no mark, also if a script replaces only <main>.
+# This script marks <main> of the old page. <main> of the next page has no mark, also if a script replaces only <main>.
 MARK_PAGE = "document.querySelector('main').isOld = true"
 IS_NEW = "return document.readyState === 'complete' && !document.querySelector('main')?.isOld"
 

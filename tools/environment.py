@@ -1,7 +1,7 @@
 """Make or refresh a virtual environment: `python3 tools/environment.py app` (or `all`, `tools`, `fuzz`).
 
-This file runs with the machine's own python3, before anything is installed. Even a Python that is too old for the
-project can run the file as far as `check_machine`, which then refuses it. A lock is a file with the version and hashes
+This file runs with the machine's own python3, before anything is installed. A Python that is too old for the project
+can run the file as far as `check_machine`, which then refuses this Python. A lock is a file with the version and hashes
 of every package. If an environment was made from the current locks, nothing is done and no network is needed.
 """
 
@@ -49,20 +49,20 @@ ENVIRONMENTS = {
 SLOW_LOCK = ROOT / "tests" / "requirements-slow.lock"  # added to `all` by --slow
 STAMP = "made-from.txt"
 
-# A lock lists all dependencies, so pip must not look for them (--no-deps). For a dependency with an extra, such as
-# `name[extra]`, an old pip would choose a newer release than the lock has, and then refuse the hash of that release.
+# A lock lists all dependencies, so pip need not look for them. Without --no-deps, an old pip would choose the newest
+# release of a dependency with an extra, such as `name[extra]`, and then refuse it, because the lock lacks its hash.
 INSTALL = ["install", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes"]
 INSTALL += ["--only-binary=:all:"]
 
 
 class NotPossible(Exception):
-    """The environment cannot be made; the text is one sentence that says why and what to do."""
+    """Report why an environment cannot be made; for an unsupported machine or Python, also say what to use instead."""
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name", choices=sorted(ENVIRONMENTS))
-    parser.add_argument("--slow", action="store_true", help="add what the slow tests need to `all`")
+    parser.add_argument("--slow", action="store_true", help="with `all`: also install what slow tests need")
     options = parser.parse_args()
     if options.slow and options.name != "all":
         parser.error("--slow belongs to `all`")
@@ -85,8 +85,8 @@ def check_machine(name):
     if not OLDEST_PYTHON <= version <= environment.newest:
         raise NotPossible(
             f"Python {version[0]}.{version[1]} is not supported for {environment.purpose}: install Python "
-            f"{', '.join(f'3.{minor}' for minor in minors(environment))} and start this file with it, for example "
-            f"`python3.12 tools/environment.py {name}` (or give make PYTHON=python3.12)."
+            f"{' or '.join(f'3.{minor}' for minor in minors(environment))} and start this file with it, for example "
+            f"`python3.12 tools/environment.py {name}` (or run make with PYTHON=python3.12)."
         )
     is_cpython = platform.python_implementation() == "CPython"
     if not is_cpython or sysconfig.get_config_var("Py_GIL_DISABLED") or sys.maxsize < 2**32:
@@ -113,7 +113,7 @@ def minors(environment):
 def refresh(folder, locks):
     """Make `folder` an environment with the packages of `locks`, unless it has them already.
 
-    If Python or the first lock has changed, the environment is made anew, so that no package of an old lock is left.
+    If Python or the first lock has changed, the environment is made anew, so that no package of the old lock is left.
     Otherwise only the other locks are installed. The file STAMP names Python's version and the installed locks. It is
     removed first and written last, so that an interrupted environment never counts as complete.
     """

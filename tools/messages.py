@@ -27,7 +27,7 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) of a file and all tables; pybabel gives it only wording.py."""
+    """Yield (line, function, message, comments) for a file and all tables. pybabel calls this for wording.py only."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []

@@ -111,7 +111,7 @@ def show_nevus(*answers: str) -> Callable[[Chrome], None]:
 
 
 def show_all_clear(driver: Chrome) -> None:
-    """Show "No cancer class stands out" for a nevus of ISIC 2017, which must be there; no example gets this status."""
+    """Show "No cancer class stands out" for a nevus of ISIC 2017 (must be downloaded); no example gets this status."""
     record = data_set("isic2017")
     folder = find_dataset_folder(None, record.folder, *record.markers)
     fill_form(driver, folder / "images" / "ISIC_0000218.jpg", "nevus")

@@ -18,7 +18,7 @@ blueprint = Blueprint("api", __name__)
 JSON_TYPE = "application/json"
 FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
-# By endpoint, the types of its answers, the default first. All other endpoints offer only JSON.
+# The types of answers that an endpoint offers, by endpoint; the first is the default. Other endpoints offer only JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
 
 
@@ -84,7 +84,7 @@ def refuse_unacceptable() -> None:
 
 
 def accepted_type() -> str:
-    """Return the offered type that the Accept header prefers; without a header, the first one. Raises a 406 Problem."""
+    """Return the offered type that Accept prefers, or the first type if this header is absent. Raises a 406 Problem."""
     offered = OFFERED_TYPES.get(request.endpoint or "", (JSON_TYPE,))
     accept = request.accept_mimetypes
     best = accept.best_match(offered) if accept else offered[0]

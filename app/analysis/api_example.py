@@ -27,7 +27,7 @@ def example_fields() -> dict[str, str]:
 
 
 def example_objects() -> dict[str, Any]:
-    """Return real objects of this app by the names of their schemas; without a valid default bundle, only Problem."""
+    """Return real objects of this app, by schema name. Without a valid default bundle, the only object is Problem."""
     fault = problem("age_range", "Age must be a number from 0 to 120, unknown or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()

@@ -24,12 +24,12 @@ blueprint = Blueprint("gallery", __name__)
 EXAMPLES_SOURCE = "ISIC_2017"
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "static" / "examples"
 LABELS = EXAMPLES_FOLDER / "labels.csv"
-START_PAGE_EXAMPLES = 2  # number of examples on the start page: the first ones
+START_PAGE_EXAMPLES = 2  # number of examples on the start page, which shows the first of EXAMPLES
 
 
 @dataclass(frozen=True)
 class ExamplePhoto:
-    """Hold an example. image_id: its id in the ISIC Archive. diagnosis: the archive's, as a class code of ISIC 2019."""
+    """Hold an example. image_id: its ISIC Archive id. diagnosis: the archive's diagnosis, as an ISIC 2019 code."""
 
     name: str
     image_id: str

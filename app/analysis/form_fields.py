@@ -29,8 +29,8 @@ class Submission:
     """Hold a photo and what is known about it.
 
     photo: the bytes of the file. details: the details in the form, completed from a DICOM header. from_header: only the
-    details that the header added. crop: None means the centre square. dermatoscope: whether the photo was taken through
-    a dermatoscope; None if not known. bundle: None means the default bundle. explain: the requested EXPLANATIONS.
+    details that the header added. crop: None means the centre square. dermatoscope: whether a dermatoscope was used, or
+    None if not known. bundle: None means the default bundle. explain: some of "heatmap", "details" and "neighbours".
     """
 
     photo: bytes
@@ -114,7 +114,7 @@ def read_submission() -> Submission:
 
 
 def read_visit() -> VisitSubmission:
-    """Return the visit that a multipart request sends. Raises a Problem that names every wrong field.
+    """Return the visit that a multipart request sends. Raises a Problem that names the wrong fields.
 
     The photos are decoded later; an error in one photo then concerns that photo alone.
     """
@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the chosen photos. A form sends a value for each row or chosen photo, or none."""
+    """Return a field's values for the chosen photos. A form sends one for each row or each chosen photo, or none."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

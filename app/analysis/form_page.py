@@ -98,7 +98,7 @@ def _answer_page(submission: Submission, example: ExamplePhoto | None) -> str:
 
 
 def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[ClassProbability]:
-    """Return the classes whose rounded probability the details changed by a percentage point or more."""
+    """Return the classes for which the page shows the effect of the details as a number of percentage points."""
     unchanged = (_("no change"), _("hardly any change"))
     changes = effect["classes"]
     return [
@@ -110,7 +110,7 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
 
 
 def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any] | None) -> int:
-    """Return the number of decimals that tell each threshold from its probability on the page (see digits_beside)."""
+    """Return the decimals with which a reader can tell both thresholds from their probabilities (see digits_beside)."""
     digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits
@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any]
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return test results of the prediction sets by stated coverage; None if the answer has a reason of NO_PROMISE."""
+    """Return test results of the prediction sets by coverage, or None if a reason of the answer is in NO_PROMISE."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS
@@ -170,7 +170,7 @@ def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = 
 
 
 def _refused_preview() -> str | None:
-    """Return the refused photo as a data: URL; None where it cannot be decoded."""
+    """Return the refused photo as a data: URL, or None if it cannot be shown."""
     try:
         submission = read_submission()
         with photo_slot():

@@ -41,8 +41,8 @@ class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
     index: its number from 1, in the order of sending. row: its row in the form, by which the page names the photo.
-    preview: a small picture as a data: URL, for pages. rank: 1 for the highest cancer probability; None without an
-    answer. oddity: the outlier score of the spot (see inference.ugly_duckling); None if the spots are not compared.
+    preview: a small picture as a data: URL, for pages. rank: 1 for the highest cancer probability, or None without an
+    answer. oddity: the outlier score of the spot (see inference.ugly_duckling), or None if spots are not compared.
     """
 
     index: int
@@ -59,7 +59,7 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether MIN_LESIONS photos have an answer
+    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether at least 3 photos have an answer
     and the bundle has a proven threshold (Predictor.odd_ratio). model: name, version and checksum of the bundle.
     """
 

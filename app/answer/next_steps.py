@@ -22,7 +22,7 @@ class NextStep:
 
 _TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 SEE_NOW: str = _TEXTS["see_now"]
-# By status; the key CHANGING is for a changing spot.
+# The steps by status; one more key, CHANGING, is for a changing spot whose status is "uncertain".
 NEXT_STEPS = {name: NextStep(**(_TEXTS["most_steps"] | texts)) for name, texts in _TEXTS["steps"].items()}
 
 

@@ -15,7 +15,7 @@ from data_modelling.inference.explanation.neighbours import DIAGNOSES
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
-MOST_DIGITS = 4  # most decimals of a percentage; a smaller difference means nothing to a reader
+MOST_DIGITS = 4  # largest number of decimals of a percentage; smaller differences mean nothing to a reader
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 # The tables that templates read by their names.
@@ -31,7 +31,7 @@ FOREIGN, EXAMPLE_DIAGNOSES, VERDICTS = (TEXTS[key] for key in ("foreign", "examp
 PHONE_PHOTO_TEXTS = {answer: TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
 # For these codes, the coverage of the prediction sets does not hold: it was measured on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
-# Faults of the photo itself; the page shows them as a refusal, and no probabilities.
+# The codes of faults of the photo itself. For these codes, the page shows a refusal and no probabilities.
 REFUSALS = frozenset(TEXTS["refusals"])
 
 
@@ -81,7 +81,7 @@ def format_percentage_points(probability: float, before: float) -> str:
 
 
 def answer_cautions(answer: Answer, dermatoscope: bool | None, edge: int) -> list[str]:
-    """Return the cautions about this answer, the strongest first; never empty. edge: pixels of the model's input."""
+    """Return one or more cautions about this answer, the strongest first. edge: pixels of the model's input."""
     # "phone_photo" says more than "dermatoscope", which only says that the use of a dermatoscope is not known.
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
@@ -92,7 +92,7 @@ def answer_cautions(answer: Answer, dermatoscope: bool | None, edge: int) -> lis
 
 
 def strongest_caution(answer: Answer) -> str | None:
-    """Return the code of the strongest caution about an answer; None where there is none."""
+    """Return the code of the strongest caution about an answer, or None if there is no caution."""
     return next((code for code in CAUTIONS if code in answer.reasons), None)
 
 

@@ -21,7 +21,7 @@ def init_app(app: Flask) -> None:
 
 
 def request_language() -> str:
-    """Return the language that the request prefers, else English; a variant such as de-AT counts as its language."""
+    """Return the language that the request prefers, else English; a variant such as de-AT counts as de."""
     if not has_request_context():
         return "en"
     tags = (tag.split("-")[0].lower() for tag, quality in request.accept_languages if quality > 0)
@@ -29,7 +29,7 @@ def request_language() -> str:
 
 
 def requested_language() -> str | None:
-    """Return the language that `?lang=` selects; None if `lang` is absent or not in LANGUAGES."""
+    """Return the language that `?lang=` selects, or None if `lang` is absent or not in LANGUAGES."""
     language = request.args.get("lang", "")
     return language if language in LANGUAGES else None
 
@@ -68,7 +68,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the current page's address with only `lang`; the start page's if GET does not show the current page."""
+    """Return the current page's address with only `lang` as query, or the start page's if GET cannot show the page."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)

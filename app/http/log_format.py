@@ -44,12 +44,12 @@ class JsonLines(QuietExceptions, JsonFormatter):
 
 
 def log_formatter(log_format: str) -> logging.Formatter:
-    """Return the formatter of one of LOG_FORMATS."""
+    """Return the formatter of a log format, "text" or "json"."""
     return JsonLines() if log_format == JSON_FORMAT else Formatter(FORMAT)
 
 
 def start_logging(log_format: str = TEXT_FORMAT) -> None:
-    """Start to log to standard error, in one of LOG_FORMATS."""
+    """Start to log to standard error, in the format "text" or "json"."""
     handler = logging.StreamHandler()
     handler.setFormatter(log_formatter(log_format))
     logging.basicConfig(level=logging.INFO, handlers=[handler])

@@ -54,7 +54,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _storage_options(storage: str) -> dict[str, Any]:
-    """Return the options of the storage's client. It waits briefly and never retries, because a request is waiting."""
+    """Return the options of the storage's client: brief waits and no retries, because a request is waiting."""
     if storage == IN_MEMORY:
         return {}
     from redis.backoff import NoBackoff
@@ -81,7 +81,7 @@ def client_key() -> str:
 
 
 def _refusal(limit: RequestLimit) -> Response:
-    """Return the answer to a request above the limit. Flask-Limiter would take an exception for a failed storage."""
+    """Return the answer to a request above the limit. Flask-Limiter treats an exception as a failed storage."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))

@@ -30,7 +30,7 @@ class ForwardedHeaders:
     First, each header is reduced to the value of the outermost trusted proxy, which clients reach first. ProxyFix alone
     would keep the port as a part of the address, so that one client looks like several. It would also ignore a header
     that has fewer values than there are proxies. It is right to ignore X-Forwarded-For then, because each proxy adds a
-    value to it. But most proxies replace the value of the other headers.
+    value to it. But most proxies replace the value of the other headers, so one value is enough for these.
     """
 
     def __init__(self, app: WSGIApplication, proxies: int) -> None:
@@ -62,7 +62,7 @@ def _values(header: str) -> list[str]:
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address in a text such as "192.0.2.1:4711" or "[2001:db8::1]:4711"; None if there is none.
+    """Return the IP address in a text such as "192.0.2.1:4711" or "[2001:db8::1]:4711", or None if there is none.
 
     An IPv4 address written as IPv6 is returned as IPv4. An IPv6 address is returned without its zone, such as "%eth0".
     """

@@ -12,7 +12,7 @@ from app.http.languages import translate as _
 
 NAMES: dict[str, dict[str, str]] = tomllib.loads(Path(__file__).with_name("names.toml").read_text("utf-8"))
 QUESTIONS = tuple(NAMES["questions"])  # "cancer" and "melanoma"; each has a threshold
-# In metrics.json, the interval of these metrics stands beside the metric under the key `interval`.
+# For each of these metrics, metrics.json has the interval beside the metric, under the key `interval`.
 INTERVAL_METRICS = ("mean", "difference", "locked_test", "balanced_accuracy")
 
 
@@ -65,7 +65,7 @@ def metric_table(
     """Return a table of numbers of metrics.json.
 
     name: the id of the table; the part after the last "-" is the key of its caption. columns: column titles by path, in
-    which {row} stands for the key of a row; a key without a slash is a column of row headers. rows: the headers of each
+    which {row} stands for the key of a row; a path without a slash is a column of row headers. rows: headers of each
     row, by the row's key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
@@ -80,7 +80,7 @@ def metric_columns(path: str, names: Iterable[str]) -> dict[str, str]:
 
 
 def name_of(kind: str, key: str) -> str:
-    """Return the name of a key from NAMES[kind]; for an unknown key, the key with spaces instead of underscores."""
+    """Return the name of a key from NAMES[kind], or the key with spaces instead of underscores if NAMES lacks it."""
     known = NAMES[kind].get(key)
     return _(known) if known else UntranslatedText(key.replace("_", " ").capitalize())
 
@@ -91,7 +91,7 @@ def metric_name(key: str) -> str:
 
 
 def value_at(metrics: Any, path: str) -> Any:
-    """Return the value of metrics.json at a path of keys joined by slashes; None where it is absent."""
+    """Return the value of metrics.json at a path of keys joined by slashes, or None where it is absent."""
     for key in path.split("/"):
         if isinstance(metrics, list) and key.isdigit() and int(key) < len(metrics):
             metrics = metrics[int(key)]
@@ -105,7 +105,7 @@ def value_at(metrics: Any, path: str) -> Any:
 def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
     """Return the number at a path, with the interval that metrics.json has for it.
 
-    It is beside the metric, as `<name>_interval`, `intervals[name]`, `interval` (INTERVAL_METRICS) or `low` and `high`.
+    Beside the number, the interval is `<name>_interval`, `intervals[name]`, `interval` or the pair `low` and `high`.
     """
     parent, _slash, name = path.rpartition("/")
     beside = value_at(metrics, parent) or {}
@@ -121,7 +121,7 @@ def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
 
 
 def measured_at(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of the number or object {value, low, high} at a path; if there is none, "too few to say"."""
+    """Return the cell of the number or object {value, low, high} at a path, or "too few to say" if there is none."""
     value = value_at(metrics, path)
     if value is None:
         return _("too few to say")

@@ -34,7 +34,7 @@ def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
     """Return the plots (PNG files) that SHA256SUMS lists under plots/: first those in TABLES, then all others.
 
     Keys of each plot: name (of the file, without ".png"), version (the start of its checksum, for the address of the
-    image), title, and table (the numbers of the plot; None if the bundle lacks them).
+    image), title, and table (the numbers of the plot, or None if it has no table).
     """
     checksums = {
         name.removeprefix(PLOTS_FOLDER).removesuffix(".png"): checksum
@@ -54,7 +54,7 @@ def saved_plots(bundle: Bundle) -> list[dict[str, Any]]:
 
 
 def _plot_table(bundle: Bundle, name: str) -> Table | None:
-    """Return the table of a plot; None without numbers. Only this function sets its name, caption and `wide`."""
+    """Return a plot's table, named like the plot, or None if TABLES lacks the plot or the bundle lacks the numbers."""
     if name not in TABLES or "photo" not in bundle.metrics.get(OUT_OF_FOLD, {}):
         return None
     table = TABLES[name](bundle)
@@ -63,7 +63,10 @@ def _plot_table(bundle: Bundle, name: str) -> Table | None:
 
 
 def worst_mistake(confusion: list[list[int]], task: str) -> dict[str, Any]:
-    """Return the counts of `right` decisions, of `all` photos and of the most common mistake, with its two classes."""
+    """Return a dict: numbers of `right` decisions and of `all` photos, and facts about the most common mistake.
+
+    These facts are `count` (the number of photos with this mistake), and the codes of the `true` and `decided` class.
+    """
     matrix = np.array(confusion)
     wrong = matrix - np.diag(np.diag(matrix))
     true, decided = (class_codes(task)[int(index)] for index in np.unravel_index(wrong.argmax(), wrong.shape))
@@ -77,7 +80,7 @@ def whole_percent(share: float) -> str:
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
-    """Return a table: each row has a share, such as a specificity of 90 %, and the metric `name` for both QUESTIONS."""
+    """Return a table. A row has a share, such as 90 % specificity, and the metric `name` for cancer and melanoma."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()
@@ -87,7 +90,7 @@ def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
 
 def _roc(bundle: Bundle) -> Table:
     columns = (
-        _("Photos of benign spots that are rightly not flagged"),
+        _("Share of photos of benign spots that are not flagged"),
         _("Photos of cancers found"),
         _("Melanomas found"),
     )

@@ -1,6 +1,6 @@
 """The sections of the model page: clinic groups, then each set of photos, then further sections.
 
-A table without metrics has no rows. The page leaves out such a table, and a section without other tables.
+A table without metrics has no rows. The page leaves out these tables, and a section that has no other tables.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -240,7 +240,7 @@ def _unknown_class_table(bundle: Bundle) -> Table:
 
 
 def _neighbours_table(bundle: Bundle) -> Table:
-    """Return how often the nearest known photos are right, by clinic group; empty without an index or metrics."""
+    """Return how often the nearest known photos are right, by clinic group. It is empty without index or metrics."""
     has_index = isinstance(bundle.metadata.get("neighbours"), dict)
     metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}
@@ -254,7 +254,7 @@ def _neighbours_table(bundle: Bundle) -> Table:
 
 
 def _skin_type_table(metrics: dict[str, Any]) -> Table:
-    """Return the metrics by skin type; empty if metrics.json has none."""
+    """Return a table of the metrics by skin type. It is empty if metrics.json has none."""
     names = ("photos", "patients", "cancers", "cancer_auc", "sensitivity", "specificity")
     columns = {"type": _("Skin type")} | metric_columns("skin_types/{row}", names)
     rows = {name: (name,) for name in metrics.get("skin_types") or ()}
