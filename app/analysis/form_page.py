@@ -110,7 +110,7 @@ def _changed_classes(model_answer: Answer, effect: dict[str, Any]) -> list[Class
 
 
 def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any] | None) -> int:
-    """Return the decimals with which a reader can tell both thresholds from their probabilities (see digits_beside)."""
+    """Return how many decimals show that a threshold and the probability beside it differ (see digits_beside)."""
     digits = wording.digits_beside(model_answer.cancer_threshold, model_answer.cancer_probability)
     if melanoma_cost is None:
         return digits

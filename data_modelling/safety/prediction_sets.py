@@ -1,19 +1,20 @@
 """Fit the prediction sets on out-of-fold probabilities, and choose the rule for wide sets (see inference.decision).
 
 A new photo comes from a new group. Therefore each group counts the same: a lesion with six photos counts as much as a
-lesion with one. Within a class, a photo has the weight 1 / (photos of the class in its group). The group of the new
-photo has the weight 1 as well, though the photo's score is unknown. Then the set of the new photo contains the photo's
-class with at least the stated probability, for any number of groups. This is hierarchical conformal prediction (Lee,
-Barber and Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also valid (Dunn, Wasserman and
-Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change with the draw.
+lesion with one. Within a class, a photo has the weight 1 / (photos of the class in its group). We do not know the
+probability of the new photo's class, but its group adds 1 to the total weight, too. Then the set of the new photo
+contains the photo's class with at least the stated probability, for any number of groups. This is hierarchical
+conformal prediction (Lee, Barber and Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also
+valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change
+with the draw.
 
 We use no package, because we need only one weighted quantile per class. For class-conditional sets, mapie 1.6 needs a
 solver for convex programs. crepes 0.9.1 has neither groups nor weights, and breaks ties at random.
 
 A rule says which sets are wide. It is chosen on out-of-fold photos without details; the thresholds of their sets come
-from the other folds. A photo counts as answered if it is not refused and its set is not wide. An acceptable rule leaves
-at most MAX_WIDE_SHARE of the photos unanswered. It does not lower the sensitivity for melanoma on the answered
-photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
+from the other folds. A photo counts as answered if it is not refused and its set is not wide. An acceptable rule
+leaves at most MAX_WIDE_SHARE of the photos unanswered. Its sensitivity for melanoma on the answered photos is not
+lower than that on all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
 """
 
 import itertools
@@ -58,7 +59,7 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return a threshold for each class, (classes,), which the share `level` of the class's weight reaches.
+    """Return a threshold for each class, (classes,): the share `level` of the class's weight is at or above it.
 
     probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too few
     groups for this coverage is 0, so the class is in every set. Thresholds are rounded down.
@@ -72,7 +73,7 @@ def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level:
 
 
 def _threshold(score: Floats, weights: Floats, level: float) -> float:
-    """Return the highest score that the share `level` of the weight reaches; a new group adds 1 to the total weight."""
+    """Return the highest score with the share `level` of the weight at or above it; a new group adds 1 to the total."""
     order = np.argsort(-score)
     cumulative_weights = np.cumsum(weights[order])
     is_enough = cumulative_weights >= level * (weights.sum() + 1) - SLACK

@@ -64,7 +64,7 @@ def wood(rng: np.random.Generator) -> Pixels:
 
 
 def checkers(rng: np.random.Generator) -> Pixels:
-    """Draw a board of squares or stripes, upright or rotated."""
+    """Draw a board of squares or stripes, turned by a random angle."""
     height, width = _size(rng)
     y, x = _grid(height, width)
     angle, count = rng.uniform(0, np.pi / 2), rng.uniform(2, 14)
@@ -236,7 +236,7 @@ def _interpolate(share: Floats, low: Floats, high: Floats) -> Floats:
 
 
 def _ramp(share: Floats, rng: np.random.Generator, colours: int) -> Floats:
-    """Return the colour of each share (0 to 1) along a ramp between several random colours."""
+    """Return a colour for each pixel: `share` (0 to 1) is its place on a ramp between several random colours."""
     knots = np.stack([_colour(rng) for _ in range(colours)])
     places = np.linspace(0, 1, colours)
     return np.stack([np.interp(share, places, knots[:, channel]) for channel in range(3)], axis=-1)

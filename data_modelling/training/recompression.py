@@ -14,7 +14,7 @@ QUALITIES = (40, 95)  # lowest and highest quality of JPEG, drawn uniformly
 VIGNETTE_RADII = (0.45, 0.6)  # smallest and largest radius, as shares of the edge; corners are at 0.71
 CENTRE_DEVIATION = 0.03  # standard deviation of a vignette's centre, as a share of the edge
 RIM = 0.04  # width of the change from photo to border, as a share of the edge
-DARKEST_RIM = 30  # largest grey level of the border; the level is drawn between 0 and this
+LIGHTEST_RIM = 30  # largest grey level of the border; the level is drawn between 0 and this
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
@@ -40,7 +40,7 @@ def add_vignettes(rng: np.random.Generator, photos: PhotoArray, share: float) ->
     y, x = np.ogrid[:edge, :edge]
     distance = np.hypot(y - centre[0], x - centre[1])
     inside = np.clip((radius - distance) / (RIM * edge) + 0.5, 0, 1)[..., None]
-    rim = rng.uniform(0, DARKEST_RIM, (len(rows), 1, 1, 1))
+    rim = rng.uniform(0, LIGHTEST_RIM, (len(rows), 1, 1, 1))
     bordered = photos.copy()
     bordered[rows] = inside * photos[rows] + (1 - inside) * rim
     return bordered

@@ -28,7 +28,7 @@ NEIGHBOUR_COUNT = 6
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
-# Words for the first, second and last third of the distances between known photos and their own neighbours.
+# How near a neighbour is: in which third of the distances between the known photos and their own neighbours.
 NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")
 DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
 # The arrays of INDEX_FILE by name, with numpy's kind. Each has a row for each photo, except `terciles`.

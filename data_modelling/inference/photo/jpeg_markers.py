@@ -13,9 +13,9 @@ START_OF_SCAN, END_OF_IMAGE, JFIF, ADOBE = 0xDA, 0xD9, 0xE0, 0xEE
 START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
 COEFFICIENTS = 64  # coefficients of a block of 8 x 8 pixels
-MAX_SCANS = 100  # most scans of a JPEG; cameras write about ten, and each is a pass over all pixels
-MAX_REPAIRED_SCANS = 20  # most scans of a file without its end; such a file is decoded several times
-# Photos of more pixels are compared at half size, where a missing block is still visible.
+MAX_SCANS = 100  # largest number of scans; a progressive JPEG has about ten, each a pass over all pixels
+MAX_REPAIRED_SCANS = 20  # the same for a file without its end, which is decoded several times
+# `with_end` compares several decodings of a photo. Larger photos have half the size there; a missing block still shows.
 MAX_COMPARED_PIXELS = 25_000_000
 # Bytes that are put where data may be missing. If different bytes give different pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
@@ -85,7 +85,7 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     has_jfif = any(part.marker == JFIF and part.content.startswith(b"JFIF\0") for part in parts)
     is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
-    # With one of the two segments, Pillow decides in this way too. With both, it follows JFIF; with none, it guesses.
+    # With only Adobe or only JFIF, Pillow decides in this way too. With both, it follows JFIF; with none, it guesses.
     if len(image.getbands()) == 3 and has_jfif == bool(transforms):
         image.tile = [image.tile[0]._replace(args=("RGB", "RGB" if is_rgb else "YCbCr"))]
     return _load(image, 1)
@@ -116,7 +116,7 @@ def with_end(data: bytes) -> bytes:
     last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
     restarts = RESTART.findall(body, last_scan)
     following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
-    # Where a new part of the scan begins, decoders skip data without its restart marker. So one tail has the marker.
+    # If a new part of the scan should begin here, decoders skip data without that part's marker. So one tail has it.
     tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
     image = open_jpeg(data)
     shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2
@@ -126,7 +126,7 @@ def with_end(data: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Return a file without half an end marker (FF), and without the zeros that fill up a broken download.
+    """Remove the first half of an end marker (FF), and the zeros that fill up a broken download, from a file's end.
 
     A decoder would read the zeros as pixels. One zero stays, because it may be the last byte of the pixels.
     """
