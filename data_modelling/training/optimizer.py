@@ -9,11 +9,7 @@ from keras import ops
 from data_modelling.settings import MUON, TrainingSettings
 
 COLOUR_CHANNELS = 3
-WITHOUT_DECAY = (
-    "bias",
-    "gamma",
-    "beta",
-)  # names of variables without weight decay: biases and normalisations
+WITHOUT_DECAY = ("bias", "gamma", "beta")  # names of the variables of biases and normalisations
 
 
 def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
