@@ -28,6 +28,9 @@ def run_with_exit_status(
         return NOT_STARTED
     except KeyboardInterrupt:
         print(f"\n{stopped}", file=sys.stderr)
+        # If Ctrl-C interrupted a string that a library executes, `python -m` would end by the signal, without our status,
+        # though we caught it: CPython remembers the interruption until another string is executed.
+        exec("")  # noqa: S102  # nosec B102
         return INTERRUPTED
     for line in left_out:
         print(line, file=sys.stderr)

@@ -1,7 +1,12 @@
+import os
+import subprocess
+import sys
+
 import pytest
 
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import FieldError, InputError
+from tests.conftest import PROJECT
 
 
 def raising(error):
@@ -40,6 +45,24 @@ def test_a_full_disk_is_one_sentence(capsys):
 def test_ctrl_c(capsys):
     assert run_with_exit_status(raising(KeyboardInterrupt()), stopped="Go on with --resume.") == 130
     assert capsys.readouterr().err == "\nGo on with --resume.\n"
+
+
+def test_ctrl_c_while_a_library_executes_a_string(tmp_path):
+    (tmp_path / "stopped_command.py").write_text(
+        "import signal, sys\n"
+        "from data_modelling.inference.command_line import run_with_exit_status\n"
+        "code = 'signal.raise_signal(signal.SIGINT)'\n"
+        "sys.exit(run_with_exit_status(lambda: exec(code, {'signal': signal}) or []))\n"
+    )
+    stopped = subprocess.run(
+        [sys.executable, "-m", "stopped_command"],
+        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{PROJECT}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert stopped.returncode == 130
+    assert stopped.stderr == "\nStopped; incomplete files were removed.\n"
 
 
 @pytest.mark.parametrize("error", [ValueError("a fault"), OSError("of a library")])
