@@ -37,11 +37,10 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
 
 
 def _merge_layers(layers: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:
-    """Return name, output shape and number of parameters of each block; layers outside blocks count as one block."""
+    """Return name, output shape and number of parameters of each block; the layers before the blocks count as one block, the stem."""
     blocks = [layer for layer in layers if layer["kind"].endswith("Block")]
     stem = [layer for layer in layers if not layer["kind"].endswith("Block")]
-    name = "stem" if blocks else stem[-1]["layer"]  # a network of keras.applications has no blocks
-    merged_stem = (name, stem[-1]["shape"], sum(layer["parameters"] for layer in stem))
+    merged_stem = ("stem", stem[-1]["shape"], sum(layer["parameters"] for layer in stem))
     return [
         merged_stem,
         *((layer["layer"].replace("_", "\n", 1), layer["shape"], layer["parameters"]) for layer in blocks),

@@ -97,7 +97,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
     """Draw the share of wrong decisions against the share of answered photos; the most certain photos come first."""
     axes = figure.subplots()
     error, balanced = selective_risks(labels, probability, decide_classes(probability, metadata), COVERAGES)
-    label = f"balanced: mean over the classes, where each has {FEWEST_ANSWERED} answered photos"
+    label = f"balanced: mean over the classes, if each has at least {FEWEST_ANSWERED} answered photos"
     axes.plot(COVERAGES, balanced, color=ORANGE, ls="--", label=label)
     axes.plot(COVERAGES, error, color=BLUE, label="share of all answered photos")
     axes.plot(COVERAGES[-1], error[-1], "o", color=BLUE, clip_on=False)

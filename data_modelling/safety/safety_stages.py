@@ -73,13 +73,7 @@ def fit_safety_parts(
     predictions: out-of-fold predictions of settings.figure_folds. work: the work folder of the run, with its networks.
     unseen: photos of clinics that train no network; the quality thresholds must be mild enough for these photos too.
     """
-    table = development.table
-    decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
-    quality_folder = run_stage(
-        work / "quality",
-        _stage_dependencies(settings, table, work) | decision,
-        lambda folder: _fit_quality(settings, development, choices, folder, unseen),
-    )
+    quality_folder = run_quality_stage(settings, development, choices, work, unseen)
     gate_folder = run_gate_stage(settings, development, work)
     metadata = {
         "quality": json.loads((quality_folder / "metadata.json").read_text()),
@@ -87,7 +81,7 @@ def fit_safety_parts(
         "gate": json.loads((gate_folder / "metadata.json").read_text()),
     }
     measures = pd.read_csv(quality_folder / MEASURES_FILE, usecols=list(MEASURES))
-    check_results = _check_results(table, measures, gate_folder, metadata)
+    check_results = _check_results(development.table, measures, gate_folder, metadata)
     checked_predictions = predictions.merge(check_results, on="image_id", validate="one_to_one")
     metadata["prediction_sets"] = fit_prediction_sets(checked_predictions, settings.task, choices.temperature)
     metadata["operating_point"] = fit_operating_point(
@@ -104,6 +98,23 @@ def fit_safety_parts(
         f"{PREDICTIONS}/{GATE_SCORES_FILE}": gate_folder / PREDICTIONS / GATE_SCORES_FILE,
     }
     return SafetyParts(check_results.drop(columns="distance"), metadata, files)
+
+
+def run_quality_stage(
+    settings: Settings,
+    development: DevelopmentSet,
+    choices: CalibrationChoices,
+    work: Path,
+    unseen: DevelopmentSet | None,
+) -> Path:
+    """Return the folder with the quality thresholds, and with the quality measures of the photos."""
+    tables = [development.combined_table(), *([] if unseen is None else [unseen.table])]
+    decision = {"temperature": choices.temperature, "decision_prior": choices.decision_prior.tolist()}
+    return run_stage(
+        work / "quality",
+        _stage_dependencies(settings, pd.concat(tables), work) | decision,
+        lambda folder: _fit_quality(settings, development, choices, folder, unseen),
+    )
 
 
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -63,11 +64,11 @@ class NeighbourIndex:
         if not path.exists():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
                 arrays = {name: file[name] for name in ARRAYS}
             # Memory-mapped, so that a process loads only the thumbnails that it shows.
             thumbnails = np.memmap(folder / THUMBNAILS_FILE, np.uint8, "r")
-        except (OSError, ValueError, KeyError) as error:
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
             raise BundleError(f"{path} cannot be read; restore the bundle.") from error
         rows = {len(values) for name, values in arrays.items() if name != "terciles"}
         has_kinds = all(values.dtype.kind == ARRAYS[name] for name, values in arrays.items())

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from data_modelling.inference.drift.comparison import compare_with_reference, reference_quantiles
+from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.safety import safety_stages
 from data_modelling.settings import Settings, read_settings
 from data_modelling.training.development_set import DevelopmentSet
@@ -47,6 +48,24 @@ def test_a_gate_is_made_anew_for_another_network_and_for_other_photos(
     assert [ask("a", "b"), ask("a", "b")] == [2, 2]
     (work / f"fold{settings.figure_folds[0]}" / "network.keras").write_bytes(b"trained anew")
     assert [ask("a", "b"), ask("a", "b", "c"), ask("a", "b", "c")] == [3, 4, 4]
+
+
+def test_quality_thresholds_are_fitted_anew_for_other_photos_of_clinics_never_seen(
+    settings: Settings, work: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fitted: list[int] = []
+    monkeypatch.setattr(
+        safety_stages, "_fit_quality", lambda *arguments: fitted.append(len(arguments[-1].table))
+    )
+    choices = CalibrationChoices(1.0, np.ones(2), 0.5, 0.5)
+
+    def photos(*names: str) -> DevelopmentSet:
+        table = pd.DataFrame({"image_id": names, "part": "0"})
+        return DevelopmentSet(table, np.zeros((len(names), 1, 1, 3), np.uint8))
+
+    for unseen in (["c"], ["c"], ["c", "d"]):
+        safety_stages.run_quality_stage(settings, photos("a", "b"), choices, work, photos(*unseen))
+    assert fitted == [1, 2]
 
 
 def test_the_training_distribution_has_not_moved_from_itself() -> None:

@@ -86,13 +86,15 @@ def test_a_bundle_without_an_index_has_none_and_is_valid(tmp_path):
     assert explanation == {}
 
 
-@pytest.mark.parametrize("change", ["thumbnails", "arrays", "width"])
+@pytest.mark.parametrize("change", ["thumbnails", "arrays", "truncated", "width"])
 def test_an_index_that_is_not_whole_or_of_another_network_is_refused(tmp_path, change):
     folder = make_tiny_bundle(tmp_path / "tiny")
     if change == "thumbnails":
         (folder / THUMBNAILS_FILE).write_bytes(b"1")
     elif change == "arrays":
         (folder / INDEX_FILE).write_bytes(b"PK")
+    elif change == "truncated":
+        (folder / INDEX_FILE).write_bytes((folder / INDEX_FILE).read_bytes()[:-30])
     else:
         make_index(folder, [0, 10])
     write_checksums(folder)
