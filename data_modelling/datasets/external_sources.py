@@ -1,7 +1,8 @@
-"""Reads labelled photos of external sources, on which a model is evaluated or with which it trains.
+"""Reads labelled photos of external sources (data sets other than the model's own), for evaluation or training.
 
 Diagnoses are classes of ISIC 2019, where actinic keratosis (AK) and squamous cell carcinoma (SCC) are two classes. A
-lesion that is only known to be benign has the diagnosis `benign`. Photos of a locked test are never included.
+lesion that is only known to be benign has the diagnosis `benign`. Photos of a locked test, which only the final
+evaluation may use, are never included.
 """
 
 import hashlib
@@ -21,9 +22,8 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.csv_table import RowFindings
 
 PHOTOS = "images"
-FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}
-# Two classes of ISIC 2019 that are one class of HAM10000.
-MERGED_CLASSES = {"AK": "AKIEC", "SCC": "AKIEC"}
+FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}  # flag by class code
+MERGED_CLASSES = {"AK": "AKIEC", "SCC": "AKIEC"}  # two classes of ISIC 2019 are one class of HAM10000
 
 
 def load(
@@ -31,7 +31,7 @@ def load(
 ) -> tuple[pd.DataFrame, DatasetReport]:
     """Return the photos of a source, without its locked test, as one table (see datasets.table), and the report.
 
-    to_train: whether the photos train a network. If so, the diagnoses are the finest of the source, and the number of
+    to_train: whether the photos train a network. If so, the source's finest diagnoses are used, and the number of
     `benign` photos has no limit (see registry.ExternalSource). Photos that the split lacks are reported and left out.
     Raises MissingDataError if the source is absent, and InputError like the loaders of the data sets.
     """
@@ -57,19 +57,19 @@ def load(
 
 
 def flag(diagnosis: str) -> Flag:
-    """Return the flag of a diagnosis that `load` returned."""
+    """Return the flag, such as cancer, of a diagnosis in the table that `load` returns."""
     return "benign" if diagnosis == BENIGN else FINE[diagnosis]
 
 
 def class_of(diagnosis: str, task: str) -> int:
-    """Return the index of a diagnosis among a task's classes, or -1 if it is none, such as `benign` in ham10000."""
+    """Return the index of a diagnosis among a task's classes, or -1 if no class fits, as for `benign` in ham10000."""
     codes = class_codes(task)
     code = diagnosis if diagnosis in codes else MERGED_CLASSES.get(diagnosis)
     return codes.index(code) if code in codes else -1
 
 
 def _limit_benign(rows: pd.DataFrame, benign_at_most: int | None) -> pd.DataFrame:
-    """Return the rows with at most `benign_at_most` benign photos, chosen by a hash of their ids; None keeps all."""
+    """Return the rows with at most `benign_at_most` benign photos (None: all), chosen by a hash of their ids."""
     benign = rows.loc[rows["diagnosis"] == BENIGN, "image_id"]
     if benign_at_most is None or len(benign) <= benign_at_most:
         return rows

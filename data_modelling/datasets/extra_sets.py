@@ -1,8 +1,8 @@
-"""Reads the photos of extra sets with their diagnoses and folds; extra sets train beside a recipe's own data set.
+"""Reads extra sets: data sets whose photos are used in training together with those of a recipe's own data set.
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
-training.loss). Photos of extra sets count only in the metrics of their own clinic group. Choices such as the
-temperature use these photos only if the recipe names a reference (see metrics.calibration.reference_weights).
+training.loss). Extra photos count only in the metrics of their own clinic group (the photos of some clinics). Choices
+such as thresholds use them only if the recipe names a reference population (see metrics.calibration.reference_weights).
 """
 
 from pathlib import Path
@@ -19,19 +19,19 @@ from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import Settings
 
-# ISIC 2019 can be an extra set too, although it is no external source. If the recipe's own data set is a part of ISIC
-# 2019, as HAM10000 is, only the other photos of ISIC 2019 are added.
+# ISIC 2019 is no external source, but it can be an extra set. If the recipe's own data set is a part of ISIC 2019, as
+# HAM10000 is, only the other photos of ISIC 2019 are added.
 BESIDE_ITS_OWN = "isic2019"
-MELANOMA_OR_BENIGN = "isic2020"  # the task with the classes melanoma and benign; other cancers have no class
+MELANOMA_OR_BENIGN = "isic2020"  # the task with the classes melanoma and benign; it has no other cancers
 
 
 def companions(
     settings: Settings, own: pd.DataFrame, data_root: Path | None, splits: Path
 ) -> tuple[pd.DataFrame, list[str]]:
-    """Return two things: the table of the photos of settings.more_photos, and texts that say what was left out.
+    """Return the table of the photos of the extra sets in settings.more_photos, and texts that say what was left out.
 
-    The table also has the column `part`. own: the table of the recipe's own data set, whose photos are not returned
-    again. Raises InputError for an unknown data set, an absent folder, or a data set that adds no photo.
+    The table also has the column `part`. own: the table of the recipe's own data set; its photos are left out of the
+    result. Raises InputError for an unknown data set, an absent folder, or a data set that adds no photo.
     """
     known = [record.name for record in external_data_sets()] + [BESIDE_ITS_OWN]
     tables, left_out = [own.iloc[:0]], []

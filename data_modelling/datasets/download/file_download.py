@@ -1,7 +1,7 @@
 """Downloads one file over HTTP with a progress bar, resumes a broken download and checks the file.
 
-pooch checks the file and moves it to its place. This module adds a downloader that resumes a partial file. Proxies come
-from the environment (HTTPS_PROXY, NO_PROXY).
+The library pooch checks the file and moves it to its place. This module gives pooch a downloader that resumes a partial
+file. Proxies are read from the environment variables HTTPS_PROXY and NO_PROXY.
 """
 
 import logging
@@ -20,19 +20,19 @@ from data_modelling.inference.errors import InputError
 PARTIAL_ENDING = ".part"  # ending of a partial file
 CHUNK_BYTES = 1 << 14  # a broken connection loses at most this number of bytes
 TIMEOUTS = (30, 60)  # seconds to wait for a connection, and between two chunks
-RETRY_DELAYS = (1, 3, 10, 30)  # seconds before a new try: 1 after a try with new data, else 3, 10, 30
+RETRY_DELAYS = (1, 3, 10, 30)  # seconds to wait: 1 after a try that brought data, else 3, 10 and 30 in turn
 HEADERS = {
-    "User-Agent": "skin-lesion-classifier",  # Dataverse refuses programs that do not give a name
-    "Accept-Encoding": "identity",  # sizes and byte ranges then belong to the file itself, not to a compressed copy
+    "User-Agent": "skin-lesion-classifier",  # Dataverse (HAM10000's server) refuses programs without a name
+    "Accept-Encoding": "identity",  # no compression, so that sizes and byte ranges are those of the file itself
 }
 PARTIAL, RANGE_NOT_SATISFIABLE = 206, 416  # HTTP statuses
 
-# pooch would also log what this module prints.
+# Without this line, pooch would also log what this module prints.
 pooch.get_logger().setLevel(logging.ERROR)
 
 
 class _CutOffError(Exception):
-    """Is raised when an answer ends too early, or does not continue the partial file."""
+    """Is raised when the server's answer ends too early, or does not continue the partial file."""
 
 
 def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | None) -> Path:
@@ -46,7 +46,7 @@ def fetch_file(file: RemoteFile, folder: Path, address: str, checksum: str | Non
     part = folder / (file.name + PARTIAL_ENDING)
     try:
         path = pooch.retrieve(address, checksum, file.name, folder, downloader=_Downloader(file, part))
-    except ValueError as error:  # pooch raises it for another checksum
+    except ValueError as error:  # pooch raises ValueError if the checksum differs
         part.unlink(missing_ok=True)
         raise InputError(
             f"{file.name} from {urlsplit(address).netloc} has another checksum than expected ({checksum}): it "
@@ -79,7 +79,7 @@ class _Downloader:
                             "or name a --mirror. The downloaded part is kept; repeat the command to continue."
                         ) from error
                     time.sleep(RETRY_DELAYS[failures])
-        # With a hard link, the partial file is still there if the process is killed during pooch's check.
+        # A hard link keeps the partial file, so that a process that is killed during pooch's check can be resumed.
         Path(output_file).unlink()
         try:
             os.link(self.part, output_file)
@@ -104,7 +104,7 @@ class _Downloader:
                     f"{self.file.name}; try later, or name a --mirror."
                 )
             resumed = response.status_code == PARTIAL
-            bar.n = start if resumed else 0  # a server without ranges sends the whole file
+            bar.n = start if resumed else 0  # a server that ignores the header Range sends the whole file
             bar.refresh()
             length = response.headers.get("Content-Length")
             if length is not None and bar.n + int(length) != self.file.size:

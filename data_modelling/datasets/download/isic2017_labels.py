@@ -1,4 +1,4 @@
-"""Make ISIC_2017_labels.csv, which the challenge did not publish, from ISIC 2019's csv files.
+"""Make ISIC_2017_labels.csv (classes, details and lesion ids of ISIC 2017's photos) from ISIC 2019's csv files.
 
 python -m data_modelling.datasets.download.isic2017_labels --data-root DATA
 """
@@ -18,7 +18,7 @@ from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
-# The names of the columns with details: in ISIC 2019's csv, and in ISIC_2017_labels.csv.
+# For each column with details in ISIC 2019's csv, its name in ISIC_2017_labels.csv.
 DETAIL_COLUMNS = {"age_approx": "age", "sex": "sex", "anatom_site_general": "site", "lesion_id": "lesion_id"}
 LABEL_COLUMNS = ("image", "isic2019_class", *DETAIL_COLUMNS.values())
 
@@ -30,7 +30,7 @@ def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
     """
     truth = isic2019.read_rows(root).assign(image=lambda rows: isic2019.original_ids(rows["image_id"]))
     details = read_csv(root / isic2019.METADATA, ("image", *DETAIL_COLUMNS), "image")
-    # The details come from the csv itself: the labels file keeps age 0, but read_rows makes it a missing age.
+    # read_rows reads age 0 as missing, but the labels file keeps it. So the details are read from the csv.
     details = details.assign(image=isic2019.original_ids(details["image"])).set_index("image")
     missing = image_ids[~image_ids.isin(truth["image"]) | ~image_ids.isin(details.index)]
     if len(missing):

@@ -37,8 +37,8 @@ from data_modelling.settings import Settings
 
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
-PREPARATION_RECORD = "prepared.json"  # the inputs of the preparation; written before the photos
-SEARCHED_DEPTH = 2  # how many levels of subfolders `find_root` searches for class folders to suggest
+PREPARATION_RECORD = "prepared.json"  # file with the inputs of a preparation; it is written before the photos
+SEARCHED_DEPTH = 2  # levels of subfolders that `find_root` searches for class folders to name in its error
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
@@ -48,12 +48,12 @@ SLASH, WRITTEN_SLASH = "/", "%2F"  # the slash of an id, and its form in the fil
 
 @dataclass
 class _Photos:
-    """Collects photos. paths: files by image id. classes: class codes by image id. ids: image ids by `folder/name`."""
+    """Collects photos. paths: files by image id. ids: image ids by `folder/name`. classes: class codes by image id."""
 
     paths: dict[str, str] = field(default_factory=dict)
     ids: dict[str, str] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
-    twice: list[str] = field(default_factory=list)
+    twice: list[str] = field(default_factory=list)  # ids that a second photo has too
     report: DatasetReport = field(default_factory=DatasetReport)
 
     def tell(self, kind: str, entry: str) -> None:
@@ -80,7 +80,7 @@ def load(
 
 
 def find_root(data_root: Path | None, task: str) -> Path:
-    """Return the folder that contains the class folders. Raises MissingDataError when there is none."""
+    """Return the folder that contains the class folders. Raises MissingDataError if no folder has any."""
     base, names = base_folder(data_root), learned_class_by_name(task)
 
     def has_class_folder(folder: Path) -> bool:
@@ -134,7 +134,7 @@ def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
 def _photos_below(
     root: Path, folder: str, code: str, names: dict[str, str], photos: _Photos
 ) -> list[tuple[str, str, str]]:
-    """Return (class code, folder, path) for each photo in a class folder; skip subfolders that name other classes."""
+    """Return (class code, folder, path) for each photo in a class folder; skip subfolders named after another class."""
     own_photos, subfolders = list_folder(folder)
     place = Path(folder).relative_to(root).as_posix()
     if SLASH in place:
@@ -152,7 +152,7 @@ def _photos_below(
 
 
 def _name_photos(photos: _Photos, of_class: list[tuple[str, str, str]], prepared: bool) -> None:
-    """Give each photo its id, as this module's docstring says; in prepared folders it is the original data set's id."""
+    """Give each photo its id (see the module's docstring); prepared folders keep the ids of the original data set."""
     folders_by_name: dict[str, set[str]] = defaultdict(set)
     for _, place, path in of_class:
         folders_by_name[photo_id(path)].add(place)
@@ -186,7 +186,7 @@ def _rows(root: Path, photos: _Photos, names: dict[str, str], findings: RowFindi
             f"{root} is not finished: it has {PREPARATION_RECORD}, but not {PHOTOS_CSV}, which is written last; continue "
             "with `python -m data_modelling.prepare --resume`."
         )
-    # The csv may have any of these names, in capital or small letters.
+    # The csv may be PHOTOS_CSV or one of OTHER_PHOTOS_CSV, in capital or small letters.
     by_name = {name.casefold(): name for name in sorted((path.name for path in root.iterdir()), reverse=True)}
     files = [root / by_name[name] for name in (PHOTOS_CSV, *OTHER_PHOTOS_CSV) if name in by_name]
     optional = [*(name for name in TEXT_COLUMNS if name != "image_id"), LESION_COLUMN]

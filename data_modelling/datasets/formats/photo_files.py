@@ -12,7 +12,7 @@ from data_modelling.inference.files.csv_table import normalize_image_id
 from data_modelling.inference.photo.dicom import is_dicom
 from data_modelling.inference.photo.reader import ENDINGS, FORMATS, square_edge
 
-# Endings of pictures that are not read. DICOM files often have no ending; see `list_unread_pictures`.
+# Endings of pictures that are not read. DICOM files without an ending are not read either; see `_is_unread_picture`.
 UNREAD_ENDINGS = frozenset(
     (".bmp", ".gif", ".tif", ".tiff", ".heic", ".heif", ".avif", ".jfif", ".jpe")
 ) | frozenset((".jp2", ".jxl", ".psd", ".arw", ".cr2", ".cr3", ".dng", ".nef", ".orf", ".raw", ".rw2"))
@@ -74,7 +74,7 @@ def _is_unread_picture(path: str) -> bool:
 
 
 def any_photo(folder: Path, image_ids: Container[str]) -> bool | None:
-    """Return whether a folder or a subfolder has a photo with one of the ids, or None if there is no photo.
+    """Return whether a folder or a subfolder has a photo with one of the ids, or None if there is no photo at all.
 
     A suffix after the id, such as `_segmentation` of a lesion outline, is ignored.
     """

@@ -1,11 +1,11 @@
 """Writes any data set as class folders or TFRecord shards, in parallel; a stopped run can be resumed.
 
 A photo or a shard is written completely or not at all, and only once. `prepared.json` records the inputs, so that two
-preparations are never mixed. A loader reads a finished preparation as the table of the original data set. It refuses an
-unfinished one: class folders without their csv, which is written last, or fewer shards than their names say.
+preparations are never mixed. A loader reads a finished preparation as the table of the original data set. It refuses
+class folders without their csv, which is written last, and shards that are fewer than their names say.
 
-The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge is
-set, these photos are decoded and encoded again, but nothing is measured or chosen on them.
+The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge (the
+photos' new width in pixels) is set, these photos are encoded again, but nothing is measured or chosen on them.
 """
 
 import hashlib
@@ -31,13 +31,13 @@ from data_modelling.settings import PreparedSettings
 PREPARED_FORMATS = (class_folders.FOLDER, tfrecord.FOLDER)
 BROKEN_PHOTOS_FILE = "broken.json"  # photos that could not be written to shards, with reasons; absent if none
 CHUNK_SIZE = 256  # number of photos that are encoded together and then written
-# A function from paths to the (bytes, ending) of each photo, or to the reason why the photo cannot be decoded.
+# A function that yields, for each path, the photo's (bytes, ending), or the reason why it cannot be decoded.
 _Encode = Callable[[Iterable[str]], Iterator[tuple[bytes, str] | str]]
 
 
 @dataclass(frozen=True)
 class PreparationPlan:
-    """Describes a preparation. kind: one of PREPARED_FORMATS. workers: how many threads encode photos."""
+    """Describes a preparation. kind: one of PREPARED_FORMATS. out: new folder. workers: threads that encode photos."""
 
     kind: str
     out: Path

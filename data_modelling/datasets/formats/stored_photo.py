@@ -1,4 +1,4 @@
-"""Reads and encodes photos that the table's `path` names: a file, or a range of bytes in a TFRecord shard.
+"""Reads and encodes a photo that a path in the table (see datasets.table) names: a file or bytes of a TFRecord shard.
 
 A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`. OFFSET and LENGTH say which bytes of the shard are the
 photo's own file (JPEG, PNG, WebP or DICOM). CHANNELS is the order of its colours, `rgb` or `bgr`.
@@ -36,7 +36,7 @@ def read_bytes(path: str) -> bytes:
 
 
 def path_or_buffer(path: str) -> str | BytesIO:
-    """Return an input for a reader of files: the path of a file, or a buffer with the bytes from a shard."""
+    """Return what a reader of photo files can open: the path of a file, or a buffer with the bytes from a shard."""
     return BytesIO(read_bytes(path)) if SHARD_PATH_PATTERN.fullmatch(path) else path
 
 
