@@ -1,5 +1,6 @@
-"""Compare photos, or the app's score log, with the training photos; the command needs only the packages of the app.
+"""Write a page that compares new photos, or the app's score log (its probabilities), with the training photos.
 
+The command needs only the packages of the app:
 python -m data_modelling.monitor --bundle DATA/models/ham10000 (--images DIR | --scores CSV) --out page.html
 """
 

@@ -1,6 +1,6 @@
-"""Lists the codes that explain an answer, with their meanings. Page, API and csv have the same codes.
+"""Lists the reason codes, which explain the app's answer to a photo; page, API and csv use the same codes.
 
-The codes are never renamed or translated, because programs read them. A refusal has a code of the API's errors instead.
+The codes are never renamed or translated, because programs read them. A refusal has an error code of the API instead.
 """
 
 import tomllib

@@ -1,13 +1,13 @@
-"""Holds the facts about each source of photos that cards and pages show."""
+"""Holds the facts that model cards and pages show about each source (collection) of photos."""
 
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# Key of metadata.json: more sources that an ensemble's members learned from. Their photos cannot test the ensemble.
+# This key of metadata.json lists more sources that trained an ensemble's networks, so cannot test the ensemble.
 ALSO_LEARNED_FROM = "also_learned_from"
-OWN_FACTS = "source_facts"  # in `data` of metadata.json: facts of sources that SOURCE_FACTS lacks
+OWN_FACTS = "source_facts"  # key in `data` of metadata.json; its value has the facts of sources that SOURCE_FACTS lacks
 # The start of a publication's address, by the prefix of its identifier (a DOI or an arXiv number).
 RESOLVERS = {"doi:": "https://doi.org/", "arXiv:": "https://arxiv.org/abs/"}
 
@@ -31,7 +31,7 @@ class SourceFacts:
 
     @property
     def published(self) -> tuple[str, str, str] | None:
-        """Return authors with year, identifier and its address, or None if `cite` has no known identifier."""
+        """Return authors and year, identifier, and the identifier's address; None if `cite` has no known identifier."""
         authors, _, identifier = self.cite.rpartition(", ")
         for prefix, resolver in RESOLVERS.items():
             if identifier.startswith(prefix):
@@ -48,14 +48,14 @@ _NO_FACTS = SourceFacts(_NOTHING, _NOTHING, _NOTHING, _NOTHING, _NOTHING)
 
 
 def training_sources(metadata: dict[str, Any]) -> list[str]:
-    """Return all sources that a bundle's networks learned from: its data set, its extra sets, and ALSO_LEARNED_FROM."""
+    """Return the sources of a bundle's training: those of its data set, its extra sets, and ALSO_LEARNED_FROM."""
     own = metadata.get("data", {}).get("sources", [])
     sources = [*own, *metadata.get("more", {}), *metadata.get(ALSO_LEARNED_FROM, [])]
     return list(dict.fromkeys(map(str, sources)))
 
 
 def facts_by_source(metadata: dict[str, Any]) -> dict[str, SourceFacts]:
-    """Return the facts of a bundle's training sources by name, from the metadata or else from SOURCE_FACTS."""
+    """Return the facts of each training source by name: from the metadata, SOURCE_FACTS or _NO_FACTS, in this order."""
     own = {
         name: SourceFacts(**values) for name, values in metadata.get("data", {}).get(OWN_FACTS, {}).items()
     }

@@ -1,4 +1,7 @@
-"""Finds a patient's ugly duckling: the spot that differs most from the other spots (Grob and Bonerandi 1998)."""
+"""Finds a patient's ugly duckling: the spot that differs most from the other spots (Grob and Bonerandi 1998).
+
+Spots are compared by their embeddings, the numbers by which the network describes a photo.
+"""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +32,7 @@ def outlier_scores(embeddings: NDArray[np.floating]) -> Floats:
 
 
 def find_ugly_duckling(embeddings: NDArray[np.floating], ratio: float) -> int | None:
-    """Return the index of the highest outlier score, or None if it is below `ratio` or there are fewer than 3 spots."""
+    """Return the index of the highest outlier score; None if this score is below `ratio` or there are under 3 spots."""
     if len(embeddings) < MIN_LESIONS:
         return None
     scores = outlier_scores(embeddings)

@@ -1,4 +1,4 @@
-"""Defines the types of the arrays that metrics, safety, evaluation and plots share; docstrings give the shapes."""
+"""Defines the types of the arrays that metrics, safety, evaluation and plots share; each function states the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,4 +8,4 @@ Floats = NDArray[np.float64]
 Labels = NDArray[np.int64]  # indices of classes or groups
 Mask = NDArray[np.bool_]
 Pixels = NDArray[np.uint8]  # RGB; the last axis has the colours
-Weights = NDArray[np.floating]  # weights of photos: (photos,) or (resamples, photos)
+Weights = NDArray[np.floating]  # how much each photo counts: (photos,) or (resamples, photos)

@@ -1,8 +1,8 @@
-"""Compute 95 % intervals, most of them with a bootstrap over groups that is stratified by class.
+"""Compute 95 % intervals of metrics, most of them with a bootstrap over groups that is stratified by class.
 
-In each class, a resample draws as many groups as the class has, with replacement (Efron and Tibshirani 1993).
-All photos of a group are drawn together. A resample is an array with one weight per photo: how often the
-photo's group was drawn. The metrics take weights (resamples, N) and return one row or value per resample.
+A group has all photos of one lesion or patient, which are drawn together. In each class, a resample draws as many
+groups as the class has, with replacement (Efron and Tibshirani 1993). The resample is stored as one weight per photo:
+how often the photo's group was drawn. Metrics take weights (resamples, N) and return one row or value per resample.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ RESAMPLES = 2000
 SEED = 95
 RESAMPLES_PER_BATCH = 250  # resamples that are in memory at the same time
 PERCENTILES_95 = (2.5, 97.5)  # ends of the interval, in per cent
-COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # compared by default
+COMPARED_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")  # for paired_differences
 Z_95 = 1.959964  # 95 % of a normal distribution are within this number of standard deviations of the mean
 
 
@@ -42,9 +42,9 @@ def resample_weights(
         yield counts.astype(np.float32)[:, groups]
 
 
-@lru_cache(maxsize=8)  # the next metrics often use the same photos, and drawing takes longer than a metric
+@lru_cache(maxsize=8)  # several metrics use the same photos, and drawing takes longer than a metric
 def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[np.unsignedinteger]]:
-    """Return how often each group is drawn, in batches (batch, groups), as small integers.
+    """Return how often each group is drawn, as a list of arrays (batch, groups) of small integers.
 
     class_of_group: the class of each group, as the bytes of an array of int64, because the cache accepts no arrays.
     """
@@ -65,8 +65,8 @@ def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[n
 class BootstrapMetrics:
     """Holds the metrics of one model on some photos, or the differences between the metrics of two models.
 
-    whole: the metrics of the photos themselves. drawn: the metrics in each resample, (resamples, ...). Two
-    models on the same photos have the same resamples, so their metrics can be compared in pairs.
+    whole: the metrics of the photos themselves, each counted once. drawn: the metrics in each resample,
+    (resamples, ...). Two models on the same photos have the same resamples, so their metrics can be compared in pairs.
     """
 
     whole: dict[str, Floats]
@@ -135,7 +135,7 @@ def bootstrap_metrics(
 def weighted_metrics(
     metrics: Callable[[Weights], dict[str, Floats]], groups: Labels, labels: Labels
 ) -> BootstrapMetrics:
-    """Return the metrics of the photos themselves and of each resample.
+    """Return the values of `metrics` for the photos themselves and for each resample.
 
     metrics: turns weights (resamples, N) into values (resamples, ...) by name. groups, labels: see resample_weights.
     """
@@ -148,7 +148,7 @@ def weighted_metrics(
 def paired_differences(
     first: BootstrapMetrics, second: BootstrapMetrics, names: Sequence[str] = COMPARED_METRICS
 ) -> dict[str, dict[str, Any]]:
-    """Return {difference, interval} of each metric as in metrics.json: second - first, paired in each resample."""
+    """Return {difference, interval} of each metric as in metrics.json: `second` minus `first` on the same resamples."""
     values = second.less(first, names).as_json(names)
     return {name: {"difference": values[name], "interval": values[f"{name}_interval"]} for name in names}
 
@@ -164,12 +164,12 @@ def share_metric(chosen: Mask, subset: Mask, groups: Labels) -> dict[str, Any]:
 
 
 def auc_metric(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return {value, low, high} of the AUC of a score that separates positive photos; see `auc_interval`."""
+    """Return {value, low, high} of the AUC of a score that should be higher for positive photos; see `auc_interval`."""
     return value_with_interval(float(binary_auc(score, positive)), auc_interval(score, positive, groups))
 
 
 def renumbered(groups: Labels) -> Labels:
-    """Return the group indices of a subset, counted from 0 again."""
+    """Return the group indices of a subset of the photos, renumbered from 0 without gaps."""
     return np.unique(groups, return_inverse=True)[1].astype(np.int64)
 
 
@@ -234,7 +234,7 @@ def share_interval(chosen: Mask, subset: Mask, groups: Labels) -> tuple[float, f
 def roc_band(score: Floats, positive: Mask, groups: Labels, rates: Floats) -> tuple[Floats, Floats]:
     """Return the bounds of the 95 % band of the sensitivity at each false positive rate; two arrays (rates,).
 
-    The band is pointwise: at a single rate, 95 % of the resampled curves are in it. Over all rates, more than 5 % of
+    The band is pointwise: at a single rate, 95 % of the resampled curves are inside. Over all rates, more than 5 % of
     the curves leave the band somewhere.
     """
 

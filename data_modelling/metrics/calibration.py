@@ -1,4 +1,4 @@
-"""Choose temperature, decision prior and thresholds on out-of-fold photos, after the training."""
+"""Choose temperature, decision prior and thresholds, which turn logits into answers, on out-of-fold (unseen) photos."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.classification import negative_log_likelihood
 from data_modelling.metrics.predictions import learned_logits, mode_logits, true_classes
 
-TEMPERATURES = (0.2, 5.0)  # lower and upper bound of the search
+TEMPERATURES = (0.2, 5.0)  # lower and upper bound of the temperature in the search
 PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # powers of the class shares, see best_decision_prior
 
 
@@ -26,9 +26,9 @@ PRIOR_EXPONENTS = np.arange(0, 1.51, 0.05)  # powers of the class shares, see be
 class CalibrationChoices:
     """Holds what a bundle needs to turn logits into an answer.
 
-    temperature: divides the logits. decision_prior: (classes,), sums to 1. cancer_threshold, melanoma_threshold: a
-    photo is of higher concern if the summed probability of the cancer classes reaches the first threshold, or the
-    probability of melanoma the second. clear_threshold: see safety.clear_threshold; None if no clinic is left out.
+    temperature: divides the logits. decision_prior: (classes,), sums to 1; divides the probabilities for the decision.
+    A photo is of higher concern if the sum of its cancer probabilities reaches cancer_threshold, or if its melanoma
+    probability reaches melanoma_threshold. clear_threshold: see safety.clear_threshold; None without left-out clinics.
     """
 
     temperature: float
@@ -45,7 +45,7 @@ def choose_calibration(
 
     The temperature fits the predictions without and with details together, because the app gives both. Decision prior
     and thresholds fit the predictions without details. shares: the reference shares, (classes,). sensitivity: the share
-    of cancers, and of melanomas, that the thresholds must find. weights: (N,), see reference_weights; None: all are 1.
+    of cancers, and of melanomas, that the thresholds must find. weights: (N,), see reference_weights; None means 1.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -60,7 +60,7 @@ def choose_calibration(
 
 
 def fit_temperature(predictions: pd.DataFrame, task: str, weights: Floats | None = None) -> float:
-    """Return the temperature that fits the learned classes in both MODES together. weights: see choose_calibration."""
+    """Return the temperature that fits `learned_logits` in both MODES together. weights: see choose_calibration."""
     scores = np.concatenate([learned_logits(predictions, mode, task) for mode in MODES])
     labels = np.tile(true_classes(predictions, task), len(MODES))
     return best_temperature(scores, labels, None if weights is None else np.tile(weights, len(MODES)))
@@ -103,9 +103,9 @@ def best_decision_prior(
 def sensitivity_threshold(
     score: Floats, positive: Mask, sensitivity: float, weights: Floats | None = None
 ) -> float:
-    """Return the highest threshold that at least the share `sensitivity` of the positives reaches.
+    """Return the highest threshold at which the sensitivity is at least `sensitivity`.
 
-    It is 1 without positives. weights: the weight of each photo, (N,); None means equal weights.
+    Without positives, the threshold is 1. weights: the weight of each photo, (N,); None means equal weights.
     """
     if not positive.any():
         return 1.0
@@ -118,7 +118,7 @@ def reference_weights(labels: Labels, sources: NDArray[np.str_], shares: Floats)
     """Return the weight of each photo, (N,), with a mean of 1.
 
     All sources have equal total weight. Within a source, the total weights of its classes are in proportion to
-    `shares`. labels: (N,) class indices. sources: (N,) source of each photo. shares: the reference shares, (classes,).
+    `shares`. labels: (N,) class indices. sources: (N,). shares: class shares of the reference population, (classes,).
     """
     weights = np.zeros(len(labels))
     for source in np.unique(sources):

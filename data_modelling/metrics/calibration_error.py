@@ -1,4 +1,7 @@
-"""Compute the calibration error in three common forms, and the error that a perfect model would have by chance."""
+"""Compute the expected calibration error (ECE) in three forms, and the ECE that a perfect model would have by chance.
+
+The ECE is the mean gap between predicted probability and observed frequency, over bins of similar probability.
+"""
 
 from collections.abc import Callable
 
@@ -87,7 +90,7 @@ def _top(labels: Labels, probabilities: Floats) -> tuple[Floats, Mask]:
 def _gap(
     confidence: Floats, correct: Mask, bin_indices: Labels, bins: int, weights: Weights | None = None
 ) -> Floats:
-    """Return the mean over photos of |accuracy - confidence| in the photo's bin."""
+    """Return the mean, over the photos, of the gap |accuracy - confidence| of each photo's bin."""
     if weights is None:
         return _gap(confidence, correct, bin_indices, bins, np.ones((1, len(confidence))))[0]
     gaps = weights.astype(np.float64) @ (np.eye(bins)[bin_indices] * (correct - confidence)[:, None])

@@ -1,7 +1,7 @@
 """Compute classification metrics from labels, probabilities and decisions.
 
-weights: (resamples, N), how often each photo counts in each resample. With them, the result of a function has one more
-axis in front (`...` in its shape), with a value for each resample. negative_log_likelihood takes other weights, (N,).
+weights: (resamples, N), how often each photo counts in each resample of a bootstrap. With weights, a result has one
+more axis in front (`...` in its shape), with a value for each resample. negative_log_likelihood takes weights (N,).
 """
 
 import numpy as np
@@ -96,9 +96,9 @@ def selective_risks(
     """Return error and balanced error of the decisions if only the most certain photos are answered.
 
     The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. The certainty of a photo is the probability of its most
-    probable class. labels, decisions: (N,). probability: (N, classes). shares: (M,), in (0, 1], of photos to answer.
+    probable class. labels, decisions: (N,). probability: (N, classes). shares: (M,), the answered shares, in (0, 1].
     Returns two arrays (M,): the error (share of answered photos with a wrong decision) and the balanced error (one
-    minus the balanced accuracy). The latter is NaN if a class of `labels` has under FEWEST_ANSWERED answered photos.
+    minus the balanced accuracy), which is NaN if a class of `labels` has under FEWEST_ANSWERED answered photos.
     """
     classes = probability.shape[1]
     present = np.isin(np.arange(classes), labels)

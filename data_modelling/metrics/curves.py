@@ -1,8 +1,8 @@
 """Compute metrics along the ROC curve of one class against the rest, and the decision curve.
 
 score: (N,) probability of the class. positive: (N,) whether the photo is of the class. weights: (resamples, N), how
-often each photo counts in each resample. With them, the result has one more axis in front (`...` in its shape), with a
-value for each resample. Photos with the same score pass a threshold together.
+often each photo counts in each bootstrap resample. With weights, the result has one more axis in front (`...` in its
+shape), with a value for each resample. Photos with the same score are on the same side of every threshold.
 """
 
 from typing import Any
@@ -32,7 +32,7 @@ def roc_points(score: Floats, positive: Mask, weights: Weights | None = None) ->
 
 
 def binary_auc(score: Floats, positive: Mask, weights: Weights | None = None) -> Floats:
-    """Return the area under the ROC curve, or NaN if an outcome is absent; a tie counts one half (Mann and Whitney)."""
+    """Return the area under the ROC curve, NaN without positives or negatives; ties count half (Mann and Whitney)."""
     if weights is None:
         return binary_auc(score, positive, _once(score))[0]
     if 2 * positive.sum() > len(positive):
@@ -72,19 +72,13 @@ def specificity_at_sensitivity(score: Floats, positive: Mask, sensitivity: float
 
 
 def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area, 0 to 1, between the horizontal axis and the part of the ROC curve at or above `sensitivity`.
-
-    This is `auc_sens_80` of isic-challenge-scoring.
-    """
+    """Return the area, 0 to 1, below the ROC curve from `sensitivity` up (`auc_sens_80` of isic-challenge-scoring)."""
     false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
     return float(np.trapezoid(sensitivities, false_positive_rates))
 
 
 def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area, from 0 to 1 - sensitivity, between the ROC curve and the horizontal line at `sensitivity`.
-
-    This is the metric of Kaggle's ISIC 2024 competition.
-    """
+    """Return the area between the ROC curve and the height `sensitivity`, 0 to 1 - sensitivity (Kaggle's ISIC 2024)."""
     false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
     return float(np.trapezoid(sensitivities - sensitivity, false_positive_rates))
 
@@ -92,7 +86,7 @@ def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) 
 def net_benefit(score: Floats, positive: Mask, thresholds: Floats) -> Floats:
     """Return the net benefit at each threshold t, (thresholds,): TP / n - FP / n * t / (1 - t), for n photos.
 
-    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo with the score t is flagged.
+    The source is Vickers and Elkin 2006, doi:10.1177/0272989X06295361. A photo with a score of exactly t is flagged.
     """
     flagged = score[None] >= thresholds[:, None]
     true_positives = (flagged & positive).mean(axis=1)
@@ -112,8 +106,8 @@ def _counts_at_positives(
 
     The first array, (scores, resamples), counts the positives with the score. The second, (scores, resamples), counts
     the negatives with a higher score, and adds the share `tied` of those with the same score. The third, (resamples,),
-    counts all negatives. Between two of these scores only the negatives change, so the counts give the whole curve. The
-    counts are exact if the weights are whole numbers, as in a bootstrap.
+    counts all negatives. Between two neighbouring scores, only the count of negatives changes, so these points give the
+    whole curve. The counts are exact if the weights are whole numbers, as in a bootstrap.
     """
     levels = np.unique(-score[positive])
     first, after = (np.searchsorted(levels, -score, side=side) for side in ("left", "right"))

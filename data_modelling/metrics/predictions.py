@@ -16,10 +16,10 @@ from data_modelling.inference.modes import MODES
 from data_modelling.metrics.array_types import Floats, Mask
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of the predictions and of their csv files
-# Two controls for MODES (see evaluation.details_controls): the details without any photo, and the photo with the
-# details of a photo of another group. No choice uses the predictions of the controls.
+# Two controls that MODES are compared with (see evaluation.details_controls): the details without any photo, and the
+# photo with the details of a photo of another group. No threshold or other setting is chosen on them.
 CONTROL_MODES = ("details", "shuffled")
-# The predictions for the photos of extra sets, each by a network that never saw the photo's fold.
+# This file has the predictions for the photos of extra sets, each by a network that never saw the photo's fold.
 EXTRA_PREDICTIONS_FILE = "more.csv"
 DIFFERENCE_DECIMALS = 9  # decimals of the difference of two logits
 # Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
@@ -29,17 +29,17 @@ FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
 # These columns are read as text, even if they are empty (a data set may lack sites) or look like numbers.
 TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
-# Columns of reason codes, joined by `;`. The codes of the gate come from the gate fitted without the photo's fold.
+# Columns of reason codes, joined by `;`. The gate (the check for foreign pictures) was fitted without the photo's fold.
 CHECKS = ("refusals", "warnings")
 
 
 def prediction_table(
     table: pd.DataFrame, logits: Mapping[str, NDArray[np.floating]], task: str
 ) -> pd.DataFrame:
-    """Return a table with a row per photo: the columns that FACTS names, then the logits as `<mode>_<class>`.
+    """Return a table with a row per photo: the columns that FACTS names, then logits as `<mode>_<class>`.
 
     table: the table of photos. logits: (N, classes) by mode, for both MODES and for the CONTROL_MODES that exist. The
-    logits include the prior shift, but are not yet divided by the temperature.
+    logits include the prior shift (to the true class shares), but are not yet divided by the temperature.
     """
     facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
     columns = {
@@ -57,7 +57,7 @@ def available_modes(predictions: pd.DataFrame, task: str) -> tuple[str, ...]:
 
 
 def round_logits(predictions: pd.DataFrame) -> pd.DataFrame:
-    """Return the predictions with logits rounded as in the file, so that choices made on them also fit the file."""
+    """Return the predictions with logits rounded as in the file, so that thresholds chosen on them fit the file too."""
     return predictions.round(_logit_decimals(predictions))
 
 
@@ -100,8 +100,8 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
     """Return the logits (N, classes) of one of MODES or CONTROL_MODES, minus the highest logit of the same photo.
 
-    Only the differences of logits matter. They are rounded, so that equal differences have equal bits. Then photos with
-    equal probabilities tie in an AUC on every processor, although processors compute the last bit of `exp` differently.
+    Only these differences matter. They are rounded, so that equal differences have equal bits. Then photos with equal
+    probabilities are tied in an AUC on every processor, although processors compute the last bit of `exp` differently.
     """
     logits = predictions[_columns(mode, task)].to_numpy(np.float64)
     return np.asarray(np.round(logits - logits.max(axis=1, keepdims=True), DIFFERENCE_DECIMALS))

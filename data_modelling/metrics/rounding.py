@@ -1,4 +1,4 @@
-"""Round metrics as metrics.json has them: six decimals, and null for a metric that does not exist."""
+"""Round metrics as metrics.json has them: six decimals, and null for a metric without a value (NaN)."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ METRIC_DECIMALS = 6
 
 
 def round_metric(value: float | Floats) -> float | None:
-    """Return a metric with six decimals; None (JSON's null) if the metric does not exist."""
+    """Return a metric with six decimals; None (JSON's null) if it is NaN."""
     return None if np.isnan(value) else round(float(value), METRIC_DECIMALS)
 
 

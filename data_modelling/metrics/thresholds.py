@@ -1,4 +1,4 @@
-"""Compute scores and metrics for two yes-or-no questions about a lesion: whether it is a cancer, or a melanoma."""
+"""Compute scores and metrics for two questions about a lesion: whether it is a cancer, and whether it is a melanoma."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration import sensitivity_threshold
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-RATES = (0.9, 0.95)  # sensitivities at which the specificity is reported, and the reverse
+RATES = (0.9, 0.95)  # specificity is reported at these sensitivities, and sensitivity at these specificities
 NET_BENEFIT_THRESHOLDS = (0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5)  # probabilities on the decision curve
 
 
 def question_scores(probability: Floats, task: str) -> dict[str, Floats]:
-    """Return the score (N,) of each question: the probability of all cancer classes together, or of melanoma."""
+    """Return the score (N,) of each question: the summed probability of the cancer classes, or that of melanoma."""
     return {
         "cancer": probability[:, cancer_columns(task)].sum(axis=1),
         "melanoma": probability[:, melanoma_column(task)],
@@ -32,7 +32,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
 
 
 def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
-    """Return sensitivity and specificity at a threshold, and the counts behind them (`flagged`: flagged negatives)."""
+    """Return sensitivity and specificity at a threshold, and the counts behind them; `flagged` has only negatives."""
     flagged = score >= threshold
     return {
         "threshold": round_metric(threshold),
@@ -46,7 +46,7 @@ def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[st
 
 
 def roc_metrics(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return areas under a question's ROC curve, threshold costs and net benefits; both outcomes must be present."""
+    """Return areas under a question's ROC curve, threshold costs and net benefits; needs positives and negatives."""
     net_benefits = curves.net_benefit(score, positive, np.array(NET_BENEFIT_THRESHOLDS))
     return {
         "auc": round_metric(curves.binary_auc(score, positive)),
