@@ -1,4 +1,4 @@
-"""The web app: pages and an API that analyse photos with the bundles. It keeps photos in memory and stores none."""
+"""The web app: pages and an API that analyse photos with trained models (bundles). It stores no photo."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ def main() -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
-    except KeyboardInterrupt:  # before the server was started
+    except KeyboardInterrupt:  # Ctrl-C came before the server was started
         return 130
 
 

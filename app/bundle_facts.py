@@ -1,4 +1,4 @@
-"""Facts about the bundles, read from their metadata.json and metrics.json: training data and test results."""
+"""Facts about the bundles (trained models): training data and test results, from metadata.json and metrics.json."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,11 +20,11 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 
 
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
-    """Return, in per cent, how many photos of `cancers` and of `benign` spots at left-out clinics got this status.
+    """Return, in per cent, how many photos of `cancers` and of `benign` spots got the answer's status in testing.
 
-    The shares are means over the clinic groups, or for a phone photo (`is_of_phones`) the shares of the phone photos.
-    Returns None if metrics.json lacks the counts. No tested photo had the reason "changing" or "dermatoscope", so the
-    result is also None for an uncertain answer with one of these two reasons.
+    The tested networks had not seen the photo's clinic. A share is the mean over the clinic groups; for a phone photo
+    (`is_of_phones`), it is the share of the tested phone photos. Returns None if metrics.json lacks the counts. Also
+    returns None for an uncertain answer with the reason "changing" or "dermatoscope", which no tested photo had.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -42,7 +42,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:
-    """Return the largest refused share of lesion photos among the external sources, or None without sources."""
+    """Return the refused share of lesion photos at the external source where it is largest, or None without sources."""
     sources = metrics.get("elsewhere", {}).values()
     shares = [
         source["checks"]["refused"]["share"] for source in sources if "refused" in source.get("checks", {})
@@ -51,9 +51,9 @@ def refused_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how often the ugly duckling's mark was right in test visits (sets of photos of one patient).
+    """Return how often the mark of a spot unlike the others was right in test visits, each with photos of one patient.
 
-    None if metrics.json lacks a value. Each share has its 95 % interval (see evaluation.ugly_duckling).
+    Returns None if metrics.json lacks a value. Each share has its 95 % interval (see evaluation.ugly_duckling).
     """
     visits: dict[str, Any] = metrics.get("visits", {})
     names = {"found", "wrong", "by_oddity", "by_score", "by_chance", "difference"}
@@ -61,7 +61,7 @@ def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def photos_by_class(bundle: Bundle) -> dict[str, int]:
-    """Return the number of training photos of each class of the task, over all data sets."""
+    """Return the number of training photos of each class of the task, from all data sets together."""
     data_sets = (bundle.metadata.get("data", {}), *bundle.metadata.get("more", {}).values())
     return {
         code: sum(int(data_set.get("counts", {}).get(code, 0)) for data_set in data_sets)

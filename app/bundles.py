@@ -1,4 +1,4 @@
-"""The bundles that the app answers with: all are checked at the start, but only the default one is loaded then."""
+"""The app's bundles (trained models). At the start, all are checked, but only the default one is loaded."""
 
 import logging
 import os
@@ -26,8 +26,8 @@ class Bundles:
     """Hold the bundles of a folder. Each bundle is a subfolder, and the subfolder's name is the bundle's key.
 
     valid: the bundles that passed the checks, by name, in alphabetical order. invalid: by name, the reason why a bundle
-    cannot be used. Pages show the reasons, so they contain no paths. At most two predictors are in memory: one for the
-    default bundle, and one for the other bundle that was used last.
+    cannot be used. The reasons contain no paths, because pages show them. At most two predictors (loaded bundles) are
+    in memory: one for the default bundle, and one for the other bundle that was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:
@@ -86,7 +86,7 @@ class Bundles:
         else:
             with self._lock:
                 if self._other is None or self._other.bundle.folder.name != name:
-                    self._other = None  # frees its memory before the new predictor is loaded
+                    self._other = None  # frees the memory of the old predictor before the new one is loaded
                     self._other = self._load_predictor(self._load_or_note_error(self._folder / name))
                 predictor = self._other
         if predictor is None:

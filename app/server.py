@@ -1,7 +1,7 @@
 """The HTTP server: gunicorn with one or more processes or, on Windows, waitress in one process.
 
-A gunicorn process has many threads, because each slow client keeps a thread waiting. Only as many of these threads as
-there are photo slots analyse photos at the same time (see app/http/photo_slots.py).
+A gunicorn process has many threads, because each slow client keeps a thread waiting. The photo slots limit
+how many of these threads analyse photos at the same time (see app/http/photo_slots.py).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ FINISH_SECONDS = 30  # seconds in which a process that has to stop may finish it
 OPEN_FILES = 4096  # files that a process may open, if the system allows it; the default may be only 256
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # a folder in memory; its files do not reach the disk
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # numbers of two options of glibc's mallopt
-LARGE_BLOCK_BYTES = 1024 * 1024
+LARGE_BLOCK_BYTES = 1024 * 1024  # a block of at least this size is given back when it is freed
 PARTS = "app.analysis.visit"  # importing this module imports nearly all the code that an answer needs
 CANNOT_LOAD = 4  # exit status of a process that cannot load the app; gunicorn then starts no other process
 
@@ -127,7 +127,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
 
 
 def _load_parts() -> None:
-    """On Linux, import the app before the processes are forked. They start fast and share the memory of its modules."""
+    """On Linux, import the app before forking, so that the processes start fast and share the memory of its modules."""
     if sys.platform == "linux":  # macOS's numpy does not survive a fork
         import_module(PARTS)
         gc.freeze()
@@ -171,7 +171,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
 
 
 def _hide_request(record: logging.LogRecord) -> bool:
-    """Remove the addresses of clients and pages from gunicorn's two messages that have them; let all messages pass."""
+    """Remove the addresses from the two messages of gunicorn that have some. Return True, so that all are logged."""
     for text in ("Invalid request", "Error handling request"):
         if str(record.msg).startswith(text):
             record.msg, record.args = text, ()
@@ -229,7 +229,7 @@ def _allow_open_files() -> None:
 
 
 def _return_memory() -> None:
-    """Tell glibc to give back the memory of large photos as soon as it is free.
+    """Tell glibc (the C library) to give back the memory of large photos as soon as it is free.
 
     By default, glibc gives many threads their own heaps. A block as large as a photo can stay there after it is freed.
     """

@@ -1,4 +1,4 @@
-"""The API for programs: answers as JSON, or as FHIR if the Accept header asks for it; problems as in RFC 9457."""
+"""The API for programs. An answer is JSON, or FHIR if the Accept header asks for it; errors are as in RFC 9457."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("api", __name__)
 JSON_TYPE = "application/json"
 FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
-# The types of answers that an endpoint offers, by endpoint; the first is the default. Other endpoints offer only JSON.
+# The types of answers that each endpoint offers; the first one is the default. All other endpoints offer only JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
 
 
@@ -73,7 +73,7 @@ def _summary(name: str, bundle: Bundle) -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Refuse a request to the API if its Accept header names no type that the endpoint offers."""
+    """Refuse each request to the API whose Accept header names no type that the endpoint offers."""
     app.before_request(refuse_unacceptable)
 
 

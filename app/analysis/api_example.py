@@ -1,4 +1,4 @@
-"""The example of /api: a request that a developer can copy, and the answer of this app."""
+"""The example on the page /api: a request that a developer can copy, and the app's answer to it."""
 
 from functools import lru_cache
 from typing import Any
@@ -27,7 +27,7 @@ def example_fields() -> dict[str, str]:
 
 
 def example_objects() -> dict[str, Any]:
-    """Return real objects of this app, by schema name. Without a valid default bundle, the only object is Problem."""
+    """Return examples for the OpenAPI document, by schema name. Without a valid default bundle, return only Problem."""
     fault = problem("age_range", "Age must be a number from 0 to 120, unknown or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()
@@ -39,7 +39,7 @@ def example_objects() -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def _predicted_objects(predictor: Predictor) -> dict[str, Any]:
-    """Return the objects that need the model, computed once for the default bundle."""
+    """Return the examples that need the model. They are computed once for the default bundle."""
     photo, details = EXAMPLE.submission().photo, EXAMPLE.details
     answer = predictor.answer(photo, details, dermatoscope=True).as_json()
     examples = [*EXAMPLES.values()][:START_PAGE_EXAMPLES]

@@ -24,7 +24,7 @@ blueprint = Blueprint("gallery", __name__)
 EXAMPLES_SOURCE = "ISIC_2017"
 EXAMPLES_FOLDER = Path(__file__).parents[1] / "static" / "examples"
 LABELS = EXAMPLES_FOLDER / "labels.csv"
-START_PAGE_EXAMPLES = 2  # number of examples on the start page, which shows the first of EXAMPLES
+START_PAGE_EXAMPLES = 2  # number of examples on the start page; it shows the first ones in EXAMPLES
 
 
 @dataclass(frozen=True)

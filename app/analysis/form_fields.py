@@ -1,4 +1,4 @@
-"""The fields of a form that a page or a program sends: this module checks them and makes a submission or a visit."""
+"""Checks the fields of a sent form and makes a submission (one photo) or a visit (several photos) from them."""
 
 import math
 from collections.abc import Callable
@@ -28,9 +28,9 @@ Value = TypeVar("Value")
 class Submission:
     """Hold a photo and what is known about it.
 
-    photo: the bytes of the file. details: the details in the form, completed from a DICOM header. from_header: only the
-    details that the header added. crop: None means the centre square. dermatoscope: whether a dermatoscope was used, or
-    None if not known. bundle: None means the default bundle. explain: some of "heatmap", "details" and "neighbours".
+    photo: the bytes of the file. details: the details in the form; the header of a DICOM file fills in absent ones.
+    from_header: only the details that the header filled in. crop: None means the centre square. dermatoscope: whether
+    one was used; None if not known. bundle: None means the default one. explain: the wanted EXPLANATIONS.
     """
 
     photo: bytes
@@ -43,7 +43,7 @@ class Submission:
 
 
 class SentPhoto(NamedTuple):
-    """Hold a photo of a visit. row: its row in the form, from 1. details: only `site` and `changing` of the spot."""
+    """Hold a photo of a visit. row: its row in the form (1 is the first). details: only `site` and `changing`."""
 
     row: int
     photo: bytes
@@ -136,7 +136,7 @@ def read_visit() -> VisitSubmission:
 
 
 def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
-    """Return each row of the form that has a photo: the number of the row from 1, the photo, and its PHOTO_FIELDS."""
+    """Return each row that has a photo: its number (1 is the first), the photo, and the values of PHOTO_FIELDS."""
     parts = _photo_parts()
     chosen = [index for index, (name, data) in enumerate(parts) if name or data]
     if not MIN_VISIT_PHOTOS <= len(chosen) <= MAX_VISIT_PHOTOS:
@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the chosen photos. A form sends one for each row or each chosen photo, or none."""
+    """Return a field's values for the chosen photos. The form must have a value for each row or each photo, or none."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(
@@ -217,7 +217,7 @@ def _photo() -> bytes:
 
 
 def _photo_parts() -> list[tuple[str, bytes]]:
-    """Return file name and content of each file in the field photo. Raises FieldError if the field has only text."""
+    """Return the name and content of each file in the field photo. Raises FieldError if the field has only text."""
     parts = [(part.filename, read_upload(part)) for part in request.files.getlist("photo")]
     files = [(name, content) for name, content in parts if name is not None]
     if any(content for name, content in parts if name is None) and not any(map(any, files)):

@@ -1,4 +1,4 @@
-"""The API as an OpenAPI 3.1 document, made from templates/openapi.json, and a page that shows the document."""
+"""The description of the API: an OpenAPI 3.1 document made from templates/openapi.json, and a page that shows it."""
 
 import json
 from collections import defaultdict
@@ -69,7 +69,7 @@ def openapi_document(
 ) -> Schema:
     """Return the OpenAPI document.
 
-    max_upload_mb: size limit of a photo. server: URL path of the app. examples: real objects by the name of the schema.
+    max_upload_mb: size limit of a photo. server: URL path of the app. examples: see example_objects.
     """
     meanings = defaultdict(list)
     for name, code in PROBLEM_CODES.items():

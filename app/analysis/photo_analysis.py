@@ -1,4 +1,4 @@
-"""The analysis of a submission by the model, and the log of answers that SCORE_LOG turns on."""
+"""The model's analysis of a submission (a photo and its details), and the score log (the answers' probabilities)."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -83,7 +83,7 @@ def _bad_input_as_problem() -> Iterator[None]:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Open the log of answers (SCORE_LOG), unless it is off or the default bundle is not valid."""
+    """Open the score log if the setting SCORE_LOG names its file and the default bundle is valid."""
     bundle = app.extensions["bundles"].valid.get(settings.bundle)
     is_on = settings.score_log != "off" and bundle is not None
     app.extensions["scores"] = (
@@ -93,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def log_scores(answer: Answer) -> None:
-    """Append an answer's day, probabilities and nearness to the log, if it is on and the default bundle answered."""
+    """Add an answer of the default bundle to the score log, if there is a log: day, probabilities and nearness."""
     scores: ScoreLog | None = current_app.extensions["scores"]
     if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
         scores.append(answer.probabilities, answer.nearness)

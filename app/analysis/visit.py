@@ -1,4 +1,4 @@
-"""Several photos of one patient, ranked by cancer probability, with a mark on a spot that is unlike the others."""
+"""A visit: several photos of one patient are ranked by cancer probability, and a spot unlike the others is marked."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -42,7 +42,7 @@ class VisitPhoto:
 
     index: its number from 1, in the order of sending. row: its row in the form, by which the page names the photo.
     preview: a small picture as a data: URL, for pages. rank: 1 for the highest cancer probability, or None without an
-    answer. oddity: the outlier score of the spot (see inference.ugly_duckling), or None if spots are not compared.
+    answer. oddity: how unlike the other spots this spot is (see outlier_scores), or None if spots are not compared.
     """
 
     index: int
@@ -60,7 +60,7 @@ class Visit:
     """Hold the photos of a visit, in the order of sending.
 
     ugly_duckling: the photo that is unlike the others, or None. can_compare: whether at least 3 photos have an answer
-    and the bundle has a proven threshold (Predictor.odd_ratio). model: name, version and checksum of the bundle.
+    and the bundle may mark an odd spot (see Predictor.odd_ratio). model: name, version and checksum of the bundle.
     """
 
     photos: list[VisitPhoto]

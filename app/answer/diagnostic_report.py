@@ -1,4 +1,4 @@
-"""An answer as a DiagnosticReport of FHIR R4, for hospital systems; templates/diagnostic_report.json has its text."""
+"""An answer as a DiagnosticReport of FHIR R4, a format of hospital systems; diagnostic_report.json is its template."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Heat maps as images that lie over the photo. Strong evidence for a class is opaque and bright."""
+"""Heat maps as images that lie over the photo. A place that speaks strongly for a class is opaque and bright."""
 
 import base64
 from io import BytesIO
@@ -34,13 +34,13 @@ def evidence_by_class(heatmap: dict[str, Any]) -> dict[str, Floats]:
 
 
 def heat_map_overlays(evidence: dict[str, Floats]) -> dict[str, str]:
-    """Return a PNG as a data: URL for each class with evidence. All PNGs share a scale up to the strongest evidence."""
+    """Return a PNG (data: URL) for each class with evidence. Their common scale ends at the strongest evidence."""
     strongest = max(float(cells.max()) for cells in evidence.values())
     return {code: _overlay(cells / strongest) for code, cells in evidence.items() if cells.any()}
 
 
 def _overlay(shares: Floats) -> str:
-    """Return an overlay as a data: URL. shares: the evidence (rows, columns) as shares of the strongest, 0-1."""
+    """Return an overlay as a data: URL. shares: the evidence (rows, columns) divided by the strongest evidence."""
     smooth = Image.fromarray(shares.astype(np.float32)).resize(
         (OVERLAY_EDGE, OVERLAY_EDGE), Image.Resampling.BICUBIC
     )

@@ -1,4 +1,4 @@
-"""The texts of the page for the codes of the model and of the forms."""
+"""The texts that the pages show for the codes of an answer (status, reasons, classes) and of the forms."""
 
 import tomllib
 from pathlib import Path
@@ -15,7 +15,7 @@ from data_modelling.inference.explanation.neighbours import DIAGNOSES
 from data_modelling.inference.predictor import Answer, ClassProbability
 
 NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
-MOST_DIGITS = 4  # largest number of decimals of a percentage; smaller differences mean nothing to a reader
+MOST_DIGITS = 4  # largest number of decimals of a percentage; no reader needs more
 
 TEXTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))
 # The tables that templates read by their names.
@@ -29,7 +29,7 @@ CAUTIONS: dict[str, str] = {
 NO_DIAGNOSIS, FEW_PIXELS, REGIONS = TEXTS["no_diagnosis"], TEXTS["few_pixels"], TEXTS["regions"]
 FOREIGN, EXAMPLE_DIAGNOSES, VERDICTS = (TEXTS[key] for key in ("foreign", "example_diagnoses", "verdicts"))
 PHONE_PHOTO_TEXTS = {answer: TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
-# For these codes, the coverage of the prediction sets does not hold: it was measured on other kinds of photos.
+# With these reasons, the page shows no prediction sets, because the sets were tested on other kinds of photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 # The codes of faults of the photo itself. For these codes, the page shows a refusal and no probabilities.
 REFUSALS = frozenset(TEXTS["refusals"])
@@ -46,7 +46,7 @@ def format_percent(probability: float, digits: int = 0) -> str:
 
 
 def _smallest_share(digits: int) -> float:
-    """Return the smallest share above 0 with `digits` decimals in per cent: .01 (1 %) for 0 digits, .001 for 1."""
+    """Return the smallest share above 0 that a percentage with `digits` decimals can show, such as 0.01 (1 %) for 0."""
     return float(10 ** -(digits + 2))
 
 
@@ -71,7 +71,7 @@ def format_age(age: float) -> str:
 
 
 def format_percentage_points(probability: float, before: float) -> str:
-    """Return a change in words, in percentage points of rounded per cents; "under 1 %" on the page counts as 0 or 1."""
+    """Return in words how many percentage points a probability rose or fell, with both values in whole per cents."""
     change = round(100 * probability) - round(100 * before)
     if change == 0 or format_percent(probability) == format_percent(before):
         return _("no change") if probability == before else _("hardly any change")
@@ -81,7 +81,7 @@ def format_percentage_points(probability: float, before: float) -> str:
 
 
 def answer_cautions(answer: Answer, dermatoscope: bool | None, edge: int) -> list[str]:
-    """Return one or more cautions about this answer, the strongest first. edge: pixels of the model's input."""
+    """Return one or more cautions about this answer, the strongest first. edge: the model's input width in pixels."""
     # "phone_photo" says more than "dermatoscope", which only says that the use of a dermatoscope is not known.
     hidden = {"dermatoscope"} if "phone_photo" in answer.reasons else set()
     codes = [code for code in CAUTIONS if code in answer.reasons and code not in hidden]
@@ -103,7 +103,7 @@ def caution_text(code: str, dermatoscope: bool | None) -> str:
 
 
 def refusal_message(code: str) -> str:
-    """Return what is wrong with a photo that decodes but cannot be used, and what to do about it."""
+    """Return what is wrong with a photo that can be decoded but not used, and what to do about it."""
     return _(FOREIGN) if code == PHOTO_FOREIGN else " ".join(_(hint) for hint in HINTS[code])
 
 

@@ -31,5 +31,5 @@ def init_app(app: Flask) -> None:
 
 
 def allow_cache(response: Response, version: str) -> None:
-    """Let browsers keep an answer forever if its address has the current version. If not, they ask before each use."""
+    """Let browsers cache an answer forever if its address has the current version; if not, they ask before each use."""
     response.headers["Cache-Control"] = CACHE_FOREVER if request.args.get("v") == version else REVALIDATE

@@ -10,7 +10,7 @@ TRANSLATED_ENDPOINTS = ("pages.", "models.", "visits.", "knowledge.", "history."
 
 
 def init_app(app: Flask) -> None:
-    """Select the language of each request; links to pages carry `?lang=` on if the current address has it."""
+    """Select the language of each request; links to pages keep `?lang=` if the current address has it."""
     Babel(app, locale_selector=request_language)
     app.url_defaults(add_language_to_url)
     app.after_request(add_vary_header)
@@ -48,7 +48,7 @@ def add_vary_header(response: Response) -> Response:
 
 
 def translate(message: str, **values: object) -> str:
-    """Return a message in the request's language, with its values. Modules call it `_`: Babel looks for this name."""
+    """Return a message, with its values, in the request's language. Modules import this function as `_` for Babel."""
     return str(gettext(message, **values))
 
 
@@ -68,7 +68,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the current page's address with only `lang` as query, or the start page's if GET cannot show the page."""
+    """Return the address of the current page, or of the start page if GET cannot show it; the only query is `lang`."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)
@@ -81,7 +81,7 @@ def capitalise_first(text: str) -> str:
 
 
 def name_in_sentence(name: str) -> str:
-    """Return a name for the middle of a sentence; German nouns keep their capital."""
+    """Return a name as it is written inside a sentence: in small letters, except in German."""
     return name if current_language() == "de" else name.lower()
 
 

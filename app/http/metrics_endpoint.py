@@ -1,4 +1,4 @@
-"""The endpoint /metrics with counts of requests for Prometheus. The counts say nothing about a request's content."""
+"""The address /metrics, where Prometheus (a server monitor) reads counts of requests, but nothing of their content."""
 
 import hmac
 import ipaddress
@@ -52,7 +52,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def may_see_metrics(setting: str) -> bool:
-    """Return whether the request may see the counts. setting: "on" (see is_local_request), or the required token."""
+    """Return whether the request may see the counts. setting: "on" (only for local requests), or the required token."""
     if setting == "on":
         return is_local_request()
     sent = request.headers.get("Authorization", "").removeprefix("Bearer ")
@@ -60,7 +60,7 @@ def may_see_metrics(setting: str) -> bool:
 
 
 def is_local_request() -> bool:
-    """Return whether the request comes from this machine, names one of LOCAL_HOSTS, and has no header of a proxy."""
+    """Return whether the request comes from this machine, is for one of LOCAL_HOSTS, and has no header of a proxy."""
     host = request.host.rsplit(":", 1)[0] if not request.host.endswith("]") else request.host
     try:
         is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback

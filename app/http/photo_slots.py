@@ -1,4 +1,4 @@
-"""The slots for photos: a process works on a few photos at a time, some photos wait, and others are refused."""
+"""The photo slots, which limit memory: a process works on a few photos at a time, some wait, and more are refused."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

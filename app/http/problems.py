@@ -1,4 +1,4 @@
-"""The problems of requests: one table of codes, one exception, one JSON form (RFC 9457)."""
+"""The error answers of the app: their codes, the exception Problem, and its forms as a page and as JSON (RFC 9457)."""
 
 import tomllib
 from collections.abc import Iterable
@@ -56,7 +56,7 @@ class Fault:
 
 
 class Problem(Exception):
-    """Say that a request cannot be answered; hold all that JSON and the page show about it.
+    """Say that a request cannot be answered, and hold the reasons that the page or the JSON shows.
 
     All faults must have the same HTTP status. retry_after: seconds to wait (429, 503). allow: accepted methods (405).
     """
@@ -76,7 +76,7 @@ class Problem(Exception):
 
     @property
     def is_correctable(self) -> bool:
-        """Return whether the reader can solve the problem in the form."""
+        """Return whether the reader can solve the problem by changing the form."""
         return self.status in (413, 415, 422)
 
     @property
@@ -91,7 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the members of RFC 9457 and our member `errors`. The type about:blank says no more than the status."""
+        """Return the members of RFC 9457 and our member `errors`. The type about:blank adds nothing to the status."""
         return {
             "type": "about:blank",
             "title": self.title,
@@ -139,7 +139,7 @@ def problem_from_http_exception(error: HTTPException) -> Problem:
 
 
 def init_app(app: Flask) -> None:
-    """Answer every Problem and every error of werkzeug and Flask by show_problem."""
+    """Answer every Problem and every error of werkzeug and Flask with show_problem."""
     app.register_error_handler(Problem, show_problem)
     app.register_error_handler(HTTPException, show_http_exception)
 

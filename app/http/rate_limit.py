@@ -1,7 +1,7 @@
-"""The limit on the requests of one address.
+"""The limit on how many requests one client address may make.
 
-With the storage "memory", each process counts by itself. A client can then make up to N times as many requests as the
-limit allows, if N processes answer. With Redis or Valkey, all processes on all machines count together.
+With the storage "memory", each process counts by itself. If N processes answer, a client can then make up to N times
+as many requests as the limit allows. With Redis or Valkey (databases), all processes on all machines count together.
 """
 
 import logging
@@ -21,7 +21,7 @@ from app.settings import IN_MEMORY, Settings
 
 CLIENT_NETWORK_BITS = 64  # first bits of an IPv6 address; all addresses of one client share these bits
 NO_ADDRESS = "none"
-STORAGE_SECONDS = 0.4  # longest wait for the storage; twice that if its host has an IPv6 and an IPv4 address
+STORAGE_SECONDS = 0.4  # longest wait for the storage; double if its host has an IPv6 and an IPv4 address
 
 
 def init_app(app: Flask, settings: Settings) -> None:
@@ -54,7 +54,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def _storage_options(storage: str) -> dict[str, Any]:
-    """Return the options of the storage's client: brief waits and no retries, because a request is waiting."""
+    """Return the options of the connection to the storage: brief waits, no retries, because a request is waiting."""
     if storage == IN_MEMORY:
         return {}
     from redis.backoff import NoBackoff
@@ -68,7 +68,7 @@ def _storage_options(storage: str) -> dict[str, Any]:
 
 
 def _names_no_client(record: logging.LogRecord) -> bool:
-    """Return whether a message of Flask-Limiter may be logged. A message about a request names the client's address."""
+    """Return whether a message of Flask-Limiter may be logged. Others name the address of a client."""
     return record.levelno >= logging.WARNING or "storage" in record.msg
 
 
@@ -81,7 +81,7 @@ def client_key() -> str:
 
 
 def _refusal(limit: RequestLimit) -> Response:
-    """Return the answer to a request above the limit. Flask-Limiter treats an exception as a failed storage."""
+    """Return the answer to a request above the limit. Flask-Limiter would take an exception for a failed storage."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))

@@ -1,4 +1,4 @@
-"""The bodies of requests, held in memory; all bodies of a process share one budget of bytes."""
+"""Limits the memory for the bodies of requests: all bodies that a process holds share one budget of bytes."""
 
 import contextlib
 from threading import Lock
@@ -38,13 +38,13 @@ def hold_bytes(count: int) -> None:
     """Take bytes of a body from the budget until the request is answered. Raises a 503 Problem if too few are left."""
     budget: Budget = current_app.extensions["body_budget"]
     if not budget.take(count):
-        _give_back()  # now, because reading the rest of the refused body delays the end of the request
+        _give_back()  # now, because the request ends only after the rest of its body has been read
         raise too_many_photos()
     g.body_bytes = g.get("body_bytes", 0) + count
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Create the budget of a process; it has room for at least one request with several photos."""
+    """Create the budget of a process; it has room for at least one visit of the largest size."""
     total = max(MAX_BYTES_IN_FLIGHT // settings.process_count, settings.max_visit_body_bytes)
     app.extensions["body_budget"] = Budget(total)
     app.after_request(discard_rest)
@@ -54,7 +54,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 def discard_rest(response: Response) -> Response:
     """Read and discard the rest of a refused body.
 
-    A browser that still sends when the connection is closed shows "connection reset" instead of the answer.
+    If the connection closes while a browser still sends, the browser shows "connection reset" and not the answer.
     """
     stream, left = request.environ["wsgi.input"], MAX_DISCARDED_BYTES
     with contextlib.suppress(OSError):  # if the client is gone or silent, nobody waits for the answer

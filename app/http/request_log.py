@@ -1,4 +1,4 @@
-"""The log of requests: id, method, endpoint, status and duration; never a client's address or a form's content."""
+"""The log of requests. A line has id, method, endpoint, status and duration, but no client address or form content."""
 
 import logging
 import secrets
@@ -25,7 +25,7 @@ def start_request() -> None:
 
 
 def log_response(response: Response) -> Response:
-    """Log an answer, and give it the id of its request."""
+    """Log an answer, and add the id of its request as a header."""
     milliseconds = (time.perf_counter() - g.started) * 1000
     status = response.status_code
     _log(logging.INFO, f"{status} {milliseconds:.0f} ms", status, milliseconds=round(milliseconds, 1))

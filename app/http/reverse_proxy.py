@@ -1,4 +1,4 @@
-"""The headers in which trusted reverse proxies give the address of the client and the web address of the app."""
+"""The headers in which reverse proxies (servers in front of the app) give the addresses of the client and the app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMES = ("http", "https")
 # An IPv6 address in brackets or an IPv4 address, each with or without a port; or an IPv6 address without brackets. The
 # last form has no port: in "2001:db8::1:80", 80 is a part of the address.
 ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]+)?|([^\[\]]+)")
-# No segment begins with a point (".." leads out of a folder) or is empty (a link to "//name" leads to another host).
+# No segment begins with a dot (".." leads out of a folder) or is empty (a link to "//name" leads to another host).
 PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
 
 
@@ -29,8 +29,8 @@ class ForwardedHeaders:
 
     First, each header is reduced to the value of the outermost trusted proxy, which clients reach first. ProxyFix alone
     would keep the port as a part of the address, so that one client looks like several. It would also ignore a header
-    that has fewer values than there are proxies. It is right to ignore X-Forwarded-For then, because each proxy adds a
-    value to it. But most proxies replace the value of the other headers, so one value is enough for these.
+    that has fewer values than there are proxies. That is right for X-Forwarded-For, because each proxy adds a value
+    to it. But most proxies replace the value of the other headers, so one value is enough there.
     """
 
     def __init__(self, app: WSGIApplication, proxies: int) -> None:
@@ -55,14 +55,14 @@ class ForwardedHeaders:
 def _values(header: str) -> list[str]:
     """Return the values of a header, without quotes around them.
 
-    Every comma separates two values, also inside quotes. Otherwise a client could send an opening quote, which would
+    Every comma separates two values, even inside quotes. Otherwise a client could send an opening quote, which would
     hide the values that the proxies add after it.
     """
     return [text for text in (part.strip().strip('"') for part in header.split(",")) if text]
 
 
 def parse_address(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the IP address in a text such as "192.0.2.1:4711" or "[2001:db8::1]:4711", or None if there is none.
+    """Return the IP address in a text such as "192.0.2.1:4711" or "[2001:db8::1]:4711", or None if the text has none.
 
     An IPv4 address written as IPv6 is returned as IPv4. An IPv6 address is returned without its zone, such as "%eth0".
     """

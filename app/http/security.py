@@ -1,4 +1,4 @@
-"""The security headers of every answer, and the requests that are refused before they are read."""
+"""The security headers of every answer, and the refusal of requests that pages of other hosts send."""
 
 from urllib.parse import urlsplit
 
@@ -42,8 +42,8 @@ def init_app(app: Flask, settings: Settings) -> None:
 def refuse_cross_site() -> None:
     """Raise a Problem for a post from a page of another host; the app has no cookies, so it needs no other check.
 
-    A browser sends the header Sec-Fetch-Site. But if the server is another machine and the connection is plain HTTP, it
-    sends only the header Origin. A program such as curl sends neither header.
+    A browser sends the header Sec-Fetch-Site. But over plain HTTP to another machine, a browser sends only the
+    header Origin. A program such as curl sends neither header.
     """
     if request.method in SAFE_METHODS:
         return
@@ -65,7 +65,7 @@ def _host_of(origin: str) -> str | None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Add headers against framing the answer, guessing its type, loading from other sites and, by default, storing."""
+    """Forbid browsers to frame the answer, guess its type, load from other sites and, by default, store it."""
     response.headers.update(SECURITY_HEADERS)
     response.headers.setdefault("Cache-Control", "no-store")
     return response

@@ -1,4 +1,4 @@
-"""Numbers of metrics.json with their paths and intervals, the names of metrics, and the tables that show them."""
+"""Reads numbers from metrics.json (a bundle's results in testing), gives metrics their names, and makes tables."""
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping
@@ -29,7 +29,7 @@ def in_its_language(text: str) -> str:
 
 @dataclass(frozen=True)
 class MetricValue:
-    """Hold a number of metrics.json. path: the keys to it, joined by slashes. interval: (low, high) or None."""
+    """Hold a number of metrics.json. path: the keys that lead to it, joined by "/". interval: (low, high) or None."""
 
     path: str
     number: float | None
@@ -64,8 +64,8 @@ def metric_table(
 ) -> Table:
     """Return a table of numbers of metrics.json.
 
-    name: the id of the table; the part after the last "-" is the key of its caption. columns: column titles by path, in
-    which {row} stands for the key of a row; a path without a slash is a column of row headers. rows: headers of each
+    name: the id of the table; the part after the last "-" is the key of its caption. columns: column titles by path; in
+    a path, {row} stands for the key of a row. A column whose path has no slash has row headers. rows: the headers of a
     row, by the row's key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
@@ -105,7 +105,7 @@ def value_at(metrics: Any, path: str) -> Any:
 def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
     """Return the number at a path, with the interval that metrics.json has for it.
 
-    Beside the number, the interval is `<name>_interval`, `intervals[name]`, `interval` or the pair `low` and `high`.
+    The interval is stored beside the number as `<name>_interval`, `intervals[name]`, `interval`, or `low` and `high`.
     """
     parent, _slash, name = path.rpartition("/")
     beside = value_at(metrics, parent) or {}

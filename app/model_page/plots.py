@@ -1,4 +1,4 @@
-"""The saved plots of a bundle. The plots in TABLES also have a table of their numbers, for readers who cannot see them.
+"""The saved plots of a bundle. The plots in TABLES also have a table of their numbers, for blind readers.
 
 The sentences about the plots are in templates/plots.html. All metrics are read from the bundle's files.
 """
@@ -63,7 +63,7 @@ def _plot_table(bundle: Bundle, name: str) -> Table | None:
 
 
 def worst_mistake(confusion: list[list[int]], task: str) -> dict[str, Any]:
-    """Return a dict: numbers of `right` decisions and of `all` photos, and facts about the most common mistake.
+    """Return the numbers of `right` decisions and of `all` photos, and facts about the most common mistake.
 
     These facts are `count` (the number of photos with this mistake), and the codes of the `true` and `decided` class.
     """
@@ -80,7 +80,7 @@ def whole_percent(share: float) -> str:
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
-    """Return a table. A row has a share, such as 90 % specificity, and the metric `name` for cancer and melanoma."""
+    """Return a table of the metric `name` for cancer and melanoma. A row is for a share, such as 90 % specificity."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()

@@ -1,4 +1,4 @@
-"""Published results beside a bundle's results, as a table of the model's page."""
+"""Makes the table of the model page that compares a bundle's results with those that others published."""
 
 import tomllib
 from dataclasses import replace

@@ -1,6 +1,6 @@
-"""The sections of the model page: clinic groups, then each set of photos, then further sections.
+"""The sections of the model page, which show a bundle's metrics in tables.
 
-A table without metrics has no rows. The page leaves out these tables, and a section that has no other tables.
+A table without metrics has no rows, so the page leaves it out. The page also leaves out a section without tables.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -121,7 +121,7 @@ def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
 
 
 def _operating_points(metrics: dict[str, Any], key: str) -> Table:
-    """Return the costs of other thresholds, each of which was chosen for a sensitivity."""
+    """Return the costs of other thresholds, each of which was chosen to reach a certain sensitivity."""
     rows = {
         f"{question}/at_sensitivity/{rate}": (
             _(
@@ -226,7 +226,7 @@ def _melanoma_table(metrics: dict[str, Any]) -> Table:
 
 
 def _unknown_class_table(bundle: Bundle) -> Table:
-    """Return how well photos of a left-out class are recognised as unknown, with a row for each class."""
+    """Return how well photos of each class are recognised as unknown by a network trained without this class."""
     names = {diagnosis.code: diagnosis.name for diagnosis in TASKS[bundle.task]}
     path = "unknown/classes/{row}"
     columns = {
@@ -240,7 +240,7 @@ def _unknown_class_table(bundle: Bundle) -> Table:
 
 
 def _neighbours_table(bundle: Bundle) -> Table:
-    """Return how often the nearest known photos are right, by clinic group. It is empty without index or metrics."""
+    """Return how often the nearest known photos have the right diagnosis, or no rows without index or metrics."""
     has_index = isinstance(bundle.metadata.get("neighbours"), dict)
     metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}
