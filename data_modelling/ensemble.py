@@ -1,4 +1,4 @@
-"""Combine several bundles of one task into one bundle, which the app can serve.
+"""Combine several bundles (folders of trained models) of one task into one bundle, which the app can serve.
 
 python -m data_modelling.ensemble --bundles DATA/runs/a DATA/runs/b --out DATA/models/ensemble
 """

@@ -1,4 +1,4 @@
-"""Compute the metrics of a bundle from saved predictions; the options from --elsewhere to --open-test read photos.
+"""Compute the metrics of a bundle (a trained model's folder) from saved predictions; some options also read photos.
 
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 [--publish]
 python -m data_modelling.evaluate --bundle DATA/models/ham10000 --data-root DATA --elsewhere --rendered --visits

@@ -1,8 +1,8 @@
 """Reads extra sets: data sets whose photos are used in training together with those of a recipe's own data set.
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
-training.loss). Extra photos count only in the metrics of their own clinic group (the photos of some clinics). Choices
-such as thresholds use them only if the recipe names a reference population (see metrics.calibration.reference_weights).
+training.loss). Photos of extra sets count only in the metrics of their own clinic group (the photos of some clinics).
+Choices such as thresholds use them only if the recipe names a reference population (see metrics.calibration).
 """
 
 from pathlib import Path

@@ -2,7 +2,7 @@
 
 Codella et al. 2018, arXiv:1710.05006; CC-0. The challenge has no file ISIC_2017_labels.csv:
 datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. The lesion of 669 photos is known. Each
-other photo is a group by itself, unless it is in one of the UNDECLARED_DUPLICATES.
+other photo is a group by itself, unless it is in one of the pairs in UNDECLARED_DUPLICATES.
 """
 
 from pathlib import Path
@@ -17,7 +17,7 @@ FOLDER = "ISIC_2017"
 LABELS = "ISIC_2017_labels.csv"
 PHOTO_FOLDER = "images"
 DETAILS = ("age", "sex", "site")
-# Pairs of photos of one lesion with different or empty lesion ids. Most pairs are one photo in two versions of colour.
+# Pairs of photos of one lesion with different or empty lesion ids. Most pairs are one photo with two colourings.
 # We found the pairs by correlating grey thumbnails and gradients, and checked them by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 
@@ -45,5 +45,5 @@ def read_confirmations(root: Path) -> pd.Series:
 
 
 def undeclared_duplicates() -> list[tuple[str, str]]:
-    """Return the pairs of image ids that show one lesion although their lesion ids do not say so."""
+    """Return pairs of image ids; both photos of a pair show one lesion although their lesion ids do not say so."""
     return read_pairs(UNDECLARED_DUPLICATES)

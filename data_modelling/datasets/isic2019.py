@@ -4,13 +4,13 @@ Tschandl et al. 2018, Sci Data 5:180161; Codella et al. 2018, arXiv:1710.05006; 
 arXiv:1908.02288; CC BY-NC 4.0.
 
 How the values of the csv files are read:
-- The loader finds a photo by its id in the folders of ISIC 2019, HAM10000 and ISIC 2017 and in ISIC_2019_84px. A file
-  may also be named by the id under which the photo was first published. That id has no `_downsampled`. Rows without a
-  photo are counted and left out.
+- The loader finds a photo by its id in the folders of ISIC 2019, HAM10000, ISIC 2017 and ISIC_2019_84px (small copies).
+  A file may also be named by the id under which the photo was first published. That id does not end in `_downsampled`.
+  Rows without a photo are counted and left out.
 - Age 0 means "not recorded". Most rows with age 0 come from HAM10000, where it means the same.
-- No photo has the class UNK, so no network can learn it from examples (see inference.checks.rejection_score).
-- `source` is the data set in which the photo was first published. The photo's lesion id tells which: an id that is
-  empty or begins with `MSK` means ISIC 2017, or ISIC_MSK_UDA if ISIC 2017's csv lacks the photo.
+- No photo has the class UNK (unknown), so no network can learn it from examples (see inference.checks.rejection_score).
+- `source` is the data set in which the photo was first published. A lesion id that begins with HAM or BCN means
+  HAM10000 or BCN20000. Any other lesion id means ISIC 2017, or ISIC_MSK_UDA if ISIC 2017's csv lacks the photo.
 """
 
 import contextlib
@@ -61,9 +61,9 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the two csv files as text, under the column names of the table; the photos are not read.
 
-    A group is a lesion; the undeclared duplicates of HAM10000 and ISIC 2017 are joined. A photo with contradictory rows
-    in one of the files is left out. A photo without details is a group by itself, unless a duplicate joins it to
-    others. findings: see datasets.table.read_csv; photos without details are added to it.
+    A group is a lesion; its undeclared duplicates (photos under another lesion id) in HAM10000 and ISIC 2017 join it. A
+    photo with contradictory rows in one of the files is left out. A photo without details is a group by itself, unless
+    it is such a duplicate. findings: see datasets.table.read_csv; photos without details are added.
     """
     truth = _truth(root / GROUND_TRUTH_FILE, findings)
     details, contradictory = _details(root / METADATA, findings)
@@ -144,7 +144,7 @@ def _photos(root: Path, data_root: Path | None, image_ids: pd.Series) -> tuple[d
     """
     own, twice = find_photos(find_subfolders(root, PHOTO_FOLDERS))
     copies = stored_photos.copies(data_root, stored_photos.ISIC_2019_84PX)
-    copies |= find_photos(_other_photo_folders(data_root))[0]  # these replace the smaller copies
+    copies |= find_photos(_other_photo_folders(data_root))[0]  # full-size photos replace the small copies
     by_original = {stem.removesuffix(DOWNSAMPLED_SUFFIX): path for stem, path in (copies | own).items()}
     id_by_original = dict(zip(original_ids(image_ids), image_ids, strict=True))
     return {id_by_original.get(original, original): path for original, path in by_original.items()}, twice

@@ -38,7 +38,7 @@ GROUND_TRUTH_COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # one made by hand, two by Kaggle; `train` has DICOM files
+PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # the last two are Kaggle's; `train` has DICOM files
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
 # ISIC 2020's words for the classes of ISIC 2019. Any other word means a benign lesion of another or an unknown class.
@@ -69,7 +69,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
     A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. The additional column
-    `named` has the csv's finer diagnosis: `nevus`, `seborrheic keratosis`, ..., mostly `unknown`. findings: see
+    `named` has the csv's finer diagnosis, such as `nevus`; it is mostly `unknown`. findings: see
     datasets.table.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
@@ -90,14 +90,14 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the class of ISIC 2019 for each of the csv's diagnoses, or `benign` for a word that is not in the list."""
+    """Return the class of ISIC 2019 for each of the csv's diagnoses, or `benign` for a diagnosis without one."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 
 def photo_paths(root: Path, data_root: Path | None = None) -> dict[str, str]:
     """Return the path of each available photo by its id: the JPEG file if there are a JPEG and a DICOM file.
 
-    The photos of ISIC_2020_extra are included if that folder is in the data root.
+    The further photos in ISIC_2020_extra are included if that folder is in the data root.
     """
     paths: dict[str, str] = {}
     for folder in find_subfolders(root, PHOTO_FOLDERS):

@@ -1,6 +1,6 @@
 """Reads 93 dermoscopic photos of the collections MSK and UDA in the ISIC Archive; ISIC 2019 lists 23 of them too.
 
-Codella et al. 2018, arXiv:1710.05006. The licence is CC-0 for photos of a challenge, and not certain for the others.
+Codella et al. 2018, arXiv:1710.05006. The licence is CC-0 for photos of a challenge; for the others it is uncertain.
 Photos that were stretched to 180 x 180 pixels are left out. Nearly all of these show melanomas, so a network would
 learn the stretching instead of the lesion.
 """

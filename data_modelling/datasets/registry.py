@@ -27,7 +27,7 @@ from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
 # `load` of a data set takes the data root and `strict`; it returns the table and the report (see datasets.table).
-# `load` of a storage format takes the settings as its first argument, because the settings name classes and features.
+# `load` of a storage format takes the settings as its first argument, because they name classes and shard features.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
 # `read_rows` of a data set takes its folder and, optionally, RowFindings; it returns the rows of the csv.
 RowReader = Callable[..., pd.DataFrame]
@@ -38,7 +38,7 @@ class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
     phone: whether the photos were taken with a phone. diagnoses: ISIC 2019's code for each diagnosis that the data set
-    names differently. benign_at_most: how many photos that are only known to be benign are used at most; None uses all.
+    names differently. benign_at_most: limit for photos only known to be benign; None means no limit, as in training.
     finer_diagnoses: a function from the rows of the csv to the diagnoses for training. confirmations: a function from
     the data set's folder to the way in which each photo's diagnosis was confirmed, by image id.
     """
@@ -56,11 +56,11 @@ class DataSet:
 
     name: the name in recipes and of its split file, such as `isic2019`. folder: its folder under the data root, also
     its name on cards and pages, such as `ISIC_2019`. markers: files that show that the data set exists (see
-    datasets.data_location). read_rows: its rows have at least image_id, group_id and diagnosis. load: None if a recipe
+    datasets.data_location). read_rows: it returns at least image_id, group_id and diagnosis. load: None if a recipe
     may not name the data set. group: what the photos of a group share. has_split: False if the photos belong to another
     data set. locked_test: whether the split has a locked test besides the five folds. inherits: names of data sets
-    whose splits have some of the photos; these photos keep their part. outlines: a function from the data root to the
-    paths of lesion outlines by image id. external: None if the data set is not read beside another one. published: None
+    whose splits list some of the photos too; these photos keep their part. outlines: a function from the data root to
+    the paths of lesion outlines by image id. external: None if the data set is not read beside another. published: None
     if the data set cannot be downloaded. facts: the text on cards and pages; None if inference.source_facts has it.
     """
 

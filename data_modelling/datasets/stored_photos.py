@@ -1,8 +1,8 @@
-"""Finds photos that are stored apart from the other photos of their data set, with a list of ids and diagnoses.
+"""Finds photos that are stored apart from the rest of their data set, in folders with a list of ids and diagnoses.
 
 ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels; nearly all are from BCN20000 (Combalia et al. 2019,
 arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. The diagnosis, the details and the part of the split
-come from the files of ISIC 2019 and ISIC 2020.
+come from the files of ISIC 2019 and ISIC 2020, not from this list.
 """
 
 from pathlib import Path
@@ -30,5 +30,5 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def copies(data_root: Path | None, folder: str) -> dict[str, str]:
-    """Return, by id, the paths of the photos in the data root's subfolder `folder`, or {} if it is absent."""
+    """Return, by id, the paths of the photos in the data root's subfolder `folder`, or {} if the folder is absent."""
     return find_photos(find_subfolders(base_folder(data_root) / folder, (PHOTO_FOLDER,)))[0]

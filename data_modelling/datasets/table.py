@@ -26,7 +26,7 @@ from data_modelling.inference.files.csv_table import (
 # image_id: file name without ending. path: see formats.stored_photo. diagnosis: a class code of the task, or BENIGN.
 # group_id: photos that share it must be in the same part of a split. age: in years, NaN where missing.
 # sex, site: as in inference.details, None where missing. source: name of the data set. confirmation: how the
-# diagnosis was established; a model never sees it, because lesions confirmed by follow-up are always nevi.
+# diagnosis was established; a model never sees it, as it hints at the diagnosis (follow-up always means nevus).
 TABLE_COLUMNS = ("image_id", "path", "diagnosis", "group_id", "age", "sex", "site", "source", "confirmation")
 TEXT_COLUMNS = tuple(column for column in TABLE_COLUMNS if column != "path")
 BENIGN = "benign"  # the diagnosis of a lesion that is only known to be benign
@@ -47,7 +47,7 @@ class DatasetReport:
     photos_not_in_split: tuple[str, ...] = ()
     repeated_rows: tuple[str, ...] = ()  # equal to an earlier row of the same id; only the earlier row counts
     contradictory_rows: tuple[str, ...] = ()  # different rows of one id; none of them is used
-    unused_folders: tuple[str, ...] = ()  # their names are no class; each with the number of its photos
+    unused_folders: tuple[str, ...] = ()  # their photos are not used; each with the number of its photos
     nested_folders: tuple[str, ...] = ()  # they are inside a class folder; each with the number of its photos
     class_folders_without_photos: tuple[str, ...] = ()
     pictures_of_other_formats: tuple[str, ...] = ()  # pictures in class folders that are not read
@@ -153,7 +153,7 @@ def join_groups(
     for image_id, key in zip(image_ids, keys, strict=True):
         photo = ("photo", image_id)
         edges.append((photo, photo if key.strip().lower() in NOT_KNOWN else ("key", key)))
-    # "key" sorts before "photo", so the first node of a group names the group, whatever the order of the rows.
+    # Photos and keys are nodes of a graph. As "key" sorts before "photo", the first node of a group gives its id.
     nodes = sorted({node for edge in edges for node in edge})
     index = {node: number for number, node in enumerate(nodes)}
     ends = np.array([(index[first], index[second]) for first, second in edges], int).reshape(-1, 2).T

@@ -1,4 +1,4 @@
-"""Compute the controls that show what details add: the details alone, and the details of another lesion or patient."""
+"""Compute controls that show what details add: a model of details alone, and details of another lesion or patient."""
 
 import numpy as np
 import pandas as pd
@@ -12,14 +12,14 @@ from data_modelling.metrics.array_types import Floats
 
 SEED = 7  # decides the order in which details are exchanged
 LEAST = 1e-6  # probability given to a class without training rows, because zero has no logarithm
-ITERATIONS = 1000  # limit for the solver; HAM10000 needs a tenth of it
+ITERATIONS = 1000  # limit of the solver's steps; HAM10000 needs about 100
 
 
 def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) -> Floats:
     """Return log-probabilities (N, classes) of `rows` from age, sex and site, without any photo.
 
     The model is a multinomial logistic regression (scikit-learn's, L2 of strength 1) on the encoded details
-    of `training_rows`. Its probabilities follow the class shares of these rows and need no temperature.
+    of `training_rows`. Its probabilities follow the class shares of these rows and need no calibration.
     """
     model = LogisticRegression(max_iter=ITERATIONS)
     model.fit(encode_table(training_rows), class_indices(training_rows["diagnosis"], task))

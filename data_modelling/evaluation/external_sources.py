@@ -1,4 +1,4 @@
-"""Predict the photos of sources other than a bundle's own, and compute metrics from the saved predictions."""
+"""Predict photos of external sources (data sets other than the bundle's own), and compute the metrics."""
 
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,10 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
     """Write predictions/elsewhere.csv of the bundle, and return as text which sources, rows and photos are missing.
 
     All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json, whose
-    photos trained every network. A photo of an extra set gets the logits and the gate refusal of a network that never
-    saw the photo's fold. The run wrote them to more.csv; they move from there to elsewhere.csv, so that a committed
-    bundle stays small. If the bundle has left-out clinics, its table of clinics reads more.csv. Then more.csv stays,
-    and the extra sets are not predicted. With photos of PAD-UFES-20, the file of skin types is written too.
+    photos trained every network. A photo of an extra set (used in training) gets the logits and the gate refusal of a
+    network that never saw the photo's fold. The run wrote both to more.csv. They move to elsewhere.csv, so that the
+    bundle in the repository stays small. But if the bundle has left-out clinics, their table reads more.csv. So
+    this file stays, and the extra sets are not predicted. With photos of PAD-UFES-20, the file of skin types is written too.
 
     Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
     """
@@ -133,7 +133,7 @@ def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.Da
 
 
 def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
-    """Return the codes of `refusals`, joined by `;`, with `photo_foreign` only if `gate_refusals` has it."""
+    """Return the codes of `refusals`, joined by `;`; the gate's `photo_foreign` is taken from `gate_refusals`."""
     quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
 

@@ -1,4 +1,4 @@
-"""Draws synthetic lesions in HAM10000's layout, on which the smoke run and the tests train without real data.
+"""Draws synthetic lesions in HAM10000's layout. With these, quick trial runs and tests need no real data.
 
 Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. The
 colours of the classes overlap and every photo is noisy, so that no network separates the classes perfectly. The
@@ -28,7 +28,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 
 WIDTH, HEIGHT = 160, 120  # pixels
 JPEG_QUALITY = 90
-MIN_LESIONS_PER_CLASS = 8  # enough for a locked test, five folds and stopping photos
+MIN_LESIONS_PER_CLASS = 8  # enough for a locked test, five folds and photos that stop a training
 MISSING_SHARE = 0.08  # share of lesions without age; sex and site are missing as often
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB
@@ -79,7 +79,7 @@ LESION_CLASSES: dict[str, LesionClass] = {
 
 @dataclass(frozen=True)
 class _Lesion:
-    """Holds what all photos of a lesion share: RGB colours, waves of the outline with phases, radius in pixels."""
+    """Holds what a lesion's photos share: RGB colours, the outline's waves and phases, radius (pixels) and stretch."""
 
     kind: LesionClass
     skin: NDArray[np.float64]
@@ -122,7 +122,7 @@ def write_synthetic_lesions(folder: Path, lesions: int, seed: int) -> None:
 
 
 def _classes(lesions: int, rng: np.random.Generator) -> NDArray[np.str_]:
-    """Return the class of each lesion in random order, by the classes' shares.
+    """Return the class of each lesion, in random order. The frequencies of the classes follow their shares.
 
     Each class has at least MIN_LESIONS_PER_CLASS lesions; the remaining lesions are nevi.
     """
@@ -164,7 +164,7 @@ def _details(kind: LesionClass, rng: np.random.Generator) -> dict[str, str]:
 
 
 def _photo(lesion: _Lesion, rng: np.random.Generator) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """Return an RGB photo (HEIGHT, WIDTH, 3) of the lesion, turned, shifted and lit at random, and the lesion mask."""
+    """Return an RGB photo (HEIGHT, WIDTH, 3) and the lesion mask; the lesion is turned, shifted and lit at random."""
     rows, columns = np.mgrid[:HEIGHT, :WIDTH].astype(np.float32)
     x = (columns - WIDTH / 2 - rng.uniform(-10, 10)) / lesion.radius  # in units of the lesion's radius
     y = (rows - HEIGHT / 2 - rng.uniform(-10, 10)) / lesion.radius

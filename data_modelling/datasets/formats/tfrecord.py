@@ -1,7 +1,7 @@
-"""Reads and writes TFRecord shards; a record has a photo and its metadata, in features that the settings name.
+"""Reads and writes TFRecord shards: TensorFlow's files, in which each record has a photo and its metadata.
 
-A feature is here a named value of a record. `python -m data_modelling.prepare --to tfrecord` writes such shards. To
-read other shards, a recipe gives the names of their features and the order of their colours in [prepared] and
+A record's values are called features. `python -m data_modelling.prepare --to tfrecord` writes such shards. To read
+other shards, a recipe gives the names of their features and the order of their colours in [prepared] and
 [prepared.features]. The table's paths point into the shards, so nothing is unpacked. Compressed shards are not read.
 """
 
@@ -27,7 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a g
 
 FOLDER = "tfrecord"
 SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
-# Patterns of the name of a numbered shard, without ending, and of ids that are not valid file names on every system.
+# Two patterns: the name of a numbered shard without its ending, and an id that some systems refuse as a file name.
 SHARD_NAME_PATTERN = re.compile(r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL)
 FORBIDDEN_ID = re.compile(r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*")
 RECORD_HEADER_BYTES = 12  # before a record's data: the length of the data, and the checksum of the length
@@ -58,7 +58,7 @@ def load(
 
 
 def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
-    """Yield, for each record, its values as text by column name of the table, and the path of its photo.
+    """Yield, for each record, its values as text (keys: the table's column names) and the path of its photo.
 
     Raises InputError when the shard is damaged (checksums are checked), a record lacks the image or its id, or the id
     cannot name a file.
@@ -99,7 +99,7 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
 def write_shard(
     target: Path, rows: Iterable[Mapping[str, str]], images: Iterable[bytes], names: FeatureNames
 ) -> None:
-    """Write a record for each row (text by column name of the table) and its image; the write is not atomic."""
+    """Write a record for each row (a dict of the table's columns, as text) and its image; the write is not atomic."""
     import tensorflow as tf
 
     with tf.io.TFRecordWriter(str(target)) as writer:
@@ -129,7 +129,7 @@ def _shards(data_root: Path | None) -> list[Path]:
 
 
 def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
-    """Raise InputError if there are fewer shards than their names say after `-of-`, as after a stopped run."""
+    """Raise InputError if there are fewer shards than the number after `-of-` in their names says."""
     matches = [match for shard in shards if (match := SHARD_NAME_PATTERN.fullmatch(shard.stem))]
     present = Counter((match["name"], int(match["count"])) for match in matches)
     for (name, count), number in present.items():
@@ -155,7 +155,7 @@ def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, objec
 def _code(text: str, codes: tuple[str, ...]) -> str:
     """Return the class code of a label, which is a code or, in many shards, the index of a class.
 
-    For a task with one class, a label 0 or 1 is no index: it means no or yes.
+    In a task with a single class, the label 0 or 1 is not an index, but means no or yes.
     """
     is_index = len(codes) > 1 and text.isdecimal() and int(text) < len(codes)
     return codes[int(text)] if is_index else text

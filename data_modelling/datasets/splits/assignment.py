@@ -1,7 +1,8 @@
 """Makes and reads splits (five folds, and for most data sets a locked test), and adds the parts to tables.
 
-A split depends on the ids, groups and diagnoses, and on the splits from which it inherits. It does not depend on the
-order of rows or on a library's random numbers, so making it again gives the same split.
+Each fold is predicted by a network trained on the other folds. Only the final evaluation reads a locked test. A split
+depends on ids, groups and diagnoses, and on the splits from which it inherits parts. It does not depend on the order of
+rows or on a library's random numbers, so making it again gives the same split.
 """
 
 import hashlib
@@ -31,7 +32,7 @@ TEST_SHARE = 0.15
 TEST_AND_FOLD_SHARES = {TEST: TEST_SHARE} | {
     fold: (1 - TEST_SHARE) * share for fold, share in EQUAL_FOLD_SHARES.items()
 }
-STOPPING_SHARE = 0.1
+STOPPING_SHARE = 0.1  # a tenth of the training photos decides when the training stops
 
 
 def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = SEED) -> pd.Series:
@@ -65,12 +66,12 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
 
 
 def _draw(seed: int, group: str) -> bytes:
-    """Return a hash of the group. Sorting by it shuffles the groups; a group's hash does not depend on other groups."""
+    """Return a hash of the group. Sorting by the hashes shuffles the groups; a hash does not depend on other groups."""
     return hashlib.sha256(f"{seed} {group}".encode()).digest()
 
 
 def make_split(table: pd.DataFrame, shares: Mapping[str, float] = TEST_AND_FOLD_SHARES) -> pd.DataFrame:
-    """Return a split of `table` (image_id, group_id, diagnosis): columns SPLIT_COLUMNS, sorted by image_id."""
+    """Return a split of `table` (image_id, group_id, diagnosis), with SPLIT_COLUMNS, sorted by image_id."""
     return table.assign(part=assign_parts(table, shares))[list(SPLIT_COLUMNS)].sort_values(
         "image_id", ignore_index=True
     )
@@ -79,7 +80,7 @@ def make_split(table: pd.DataFrame, shares: Mapping[str, float] = TEST_AND_FOLD_
 def make_inheriting_split(
     table: pd.DataFrame, original_ids: pd.Series, inherited: pd.DataFrame, shares: Mapping[str, float]
 ) -> pd.DataFrame:
-    """Return a split in which the photos of earlier splits, with their whole groups, keep their part.
+    """Return a split in which each group with photos of earlier splits keeps the part of these photos.
 
     original_ids: for each row, the id that its photo has in the earlier splits, if the photo is there. inherited: the
     rows of the earlier splits. Groups without a photo of an earlier split are assigned as in `make_split`. Raises
@@ -121,7 +122,7 @@ def read_split(path: Path) -> pd.DataFrame:
 
 
 def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
-    """Return `table` with the column part.
+    """Return `table` with the column `part`.
 
     Raises InputError for photos that the split does not know, and when a group of the table is in two parts.
     """
@@ -138,17 +139,16 @@ def attach_parts(table: pd.DataFrame, parts: pd.DataFrame) -> pd.DataFrame:
 
 
 def attach_known_parts(table: pd.DataFrame, parts: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Return the photos that the split knows, with the column part, and the ids of the other photos.
+    """Return the photos that the split knows, with the column `part`, and the ids of the other photos.
 
-    Some committed splits list only those photos of their data set that we used. Raises InputError when a group is in
-    two parts.
+    Some splits in this repository list only the photos that we used. Raises InputError when a group is in two parts.
     """
     known = table["image_id"].isin(parts["image_id"])
     return attach_parts(table[known], parts), tuple(table.loc[~known, "image_id"])
 
 
 def stopping_mask(table: pd.DataFrame, seed: int = SEED) -> Mask:
-    """Return a mask (N,) of the stopping photos: whole groups with about a tenth of each class's photos."""
+    """Return the mask (N,) of photos that decide when training stops: about a tenth of each class, in whole groups."""
     parts = assign_parts(table, {"stop": STOPPING_SHARE, "train": 1 - STOPPING_SHARE}, seed)
     return (parts == "stop").to_numpy(dtype=bool)
 

@@ -1,4 +1,4 @@
-"""Writes split files for `python -m data_modelling.split`: for a recipe, or for all available data sets."""
+"""Writes split files, which list the part of each photo (a fold or the locked test), for a recipe or for data sets."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -50,7 +50,7 @@ def write_splits(
 
     only: names of the data sets to split; empty means all. Raises InputError, and writes nothing, if there is no data
     set, if `only` has an unknown name, or if a csv file is wrong. With `strict`, any problem with the rows of a csv
-    file raises InputError too; without `force`, so does an existing split file.
+    file raises InputError too. Without `force`, an existing split file raises it too.
     """
     names = [source.name for source in split_data_sets()]
     if unknown := [name for name in only if name not in names]:
@@ -101,7 +101,7 @@ def _make_split_of(
         raise InputError(f"No id of the csv in {root} belongs to a photo there; the csv has {ids}.")
     if not source.inherits:
         return make_split(table, shares)
-    # A data set that `source` inherits from may be absent, because its split file is committed.
+    # If a data set that `source` inherits from is absent, its existing split file is read.
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

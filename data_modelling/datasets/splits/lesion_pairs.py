@@ -1,8 +1,8 @@
 """Finds the photos to leave out when data sets with separate splits train together, so that no lesion is in two parts.
 
 lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. The column found_by
-says how a pair was found. `declared`: the csv of ISIC_MSK_UDA names the pair. `keypoints`: RANSAC found an affine map
-for at least 8 SIFT keypoints (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94), and a person checked the pair.
+says how a pair was found. `declared`: the csv of ISIC_MSK_UDA names the pair. `keypoints`: an affine map (RANSAC) fits
+at least 8 SIFT keypoints of both photos (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94); a person checked the pair.
 """
 
 from pathlib import Path

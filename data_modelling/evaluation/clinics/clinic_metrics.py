@@ -1,6 +1,6 @@
-"""Compute the metrics of one clinic group's photos, from answers of networks that never saw these photos.
+"""Compute metrics of a clinic group (the photos of some clinics), from answers of networks that never saw the photos.
 
-The answers are out-of-fold, or come from a network that never saw the whole group. One table can show both.
+The network of an out-of-fold answer saw other photos of the group. The network of a left-out answer saw none.
 """
 
 from dataclasses import dataclass
@@ -17,15 +17,15 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.calibration_error import expected_calibration_error
 
 FEWEST_LESIONS = 50  # lesions that a calibration error needs; with fewer, it would be mostly chance
-FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion changes a share by over a tenth
+FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion is over a tenth of the class
 
 
 @dataclass(frozen=True)
 class ClinicAnswers:
     """Hold the answers to all photos of a clinic group, refused photos included.
 
-    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for the reference shares. lesions: (N,)
-    the lesion of each photo. statuses: (N,) the status of each answer, such as "refused".
+    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for reference class shares. lesions:
+    (N,) the lesion of each photo. statuses: (N,) the status of each answer, such as "refused".
     """
 
     labels: Labels
@@ -50,7 +50,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
     """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions or patients).
 
     A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
-    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), for which `probability` is calibrated.
+    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), the class shares of the calibration.
     """
     lesions = bootstrap.renumbered(answers.lesions)
     metrics = {
@@ -102,7 +102,7 @@ def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> di
 
 
 def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_shares: Floats) -> dict[str, Any]:
-    """Return the ECE of the probabilities, unchanged and adjusted to the group's own class shares."""
+    """Return the ECE of the probabilities, unchanged and for the group's class shares, or {} if lesions are few."""
     if lesions.max() + 1 < FEWEST_LESIONS:
         return {}
     labels = answers.labels
@@ -118,7 +118,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return the share of the photos of `subset` that is `chosen`, with its interval.
 
-    If all or none are chosen, all resamples are equal. Then the interval is Wilson's for the number of lesions.
+    If all or none are chosen, each resample has the same share, so Wilson's interval for the number of lesions is used.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

@@ -1,7 +1,7 @@
-"""Render photos of HAM10000 like files of BCN20000, and count how often the status of the answer changes.
+"""Render photos of HAM10000 like files of BCN20000 (Barcelona), and count how often the status of the answer changes.
 
 Our copies of BCN20000's photos have 84 x 84 pixels and JPEG quality 75, and often a round dark border. The lesion is
-the same in the rendered photo, so only the file can change the status. Only photos outside the locked test are read.
+the same in the rendered photo, so only the look of the file can change the status. The locked test is not read.
 """
 
 import zlib
@@ -23,13 +23,13 @@ from data_modelling.metrics.bootstrap import refused_share
 from data_modelling.safety.degradation import encode_jpeg
 from data_modelling.training.recompression import add_vignettes
 
-RENDERING_FILE = "rendering.csv"  # in the bundle's predictions, with COLUMNS
+RENDERING_FILE = "rendering.csv"  # in the bundle's folder `predictions`; it has COLUMNS
 COLUMNS = ("image_id", "diagnosis", "status", "rendered_status")
 DATA_SET, CLASSES = "ham10000", ("MEL", "NV")
-PHOTOS = 500  # photos of each class; a lesion has a second photo only if there are too few lesions
+PHOTOS = 500  # photos of each class; a second photo of a lesion is used only if there are too few lesions
 # Edge in pixels and JPEG quality of the rendered file, and the edge at which the photo is read.
 EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256
-MAX_CHANGED_SHARE = 0.05  # largest share of changed statuses that we aim at
+MAX_CHANGED_SHARE = 0.05  # we want at most this share of changed statuses
 SEED = 7  # decides the sample
 
 
@@ -66,7 +66,7 @@ def render_photo(data: bytes, image_id: str) -> bytes:
 
 
 def rendering_metrics(table: pd.DataFrame) -> dict[str, Any]:
-    """Return the counts of photos and of changed statuses, the share of changed statuses, and the count of each change.
+    """Return the counts of photos, changed statuses and each kind of change, and the changed share with its interval.
 
     melanomas_cleared: the count of melanomas that changed from higher concern to "no cancer class stands out".
     """

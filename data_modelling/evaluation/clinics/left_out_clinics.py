@@ -1,6 +1,6 @@
-"""Compute metrics by clinic group: of out-of-fold answers, and of answers of networks that never saw the group.
+"""Compute metrics of each clinic group, from out-of-fold answers and from answers of networks that never saw the group.
 
-pipeline.left_out_clinics writes the answers of the networks that never saw the group to LEFT_OUT_CLINICS_FILE.
+The second kind shows what a new clinic would get; pipeline.left_out_clinics writes it to LEFT_OUT_CLINICS_FILE.
 """
 
 from collections.abc import Mapping
@@ -64,8 +64,8 @@ def left_out_metrics(
         of_clinic = predictions["image_id"].isin(rows["image_id"])
         if of_clinic.any():
             row["seen"] = clinic_metrics(_seen(predictions[of_clinic], metadata), task, shares)
-        # The share of the training photos that are of other groups. If it is small, the network without the group says
-        # little about the served network.
+        # The share of the training photos that are not of this group. If it is small, the network without the group
+        # learned from few photos, and says little about the served network (the app's).
         row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
@@ -91,7 +91,7 @@ def left_out_metrics(
 
 
 def _class_code(diagnosis: str, task: str) -> str:
-    """Return the code of the task's class for a diagnosis, or the diagnosis itself if there is none."""
+    """Return the code of the task's class for a diagnosis, or the diagnosis itself if no class fits."""
     label = class_of(diagnosis, task)
     return class_codes(task)[label] if label >= 0 else diagnosis
 
@@ -109,9 +109,9 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 
 
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
-    """Return the answers to photos of a known clinic, from the whole frame alone.
+    """Return answers to photos of a clinic group whose other photos trained the networks, without the corner frames.
 
-    The corner frames could only take the status no_cancer_class away, so the share of this status is an upper limit.
+    Corner frames (crops) could only take the status no_cancer_class away, so its share here is an upper limit.
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)
@@ -121,7 +121,7 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
     }
     probability = by_mode[PHOTO_ONLY]
     concern, score = whole_frame_concern(by_mode, thresholds, task)
-    # Only the gate refuses photos here, as in the answers for a left-out clinic.
+    # Only the gate (does the photo show a lesion?) refuses photos here, as for a left-out clinic.
     refused = rows["refusals"].fillna("").str.split(";").map(lambda codes: PHOTO_FOREIGN in codes)
     return ClinicAnswers(
         labels=true_classes(rows, task),
@@ -153,7 +153,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return which photos (N,) never get the status no_cancer_class: from phones, or of palms, soles or mucosa."""
+    """Return a mask (N,) of photos that never get no_cancer_class: phone photos, and photos of palms, soles or mucosa."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 
@@ -165,7 +165,7 @@ def _status_counts(answers: ClinicAnswers, task: str) -> dict[str, dict[str, int
 
 
 def _mean_shares(counts: dict[str, dict[str, dict[str, dict[str, int]]]]) -> dict[str, dict[str, float]]:
-    """Return, for each kind of lesion, how many of 100 photos have each status: the mean over the clinic groups."""
+    """Return, for each kind of lesion, how many of 100 photos have each status, as a mean over clinic groups."""
     means: dict[str, dict[str, float]] = {}
     for name in ("melanoma", "cancer", "benign"):
         of_clinics = [kinds["left_out"][name] for kinds in counts.values() if kinds["left_out"][name]["n"]]
