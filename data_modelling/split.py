@@ -1,7 +1,7 @@
-"""Write the split files of the available data sets: they tell which part of the split each photo is in.
+"""Write a split file for each available data set; the file says which part of the split each photo is in.
 
 python -m data_modelling.split --data-root DIR
-python -m data_modelling.split --config RECIPE --data-root DIR     (for class folders or TFRecord shards)
+python -m data_modelling.split --config RECIPE --data-root DIR     (for recipes with class folders or TFRecord shards)
 """
 
 import argparse

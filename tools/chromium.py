@@ -25,7 +25,7 @@ BROWSER_OPTIONS = (
     "--force-device-scale-factor=1",
 )
 WAIT_SECONDS = 30
-# This script marks <main> of the old page. <main> of the next page has no mark, also if a script replaces only <main>.
+# This script marks the element <main> of the old page. The new page's <main> has no mark, even if only <main> is new.
 MARK_PAGE = "document.querySelector('main').isOld = true"
 IS_NEW = "return document.readyState === 'complete' && !document.querySelector('main')?.isOld"
 
@@ -96,7 +96,7 @@ def wait_for_new_page(driver: Chrome) -> Iterator[None]:
     """Wait, at the end of the block, until the browser shows the page to which the block led.
 
     A mark tells the old page from the new one. selenium's `staleness_of` cannot replace the mark, because chromedriver
-    sometimes fails if the page changes while it is asked for an old element.
+    sometimes fails if it is asked for an old element while the page changes.
     """
     driver.execute_script(MARK_PAGE)
     yield

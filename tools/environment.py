@@ -111,7 +111,7 @@ def minors(environment):
 
 
 def refresh(folder, locks):
-    """Make `folder` an environment with the packages of `locks`, unless it has them already.
+    """Make an environment with the packages of `locks` in `folder`, unless it has them already.
 
     If Python or the first lock has changed, the environment is made anew, so that no package of the old lock is left.
     Otherwise only the other locks are installed. The file STAMP names Python's version and the installed locks. It is
@@ -152,8 +152,8 @@ def python_in(folder):
 def install(folder, locks):
     """Install the packages of the locks from wheels with known hashes, so that the installation runs no package's code.
 
-    Only the app's packages are compiled to bytecode now, so that the app starts fast the first time. For the others,
-    this would take a minute and a half; Python compiles each module at its first import. pip prints its progress.
+    Only the app's packages are compiled to bytecode now, so that the app starts fast the first time. This would take a
+    minute and a half for the others, which Python compiles at their first import instead. pip prints its progress.
     """
     pip = [str(python_in(folder)), "-m", "pip"]
     for lock in locks:

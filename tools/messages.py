@@ -1,4 +1,4 @@
-"""Collect the messages in tables for pybabel, and write the translations of the JavaScript messages as JSON."""
+"""Give pybabel the messages that are in tables, and write the translations of the JavaScript messages as JSON."""
 
 import json
 import sys
@@ -27,7 +27,7 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) for a file and all tables. pybabel calls this for wording.py only."""
+    """Yield (line, function, message, comments) for a file and all tables. pybabel calls this only for wording.py."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []
@@ -55,7 +55,7 @@ def _texts(value: object) -> Iterator[str]:
 
 
 def script_messages(language: str) -> dict[str, Any]:
-    """Return the translation of each message in the JavaScript files, by message. language: its code, such as `de`."""
+    """Return the translation of each message in the JavaScript files, by message. language: a code, such as `de`."""
     with (TRANSLATIONS / language / "LC_MESSAGES" / "messages.po").open("rb") as file:
         catalogue = read_po(file, locale=language)
     extracted = extract_from_dir(STATIC, [("**.js", "javascript")])

@@ -1,8 +1,8 @@
 """Take the pictures in README and docs: `python -m tools.screenshots docs/screenshots [STATE ...]`.
 
-The tool serves the default bundle and sends it example photos (ISIC 2017, CC-0). STATES names what the pictures show.
-Each state is shown in all languages, at desktop and phone size, in light and dark. If states are named in the command,
-only their pictures are renewed. The variables BUNDLES and BUNDLE choose another bundle, as for the app.
+The tool runs the app with the default bundle and sends it example photos (ISIC 2017, CC-0). STATES lists the states of
+the app that are shown, each in all languages, at desktop and phone size, in light and dark. If the command names some,
+only their pictures are renewed. The environment variables BUNDLES and BUNDLE choose another bundle, as for the app.
 """
 
 import shutil
@@ -151,7 +151,7 @@ def show_visit(driver: Chrome) -> None:
 
 
 def show_history(driver: Chrome) -> None:
-    """Keep two answers for one spot in the browser, and show its history."""
+    """Keep two answers for one spot in the browser, and show the page with this history."""
     start = driver.current_url
     wait = WebDriverWait(driver, chromium.WAIT_SECONDS)
     for number in range(2):

@@ -18,8 +18,8 @@ STOP_SECONDS = 10
 class AppServer:
     """Hold a running app.
 
-    url: its address, without a slash at the end. log: the file with its standard error, complete once the app has
-    stopped. process: the app's first process, or the command under which it runs.
+    url: the app's address, without a slash at the end. log: the file with the app's standard error, complete once the
+    app has stopped. process: the app's first process, or the command that runs the app.
     """
 
     url: str
@@ -29,7 +29,7 @@ class AppServer:
 
 @contextmanager
 def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
-    """Run `python -m app` for the block, without a rate limit; `environment` adds or replaces variables.
+    """Run `python -m app` for the block, without a rate limit; `environment` adds or replaces environment variables.
 
     prefix: a command that runs the app, such as strace. Raises RuntimeError with the app's log if the start fails.
     """

@@ -1,7 +1,7 @@
-"""Applies random changes to the training photos with Keras: one warp and one colour map for each photo.
+"""Changes each training photo with Keras by a random warp (turn, zoom, stretch, shift) and a random map of its colours.
 
 training.augmentation_parameters draws the changes, and the batch contains them. The changes depend on the batch alone,
-so they are the same on every backend and after an interruption. The saved network has no augmentation.
+so they are the same on every backend of Keras and after an interruption. The saved network has no augmentation.
 """
 
 from typing import Any
@@ -12,11 +12,11 @@ from data_modelling.training.distillation import DistillationLoss
 
 
 class AugmentedModel(keras.Model):
-    """Wraps a network in training: it augments a batch, then computes the network's logits.
+    """Augments the photos of a batch, and computes the logits that the network in training gives them.
 
     Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, DETAILS_WIDTH), `warp` (N, 8), `colour` (N, 3, 4). If photos
     are mixed, also `partner` and `photo_share`, (N,) each. See training.augmentation_parameters.
-    distillation: an additional loss, if any, for which the batch may have `teacher_weights` (N, teachers).
+    distillation: an additional loss or None; the batch may have `teacher_weights` (N, teachers) for this loss.
     """
 
     def __init__(self, network: keras.Model) -> None:

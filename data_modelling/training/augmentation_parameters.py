@@ -1,4 +1,4 @@
-"""Draws the random parameters of augmentation with numpy alone; training.augmentation applies them."""
+"""Draws the random numbers that say how training photos are changed, with numpy; training.augmentation applies them."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def draw_colours(rng: np.random.Generator, count: int, settings: AugmentationSet
 
 
 def drop_details(rng: np.random.Generator, encoded: Floats, settings: AugmentationSettings) -> Floats:
-    """Return encoded details (N, DETAILS_WIDTH); all details of a photo, or single ones, may become "not known".
+    """Return the encoded details (N, DETAILS_WIDTH), after all or single details of random photos became "not known".
 
     In HAM10000 missing details mostly mean a nevus. Known details are hidden far more often than details are missing,
     so the network does not learn that "not known" means nevus. It also learns to answer for a photo without details.
@@ -75,7 +75,7 @@ def _draw_factors(
 class Mixes:
     """Hold how each photo of a batch is blended with another photo (MixUp, Zhang et al. 2018, arXiv:1710.09412).
 
-    partner: (N,), the index in the batch of the other photo.
+    partner: (N,), the index of the other photo in the batch.
     share: (N,), 0-1, the share of the photo itself; 1 if the photo is not blended.
     """
 

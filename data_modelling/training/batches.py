@@ -1,4 +1,4 @@
-"""Makes the batches of decoded photos for a training, and predicts photos batch by batch."""
+"""Makes the batches of photos that a network is trained with, and computes the outputs of a network batch by batch."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Examples:
-    """Holds the N photos of one part of the data, such as a fold's training photos.
+    """Holds the N photos of one part of the data, such as the training photos or the stopping photos of a network.
 
     pixels: (all photos, edge, edge, 3) uint8, usually memory-mapped.
     rows: (N,), the indices of the part's photos in `pixels`.
@@ -32,8 +32,8 @@ class Examples:
     details: (N, DETAILS_WIDTH) float32, see inference.details.
     coarse: whether the network gets photos of half the edge.
     teacher_weights: (N, teachers), see training.distillation; None if all teachers count equally, or there are none.
-    sources: (N,), the clinic group of each photo, or its source if it is in no group; None if sources do not count.
-    is_own: (N,), whether a photo is of the recipe's own data set, not of an extra set; None if all are.
+    sources: (N,), the clinic group of each photo, or its source if it is in no group; None if they are not used.
+    is_own: (N,), whether a photo is of the recipe's own data set, not of an extra set; None if all photos are.
     """
 
     pixels: NDArray[np.uint8]
@@ -74,7 +74,7 @@ def select_examples(
 def training_batches(part: Examples, settings: Settings, epoch: int) -> Iterator[Batch]:
     """Yield the batches of one epoch; all random draws depend only on the seed and the epoch.
 
-    Rows are balanced and shuffled, and the random changes of their photos are drawn. Each batch has the inputs of
+    The rows are drawn by `draw_epoch_rows`, which balances the classes. Each batch has the inputs of
     training.augmentation.AugmentedModel, the targets (N, classes), and the weight of each photo in the loss (N,).
     """
     rng, training = np.random.default_rng((settings.seed, epoch)), settings.training

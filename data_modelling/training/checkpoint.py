@@ -1,4 +1,4 @@
-"""Writes and reads a checkpoint: one file with all that a training needs to be resumed."""
+"""Writes and reads checkpoints, from which a training is resumed, and names the folders of a run's networks."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,12 +18,12 @@ LEFT_OUT_PREFIX = "without_"  # the network that never saw the clinic group BCN 
 
 
 def fold_stage(fold: int | str) -> str:
-    """Return the stage, which is the name of a folder, of the network that was trained without the fold."""
+    """Return the stage (the name of the folder) of the network that was trained without the fold."""
     return f"{FOLD_PREFIX}{fold}"
 
 
 def left_out_stage(clinic: str) -> str:
-    """Return the stage, which is the name of a folder, of the network that was trained without the clinic group."""
+    """Return the stage (the name of the folder) of the network that was trained without the clinic group."""
     return f"{LEFT_OUT_PREFIX}{clinic}"
 
 
@@ -41,7 +41,7 @@ class Progress:
 
 
 def save_checkpoint(path: Path, progress: Progress, groups: Mapping[str, Sequence[Any]]) -> None:
-    """Write the progress and groups of Keras variables or arrays to an .npz file, completely or not at all."""
+    """Write the progress, and named groups of Keras variables or arrays, to an .npz file, completely or not at all."""
     arrays: dict[str, Any] = {
         f"{name}/{index}": np.asarray(value)
         for name, values in groups.items()

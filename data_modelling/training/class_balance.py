@@ -1,4 +1,4 @@
-"""Balances the classes: draws the training rows of an epoch, and computes the resulting share of each class.
+"""Draws the rows of an epoch so that rare classes are seen often enough, and computes the resulting class shares.
 
 Row indices are resampled, not photos, because imbalanced-learn's samplers take no arrays of more than two dimensions.
 """
@@ -24,12 +24,12 @@ def draw_epoch_rows(
     """Return the row indices of one epoch, shuffled.
 
     If training.photos_a_class is not 0, the epoch has this number of rows of each class (see `_sample_per_class`).
-    Otherwise it has about as many rows as there are photos, and training.balance sets the share of each class. Then all
-    rows of a class are drawn equally often, except that a random part of them is drawn once more.
+    Otherwise it has about as many rows as there are photos, and training.balance sets the share of each class. All rows
+    of a class are then drawn equally often, except that a random part of them is drawn once more.
 
-    If training.source_balance is not 0, the rows of a class are divided among its sources, and all rows of one source
-    are drawn equally often. The ratio of two sources is the same in each class that both have, so a photo's source says
-    little about its class. No photo is drawn more than MOST_ROUNDS times, so few photos give fewer rows. sources: (N,).
+    In the second case, training.source_balance sets the shares of the sources in a class, if it is not 0. Two sources
+    have the same ratio in all classes that contain both, so a photo's source says little about its class. No photo is
+    drawn more than MOST_ROUNDS times, so a source with few photos gets fewer rows than its share. sources: (N,).
     """
     if training.photos_a_class:
         return rng.permutation(_sample_per_class(labels, training.photos_a_class, rng))
@@ -51,7 +51,7 @@ def draw_epoch_rows(
 
 
 def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
-    """Return the share of each source in `present`: proportional to n^(1 - balance) if `sources` has it n times."""
+    """Return the share of each source in `present`, proportional to n^(1 - balance) for n occurrences in `sources`."""
     names, counts = np.unique(sources, return_counts=True)
     weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
     there = np.unique(present).tolist()
@@ -61,7 +61,7 @@ def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance:
 
 def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> NDArray[np.int64]:
     """Return `count` row indices for each class, chosen at random, or all row indices if only one class has rows."""
-    # Imported here, because the notebooks use the priors without imbalanced-learn.
+    # Imported here, so that the other functions of this module work without imbalanced-learn, as in the notebooks.
     from imblearn.over_sampling import RandomOverSampler
     from imblearn.under_sampling import RandomUnderSampler
 
@@ -88,9 +88,9 @@ def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> 
 
 
 def sampling_prior(labels: Labels, classes: int, balance: float) -> Floats:
-    """Return the share of each class in the rows of an epoch, (classes,): proportional to n^(1 - balance) for n rows.
+    """Return the share of each class in an epoch, (classes,), proportional to n^(1 - balance) for a class of n labels.
 
-    A balance of 0 gives the shares in `labels`; 1 gives equal shares to all classes with rows. Other classes get 0.
+    A balance of 0 gives the shares in `labels`; 1 gives equal shares to all classes that `labels` has; the rest get 0.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.where(counts > 0, counts ** (1 - balance), 0.0)
@@ -103,7 +103,7 @@ def empirical_prior(labels: Labels, classes: int) -> Floats:
 
 
 def class_loss_weights(labels: Labels, classes: int, power: float) -> Floats:
-    """Return the weight of a photo of each class in the loss, (classes,): proportional to 1 / n^power for n photos.
+    """Return the loss weight of a photo of each class, (classes,), proportional to 1 / n^power for a class of n photos.
 
     The mean weight over the photos of `labels` is 1.
     """

@@ -1,4 +1,4 @@
-"""Loads the development set: all photos outside the locked test, decoded once into one file that training reads."""
+"""Loads the development set (all photos outside the locked test), and decodes it once into a file for the training."""
 
 import hashlib
 import json
@@ -42,11 +42,11 @@ class DataFolders:
 
 @dataclass(frozen=True)
 class DevelopmentSet:
-    """Holds all photos of the recipe's data set outside the locked test, and the photos of extra sets.
+    """Holds all photos of the recipe's data set outside the locked test, and photos of other data sets, the extra sets.
 
     table: the photos of the recipe's own data set.
     pixels: (N, edge, edge, 3), first for the rows of `table`, then for the rows of `extra_table`.
-    extra_table: photos of extra sets; they train the network, and count only in the metrics of their own clinic group.
+    extra_table: the photos of extra sets. They train the network, but only the metrics of their clinic group use them.
     """
 
     table: pd.DataFrame
@@ -67,7 +67,7 @@ class DevelopmentSet:
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
-    """Return `folders`, or, if the recipe generates lesions, the folder in `work` with their photos and split."""
+    """Return `folders`; if the recipe generates lesions, write them and a split to `work`, and return their folder."""
     if not settings.generated_lesions:
         return folders
     generated = work / "generated"
@@ -82,9 +82,9 @@ def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -
 def load_development_set(
     settings: Settings, folders: DataFolders, work: Path
 ) -> tuple[DevelopmentSet, list[str]]:
-    """Return the development set, which lacks the locked test, and the skipped inputs as text.
+    """Return the development set, and the skipped inputs as text.
 
-    No photo of the locked test is decoded. work: the folder of the decoded photos.
+    No photo of the locked test is decoded. work: the folder that gets the decoded photos.
     """
     table, report = load_table(settings, folders.data_root, folders.strict)
     parts = read_split(split_file(folders.splits, settings.split))
@@ -125,7 +125,7 @@ def _add_vanished_photos(
 ) -> DatasetReport:
     """Return the report, with the photos that the split lists but class folders or TFRecord shards no longer have.
 
-    With `strict`, such a photo raises InputError. The report on a data set with its own csv names such photos already.
+    With `strict`, such a photo raises InputError. For a data set with its own csv, the report already names them.
     """
     if settings.dataset not in FORMATS:
         return report
@@ -140,7 +140,7 @@ def _add_vanished_photos(
 class DecodedPhotos:
     """Holds the decoded photos of a table.
 
-    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: by image_id, why a photo is broken.
+    pixels: (N, edge, edge, 3) uint8, memory-mapped; 0 for a broken photo. broken: by image_id, why decoding failed.
     """
 
     pixels: NDArray[np.uint8]
@@ -150,7 +150,7 @@ class DecodedPhotos:
 def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos:
     """Return the decoded photos of a table, in its order, `edge` pixels wide and high; `folder` keeps them in a file.
 
-    The photos are decoded again only if the paths, a file's size or time of change, the edge, the reader, numpy or
+    The photos are decoded again only if a path, a file's size or time of change, the edge, the reader's code, numpy or
     Pillow has changed. The function shows its progress. An interruption leaves no incomplete file.
     """
     pixels, note = folder / "photos.npy", folder / "photos.json"
@@ -165,7 +165,7 @@ def decode_photos(table: pd.DataFrame, edge: int, folder: Path) -> DecodedPhotos
 def _key(table: pd.DataFrame, edge: int) -> str:
     """Return a hash of everything that the decoded pixels depend on."""
     digest = hashlib.sha256()
-    # All modules of the reader's folder, because colours and DICOM pixels have their own modules.
+    # The hash covers all modules of the reader's folder, because colours and DICOM pixels have their own modules.
     for module in sorted(Path(reader.__file__).parent.glob("*.py")):
         digest.update(module.read_bytes())
     digest.update(f"{np.__version__} {PIL.__version__} {edge}".encode())

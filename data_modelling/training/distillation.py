@@ -1,8 +1,8 @@
-"""Knowledge distillation: a student learns from the answers of its teachers (Hinton et al. 2015, arXiv:1503.02531).
+"""Lets a network (the student) learn from the answers of trained networks (its teachers): knowledge distillation.
 
-The teachers get the same augmented and mixed photo as the student (Beyer et al. 2022, arXiv:2106.05237). A student that
-is evaluated on a fold has only teachers that were trained without this fold; see `load_teachers`. A teacher's answer
-counts only for photos of the data sets that it was trained on; see `teacher_mask`.
+The method is from Hinton et al. 2015 (arXiv:1503.02531). The teachers get the same augmented and mixed photo as the
+student (Beyer et al. 2022, arXiv:2106.05237). A student that is evaluated on a fold has only teachers that were trained
+without this fold; see `load_teachers`. A teacher answers only for the data sets it was trained on; see `teacher_mask`.
 """
 
 import json
@@ -24,15 +24,15 @@ from data_modelling.training.checkpoint import NETWORK_FILE
 
 RECIPE_SUFFIX = ".toml"
 SMALLEST_WEIGHT_SUM = 1e-6  # a photo whose teacher weights sum to less has no teacher
-# If two runs agree in these settings, their stages of the same name leave out the same photos.
+# If two runs agree in these settings, their networks of the same stage, such as fold0, leave out the same photos.
 SHARED_SETTINGS = ("task", "split", "generated_lesions")
 
 
 def load_teachers(settings: Settings, folder: Path) -> list[keras.Model]:
     """Return the frozen networks that teach a training in `folder`, such as RUNS/ham10000.work/fold0.
 
-    They are the networks of the same stage in the runs that settings.training.teachers names. Raises InputError for a
-    run that does not exist, has not finished the stage, or has another task or split.
+    They are the networks of this stage (fold0) in the runs that settings.training.teachers names. Raises InputError for
+    a run that does not exist, has not finished the stage, or differs in SHARED_SETTINGS.
     """
     work_folders = [teacher_work_folder(name, folder.parent.parent) for name in settings.training.teachers]
     return [_load_teacher(settings, work, folder.name) for work in work_folders]
@@ -43,7 +43,7 @@ def teacher_mask(
 ) -> NDArray[np.float32]:
     """Return an array (photos, teachers): 1 if the teacher was trained on the photo's data set, else 0.
 
-    The teachers are in the order of `load_teachers`. sources: the photos' sources, as datasets.extra_sets names them.
+    The teachers are in the order of `load_teachers`. sources: (photos,), the source of each photo in its table.
     is_own: (photos,), whether a photo is of the recipe's own data set; every teacher was trained on this set.
     """
     columns = []
@@ -55,13 +55,13 @@ def teacher_mask(
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:
-    """Return the work folder of a teacher: the folder `teacher`, or, for a recipe such as a.toml, a.work in `runs`."""
+    """Return the work folder of a teacher: `runs`/a.work if the teacher is a recipe such as a.toml, else `teacher`."""
     path = Path(teacher)
     return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return, by recipe file, the settings of each teacher that is a recipe; figure_folds are those of `settings`.
+    """Return the settings of each teacher that is a recipe, by its file, but with the figure_folds of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
@@ -111,8 +111,8 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
 class DistillationLoss:
     """Computes the part of a student's loss that compares the student with its teachers.
 
-    shift: the shift from the student's training prior to the true prior, (classes,). The teachers answer for the true
-    prior, so their logits minus this shift fit the student's training. share: the weight of this part in the loss.
+    shift: (classes,), see class_balance.prior_shift. The teachers' logits fit the true class shares. Minus the shift,
+    they fit the class shares of the student's training. share: the weight of this part in the loss.
     """
 
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:

@@ -14,7 +14,7 @@ SMOOTHING_EPOCHS = 3  # the smoothed AUC of an epoch is the mean over this epoch
 
 
 class EarlyStopping:
-    """Compares the epochs by the macro AUC of the stopping photos, and keeps the weights of the best epoch.
+    """Compares the epochs by the smoothed macro AUC of held-back photos (stopping photos), and keeps the best weights.
 
     classes: the number of classes; stopping photos that are only known to be benign do not count. shift: (classes,),
     added to the logits, so that they fit the true class prior. coarse_epochs: how many epochs at the start have
@@ -60,7 +60,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean of the sources' macro AUCs on `rows`. One AUC of all rows would reward guessing the source."""
+    """Return the mean macro AUC of the sources on `rows`. One AUC of all rows would reward guessing the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

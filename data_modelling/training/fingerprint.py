@@ -1,4 +1,4 @@
-"""Checks by a fingerprint that a training is not resumed or evaluated with other photos or another split."""
+"""Checks by a saved hash that a training is resumed and evaluated with the photos and the split that it began with."""
 
 import hashlib
 import json

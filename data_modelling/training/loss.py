@@ -1,4 +1,4 @@
-"""Computes the loss, also for photos of which only a group of possible classes is known."""
+"""Computes the loss of a training, also for photos that are only known to be of one of the benign classes."""
 
 import keras
 import numpy as np
@@ -27,7 +27,7 @@ def target_distributions(task: str, smoothing: float) -> Floats:
 
 @keras.saving.register_keras_serializable("data_modelling")
 def any_of_or_cross_entropy(target: keras.KerasTensor, logits: keras.KerasTensor) -> keras.KerasTensor:
-    """Return the loss (N,): the cross entropy, or for several target classes minus the log of their total probability.
+    """Return the loss (N,): cross entropy, or, for a target of several classes, -log of their total probability.
 
     So a photo that is only known to be benign lowers the probabilities of the classes that are not benign. It raises
     the logits of the benign classes in proportion to their present probabilities. target, logits: (N, classes).

@@ -1,4 +1,4 @@
-"""The optimisers of a training and their schedule: AdamW, and Muon for the kernels of the convolutions."""
+"""Builds the optimiser of a training with its learning rate schedule: AdamW, or Muon for kernels of convolutions."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from keras import ops
 from data_modelling.settings import MUON, TrainingSettings
 
 COLOUR_CHANNELS = 3
-WITHOUT_DECAY = ("bias", "gamma", "beta")  # names of the variables of biases and normalisations
+WITHOUT_DECAY = ("bias", "gamma", "beta")  # variables without weight decay: biases and normalisations
 
 
 def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
@@ -38,10 +38,10 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 class ConvolutionMuon(keras.optimizers.Muon):
     """Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) for the kernels of convolutions, AdamW for the rest.
 
-    Muon replaces the momentum of a matrix by the nearest matrix with orthonormal columns. Keras's Muon takes only matrices,
-    so here a kernel (height, width, inputs, outputs) becomes the matrix (height * width * inputs, outputs). The first
-    convolution, which sees colours, is left to AdamW, as the authors recommend. The step is scaled so that AdamW's learning
-    rate and weight decay fit it too (Liu et al. 2025, arXiv:2502.16982).
+    Muon replaces the momentum of a matrix by the nearest matrix with orthonormal columns or rows. Keras's Muon takes
+    only matrices, so a kernel (height, width, inputs, outputs) becomes the matrix (height * width * inputs, outputs).
+    The first convolution, which sees colours, is left to AdamW, as the authors recommend. The step is scaled so that
+    AdamW's learning rate and weight decay fit it too (Liu et al. 2025, arXiv:2502.16982).
     """
 
     def _should_use_adamw(self, variable: Any) -> bool:
@@ -55,7 +55,7 @@ class ConvolutionMuon(keras.optimizers.Muon):
         self.assign_sub(variable, ops.reshape(update, variable.shape))
 
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
-        """Return Keras's iteration for x (N, M), computed on the smaller matrix x^T x (M, M), which takes less time.
+        """Return the same as Keras's method for x (N, M), but iterate on x^T x (M, M), which usually takes less time.
 
         Each step multiplies x by a polynomial of x^T x. The polynomials commute, so their product can be computed first.
         """

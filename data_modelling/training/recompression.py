@@ -1,4 +1,4 @@
-"""Makes the photos of all sources similar in compression and sharpness, and adds round dark borders."""
+"""Compresses photos again and adds round dark borders, so that a network can hardly tell the photos' sources apart."""
 
 import io
 
@@ -10,10 +10,10 @@ from data_modelling.settings import AugmentationSettings
 
 PhotoArray = NDArray[np.uint8]
 
-QUALITIES = (40, 95)  # lowest and highest quality of JPEG, drawn uniformly
-VIGNETTE_RADII = (0.45, 0.6)  # smallest and largest radius, as shares of the edge; corners are at 0.71
+QUALITIES = (40, 95)  # lowest and highest quality of a JPEG; the quality is drawn uniformly between them
+VIGNETTE_RADII = (0.45, 0.6)  # smallest and largest radius, as shares of the edge; a corner is 0.71 away
 CENTRE_DEVIATION = 0.03  # standard deviation of a vignette's centre, as a share of the edge
-RIM = 0.04  # width of the change from photo to border, as a share of the edge
+RIM = 0.04  # width of the soft transition from photo to border, as a share of the edge
 LIGHTEST_RIM = 30  # largest grey level of the border; the level is drawn between 0 and this
 
 
@@ -28,10 +28,10 @@ def recompress(rng: np.random.Generator, photos: PhotoArray, settings: Augmentat
 
 
 def add_vignettes(rng: np.random.Generator, photos: PhotoArray, share: float) -> PhotoArray:
-    """Return photos (N, edge, edge, 3), of which a random share got a round dark border.
+    """Return photos (N, edge, edge, 3), each of which has got a round dark border with the probability `share`.
 
-    The border's radius is a random share of the edge, within VIGNETTE_RADII. The choice of photos does not depend on
-    their class. Otherwise a network could recognise a class by the border instead of the lesion.
+    The border's radius is drawn within VIGNETTE_RADII. The choice of photos does not depend on their class, because a
+    network could otherwise recognise a class by the border instead of the lesion.
     """
     rows = np.flatnonzero(rng.random(len(photos)) < share)
     edge = photos.shape[1]

@@ -1,7 +1,7 @@
-"""The training of one network on one part of the data.
+"""Trains one network on one part of the data.
 
-The loop is here. Each option of a recipe has its own object: WeightAverage, EarlyStopping, DistillationLoss, the
-optimiser's schedule, and the coarse photos of the first epochs.
+The loop over the epochs is here. What a recipe may choose has its own modules: augmentation, class_balance,
+distillation, early_stopping, loss, optimizer and weight_average.
 """
 
 import time
@@ -38,7 +38,7 @@ RULED_OUT_LOGIT = -1e4  # logit of a class without photos: its softmax is 0 at e
 class Trainer:
     """Hold one training with all its state.
 
-    network: a network that `initial_network` made from the same settings; None makes one. teachers: see training.distillation.
+    network: the result of `initial_network` for the same settings; None: it is made here. teachers: see distillation.
     reference: the class shares, (classes,), that the answers must fit; None means the shares of the recipe's own photos.
     """
 
@@ -55,8 +55,8 @@ class Trainer:
         self.steps = steps_per_epoch(training, settings)
         self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
         classes = len(class_codes(settings.task))
-        # The shift, (classes,), that fits the logits to the true class prior. The network learns the class shares of all
-        # drawn photos. Photos that are only known to be benign have the label `classes`, and are left out here.
+        # The shift, (classes,), fits the logits to the true class prior, because the network learns the class shares of
+        # all drawn photos. Photos that are only known to be benign have the label `classes`, and are left out here.
         trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
         own_labels = training.labels if training.is_own is None else training.labels[training.is_own]
         own_prior = empirical_prior(own_labels, classes + 1)[:classes]
@@ -102,7 +102,7 @@ class Trainer:
         self.early_stopping.evaluate(self.average.averaged, float(np.mean(losses)))
 
     def best_network(self) -> keras.Model:
-        """Return the network with the best averaged weights, its head corrected to the true class prior."""
+        """Return the network with the best averaged weights; its head is corrected to the true class prior."""
         network = self.average.averaged
         network.set_weights(self.early_stopping.best_weights)
         bias = network.get_layer("head").bias
@@ -121,14 +121,14 @@ class Trainer:
         self.early_stopping.best_weights = groups["best"]
 
     def _compile(self, coarse: bool) -> None:
-        """Compile the network. Teachers were not trained on coarse photos and do not teach on them."""
+        """Compile the network, without the teachers if the photos are coarse: the teachers take only the full edge."""
         self.coarse = coarse
         self.network.distillation = None if coarse else self.distillation
         share = 1 - self.settings.training.distillation if self.network.distillation else 1.0
         self.network.compile(optimizer=self.optimizer, loss=self.loss, loss_weights=[share])
 
     def _state(self) -> dict[str, Sequence[Any]]:
-        """Return the variables of a training by their group in the checkpoint."""
+        """Return the variables that a checkpoint saves, by the name of their group."""
         return {
             "network": self.network.network.variables,
             "averaged": self.average.averaged.variables,
@@ -139,8 +139,8 @@ class Trainer:
 def initial_network(settings: Settings) -> keras.Model:
     """Return the network at the start of its training.
 
-    Its weights come from the seed, and it computes in the dtype that the settings name. It accepts photos of any edge if
-    the first epochs use smaller photos.
+    Its weights come from the seed. It computes in bfloat16 if the settings want this and the machine can do it. It
+    accepts photos of any edge if the first epochs use smaller photos.
     """
     keras.utils.set_random_seed(settings.seed)
     dtype = training_dtype(settings.training.bfloat16)
@@ -159,11 +159,11 @@ def fit_network(
 ) -> keras.Model:
     """Train until the schedule or the patience ends; return the network with the best averaged weights, in float32.
 
-    The network's logits fit `reference` or, if None, the class prior of the recipe's own training photos: a shift of the
-    head's bias undoes the class balancing and the extra sets' class shares.
+    The network's logits fit the class shares `reference`; None means those of the recipe's own training photos. To this
+    end, a shift of the head's bias undoes the effect of class balancing and of the extra sets' class shares.
 
     network, reference: as for `Trainer`. folder: it gets a checkpoint after every epoch and `network.keras` at the end. A
-    training is resumed from its checkpoint. The teachers are the networks of the same stage in other runs.
+    training is resumed from its checkpoint. The teachers are the networks in folders of the same name in other runs.
 
     absent: indices of classes without a photo in the data set; the network gives them a probability of 0.
     """

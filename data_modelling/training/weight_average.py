@@ -1,4 +1,4 @@
-"""Averages a network's weights over the steps of its training."""
+"""Averages a network's weights over the steps of its training; the average becomes the final network."""
 
 import keras
 
@@ -7,7 +7,7 @@ AVERAGING_INTERVAL = 8
 
 
 class WeightAverage:
-    """Holds the exponential average of a network's weights and batch statistics, in a separate float32 network.
+    """Holds the exponential average of a network's weights and normalisation statistics, in a separate float32 network.
 
     averaged: the separate network; it begins with the weights of `network`. decay: the largest share of the
     old average that a step keeps. steps: the number of steps per epoch.

@@ -1,4 +1,4 @@
-"""Read the recipes of a comparison: several recipe files, or one TOML file with a recipe and its changes."""
+"""Read the recipes that a comparison trains, from several recipe files or from one file with a recipe and changes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ COMPARABLE_SETTINGS = ("task", "dataset", "split", "figure_folds", "generated_le
 class RecipeChange:
     """Describe one recipe of a comparison.
 
-    name: the name of its run and table row. description: how it differs from the unchanged recipe, in a few words.
+    name: the name of the recipe's run and of its table row. description: what the recipe changes, in a few words.
     """
 
     name: str
@@ -32,14 +32,14 @@ class RecipeChange:
 
 
 def read_recipes(configs: Sequence[Path]) -> list[RecipeChange]:
-    """Return the recipes in these files. Raises InputError like `read_settings` and `check_comparable_recipes`."""
+    """Return the recipes of these files. Raises InputError like `read_settings` and `check_comparable_recipes`."""
     recipes = [read_settings(config) for config in configs]
     check_comparable_recipes(recipes)
     return [RecipeChange(recipe.name, f"the recipe {recipe.name}", recipe) for recipe in recipes]
 
 
 def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
-    """Raise InputError unless two or more recipes have different names, the same COMPARABLE_SETTINGS and one fold."""
+    """Raise InputError unless there are several recipes of different names, equal COMPARABLE_SETTINGS and one fold."""
     names = [settings.name for settings in recipes]
     if len(set(names)) < max(2, len(names)):
         raise InputError(f"Give at least two recipes of different names, not {', '.join(names)}.")
@@ -57,8 +57,9 @@ def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
 def read_changes(path: Path) -> list[RecipeChange]:
     """Return the recipe itself, named BASE, and its changes.
 
-    The file has `[recipe]`, and `[[change]]` with name, told (the description) and settings. Raises InputError for a
-    missing file, an unknown key or a repeated name, and unless each change has exactly one fold or one clinic group.
+    The file has `[recipe]`, and a `[[change]]` with name, told (the description) and settings for each change. Each
+    recipe is judged on one clinic group, or else on one fold. Raises InputError for a missing file, an unknown key, a
+    repeated name, or a recipe with more than one clinic group or fold.
     """
     values = read_toml(path)
     try:

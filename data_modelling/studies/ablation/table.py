@@ -42,17 +42,17 @@ Floats = NDArray[np.float64]
 TEMPLATE = Path(__file__).parents[1] / "templates" / "ablation.md.jinja"
 # Metrics of the answers from the photo alone, and their titles on the page.
 METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_accuracy", "melanoma_auc")}
-DIFFERENCE = "less"  # column that names the subtracted row, and ending of the columns of differences
-REMOVED = "removed"  # column: the commit that measured a change, if the code no longer has its option
-# What the model must recognise in the judged photos of each external source: melanoma or any cancer.
+DIFFERENCE = "less"  # column with the subtracted row's name; also a part of the names of difference columns
+REMOVED = "removed"  # column with the commit that measured a change whose option the code no longer has
+# What the network must recognise in the judged photos of each external source: melanoma, or any cancer.
 EXTERNAL_QUESTIONS = {"ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
     """Return a row for each change: its facts, metrics with intervals, and paired differences from the first change.
 
-    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. The columns `<name>_less...` have its difference,
-    row minus first row, and are empty in the first row. Raises InputError if the changes predicted different photos.
+    A metric has the columns `<name>`, `<name>_low` and `<name>_high`. The columns `<name>_less...` have the difference
+    (row minus first row) in the same form. Raises InputError if two changes have predictions for different photos.
     """
     first, *others = trials
     for trial in others:
@@ -99,9 +99,9 @@ def _columns(name: str, *value_low_high: float | None) -> Record:
 
 
 def evaluate_trial(trial: Trial) -> BootstrapMetrics:
-    """Return METHOD_METRICS for photos of the data set itself, and `<source>_<question>_auc` for EXTERNAL_QUESTIONS.
+    """Return METHOD_METRICS for the recipe's own data set, and `<source>_<question>_auc` for EXTERNAL_QUESTIONS.
 
-    A source counts only if it has both positive and negative photos.
+    A source gets an AUC only if it has positive and negative photos.
     """
     task, answers = trial.change.settings.task, trial.answers
     scores = answers[list(class_codes(task))].to_numpy(np.float64)
@@ -143,7 +143,7 @@ def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[
 def write_ablation(out: Path, rows: pd.DataFrame) -> None:
     """Write the table as csv beside the page `out`, and write the page from the csv.
 
-    Rows of an earlier csv that have a value in the column REMOVED stay in the csv.
+    If an earlier csv exists, its rows with a value in the column REMOVED are kept.
     """
     source = out.with_suffix(".csv")
     if source.exists() and REMOVED in (before := read_table(source)):

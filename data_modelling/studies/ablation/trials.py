@@ -1,4 +1,4 @@
-"""Train each change without the judged photos, which are one fold or one clinic group, and predict these photos."""
+"""Train each change of a recipe, and predict the judged photos: a fold or clinic group that the network never saw."""
 
 import json
 from collections.abc import Sequence
@@ -49,10 +49,9 @@ SOURCE_FOLDS = 5  # folds of the cross-fitting in `embedding_source_accuracy`
 class Trial:
     """Hold a trained change and its predictions.
 
-    answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether it is of the data set itself) and a logit for
-    each class, from the photo alone. source_accuracy: balanced accuracy of predicting the source from the embedding; by
-    chance it is one divided by the number of sources; NaN if there is only one source. epochs: the number of epochs.
-    minutes: processor time of the training.
+    answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether the photo is of the recipe's own data set)
+    and a logit for each class, from the photo alone. source_accuracy: see `embedding_source_accuracy`; NaN if there is
+    only one source. epochs: the number of epochs. minutes: processor time of the training.
     """
 
     change: RecipeChange
@@ -81,7 +80,7 @@ def train_changes(
 def _open_photos(
     changes: Sequence[RecipeChange], settings: Settings, sources: DataFolders, runs: Path
 ) -> Run:
-    """Load the photos of every data set that a change trains with, so that all changes predict the same photos."""
+    """Load the photos of all data sets that any of the changes uses, so that all changes predict the same photos."""
     names = dict.fromkeys(name for change in changes for name in change.settings.more_photos)
     folder = work_folder(runs / f"ablation_photos_{settings.network.edge}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -89,7 +88,7 @@ def _open_photos(
 
 
 def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
-    """Return a selector of a change's training rows: photos of the data set or of more_photos that are not judged."""
+    """Return a function that selects a change's training rows: all photos of its data sets that are not judged."""
     allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
 
@@ -137,9 +136,9 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
-    """Return the balanced accuracy of predicting the source from a network's embedding (N, channels).
+    """Return how well a network's embedding (N, channels) tells the source of a photo: the balanced accuracy.
 
-    A logistic regression, fitted on other groups, predicts the source of each photo.
+    Logistic regression, fitted on photos of other groups, predicts the source. Guessing gives 1 / number of sources.
     """
     folds = StratifiedGroupKFold(SOURCE_FOLDS, shuffle=True, random_state=0)
     regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500))

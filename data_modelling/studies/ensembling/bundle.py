@@ -1,6 +1,6 @@
-"""Make one bundle from several: join the networks, average the out-of-fold probabilities and calibrate again.
+"""Make an ensemble from several bundles: join the networks, average the out-of-fold probabilities, calibrate again.
 
-Gate, quality checks and embedding belong to one network. The ensemble has those of the first bundle.
+The gate (which refuses foreign pictures), the quality checks and the embedding of the ensemble are the first bundle's.
 """
 
 import datetime as dt
@@ -47,8 +47,8 @@ MIN_BUNDLES = 2
 def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
     """Return the out-of-fold predictions of each bundle on the photos that all bundles have, in the same order.
 
-    Raises InputError if there are fewer than MIN_BUNDLES, if task or edge differs, if the task has the unknown class,
-    if the bundles have no photo in common, or if a photo is in different folds.
+    Raises InputError if there are fewer than MIN_BUNDLES, if they differ in task or edge, if the task has the unknown
+    class, if the bundles have no photo in common, or if two bundles have a photo in different folds.
     """
     _check_combinable(bundles)
     files = [bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv" for bundle in bundles]
@@ -65,7 +65,7 @@ def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
 
 
 def make_ensemble(bundles: Sequence[Bundle], name: str, version: str, out: Path) -> None:
-    """Write the bundle `out`, which averages the calibrated probabilities of the bundles.
+    """Write the bundle `out`, whose network averages the calibrated probabilities of `bundles`.
 
     Raises InputError like shared_predictions, and if `out` exists.
     """
@@ -73,7 +73,7 @@ def make_ensemble(bundles: Sequence[Bundle], name: str, version: str, out: Path)
         raise InputError(f"{out} exists; choose another --out or move it away.")
     temperatures = [float(bundle.metadata["temperature"]) for bundle in bundles]
     predictions = _mean_predictions(shared_predictions(bundles), temperatures, bundles[0].task)
-    # The learning curves of all networks, by bundle and stage.
+    # The learning curves of all networks, by bundle and stage (the name of a network, such as fold0).
     histories = {
         f"{bundle.name} {number} {stage}": rows
         for number, bundle in enumerate(bundles, 1)
@@ -114,7 +114,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
 def _mean_predictions(
     tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
 ) -> pd.DataFrame:
-    """Return the first bundle's rows with the ensemble's logits, rounded, without the modes details and shuffled."""
+    """Return the first bundle's rows with the ensemble's rounded logits, but without the logits of details controls."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:
@@ -130,7 +130,7 @@ def _mean_predictions(
 def _metadata(
     bundles: Sequence[Bundle], predictions: pd.DataFrame, name: str, version: str
 ) -> dict[str, Any]:
-    """Return the first bundle's metadata with new choices and without keys that do not apply to the ensemble."""
+    """Return the ensemble's metadata: the first bundle's with newly chosen values, without keys that do not apply."""
     first, task = bundles[0].metadata, bundles[0].task
     shares = np.array([first["data"]["counts"][code] for code in class_codes(task)], np.float64)
     sensitivity = first["settings"]["cancer_sensitivity"]
@@ -150,7 +150,7 @@ def _metadata(
         "data": first["data"] | {"sources": sorted(sources)},
         ALSO_LEARNED_FROM: sorted(
             trained_on - sources
-        ),  # sources that trained a network, but have no out-of-fold predictions
+        ),  # sources whose photos trained a network, but have no out-of-fold predictions
         "prediction_sets": fit_prediction_sets(predictions, task, temperature),
         "operating_point": fit_operating_point(predictions, task, temperature, prior),
         "reference": first["reference"] | quantiles,

@@ -1,4 +1,4 @@
-"""Build and train the custom CNN that a set of hyperparameters describes."""
+"""Build and train the network of a trial of a hyperparameter search: the custom CNN with the trial's settings."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +33,7 @@ class OversizedNetworkError(Exception):
 class TrialPhotos:
     """Hold the photos of the trials in three parts; no group is in two parts.
 
-    training: photos that train a network. stopping: photos that end its training. judged: photos that give OBJECTIVE.
+    training: photos that train a network. stopping: photos that tell when to stop. judged: photos that give OBJECTIVE.
     """
 
     training: Examples
@@ -42,14 +42,14 @@ class TrialPhotos:
 
 
 def trial_photos(base: Settings, development: DevelopmentSet, judged: int, unread: int) -> TrialPhotos:
-    """Return the photos of the trials. judged: the fold of the judged photos. unread: a fold that is not used."""
+    """Return the photos of the trials. judged: the fold of the judged photos. unread: a fold that no trial may use."""
     table = development.table
     rows = trial_rows(base, table, judged, unread).values()
     return TrialPhotos(*(select_examples(table, development.pixels, part, base.task) for part in rows))
 
 
 def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) -> dict[str, NDArray[np.bool_]]:
-    """Return the masks, (N,), of the training, stopping and judged rows, by the names of these parts."""
+    """Return the masks, (N,), of the training, stopping and judged rows, by the name of the part."""
     in_training_folds = ~(fold_mask(table, judged) | fold_mask(table, unread))
     learning, stopping = training_masks(table, in_training_folds, base.seed)
     return {
@@ -86,7 +86,7 @@ class CNNHyperModel:
         return network
 
     def fit(self, hp: keras_tuner.HyperParameters, model: keras.Model, folder: Path) -> dict[str, float]:
-        """Train the network; return its OBJECTIVE, parameters and multiply-adds, and the SECONDS of the training.
+        """Train the network; return OBJECTIVE, the numbers of parameters and multiply-adds, and the training's SECONDS.
 
         folder: the folder of the trial, from which an interrupted training resumes.
         """

@@ -1,7 +1,7 @@
-"""Run a search from the photos to its results: a table of trials, and the recipes of the start and the best trial.
+"""Run a hyperparameter search, and write a table of its trials, the recipe it started from and the best trial's recipe.
 
-The trials are judged on the first of figure_folds. No trial reads a photo of the second fold, on which `compare` judges
-the two recipes.
+The trials are judged on the first of figure_folds. The command `compare` judges the two recipes on the second fold, of
+which no trial reads a photo.
 """
 
 import json
@@ -42,7 +42,7 @@ from data_modelling.training.fingerprint import check_fingerprint
 
 TRIALS_FILE, START_FILE, BEST_FILE = "trials.csv", "start.toml", "best.toml"
 LOCK_FILE = "lock"
-TUNER_PREFIX = "tuner/"  # how the names of hyperparameters that KerasTuner adds begin
+TUNER_PREFIX = "tuner/"  # start of the names of the hyperparameters that KerasTuner itself adds
 FACT_COLUMNS = ("trial", OBJECTIVE, "epochs", "parameters", "multiply_adds", SECONDS, FAILURE)
 COUNTS = ("parameters", "multiply_adds")
 RunTrials = Callable[[keras_tuner.Oracle, CNNHyperModel, DataFolders, Path], None]
@@ -60,9 +60,9 @@ def run_search(
 ) -> list[str]:
     """Search for better settings than those of `base`; write TRIALS_FILE, START_FILE and BEST_FILE to `folder`.
 
-    kind, trials: see tuners.create_oracle. epochs: epochs of the longest training. run_trials: a function that runs
-    all trials, in this process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, if
-    the recipe does not name two folds, if another search runs in `folder`, if all trials fail, and if the disk is full.
+    kind, trials: see tuners.create_oracle. epochs: the length of the longest training. run_trials: a function that runs
+    all trials, in this process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, and
+    if the recipe does not name two folds, another search runs in `folder`, all trials fail, or the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
@@ -90,7 +90,7 @@ def run_search(
 
 
 def _write_results(base: Settings, folder: Path, kind: str) -> None:
-    """Write the table of trials, and both recipes with the epochs of the longest training and only the second fold."""
+    """Write TRIALS_FILE and the two recipes, which get the epochs of the longest training and only the second fold."""
     table = read_trials(folder / kind, base.training.epochs)
     write_table(folder / TRIALS_FILE, table, float_format="%.6g")
     if table[FAILURE].notna().all():
@@ -105,9 +105,9 @@ def _write_results(base: Settings, folder: Path, kind: str) -> None:
 
 
 def read_trials(folder: Path, epochs: int) -> pd.DataFrame:
-    """Return a row for each finished trial, the best first: columns FACT_COLUMNS, then the hyperparameters.
+    """Return a row for each finished trial, the best first, with FACT_COLUMNS and a column for each hyperparameter.
 
-    folder: the folder of a search's trials. epochs: the number of epochs if KerasTuner recorded none for a trial.
+    folder: the folder of a search's trials. epochs: the epochs of a trial for which KerasTuner recorded no number.
     """
     rows = [_row(path, epochs) for path in sorted(folder.glob(f"trial_*/{RESULT_FILE}"))]
     table = pd.DataFrame(rows, columns=list(FACT_COLUMNS)) if not rows else pd.DataFrame(rows)

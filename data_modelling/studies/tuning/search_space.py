@@ -1,4 +1,4 @@
-"""Define the hyperparameters that a search may change, and the settings of a recipe for their values."""
+"""Define which hyperparameters a search may change, and turn their values into the settings of a recipe."""
 
 from typing import Any
 
@@ -8,9 +8,9 @@ from msgspec import structs
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import AugmentationSettings, Settings, TrainingSettings
 
-EPOCHS_KEY = "tuner/epochs"  # epochs that Hyperband gives a trial; the learning rate's schedule is as long
+EPOCHS_KEY = "tuner/epochs"  # key of a trial's number of epochs in Hyperband; the schedule has this length
 WARMUP_SHARE = 0.1  # the warm-up is at most this share of the epochs
-# Names of ways to balance the classes, with the settings in the table [training] for each.
+# Ways to balance the classes: the name of each way, and its settings. "Root" is the square root of the class counts.
 IMBALANCE: dict[str, dict[str, Any]] = {
     "as they come": {"balance": 0.0, "class_weights": 0.0},
     "drawn by the root": {"balance": 0.5, "class_weights": 0.0},
@@ -18,14 +18,14 @@ IMBALANCE: dict[str, dict[str, Any]] = {
     "weighted by the root": {"balance": 0.0, "class_weights": 0.5},
     "weighted evenly": {"balance": 0.0, "class_weights": 1.0},
 }
-FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # augmentation; 1 changes nothing
-RANGES = ("shift", "brightness")  # augmentation; 0 changes nothing
-WIDTHS = [16, 24, 32, 48, 64]  # channels of the first stage; each further stage adds as many
+FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # of the augmentation; 1 means no change
+RANGES = ("shift", "brightness")  # of the augmentation; 0 means no change
+WIDTHS = [16, 24, 32, 48, 64]  # channels of the CNN's first stage; stage n has n times as many
 BATCHES = [32, 64, 128]  # photos in a step
 
 
 def trial_settings(values: keras_tuner.HyperParameters, base: Settings) -> Settings:
-    """Return the settings of a trial: `base` with the trial's hyperparameters.
+    """Return the settings of a trial: `base` with the trial's hyperparameters. Also declare these in `values`.
 
     The default of each hyperparameter is its value in `base`, or the nearest value that the search may choose.
     """

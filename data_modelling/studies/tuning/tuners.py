@@ -2,8 +2,8 @@
 
 An oracle of KerasTuner proposes the hyperparameters of each trial. KerasTuner's own tuners are not used. They would end
 a search after a few failed trials, let Hyperband wait for a failed trial, and give a network more epochs after its
-learning rate has fallen to zero. The state of an oracle is not saved. From the seed, a resumed search proposes the same
-trials again; it reads the results of finished trials, and resumes a stopped trial after its last epoch.
+learning rate has fallen to zero. An oracle's state is not saved, because the same seed gives the same trials again. A
+resumed search reads the results of finished trials, and resumes a stopped trial after its last epoch.
 """
 
 import errno
@@ -33,19 +33,19 @@ from data_modelling.training.development_set import DataFolders
 TRIAL_FILE, RESULT_FILE = "trial.json", "result.json"  # in a trial's folder: hyperparameters and result
 CHANCE_AUC = 0.5  # the objective of a failed trial, and of a network that guesses
 FACTOR = 3  # each round of Hyperband keeps 1/FACTOR of the networks and trains them FACTOR times as long
-# Share of random trials in a Bayesian search. KerasTuner's default, three per hyperparameter, could be all trials.
+# Share of random trials in a Bayesian search. KerasTuner's default, 3 per hyperparameter, could make all trials random.
 RANDOM_SHARE = 1 / 3
 FAILURE = "failure"
-SEED_FOR_ZERO = 10_001  # instead of 0, which KerasTuner takes for "no seed"; its draws would not repeat
+SEED_FOR_ZERO = 10_001  # replaces the seed 0, with which KerasTuner would draw other trials each time
 FULL_DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT}
 FULL_DISK_TEXT = "No space left on device"  # in the text of errors that have no errno
 
 
 class _FromStart:
-    """Make the search's own recipe an oracle's first trial; the best trial is then at least as good as this recipe."""
+    """Begin a search with a trial of its unchanged recipe, so that the best trial is at least as good as the recipe."""
 
     def save(self: Any) -> None:
-        """Write nothing."""
+        """Write nothing, because the seed gives the same trials again."""
 
     def _save_trial(self: Any, trial: trials.Trial) -> None:
         """Write nothing; `finish_trial` writes the files of a trial."""
@@ -66,7 +66,7 @@ class HyperbandFromStart(_FromStart, oracles.HyperbandOracle):
 
 
 class RandomFromStart(_FromStart, oracles.RandomSearchOracle):
-    """Draw the hyperparameters of each trial after the first at random."""
+    """Draw the hyperparameters at random for each trial after the first."""
 
 
 class BayesianFromStart(_FromStart, oracles.BayesianOptimizationOracle):
@@ -88,7 +88,7 @@ def create_oracle(kind: str, base: Settings, trials: int) -> keras_tuner.Oracle:
         oracle = BayesianFromStart(objective, max_trials=trials, num_initial_points=random_trials, seed=seed)
     oracle.verbose = 0  # prints none of KerasTuner's tables; each trial prints a line of its own
     space = oracle.get_space()
-    trial_settings(space, base)
+    trial_settings(space, base)  # declares the hyperparameters in `space`
     oracle.update_space(space)
     return oracle
 
@@ -112,13 +112,13 @@ def run_trials_on_cluster(
 ) -> None:
     """Run the trials as tasks of a Ray cluster, `workers` at a time; the oracle stays in this process.
 
-    Ray repeats a task whose worker died. Raises InputError if this process cannot see a trial's folder, or if the
-    worker died in every try of a trial.
+    Ray repeats a task whose worker died. Raises InputError if the worker died in every try of a trial, or if this
+    process does not find the result of a finished trial.
     """
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(hypermodel.base))
     start = partial(task.remote, recipe, sources, folder.parent.resolve())
-    idle = [f"worker{number}" for number in range(workers)]  # each running trial needs a name
+    idle = [f"worker{number}" for number in range(workers)]  # free names; a running trial needs one
     running: dict[object, tuple[str, trials.Trial]] = {}
     while True:
         while idle and (trial := _next_trial(oracle, idle[-1])):
@@ -128,7 +128,7 @@ def run_trials_on_cluster(
             return
         finished, _ = ray.wait(list(running))
         worker, trial = running.pop(finished[0])
-        # A failure of the training itself is no error here: it is in the trial's result.
+        # This raises an error if the task failed, but not for a failed training, which only the trial's result reports.
         check_task(ray, finished[0], f"Trial {trial.trial_id}")
         if not (trial_folder(folder, trial) / RESULT_FILE).exists():
             raise InputError(f"Not all nodes share the disk of {folder}; choose an --out on a shared disk.")
@@ -173,9 +173,9 @@ def _take_result(oracle: keras_tuner.Oracle, trial: trials.Trial, folder: Path) 
 
 
 def finish_trial(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path) -> None:
-    """Train the network of a trial and write its result, unless `folder` has a result; a failure gets CHANCE_AUC.
+    """Train the network of a trial and write its result, unless `folder` has one. A failed training gets CHANCE_AUC.
 
-    If `folder` has other hyperparameters than `values`, the trial begins again.
+    If `folder` belongs to a trial with other hyperparameters than `values`, the folder is emptied first.
     """
     trial, result = folder / TRIAL_FILE, folder / RESULT_FILE
     if _read(trial).get("hyperparameters", {}).get("values") != json.loads(json.dumps(values)):
