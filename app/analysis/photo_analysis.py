@@ -93,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def log_scores(answer: Answer) -> None:
-    """Add an answer of the default bundle to the score log, if there is a log: day, probabilities and nearness."""
+    """Add an answer's day, probabilities and nearness to the score log, if it is on and the default bundle answered."""
     scores: ScoreLog | None = current_app.extensions["scores"]
     if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
         scores.append(answer.probabilities, answer.nearness)

@@ -40,7 +40,7 @@ ODDITY_DIGITS = 6  # decimals of an oddity in the JSON
 class VisitPhoto:
     """Hold one photo of a visit, with either an answer or a problem.
 
-    index: its number from 1, in the order of sending. row: its row in the form, by which the page names the photo.
+    index: its place in the order of sending; 1 is the first. row: its row in the form, by which the page names it.
     preview: a small picture as a data: URL, for pages. rank: 1 for the highest cancer probability, or None without an
     answer. oddity: how unlike the other spots this spot is (see outlier_scores), or None if spots are not compared.
     """

@@ -1,4 +1,4 @@
-"""The texts of the card that says what to do next, for each status. docs/wording.md names their sources."""
+"""The texts of the card that says what to do next, by the answer's status. docs/wording.md names their sources."""
 
 import tomllib
 from dataclasses import dataclass

@@ -41,14 +41,14 @@ def add_language_to_url(endpoint: str, values: dict[str, Any]) -> None:
 
 
 def add_vary_header(response: Response) -> Response:
-    """Say that the answer depends on the language that the browser prefers."""
+    """Tell caches that the answer depends on the language that the browser prefers."""
     if request.endpoint != "static":
         response.vary.add("Accept-Language")
     return response
 
 
 def translate(message: str, **values: object) -> str:
-    """Return a message, with its values, in the request's language. Modules import this function as `_` for Babel."""
+    """Return a message with its values in the request's language. It is imported as `_`, which Babel looks for."""
     return str(gettext(message, **values))
 
 

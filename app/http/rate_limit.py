@@ -68,7 +68,7 @@ def _storage_options(storage: str) -> dict[str, Any]:
 
 
 def _names_no_client(record: logging.LogRecord) -> bool:
-    """Return whether a message of Flask-Limiter may be logged. Others name the address of a client."""
+    """Return whether a message of Flask-Limiter may be logged. Other messages name a client's address."""
     return record.levelno >= logging.WARNING or "storage" in record.msg
 
 

@@ -80,7 +80,7 @@ def whole_percent(share: float) -> str:
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
-    """Return a table of the metric `name` for cancer and melanoma. A row is for a share, such as 90 % specificity."""
+    """Return a table of the metric `name` for cancer and for melanoma at each share, such as 90 % specificity."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()
