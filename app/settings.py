@@ -1,4 +1,4 @@
-"""The settings of the app, read from the environment and checked once, at start."""
+"""Read the settings of the app from the environment, and check them once, when the app starts."""
 
 import ipaddress
 import os
@@ -13,11 +13,11 @@ from data_modelling.inference.errors import InputError
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
-# Photos that the app works on at once if only one process answers: one per usable core, but at least 2 and at most 8. A
-# photo may take 40 MB of memory while its form is read, and 150 MB when it is decoded.
+# Photos that the app works on at the same time if only one process answers: one per usable core, but at least 2. There
+# are at most 8, because a photo may take 40 MB of memory while its form is read, and 150 MB while it is decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
-MIN_TOKEN_LENGTH = 16  # fewest characters of a token that the setting METRICS may have
+MIN_TOKEN_LENGTH = 16  # fewest characters of a token (a secret word) in the setting METRICS
 IN_MEMORY = "memory"  # value of RATE_LIMIT_STORAGE: each process counts requests in its own memory
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
 
@@ -32,20 +32,20 @@ class Settings:
 
     host: str = "127.0.0.1"  # address to listen on; 0.0.0.0 listens on every network of the machine
     port: int = 8000  # TCP port; 0 takes any free one
-    bundles: Path = Path("DATA/models")  # folder that has a subfolder for each bundle
+    bundles: Path = Path("DATA/models")  # folder with a subfolder for each bundle (trained model)
     bundle: str = "ham10000"  # name of the default bundle
     # requests that one client address may make, e.g. "5/second;120/minute"; "off" means no limit
     rate_limit: str = "120/minute"
-    # where these requests are counted: IN_MEMORY, or the address of a Redis or Valkey server
+    # where the requests for RATE_LIMIT are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY
-    trusted_proxies: int = 0  # number of reverse proxies in front whose X-Forwarded-* headers are trusted
-    trusted_hosts: tuple[str, ...] = ()  # served host names, separated by commas; empty means any host
+    trusted_proxies: int = 0  # reverse proxies in front of the app; their X-Forwarded-* headers are trusted
+    trusted_hosts: tuple[str, ...] = ()  # host names to answer for, separated by commas; empty means any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
     # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send this token
     metrics: str = "off"
-    views: int = 1  # views of each photo: 1, or 8 at eight times the cost
+    views: int = 1  # orientations in which the network sees each photo: 1, or 8 at eight times the cost
     processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
-    # csv file that gets day, probabilities and nearness of each answer of the default bundle, or "off"
+    # csv file for day, probabilities and nearness (to the training photos) of the default bundle's answers, or "off"
     score_log: str = "off"
     log_format: str = "text"  # format of the log lines on standard error: "text" or "json"
 
@@ -92,7 +92,7 @@ class Settings:
             return False
         try:
             return not ipaddress.ip_address(self.host).is_loopback
-        except ValueError:  # the host is a name, and other machines may reach this machine by it
+        except ValueError:  # the host is a name by which other machines may reach this machine
             return True
 
 
@@ -124,7 +124,7 @@ def _integer_reader(smallest: int, largest: int) -> Callable[[str, str], int]:
 def _rate(name: str, text: str) -> str:
     if text.lower() == "off":
         return "off"
-    from limits import parse_many  # only if needed, because the supervisor has to stay small
+    from limits import parse_many  # only if needed: the process that starts the workers must stay small
 
     try:
         parse_many(text)
@@ -141,7 +141,7 @@ def _storage(name: str, text: str) -> str:
         is_complete = address.scheme in ("redis", "rediss") and bool(address.hostname) and address.port != 0
     except ValueError:  # for example, the port is no number
         is_complete = False
-    if not is_complete:  # the message leaves out the value, which may have a password
+    if not is_complete:  # the message leaves out the value, which may contain a password
         raise SettingError(f'{name} must be "{IN_MEMORY}" or an address like "redis://127.0.0.1:6379/0".')
     return text
 

@@ -28,12 +28,12 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 
 
 class Plan(NamedTuple):
-    """Hold how much is measured; a cell is one kind of request to one contender in one round.
+    """Hold how much is measured. A cell is one kind of request to one contender (a compared server) in one round.
 
-    rounds: how often each contender is measured. seconds: how long a cell and each half of the test with held
-    connections last. minutes: two numbers of minutes since the start: after the first, no further round starts; after
-    the second, the long run ends. loops: how often each part in answer_costs is measured. requests: the numbers of
-    requests after which the long run measures the server.
+    rounds: how often each contender is measured. seconds: the length of a cell, and of each half of
+    resilience.measure_held_connections. minutes: two times after the start. At the first, no further round starts any
+    more; at the second, the long run ends. loops: how often each part of an answer is measured (see answer_costs).
+    requests: the long run (see resilience) measures our server after each of these numbers of requests.
     """
 
     rounds: int
@@ -102,7 +102,7 @@ def machine_facts() -> dict[str, Any]:
 
 
 def bundle_facts(folder: Path) -> dict[str, Any]:
-    """Return name, version and edge (in pixels) of the measured bundle."""
+    """Return name and version of the measured bundle, and the width (pixels) of the photos that its network sees."""
     bundle = load_bundle(folder)
     return {"name": bundle.name, "version": bundle.version, "edge": bundle.metadata["edge"]}
 

@@ -1,4 +1,4 @@
-"""Measure the parts of an answer in loops without network traffic, to find the least cost on this machine."""
+"""Measure the parts of an answer in loops without HTTP, to find how much processor time an answer needs at least."""
 
 import math
 import shutil
@@ -28,10 +28,11 @@ BATCH_SECONDS = 0.2  # each loop runs for at least this processor time
 
 
 def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, list[float]]:
-    """Return a dict: for each part of an answer, the processor time in milliseconds, one value per round.
+    """Return the processor time of each part of an answer, by its name: milliseconds, one value for each round.
 
-    `decode` is measured for each kind of photo, the other parts for a small photo. The pages are measured only if the
-    bundle has an index of known photos. folder: where a copy of the bundle without this index is made.
+    `decode` is measured for each kind of photo, the other parts for a small photo. The pages with and without known
+    photos (similar published photos) are measured only if the bundle has an index of known photos. folder: where a copy
+    of the bundle without this index is made.
     """
     loaded = load_bundle(bundle)
     predictor, checks = Predictor(loaded), PhotoChecks(loaded)
@@ -63,10 +64,11 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
 def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Return the milliseconds of an answer that the first frame decides, and of an answer that needs all five frames.
 
-    The first frame is the whole crop, the others lie at its corners. `clock` is the time from the bytes to the answer,
-    `cpu` the processor time; each has a value for each round. Both answers are for the same photo, with different clear
-    thresholds. Returns {} if a check of the bundle forbids the status "no_cancer_class", because then five frames are
-    never needed.
+    A frame is a square part of the photo: first the whole crop, then one frame at each of its corners. `clock` is
+    the time from the bytes to the answer, `cpu` the processor time, with a value for each round. Both answers are for
+    the same photo. The corner frames are needed only if its cancer probability is below the clear threshold, which is
+    set to 0 or to infinity. Returns {} if a check of the bundle forbids the status "no_cancer_class", because then five
+    frames are never needed.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}

@@ -54,7 +54,7 @@ class MeasuredServer:
         return self.total(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:
-        """Return the PSS of all processes together, in megabytes of 2**20 bytes."""
+        """Return the PSS (memory; shared memory is divided among its users) of all processes, in MB of 2**20 bytes."""
         return self.total(lambda process: process.memory_full_info().pss / 2**20)
 
 

@@ -1,7 +1,7 @@
 """Serve a Keras model with a usual Flask app: `PORT=8001 python -m benchmarks.flask_server BUNDLE`.
 
-The app has no checks and no calibration. It decodes and resizes the photo, and answers with the network's
-probabilities. waitress serves the app with 8 threads.
+The benchmarks compare our app with this one, which has no checks and no calibration. This app decodes and resizes
+the photo, and answers with the network's probabilities. waitress serves it with 8 threads.
 """
 
 import json

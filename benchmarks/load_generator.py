@@ -19,9 +19,9 @@ TIMEOUT_SECONDS = 20.0  # an answer that takes longer counts as lost
 class LoadResult:
     """Hold the results of the clients.
 
-    milliseconds: how long each request answered 200 took, from the first byte sent to the last byte received. statuses:
-    number of requests by the status of their answer; 0 means that no whole answer arrived. refused: how long each
-    request answered 503 took, in milliseconds. seconds: the time from the first request to the last answer.
+    milliseconds: the time of each request that got status 200, from the first byte sent to the last byte received.
+    statuses: number of requests by the status of their answer; 0 means that no whole answer arrived. refused: the time
+    of each request that got status 503, in milliseconds. seconds: the time from the first request to the last answer.
     """
 
     milliseconds: list[float] = field(default_factory=list)
@@ -31,16 +31,16 @@ class LoadResult:
 
     @property
     def rate(self) -> float:
-        """Return how many requests per second were answered 200."""
+        """Return how many requests per second got status 200."""
         return len(self.milliseconds) / self.seconds if self.seconds else 0.0
 
     @property
     def lost(self) -> int:
-        """Return how many requests were not answered 200; requests answered 503 are among these."""
+        """Return how many requests got no whole answer, or one with another status than 200, such as 503."""
         return self.statuses.total() - self.statuses[200]
 
     def percentile(self, share: float) -> float:
-        """Return the milliseconds within which this share (0-1) of answers with status 200 came, or NaN if none did."""
+        """Return the time (ms) within which this share (0-1) of the answers with status 200 came; NaN if none came."""
         times = self.milliseconds
         return float(np.quantile(times, share, method="higher")) if times else float("nan")
 
@@ -61,7 +61,7 @@ def run_load(
 ) -> LoadResult:
     """Send these requests in turn from several clients, until `seconds` have passed or `count` requests have been sent.
 
-    Each client then still waits for the answer to its last request. Raises ValueError for a URL without host and port,
+    Each client then still waits for the answer to its last request. Raises ValueError for a URL without host or port,
     and OSError if a client cannot connect.
     """
     parts = urlsplit(url)
@@ -93,7 +93,7 @@ def run_load(
 
 
 def _status(connection: HTTPConnection, request: bytes) -> int:
-    """Send a request and return the status of its whole answer, or 0. Close a connection that cannot be used again."""
+    """Send a request; return its answer's status, or 0 if no whole answer comes. Close an unusable connection."""
     try:
         connection.send(request)
         response = HTTPResponse(connection.sock, method="POST")

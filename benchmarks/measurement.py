@@ -1,4 +1,4 @@
-"""Measure the requests per second, answer times, processor time and memory of each contender, in several rounds."""
+"""Measure the requests per second, answer times, processor time and memory of each compared server, in rounds."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -13,7 +13,7 @@ CLIENTS = (1, 8, 32, 128)
 USUAL_CLIENTS = 8
 OVERTIME_SECONDS = 240.0
 WARM_UP = 20  # requests
-DISTINCT_PHOTOS = 4  # photos of a kind
+DISTINCT_PHOTOS = 4  # different photos of each kind
 PROBABILITIES, FULL_ANSWER, PAGE = "probabilities", "with heat map and effect of details", "page"
 FULL_FIELDS = {"explain": "heatmap,details", "age": "50", "sex": "female", "site": "back"}
 
@@ -37,9 +37,9 @@ def measure_contenders(
     """Return four things: the measured cells, the starts of servers, the absent contenders and the number of rounds.
 
     cells: see measure_cell. starts: milliseconds to the first answer, and megabytes after the first requests. absent:
-    why a contender cannot be measured, by name. The first round is always complete. Every further round must start
-    before `latest` (a time of time.monotonic). It starts no contender after `latest` + OVERTIME_SECONDS. seconds: the
-    length of a cell. folder: where the servers' logs are written.
+    why a contender (a compared server) cannot be measured, by name. The first round is always complete. A further round
+    starts only before `latest` (a time of time.monotonic), and no contender starts in this round after `latest` +
+    OVERTIME_SECONDS. seconds: how long a cell is measured. folder: where the servers' logs are written.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}
     result: dict[str, Any] = {"cells": [], "starts": [], "absent": {}, "rounds": 0}

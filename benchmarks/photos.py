@@ -1,4 +1,4 @@
-"""Make photo files to send: photos are enlarged and get a camera's grain, so that files are as large as real ones."""
+"""Make the photo files for the benchmarks: enlarged photos with grain, so that the files are as large as real ones."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -10,7 +10,7 @@ from PIL import Image
 
 from app.analysis.examples import EXAMPLES, EXAMPLES_FOLDER
 
-GRAIN = 6.0  # standard deviation in grey levels
+GRAIN = 6.0  # standard deviation of the grain (a camera's random noise), in grey levels
 SEED = 11
 CAMERA_SIZES = ((1504, 1128), (2048, 1536), (3264, 2448), (4000, 3000))  # width and height in pixels
 CAMERA_QUALITY = 92
@@ -51,7 +51,7 @@ def make_photos(kind: PhotoKind, count: int = 1) -> list[bytes]:
 
 
 def camera_file(photo: Image.Image, size: tuple[int, int]) -> bytes:
-    """Return a photo as a camera's JPEG of `size` (width, height); mirrored strips on both sides give it this shape."""
+    """Return a photo as a camera's JPEG of `size` (width, height); mirrored strips at its sides make it wide enough."""
     sides = max(0, round(photo.height * size[0] / size[1]) - photo.width)
     padding = ((0, 0), (sides // 2, sides - sides // 2), (0, 0))
     mirrored = Image.fromarray(np.pad(np.asarray(photo.convert("RGB")), padding, "symmetric"))

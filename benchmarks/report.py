@@ -1,4 +1,4 @@
-"""Make docs/benchmarks.md and its plot from the measurements and from docs/servers.md, which was measured once."""
+"""Make docs/benchmarks.md and its plot from the measurements and from docs/servers.md, a page of older measurements."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from tools.serving import ROOT
 Measurements = Mapping[str, Any]
 
 TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
-# The page on the choice of the server and on a growing archive; the commands that measured its numbers were removed.
+# The page on the choice of the server and on the cost of `predict`; the commands that measured its numbers are gone.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 
@@ -45,7 +45,7 @@ def benchmark_page(measurements: Measurements) -> str:
 
 
 def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFrame:
-    """Return the cells whose columns have the values in `conditions`, a row for each cell."""
+    """Return the cells (see measurement.measure_cell) whose columns have the values in `conditions`, a row for each."""
     cells = pd.DataFrame(measurements["cells"])
     for key, value in conditions.items():
         cells = cells[cells[key] == value]
@@ -53,7 +53,7 @@ def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFra
 
 
 def usual_cells(measurements: Measurements, name: str, clients: int = USUAL_CLIENTS) -> pd.DataFrame:
-    """Return a contender's cells for the probabilities of small photos, a row for each round."""
+    """Return the cells in which a contender answered small photos with probabilities, a row for each round."""
     return select_cells(measurements, contender=name, answer=PROBABILITIES, photo=SMALL.name, clients=clients)
 
 
@@ -136,7 +136,7 @@ def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataF
 
 
 def _other_requests(measurements: Measurements) -> Iterable[tuple[Any, pd.DataFrame]]:
-    """Return the cells that are not for probabilities of small photos, by photo, answer and contender."""
+    """Return the cells with another photo or answer than in usual_cells, grouped by photo, answer and contender."""
     cells = select_cells(measurements, clients=USUAL_CLIENTS)
     others = cells[(cells["photo"] != SMALL.name) | (cells["answer"] != PROBABILITIES)]
     return others.groupby(["photo", "answer", "contender"], sort=False)

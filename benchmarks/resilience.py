@@ -11,14 +11,14 @@ from benchmarks.load_generator import run_load
 from benchmarks.measurement import USUAL_CLIENTS
 from benchmarks.photos import SMALL, make_photos
 
-HELD_CONNECTIONS = 60  # connections with an unfinished head; as many others have an unfinished body
-BURST_REQUESTS = 200  # sent at once by as many clients; the server queues fewer
+HELD_CONNECTIONS = 60  # connections that never end the head of a request; as many others never end the body
+BURST_REQUESTS = 200  # requests sent at the same time by as many clients, more than the server can queue
 
 Metrics = dict[str, float]
 
 
 def measure_resilience(seconds: float, folder: Path) -> Metrics:
-    """Measure our server with held connections, in a burst and after a kill. seconds: see measure_held_connections."""
+    """Block, overload and kill our server, and return the results. seconds: see measure_held_connections."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     with OURS.running(small[0], folder / "trouble.log") as server:
         run_load(server.url, small, USUAL_CLIENTS, count=50)
@@ -30,7 +30,7 @@ def measure_resilience(seconds: float, folder: Path) -> Metrics:
 
 
 def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds: float) -> Metrics:
-    """Measure the answers to our clients for `seconds` without held connections, then for `seconds` beside them."""
+    """Measure our answer times for `seconds` alone, then for `seconds` beside connections whose requests never end."""
     without = run_load(server.url, small, USUAL_CLIENTS, seconds=seconds)
     address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
     held = [socket.create_connection(address) for _ in range(2 * HELD_CONNECTIONS)]
@@ -51,7 +51,7 @@ def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds
 
 
 def measure_burst(server: MeasuredServer, request: bytes) -> Metrics:
-    """Measure a burst of more requests than the server queues; `burst_lost` does not count requests answered 503."""
+    """Measure a burst of more requests than the server queues; `burst_lost` leaves out those with status 503."""
     load = run_load(server.url, [request], BURST_REQUESTS, count=BURST_REQUESTS)
     return {
         "burst_clients": BURST_REQUESTS,
@@ -65,7 +65,7 @@ def measure_burst(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
-    """Measure the milliseconds from kill -9 of all workers to the next answer, and the requests lost before it."""
+    """Measure the milliseconds from kill -9 of all workers to the next answer, and the requests lost in this time."""
     for worker in server.workers:
         worker.kill()
     started = time.perf_counter()
@@ -74,7 +74,7 @@ def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, Metrics]:
-    """Measure memory, threads and open files after each number of requests; stop when time.monotonic is `latest`."""
+    """Measure memory, threads and open files after each number of requests; stop at `latest` (of time.monotonic)."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     metrics: dict[str, Metrics] = {}
     with OURS.running(small[0], folder / "long.log") as server:

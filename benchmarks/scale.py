@@ -44,16 +44,16 @@ PEAK = 4  # photos in the busiest hour, divided by the mean of all hours
 BUSY = 0.5  # share of a server's cores that may be busy in the busiest hour, to keep waiting times short
 PROCESS_MB = 65  # memory of an app process, from docs/operate.md
 ROW_BYTES = 330  # a photo's rows in the three csv files of `predict`, for seven classes
-NAME_BYTES = 250  # bytes that the driver of a cluster holds for each photo of its part
-PART = 2_000_000  # photos in a part of the archive; a driver holds their names in 500 MB
+NAME_BYTES = 250  # bytes for each photo in the driver (the process that hands out a cluster's work)
+PART = 2_000_000  # photos in a part of the archive; one driver holds the names of a part in 500 MB
 DISTINCT_PHOTOS = 8
-METER_SECONDS = 0.5  # between two readings of the processor time
+METER_SECONDS = 0.5  # time between two readings of the processor time
 
 
 class CpuMeter:
     """Add up the processor time of this process and of all processes that it started, also of those that have ended.
 
-    The time of an ended worker of Ray is in no parent's time, so the meter reads each process again and again.
+    When a worker of Ray ends, no parent process gets its time. Therefore the meter reads each process again and again.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Compare the answers to photos as the browser sends them with the answers to the whole files.
+"""Compare the answers to photos that the browser has shrunk with the answers to the whole files.
 
-`python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside their locked tests. It makes
-camera files of them, which the page's own script shrinks in Chromium. It writes shrinking.md and .csv.
+`python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside their locked tests, and makes
+them as large as a camera's files. The page's own script shrinks them in Chromium. Writes shrinking.md and .csv.
 """
 
 import argparse
@@ -66,7 +66,7 @@ def sent_photo(browser: Chrome, path: Path) -> bytes:
 def compare(
     predictor: Predictor, image: str, size: tuple[int, int], whole: bytes, sent: bytes
 ) -> dict[str, Any]:
-    """Return a row with the answers to the whole file and to the sent photo, as dermoscopic photos without details."""
+    """Return a row with the answers to the whole and the sent file, each as a dermoscopic photo without details."""
     row: dict[str, Any] = {"image": image, "width": size[0], "height": size[1]}
     for name, data in (("whole", whole), ("sent", sent)):
         answer = predictor.answer(data, dermatoscope=True)
