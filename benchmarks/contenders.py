@@ -85,10 +85,7 @@ def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] |
 
 @dataclass(frozen=True)
 class Contender:
-    """Describe a server that is measured.
-
-    arguments: the arguments of `python` that start the server. path: the URL path to which photos are posted.
-    """
+    """Describe a measured server. arguments: what `python` gets to start it. path: the URL path that takes photos."""
 
     name: str
     arguments: tuple[str, ...]

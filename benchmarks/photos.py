@@ -18,10 +18,7 @@ CAMERA_QUALITY = 92
 
 @dataclass(frozen=True)
 class PhotoKind:
-    """Describe a kind of photo.
-
-    size: width and height in pixels. form: format of the file. quality: the quality of the compression, for JPEG only.
-    """
+    """Describe a kind of photo. size: width and height in pixels. form: file format. quality: JPEG quality, 1-100."""
 
     name: str
     size: tuple[int, int]

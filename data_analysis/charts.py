@@ -1,4 +1,4 @@
-"""Draw the notebooks' figures in one style, in colours for any colour vision, and keep the shown values."""
+"""Draw the notebooks' figures in one style, in colours for any colour vision, and keep the values that they show."""
 
 import functools
 import textwrap
@@ -37,7 +37,7 @@ DIGITS = 6  # significant digits of a figure's data
 
 @dataclass(frozen=True)
 class Chart:
-    """Hold a drawn figure. png: the bytes of its file. data: the shown values, as plain types."""
+    """Hold a drawn figure. png: the bytes of its file. data: the values that it shows, as JSON values."""
 
     png: bytes
     data: Any
@@ -72,7 +72,7 @@ def save_chart(figure: Figure, data: Any, **options: Any) -> Chart:
 
 
 def plain_data(data: Any) -> Any:
-    """Return tables, arrays and mappings as JSON values, floats to DIGITS significant digits, NaN as None."""
+    """Return tables, arrays and mappings as JSON values; floats get DIGITS significant digits, NaN becomes None."""
     if isinstance(data, pd.DataFrame):
         return {str(column): plain_data(data[column]) for column in data}
     if isinstance(data, pd.Series):
@@ -95,7 +95,7 @@ def create_figure(rows: float, columns: int = 1, **options: Any) -> tuple[Figure
 
 @styled_chart
 def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[Figure, Any]:
-    """Draw the photos, groups and share of each class (see profiles.class_counts). of: a noun for the groups."""
+    """Draw the counts and the share of each class (see profiles.class_counts). of: a noun for the groups."""
     figure, axes = create_figure(len(counts))
     positions = range(len(counts))
     axes.barh(positions, counts["photos"], color=[class_colour(code) for code in counts.index])
@@ -121,7 +121,7 @@ def heat_map(
     ylabel: str = "",
     top: float | None = None,
 ) -> tuple[Figure, Any]:
-    """Draw shares as a heat map with a text in each cell. top: the share in the darkest blue; default: the largest."""
+    """Draw shares as a heat map with a text in each cell. top: the share in the darkest blue (default: the largest)."""
     figure, axes = create_figure(len(shares) + 0.6)
     values = shares.to_numpy(float)
     # A line of a label may end after a slash.
@@ -177,7 +177,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw the leak of random splits (see leaks.random_split_leak) and of our split. of: a noun for a group."""
+    """Draw the leak (see module leaks) of random splits and, as a line, of our split. of: a noun for a group."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):
@@ -192,7 +192,7 @@ def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -
 
 @styled_chart
 def group_bars(counts: pd.DataFrame, title: str, xlabel: str, ylabel: str) -> tuple[Figure, Any]:
-    """Draw the number of groups by their number of photos (see profiles.group_sizes)."""
+    """Draw how many groups have how many photos (see profiles.group_sizes)."""
     figure, axes = create_figure(6)
     bars = axes.bar(counts.index, counts["groups"], color=BLUE)
     axes.bar_label(bars, [f"{groups:,}" for groups in counts["groups"]], padding=2)

@@ -1,4 +1,4 @@
-"""Measure how many photos leak in random splits and in a given split, and find photos that occur twice."""
+"""Measure the leaks of splits (photos of one lesion or patient in training and in test), and find repeated photos."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -11,7 +11,7 @@ from data_modelling.datasets.isic2019 import original_ids
 from data_modelling.inference.photo.reader import read_photo
 
 TEST_SHARE = 0.2  # the usual split by photo: 80 % for training, 20 % for the test
-DRAWS, SEED = 200, 0  # number of random splits, which show how much the leak varies; seed
+DRAWS, SEED = 200, 0  # number of random splits (they show how much the leak varies), and their seed
 FULL_EDGE = 256  # pixels; photos are compared as squares of this width
 ALL = "all photos"
 
@@ -19,8 +19,8 @@ ALL = "all photos"
 def chance_of_leak(groups: pd.Series, test_share: float = TEST_SHARE) -> pd.Series:
     """Return, for each photo, the probability that its group is also in training if the photo is in the test.
 
-    The test has n = round(test_share * N) of the N photos, drawn at random. There is no leak if the k - 1 other photos
-    of the group are all in the test. The probability of this is (n-1)/(N-1) * ... * (n-k+1)/(N-k+1).
+    The test has n = round(test_share * N) of the N photos, drawn at random. A photo from a group of k photos does not
+    leak if the other k - 1 are in the test too. The probability that they are is (n-1)/(N-1) * ... * (n-k+1)/(N-k+1).
     """
     total = len(groups)
     test = round(test_share * total)
@@ -49,10 +49,10 @@ def shares_in_random_splits(
 
 
 def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return the leak of random splits by class, and ALL as the last row.
+    """Return the leak of random splits: a row for each class, and a last row, ALL, for all photos.
 
     Columns of the result: `share` is the expected share of test photos that leak; 95 % of the random splits are between
-    `low` and `high`. column: the column of `table` with the groups; a photo with "" in it is a group of its own.
+    `low` and `high`. column: the column of `table` that names the groups; a photo with "" there is a group of its own.
     """
     groups = table[column].where(table[column] != "", table["image_id"])
     chance = chance_of_leak(groups)
@@ -72,7 +72,7 @@ def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
 def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
     """Count the photos that two data sets share, by their parts: rows are parts in `first`, columns parts in `second`.
 
-    Both tables have image_id and part. A shared photo has the same original id in both.
+    Both tables have image_id and part (of the split). A shared photo has the same original id in both.
     """
     parts = [table["part"].set_axis(original_ids(table["image_id"])) for table in (first, second)]
     both = pd.concat(parts, axis=1, join="inner", keys=["first", "second"])
@@ -80,7 +80,7 @@ def shared_photo_counts(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFra
 
 
 def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
-    """Return pairs of ids of photos whose centre squares, at FULL_EDGE pixels, are equal in every pixel.
+    """Return the ids of equal photos in pairs: their centre squares, scaled to FULL_EDGE pixels, have the same pixels.
 
     paths: the path of each photo, by id. Three equal photos make two pairs.
     """
@@ -94,7 +94,7 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs inside the table, and whether `stated` (see read_metadata), diagnosis and part are equal."""
+    """Return the pairs with both photos in the table, and whether `stated` (see profiles), diagnosis and part agree."""
     known = table.set_index("image_id")
     rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")
@@ -104,7 +104,7 @@ def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.
 
 
 def count_known_pairs(pairs: pd.DataFrame, among: pd.DataFrame) -> int:
-    """Return how many of the pairs (see describe_pairs) are in `among`, in either order."""
+    """Return how many of the pairs (see describe_pairs) are also in `among`, a table of pairs, in either order."""
     columns = ["photo", "other photo"]
     known = set(map(frozenset, among[columns].to_numpy()))
     return sum(frozenset(pair) in known for pair in pairs[columns].to_numpy())

@@ -1,4 +1,4 @@
-"""Show a notebook's output: a figure with its caption, a table, a paragraph with computed numbers."""
+"""Show a notebook's output: a figure with its caption, a table, or a paragraph with computed numbers."""
 
 import pandas as pd
 from IPython.display import publish_display_data
@@ -7,7 +7,7 @@ from data_analysis.charts import Chart
 from data_analysis.notebook_folders import plots_folder
 from data_modelling.inference.files.atomic_files import atomic_write
 
-# Jupyter shows the picture and keeps the data of the figure with it, so that figures can be compared by their data.
+# Media type of a figure's data. A notebook keeps the data with the picture, so that figures can be compared by data.
 FIGURE_DATA = "application/vnd.figure-data.v1+json"
 
 

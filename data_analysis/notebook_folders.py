@@ -5,7 +5,7 @@ from pathlib import Path
 
 from data_modelling.datasets.data_location import REPOSITORY_DATA
 
-# A notebook has no command line: `python -m data_analysis.run` passes its options in the environment.
+# A notebook has no command line, so `python -m data_analysis.run` passes these two folders in the environment.
 SPLITS_VARIABLE, PLOTS_VARIABLE = "ANALYSIS_SPLITS", "ANALYSIS_PLOTS"
 
 

@@ -1,4 +1,4 @@
-"""Execute the notebooks from top to bottom, and read and write them."""
+"""Read the notebooks, execute them from top to bottom, and write them with their outputs."""
 
 import asyncio
 import os

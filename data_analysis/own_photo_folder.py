@@ -37,7 +37,7 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
-    """Return image, diagnosis, status, class, cancer (the probability), reasons and neighbours of each photo."""
+    """Return image, diagnosis, status, class, cancer (probability), reasons and neighbours of each photo."""
     return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 
@@ -62,7 +62,7 @@ def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, o
 
 
 def neighbour_table(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return the diagnoses of the nearest known photos of each photo, the nearest first."""
+    """Return, for each photo, the diagnoses of the known (published) photos most like it, the nearest first."""
     nearest = [
         ", ".join(neighbour["diagnosis"] for neighbour in neighbours) or "none"
         for neighbours in answers["neighbours"]

@@ -1,4 +1,4 @@
-"""Compare the sources of photos: read their photos, and measure colour, size and sharpness."""
+"""Read the photos of several sources (data sets), and measure how they differ in colour, size and sharpness."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +16,8 @@ from data_modelling.datasets.splits.photos import development_photos, split_phot
 from data_modelling.inference.photo.reader import FORMATS, read_photo
 from data_modelling.settings import NetworkSettings
 
-EDGE = NetworkSettings().edge  # pixels: the photos are measured as the network sees them
-MARGIN = EDGE // 7  # pixels left out at each edge for `squeeze`, because dark corners and rulers are there
+EDGE = NetworkSettings().edge  # pixels; photos are measured in the size that the network sees
+MARGIN = EDGE // 7  # pixels left out at each border for `squeeze`, because dark corners and rulers are there
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (ITU-R BT.601)
 MOST = 400  # at most this many photos of each source are measured
 SEED = 8
@@ -28,8 +28,8 @@ MEASURE_NAMES = ("brightness", "warmth", "sharpness", "squeeze")
 class PhotoSource:
     """Describe a source of photos.
 
-    name: the name in the registry. title: the name on figures. nevus: the diagnosis of moles in the table of the
-    source; in ISIC 2020 it includes all benign lesions.
+    name: the name in the registry of data sets. title: the name on figures. nevus: the source's code for moles; ISIC
+    2020 has only a code for all benign lesions. credit: authors and licence, as a figure names them.
     """
 
     name: str
@@ -53,7 +53,7 @@ def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
     Prints how many photos are left out because the split lacks them. Raises InputError when the data is missing.
     """
-    # print writes to standard output. A notebook that writes to standard error counts as failed.
+    # The message goes to standard output, because a notebook that writes to standard error counts as failed.
     return development_photos(name, data_root, splits_folder(), tell=print)
 
 
@@ -71,7 +71,7 @@ def read_isic2019_photos(table: pd.DataFrame, data_root: Path | None = None) -> 
 
 
 def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
-    """Return the photos of moles by available source. Most show one kind of lesion, so mainly the sources differ."""
+    """Return the photos of moles of each available source, to compare the sources on mostly one kind of lesion."""
     moles_by_source = {}
     for source in PHOTO_SOURCES:
         try:
@@ -125,7 +125,7 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
     brightness: mean grey level. warmth: mean red minus mean blue. sharpness: standard deviation of the Laplacian of the
     grey levels. squeeze: mean absolute difference of horizontal neighbours, divided by the mean absolute difference of
-    vertical neighbours. It is near 1, but above 1 if a wide photo was pressed into a square.
+    vertical neighbours. squeeze is near 1, but above 1 if a wide photo was pressed into a square.
     """
     red, green, blue = pixels.reshape(-1, 3).mean(axis=0)
     grey = pixels @ np.array(LUMA)
@@ -145,10 +145,10 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def source_accuracy(measured_photos: pd.DataFrame, seed: int = SEED) -> float:
-    """Return the share of photos whose source can be told from MEASURE_NAMES alone, with equal numbers of each source.
+    """Return the share of photos whose source can be told from MEASURE_NAMES, for equally many photos of each source.
 
-    One half of the photos gives the mean of each source. The other half is assigned to the nearest mean, with each
-    measure in units of its standard deviation. Guessing would find 1 / (number of sources).
+    One half of the photos gives the mean of each source. Each photo of the other half is assigned to the nearest mean,
+    with each measure in units of its standard deviation. Guessing would find 1 / (number of sources).
     """
     fewest = measured_photos["source"].value_counts().min()
     half_count = fewest // 2

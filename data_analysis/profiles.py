@@ -1,4 +1,4 @@
-"""Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 under the same column names, and count the values."""
+"""Read the metadata of HAM10000, ISIC 2019 and ISIC 2020 into tables with the same columns, and count the values."""
 
 import contextlib
 from collections.abc import Callable, Sequence
@@ -23,8 +23,8 @@ FIELDS = tuple(DETAIL_PARSERS)  # age, sex, site
 BANDS = {"under 30": 30, "30-39": 40, "40-49": 50, "50-59": 60, "60-69": 70, "70 and over": 200}  # years
 
 ISIC_2020_SITE = "anatom_site_general_challenge"
-# The columns of each csv: id, lesion or patient, age, sex, site, and how the diagnosis was confirmed. ISIC 2019 and
-# ISIC 2020 do not say how; for ISIC 2020, the diagnosis in words takes this place.
+# The columns of each csv: id, lesion or patient, age, sex, site, and how the diagnosis was confirmed. Only HAM10000 has
+# the last column. In its place, ISIC 2020 has the diagnosis in words.
 COLUMNS = {
     "ham10000": ("image_id", "lesion_id", "age", "sex", "localization", "dx_type"),
     "isic2019": ("image", "lesion_id", "age_approx", "sex", "anatom_site_general"),
@@ -42,15 +42,15 @@ def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
     Columns of the result. image_id, group_id, diagnosis, part: as in the split. stated: the id of the lesion
     or patient in the csv, or "" without one. age (years), sex, site: as the model reads them; NaN or None if missing.
-    age_text, sex_text, site_text: as in the csv. confirmation: see COLUMNS; "" for ISIC 2019. Raises InputError if the
-    data or its split is missing or wrong.
+    age_text, sex_text, site_text: as in the csv. confirmation: last of COLUMNS; "" for ISIC 2019. Raises InputError if
+    the data or its split is missing or wrong.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
     table = attach_parts(source.split_rows(root), read_split(split_file(splits_folder(), name)))
     columns = COLUMNS[name]
     key, stated, *texts = columns[:5]
-    # RowFindings() takes the warnings about repeated rows, because split_rows has already given these warnings.
+    # The warnings about repeated rows go into an unused RowFindings(), because split_rows has already given them.
     raw = read_csv(CSV_FILES[name](root), columns, key, RowFindings(), numbers=(texts[0],))
     raw = raw.set_index(key).loc[table["image_id"]].reset_index(drop=True)
     table["stated"] = raw[stated]
@@ -88,15 +88,15 @@ def parse_field(field: str, texts: pd.Series, place: str = "") -> pd.Series:
 
 
 def contradictions(table: pd.DataFrame) -> pd.Series:
-    """Count, for each of FIELDS, the stated lesions or patients whose photos have different known values."""
+    """Count, for each of FIELDS, the lesions or patients (by `stated`) whose photos have different known values."""
     stated = table[table["stated"] != ""].groupby("stated")
     return pd.Series({field: int(stated[field].nunique().gt(1).sum()) for field in FIELDS})
 
 
 def origin_of_isic2019(photos: pd.DataFrame, ham: pd.DataFrame | None) -> pd.Series:
-    """Return the earlier data set of each photo of ISIC 2019: HAM10000, BCN20000 or earlier challenges.
+    """Return where each photo of ISIC 2019 was published before: HAM10000, BCN20000 or earlier challenges.
 
-    Lesion ids tell the data set; photos in `ham`, the table of HAM10000, are from HAM10000 whatever their lesion id.
+    The lesion id tells this, but a photo in `ham` (the table of HAM10000) is from HAM10000 whatever its lesion id.
     """
     prefix = photos["stated"].str.split("_").str[0]
     origin = prefix.map({"BCN": "BCN20000", "HAM": "HAM10000"}).fillna("earlier challenges")
@@ -164,9 +164,9 @@ def share_with_interval(hits: pd.Series, by: list[pd.Series]) -> pd.DataFrame:
 
 
 def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
-    """Return the number of groups by their number of photos, and how many photos these groups have together.
+    """Return a row for each range of group sizes: how many groups have such a size, and their photos together.
 
-    starts: the smallest number of photos for each row; (1, 2, 5) makes the rows "1", "2-4" and "5 or more".
+    starts: the smallest size of each range; (1, 2, 5) makes the rows "1", "2-4" and "5 or more".
     """
     sizes = groups.value_counts()
     pairs = zip(starts, [start - 1 for start in starts[1:]], strict=False)

@@ -1,6 +1,6 @@
 """Run the notebooks from top to bottom: `python -m data_analysis.run --data-root DIR`.
 
-Writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` again.
+It writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` again.
 """
 
 import argparse

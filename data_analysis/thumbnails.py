@@ -1,4 +1,4 @@
-"""Draw sheets of thumbnails with their credit; each thumbnail is at most 96 pixels wide and is not enlarged."""
+"""Draw sheets of thumbnails (photos of at most 96 pixels a side, not enlarged) with the credit of their authors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -29,7 +29,7 @@ def thumbnail_sheet(
 ) -> Chart:
     """Draw rows of square photos of one size, each row with a label. contents: the data of the Chart.
 
-    Raises ValueError for photos of more than LARGEST pixels, or without credit.
+    Raises ValueError if the photos are wider than LARGEST pixels, or if `credit` is empty.
     """
     photos = [photo for row in rows.values() for photo in row]
     edge = max(len(photo) for photo in photos)

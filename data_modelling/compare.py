@@ -1,4 +1,6 @@
-"""Compare recipes on the same photos: several recipes, the steps of the story, or one recipe and its changes.
+"""Train several recipes (files of training settings) on the same photos, and compare their results.
+
+The recipes are several files, the steps of the story (the way to the final recipe), or one recipe and its changes.
 
 python -m data_modelling.compare --configs data_modelling/configs/compare_*.toml --out networks.md
 python -m data_modelling.compare --story --out story.md

@@ -1,4 +1,4 @@
-"""Formats metrics and renders templates as Markdown, for the card and the documents."""
+"""Formats metrics and renders templates as Markdown, for the model cards and the documents."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -62,7 +62,7 @@ def render_markdown(
 ) -> str:
     """Return the text of a rendered Jinja template; several blank lines in a row become one.
 
-    filters: more filters than FILTERS. Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
+    filters: added to FILTERS. Raises jinja2.UndefinedError if the template uses a name that `context` lacks.
     """
     environment = Environment(
         loader=FileSystemLoader(template.parent),

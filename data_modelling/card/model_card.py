@@ -1,4 +1,4 @@
-"""Writes the card of a bundle (its README.md), and makes the tables of its results for other documents.
+"""Writes the card of a bundle (a trained model's README.md), and makes tables of its results for other documents.
 
 The metrics come from the bundle's JSON files. The card's headings are those of Mitchell et al. 2019, arXiv:1810.03993.
 """
@@ -46,8 +46,8 @@ TARGET_TEXTS = {
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
     """Return a sentence about the differences of VERDICT_METRICS; a difference counts if its interval excludes 0.
 
-    more: the text if all differences that count are above 0; less: if all are below 0; neither: if none counts. If one
-    is above 0 and one below, the sentence says that the metrics disagree. If only one counts, its metric is named.
+    more: the text if all differences that count are above 0. less: the text if they are below 0. neither: the text if
+    none counts. If the two metrics disagree, the sentence says so. If only one difference counts, its metric is named.
     """
     is_gain = {}
     for name in VERDICT_METRICS:
@@ -155,7 +155,8 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
 def has_other_shares(reference_shares: Mapping[str, float], data: Mapping[str, Any]) -> bool:
     """Return whether the reference shares differ from the class shares of the data set's own photos.
 
-    data: the value of the key `data` in metadata.json. A class without photos does not count.
+    reference_shares: the class shares for which the model is calibrated. data: the value of the key `data` in
+    metadata.json. A class without photos does not count.
     """
     counts = {code: count for code, count in data.get("counts", {}).items() if count}
     known = sum(reference_shares.get(code, 0) for code in counts)

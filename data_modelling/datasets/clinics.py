@@ -1,4 +1,4 @@
-"""Defines clinic groups; the sources of a group are from the same clinics and are left out of a training together."""
+"""Defines clinic groups (sources from the same clinics); a group is left out of a training to test on new clinics."""
 
 import numpy as np
 import pandas as pd

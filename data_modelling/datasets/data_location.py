@@ -27,9 +27,9 @@ def find_first_folder(base: Path, folder: str, has_data: Callable[[Path], bool])
 def find_dataset_folder(data_root: Path | None, folder: str, *markers: str) -> Path:
     """Return the folder that holds a data set's files: the folder that base_folder returns, or its subfolder `folder`.
 
-    markers: file names, such as the possible names of the csv; if one of these files exists, the data set exists. The
-    marker `ISIC_MSK_UDA/labels.csv` counts only in a folder named ISIC_MSK_UDA, because other data sets have a
-    labels.csv too. Raises MissingDataError if no marker is in either folder.
+    markers: file names, such as the possible names of the csv; if one of these files exists, the data set exists. A
+    marker such as `ISIC_MSK_UDA/labels.csv` counts only in a folder named ISIC_MSK_UDA, because other data sets have
+    a labels.csv too. Raises MissingDataError if no marker is in either folder.
     """
     base = base_folder(data_root)
     root = find_first_folder(

@@ -1,4 +1,4 @@
-"""Downloads the published files of a data set into the folder that its loader reads.
+"""Downloads the published files of a data set into the folder from which other commands read them.
 
 Files are downloaded into the subfolder `.download` of the data set's folder. A csv file is moved out of `.download`
 when it has been checked. The folder of photos is moved out when all archives are extracted and no photo is missing.
@@ -34,8 +34,8 @@ def download_dataset(facts: PublishedFiles, root: Path, mirror: str, agree: Call
     mirror: the address of a server that has the files as <folder>/<name>; "" means the publisher's server. agree: a
     function that gets a sentence on licence and disk space, and returns whether to download.
 
-    Raises InputError if the disk space is too small, `agree` returns False, a csv with other content exists, photos are
-    missing, or a download fails (see datasets.download.file_download and datasets.download.archives).
+    Raises InputError if the mirror is no address, the disk space is too small, `agree` returns False, an existing csv
+    is not the published one, photos are missing, or a download fails (see file_download and archives).
     """
     if mirror and not mirror.startswith(("http://", "https://")):
         raise InputError(f"A mirror is an address such as https://mirror.example.org/skin, not {mirror!r}.")
@@ -71,7 +71,7 @@ def _mark(pending: Path, archive: RemoteFile) -> Path:
 
 
 def _is_downloaded(file: RemoteFile, path: Path) -> bool:
-    """Return whether the csv file exists. Raises InputError for other content: the file may be the user's own."""
+    """Return whether the csv exists. Raises InputError if it is not the published one: it may be the user's own."""
     algorithm, _, digits = (file.checksum or "").partition(":")
     if path.exists() and digits and pooch.file_hash(str(path), alg=algorithm) != digits:
         raise InputError(f"{path} is not the published file; move it away to download that file.")
@@ -81,8 +81,8 @@ def _is_downloaded(file: RemoteFile, path: Path) -> bool:
 def _space(facts: PublishedFiles, tables: list[RemoteFile], archives: list[RemoteFile], folder: Path) -> str:
     """Return the needed and the free disk space in words; raise InputError if there is too little.
 
-    Archives are extracted and removed one by one, so only the largest archive needs its space twice. Zip hardly
-    compresses photos.
+    Archives are extracted and removed one by one, so only the largest needs its space twice: as an archive and as
+    photos, which have about the size of the archive.
     """
     sizes = [file.size for file in archives]
     parts = (
