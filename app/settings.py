@@ -12,7 +12,7 @@ from data_modelling.inference.errors import InputError
 
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
-MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12
+MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12  # a visit: several photos of one patient, analysed together
 # Photos that the app works on at the same time if only one process answers: one per usable core, but at least 2. There
 # are at most 8, because a photo may take 40 MB of memory while its form is read, and 150 MB while it is decoded.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
@@ -38,7 +38,7 @@ class Settings:
     rate_limit: str = "120/minute"
     # where the requests for RATE_LIMIT are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY
-    trusted_proxies: int = 0  # reverse proxies in front of the app; their X-Forwarded-* headers are trusted
+    trusted_proxies: int = 0  # number of reverse proxies; the app trusts their X-Forwarded-* headers
     trusted_hosts: tuple[str, ...] = ()  # host names to answer for, separated by commas; empty means any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
     # who sees the request counts at /metrics: nobody ("off"), this machine ("on"), or clients that send this token
@@ -103,7 +103,7 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
         text = environ.get(field.name.upper(), "").strip()
         if text:
             values[field.name] = _READERS[field.name](field.name.upper(), text)
-    return Settings(**values)  # type: ignore[arg-type]  # each reader gives its field's type
+    return Settings(**values)  # type: ignore[arg-type]  # each reader returns the type of its field
 
 
 def _bundle(name: str, text: str) -> str:

@@ -68,7 +68,7 @@ def measure_contenders(
 def measure_cell(
     contender: Contender, server: MeasuredServer, kind: RequestKind, photos: list[bytes], seconds: float
 ) -> dict[str, Any]:
-    """Measure one kind of request to one contender for some seconds, and return the cell.
+    """Measure one kind of request to one contender for some seconds; return the results, called a cell.
 
     Keys of the cell. rate: requests per second that were answered with status 200. p50, p95, p99: percentiles of their
     answer times (ms). cpu: milliseconds of processor time for each request. others: number of requests with another

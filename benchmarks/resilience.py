@@ -51,7 +51,7 @@ def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds
 
 
 def measure_burst(server: MeasuredServer, request: bytes) -> Metrics:
-    """Measure a burst of more requests than the server queues; `burst_lost` leaves out those with status 503."""
+    """Measure a burst of more requests than the server queues; requests that get 503 are not in `burst_lost`."""
     load = run_load(server.url, [request], BURST_REQUESTS, count=BURST_REQUESTS)
     return {
         "burst_clients": BURST_REQUESTS,

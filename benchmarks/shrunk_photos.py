@@ -1,7 +1,8 @@
 """Compare the answers to photos that the browser has shrunk with the answers to the whole files.
 
-`python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside their locked tests, and makes
-them as large as a camera's files. The page's own script shrinks them in Chromium. Writes shrinking.md and .csv.
+`python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside the locked tests (photos kept
+for the last test). It makes them as large as a camera's files; the page's own script shrinks them in Chromium. It
+writes shrinking.md and .csv.
 """
 
 import argparse

@@ -49,7 +49,7 @@ def diagnosis_name(code: str) -> str:
 
 
 def class_colour(code: str) -> str:
-    """Return the colour of a diagnosis's flag, or grey for a row that is no diagnosis, such as "all photos"."""
+    """Return the colour of a diagnosis by its flag (such as cancer), or grey for another row, such as "all photos"."""
     return FLAG_COLOURS.get(FLAGS.get(code, ""), GREY)
 
 
