@@ -1,4 +1,4 @@
-"""Send requests to a server as fast as it answers, from several clients at once."""
+"""Send requests to a server as fast as it answers, from several clients at the same time."""
 
 import time
 from collections import Counter

@@ -1,4 +1,4 @@
-"""Measure the leaks of splits (photos of one lesion or patient in training and in test), and find repeated photos."""
+"""Measure leaks in splits (a lesion or patient has photos in both training and test), and find repeated photos."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -64,7 +64,7 @@ def random_split_leak(table: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def leak_of_split(groups: pd.Series, parts: pd.Series) -> float:
-    """Return the share of photos whose group has photos in more than one part."""
+    """Return the share of photos whose group has photos in more than one part of the split."""
     part_counts = parts.groupby(groups).transform("nunique")
     return float((part_counts > 1).mean())
 

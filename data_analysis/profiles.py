@@ -118,7 +118,7 @@ def first_of_each_group(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return photos, groups and share of the photos by diagnosis, the most frequent first."""
+    """Return the counts of photos and groups and the share of photos by diagnosis, the most frequent first."""
     by_class = table.groupby("diagnosis")
     counts = pd.DataFrame({"photos": by_class.size(), "groups": by_class["group_id"].nunique()})
     counts["share"] = counts["photos"] / len(table)
@@ -164,7 +164,7 @@ def share_with_interval(hits: pd.Series, by: list[pd.Series]) -> pd.DataFrame:
 
 
 def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
-    """Return a row for each range of group sizes: how many groups have such a size, and their photos together.
+    """Return a row for each range of group sizes, with the number of groups and the number of their photos.
 
     starts: the smallest size of each range; (1, 2, 5) makes the rows "1", "2-4" and "5 or more".
     """
