@@ -1,4 +1,4 @@
-"""Download a data set from its publisher to the folder that its loader reads.
+"""Download a data set from its publisher to the folder where the other commands look for it.
 
 python -m data_modelling.download ham10000
 python -m data_modelling.download isic2019 --data-root /data --mirror https://mirror.example.org/skin --yes

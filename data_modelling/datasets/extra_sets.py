@@ -1,4 +1,4 @@
-"""Reads extra sets: data sets whose photos are used in training together with those of a recipe's own data set.
+"""Reads extra sets: data sets that train a network together with the own data set of a recipe (a file of settings).
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
 training.loss). Photos of extra sets count only in the metrics of their own clinic group (the photos of some clinics).

@@ -17,7 +17,7 @@ FOLDER = "ISIC_2017"
 LABELS = "ISIC_2017_labels.csv"
 PHOTO_FOLDER = "images"
 DETAILS = ("age", "sex", "site")
-# Pairs of photos of one lesion with different or empty lesion ids. Most pairs are one photo with two colourings.
+# Pairs of photos of one lesion with different or empty lesion ids. Most pairs are one photo in two colour versions.
 # We found the pairs by correlating grey thumbnails and gradients, and checked them by eye.
 UNDECLARED_DUPLICATES = Path(__file__).with_name("isic2017_undeclared_duplicates.csv")
 

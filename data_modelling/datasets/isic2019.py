@@ -63,7 +63,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
     A group is a lesion; its undeclared duplicates (photos under another lesion id) in HAM10000 and ISIC 2017 join it. A
     photo with contradictory rows in one of the files is left out. A photo without details is a group by itself, unless
-    it is such a duplicate. findings: see datasets.table.read_csv; photos without details are added.
+    it is such a duplicate. findings: see datasets.table.read_csv; photos without details are added to them.
     """
     truth = _truth(root / GROUND_TRUTH_FILE, findings)
     details, contradictory = _details(root / METADATA, findings)

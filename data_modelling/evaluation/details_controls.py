@@ -1,4 +1,4 @@
-"""Compute controls that show what details add: a model of details alone, and details of another lesion or patient."""
+"""Compute controls that show what patient details add: a model of details alone, and details of other lesions."""
 
 import numpy as np
 import pandas as pd

@@ -48,8 +48,8 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
     All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json, whose
     photos trained every network. A photo of an extra set (used in training) gets the logits and the gate refusal of a
     network that never saw the photo's fold. The run wrote both to more.csv. They move to elsewhere.csv, so that the
-    bundle in the repository stays small. But if the bundle has left-out clinics, their table reads more.csv. So
-    this file stays, and the extra sets are not predicted. With photos of PAD-UFES-20, the file of skin types is written too.
+    bundle in the repository stays small. But if the bundle has left-out clinics, their table reads more.csv. Then
+    more.csv stays, and the extra sets are not predicted. With photos of PAD-UFES-20, skin types are written too.
 
     Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
     """

@@ -24,7 +24,7 @@ LABEL_COLUMNS = ("image", "isic2019_class", *DETAIL_COLUMNS.values())
 
 
 def make_labels(root: Path, image_ids: pd.Series) -> pd.DataFrame:
-    """Return LABEL_COLUMNS as text, with a row for each of `image_ids` in their order.
+    """Return the columns LABEL_COLUMNS as text, with one row for each of `image_ids`, in the same order.
 
     root: ISIC 2019's folder. image_ids: ids of ISIC 2017. Raises InputError if ISIC 2019's csv files lack an id.
     """

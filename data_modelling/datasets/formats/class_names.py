@@ -1,4 +1,4 @@
-"""Reads the name of a class in any usual spelling: codes, medical names, and the words of the published data sets."""
+"""Finds the class that a name means, in any usual spelling: code, medical name, or word of a published data set."""
 
 import tomllib
 import unicodedata

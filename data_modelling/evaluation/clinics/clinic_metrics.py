@@ -24,8 +24,8 @@ FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion is ov
 class ClinicAnswers:
     """Hold the answers to all photos of a clinic group, refused photos included.
 
-    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for reference class shares. lesions:
-    (N,) the lesion of each photo. statuses: (N,) the status of each answer, such as "refused".
+    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for the class shares of a reference.
+    lesions: (N,) the lesion of each photo. statuses: (N,) the status of each answer, such as "refused".
     """
 
     labels: Labels

@@ -153,7 +153,7 @@ def whole_frame_concern(
 
 
 def known_vetoes(photos: pd.DataFrame) -> pd.Series:
-    """Return a mask (N,) of photos that never get no_cancer_class: phone photos, and photos of palms, soles or mucosa."""
+    """Return a mask (N,) of photos that never get no_cancer_class: phone photos and those of palms, soles or mucosa."""
     return photos["source"].isin(phone_folders()) | photos["site"].isin(ACRAL_OR_MUCOSAL_SITES)
 
 
