@@ -1,4 +1,4 @@
-"""Give pybabel the messages that are in tables, and write the translations of the JavaScript messages as JSON."""
+"""Collect the messages in tables for translation with pybabel, and write the translated JavaScript messages as JSON."""
 
 import json
 import sys

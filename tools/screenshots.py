@@ -91,7 +91,7 @@ def show_answer(driver: Chrome) -> None:
 
 
 def show_refusal(driver: Chrome) -> None:
-    """Show the refusal of the melanoma's photo, whose file is cut off in the middle."""
+    """Show the refusal of a photo whose file is cut off in the middle."""
     whole = (EXAMPLES_FOLDER / EXAMPLES["melanoma"].file).read_bytes()
     with TemporaryDirectory() as folder:
         broken = Path(folder, "photo.jpg")
@@ -131,7 +131,7 @@ def show_errors(driver: Chrome) -> None:
 
 
 def show_foreign(driver: Chrome) -> None:
-    """Show the refusal of a foreign picture, a drawn chessboard."""
+    """Show the refusal of a picture without a lesion: a drawn chessboard."""
     with TemporaryDirectory() as folder:
         board = Path(folder, "board.png")
         squares = Image.new("1", (8, 8))

@@ -78,7 +78,7 @@ def _sample_per_class(labels: Labels, count: int, rng: np.random.Generator) -> N
 
 
 def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> Floats:
-    """Return the share of each class in the loss of an epoch, (classes,). The network learns this prior.
+    """Return the share of each class in the loss of an epoch, (classes,). The network learns these shares as its prior.
 
     The share of a class without rows is 0.
     """

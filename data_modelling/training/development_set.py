@@ -1,4 +1,4 @@
-"""Loads the development set (all photos outside the locked test), and decodes it once into a file for the training."""
+"""Loads and decodes the development set: all photos except the locked test, which is kept for the last evaluation."""
 
 import hashlib
 import json

@@ -36,7 +36,7 @@ def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.
 
 @keras.saving.register_keras_serializable("data_modelling")
 class ConvolutionMuon(keras.optimizers.Muon):
-    """Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) for the kernels of convolutions, AdamW for the rest.
+    """Uses Muon (Jordan et al. 2024, kellerjordan.github.io/posts/muon) for kernels of convolutions, else AdamW.
 
     Muon replaces the momentum of a matrix by the nearest matrix with orthonormal columns or rows. Keras's Muon takes
     only matrices, so a kernel (height, width, inputs, outputs) becomes the matrix (height * width * inputs, outputs).
@@ -57,7 +57,7 @@ class ConvolutionMuon(keras.optimizers.Muon):
     def zeropower_via_newtonschulz5(self, x: Any, steps: int) -> Any:
         """Return the same as Keras's method for x (N, M), but iterate on x^T x (M, M), which usually takes less time.
 
-        Each step multiplies x by a polynomial of x^T x. The polynomials commute, so their product can be computed first.
+        Each step multiplies x by a polynomial of x^T x. The polynomials commute, so their product is computed first.
         """
         x = x / (ops.norm(x) + 1e-7)
         gram, identity = ops.matmul(ops.transpose(x), x), ops.eye(x.shape[1], dtype=x.dtype)

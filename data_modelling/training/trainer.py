@@ -39,7 +39,7 @@ class Trainer:
     """Hold one training with all its state.
 
     network: the result of `initial_network` for the same settings; None: it is made here. teachers: see distillation.
-    reference: the class shares, (classes,), that the answers must fit; None means the shares of the recipe's own photos.
+    reference: the class shares, (classes,), that the answers must fit; None means those of the recipe's own photos.
     """
 
     def __init__(
@@ -162,9 +162,8 @@ def fit_network(
     The network's logits fit the class shares `reference`; None means those of the recipe's own training photos. To this
     end, a shift of the head's bias undoes the effect of class balancing and of the extra sets' class shares.
 
-    network, reference: as for `Trainer`. folder: it gets a checkpoint after every epoch and `network.keras` at the end. A
-    training is resumed from its checkpoint. The teachers are the networks in folders of the same name in other runs.
-
+    network, reference: as for `Trainer`. folder: it gets a checkpoint after every epoch and `network.keras` at the end.
+    A training is resumed from its checkpoint. The teachers are the networks in folders of the same name in other runs.
     absent: indices of classes without a photo in the data set; the network gives them a probability of 0.
     """
     trainer = Trainer(settings, training, stopping, network, load_teachers(settings, folder), reference)

@@ -1,6 +1,7 @@
 """Make an ensemble from several bundles: join the networks, average the out-of-fold probabilities, calibrate again.
 
-The gate (which refuses foreign pictures), the quality checks and the embedding of the ensemble are the first bundle's.
+The ensemble has the first bundle's quality checks, embedding (numbers that describe a photo) and gate (the check that
+refuses a picture without a lesion).
 """
 
 import datetime as dt
@@ -130,7 +131,7 @@ def _mean_predictions(
 def _metadata(
     bundles: Sequence[Bundle], predictions: pd.DataFrame, name: str, version: str
 ) -> dict[str, Any]:
-    """Return the ensemble's metadata: the first bundle's with newly chosen values, without keys that do not apply."""
+    """Return the ensemble's metadata: the first bundle's, with newly chosen values and without keys that do not fit."""
     first, task = bundles[0].metadata, bundles[0].task
     shares = np.array([first["data"]["counts"][code] for code in class_codes(task)], np.float64)
     sensitivity = first["settings"]["cancer_sensitivity"]
