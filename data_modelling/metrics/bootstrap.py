@@ -33,8 +33,7 @@ def resample_weights(
 ) -> Iterator[Weights]:
     """Yield the weights of `count` resamples, in batches of up to RESAMPLES_PER_BATCH: (batch, N).
 
-    groups: (N,) group of each photo, as indices from 0. labels: (N,) class indices. A group belongs to the
-    class of its first photo.
+    groups: (N,) indices from 0. labels: (N,) class indices. A group belongs to the class of its first photo.
     """
     _, first_rows = np.unique(groups, return_index=True)
     class_of_group = labels[first_rows].astype(np.int64)

@@ -1,8 +1,8 @@
 """Builds image branches by name: the custom CNN and ResNet34, with the same interface.
 
 Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
-map. networks.model adds the same details branch and head to each branch. No branch has augmentation or stochastic
-depth, so the only random parts of an epoch are its batches (with their augmentation) and the head's dropout.
+map. networks.model adds the same details branch and head to each branch. No branch computes anything at random: the
+only random parts of an epoch are the choice and augmentation of its photos, and the dropout before the head.
 """
 
 from collections.abc import Callable
@@ -13,20 +13,17 @@ from data_modelling.networks import cnn
 from data_modelling.networks.cnn import BRANCH, ResidualBlock, convolution
 from data_modelling.settings import CNN, RESNET, NetworkSettings
 
-STEM_WIDTH = 64  # channels of ResNet34's first convolution
+STEM_WIDTH = 64  # channels of the first convolution of ResNet34, which keras.applications lacks
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each stage of ResNet34
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the settings' image branch, with new weights, for photos of `edge` x `edge` pixels (None: any edge)."""
+    """Return the image branch that the settings name, untrained, for photos of edge x edge pixels; None: any."""
     return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
 
 
 def resnet34(_: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the image branch of ResNet34, which keras.applications lacks (He et al. 2016, arXiv:1512.03385).
-
-    The branch takes photos with values 0-255 and returns a feature map (N, edge/32, edge/32, 512).
-    """
+    """Return ResNet34's image branch (He et al. 2016, arXiv:1512.03385); it outputs (N, edge/32, edge/32, 512)."""
     stem, norm = convolution(STEM_WIDTH, 7, 2, dtype)
     layers = [
         keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype),

@@ -1,4 +1,7 @@
-"""Builds the custom CNN's image branch, rounds the kernels of trained branches to float16, and counts multiply-adds."""
+"""Builds the image branch of the custom CNN, which turns a photo into a feature map, and counts its multiply-adds.
+
+The module also rounds the kernels of any trained branch to float16, so that the ONNX file is smaller.
+"""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -15,7 +18,7 @@ BRANCH = "image_branch"  # the name of the image branch in a network of networks
 
 @keras.saving.register_keras_serializable("data_modelling")
 class PlainBlock(keras.layers.Layer):
-    """Two normalised convolutions; (N, rows, columns, channels) becomes (N, rows/stride, columns/stride, width)."""
+    """Two normalised convolutions turn (N, rows, columns, channels) into (N, rows/stride, columns/stride, width)."""
 
     def __init__(self, width: int, stride: int = 1, kernel: int = 3, **options: Any) -> None:
         super().__init__(**options)
@@ -52,16 +55,16 @@ class PlainBlock(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "PlainBlock":
-        """Return the block of a saved network; older networks name `squeeze`, an option that was removed."""
+        """Return the block of a saved network; older files still have `squeeze`, an option that was removed."""
         return cls(**{key: value for key, value in config.items() if key != "squeeze"})
 
 
 @keras.saving.register_keras_serializable("data_modelling")
 class ResidualBlock(PlainBlock):
-    """A plain block with a shortcut (He et al. 2016, arXiv:1512.03385).
+    """Adds a shortcut to a plain block (He et al. 2016, arXiv:1512.03385).
 
-    If the shape changes, the shortcut has a 1x1 convolution. The block's stride is applied by this convolution or, if
-    `pooled`, by average pooling before the convolution (ResNet-D, He et al. 2019, arXiv:1812.01187).
+    If the block changes the shape, the shortcut has a 1x1 convolution, which applies the block's stride. With `pooled`,
+    average pooling before this convolution applies the stride instead (ResNet-D, He et al. 2019, arXiv:1812.01187).
     """
 
     def __init__(self, width: int, stride: int = 1, pooled: bool = True, **options: Any) -> None:
@@ -123,11 +126,11 @@ def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> ker
 
 
 def fold_normalisation(network: keras.Model) -> None:
-    """Multiply each kernel of the image branch by the scale of its normalisation, and round the product to float16.
+    """Multiply each kernel of the image branch by the scale of its batch normalisation, and round it to float16.
 
     The normalisation's mean, variance and gamma are adapted, so that predictions change by the rounding alone. In a
-    further training, which uses the mean and variance of each batch, the outputs may differ slightly more. In a file,
-    float16 takes half the space of float32. A network without the layer BRANCH stays as it is.
+    further training, which uses the mean and variance of each batch, the outputs may differ slightly more. The ONNX
+    file can store float16, which takes half the space of float32. A network without the layer BRANCH stays as it is.
     """
     if BRANCH not in {layer.name for layer in network.layers}:
         return

@@ -11,7 +11,7 @@ SMALLEST_PROBABILITY = 1e-12  # lower bound of a probability before its logarith
 
 @keras.saving.register_keras_serializable("data_modelling")
 class MeanOfProbabilities(keras.layers.Layer):
-    """A layer that turns the logits of several networks into the logarithm of their mean probabilities.
+    """Turns the logits of several networks into the logarithm of the networks' mean probabilities.
 
     Each network gives logits (N, classes); the result is log(mean of softmax(logits / temperature)).
     """

@@ -1,8 +1,8 @@
-"""Turns a network for the classes of ISIC 2019 into one for another task, whose classes merge classes of ISIC 2019.
+"""Turns a network for the classes of ISIC 2019 into one for another task (list of classes), by merging classes.
 
 AKIEC of HAM10000 merges AK and SCC: ISIC 2019 labels each of HAM10000's photos of AKIEC with one of the two. In ISIC
-2020, melanoma is MEL, and benign is every other class. The probability of a merged class is the sum of its parts'
-probabilities. So the merged logit is the logarithm of the sum of exp(logit) over the parts. No weight changes.
+2020, melanoma is MEL, and benign is every other class. The probability of a merged class is the sum over the classes
+that it merges. So its logit is the logarithm of the sum of exp(logit) over these classes. No weight changes.
 """
 
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ def class_groups(task: str) -> tuple[tuple[int, ...], ...]:
 
 @keras.saving.register_keras_serializable("data_modelling")
 class MergedLogits(keras.layers.Layer):
-    """A layer from logits (N, columns) to merged logits (N, groups): the log of the sum of exp(logit) in each group."""
+    """Turns logits (N, columns) into merged logits (N, groups): the log of the sum of exp(logit) in each group."""
 
     def __init__(self, groups: Sequence[Sequence[int]], **options: Any) -> None:
         super().__init__(**options)
@@ -67,5 +67,5 @@ def network_head(network: keras.Model) -> Head:
         return Head(kernel, bias)
     unknown = network.get_layer("details_branch").predict_on_batch(encode_details(Details())[None])
     groups = tuple(map(tuple, merged.groups))
-    columns = sum(map(len, groups))  # without UNK, which no photo teaches
+    columns = sum(map(len, groups))  # without UNK (unknown), which has no training photos
     return Head(kernel[:, :columns], (bias + np.asarray(unknown, np.float64)[0])[:columns], groups)

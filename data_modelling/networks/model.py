@@ -1,7 +1,7 @@
 """Builds the whole network, whose logits are the sum of a linear head on the image branch and a details branch.
 
-logits = kernel' * mean(feature map) + bias + term of the details; kernel' is the transposed kernel. So class activation
-maps (Zhou et al. 2016, arXiv:1512.04150) and the effect of the details are computed exactly, without gradients or Keras.
+logits = kernel' * mean(feature map) + bias + term of the details (age, sex, site); kernel' is the transposed kernel. So
+class activation maps (Zhou et al. 2016, arXiv:1512.04150) and the details effect are exact and need no gradients.
 """
 
 import platform
@@ -16,7 +16,7 @@ from data_modelling.settings import Settings
 
 
 def details_branch(units: int, classes: int, dtype: str) -> keras.Sequential:
-    """Return the branch from encoded details (N, details.DETAILS_WIDTH) to their term of the logits (N, classes)."""
+    """Return the branch that turns encoded details (N, DETAILS_WIDTH) into their term of the logits (N, classes)."""
     return keras.Sequential(
         [
             keras.Input((details.DETAILS_WIDTH,)),
@@ -55,7 +55,7 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
 
 
 def training_dtype(bfloat16_wanted: bool) -> str:
-    """Return `mixed_bfloat16` if it is wanted and there is a GPU or a processor with bfloat16, or else `float32`."""
+    """Return `mixed_bfloat16` if it is wanted and the machine has a GPU or a CPU with bfloat16; otherwise `float32`."""
     cpu_file = Path("/proc/cpuinfo")
     processor_has_it = (
         platform.system() == "Linux" and cpu_file.exists() and "avx512_bf16" in cpu_file.read_text()

@@ -1,4 +1,4 @@
-"""Provides batch normalisation that stays fast in bfloat16 on TensorFlow's CPU."""
+"""Provides batch normalisation that stays fast in bfloat16 (16-bit numbers) when TensorFlow runs on a CPU."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ import keras
 
 @keras.saving.register_keras_serializable("data_modelling")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch normalisation, computed by one fused kernel when it trains in bfloat16 on TensorFlow.
+    """Computes Keras's batch normalisation with one fused kernel if a network trains in bfloat16 on TensorFlow.
 
     The method is that of Ioffe and Szegedy 2015, arXiv:1502.03167; the shape (N, rows, columns, channels) stays. Keras
-    casts a bfloat16 feature map to float32, passes over it several times and casts it back. These steps take a quarter
-    of a training step. The fused kernel reads and writes bfloat16 and keeps mean and variance in float32.
+    casts a bfloat16 feature map to float32, passes over it several times and casts it back. All this takes a quarter of
+    the time of a training step. The fused kernel reads and writes bfloat16 and keeps mean and variance in float32.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Converts `.keras` files to ONNX, in a separate process, because the converter needs Keras on TensorFlow.
+"""Converts `.keras` files to ONNX, which runs without Keras. The converter needs TensorFlow, so it has its own process.
 
 python -m data_modelling.networks.onnx network.keras model.onnx
 """
@@ -31,7 +31,7 @@ def export_onnx(saved: Path, target: Path) -> None:
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
-        # Otherwise, if a step that simplifies the graph fails, tf2onnx skips the step and does not report the error.
+        # Without this, tf2onnx skips a step that fails while it simplifies the graph, and does not report the error.
         "TF2ONNX_CATCH_ERRORS": "FALSE",
     }
     command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]
@@ -49,7 +49,7 @@ def export_onnx(saved: Path, target: Path) -> None:
 
 
 def _convert(saved: Path, target: Path) -> None:
-    # These imports are here because the rest of the project must not need TensorFlow's backend.
+    # These imports are here because the rest of the project must not need Keras on TensorFlow.
     import keras
     import numpy as np
     import onnx

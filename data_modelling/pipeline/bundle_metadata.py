@@ -1,4 +1,4 @@
-"""Makes metadata.json of a bundle, and chooses its temperature, decision prior and thresholds."""
+"""Makes metadata.json of a bundle, and chooses how logits become answers (temperature, decision prior, thresholds)."""
 
 import datetime as dt
 import hashlib
@@ -38,14 +38,14 @@ from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.training.checkpoint import CHECKPOINT_FILE, load_progress
 
 PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
-DIGITS = 6  # decimals of the chosen numbers in metadata.json
+DIGITS = 6  # decimals of the chosen numbers in metadata.json, and of the histories
 
 
 @dataclass(frozen=True)
 class Reference:
     """Describes the population for which probabilities are calibrated.
 
-    shares: its class shares, (classes,). extra: predictions of the extra sets, which the calibration also uses.
+    shares: its class shares, (classes,). extra: predictions for the extra sets (further training photos), if any.
     """
 
     shares: NDArray[np.float64]
@@ -54,8 +54,8 @@ class Reference:
     def weighted_rows(self, predictions: pd.DataFrame, task: str) -> tuple[pd.DataFrame, NDArray[np.float64]]:
         """Return the predictions on which the calibration is made, and the weight of each row, (N,).
 
-        The rows are those of `predictions` and, unless the task has the unknown class, the extra sets' photos of the
-        task's classes. The weights come from metrics.calibration.reference_weights.
+        The rows are those of `predictions`. If the task has no unknown class, the rows of `extra` with a class of the
+        task are added. The weights come from metrics.calibration.reference_weights.
         """
         rows = predictions
         if self.extra is not None and learned_class_codes(task) == class_codes(task):
@@ -129,7 +129,7 @@ def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
 
 
 def bundle_metadata(run: Run, network: keras.Model, choices: CalibrationChoices) -> dict[str, Any]:
-    """Return the content of metadata.json without the keys that come from the safety parts."""
+    """Return the content of metadata.json without the keys that are in SafetyParts.metadata."""
     settings, table = run.settings, run.development.table
     split, classes = split_file(run.folders.splits, settings.split), class_codes(settings.task)
     head = network_head(network)
@@ -174,7 +174,7 @@ def bundle_metadata(run: Run, network: keras.Model, choices: CalibrationChoices)
 
 
 def _groups_by(table: pd.DataFrame, values: pd.Series, categories: Sequence[str]) -> dict[str, int]:
-    """Return how many groups have each value; a group with photos at two ages counts for both."""
+    """Return how many groups have each value; a group with photos at two ages counts for both ages."""
     counts = table.groupby(values)["group_id"].nunique()
     return {name: int(counts.get(name, 0)) for name in categories}
 

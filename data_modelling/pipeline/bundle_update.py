@@ -22,10 +22,10 @@ STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # for a command that is s
 
 @contextmanager
 def update_bundle(folder: Path) -> Iterator[Bundle]:
-    """Yield a copy of the bundle for changes. The copy replaces the bundle when the block ends without an error.
+    """Yield a copy of the bundle for changes. The copy replaces the bundle if the `with` block ends without an error.
 
     After an exception (Ctrl-C included) the bundle is unchanged. Raises BundleError for a folder that is not a complete
-    bundle. An InputError in the block names the folder of the bundle, not of the copy.
+    bundle. An InputError in the `with` block names the folder of the bundle, not of the copy.
     """
     load_bundle(folder)
     folder = folder.resolve()  # so that a link to a bundle stays a link
@@ -47,10 +47,10 @@ def update_bundle(folder: Path) -> Iterator[Bundle]:
 
 
 def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any], project: Path) -> None:
-    """Rewrite the bundle's blocks in the documents and copy its plots to `DATA/plots/NAME_*.png`.
+    """Rewrite the bundle's blocks of text in the documents and copy its plots to `DATA/plots/NAME_*.png`.
 
-    A page of docs has the block `results NAME` with all results. The README has `summary NAME` for the default bundle.
-    Raises InputError if no page has the block `results NAME`.
+    Two HTML comments enclose a block. A page of docs has the block `results NAME` with all results. The README has the
+    block `summary NAME` for the default bundle. Raises InputError if no page has the block `results NAME`.
     """
     name = f"results {metadata['name']}"
     pages = [page for page in sorted((project / "docs").glob("*.md")) if has_markdown_block(page, name)]

@@ -1,7 +1,7 @@
-"""Train the networks of a run as tasks of a Ray cluster, each after its teachers' tasks.
+"""Train the networks of a run as tasks of a Ray cluster. A network's teachers (networks it imitates) come first.
 
-Each task trains one network with `train_networks`, in the run's work folder on a disk that all nodes share. Ray repeats
-a task whose worker died; the training then resumes from its checkpoint.
+Each task trains one network with `train_networks`, in the run's work folder on a disk that all machines share. Ray
+repeats a task whose worker process died; the training then resumes from its checkpoint.
 """
 
 import json
@@ -31,9 +31,9 @@ def train_networks_on_cluster(
     names: Sequence[str] | None,
     resume: bool,
 ) -> None:
-    """Train the networks `names` of a run, or all of its networks if `names` is None, on a cluster.
+    """Train the networks `names` of a run on a cluster, or all of its networks if `names` is None.
 
-    Raises InputError like `train_networks`, and if the worker died in every try of a network.
+    Raises InputError like `train_networks`, and if the worker of a network died in every try.
     """
     work, names = work.resolve(), names or network_names(settings)
     at_once = min(len(names), cluster_cores(ray))
@@ -54,7 +54,7 @@ def train_networks_on_cluster(
 def _prepare(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str], resume: bool
 ) -> None:
-    """Open the work folders of the run and its teachers, and decode their photos, before parallel tasks read them."""
+    """Open the work folders of the run and of its teachers, and decode the photos that the parallel tasks will read."""
     train_networks(settings, folders, work, [], resume)
     for recipe, teacher_settings in teacher_recipes(settings).items():
         teacher_work = teacher_work_folder(str(recipe), work.parent)
@@ -66,7 +66,7 @@ def _prepare(
 def _start(
     start: Callable[..., object], settings: Settings, work: Path, name: str, tasks: Tasks
 ) -> object | None:
-    """Start the tasks of a network's teachers and its own; return Ray's reference, or None for a finished network."""
+    """Start a network's task after those of its teachers; return Ray's reference to it, or None if it is finished."""
     if _is_finished(work, name):
         return None
     if (work, name) not in tasks:

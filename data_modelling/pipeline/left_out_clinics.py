@@ -1,11 +1,11 @@
-"""Lets networks answer photos of clinic groups that they never saw; a new clinic would get such answers.
+"""Lets networks answer photos of clinics that they never saw, to learn what answers a new clinic would get.
 
-For each of `left_out_clinics`, a network that was trained without this clinic group answers the group's photos. The
-network's temperature, decision prior and thresholds are chosen on its stopping photos, which are of other clinics. The
-served network answers the photos of `unseen_sets`.
+For each clinic group (one or several clinics) of `left_out_clinics`, a network trained without the group answers its
+photos. The network's temperature, decision prior and thresholds are chosen on its stopping photos: photos of other
+clinics that decided when its training stopped. The served network (of the app) answers the photos of `unseen_sets`.
 
-The score of a photo is its highest cancer probability over the whole frame and four corner frames, without and with the
-details (see inference.decision). The corner frames are read only if the whole frame raises no concern.
+The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
+with the details. The corner frames are read only if the whole photo raises no concern and has a score below 0.5.
 """
 
 from dataclasses import asdict
@@ -51,7 +51,7 @@ from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
 UNSEEN_FOLDER = "unseen"  # folder in the work folder with the decoded photos and the answers of unseen_sets
-OPEN_BELOW = 0.5  # the corner frames are read only if the score of the whole frame is below this
+OPEN_BELOW = 0.5  # the corner frames are read only if the score of the whole photo is below this
 READ_AT_ONCE = 32  # photos whose corner frames are read and predicted together
 Floats = NDArray[np.float64]
 
@@ -61,11 +61,11 @@ def clinic_answers(
 ) -> pd.DataFrame | None:
     """Return the answers for all clinic groups that a recipe leaves out or never sees, or None if there are none.
 
-    unseen: see `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row with
-    image_id, group_id, source, diagnosis, `p_<class>` for each class (photo alone), decision (a class code), concern
-    (whether the answer with the details reaches a threshold), score, clinic, vetoed (whether the photo is from a phone
-    or shows a palm, a sole or mucosa) and refused (whether a lesion detector fitted without the clinic refuses it).
-    The other vetoes are not computed; they could only take the status no_cancer_class away.
+    unseen: see `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row. The
+    columns are image_id, group_id, source, diagnosis, `p_<class>` (from the photo alone), decision (a class code),
+    concern, score, clinic, vetoed and refused. concern: whether the answer with the details reaches a threshold.
+    vetoed: whether the photo is from a phone or shows a palm, a sole or mucosa, which forbids the status
+    no_cancer_class; other vetoes are not computed. refused: by a lesion detector that was fitted without the clinic.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
@@ -110,7 +110,7 @@ def _unseen_answers(
 
 
 def unseen_photos(run: Run) -> DevelopmentSet | None:
-    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run, or None without such sets.
+    """Return the photos of settings.unseen_sets whose clinic groups have no photo in the run; None without any sets.
 
     No photo of a locked test is among them. Raises InputError like datasets.extra_sets.companions.
     """
@@ -128,7 +128,7 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
 
 
 def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
-    """Return which photos (N,) are refused by a lesion detector fitted without their clinic group; see `_answers`."""
+    """Return which photos (N,) a lesion detector fitted without their clinics refuses; arguments as for `_answers`."""
     detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
     stopping_features = image_features_of_rows(run.development.pixels, np.flatnonzero(stops))
     features = image_features_of_rows(asked.pixels, photos.index.to_numpy())
@@ -136,7 +136,7 @@ def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask)
 
 
 def _choices(run: Run, network: keras.Model, stops: Mask) -> CalibrationChoices:
-    """Return temperature, decision prior and thresholds, chosen on the photos that stopped the network's training."""
+    """Return temperature, decision prior and thresholds, chosen on the stopping photos, which `stops` selects."""
     settings, table = run.settings, run.development.combined_table()
     stops = stops & table["diagnosis"].isin(class_codes(settings.task)).to_numpy()
     stopping = select_examples(table, run.development.pixels, stops, settings.task)
@@ -163,7 +163,7 @@ def _answers(
 ) -> pd.DataFrame:
     """Return the answers of a network for the photos of one clinic.
 
-    asked: the set of the photos. photos: rows of its table, one per photo. stops: mask of the run's stopping photos.
+    asked: the set with the photos. photos: the clinic's rows of the set's table. stops: mask of the stopping photos.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)

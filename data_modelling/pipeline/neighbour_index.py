@@ -1,4 +1,7 @@
-"""Makes a bundle's index of known photos, and finds the nearest known photos of held-out photos for an evaluation."""
+"""Makes a bundle's index of known photos (published, with a diagnosis); an answer shows the nearest ones.
+
+For an evaluation, the module also finds the nearest known photos of held-out photos, which a network never saw.
+"""
 
 import hashlib
 import json
@@ -43,10 +46,10 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
-# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; the licence of isic_msk_uda may not.
+# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; that of isic_msk_uda may forbid it.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
 SHOWN_PHOTOS = 900  # largest number of photos with a thumbnail
-THUMBNAIL_EDGE = 112  # pixels
+THUMBNAIL_EDGE = 112  # width and height in pixels
 THUMBNAIL_QUALITY = 75  # JPEG quality
 
 Floats = NDArray[np.floating]
@@ -55,7 +58,7 @@ Floats = NDArray[np.floating]
 def write_neighbours(
     folder: Path, data_root: Path | None, splits: Path, photos: int = SHOWN_PHOTOS
 ) -> dict[str, Any]:
-    """Write the index and the thumbnails into the bundle in `folder`; return their counts as in metadata.json.
+    """Write the index and the thumbnails into the bundle in `folder`; return the counts of photos with a thumbnail.
 
     data_root, splits: see DataFolders. photos: largest number of thumbnails. Raises InputError if a data set is absent.
     """
@@ -92,10 +95,10 @@ def write_neighbours(
 
 
 def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
-    """Return the photos of the index: the shown photos, and all other photos of their lesions and patients.
+    """Return the photos of the index: those with a thumbnail, and all other photos of the same lesions and patients.
 
-    At most `photos` are shown, as evenly as possible from all sources and diagnoses, one of each lesion or patient. A
-    hash of the image id decides which. The columns are those of a table (see datasets.table), part and shown (a bool).
+    At most `photos` have a thumbnail: one of each lesion or patient, as evenly as possible from all sources and
+    diagnoses, by hashes of the image ids. The columns are those of datasets.table, part, and shown (has a thumbnail).
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)
@@ -127,7 +130,7 @@ def _thumbnail(data: bytes) -> bytes:
 
 
 def _terciles(vectors: Floats, groups: NDArray[np.int32]) -> NDArray[np.float32]:
-    """Return two values, (2,), that cut the distances from shown photos to their nearest shown photos into thirds."""
+    """Return the terciles, (2,), of the distances from each shown photo to the nearest shown photos of other groups."""
     distances = _cosine_distances(vectors, vectors)
     distances[groups[:, None] == groups[None]] = np.inf
     nearest = np.sort(distances, axis=1)[:, : min(NEIGHBOUR_COUNT, len(vectors) - 1)]
@@ -143,9 +146,9 @@ def write_neighbour_predictions(
 ) -> None:
     """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
 
-    A network that never saw a clinic group compares the group's photos with the known photos. Without such a group, the
-    network that never saw a fold compares the fold's photos with the known photos of other folds. work: the work folder
-    of the run that made the bundle. photos: as for `write_neighbours`. Raises InputError if a network is missing.
+    A network that never saw a clinic group compares the group's photos with the known photos. If the run left out no
+    group, the network that never saw a fold compares the fold's photos with the known photos of other folds. work: the
+    run's work folder. photos: as for `write_neighbours`. Raises InputError if a network is missing.
     """
     settings = settings_from_dict(json.loads((folder / "metadata.json").read_text())["settings"])
     run = open_run(settings, folders, work)
@@ -170,9 +173,9 @@ def _embeddings(
 
 
 class _HeldOutPart(NamedTuple):
-    """Holds photos that a network never saw, and the known photos with which they are compared.
+    """Holds photos that a network never saw, and the known photos with which these photos are compared.
 
-    network: the network's file. held_out: mask of the unseen rows of `photos`. others: mask of known photos to compare.
+    network: its file. held_out: mask of the rows of `photos` that the network never saw. others: mask of known photos.
     """
 
     network: Path
@@ -184,7 +187,7 @@ class _HeldOutPart(NamedTuple):
 def _held_out_parts(
     run: Run, unseen: DevelopmentSet | None, known: pd.DataFrame, bundle: Path
 ) -> Iterator[_HeldOutPart]:
-    """Yield the photos of each clinic group that a network never saw; without such a group, the photos of each fold."""
+    """Yield the photos of each clinic group that a network never saw, or of each fold if there is no such group."""
     settings, development, work = run.settings, run.development, run.work
     table, every = development.combined_table(), np.ones(len(known), bool)
     for clinic in settings.left_out_clinics:
@@ -207,7 +210,7 @@ def _nearest_rows(
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)
     table = part.photos.combined_table()
-    # The task may lack a known photo's diagnosis. So all get `benign`; an embedding does not depend on the diagnosis.
+    # Some known photos have a diagnosis that the task lacks, so all get `benign`. An embedding does not depend on it.
     without_class = known.assign(diagnosis=BENIGN)
     distances = _cosine_distances(
         _embeddings(network, table, part.photos.pixels, part.held_out, settings),

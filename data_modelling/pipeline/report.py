@@ -1,4 +1,4 @@
-"""Writes the report of a bundle: metrics, plots and card, made from saved predictions and metadata, without photos."""
+"""Writes the report of a bundle (metrics, plots, model card) from saved predictions and metadata; needs no photos."""
 
 import json
 from collections.abc import Callable
@@ -39,7 +39,7 @@ from data_modelling.safety.lesion_detector import detector_metrics
 def write_report(folder: Path) -> dict[str, Any]:
     """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; return the metrics.
 
-    The report uses metadata.json, history.json, openings.csv, the folder `predictions`, and `detector_metrics`.
+    The report uses the bundle's metadata.json, history.json, openings.csv and predictions/, and `detector_metrics`.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     predictions = _predictions_by_part(folder)
@@ -89,7 +89,7 @@ def _compute_metrics(
 
 
 def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of the evaluations whose files are in the bundle, by their key in metrics.json."""
+    """Return the metrics of each evaluation whose file is in the bundle, by the evaluation's key in metrics.json."""
     predictions = folder / "predictions"
 
     def external() -> pd.DataFrame:
@@ -103,7 +103,7 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
             return neighbours.answers_of_left_out_clinics(answers, metadata["task"])
         return neighbours.predicted_answers(_held_out_predictions(predictions, metadata["task"]), metadata)
 
-    # For each evaluation, its file and a function that returns the metrics from the file's path.
+    # Each evaluation has a file, and a function that returns its metrics when called with the path of the file.
     evaluations: dict[str, tuple[str, Callable[[Path], dict[str, Any]]]] = {
         "elsewhere": (
             external_sources.EXTERNAL_PREDICTIONS_FILE,

@@ -1,4 +1,7 @@
-"""Trains a run's networks: the served one, those that never see a fold, clinic group or class, and the teachers."""
+"""Trains a run's networks: the served one (of the app), and those that never see a fold, clinic group or class.
+
+If the recipe has teachers, which are networks whose answers the run's networks imitate, they are trained first.
+"""
 
 import json
 import shutil
@@ -44,17 +47,14 @@ from data_modelling.training.distillation import teacher_mask, teacher_recipes, 
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
 
-# Files in the folder of a network: the ids of its stopping photos, and the class shares for which it is calibrated.
+# Files in a network's folder: the ids of the photos that end its training, and the class shares it is calibrated for.
 STOPPING_FILE, REFERENCE_FILE = "stopping_photos.txt", "reference_shares.json"
-RowSelector = Callable[[pd.DataFrame], Mask]  # from a table to a mask of its rows, (N,)
+RowSelector = Callable[[pd.DataFrame], Mask]  # gets a table, and returns a mask of its rows, (N,)
 
 
 @dataclass(frozen=True)
 class Run:
-    """Holds a run: its recipe, the folders that it reads from, its work folder, and the photos that it may learn from.
-
-    left_out: the skipped inputs, as text.
-    """
+    """Holds a run: its recipe, input folders, work folder and photos. left_out: the skipped inputs, as text."""
 
     settings: Settings
     folders: DataFolders
@@ -66,7 +66,7 @@ class Run:
 def train_networks(
     settings: Settings, folders: DataFolders, work: Path, names: Sequence[str] | None, resume: bool
 ) -> Run:
-    """Train networks of a run, and before them their teachers; return the run.
+    """Train networks of a run, and before that the teachers of these networks; return the run.
 
     Several processes, or several machines that share a disk, may train different networks of one run at the same time.
     names: some of `work_folder.network_names`; None means all of them. Raises InputError for an unknown name, for
@@ -103,10 +103,10 @@ def refuse_unclassified(run: Run) -> None:
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
-    """Train the networks of other recipes that the named networks need and that are not finished.
+    """Train the unfinished networks of other recipes that the networks `names` need.
 
-    These are the teachers, and the networks of the recipe that `networks_of` names. The latter, with merged
-    classes, become the run's own networks.
+    These are the teachers, and the networks of the recipe in settings.networks_of. Copies of this recipe's
+    networks, with merged classes, become the run's own networks.
     """
     learned = [name for name in names if has_teachers(name)]
     for recipe, teacher_settings in teacher_recipes(settings).items():
@@ -137,7 +137,7 @@ def _train_missing(
 def derive_network(source: Path, folder: Path, task: str) -> None:
     """Write the finished network of the folder `source` into `folder`, with its classes merged for the task.
 
-    A network that is already in `folder` stays, because later stages depend on the bytes of its file.
+    A network that is already in `folder` is not replaced, because later stages depend on the bytes of its file.
     """
     if (folder / NETWORK_FILE).exists():
         return
@@ -146,7 +146,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
     shares = np.array(json.loads((source / REFERENCE_FILE).read_text()))
     merged = [float(shares[list(group)].sum()) for group in class_groups(task)]
     write_json(folder / REFERENCE_FILE, merged)
-    shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # it has the history of the training
+    shutil.copyfile(source / CHECKPOINT_FILE, folder / CHECKPOINT_FILE)  # has the history of the training
     shutil.copyfile(source / STOPPING_FILE, folder / STOPPING_FILE)
     save_network(network, folder)
 
@@ -154,7 +154,7 @@ def derive_network(source: Path, folder: Path, task: str) -> None:
 def run_network(run: Run, name: str) -> keras.Model:
     """Return the network of this name, one of `work_folder.network_names`.
 
-    It is trained if it is missing. Networks that are trained without a clinic group or a class have no teachers.
+    A missing network is trained. A network that is trained without a clinic group or a class has no teachers.
     """
     if not has_teachers(name):
         training = structs.replace(run.settings.training, teachers=())
@@ -165,8 +165,8 @@ def run_network(run: Run, name: str) -> keras.Model:
 def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str = "") -> keras.Model:
     """Return the network in the folder `name` of the run. If it is missing, it is trained on the selected rows.
 
-    About a tenth of the selected photos of the recipe's own data set, in whole groups, only stop the training. title:
-    the title of the progress bar; "" means `name`. Raises InputError if the training began with other photos.
+    About a tenth of the selected photos of the recipe's own data set, in whole groups, only decide when the training
+    stops. title: title of the progress bar; "" means `name`. Raises InputError if the training began with other photos.
     """
     settings, development, folder = run.settings, run.development, run.work / name
     table = development.combined_table()
@@ -193,7 +193,7 @@ def load_or_fit_network(run: Run, name: str, selector: RowSelector, title: str =
 
 
 def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), for which a run is calibrated, or None for the shares in its data set."""
+    """Return the class shares, (classes,), for which a run is calibrated; None means those of its data set."""
     file = work / SERVED_STAGE / REFERENCE_FILE
     return np.array(json.loads(file.read_text()), np.float64) if file.exists() else None
 
@@ -225,7 +225,7 @@ def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
 
 
 def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tuple[Mask, Mask]:
-    """Return two masks, (N,) each: of the rows that train the network `name`, and of the rows that stop its training.
+    """Return two masks, (N,) each: of the rows that train the network `name`, and of its stopping photos.
 
     Raises InputError if the training of this network began with other rows, or if one of the masks is empty.
     """
@@ -237,7 +237,7 @@ def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tu
         training = selected & ~stopping
     else:
         selected, own = selector(table), run.development.own_mask()
-        # If no photo of the recipe's own data set is selected, photos of the extra sets stop the training.
+        # The stopping photos are of the recipe's own data set, or of the extra sets if no own photo is selected.
         training, stopping = training_masks(
             table, selected, run.settings.seed, own if (selected & own).any() else None
         )
@@ -265,7 +265,7 @@ def learned_rows(name: str) -> RowSelector:
 
 
 def rows_outside(fold: int, code: str = "") -> RowSelector:
-    """Return a selector of the rows that belong neither to the fold nor to the class `code`."""
+    """Return a selector of the rows that are outside the fold and not of the class `code`."""
     return lambda table: ~fold_mask(table, fold) & (table["diagnosis"] != code).to_numpy()
 
 

@@ -1,7 +1,7 @@
-"""Runs the stages of `train` that follow the training of the networks: predictions, calibration, safety parts, bundle.
+"""Makes a bundle from trained networks: predicts, calibrates, fits the safety parts, and puts the files together.
 
-The work folder `OUT.work` beside the bundle `OUT` keeps the files of each stage; a finished stage is not repeated.
-The bundle appears under its name only when it is complete.
+The safety parts (such as the gate) let the app doubt or refuse a photo. The work folder `OUT.work` beside the bundle
+`OUT` keeps the files of each stage (step). A finished stage is not repeated. `OUT` appears only when it is complete.
 """
 
 import json
@@ -70,10 +70,7 @@ from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_
 
 
 def train_bundle(run: Run, out: Path) -> list[str]:
-    """Make the bundle `out` of a run whose networks are trained; return the skipped inputs as text.
-
-    Raises InputError if `out` exists.
-    """
+    """Make the bundle `out` of a trained run; return the skipped inputs as text. Raises InputError if `out` exists."""
     check_bundle_is_new(out)
     settings, work, development, table = run.settings, run.work, run.development, run.development.table
     predictions = predict_folds(run)
@@ -131,7 +128,7 @@ def extra_set_predictions(settings: Settings, work: Path) -> pd.DataFrame:
 def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
     """Return the predictions of a fold's photos by the network that was trained without the fold.
 
-    A saved file is used if it has exactly these photos and the modes details and shuffled.
+    A saved file is used if it has exactly these photos and both CONTROL_MODES.
     """
     name, task, table = fold_stage(fold), run.settings.task, run.development.table
     path, in_fold = run.work / name / "predictions.csv", fold_mask(table, fold)
@@ -153,7 +150,7 @@ def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
 
 
 def _predict_extra_sets(run: Run, fold: int) -> None:
-    """Write the predictions of the extra sets' photos in a fold by the network that was trained without the fold."""
+    """Write the predictions that the network trained without a fold makes for the extra sets' photos in this fold."""
     name, task, development = fold_stage(fold), run.settings.task, run.development
     path, table = run.work / name / EXTRA_PREDICTIONS_FILE, development.combined_table()
     in_fold = fold_mask(table, fold) & ~development.own_mask()
@@ -210,7 +207,7 @@ def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> 
 
 
 def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
-    """Return the folder with the results of the shortcut tests, or None if the data set's outlines are missing."""
+    """Return the folder with the results of the shortcut tests, or None if no photo has a lesion outline."""
     settings, table = run.settings, run.development.table
     outlines = outlines_by_image(settings.dataset, run.folders.data_root)
     out_of_fold = np.flatnonzero(table["part"].isin([str(fold) for fold in settings.figure_folds]))

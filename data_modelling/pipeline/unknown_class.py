@@ -1,4 +1,7 @@
-"""Adds the unknown class to predictions, with the help of networks that never saw one of the classes."""
+"""Adds the unknown class to predictions, for photos that belong to none of the classes that the network learned.
+
+Networks that were trained without one of the known classes show how such photos look to a network.
+"""
 
 import pandas as pd
 
@@ -25,7 +28,7 @@ def add_unknown_class(
 ) -> tuple[pd.DataFrame, FittedRejectionScore]:
     """Return the predictions with the logit of the unknown class, and the rejection score that gives this logit.
 
-    The score is fitted on the outputs of networks, each of which never saw one class of the recipe's `left_out`.
+    The score is fitted on the outputs of the networks that were trained without a class of the recipe's `left_out`.
     """
     settings, development = run.settings, run.development
     weights = None if reference is None else reference.weighted_rows(predictions, settings.task)[1]

@@ -1,4 +1,4 @@
-"""Opens and checks the work folder of a run: `OUT.work` beside the bundle `OUT` keeps the finished stages."""
+"""Opens and checks the work folder of a run, `OUT.work` beside the bundle `OUT`, from which a stopped run resumes."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -44,7 +44,7 @@ def class_stage(settings: Settings, code: str) -> str:
 
 
 def has_teachers(name: str) -> bool:
-    """Return whether the network `name` has teachers; a network without a clinic group or a class has none."""
+    """Return whether network `name` imitates the recipe's teachers; those of left-out clinics and classes do not."""
     return LEFT_OUT_PREFIX not in name
 
 
@@ -53,7 +53,7 @@ def check_run(
 ) -> None:
     """Check a run before anything is written and before Keras is loaded; raise InputError for a problem.
 
-    names: the networks to train. If it is empty, all are trained, and the bundle `out` must not exist yet.
+    names: the networks to train. If there are none, all are trained, and the bundle `out` must not exist yet.
     """
     if not names:
         check_bundle_is_new(out)
@@ -80,17 +80,14 @@ def check_network_names(settings: Settings, names: Sequence[str]) -> None:
 def check_work_folder(
     work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
 ) -> None:
-    """Raise InputError if the folder has a run and `resume` is false, or if this run has other settings.
-
-    free: names of settings that may differ.
-    """
+    """Raise InputError if `work` has a run and `resume` is false, or if the run's settings differ outside `free`."""
     settings_file = work / "settings.json"
     if not settings_file.exists():
         return
     if not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to continue, or remove the folder.")
     try:
-        # A setting that is newer than the run has its default value.
+        # A setting that the file lacks, because it is newer, gets its default value.
         started = settings_from_dict(json.loads(settings_file.read_text()))
         is_same = replace(started, **{name: getattr(settings, name) for name in free}) == settings
     except InputError:
