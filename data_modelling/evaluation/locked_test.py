@@ -1,7 +1,7 @@
-"""Open the locked test of a data set, once per released bundle, and keep a record of every opening.
+"""Open the locked test (photos that no training and no choice used) once per bundle, and record every opening.
 
-The record is `DATA/splits/<split>.openings.csv`, outside every bundle. A bundle that opens the test gets a copy
-of the record, so that the bundle's card can be written again from the bundle's own files.
+To open it means to predict these photos. The record is `DATA/splits/<split>.openings.csv`, outside every bundle. A
+bundle gets a copy, so that its model card can be written again from the bundle's own files.
 """
 
 import csv
@@ -26,7 +26,7 @@ from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import LOCKED_TEST, prediction_table, write_predictions
 from data_modelling.settings import settings_from_dict
 
-# Two openings are of the same bundle if these files had the same hashes.
+# Two openings are of the same bundle if the hashes of these files were the same both times.
 HASHED_FILES = {"model": "model.onnx", "metadata": "metadata.json"}
 OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
 
@@ -35,11 +35,11 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     """Predict the locked test of the bundle's data set, and return as text which photos cannot be decoded.
 
     splits: the folder of the split and of the record. reason: a text for the record. A row about the opening is
-    appended to the record before any photo is predicted. Then the bundle gets openings.csv, a copy of the record,
-    and predictions/locked_test.csv. If an opening stopped before its predictions were written, the next call
-    resumes it and appends no row.
+    appended to the record before any photo is predicted. Then the bundle gets a copy of the record (openings.csv)
+    and the predictions (predictions/locked_test.csv). If the last row is of this bundle, but the bundle
+    has no such predictions, this opening was interrupted. Then the call resumes it and appends no row.
 
-    Raises InputError if this bundle has opened the test before, no reason is given, or the split has no locked test.
+    Raises InputError if the record has another opening of this bundle, no reason is given, or there is no locked test.
     """
     if not reason.strip():
         raise InputError("--open-test needs --reason: why this bundle opens the locked test.")
@@ -61,7 +61,7 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:
         raise InputError(f"The split {settings['split']} has no locked test.")
-    predictor = Predictor(bundle)  # a bundle that cannot run must not open the test
+    predictor = Predictor(bundle)  # fails before the opening if the bundle cannot run
     if not is_interrupted:
         _append_row(record, row)
     with atomic_write(bundle.folder / OPENINGS_FILE) as temporary:
@@ -77,7 +77,7 @@ def openings(folder: Path) -> dict[str, Any]:
     """Return the entry of metrics.json about the openings, for the bundle in `folder`.
 
     rows: the rows of the bundle's copy of the record. changed: which of model.onnx and metadata.json have
-    changed since the last opening; both if there was no opening.
+    changed since the last opening; both files if there was no opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     changed = [

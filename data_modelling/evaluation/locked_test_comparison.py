@@ -1,8 +1,8 @@
 """Compare the out-of-fold metrics with the metrics of the locked test.
 
-The comparison shows whether temperature, decision prior and thresholds fit the served network. They were chosen with
-the fold networks, each of which saw four fifths of the development set. The served network saw the whole development
-set. No network saw the locked test.
+Temperature, decision prior and thresholds turn the logits of a network into an answer. They were chosen on the answers
+of the fold networks, each of which saw four fifths of the development set. The comparison shows whether all three fit
+the served network, which saw the whole development set. No network saw the locked test.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from data_modelling.metrics.predictions import MODES, mode_logits, true_classes
 from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import binary_questions
 
-LARGEST_ERROR = 0.03  # largest accepted expected calibration error, out-of-fold
+LARGEST_ERROR = 0.03  # the out-of-fold expected calibration error (ECE) must be at most this
 BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC = "balanced_accuracy", "macro_auc", "melanoma_auc"
 CALIBRATION_ERROR = "expected_calibration_error"
 
@@ -43,10 +43,10 @@ def compare_with_locked_test(
 def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the targets of the metrics; `met` is true if a target is reached, and None if that is not known yet.
 
-    For balanced accuracy and the AUCs, the interval of the locked test must contain the out-of-fold value. The
-    out-of-fold calibration error must be at most LARGEST_ERROR. By chance, a calibration error is larger with fewer
-    photos. So the error on the locked test must be below the 95th percentile of the errors of a perfectly calibrated
-    model. Without a locked test, only the out-of-fold target is returned.
+    For balanced accuracy and the AUCs, the interval on the locked test must contain the out-of-fold value. The
+    out-of-fold calibration error must be at most LARGEST_ERROR. On few photos, even a perfectly calibrated model has a
+    calibration error by chance. So the error on the locked test must be below the 95th percentile of such errors.
+    If the split has no locked test, only the target of the out-of-fold calibration error is returned.
     """
     return [target for mode in MODES for target in _mode_targets(values, mode)]
 
@@ -79,8 +79,8 @@ def _mode_comparison(values: dict[str, Any], mode: str, metadata: dict[str, Any]
     for name in (BALANCED_ACCURACY, MACRO_AUC, MELANOMA_AUC, CALIBRATION_ERROR):
         expected, _ = _metric_with_interval(values["out_of_fold"][mode], name, metadata)
         observed, interval = _metric_with_interval(values["locked_test"][mode], name, metadata)
-        # The ECE of a resample is larger than the ECE of the photos themselves. So even with perfect calibration, the
-        # interval rarely contains the ECE of more photos. `metric_targets` has another target for the ECE.
+        # The ECE of a bootstrap resample is larger than the ECE of the photos themselves. So even with perfect
+        # calibration, the interval rarely contains the out-of-fold ECE. `metric_targets` has another target for it.
         contained = None if name == CALIBRATION_ERROR else _interval_contains(expected, interval)
         comparison[name] = {
             "out_of_fold": expected,

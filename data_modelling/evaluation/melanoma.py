@@ -1,8 +1,8 @@
 """Compute the melanoma metrics of a bundle with two classes, without and with the scores of a patient's other lesions.
 
-A patient's moles look alike, and a melanoma looks different. If all lesions of a patient have a high score, this says
-less than a high score of only one lesion. The contextual score is the log odds of melanoma minus a share of the mean
-log odds of the patient's other lesions. The share for a fold is the one with the best AUC on the other folds.
+A patient's moles look alike, and a melanoma looks different. So one high score among low scores is a
+stronger sign than high scores of all lesions. The contextual score is the log odds of melanoma minus a share (0-1) of
+the mean log odds of the patient's other lesions. Each fold gets the share with the best AUC on the other folds.
 """
 
 from typing import Any
@@ -29,7 +29,7 @@ MetricValues = dict[str, Any]
 
 MELANOMA_KEY = "melanoma"  # the key of the melanoma metrics in metrics.json
 SPECIFICITIES = (0.9, 0.95)
-CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # shares of the mean that are tried
+CONTEXT_WEIGHTS = tuple(round(0.1 * step, 1) for step in range(11))  # the shares that are tried
 
 
 def has_two_classes(metadata: MetricValues) -> bool:
@@ -38,7 +38,7 @@ def has_two_classes(metadata: MetricValues) -> bool:
 
 
 def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> MetricValues:
-    """Return counts and metrics by mode, without and with a patient's other lesions, from out-of-fold predictions."""
+    """Return counts, and for each mode the out-of-fold metrics without and with the scores of the other lesions."""
     task = metadata["task"]
     positive = true_classes(predictions, task) == melanoma_column(task)
     patients = group_indices(predictions["group_id"])
@@ -60,7 +60,7 @@ def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> Metri
 def mean_of_other_lesions(log_odds: Floats, patients: Labels) -> Floats:
     """Return for each lesion the mean log odds of the patient's other lesions, (N,).
 
-    For a patient's only lesion, it is the mean of all lesions. log_odds: (N,). patients: (N,) indices from 0.
+    A patient's only lesion gets the mean of all patients' lesions. log_odds: (N,). patients: (N,) indices from 0.
     """
     count = np.bincount(patients)[patients]
     others = np.bincount(patients, log_odds)[patients] - log_odds
@@ -73,7 +73,7 @@ def contextual_log_odds(log_odds: Floats, patients: Labels, share: float) -> Flo
 
 
 def best_context_weight(log_odds: Floats, positive: Mask, patients: Labels) -> float:
-    """Return the share in CONTEXT_WEIGHTS with the best AUC, or the smallest of them if several are equally good."""
+    """Return the share in CONTEXT_WEIGHTS with the best AUC; of equally good shares, return the smallest."""
     return max(
         CONTEXT_WEIGHTS,
         key=lambda share: (

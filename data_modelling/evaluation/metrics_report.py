@@ -1,7 +1,7 @@
 """Compute all metrics of the out-of-fold predictions or of the locked test, in the form of metrics.json.
 
-Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decided classes. AUC,
-log-likelihood, Brier score and calibration errors evaluate the probabilities.
+Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decided class, which is the
+class that the model names. AUC, log-likelihood, Brier score and calibration errors evaluate the probabilities.
 """
 
 from typing import Any
@@ -26,18 +26,19 @@ from data_modelling.metrics.thresholds import (
 )
 from data_modelling.settings import FOLD_COUNT
 
-LESION = "lesion"  # what the photos of a group share, if metadata.json names nothing else
+LESION = "lesion"  # the photos of a group share a lesion, or what metadata.json names instead (a patient)
 NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test
-ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # shares of answered photos for which the risk is reported
+# The error is reported for these shares of the photos, always of the most certain ones.
+ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # The metrics over all classes that are reported with an interval.
 OVERALL_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
-# Pairs of modes whose metrics are compared. The differences show what the details add to the photo, what the photo adds
-# to the details, and how much better the lesion's own details are than the details of another lesion or patient.
+# Pairs of modes whose metrics are compared: photo and details with the photo alone; the photo alone with the details
+# alone; and photo and details with the same photo and the details of another lesion or patient.
 COMPARED_MODES = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
 
 
 def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metrics of the saved predictions, with the bundle's temperature, decision prior and thresholds."""
+    """Return the metrics of predictions, computed with the bundle's temperature, decision prior and thresholds."""
     task = metadata["task"]
     labels = true_classes(predictions, task)
     groups = bootstrap.group_indices(predictions["group_id"])
@@ -97,7 +98,7 @@ def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[s
 
 
 def decide_classes(probability: Floats, metadata: dict[str, Any]) -> Labels:
-    """Return the decided classes as indices, (N,), with the bundle's decision prior."""
+    """Return the decided classes as indices (N,), computed with the bundle's decision prior."""
     prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
     return predicted_classes(probability, prior)
 
@@ -128,7 +129,7 @@ def _source_metrics(
 
 
 def _uncalibrated_errors(labels: Labels, scores: Floats) -> dict[str, Any]:
-    """Return the calibration error and log-likelihood before the temperature is applied."""
+    """Return calibration error and negative log-likelihood of the probabilities without temperature scaling."""
     probability = calibrated_probabilities(scores, 1.0)
     return {
         "expected_calibration_error": round_metric(
@@ -202,7 +203,7 @@ def _class_metrics(
 
 
 def _calibration_metrics(labels: Labels, probability: Floats) -> dict[str, Any]:
-    """Return three calibration errors, the error that a perfect model has by chance, and the reliability bins."""
+    """Return three calibration errors, the error of a perfectly calibrated model, and the reliability bins."""
     perfect = calibration_error.errors_of_perfect_model(probability)
     return {
         "equal_width": round_metric(calibration_error.expected_calibration_error(labels, probability)),

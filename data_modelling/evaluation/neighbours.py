@@ -1,8 +1,8 @@
-"""Measure how often the nearest known photos have the right diagnosis, and whether they warn of wrong decisions.
+"""Measure how often the neighbours of a photo have its diagnosis, and whether they warn of wrong decisions.
 
-A held-out photo is compared with known photos of other lesions and patients, by a network that never saw the held-out
-photo's clinic group. If a recipe leaves no clinic group out, the network never saw the photo's fold, and the known
-photos are of other folds.
+An answer shows neighbours: known photos that the network finds most similar. Here each held-out photo gets neighbours
+of other lesions and patients, from a network that never saw its clinic group (photos of one or several clinics). If a
+recipe leaves no clinic group out, the network never saw the photo's fold, and the neighbours are of other folds.
 """
 
 from collections import Counter
@@ -26,7 +26,7 @@ from data_modelling.metrics.thresholds import has_both_outcomes
 
 NEIGHBOURS_FILE = "neighbours.csv"  # in a bundle's predictions/
 PHOTO_FACTS = ["image_id", "group_id", "source", "truth"]  # columns of the predictions
-FEWEST_GROUPS = 50  # lesions or patients that metrics need; with fewer, their intervals are too wide
+FEWEST_GROUPS = 50  # lesions or patients that metrics need; with fewer, the metrics' intervals are too wide
 
 
 def neighbour_rows(
@@ -51,7 +51,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
     `predicted_answers` or `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group.
     A clinic group with too few lesions has only counts.
 
-    Four metrics are the share of photos for which a class is right. nearest: the class of the nearest photo.
+    Four metrics are the share of photos for which a class is the true one. nearest: the class of the nearest photo.
     majority: the most frequent class of the nearest photos. chance: the class of a random known photo. model: the
     decided class. Two metrics are the AUC of a score that should be high for wrong decisions. warning_auc: the score is
     the number of nearest photos that are not of the decided class. confidence_auc: the score is minus the confidence.
@@ -85,7 +85,7 @@ def _class_of(diagnosis: str, task: str) -> int:
 def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFrame:
     """Return a row for each photo: PHOTO_FACTS, decision (a class index) and confidence (the highest probability).
 
-    answers: the rows of a bundle's left_out_clinics.csv.gz.
+    answers: the rows of a bundle's left_out_clinics.csv.gz, from networks that never saw the photo's clinic group.
     """
     codes = class_codes(task)
     return answers.rename(columns={"diagnosis": "truth"})[PHOTO_FACTS].assign(
@@ -95,7 +95,7 @@ def answers_of_left_out_clinics(answers: pd.DataFrame, task: str) -> pd.DataFram
 
 
 def predicted_answers(predictions: Sequence[pd.DataFrame], metadata: dict[str, Any]) -> pd.DataFrame:
-    """Return the columns of `answers_of_left_out_clinics` from predictions of the photo alone."""
+    """Return the same columns as `answers_of_left_out_clinics`, from predictions that used only the photo."""
     table = pd.concat(predictions, ignore_index=True)
     logits = mode_logits(table, "photo", metadata["task"])
     probability = calibrated_probabilities(logits, metadata["temperature"])
@@ -117,7 +117,7 @@ def _metrics(rows: pd.DataFrame, known: dict[str, int], task: str) -> dict[str, 
         "majority": majority == labels,
         "model": decisions == labels,
     }
-    class_counts = np.zeros(len(class_codes(task)) + 1)  # the last is for photos of no class of the task
+    class_counts = np.zeros(len(class_codes(task)) + 1)  # the last one counts photos of no class of the task
     for code, count in known.items():
         class_counts[_class_of(code, task)] += count
     everyone = np.ones(len(labels), bool)

@@ -1,8 +1,8 @@
-"""Compute how often the prediction sets contain the true class, and how large they are.
+"""Compute how large the prediction sets are, and how often they contain the true class (the coverage).
 
-A group counts once, however many photos it has: its value is the share of its photos whose set contains the true
-class. A group with photos of two classes counts once in each class. The sets of out-of-fold photos have thresholds that
-were fitted on the other parts. The sets of the locked test have the served thresholds.
+A photo's set has each class whose probability reaches a threshold. The thresholds for out-of-fold photos are fitted on
+the other folds. The thresholds for the locked test are the bundle's. A group counts once, and its value is the share of
+its photos whose set contains the true class. A group with photos of two classes counts once in each class.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ SUBGROUP_ATTRIBUTES = ("sex", "age")  # attributes whose subgroups are evaluated
 
 
 def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the size of the sets, and their coverage (overall, by class, by subgroup), for each mode and level."""
+    """Return for each mode and level the size of the sets, and their coverage overall, by class and by subgroup."""
     metrics: dict[str, Any] = {"thresholds_from": "the bundle"}
     is_test = set(predictions["part"]) == {TEST}
     if not is_test:
@@ -70,7 +70,7 @@ def _level_metrics(predictions: pd.DataFrame, sets: Mask, metadata: Mapping[str,
 
 
 def _coverage(covered: Mask, weights: Floats) -> dict[str, Any]:
-    """Return the number of groups, the coverage and its 95 % interval; the last two are None without a group."""
+    """Return the number of groups, the coverage and its 95 % interval; both are None if there is no group."""
     groups = weights.sum()
     if not groups:
         return {"groups": 0, "coverage": None, "interval": None}

@@ -1,4 +1,4 @@
-"""Predict the photos of a table with the served network and its checks, as the page and `predict` do."""
+"""Predict the photos of a table as the app and `predict` do: with the served network and the checks of a photo."""
 
 from dataclasses import dataclass
 
@@ -22,9 +22,9 @@ from data_modelling.inference.predictor import Predictor
 class ServedAnswers:
     """Holds the answers to the photos of a table.
 
-    photos: the N rows whose photos can be decoded. logits: for each mode, an array (N, classes). checks: the reason
-    codes of these photos, joined by `;`, in the columns `refusals` and `warnings`. The codes for a phone photo and for
-    an unfamiliar source are among the warnings. broken: which photos cannot be decoded, and why.
+    photos: the N rows whose photos can be decoded. logits: for each mode, an array (N, classes). checks: what the
+    checks say of these photos, as codes joined by `;` in the columns `refusals` and `warnings`. The codes for a phone
+    photo and for an unfamiliar source are among the warnings. broken: which photos cannot be decoded, and why.
     """
 
     photos: pd.DataFrame

@@ -1,4 +1,4 @@
-"""Compute the metrics of subgroups with enough lesions, by sex, age, site, confirmation, source and skin type."""
+"""Compute the metrics of subgroups by sex, age, body site, source, skin type, and way of confirming the diagnosis."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +17,13 @@ from data_modelling.metrics.array_types import Floats, Labels, Mask
 from data_modelling.metrics.predictions import mode_logits, write_table
 from data_modelling.metrics.thresholds import question_scores
 
-AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years, the end not included
+AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years; the upper end is excluded
 UNKNOWN_VALUE = "not known"
-FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one changes the sensitivity by over a tenth
-FEWEST_GROUPS = 50  # lesions that a subgroup needs; with fewer, the interval is wider than usual differences
+FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion changes the sensitivity by over 0.1
+FEWEST_GROUPS = 50  # lesions that a subgroup needs; with fewer, intervals are too wide to show differences
 
 SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type (Fitzpatrick's I to VI)
-FEWEST_PATIENTS = 10  # patients with a cancer, and as many with a benign lesion, that a skin type needs
+FEWEST_PATIENTS = 10  # a skin type needs this many patients with a cancer, and this many with a benign lesion
 MAY_BECOME_CANCER = "may_become_cancer"
 
 SubgroupMasks = Iterator[tuple[str, str, Mask]]  # attribute, value, and mask (N,) of the rows
@@ -60,9 +60,9 @@ def subgroup_rows(
 ) -> list[dict[str, Any]]:
     """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
 
-    A subgroup with too few lesions has no metrics, but a sentence with the reason in `said`. predictions: the saved
+    A subgroup with too few lesions has no metrics; its `said` is a sentence with the reason. predictions: the saved
     predictions; the arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: the word for a
-    group in this sentence, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough
+    group in `said`, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough
     lesions. The row has the number of these classes, because this number differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
@@ -101,11 +101,11 @@ def write_skin_types(folder: Path, data_root: Path | None) -> None:
 def skin_type_metrics(
     types: pd.DataFrame, predictions: pd.DataFrame, metadata: dict[str, Any]
 ) -> dict[str, dict[str, Any]]:
-    """Return counts and metrics by skin type, from predictions of the photo alone.
+    """Return counts and metrics by skin type, from predictions that used only the photo.
 
-    types: the table in SKIN_TYPES_FILE. predictions: those for external sources, with the column `flag`. Actinic
-    keratosis is left out, because it may become cancer. A skin type has metrics only if FEWEST_PATIENTS patients have a
-    photo of a cancer, and as many have a photo of a benign lesion.
+    types: the table in SKIN_TYPES_FILE. predictions: of photos of external sources, with the column `flag`. Photos of
+    actinic keratosis, which may become cancer, are left out. A skin type has metrics only if at least FEWEST_PATIENTS
+    patients have a photo of a cancer, and at least FEWEST_PATIENTS a photo of a benign lesion.
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)

@@ -1,7 +1,8 @@
-"""Test whether the spot that is unlike a patient's other spots is the melanoma, on visits drawn from ISIC 2020.
+"""Test whether the lesion that is unlike a patient's other lesions is the melanoma, on visits drawn from ISIC 2020.
 
-The network must not have been trained on these photos. A visit has 3 to 12 random photos of one patient, with
-one melanoma if the patient has any. Each share is averaged over a patient's visits, and then over the patients.
+The app marks this lesion if its outlier score (how unlike the others it is) reaches a ratio. The ratio is chosen here.
+A visit has 3 to 12 random photos of one patient, with one melanoma if the patient has any. Each share of visits is
+averaged over a patient's visits, and then over the patients. The network must not have been trained on these photos.
 """
 
 from pathlib import Path
@@ -25,13 +26,13 @@ from data_modelling.metrics.predictions import write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
 VISITS_FILE = "visits.csv"  # in a bundle's predictions/, with COLUMNS
-# melanoma: 1 if the visit has one, else 0. photos: number of photos. largest_oddity: the highest outlier score of them.
-# odd_is_melanoma: 1 if the melanoma has this score. first_is_melanoma: 1 if it has the highest cancer probability.
+# melanoma: 1 if the visit has one, else 0. photos: number of photos. largest_oddity: their highest outlier score.
+# odd_is_melanoma: 1 if the melanoma has this score. first_is_melanoma: 1 if its cancer probability is the highest.
 COLUMNS = ("patient", "part", "melanoma", "photos", "largest_oddity", "odd_is_melanoma", "first_is_melanoma")
 MAX_VISIT_PHOTOS = 12
 VISITS_PER_PATIENT = 40
 SEED = 20
-# Largest share of the visits without a melanoma in which `choose_ratio` lets a lesion be marked. With a share of 0.1,
+# `choose_ratio` lets a lesion be marked in at most this share of the visits without a melanoma. With a share of 0.1,
 # only hairs, rulers and bubbles lead to a mark, and a melanoma is marked no more often than by chance.
 FALSE_MARK_SHARE = 0.3
 DIGITS = 6
@@ -99,7 +100,7 @@ def choose_ratio(visits: pd.DataFrame, marked_share: float = FALSE_MARK_SHARE) -
     order = np.argsort(-largest_oddity, kind="stable")
     share = np.cumsum(weights[order]) / weights.sum()
     allowed = int(np.searchsorted(share, marked_share, side="right"))
-    # The ratio is just above the oddity of the first visit that would be too many.
+    # The ratio is just above the largest oddity of the first visit that must have no mark.
     return round(float(largest_oddity[order][min(allowed, len(order) - 1)]) + 10.0**-DIGITS, DIGITS)
 
 
@@ -108,8 +109,8 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
 
     Four values are shares of the visits with a melanoma. found: the melanoma is marked. by_oddity: it has the highest
     outlier score. by_score: it has the highest cancer probability. by_chance: it is a photo drawn at random. wrong: the
-    share of the other visits that have a mark. difference: by_oddity minus by_score. The ratio for a part is chosen on
-    the patients of the other parts.
+    share of the visits without a melanoma that have a mark. difference: by_oddity minus by_score. The ratio for a part
+    is chosen on the patients of the other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():
@@ -150,10 +151,7 @@ def _mean_with_interval(values: Floats) -> dict[str, Any]:
 
 
 def measure_visits(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
-    """Draw visits, choose the ratio on them, and write both into the bundle.
-
-    Raises InputError if the model was trained on these patients.
-    """
+    """Draw visits, choose the ratio, write both to the bundle. Raises InputError if it was trained on ISIC 2020."""
     if any("2020" in source for source in training_sources(bundle.metadata)):
         raise InputError(f"{bundle.folder} was trained on ISIC 2020, so it cannot be tested on it.")
     lesions = read_lesions(data_root, splits)

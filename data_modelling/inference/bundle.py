@@ -14,7 +14,7 @@ from data_modelling.inference.errors import BundleError
 
 SUMS = "SHA256SUMS"
 SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # a line as `sha256sum` writes it
-LARGEST_EDGE = 1024  # pixels; a bundle or recipe with a larger edge is refused
+LARGEST_EDGE = 1024  # pixels; a bundle or recipe whose network sees larger photos is refused
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
 FORMAT = 2  # version of metadata.json and of the files beside it; a bundle of another version is refused
 # Keys of metadata.json for the checks, the prediction sets and `monitor`. A bundle that lacks one of them is refused.
@@ -23,7 +23,7 @@ SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "referen
 
 @dataclass(frozen=True)
 class Bundle:
-    """A bundle whose checksums and metadata were checked.
+    """Holds a bundle whose checksums and metadata were checked.
 
     metadata, metrics: the content of metadata.json and metrics.json. sha256: the SHA-256 of model.onnx. sums: the
     SHA-256 of each file, by file name.
@@ -64,7 +64,7 @@ def load_bundle(folder: Path) -> Bundle:
     metadata, metrics = (_read_json(folder / name) for name in ("metadata.json", "metrics.json"))
     _check_metadata(folder / "metadata.json", metadata)
     try:
-        json.dumps(metrics, allow_nan=False)  # pages and the API cannot show NaN and infinity
+        json.dumps(metrics, allow_nan=False)  # pages and the API cannot show NaN or infinity
     except ValueError as error:
         raise BundleError(
             f"{folder / 'metrics.json'} has a metric that is no number; restore the bundle."
@@ -123,7 +123,7 @@ def _check_metadata(path: Path, metadata: dict[str, Any]) -> None:
     divisors = {"temperature": metadata.get("temperature")}
     divisors |= {f"decision_prior.{code}": _inner(metadata, "decision_prior", code) for code in classes}
     thresholds = {name: _inner(metadata, "thresholds", name) for name in ("cancer", "melanoma", "clear")}
-    if thresholds["clear"] is None:  # a bundle may have no clear threshold
+    if thresholds["clear"] is None:  # a bundle may lack the threshold "clear"
         del thresholds["clear"]
     conditions = {
         f"the bundle has format {metadata.get('format', 1)}, but this program reads format {FORMAT}; train it again, or "

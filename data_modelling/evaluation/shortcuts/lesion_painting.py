@@ -1,8 +1,8 @@
-"""Read the outline of a lesion, and paint over parts of its photo in the colour of the nearby skin.
+"""Read the outline of a lesion and paint over parts of its photo, to test which parts the network looks at.
 
-The nearby skin is a ring around the enlarged outline, SKIN_RING_WIDTH wide, without the dermatoscope's dark rim. All
-painting uses the mean colour of this ring. The mean of the whole photo would contain the lesion's colour. A painted
-lesion would then stay visible as a tint, and a painted background would be too similar to the lesion.
+The paint has the mean colour of the nearby skin: a ring around the enlarged outline, SKIN_RING_WIDTH wide, without the
+dermatoscope's dark rim. The mean of the whole photo would contain the lesion's colour. A painted lesion would then stay
+visible as a tint, and a painted background would be too similar to the lesion.
 """
 
 from dataclasses import dataclass
@@ -18,9 +18,9 @@ from data_modelling.inference.errors import InputError, PhotoError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.metrics.array_types import Mask, Pixels
 
-OUTLINE_MARGIN = 0.03  # share of the edge by which an outline is enlarged; lesions fade out beyond outlines
-SKIN_RING_WIDTH = 0.15  # share of the edge; skin further away may be lit differently
-LEAST_SKIN = 0.01  # smallest share of the photo's pixels that the ring needs to show the colour of the skin
+OUTLINE_MARGIN = 0.03  # outlines grow by this share of the edge, because lesions fade out beyond outlines
+SKIN_RING_WIDTH = 0.15  # width as a share of the photo's edge; skin further away may be lit differently
+LEAST_SKIN = 0.01  # share of the photo's pixels that the ring must have, to give the colour of the skin
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Areas:
 
 
 def read_outline(path: str, photo: str, edge: int) -> Mask:
-    """Return the outline, cropped and resized like the photo: a mask (edge, edge), true where at least half is lesion.
+    """Return the outline, cropped and resized like the photo: a mask (edge, edge), true for pixels inside the lesion.
 
     path: the file of the outline. photo: the file of the photo. Raises InputError if the outline is broken or has
     another size than the photo.
@@ -62,7 +62,7 @@ def find_areas(photo: Pixels, outline: Mask) -> Areas | None:
 
 
 def mean_colour(photo: Pixels, area: Mask) -> Pixels:
-    """Return the mean RGB (3,) of the photo's pixels in an area, in whole grey levels."""
+    """Return the mean RGB (3,) of the photo's pixels in an area, rounded to whole levels (0-255)."""
     return np.round(photo[area].mean(axis=0)).astype(np.uint8)
 
 
@@ -74,7 +74,7 @@ def paint_area(photo: Pixels, area: Mask, colour: Pixels) -> Pixels:
 
 
 def cells_area(cells: NDArray[np.int64], shape: tuple[int, int], edge: int) -> Mask:
-    """Return a mask (edge, edge) of some cells of a map of `shape`. cells: their numbers, counted row by row."""
+    """Return a mask (edge, edge) of some cells of a map (rows, columns). cells: their numbers, counted row by row."""
     mask = np.zeros(shape, bool)
     mask.flat[cells] = True
     return np.kron(mask, np.ones((edge // shape[0], edge // shape[1]), bool))

@@ -1,4 +1,4 @@
-"""Compute the metrics of the shortcut tests from the saved results of each photo."""
+"""Compute the metrics of the shortcut tests, which show what the network looks at, from each photo's results."""
 
 from pathlib import Path
 from typing import Any
@@ -13,17 +13,17 @@ from data_modelling.metrics import bootstrap
 from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions, with COLUMNS and the logits of each of VIEWS
+SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions/; has COLUMNS, and the logits of each of VIEWS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # a photo and its two painted versions
-MAPS = ("map", "random", "gaussian")  # the evidence for the decided class, and two control maps
-MEASURES = ("inside", "deletion")  # of a map: evidence inside the outline, area under the deletion curve
+MAPS = ("map", "random", "gaussian")  # evidence for the decided class, and two controls; see shortcut_tests
+MEASURES = ("inside", "deletion")  # share of a map inside the lesion's outline; area under its deletion curve
 SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each of VIEWS
 MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
 COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *MAP_COLUMNS)
 
 
 def write_shortcuts(path: Path, results: pd.DataFrame) -> None:
-    """Write the results as csv, sorted by image_id, with three significant digits, which keep the bundle small."""
+    """Write the results as csv, sorted by image_id, with three significant digits to keep the bundle small."""
     write_table(path, results.sort_values("image_id"), float_format="%.3g")
 
 
@@ -55,7 +55,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
         "lesion_share": round_metric(complete["lesion_share"].mean()),
         "views": {view: _view_metrics(metrics_by_view, view) for view in VIEWS},
         **{measure: _map_metrics(complete, measure, task) for measure in MEASURES},
-        # Bare skin is often decided as this class. So painting hardly changes an answer that was this class before.
+        # Bare skin is often decided as this class. So painting hardly changes the answer to a photo of this class.
         "most_frequent": frequent,
         "deletion_of_the_rarer": {"photos": len(rarer)}
         | (_map_metrics(rarer, "deletion", task) if len(rarer) else {}),

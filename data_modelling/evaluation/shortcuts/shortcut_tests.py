@@ -1,15 +1,15 @@
 """Test whether the network looks at the lesion, with painted photos and with maps of the evidence.
 
-At most PHOTOS photos, one per lesion, are predicted from the photo alone, each by the network that never saw its fold.
-There are three tests:
+A map of the evidence has a number for each cell of a photo: how strongly the cell speaks for the decided class (see
+inference.explanation.heat_map). The sample has at most PHOTOS photos, one per lesion. Each is predicted without patient
+details, by the network that never saw its fold. There are three tests:
 
-- Painting: the lesion is painted over, or everything else is (see evaluation.shortcuts.lesion_painting).
-- Evidence: which share of the evidence for the decided class (see inference.explanation.heat_map) is inside the
-  outline. The controls are maps of random cells, and a Gaussian around the photo's centre, because lesions are centred.
-- Deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): which share of the decided class's probability is left when
-  the cells with the most evidence are painted over, a tenth of all cells more at each step. Shares above 1 count as 1.
-  The area under the curve is small if the evidence finds the cells on which the answer depends. The controls are a
-  random order of the cells, and the order of the Gaussian.
+- Painting: The lesion is painted over, or everything else is (see evaluation.shortcuts.lesion_painting).
+- Evidence: The test measures which share of the evidence is inside the lesion's outline. The controls are random maps,
+  and a Gaussian around the photo's centre, because most lesions are in the centre.
+- Deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): The cells with the most evidence are painted over, a tenth of
+  all cells more at each step. The curve is the share of the decided class's probability that is left (at most 1). The
+  area under it is small if the answer depends on these cells. The controls paint cells in random or Gaussian order.
 """
 
 import hashlib
@@ -50,12 +50,12 @@ SEED = 3  # decides the sample and the random maps
 RANDOM_MAPS = 50  # per photo; their shares inside the outline are averaged
 GAUSSIAN_WIDTH = 0.25  # standard deviation of the Gaussian, as a share of the edge
 STEPS = 10  # steps of the deletion curve, from the intact photo to bare skin
-BATCH_SIZE = 32  # photos that are painted together, and that the network predicts at a time
+BATCH_SIZE = 32  # photos of the sample that are tested together, and photos in a batch of the network
 
 
 @dataclass(frozen=True)
 class FoldNetwork:
-    """Holds a fold's network with its head, temperature and decision prior.
+    """Holds the network that never saw a fold, with its head (last layer), temperature and decision prior.
 
     predict: returns logits (N, classes) and feature maps of photos (N, edge, edge, 3).
     """
@@ -74,9 +74,9 @@ def shortcut_results(
     choices: CalibrationChoices,
     task: str,
 ) -> pd.DataFrame:
-    """Return the results of the sample's photos, in the order of the sample, as shortcuts.csv has them; show progress.
+    """Return the rows of shortcuts.csv for the sample's photos, in the order of the sample, and show progress.
 
-    sample: rows of a table (see datasets.table), with the column part. pixels: (rows, edge, edge, 3), their photos.
+    sample: rows of a table (see datasets.table), with the column part. pixels: their photos, (rows, edge, edge, 3).
     outlines: files by image id. networks: returns, for a part, the file of the network that never saw this part.
     Raises InputError for an outline that is broken or has another size than its photo.
     """
@@ -115,8 +115,8 @@ def shortcut_rows(
 ) -> list[dict[str, Any]]:
     """Return for each photo its values in shortcuts.csv, but classes as indices and logits as arrays (classes,).
 
-    names: the image ids, the seeds of the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge, edge).
-    A photo without enough visible skin has only `decided`, `lesion_share` and the logits `intact`.
+    names: the image ids; they seed the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge, edge).
+    A photo with an empty outline or too little skin has only `decided`, `lesion_share` and the logits `intact`.
     """
     logits, feature_maps = network.predict(photos)
     probability = calibrated_probabilities(logits, network.temperature)
@@ -130,12 +130,12 @@ def shortcut_rows(
             cells = network.head.parts(feature_maps[number])[0]
             evidence = cells[decided] - cells.mean(axis=0)  # compared with the average class
             row |= _shares_inside_outline(name, evidence, outline)
-            maps = (evidence, _rng(name).random(evidence.shape), gaussian(evidence.shape))  # as in MAPS
+            maps = (evidence, _rng(name).random(evidence.shape), gaussian(evidence.shape))  # ordered as MAPS
             painted = network.predict(np.stack(list(_painted_variants(photo, areas, maps))))[0]
             row |= {"lesion_painted": painted[0], "background_painted": painted[1]}
             left = calibrated_probabilities(painted[2:], network.temperature)[:, decided]
             ratios = np.minimum(left / probability[number, decided], 1)
-            # STEPS - 1 ratios for each map; the last ratio, of bare skin, is the same for all maps.
+            # Each map has STEPS - 1 ratios of its own. The last ratio, of bare skin, is the same for all maps.
             curves = ratios[:-1].reshape(len(MAPS), STEPS - 1)
             row |= {
                 f"{kind}_deletion": deletion_area(np.concatenate([[1.0], curve, ratios[-1:]]))
@@ -163,7 +163,7 @@ def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
 
     def predict(photos: Pixels) -> tuple[Floats, Features]:
         answers = []
-        # If the batch size changed, Keras would compile its function again. Surplus rows of the last batch are cut off.
+        # All batches have one size, or Keras would compile its function again. The last one's surplus rows are cut off.
         batch = np.zeros((BATCH_SIZE, *photos.shape[1:]), np.float32)
         for start in range(0, len(photos), BATCH_SIZE):
             batch[: len(photos) - start] = photos[start : start + BATCH_SIZE]
@@ -211,7 +211,7 @@ def _shares_inside_outline(name: str, evidence: Floats, outline: Mask) -> dict[s
 
 
 def _columns(row: dict[str, Any], task: str) -> dict[str, Any]:
-    """Return a row with the decided class as a code, and one column per logit."""
+    """Return a row with the decided class as a code, and each logit in its own column."""
     columns = {name: value for name, value in row.items() if name not in VIEWS}
     logits = {
         f"{view}_{code}": value
@@ -228,7 +228,7 @@ def shortcut_dependencies(
     networks: Callable[[str], Path],
     choices: CalibrationChoices,
 ) -> dict[str, Any]:
-    """Return what the results depend on: choices, hashes of code and networks, sizes and change times of outlines."""
+    """Return what the results depend on: choices, code and networks (hashes), outlines (sizes, times of change)."""
     modules = [Path(module) for module in (__file__, lesion_painting.__file__, heat_map.__file__)]
     files = [*modules, *map(networks, sorted(sample["part"].unique()))]
     states = {image_id: Path(outlines[image_id]).stat() for image_id in sample["image_id"]}

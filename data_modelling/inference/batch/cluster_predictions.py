@@ -1,6 +1,6 @@
-"""Computes the rows of `predict` on a Ray cluster: Ray Data hands batches of photos to one predictor per core.
+"""Computes the rows of `predict` on a Ray cluster: machines that share work, with one predictor on each core.
 
-If a worker or node dies, Ray gives its batches to others. The driver gets the rows in order and writes all files.
+If a process or machine dies, Ray gives its photos to others. The command gets the rows in order and writes all files.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
 
 
 class BatchPredictor:
-    """The predictor of one core; Ray creates it on the node of the core.
+    """Predicts photos on one core; Ray creates the object on the node (machine) of this core.
 
     bundle: the bundle's folder, which every node must have. sums: the checksums that the bundle must have.
     """
 
     def __init__(self, bundle: Path, sums: Mapping[str, str], views: int, options: RowOptions) -> None:
         self._options = options
-        # An error is kept, and returned as a sentence for the user. If it were raised, Ray would retry for ever.
+        # An error is kept and returned instead of rows. If it were raised here, Ray would retry for ever.
         self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
@@ -59,7 +59,7 @@ class BatchPredictor:
 
 @dataclass(frozen=True)
 class ClusterRows:
-    """A RowSource that computes on the cluster that `ray` is connected to."""
+    """Computes rows, as a RowSource (see photo_folder), on the cluster that `ray` is connected to."""
 
     ray: ModuleType
 
@@ -72,7 +72,7 @@ class ClusterRows:
             yield from self._rows(blocks, (bundle.folder.resolve(), bundle.sums, predictor.views, options))
 
     def _check_nodes(self, bundle: Path, sums: Mapping[str, str]) -> None:
-        """Raise InputError if a node lacks this bundle. A node that joins later reports the same error in its rows."""
+        """Raise InputError if a node lacks this bundle. A node that joins later returns the error instead of rows."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy as OnNode
 
         task = self.ray.remote(max_retries=RETRIES)(bundle_error)
@@ -85,7 +85,7 @@ class ClusterRows:
     def _rows(self, blocks: list[Any], arguments: tuple[Any, ...]) -> Iterator[Rows]:
         from ray import cloudpickle, data
 
-        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # or Ray prints its plan and each lost node
+        logging.getLogger("ray.data").setLevel(logging.CRITICAL)  # or Ray would print its plan and lost nodes
         context = data.DataContext.get_current()
         context.enable_progress_bars = False  # `predict` shows its own progress bar
         context.execution_options.preserve_order = True
@@ -97,7 +97,7 @@ class ClusterRows:
             num_cpus=1,
             compute=data.ActorPoolStrategy(min_size=1, max_size=cores, initial_size=cores),
         )
-        blocks.clear()  # Ray's store holds them now
+        blocks.clear()  # Ray's store holds the tables now; this frees their memory here
         # The iterator is closed before the cluster is left. Otherwise Ray would abort this process.
         with closing(iter(output.iter_rows())) as batches:
             for batch in batches:

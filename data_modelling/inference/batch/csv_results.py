@@ -24,10 +24,10 @@ NOTE, LOCK = "note.json", "lock"
 
 
 class CsvResults:
-    """The csv files of a run in the folder `work`, one for each kind of row. done: how many photos they have so far."""
+    """Holds the csv files of a run in the folder `work`, one for each kind of row. done: number of photos so far."""
 
     def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
-        """Resume an earlier run of the same identity, or start a new one."""
+        """Resume an earlier run of the same identity (see open_csv_results), or start a new run."""
         self.done = 0
         self._work = work
         self._identity = identity
@@ -55,7 +55,7 @@ class CsvResults:
             return list(csv.DictReader(file))
 
     def _resumable_sizes(self, kinds: Iterable[str]) -> dict[str, int]:
-        """Return the size in bytes up to which each file is valid, or an empty dict if there is no run to resume."""
+        """Return the size in bytes up to which each file is valid, or {} if there is no run to resume; set `done`."""
         try:
             note: dict[str, Any] = json.loads((self._work / NOTE).read_text(encoding="utf-8"))
             sizes = {kind: int(note["bytes"][kind]) for kind in kinds}
@@ -68,7 +68,7 @@ class CsvResults:
         return sizes
 
     def write(self, rows: Mapping[str, Iterable[str]]) -> None:
-        """Add the rows of the next photo, by kind."""
+        """Add the rows of the next photo, one row for each kind."""
         for kind, row in rows.items():
             self._write_row(kind, row)
         self.done += 1

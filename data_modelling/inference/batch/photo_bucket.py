@@ -1,4 +1,4 @@
-"""Lists and reads the photos of an S3 bucket, through pyarrow's file system."""
+"""Lists and reads photos in an S3 bucket, a store of files on a network, through pyarrow's file system."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SCHEME = "s3"
 
 @dataclass(frozen=True)
 class BucketPhoto:
-    """A photo in a bucket.
+    """Represents a photo in a bucket.
 
     uri: the address of its folder, with pyarrow's options (`?endpoint_override=...`). state: its size (bytes) and the
     time of its last change (nanoseconds), from the bucket's listing.
@@ -57,7 +57,7 @@ def without_options(uri: str) -> str:
 
 
 def scan_photo_bucket(uri: str) -> PhotoFolder:
-    """Return the photos of a folder of a bucket, without its subfolders; raise InputError if it has no photo."""
+    """Return the photos in a folder of a bucket, without its subfolders; raise InputError if there are none."""
     title = without_options(uri)
     try:
         file_system, folder = _file_system(uri)

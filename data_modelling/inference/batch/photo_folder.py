@@ -42,7 +42,7 @@ IN_FLIGHT_PER_CORE = 4  # photos in memory for each core: enough to keep it busy
 
 
 class PhotoFile(Protocol):
-    """A file with a photo: on a disk (a `pathlib.Path`), or an object of a bucket."""
+    """Describes the file of a photo: on a disk (`pathlib.Path`) or in a bucket (`BucketPhoto`)."""
 
     @property
     def name(self) -> str:
@@ -52,16 +52,16 @@ class PhotoFile(Protocol):
         """Return the content; raise OSError when it cannot be read."""
 
     def stat(self) -> Any:
-        """Return size and time as `st_size` and `st_mtime_ns`; raise OSError when the file is gone."""
+        """Return size and time of change, as `st_size` and `st_mtime_ns`; raise OSError when the file is gone."""
 
 
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
-Rows = dict[str, list[str]]  # by kind of file: one photo's row in "rows" and in "answers", or in "errors"
+Rows = dict[str, list[str]]  # one photo's row of "rows" and of "answers", or only of "errors"
 
 
 @dataclass(frozen=True)
 class RowOptions:
-    """The options of a run. codes: the classes that have a column. dermatoscope: whether a dermatoscope was used."""
+    """Holds the options of a run. codes: the classes with a column. dermatoscope: whether a dermatoscope was used."""
 
     codes: Sequence[str]
     dermatoscope: bool = True
@@ -73,10 +73,10 @@ RowSource = Callable[[Predictor, Iterable[Photo], RowOptions], Iterator[Rows]]
 
 @dataclass(frozen=True)
 class PhotoFolder:
-    """Hold a folder of photos. The stem of a photo is its file name without the ending.
+    """Holds a folder of photos. The stem of a photo is its file name without the ending.
 
-    file: a function that returns the file with a name. names: the photos' file names, sorted by stem. other: the names
-    of files that are no photos. below: subfolders with photos, such as `new (12)` if `new` has 12; they are not read.
+    file: takes a file name and returns the file. names: the photos' file names, sorted by stem. other: the names
+    of files that are no photos. below: subfolders with photos, such as `new (12)` for 12 photos; none of them is read.
     """
 
     file: Callable[[str], PhotoFile]
@@ -105,7 +105,7 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                # A broken link or a pipe is no photo, even if its name ends like that of a photo.
+                # A broken link or a pipe is no photo, even if its name has the ending of a photo.
                 if entry.is_file() and is_photo_name(entry.name):
                     names.append(entry.name)
                 elif not entry.is_dir():
@@ -151,7 +151,7 @@ def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class DetailsTable:
-    """The details of a csv by image id, with sentences on unusual parts (notes) and on doubtful rows (findings)."""
+    """Holds a csv's details by image id. notes: sentences on unusual parts. findings: sentences on doubtful rows."""
 
     by_image: dict[str, Details]
     notes: tuple[str, ...] = ()
@@ -159,10 +159,10 @@ class DetailsTable:
 
 
 def read_details(path: Path) -> DetailsTable:
-    """Read details from a csv with the columns image, age, sex, site and perhaps changing; other columns are ignored.
+    """Return the details in a csv with the columns image, age, sex, site and optionally changing; ignore other columns.
 
     The returned image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and
-    contradictory rows are left out. Raises InputError with the row's number in a spreadsheet for a bad value.
+    contradictory rows are left out. If a value is bad, raises InputError with the row's number in a spreadsheet.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")
@@ -181,9 +181,9 @@ def read_details(path: Path) -> DetailsTable:
 def match_details(
     details: Mapping[str, Details], stems: Iterable[str]
 ) -> tuple[dict[str, Details], list[str]]:
-    """Return the details of the photos that have details, by stem, and the image ids of details without a photo.
+    """Return the details by stem, for all photos that have details, and the image ids of details without a photo.
 
-    Raises InputError if there are details, but none for any photo.
+    Raises InputError if there are details, but no photo has any.
     """
     stems = list(stems)
     ids = {stem: normalize_image_id(stem) for stem in stems}
@@ -198,7 +198,7 @@ def match_details(
 
 
 def check_output_paths(out: Path, details: Path | None) -> None:
-    """Raise InputError if `out` has no file name or ends like a photo, or if a csv file would replace the details."""
+    """Raise InputError if `out` has no file name, if it has a photo's ending, or if a csv would replace the details."""
     if not out.name:
         raise InputError("--out must name a csv file, such as p.csv.")
     if has_photo_ending(out.name):
@@ -220,10 +220,10 @@ def predict_folder(
     """Write `out`, such as p.csv, with p.answers.csv and p.errors.csv; return stem and error of each unreadable photo.
 
     The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the
-    same. details: the details of each photo, by its stem. A detail that is missing there is read from the header of a
-    DICOM file, or else counts as not known. layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name and
-    target (the probability of melanoma). dermatoscope: see RowOptions. row_source: the function that computes the rows;
-    by default predict_rows, on this machine. Raises InputError when a file cannot be written.
+    same. details: the details of each photo, by its stem. A detail that is missing in `details` is read from the
+    header of a DICOM file, or counts as not known. layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name
+    and target (the probability of melanoma). dermatoscope: see RowOptions. row_source: the function that computes the
+    rows; by default predict_rows, on this machine. Raises InputError when a file cannot be written.
     """
     task = predictor.bundle.task
     if layout == PROJECT_LAYOUT:

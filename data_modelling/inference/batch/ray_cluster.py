@@ -1,4 +1,4 @@
-"""Connects to a Ray cluster, or starts a cluster of this machine's cores for the time of a command."""
+"""Connects to a Ray cluster (machines that share work), or starts one on this machine for a single command."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
 def connect_to_ray(address: str | None) -> Iterator[ModuleType]:
     """Yield Ray, connected to the cluster at `address` (HOST:PORT, or `auto` for the cluster of this machine).
 
-    With the address None, it starts a cluster of the cores that this process may use, and ends it after the block. Ray
+    If the address is None, start a cluster of the cores that this process may use, and end it after the block. Ray
     sends no usage statistics. Raises InputError if Ray is not installed or does not start, or if no cluster is found.
     """
     os.environ.update(ENVIRONMENT)

@@ -1,8 +1,8 @@
 """Refuses pictures that are not photos of a lesion, and measures how far a photo is from the training photos.
 
 The lesion detector gives each picture a score; a score above the bundle's threshold means refusal. A photo's distance
-is a weighted sum of two distances: from its embedding to the nearest class mean (Lee et al. 2018, arXiv:1807.03888),
-and from its image features to the mean of the training photos. data_modelling.safety.gate fits both distances.
+is a weighted sum of two. The first goes from its embedding (the network's description of it) to the nearest class mean
+(Lee et al. 2018, arXiv:1807.03888). The second goes from its image features (colours, detail) to their training mean.
 """
 
 import functools
@@ -32,11 +32,11 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class MahalanobisDistance:
-    """A Mahalanobis distance to the nearest of several centres.
+    """Computes the Mahalanobis distance to the nearest of several centres; data_modelling.safety.gate fits it.
 
     matrix: (D, D), for D values of a photo; matrix @ matrix.T is the inverse of the covariance that all centres share.
     centres: (K, D), the K centres multiplied by the matrix. mean, spread: the mean and standard deviation of the
-    logarithm of the distance, over the stopping photos.
+    logarithm of the distance, over the stopping photos, which did not train the network.
     """
 
     matrix: Floats
@@ -59,11 +59,12 @@ class MahalanobisDistance:
 
 @dataclass(frozen=True)
 class LesionDetector:
-    """Tells lesion photos from foreign pictures by their image features, with a network of one hidden layer.
+    """Tells lesion photos from foreign (all other) pictures by image features, with a network of one hidden layer.
 
     The detector is the same for all bundles. `python -m data_modelling.safety.lesion_detector` fitted it on the photos
-    of all clinics and on foreign pictures. hidden: (FEATURE_COUNT + 1, hidden units), and output: (hidden units + 1,);
-    the last rows are the biases. threshold: the score above which a picture is foreign; a bundle may have a higher one.
+    of all clinics and on foreign pictures. hidden: weights (FEATURE_COUNT + 1, hidden units). output: weights (hidden
+    units + 1,). Their last rows are the biases. threshold: the score above which a picture is foreign; a bundle's may
+    be higher.
     """
 
     hidden: Floats
@@ -71,7 +72,7 @@ class LesionDetector:
     threshold: float
 
     def score(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
-        """Return the log odds (...,) of being foreign, or NaN if a feature (..., FEATURE_COUNT) is not finite."""
+        """Return the log odds (...,) of being foreign, or NaN for features (..., FEATURE_COUNT) that are not finite."""
         is_measured = np.isfinite(features).all(axis=-1)
         values = np.where(is_measured[..., None], features, 0).astype(np.float64)
         active = np.maximum(values @ self.hidden[:-1] + self.hidden[-1], 0)
@@ -79,7 +80,7 @@ class LesionDetector:
 
     def refuses(self, features: NDArray[np.floating], threshold: float) -> NDArray[np.bool_]:
         """Return a mask (...,) of the refused pictures; a picture with a feature that is not finite is refused too."""
-        return np.asarray(~(self.score(features) <= threshold))  # not `>`: NaN is refused too
+        return np.asarray(~(self.score(features) <= threshold))  # `>` would not refuse NaN
 
 
 @functools.cache
@@ -92,7 +93,7 @@ def load_lesion_detector() -> LesionDetector:
 
 @dataclass(frozen=True)
 class Gate:
-    """The gate of a bundle, which several threads may use at once. A photo whose features are not finite is refused.
+    """Holds a bundle's gate; several threads may use it at once. A photo with a feature that is not finite is refused.
 
     embedding, looks: the distances of the embedding and of the image features. threshold: the detector's score above
     which a photo is refused. quantiles: quantiles of the distances of the stopping photos, at equal steps from 0 to 1.
@@ -124,7 +125,7 @@ class Gate:
         return cls(**parts, threshold=float(threshold), quantiles=quantiles)
 
     def distance(self, features: NDArray[np.floating], embedding: NDArray[np.floating]) -> float:
-        """Return a photo's distance from the training photos: about 0 for an average photo, NaN if not finite.
+        """Return how far a photo is from the training photos: about 0 on average, NaN if an input is not finite.
 
         features: (FEATURE_COUNT,), from measure_image_features. embedding: (channels,), from the network.
         """
@@ -136,7 +137,7 @@ class Gate:
         return bool(load_lesion_detector().refuses(features, self.threshold))
 
     def nearness(self, distance: float) -> float:
-        """Return the share (0-1) of the stopping photos whose distance is at least `distance`, or 0 if it is NaN."""
+        """Return the share (0-1) of the stopping photos whose distance is at least `distance`, or 0 for NaN."""
         if math.isnan(distance) or distance > self.quantiles[-1]:
             return 0.0
         return 1 - float(np.interp(distance, self.quantiles, np.linspace(0, 1, len(self.quantiles))))

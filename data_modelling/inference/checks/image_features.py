@@ -1,7 +1,7 @@
-"""Measures image features: a photo's colours, where they are in the frame, and its detail at several scales.
+"""Measures image features: a photo's colours, where in the photo they are, and its detail at several scales.
 
-The gate and the origin detector use these numbers. Measuring them needs no network. The module also finds the
-dermatoscope's rim and the darker area in a photo.
+The gate (which refuses pictures without a lesion) and the origin detector (which finds phone photos) use these numbers.
+Measuring them needs no network. The module also finds the dermatoscope's rim and the darker area in a photo.
 """
 
 import functools
@@ -18,13 +18,13 @@ Mask = NDArray[np.bool_]
 
 FEATURE_EDGE = 112  # pixels; photos of another edge are resized to this one
 COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
-# The quantiles of a channel that are measured, as shares of the pixels below them.
+# These quantiles of each channel are measured. Each number is the share of the pixels below a quantile.
 LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
 LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; smaller differences come from rounding
 PAIRS = np.triu_indices(3, 1)  # rows and columns of the pairs of channels in a matrix (3, 3)
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
-FRAME_GREY = 48  # darker pixels outside the inscribed circle belong to the dermatoscope's rim
+FRAME_GREY = 48  # grey level; darker pixels outside the inscribed circle belong to the dermatoscope's rim
 LEAST_CONTRAST = 12  # grey levels by which a darker area must differ from the rest
 FEATURE_COUNT = 6 * (1 + len(COARSE_EDGES)) + 1 + 3 * len(LEVEL_QUANTILES) + 6 + 4 * (len(RING_BOUNDS) - 1)
 
@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the neighbours' differences in each channel, then their log(root mean square / mean)."""
+    """Return log(mean) of the neighbours' differences in each channel, then log(root mean square / mean) in each."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
@@ -87,7 +87,7 @@ def _sharpness(plane: Floats) -> Floats:
 
 
 def _colour_features(planes: Floats) -> Floats:
-    """Return the quantiles of the channels (3, edge, edge), log(their standard deviations), and their correlations."""
+    """Return quantiles, log(standard deviations) and correlations of the channels. planes: (3, edge, edge)."""
     channels = planes.reshape(3, -1)
     size = channels.shape[1]
     levels = np.sort(channels, axis=1)[:, [int(share * (size - 1)) for share in LEVEL_QUANTILES]]
@@ -130,7 +130,7 @@ def _ring_weights(edge: int) -> Floats:
 def darker_area(photo: NDArray[np.uint8]) -> Mask:
     """Return a mask (edge, edge) of the pixels that are darker than the skin around them; it is empty without contrast.
 
-    The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076) on the grey levels without the dermatoscope's rim.
+    The threshold is Otsu's (1979, doi:10.1109/TSMC.1979.4310076), computed without the dermatoscope's rim.
     """
     grey = photo @ np.array(LUMA)
     inside = ~dark_rim(photo)

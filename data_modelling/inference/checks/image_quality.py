@@ -1,4 +1,4 @@
-"""Measures the quality of the square that the network sees, and compares it with the bundle's thresholds.
+"""Measures the quality of the photo's square that the network sees, and compares it with the bundle's thresholds.
 
 data_modelling.safety.image_quality chooses the thresholds with real photos, which it makes worse step by step. No
 measure finds rulers: all measures that we tried were wrong at least as often as right. Blue ruler ticks count as ink.
@@ -33,27 +33,27 @@ LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a pho
 LEAST_UNCLIPPED = 0.25  # share of pixels below CLIPPED that a photo needs, so that its flatness is measured
 COLOURLESS = 0.9  # a photo counts as grey if more than this share of its pixels has equal red and blue
 INK_BLUER, INK_BLUE = 40, 80  # grey levels that an ink pixel exceeds: in blue minus red, and in blue
-MIDDLE_INK_WEIGHT = 3  # blue pixels in the middle are subtracted this many times: lesions can be blue
+MIDDLE_INK_WEIGHT = 3  # blue pixels in the middle are subtracted this many times, because lesions can be blue
 HAIR_EDGE = 112  # approximate edge, in pixels, of the reduced photo in which hair is searched
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
 HAIR_REACH = 5  # a hair is straight for at least this many pixels in both directions
 LESION_EDGE = 28  # approximate edge, in pixels, of the reduced photo in which the lesion is searched
 LEAST_EDGE = 16  # pixels; in a photo with a smaller edge, no lesion is searched
-RINGS = 8  # rings around the middle; the light is measured in each, because many photos are darker outwards
+RINGS = 8  # rings around the middle; each has its own light level, because many photos darken outwards
 SKIN_RANK = 0.75  # the light of a ring is the level below which this share of its pixels lies
 EVEN_LIGHT_LEVEL = 200.0  # grey level of the light after it is evened out
-MIDDLE_COVERAGE = 0.5  # a lesion can reach the border only if it covers more than this share of the middle
+MIDDLE_COVERAGE = 0.5  # a lesion counts at the border only if it covers more than this share of the middle
 
 
 @dataclass(frozen=True)
 class QualityMeasures:
-    """Hold the quality measures of one photo.
+    """Holds the quality measures of one photo.
 
     source_edge: the square's edge in pixels of the original photo. contrast: grey levels between the darkest and the
     brightest hundredth of the pixels. sharpness: log(fine differences / coarse differences), see _sharpness; 0 for
     noise, log(1/16) for a smooth gradient. light: the grey level that a twentieth of the pixels exceeds. middle: the
     median grey level. overexposed: share (0-1) of pixels with a channel of at least CLIPPED. flatness: share of
-    neighbours with the same difference of red and blue, see _flatness. ink: share of ink pixels, see _ink. hair: share
+    neighbours with an equal difference of red and blue, see _flatness. ink: share of ink pixels, see _ink. hair: share
     of the middle that hair covers. lesion_border: share of the border that the lesion reaches. lesion_area: share of
     the square that the lesion covers; NaN if no lesion is found.
     """
@@ -100,7 +100,7 @@ QUALITY_CHECKS = (
 
 @dataclass(frozen=True)
 class MeasureThresholds:
-    """The thresholds beyond which a measure refuses or warns; None means never."""
+    """Holds the thresholds beyond which a measure refuses or warns; None means never."""
 
     refuse: float | None
     warn: float | None
@@ -108,7 +108,7 @@ class MeasureThresholds:
 
 @dataclass(frozen=True)
 class QualityThresholds:
-    """The thresholds of a bundle, by measure."""
+    """Holds the thresholds of a bundle, by measure."""
 
     limits: Mapping[str, MeasureThresholds]
 
@@ -222,7 +222,7 @@ def _mean_squared_difference(lines: NDArray[np.float32], step: int) -> float:
 
 
 def _flatness(red: Plane, blue: Plane, clipped: Mask) -> float:
-    """Return the share of neighbours in a row that have exactly the same difference of red and blue.
+    """Return the share of horizontal neighbours that have exactly the same difference of red and blue.
 
     Strong JPEG compression makes these differences equal. They are also equal between clipped pixels and in grey
     photos, so clipped pixels are left out, and grey or mostly clipped photos get 0.
@@ -332,7 +332,7 @@ def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
 
 
 def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return, for each pixel, the largest light of the skin in the pixel's ring and in the rings further out."""
+    """Return for each pixel the skin's light level: the largest level of the pixel's ring and the rings around it."""
     order, starts, ring_of = _rings(len(plane))
     rings = np.split(plane.ravel()[order], starts)
     skin = np.array([np.sort(ring)[int(SKIN_RANK * (len(ring) - 1))] for ring in rings])
