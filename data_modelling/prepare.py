@@ -1,4 +1,4 @@
-"""Write a data set as class folders or TFRecord shards, resized or unchanged; a recipe can train on the result.
+"""Write the photos of a data set, resized or unchanged, as class folders or TFRecord shards that a training can read.
 
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to class_folders --out DATA/class_folders
 python -m data_modelling.prepare --config data_modelling/configs/ham10000.toml --to tfrecord --edge 112 --out DATA/tfrecord

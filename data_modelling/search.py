@@ -39,7 +39,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     def command() -> list[str]:
         settings = read_settings(options.config)
-        # These imports load Keras, so they come after the first check.
+        # These imports load Keras, which takes seconds, so the recipe is checked first.
         from data_modelling.studies.tuning.search import run_search
         from data_modelling.studies.tuning.tuners import run_trials_here, run_trials_on_cluster
         from data_modelling.training.development_set import DataFolders

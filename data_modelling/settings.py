@@ -1,4 +1,4 @@
-"""Declares the settings of a recipe with meaning and unit; a TOML file overrides a few of them.
+"""Declares all settings of a training, with meaning and unit; a recipe (TOML file) changes some of the defaults.
 
 settings = read_settings(Path("data_modelling/configs/ham10000.toml"))
 """
@@ -23,10 +23,10 @@ RESNET = "resnet34"
 NETWORKS = (CNN, RESNET)
 BLOCK_KINDS = ("residual", "plain")
 ADAMW, MUON = OPTIMIZERS = ("adamw", "muon")
-SMALLEST_EDGE = 32  # pixels; for networks other than the custom one, which halve the edge five times
+SMALLEST_EDGE = 32  # pixels; for ResNet34, which halves the edge five times
 TYPE_NAMES = {"array": "a list", "object": "a table"}  # msgspec's names of types, and the names in our errors
-# Options that were removed because they did not help (docs/ablations.md), with the value that switched them off. Older
-# bundles and work folders have them with this value.
+# Options that were removed because they did not help (docs/ablations.md), each with the value that switched it off.
+# Older bundles and work folders still have these options, with this value.
 REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
     "": {"earlier": {}, "folds": 5},
     "network": {"colour_constancy": 0.0, "squeeze": 0, "weights": ""},
@@ -43,65 +43,65 @@ REMOVED_SETTINGS: dict[str, dict[str, Any]] = {
 
 
 class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Describes the image branch, the details branch and the head."""
+    """Describes the network: its image branch, its details branch and its head."""
 
     name: str = CNN  # image branch, one of NETWORKS
     edge: int = 112  # pixels of the square photo that the network sees
-    # The next seven settings apply to the custom CNN only.
-    stem: int = 32  # channels of the first convolution, at half the edge
-    widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage; a stage halves the edge
+    # The next five settings apply to the custom CNN only.
+    stem: int = 32  # channels of the first convolution, which halves the edge
+    widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage (group of blocks); it halves the edge
     blocks: tuple[int, ...] = (2, 2, 2)  # blocks of each stage
-    block: str = "residual"  # residual, or plain (without the shortcut)
+    block: str = "residual"  # residual, or plain (without residual connections)
     kernel: int = 3  # edge of the blocks' convolution kernels in pixels, odd
     dropout: float = 0.3  # share of the embedding's channels that are set to 0 in training
     details_units: int = 32  # hidden units of the details branch
 
 
 class AugmentationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Gives the ranges of the random changes; a range of 0 or a factor of 1 changes nothing."""
+    """Gives the ranges of the random changes of training photos; a range of 0 or a factor of 1 changes nothing."""
 
     flip: bool = True  # left-right and top-bottom, each with probability 1/2
     rotation: float = 180.0  # degrees to either side
     scale: float = 1.25  # largest zoom in or out, as a factor
-    stretch: float = 1.15  # largest ratio of width to height, either way
+    stretch: float = 1.15  # largest ratio of width to height, or of height to width
     shift: float = 0.08  # largest shift, as a share of the edge
     brightness: float = 0.12  # largest change, as a share of the full range
-    contrast: float = 1.25  # largest contrast factor, either way
-    saturation: float = 1.3  # largest saturation factor, either way
-    colour: float = 1.1  # largest gain of one colour channel, either way
+    contrast: float = 1.25  # largest factor; the smallest is 1 / contrast
+    saturation: float = 1.3  # largest factor; the smallest is 1 / saturation
+    colour: float = 1.1  # largest factor of one colour channel; the smallest is 1 / colour
     recompress: float = 0.0  # share of photos that are reduced, saved as JPEG and enlarged again
     reduced_edges: tuple[int, ...] = (64, 100)  # smallest and largest edge of a reduced photo, in pixels
     vignette: float = 0.0  # share of photos that get a round dark border, as some dermatoscopes make
-    mixup: float = 0.0  # share of photos blended with another
+    mixup: float = 0.0  # share of photos that are blended with another photo
     drop_details: float = 0.5  # share of photos whose details are all hidden
-    drop_detail: float = 0.2  # share of single details hidden in the rest
+    drop_detail: float = 0.2  # share of the other photos' details that are hidden one by one
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Says how the weights are trained."""
+    """Says how the network's weights are trained."""
 
-    epochs: int = 60  # length of the schedule
-    coarse_share: float = 0.0  # share of the epochs, the first ones, that use photos of half the edge
+    epochs: int = 60  # length of the schedule of the learning rate
+    coarse_share: float = 0.0  # share of the epochs, at the beginning, that use photos of half the edge
     batch: int = 64  # photos per step
     optimizer: str = ADAMW  # one of OPTIMIZERS; see training.optimizer
     learning_rate: float = 2e-3  # peak of the optimiser's step, after the warm-up
     warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
-    weight_decay: float = 0.05  # of kernels only
-    label_smoothing: float = 0.05  # share of the target spread over all classes
-    balance: float = 0.5  # 0: the data's shares; 1: all classes equally often; between: a power of the counts
-    source_balance: float = 0.0  # the same for the sources within a class; 0: the source does not count
-    photos_a_class: int = 0  # photos of each class, by over- or undersampling; 0: `balance` decides
-    class_weights: float = 0.0  # 0: all photos weigh the same; 1: a class weighs the inverse of its count
+    weight_decay: float = 0.05  # of the kernels only; biases and normalisations do not decay
+    label_smoothing: float = 0.05  # share of the target that is spread over all classes
+    balance: float = 0.5  # 0: classes are as frequent as in the data; 1: equally frequent; between: a mixture
+    source_balance: float = 0.0  # the same for sources within a class; 0 ignores the source
+    photos_a_class: int = 0  # photos of each class in an epoch (over- or undersampled); 0: `balance` decides
+    class_weights: float = 0.0  # 0: all photos weigh the same in the loss; 1: 1 / (photos of the class)
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
-    patience: int = 15  # epochs without a better AUC (averaged weights) that end the training, ...
+    patience: int = 15  # the training ends after so many epochs without a better AUC, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
-    bfloat16: bool = True  # compute in bfloat16 where the processor or a GPU can
-    teachers: tuple[str, ...] = ()  # recipes (.toml), which `train` trains first, or work folders of runs
+    bfloat16: bool = True  # compute in bfloat16 if the processor or a GPU supports it
+    teachers: tuple[str, ...] = ()  # networks to imitate: recipes (trained first) or work folders of runs
     distillation: float = 0.5  # share of the loss that comes from the teachers, if there are any
 
 
 class FeatureNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Names the features of a TFRecord shard; "" means that there is none; image and image_id are required."""
+    """Names the features in a TFRecord shard; "" means that a feature is absent. image and image_id are required."""
 
     image: str = "image"  # the bytes of a JPEG, PNG or WebP file
     image_id: str = "image_id"
@@ -117,7 +117,7 @@ class FeatureNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class PreparedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Says how `prepare` writes class folders and TFRecord shards, and how shards are read."""
 
-    edge: int = 0  # pixels of the square that is stored as PNG; 0 stores the photo's file as it is
+    edge: int = 0  # edge in pixels of the square to store as PNG; 0 stores the photo's file as it is
     shard: int = 1024  # photos per shard that is written
     channels: str = "rgb"  # order of the colours in a shard's photos: rgb or bgr
     features: FeatureNames = msgspec.field(default_factory=FeatureNames)
@@ -130,23 +130,23 @@ class PreparedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Holds one recipe, from photos to bundle."""
+    """Holds all settings of one recipe, from the photos to the bundle."""
 
-    name: str  # of the bundle
-    version: str  # of the bundle
+    name: str  # name of the bundle
+    version: str  # version of the bundle
     task: str  # list of classes: a key of inference.diagnoses.TASKS
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
-    more_photos: tuple[str, ...] = ()  # other data sets whose photos train too; see datasets.extra_sets
-    networks_of: str = ""  # isic2019 recipe whose networks are used with merged classes; none is trained then
-    left_out_clinics: tuple[str, ...] = ()  # clinic groups; for each, a network is trained without it
-    unseen_sets: tuple[str, ...] = ()  # data sets; their photos of untrained clinics test the served network
-    reference: str = ""  # source for whose class shares the probabilities are calibrated; "": the data set
-    figure_folds: tuple[int, ...] = (0,)  # folds that are predicted by a network trained without them
+    more_photos: tuple[str, ...] = ()  # other data sets that are trained on too; see datasets.extra_sets
+    networks_of: str = ""  # isic2019 recipe; use its networks with merged classes, and train none
+    left_out_clinics: tuple[str, ...] = ()  # clinic groups; for each group, a network is trained without it
+    unseen_sets: tuple[str, ...] = ()  # data sets; their photos of clinics not in training test the model
+    reference: str = ""  # calibrate for the class shares of this source; "": of the data set
+    figure_folds: tuple[int, ...] = (0,)  # folds to predict; for each fold, a network is trained without it
     seed: int = 1
-    cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) at or above the threshold, out-of-fold
-    left_out: tuple[str, ...] = ()  # classes left out in turn to fit and evaluate the rejection score
-    unknown_share: float = 0.02  # assumed share of photos of no known class; UNK is calibrated for it
+    cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) that the thresholds find out-of-fold
+    left_out: tuple[str, ...] = ()  # classes that networks leave out in turn, to fit the rejection score
+    unknown_share: float = 0.02  # assumed share of photos of no known class; UNK is calibrated for this share
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = msgspec.field(default_factory=AugmentationSettings)
@@ -249,7 +249,7 @@ def read_settings(path: Path) -> Settings:
 
 
 def settings_with_fold(settings: Settings, fold: str | None) -> Settings:
-    """Return the settings with one fold, or `all`, as figure_folds; None changes nothing.
+    """Return the settings with figure_folds set to one fold, or to all folds for `all`; None changes nothing.
 
     Raises InputError for a fold that does not exist.
     """
@@ -277,7 +277,7 @@ def settings_from_dict(values: dict[str, Any]) -> Settings:
 
 
 def _without_removed(values: dict[str, Any]) -> dict[str, Any]:
-    """Return the values without the REMOVED_SETTINGS that had no effect."""
+    """Return the values without the REMOVED_SETTINGS that were switched off."""
     kept = {key: value for key, value in values.items() if REMOVED_SETTINGS[""].get(key) != value}
     for table, removed in REMOVED_SETTINGS.items():
         if isinstance(kept.get(table), dict):
@@ -290,7 +290,7 @@ def _without_removed(values: dict[str, Any]) -> dict[str, Any]:
 
 
 def _build(values: dict[str, Any]) -> Settings:
-    """Return the settings of these values. Raises InputError with the key for an unknown setting or a wrong type."""
+    """Return the settings of these values. Raises InputError, with the key, for an unknown setting or a wrong type."""
     try:
         return msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:

@@ -1,4 +1,4 @@
-"""Draws the plots that a bundle keeps."""
+"""Draws the plots that are saved in a bundle (the folder of one trained model)."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,9 +26,9 @@ def draw_bundle_plots(
     history: dict[str, Any],
     predictions: pd.DataFrame,
 ) -> None:
-    """Write the plots of a bundle into `folder`, from its JSON files and its out-of-fold predictions.
+    """Write the plots of a bundle into `folder`, from the bundle's JSON files and out-of-fold predictions.
 
-    values: the content of metrics.json. A plot is left out if its metrics do not exist yet, such as the locked test's.
+    values: the content of metrics.json. A plot is left out if its metrics (such as the locked test's) do not exist yet.
     """
     task, classes = metadata["task"], metadata["classes"]
     labels, scores = true_classes(predictions, task), mode_logits(predictions, "photo", task)
@@ -105,7 +105,7 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
 
 
 def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float]]]) -> None:
-    """Draw the training loss on the left and the macro AUC of the stopping photos on the right, with a line per network."""
+    """Draw each network's training loss (left) and its macro AUC on the photos held back for early stopping (right)."""
     left, right = figure.subplots(1, 2)
     styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
     for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):

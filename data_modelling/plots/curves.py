@@ -1,4 +1,4 @@
-"""Draws curves along a threshold: ROC with its band, precision and recall, decision curve, risk against coverage."""
+"""Draws a model's ROC, precision-recall, decision and risk-coverage curves, which show what each threshold gives."""
 
 from collections.abc import Callable
 from typing import Any
@@ -20,9 +20,9 @@ QUESTION_STYLES: dict[str, dict[str, Any]] = {
     "cancer": {"color": BLUE, "ls": "-", "label": "cancer group"},
     "melanoma": {"color": ORANGE, "ls": "--", "label": "melanoma"},
 }
-FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)  # points at which the band of a ROC curve is computed
+FALSE_POSITIVE_RATES = np.linspace(0, 1, 101)  # points at which a ROC curve's confidence band is computed
 THRESHOLDS = np.linspace(0.01, 0.6, 119)  # threshold probabilities of the decision curve
-COVERAGES = np.linspace(0.05, 1, 96)  # shares of the photos that are answered
+COVERAGES = np.linspace(0.05, 1, 96)  # shares of answered photos at which the error is computed
 
 
 def draw_roc(
@@ -30,7 +30,7 @@ def draw_roc(
 ) -> None:
     """Draw the ROC curves: cancer group and melanoma on the left, each class on the right.
 
-    Each curve on the left has its 95 % band and a dot at its threshold.
+    Each curve on the left has a 95 % confidence band, and a dot at the threshold that the app uses.
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
@@ -52,7 +52,7 @@ def draw_precision_recall(
 ) -> None:
     """Draw precision against recall: cancer group and melanoma on the left, each class on the right.
 
-    Each curve on the left has a dotted line at the share of positive photos.
+    Each curve on the left has a dotted line: the precision of flagging every photo, which is the share of positives.
     """
     left, right = figure.subplots(1, 2)
     for name, (score, positive) in _answerable_questions(labels, probability, metadata["task"]).items():
@@ -69,7 +69,7 @@ def draw_precision_recall(
 def draw_decision_curve(
     figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]
 ) -> None:
-    """Draw the net benefit of acting on the probability, compared with acting for everyone and for no one."""
+    """Draw the net benefit of treating above a threshold probability, compared with treating everyone and no one."""
     panels = figure.subplots(1, 2)
     questions = _answerable_questions(labels, probability, metadata["task"])
     for axes, name in zip(panels, QUESTION_STYLES, strict=True):
@@ -94,7 +94,7 @@ def draw_decision_curve(
 
 
 def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]) -> None:
-    """Draw the share of wrong decisions against the share of answered photos; the most certain photos come first."""
+    """Draw the share of wrong decisions against the share of answered photos; the most certain are answered first."""
     axes = figure.subplots()
     error, balanced = selective_risks(labels, probability, decide_classes(probability, metadata), COVERAGES)
     label = f"balanced: mean over the classes, if each has at least {FEWEST_ANSWERED} answered photos"
@@ -108,7 +108,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
 
 
 def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dict[str, tuple[Floats, Mask]]:
-    """Return score and truth, each (N,), of the questions (cancer, melanoma) with positive and negative photos."""
+    """Return scores and truth, (N,) each, of each question (cancer, melanoma) that has positive and negative photos."""
     return {
         name: question
         for name, question in binary_questions(labels, probability, task).items()
@@ -119,7 +119,7 @@ def _answerable_questions(labels: Labels, probability: Floats, task: str) -> dic
 def _draw_classes(
     axes: Axes, draw: Callable[..., None], labels: Labels, probability: Floats, metadata: dict[str, Any]
 ) -> None:
-    """Draw a curve for each class that some photos have and other photos do not have."""
+    """Draw a curve for each class that some but not all photos have."""
     for index, code in enumerate(metadata["classes"]):
         if has_both_outcomes(labels == index):
             style = {"color": CLASS_COLOURS[index % len(CLASS_COLOURS)], "ls": ("-", "--", ":")[index % 3]}

@@ -1,4 +1,4 @@
-"""Draws forest plots of subgroups, locked test, external sources and shortcut tests; a row has a metric and its interval."""
+"""Draws forest plots: each row shows a metric with its interval, such as the AUC of a subgroup or external source."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from data_modelling.evaluation.locked_test_comparison import CALIBRATION_ERROR
 from data_modelling.plots.style import BLUE, GREEN, GREY, ORANGE
 
 MODE_STYLES = {"photo": ("photo alone", BLUE, "o"), "both": ("photo and details", ORANGE, "s")}
-# Names and colours for the shortcut tests.
+# Names and colours for the shortcut tests, which measure whether the network looks at the lesion.
 VIEW_NAMES = {
     "intact": "photo as it is",
     "lesion_painted": "lesion painted over",
@@ -23,7 +23,7 @@ MAP_COLOURS = {"map": BLUE, "random": GREY, "gaussian": ORANGE}
 
 @dataclass(frozen=True)
 class ForestRow:
-    """Holds one row of a forest plot: its name, the metric, the bounds of its interval, and its style."""
+    """Holds one row of a forest plot: name, metric, lower and upper bound of the interval, and style."""
 
     name: str
     value: float
@@ -33,7 +33,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return a row for each subgroup with metrics, except those by source; subgroups by two attributes come last."""
+    """Return a row for each subgroup with a macro AUC, but none for a source; subgroups by two attributes come last."""
     return [
         ForestRow(
             f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",
@@ -58,7 +58,7 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
 
 
 def draw_locked_test(figure: Figure, comparison: dict[str, Any]) -> None:
-    """Draw the locked test's metrics with intervals, out-of-fold values as diamonds, and the ECE in its own panel."""
+    """Draw the locked test's metrics with intervals, and out-of-fold values as diamonds; the ECE has its own panel."""
     panels = figure.subplots(2, 1, height_ratios=[3, 1])
     for axes, is_error in zip(panels, (False, True), strict=True):
         rows, out_of_fold = [], []
@@ -104,9 +104,9 @@ def draw_external_sources(figure: Figure, values: dict[str, Any]) -> None:
 
 
 def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
-    """Draw metrics of painted photos, the share of the heat map in the lesion, and the area under the deletion curve.
+    """Draw metrics of painted-over photos, the share of the heat map in the lesion, and areas under deletion curves.
 
-    shortcuts: the value of the key `shortcuts` in metrics.json.
+    A deletion curve shows the probability as more of the photo is painted over. shortcuts: from metrics.json.
     """
     views, inside, deletion = figure.subplots(1, 3)
     for name, colour, marker, shift in (

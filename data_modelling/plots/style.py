@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 # The colours of Okabe and Ito, which people with any colour vision can tell apart.
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#E69F00", "#009E73", "#595959"
-LIGHT_GREY = "#bbbbbb"  # the colour of lines that only guide the eye
+LIGHT_GREY = "#bbbbbb"  # the colour of reference lines
 CLASS_COLOURS = (ORANGE, "#000000", BLUE, GREEN, "#D55E00", "#CC79A7", "#56B4E9")
 STYLE: "dict[RcKeyType, Any]" = {
     "font.size": 11,
@@ -29,7 +29,7 @@ STYLE: "dict[RcKeyType, Any]" = {
     "savefig.bbox": "tight",
 }
 COLOURS = 128  # number of colours in a plot's file; the file is less than half as large as with all colours
-# Without Matplotlib's version, the same figure gives the same file.
+# Leaves out Matplotlib's version, so that the same figure always gives the same file.
 PNG_METADATA = {"Software": None}
 
 

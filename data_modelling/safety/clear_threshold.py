@@ -1,13 +1,13 @@
-"""Fit the clear threshold: a photo may get the status `no_cancer_class` only with a score below this threshold.
+"""Fit the clear threshold: only a photo with a score below it can get the status `no_cancer_class`.
 
-The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
-with the details. It comes from a network whose training, stopping and calibration used no photo of the same clinic
-group. A veto forbids the status for a photo, whatever its score (see VETOES in inference.decision).
+The score of a photo is the highest cancer probability of five frames (the whole photo and four corners), each without
+and with the patient details. The network that gives the score was trained, stopped and calibrated without the photo's
+clinic group (one or several clinics). A photo with a veto never gets the status (see VETOES in inference.decision).
 
-A melanoma lesion is cleared if at least one of its photos has no veto and a score below the threshold. Each clinic
-group with at least LEAST_LESIONS melanoma lesions has its own threshold. This is the highest threshold at which the
-one-sided upper 95 % bound (Clopper-Pearson) of the share of cleared lesions is at most MAX_CLEARED_SHARE. The smallest
-of these thresholds is used for all photos. On the other groups, this threshold is only tested.
+A melanoma lesion is cleared (missed) if at least one of its photos has no veto and a score below the threshold. Each
+clinic group with at least LEAST_LESIONS melanoma lesions has its own threshold. This is the highest threshold at which
+the share of cleared lesions has a one-sided upper 95 % bound (Clopper-Pearson) of at most MAX_CLEARED_SHARE. The
+smallest of these thresholds is used for all photos. On smaller groups, this threshold is only tested.
 """
 
 import math
@@ -21,12 +21,12 @@ from data_modelling.inference.errors import InputError
 from data_modelling.metrics.array_types import Floats
 from data_modelling.metrics.rounding import round_metric
 
-COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # of a table with one row per photo
+COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # columns of the table of photos
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
 LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
-MAX_CLEARED_SHARE = 0.03  # largest upper bound of the share of cleared melanoma lesions
-CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest cleared shares; only for the card
-JUDGED_PHOTOS = 50  # fewest photos of a class in a clinic group for which the card judges the share
+MAX_CLEARED_SHARE = 0.03  # the upper bound of the share of cleared melanoma lesions may be at most this
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares that the card accepts
+JUDGED_PHOTOS = 50  # photos that a class needs in a clinic group, so that the card judges its share
 CONFIDENCE = 0.95  # level of the one-sided bound
 DIGITS = 6  # decimals of the threshold
 
@@ -62,7 +62,7 @@ def fit_clear_threshold(photos: pd.DataFrame) -> tuple[float, list[dict[str, Any
 
 
 def lowest_scores(photos: pd.DataFrame) -> Floats:
-    """Return the sorted lowest scores of the melanoma lesions, (lesions,). A photo with a veto scores infinity."""
+    """Return the lowest score of each melanoma lesion, sorted, (lesions,). A photo with a veto counts as infinity."""
     melanomas = photos[photos["diagnosis"].isin(MELANOMAS)]
     scores = melanomas["score"].astype(float).where(~melanomas["vetoed"].astype(bool), math.inf)
     return np.sort(scores.groupby(melanomas["group_id"]).min().to_numpy(np.float64))

@@ -1,4 +1,4 @@
-"""Degrade square photos, as cameras and messaging apps do, before the photos are resized for the network."""
+"""Degrade square photos before they are resized for the network, to find out how much degradation it tolerates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ PNG_COMPRESSION = 0  # none, which is fastest
 
 @dataclass(frozen=True)
 class Degradation:
-    """Describe one way in which photos get worse.
+    """Describe one way in which cameras or messaging apps make photos worse.
 
     measures: the measures of inference.checks.image_quality that detect this degradation. severities: the mildest
     first. degrade: returns the bytes of a photo file, from a square RGB photo and a severity.

@@ -1,4 +1,4 @@
-"""Fit a small network on image features, as two arrays that include the inputs' scaling, and write npz files."""
+"""Fit the small networks of the lesion detector and the origin detector on image features, and write npz files."""
 
 import warnings
 from pathlib import Path
@@ -12,7 +12,7 @@ from sklearn.neural_network import MLPClassifier
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.array_types import Features, Floats
 
-UNITS, SEED = 32, 11  # units of the hidden layer (a model without it is almost as good), and random seed
+UNITS, SEED = 32, 11  # units of the hidden layer (the fit is almost as good without this layer), and seed
 
 
 def fit_feature_network(
@@ -25,10 +25,10 @@ def fit_feature_network(
     batch: int,
     rate: float,
 ) -> tuple[Features, Features]:
-    """Return the hidden layer (features + 1, UNITS) and the output layer (UNITS + 1, outputs); the last rows are biases.
+    """Return the hidden layer (features + 1, UNITS) and output layer (UNITS + 1, outputs); their last rows are biases.
 
-    values: (N, features). labels, weights: the class and the weight of each row, (N,). scaling: mean and standard
-    deviation of each feature. decay: the L2 penalty. rate: the learning rate. For two classes, there is one output.
+    values: (N, features). labels, weights: class and weight of each row, (N,). scaling: mean and standard deviation of
+    each feature, built into the hidden layer. decay: L2 penalty. rate: learning rate. Two classes have one output.
     """
     mean, spread = scaling
     network = MLPClassifier(
@@ -40,7 +40,7 @@ def fit_feature_network(
         random_state=SEED,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # the fit may reach `epochs` first
+        warnings.simplefilter("ignore", ConvergenceWarning)  # the fit may stop after `epochs`
         network.fit((values - mean) / spread, labels, sample_weight=weights)
     (first, second), (first_bias, second_bias) = network.coefs_, network.intercepts_
     first = first / spread[:, None]

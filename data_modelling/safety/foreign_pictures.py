@@ -1,10 +1,10 @@
-"""Read the foreign pictures that `foreign.toml` lists; they show no lesion.
+"""Read the foreign pictures (without a lesion) that `foreign.toml` lists, to fit and test the lesion detector.
 
 python -m data_modelling.safety.foreign_pictures --pictures DIR
 
-This command downloads the missing Debian and Python packages into DIR with apt-get and pip, which need a network. Then
-it prints how many files each source has, and names the packages that could not be downloaded. Without the packages,
-there are only synthetic pictures, and pictures of this project and of installed Python packages.
+Most of the pictures are files of Debian and Python packages. This command downloads the missing packages into DIR from
+the internet, with apt-get and pip. It prints how many files each source has, and which packages are still missing.
+Without them, there are only synthetic pictures, and pictures of this project and of installed Python packages.
 """
 
 import argparse
@@ -32,7 +32,7 @@ from data_modelling.safety.synthetic_pictures import DRAWERS, draw_picture
 
 SOURCE_LIST = Path(__file__).with_name("foreign.toml")
 PROJECT = Path(__file__).resolve().parents[2]
-FIT, HELD_OUT = "fit", "held-out"
+FIT, HELD_OUT = "fit", "held-out"  # the roles of a source; see foreign.toml
 WHEELS = {"skimage": "scikit-image", "foolbox": "foolbox"}  # a package's name for pip, by its import name
 WEBP = re.compile(rb"RIFF(....)WEBP", re.DOTALL)  # the beginning of a picture inside a Qt resource file
 CROP_SHARES = (0.15, 0.9)  # range of the size of a random crop, as a share of the edge

@@ -1,8 +1,8 @@
-"""Fit the gate of a network (see inference.checks.gate).
+"""Fit a network's gate, which refuses pictures that are not photos of a lesion (see inference.checks.gate).
 
-The gate's distances are fitted on the network's training photos and standardised on its stopping photos. The lesion
-detector has one threshold for all clinics. If this threshold would refuse more than REFUSED_SHARE of the stopping
-photos, the gate gets a higher threshold. The fit of a gate needs no foreign picture.
+The gate measures how far a photo is from the network's training photos. The distances are standardised on the stopping
+photos, which were held back for early stopping. All gates refuse with the same lesion detector, which is fitted in
+safety.lesion_detector. If it would refuse more than REFUSED_SHARE of the stopping photos, a gate raises its threshold.
 """
 
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ class GateInputs:
 
 @dataclass(frozen=True)
 class FittedGate:
-    """A fitted gate, and how a bundle keeps it: its metadata under the key `gate`, and the arrays of GATE_FILE."""
+    """A fitted gate, with the metadata (key `gate`) and the arrays (in GATE_FILE) that a bundle keeps of the gate."""
 
     gate: Gate
     metadata: dict[str, Any]

@@ -1,6 +1,6 @@
-"""Read and write the gate's scores of the out-of-fold photos, and compute the metrics from them.
+"""Read and write the gate's scores of the out-of-fold photos, and compute metrics from the scores.
 
-The scores of a photo are from the gate that was fitted without the photo's fold.
+A gate refuses pictures that are not photos of a lesion. A photo's scores are from a gate fitted without its fold.
 """
 
 from pathlib import Path

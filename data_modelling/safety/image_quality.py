@@ -1,17 +1,17 @@
-"""Choose the thresholds of the quality checks on real photos that are degraded step by step.
+"""Choose the thresholds at which quality checks warn of a photo or refuse it, by making real photos worse step by step.
 
-A step is one kind of degradation at one severity. Each degraded photo is predicted by the network that never saw the
-photo's fold. The thresholds are chosen on the photos of one half of the lesions, by these rules:
+A step is one kind of degradation, such as blur, at one severity. The network that never saw a photo's fold predicts the
+degraded photo. The thresholds are chosen on the photos of one half of the lesions, by these rules:
 
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
 - For each kind, warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
 - For each kind, refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
-- A threshold catches at least CAUGHT_SHARE of this step's photos, or fewer if it would catch too many unchanged photos.
-  A refusal may catch at most SPARED_SHARE of a step whose relative accuracy is at least WARN_BELOW.
+- A threshold catches at least CAUGHT_SHARE of the photos of this first step, or fewer to spare unchanged photos.
+- At most SPARED_SHARE of the photos of a step are refused if its relative accuracy is at least WARN_BELOW.
 
-Low contrast has no warning. It is refused at the step where other measures warn. A photo with few pixels is blurred,
-so the warning for blur is enough. No step adds ink or hair, cuts a lesion off or makes it tiny. For each of these
-problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
+Low contrast has no warning; it is refused from the step at which other measures warn. Few pixels have no warning,
+because such a photo gets the warning for blur. No step adds ink or hair, cuts a lesion off or makes it tiny. For each
+of these problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
 The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are made milder at the end,
 until each reason code is given to at most MAX_FIRED_SHARE of the photos of each source.
@@ -60,13 +60,13 @@ WARN_BELOW = 0.9  # relative accuracy of a step below which a warning is needed
 PER_CLASS = 120  # largest number of photos of a class that are degraded
 BATCH = 64  # photos that a network predicts together
 REFUSE_BELOW = 0.7  # relative accuracy of a step below which a refusal is needed
-ONLY_REFUSED = ("contrast",)  # measures without a warning; they refuse at the step where others warn
+ONLY_REFUSED = ("contrast",)  # measures without a warning; they refuse at the step where other measures warn
 MARGIN = 0.03  # added to WARN_BELOW, because the accuracy of a step is measured on few photos
 CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold should catch
-SPARED_SHARE = 0.05  # largest refused share of a step whose relative accuracy is at least WARN_BELOW
-MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of unchanged photos to warn of or refuse
-# By measure, the share of photos that get a warning for a problem that no degradation step shows. A person looked at
-# the worst photos: up to these shares, most warnings are right.
+SPARED_SHARE = 0.05  # largest refused share of the photos of a step that needs no warning
+MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of the unchanged photos
+# By measure, the share of photos that get a warning for a problem that no degradation step adds. A person looked at
+# the worst photos and found that up to these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}
 # The strictest thresholds that these warnings may have, even for a data set with hardly any bad photo.
 AT_LEAST = {"ink": 0.0015, "hair": 0.02, "lesion_border": 0.3, "lesion_area": 0.05}
@@ -133,7 +133,7 @@ def sample_rows(table: pd.DataFrame, networks: Mapping[int, Path], seed: int) ->
 def _degradation_steps(
     photos: pd.DataFrame, labels: Labels, edge: int, networks: Mapping[int, Path], decide: Decide
 ) -> list[_DegradationStep]:
-    """Measure and decide the photos, unchanged and after each step; return the steps, the unchanged photos first."""
+    """Measure and classify the photos, unchanged and after each step; return all steps, the unchanged photos first."""
     kinds = [name for name, kind in DEGRADATION_KINDS.items() for _ in kind.severities]
     kinds = [UNCHANGED_KIND, *kinds]
     measures = np.empty((len(kinds), len(photos), len(MEASURES)))
@@ -176,7 +176,7 @@ def _degraded_versions(path: str, edge: int) -> tuple[list[Pixels], list[Quality
 def choose_quality_thresholds(
     unchanged: pd.DataFrame, steps: list[_DegradationStep], labels: Labels, choosing: Mask
 ) -> QualityThresholds:
-    """Return the thresholds of the quality checks, before sources are spared (see spare_sources).
+    """Return the thresholds of the quality checks; `spare_sources` then makes some of them milder.
 
     unchanged: MEASURES of unchanged photos. steps: the steps of the N sampled photos, the unchanged photos first.
     labels: the class indices of the sampled photos, (N,). choosing: mask (N,) of the sampled photos that are used.
@@ -190,7 +190,7 @@ def choose_quality_thresholds(
             worse_of = max if check.bad == "high" else min
             limits[check.measure] = MeasureThresholds(None, worse_of(limit, AT_LEAST[check.measure]))
             continue
-        # By limit of the relative accuracy and by kind: the values of the measure at the first step below the limit.
+        # For each limit of the relative accuracy and each kind: the measure's values at the first step below the limit.
         first_below: dict[float, dict[str, Floats]] = {WARN_BELOW + MARGIN: {}, REFUSE_BELOW: {}}
         refusal_limits = [_quantile_threshold(check, usual_values, MAX_REFUSED_SHARE)]
         for step, step_accuracy in zip(steps, accuracies, strict=True):
@@ -243,9 +243,9 @@ def _milder(
 
 
 def _threshold(check: QualityCheck, step_values: list[Floats], limits: list[float]) -> float | None:
-    """Return the threshold that catches CAUGHT_SHARE of each step's photos, or a milder one, or None without any step.
+    """Return a threshold that catches CAUGHT_SHARE of each step's photos if `limits` allow it; None without any step.
 
-    step_values: for each kind, the values at the first step that is bad enough. limits: the strictest allowed results.
+    step_values: for each kind, the values at the first bad step. limits: the result is no stricter than any of them.
     """
     if not step_values:
         return None
@@ -270,7 +270,7 @@ def _balanced_accuracy(correct: Mask, labels: Labels) -> float:
 
 
 def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
-    """Return MEASURES, `source` and `diagnosis` of a table's unchanged photos. pixels: the decoded photos, row by row."""
+    """Return MEASURES, `source` and `diagnosis` of a table's unchanged photos. pixels: the photos, row by row."""
     measures = [
         measure_quality(pixels[row], square_edge(stored_photo.read_bytes(path)))
         for row, path in enumerate(tqdm(table["path"], "measure", len(table), unit=" photos"))
@@ -280,7 +280,7 @@ def photo_measures(table: pd.DataFrame, pixels: Pixels) -> pd.DataFrame:
 
 
 def count_reasons(thresholds: QualityThresholds, measures: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return a row for each source and diagnosis: numbers of photos, of photos with any reason, and with each reason.
+    """Return a row for each source and diagnosis: counts of all photos, of those with a reason, and by reason code.
 
     measures: from `photo_measures`.
     """

@@ -1,14 +1,14 @@
-"""Fit the detector that tells lesion photos from foreign pictures, and measure it at clinics that it never saw.
+"""Fit the detector that tells lesion photos from foreign pictures (all other pictures), and test it for new clinics.
 
 python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
 
 The detector is fitted on up to PER_CLASS photos of each class of each source, and on foreign pictures with the role
-`fit`, all unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
+`fit`. Each is used unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
 
-For each clinic group, one more detector is fitted without the group. One shared threshold is chosen so that each of
-these detectors refuses at most MAX_REFUSED_SHARE of each class in its left-out group. All development photos of a class
-count, if there are more than FEWEST_PHOTOS. The metrics of a group come from the detector without this group, with a
-threshold that was chosen only on other groups. These detectors learn nothing from ISIC 2020, because it mixes clinics.
+For each clinic group (one or several clinics), one more detector is fitted without the group, and without ISIC 2020,
+which mixes clinics. One shared threshold is chosen so that each of these detectors refuses at most MAX_REFUSED_SHARE of
+each class in its left-out group. All development photos of each class with more than FEWEST_PHOTOS are used for this.
+The metrics of a group come from the detector without this group, with a threshold chosen only on other groups.
 """
 
 import argparse
@@ -44,16 +44,16 @@ from data_modelling.safety.photo_variants import render_variants
 
 # The detectors that leave one clinic group out, for the answers of networks that never saw the group.
 LEFT_OUT_DETECTORS_FILE = Path(__file__).with_name("left_out_detectors.npz")
-OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # ISIC 2019 has the other sources
-PER_CLASS = 400  # largest number of photos of each class of a source
+OTHER_DATA_SETS = ("isic_msk_uda", "pad_ufes_20", "isic2020")  # read in addition to ISIC 2019
+PER_CLASS = 400  # largest number of photos of each class of a source that train a detector
 VARIANTS = 2  # number of variants of each photo and of each foreign picture
 FEWEST_PHOTOS = 50  # only a class with more photos than this in a clinic group counts
 FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer pictures is reported but not judged
-MAX_REFUSED_SHARE = 0.04  # largest refused share of a class of a left-out clinic group
-CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # values of MAX_REFUSED_SHARE for the reported curve
+MAX_REFUSED_SHARE = 0.04  # largest refused share of a class's photos in a left-out clinic group
+CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # values that the reported curve has instead of MAX_REFUSED_SHARE
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
-Detectors = dict[tuple[str, ...], LesionDetector]  # by the clinic groups that were left out
+Detectors = dict[tuple[str, ...], LesionDetector]  # a detector by the names of its left-out clinic groups
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def _variant_features(pictures: Pixels) -> Features:
 
 
 def development_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
-    """Return image_id, path, source, clinic and diagnosis (AK, SCC as AKIEC) of all photos outside the locked tests."""
+    """Return image_id, path, source, clinic, diagnosis (AKIEC for AK and SCC) of photos outside the locked tests."""
     table, _ = isic2019.load(data_root)
     parts = {name: read_split(split_file(splits, name)) for name in ("isic2019", *OTHER_DATA_SETS)}
     others = [external_sources.load(data_set(name), data_root, splits)[0] for name in OTHER_DATA_SETS]
@@ -156,7 +156,7 @@ def threshold_at_share(
 ) -> float:
     """Return the lowest threshold at which each detector refuses at most `share` of each class of its left-out group.
 
-    unseen: a group that neither these detectors nor the threshold may see.
+    unseen: one more group that each of these detectors leaves out; the threshold does not depend on this group.
     """
     limits = []
     for names, detector in detectors.items():

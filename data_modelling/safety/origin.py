@@ -1,10 +1,10 @@
-"""Fit the origin detector of inference.checks.photo_checks on four sources of photos.
+"""Fit the origin detector of inference.checks.photo_checks, which finds phone photos and photos of other sources.
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-Before fitting, all photos are stretched at random and encoded again. Otherwise the detector would learn how an archive
-stores photos (stretched to a square, or cropped), which says nothing about a user's photo. The thresholds come from
-out-of-fold probabilities, with five folds of whole groups. No photo of a locked test is read.
+The detector is fitted on photos of four sources, which are first stretched at random and saved as JPEG again. Otherwise
+it would learn how an archive stores photos (stretched to a square, or cropped), which tells nothing of a user's photo.
+The thresholds come from out-of-fold probabilities. No photo of a locked test is read.
 """
 
 import argparse
@@ -48,11 +48,11 @@ DERMOSCOPIC = tuple(source for source in SOURCES if source not in PHONE_SOURCES)
 STRETCH = 4 / 3  # largest ratio of the longer side to the shorter side
 QUALITY = (60, 96)  # range of the new JPEG's quality, without the upper end
 SIZE = 256  # edge of the new JPEG in pixels
-EPOCHS, DECAY, RATE, BATCH = 25, 1e-2, 3e-3, 256
-# Largest share of the photos of a model's training sources, plain or stretched, that may reach the threshold `unlike`.
+EPOCHS, DECAY, RATE, BATCH = 25, 1e-2, 3e-3, 256  # see fit_feature_network
+# Largest share of the photos of a model's training sources that may count as unlike the training photos.
 UNLIKE_FLAGGED_SHARE = 0.04
-PHONE_FLAGGED_SHARE = 0.008  # largest share of a dermoscopic source that may reach the phone threshold
-DIGITS = 6
+PHONE_FLAGGED_SHARE = 0.008  # largest share of a dermoscopic source's photos that may count as phone photos
+DIGITS = 6  # decimals of the thresholds
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:
-    """Return the features of all photos of NAMES outside the locked tests; raise InputError if a data set has none."""
+    """Return the features of NAMES' photos outside the locked tests; raise InputError if a data set has none there."""
     tables, altered, plain = [], [], []
     for number, name in enumerate(NAMES):
         table = development_photos(name, data_root, splits)
@@ -122,13 +122,13 @@ def out_of_fold_probabilities(photos: OriginFeatures) -> tuple[Floats, Floats]:
 
 
 def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> dict[str, Any]:
-    """Return the threshold `phone`, and the thresholds `unlike` by threshold_key of the sources that train a model.
+    """Return the threshold `phone`, and a threshold `unlike` for every set of sources that may train a model.
 
     At most PHONE_FLAGGED_SHARE of the photos of each dermoscopic source reach `phone`. At most UNLIKE_FLAGGED_SHARE of
-    the photos of the sources in a key reach the key's threshold. Both hold for altered and for plain photos.
+    the photos of a set's sources reach the set's threshold; its key is the set's threshold_key. All this holds for
+    altered and for plain photos.
     """
     unlike = {}
-    # There is a threshold for every set of sources that may train a model.
     counts = range(1, len(SOURCES) + 1)
     for named in itertools.chain(*(itertools.combinations(SOURCES, count) for count in counts)):
         is_named = table["source"].isin(named).to_numpy()
@@ -143,7 +143,7 @@ def origin_thresholds(table: pd.DataFrame, altered: Floats, plain: Floats) -> di
 
 
 def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
-    """Return the threshold that at most `share` of the scores in each array reach."""
+    """Return a threshold so that at most `share` of the scores in each array are at or above it."""
     limits = [np.quantile(score, 1 - share, method="higher") for score in scores]
     return float((np.floor(max(limits) * 10**DIGITS) + 1) / 10**DIGITS)
 
@@ -151,7 +151,7 @@ def _threshold_for_share(scores: Sequence[Floats], share: float) -> float:
 def write_detector(
     photos: OriginFeatures, arrays: Path = ORIGIN_ARRAYS_FILE, facts: Path = ORIGIN_FACTS_FILE
 ) -> dict[str, Any]:
-    """Fit on all photos, choose the thresholds out-of-fold, write both files and return the JSON file's content."""
+    """Fit a detector on all photos, choose thresholds out-of-fold, write both files; return the JSON file's content."""
     thresholds = origin_thresholds(photos.table, *out_of_fold_probabilities(photos))
     detector = fit_origin_detector(photos.altered, photos.table["source"].tolist())
     values = {"sources": list(SOURCES), "thresholds": thresholds}
@@ -161,7 +161,7 @@ def write_detector(
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Parse the options, fit the detectors and return the exit status."""
+    """Parse the options, fit the detector and return the exit status."""
     parser = argparse.ArgumentParser(
         prog=f"python -m {__spec__.name}", description="Fit the detectors of phone photos and other sources."
     )

@@ -1,7 +1,7 @@
-"""Render photos as other clinics would take and store them; the lesion detector is fitted on these variants too.
+"""Render photos as other clinics would take and store them, as more examples for the fit of the lesion detector.
 
-Lesion photos and foreign pictures are rendered in the same way, so that a border, a low resolution or a colour cast
-says nothing about the content of the picture. Stickers and ink are drawn on both as well.
+Lesion photos and foreign pictures (all other pictures) are rendered in the same way. So the detector cannot learn to
+tell them apart by a border, a low resolution, a colour cast, a sticker or ink.
 """
 
 import io
@@ -15,12 +15,12 @@ from data_modelling.safety.degradation import encode_jpeg, from_levels
 # The probability of each change.
 ZOOM, SHARPENING, SHADE, COLOUR, STICKER, INK, BORDER, REDUCTION = 0.5, 0.3, 0.3, 0.7, 0.2, 0.15, 0.35, 0.4
 LEAST_ZOOM = 0.5  # smallest share of the edge that remains
-SHARPENING_PERCENT = (50, 300)  # range of the strength of the unsharp mask, which phones apply
+SHARPENING_PERCENT = (50, 300)  # range of the strength of the sharpening (unsharp mask) that phones apply
 DARKEST_SHADE = 0.5  # smallest share of the light at the darkest side of a photo
 GAIN, CAST = 0.25, 0.12  # largest change of the brightness, and of one colour against the others, as a share
 STICKER_RADII = (0.15, 0.45)  # radius of a colour chart at the border, as a share of the edge
-BORDER_RADII = (0.26, 0.65)  # radius of a round border, as a share of the edge; a corner is at 0.71
-RIM = 0.02  # width of a border's rim, as a share of the edge
+BORDER_RADII = (0.26, 0.65)  # radius of a round border, as a share of the edge; it is 0.71 at a corner
+RIM = 0.02  # width of the soft rim of a round border, as a share of the edge
 EDGES, QUALITIES = (64, 100), (60, 95)  # ranges of the reduced file's edge in pixels and of its JPEG quality
 
 

@@ -1,20 +1,20 @@
-"""Fit the prediction sets on out-of-fold probabilities, and choose the rule for wide sets (see inference.decision).
+"""Fit the prediction sets (the classes that remain possible for a photo), and choose which sets are too wide.
 
-A new photo comes from a new group. Therefore each group counts the same: a lesion with six photos counts as much as a
-lesion with one. Within a class, a photo has the weight 1 / (photos of the class in its group). We do not know the
-probability of the new photo's class, but its group adds 1 to the total weight, too. Then the set of the new photo
-contains the photo's class with at least the stated probability, for any number of groups. This is hierarchical
+A set shall contain the class of a photo of a new group (lesion or patient) with a stated probability. So all groups
+count the same: a lesion with six photos counts as much as a lesion with one. Within a class, a photo has the weight
+1 / (photos of the class in the photo's group). The group of the new photo adds 1 to the total weight, although we do
+not know the new photo. With this, the stated probability is reached for any number of groups. This is hierarchical
 conformal prediction (Lee, Barber and Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also
-valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and its sets change
-with the draw.
+valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and the sets then
+change with the draw.
 
-We use no package, because we need only one weighted quantile per class. For class-conditional sets, mapie 1.6 needs a
-solver for convex programs. crepes 0.9.1 has neither groups nor weights, and breaks ties at random.
+We use no package, because we need only one weighted quantile per class. For class-conditional sets, the package mapie
+1.6 needs a solver for convex programs. The package crepes 0.9.1 has no groups or weights, and breaks ties at random.
 
-A rule says which sets are wide. It is chosen on out-of-fold photos without details; the thresholds of their sets come
-from the other folds. A photo counts as answered if it is not refused and its set is not wide. An acceptable rule
-leaves at most MAX_WIDE_SHARE of the photos unanswered. Its sensitivity for melanoma on the answered photos is not
-lower than that on all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
+A rule says which sets are wide (see inference.decision). It is chosen on out-of-fold photos without details, with
+thresholds from the other folds. A photo is answered if it is not refused and its set is not wide. An acceptable rule
+leaves at most MAX_WIDE_SHARE of the photos unanswered. The sensitivity for melanoma on the answered photos must be at
+least that on all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
 """
 
 import itertools
@@ -73,7 +73,7 @@ def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level:
 
 
 def _threshold(score: Floats, weights: Floats, level: float) -> float:
-    """Return the highest score with the share `level` of the weight at or above it; a new group adds 1 to the total."""
+    """Return the highest score with at least `level` of the weight at or above it; a new group adds 1 to the weight."""
     order = np.argsort(-score)
     cumulative_weights = np.cumsum(weights[order])
     is_enough = cumulative_weights >= level * (weights.sum() + 1) - SLACK
@@ -81,7 +81,7 @@ def _threshold(score: Floats, weights: Floats, level: float) -> float:
 
 
 def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float) -> dict[str, Any]:
-    """Return `prediction_sets` of metadata.json: thresholds by mode, level and class, the method and group counts."""
+    """Return `prediction_sets` of metadata.json: method, group counts, and thresholds by mode, level and class."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
     codes = class_codes(task)
     thresholds: dict[str, Any] = {}
@@ -100,7 +100,7 @@ def fit_prediction_sets(predictions: pd.DataFrame, task: str, temperature: float
 
 
 def cross_fitted_sets(predictions: pd.DataFrame, mode: str, task: str, temperature: float) -> dict[str, Mask]:
-    """Return by level a mask (N, classes) of the classes in each photo's set, by thresholds from the other folds."""
+    """Return for each level a mask (N, classes) of the classes in each photo's set; thresholds are from other folds."""
     labels, groups = true_classes(predictions, task), group_indices(predictions["group_id"])
     probability = _calibrated(predictions, mode, task, temperature)
     parts = calibration_folds(predictions)
@@ -122,7 +122,7 @@ def calibration_folds(predictions: pd.DataFrame) -> NDArray[np.str_]:
 
 
 def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any]) -> dict[str, Mask]:
-    """Return by level a mask (N, classes) of the classes in each photo's set, by the thresholds of the bundle."""
+    """Return for each level a mask (N, classes) of the classes in each photo's set, with the bundle's thresholds."""
     probability = _calibrated(predictions, mode, metadata["task"], metadata["temperature"])
     thresholds = metadata["prediction_sets"][mode]
     return {
@@ -132,7 +132,7 @@ def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any
 
 
 def _complete_thresholds(thresholds: Floats, task: str) -> Floats:
-    """Return thresholds (classes,) with 1 for a class that no photo taught, because its coverage cannot be stated."""
+    """Return thresholds (classes,); a class without training photos gets 1, because its coverage cannot be stated."""
     return np.where(np.isin(class_codes(task), learned_class_codes(task)), thresholds, 1.0)
 
 
@@ -179,7 +179,7 @@ def melanoma_sensitivity(labels: Labels, decisions: Labels, task: str) -> float:
 def fit_operating_point(
     predictions: pd.DataFrame, task: str, temperature: float, decision_prior: Floats
 ) -> dict[str, Any]:
-    """Return `operating_point` of metadata.json: the chosen rule, its out-of-fold metrics, and the reason for it."""
+    """Return `operating_point` of metadata.json: the chosen rule, its metrics (out-of-fold), and why it is chosen."""
     labels = true_classes(predictions, task)
     decisions = predicted_classes(_calibrated(predictions, PHOTO_ONLY, task, temperature), decision_prior)
     sets = cross_fitted_sets(predictions, PHOTO_ONLY, task, temperature)[WIDE_RULE_LEVEL]
@@ -221,7 +221,7 @@ def _reason(rule: WideSetRule, metrics: dict[str, float], photos: int) -> str:
 
 
 def describe_rule(rule: WideSetRule) -> str:
-    """Return when a set is wide, such as "has at least 4 classes". At least one limit of the rule must be a number."""
+    """Describe when a set is wide, such as "has at least 4 classes". At least one limit of `rule` must be a number."""
     parts = []
     if rule.classes is not None:
         parts.append(f"has at least {rule.classes} classes")

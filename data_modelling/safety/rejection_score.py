@@ -1,10 +1,10 @@
-"""Fit and evaluate the rejection score with networks that were each trained without one class.
+"""Fit the rejection score, which finds photos of unknown classes, with networks that each were trained without a class.
 
-inference.checks.rejection_score defines the score. Each network is tested on a fold that it did not see. In this fold,
-the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
+The score is defined in inference.checks.rejection_score. Each network is tested on a fold that it did not see. In this
+fold, the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
 weights on the tested photos of all these networks. In the fit, every left-out class has the same total weight. The
-unknown photos together have the share `unknown_share` of the weight. To compute the AUC of a class, the weights are
-fitted again on the other left-out classes, if there are any.
+unknown photos together have the share `unknown_share` of the weight. The AUC of a left-out class is computed with
+weights that were fitted on the other left-out classes, if there are any.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions, with COLUMNS
 # left_out: the class that the network never saw. known: 0 for photos of this class, 1 for all others.
 COLUMNS = ("image_id", "group_id", "truth", "left_out", "known", "distance", "entropy")
 FEATURES = ["distance", "entropy"]
-COMPLETED_MODES = (*MODES, "shuffled")  # modes whose logits come from the network
+COMPLETED_MODES = (*MODES, "shuffled")  # modes with logits of the network, to which a logit is added
 DIGITS = 6  # decimals of the weights, and of a photo's distance and entropy
 REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine three weights
 
@@ -62,7 +62,7 @@ def left_out_rows(
 ) -> pd.DataFrame:
     """Return a row with COLUMNS for each photo of a fold, from a network that was trained without the class `left_out`.
 
-    logits: the logits of this network, (N, classes). distance: the distances that its gate gives, (N,).
+    logits: the logits of this network, (N, classes). distance: the distances by this network's gate, (N,).
     """
     seen_columns = [
         index
@@ -111,11 +111,11 @@ def add_rejection_logits(
 
 
 def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the AUROC of the rejection score for each left-out class against the known classes, and their mean.
+    """Return the AUC of the rejection score for each left-out class against the known classes, and the mean AUC.
 
-    Each AUROC has a 95 % interval over groups. The bundle's own score gives two mean probabilities of "none of the
-    known classes": for photos of the left-out class, and for the other photos. Raises InputError if the task has no
-    class "none of the known classes".
+    Each AUC has a 95 % interval (bootstrap over groups). With the bundle's own score, there are two mean
+    probabilities of "none of the known classes": for photos of the left-out class, and for the other photos. Raises
+    InputError if the task has no class "none of the known classes".
     """
     share, task = metadata[UNKNOWN_KEY]["share"], metadata["task"]
     served = RejectionScore.from_metadata(metadata, task)

@@ -1,8 +1,8 @@
-"""Fit the parts of a bundle that doubt an answer or refuse a photo, on the development set of a run.
+"""Fit the parts of a bundle by which the app doubts an answer or refuses a photo, on the development set of a run.
 
-The first stages fit the quality thresholds and a gate for each network. The quality checks and the gates are applied to
-every out-of-fold photo. The results are the input for the prediction sets and the operating point. Slow stages keep
-their files in the run's work folder, where a resumed run finds them.
+The first stages fit the thresholds of the quality checks, and a gate (a check for pictures that are not lesion photos)
+for each network. All are applied to every out-of-fold photo. The results are used to fit the prediction sets and the
+rule for sets that are too wide. Slow stages keep their files in the run's work folder, where a resumed run finds them.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ from data_modelling.training.development_set import DevelopmentSet
 
 MEASURES_FILE = "measures.csv"
 QUALITY_REASONS_FILE = "reasons.json"
-PREDICTIONS = "predictions"  # the name of the folder in a bundle
+PREDICTIONS = "predictions"  # a folder in a bundle, and in the stage of the gate
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) 
 
 
 def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
-    """Return the dependencies of a stage: the folds, the table's photos, the networks of the folds and of `more`."""
+    """Return what a stage depends on: the folds, and hashes of the photo ids and of networks (folds and `more`)."""
     names = [*map(fold_stage, settings.figure_folds), *more]
     return {
         "folds": list(settings.figure_folds),
@@ -191,7 +191,7 @@ def _fit_gate(settings: Settings, development: DevelopmentSet, folder: Path) -> 
 def _check_results(
     table: pd.DataFrame, measures: pd.DataFrame, gate_folder: Path, metadata: dict[str, Any]
 ) -> pd.DataFrame:
-    """Return a table of the out-of-fold photos: image_id, the columns CHECKS, and the distance by the gate.
+    """Return a table of the out-of-fold photos: image_id, the columns CHECKS, and the gate's distance.
 
     measures: the quality measures of the table's photos, row by row. The gate that checked a photo was fitted without
     the photo's fold.
@@ -214,7 +214,7 @@ def _check_results(
 def drift_quantiles(
     probability: Floats, classes: list[str], unchanged: pd.DataFrame, nearness: Floats | None = None
 ) -> dict[str, list[float]]:
-    """Return the quantiles under the key `reference` of metadata.json, with which later photos are compared.
+    """Return the quantiles with which later photos are compared: `reference` in metadata.json.
 
     probability: (N, classes), the calibrated probabilities of N out-of-fold photos, without details. classes: the class
     codes. unchanged: quality measures of the development photos. nearness: the nearness of the N photos, (N,).

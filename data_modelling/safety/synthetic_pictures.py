@@ -1,8 +1,8 @@
-"""Draw foreign pictures without downloads: empty frames, textures, documents, shapes, plots.
+"""Draw foreign pictures (without a lesion: textures, documents, shapes, plots) to fit and test the lesion detector.
 
 Each function in DRAWERS draws one picture, (height, width, 3) uint8, with a random generator. The keys of DRAWERS are
-names of sources in foreign.toml. Many pictures have the colours of skin and of brown things, because such pictures are
-the hardest to tell from lesions.
+names of sources in foreign.toml, the list of all foreign pictures. Many pictures have the colours of skin and of brown
+things, because such pictures are the hardest to tell from lesions.
 """
 
 import functools
@@ -20,11 +20,11 @@ Draw = Callable[[np.random.Generator], Pixels]
 WARM = np.array(  # colours of skin (light to dark), wood, carpets and leather
     [(236, 188, 180), (214, 160, 140), (180, 120, 100), (150, 100, 90), (110, 70, 50), (70, 45, 35)]
 )
-SIZES = (300, 700)  # range of an edge, in pixels
+SIZES = (300, 700)  # range of the height and of the width, in pixels
 
 
 def frames(rng: np.random.Generator) -> Pixels:
-    """Draw a frame of one colour (often almost black) with sensor noise and sometimes dark corners."""
+    """Draw an empty photo of one colour (often almost black) with sensor noise and sometimes dark corners."""
     height, width = _size(rng)
     dark = rng.random() < 1 / 3
     colour = rng.uniform(0, 12, 3) if dark else _colour(rng)
