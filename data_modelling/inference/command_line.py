@@ -22,14 +22,14 @@ def run_with_exit_status(
         print(error, file=sys.stderr)
         return NOT_STARTED
     except OSError as error:
-        if error.errno is None:  # a library raised it, not the system; the program is at fault
+        if error.errno is None:  # a library raised the error, not the system: the program is at fault
             raise
         print(f"{error.filename or 'A file'}: {error.strerror}.", file=sys.stderr)
         return NOT_STARTED
     except KeyboardInterrupt:
         print(f"\n{stopped}", file=sys.stderr)
-        # If Ctrl-C interrupted a string that a library executes, `python -m` would end by the signal, without our status,
-        # though we caught it: CPython remembers the interruption until another string is executed.
+        # If a library was executing a string of code at Ctrl-C, CPython keeps a mark until another string is executed.
+        # With this mark, `python -m` would end by the signal and not with our status, although we caught Ctrl-C.
         exec("")  # noqa: S102  # nosec B102
         return INTERRUPTED
     for line in left_out:

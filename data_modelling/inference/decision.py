@@ -1,11 +1,11 @@
-"""Turns logits into probabilities, the decided class, prediction sets and the status.
+"""Turns logits (the network's outputs) into probabilities, the decided class, prediction sets and the status.
 
-The page, the API and `predict` all use this code, so they decide alike. Nothing is random. Some reasons for doubt
-(VETOES) forbid the status NO_CANCER_CLASS.
+The status is what an answer says first, such as "uncertain". The page, the API and `predict` all use this code, so
+that they decide alike. Nothing is random. Some reasons for doubt (VETOES) forbid the status NO_CANCER_CLASS.
 
 A class is in the prediction set if its probability is at or above the class's own threshold. safety.prediction_sets
-chooses the thresholds so that the sets of a stated share (such as 90 %) of the photos of each class contain this class.
-This is class-conditional, or Mondrian, conformal prediction (Vovk, Gammerman and Shafer 2005, chapter 4).
+chooses each class's threshold so that a stated share of the photos of this class (such as 90 %) have it in their set.
+The method is class-conditional conformal prediction, also called Mondrian (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Mask = NDArray[np.bool_]
 CALIBRATION_BINS = 15  # bins of equal width in the calibration error and the reliability diagram
 WIDE_SET = "wide_set"  # the reason code of a wide set
 SETS_KEY, OPERATING_POINT_KEY = "prediction_sets", "operating_point"  # in metadata.json
-COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # by level: share of photos whose set shall contain the true class
+COVERAGE_LEVELS = {"90": 0.90, "95": 0.95}  # share of photos whose set shall contain the true class, by level
 WIDE_RULE_LEVEL = "90"  # WideSetRule is applied to the set of this level
 
 HIGHER_CONCERN, NO_CANCER_CLASS, UNCERTAIN = "higher_concern", "no_cancer_class", "uncertain"
@@ -44,8 +44,8 @@ PHOTO_ALONE = "photo_alone"
 # Reasons that come from what the sender says. The modules in `checks` define further reasons.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# NOT_CLEAR: the cancer probability is not below the clear threshold. FRAME_SENSITIVE: for the whole crop it is below
-# this threshold, but not for all four frames at the crop's corners.
+# NOT_CLEAR: the cancer probability is not below the clear threshold (see StatusThresholds). FRAME_SENSITIVE: it is
+# below the threshold for the whole crop, but not for all four corner frames (smaller squares at the crop's corners).
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
 # Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
@@ -185,11 +185,11 @@ def _parse_class_count(value: Any) -> int | None:
 
 @dataclass(frozen=True)
 class StatusThresholds:
-    """The thresholds of a bundle for the status. clear: the clear threshold, or None if the bundle has none."""
+    """The thresholds of a bundle for the status."""
 
-    cancer: float
-    melanoma: float
-    clear: float | None
+    cancer: float  # a cancer probability at or above this raises concern
+    melanoma: float  # a melanoma probability at or above this raises concern
+    clear: float | None  # NO_CANCER_CLASS needs a cancer probability below this; None if the bundle has none
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any]) -> StatusThresholds:
@@ -209,8 +209,8 @@ def decide_statuses(
     """Return the status (N,) of each photo.
 
     Each array has the shape (N,). refused: the photo cannot be used. concern: there is a reason for concern. vetoed:
-    one of VETOES holds. highest: the highest cancer probability over the photo's frames, with and without the details;
-    NaN if not computed. clear: `highest` must be below this threshold for NO_CANCER_CLASS; None forbids this status.
+    one of VETOES holds. highest: the highest cancer probability of the whole crop and its corner frames, with and
+    without the details; NaN if not computed. clear: `highest` must be below this for NO_CANCER_CLASS; None forbids it.
     """
     earned = np.zeros(np.shape(highest), bool) if clear is None else np.asarray(highest) < clear
     return np.select(
@@ -229,7 +229,7 @@ def decide_status(
 
 
 def count_statuses(statuses: NDArray[np.str_]) -> dict[str, int]:
-    """Return the number of photos (`n`) and how many have each status."""
+    """Return how many photos there are (`n`), and how many of them have each status."""
     return {"n": len(statuses), **{status: int((statuses == status).sum()) for status in STATUSES}}
 
 
@@ -246,7 +246,7 @@ def find_doubts(
     rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
     fits_none: whether the decided class is the class "none of the known classes".
     """
-    # Either the sender or the pixels are enough, because a needless doubt does less harm than a wrong all-clear.
+    # For a phone photo, the sender's word or the pixels are enough: a needless doubt harms less than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

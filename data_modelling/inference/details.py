@@ -1,4 +1,4 @@
-"""Parses and encodes patient details (age, sex, anatomical site), the same way in training and in the app."""
+"""Parses patient details (age, sex, anatomical site), and encodes them for the network, for training and app alike."""
 
 import re
 import tomllib
@@ -75,7 +75,7 @@ def parse_age(text: str) -> float | None:
 
 
 def age_in_years(count: float, unit: str) -> float:
-    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years, at least YOUNGEST unless 0."""
+    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years: 0, or at least YOUNGEST."""
     years = count / UNITS_PER_YEAR[unit]
     return max(years, YOUNGEST) if years else 0.0
 
@@ -91,7 +91,7 @@ def parse_sex(text: str) -> str | None:
 
 
 def parse_site(text: str) -> str | None:
-    """Return one of SITES for a name in HAM10000 or ISIC, or None for "not known"; raise FieldError for other text."""
+    """Return one of SITES for a site's name in HAM10000 or ISIC, or None for "not known"; else raise FieldError."""
     text = text.strip().lower()
     if text in NOT_KNOWN:
         return None
@@ -151,9 +151,10 @@ def fill_in_details(details: Details, fallback: Details) -> Details:
 
 
 def encode_details(details: Details) -> NDArray[np.float32]:
-    """Return details as (DETAILS_WIDTH,) float32: the scaled age, 1 if the age is missing, sex one-hot, site one-hot.
+    """Return the details as (DETAILS_WIDTH,) float32.
 
-    The last column of sex and of site means "not known". The scaled age of a missing age is 0.
+    The columns are the scaled age (0 if the age is not known), a 1 if the age is not known (else 0), the sex one-hot,
+    and the site one-hot. The last column of sex and of site means "not known".
     """
     vector = np.zeros(DETAILS_WIDTH, np.float32)
     vector[0] = 0.0 if details.age is None else (details.age - AGE_CENTRE) / AGE_SCALE

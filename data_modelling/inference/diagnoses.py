@@ -1,4 +1,4 @@
-"""Lists all diagnoses with their texts and flags, and the classes of each task."""
+"""Lists all diagnoses with their texts and flags (such as "cancer"), and the tasks: lists of classes to tell apart."""
 
 import tomllib
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ def class_codes(task: str) -> tuple[str, ...]:
 
 
 def learned_class_codes(task: str) -> tuple[str, ...]:
-    """Return the codes of the classes that occur in training photos; they come first in the order of the logits."""
+    """Return the codes of all classes but UNK (unknown), which no training photo shows; their logits come first."""
     return tuple(diagnosis.code for diagnosis in TASKS[task] if diagnosis is not UNKNOWN)
 
 

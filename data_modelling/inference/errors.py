@@ -19,7 +19,7 @@ def join_names(names: Sequence[str]) -> str:
 class InputError(Exception):
     """An error in the input; the text is one sentence that names the input and says what to do.
 
-    Commands print the text and exit with status 2; the app answers with a problem.
+    Commands print the text and exit with status 2; the app answers with a problem (an error answer, RFC 9457).
     """
 
 

@@ -1,4 +1,4 @@
-"""Imports onnxruntime with its telemetry off, and opens models. All other modules import onnxruntime from this one.
+"""Imports onnxruntime (the library that runs the networks) without its telemetry, for all other modules.
 
 Since version 1.29, onnxruntime's Linux builds send usage reports over the network, and keep a database in the home
 directory. The environment variable ORT_DISABLE_TELEMETRY prevents both if it is set before onnxruntime is imported. The

@@ -1,4 +1,4 @@
-"""Turns the bytes of a photo and the patient details into an answer."""
+"""Turns the bytes of a photo and the patient details into an answer: a status, its reasons and probabilities."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ class Answer:
     """Hold the answer for one photo.
 
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
-    decision: the code of the decided class. reasons: codes that explain the status. classes: all
-    classes, the most probable first. sets: the prediction sets. nearness: how near the photo is to the training
-    photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused
-    photo, or if none was requested. side: the edge of the crop, in pixels of the original photo. embedding:
-    (channels,), to compare photos of one patient.
+    decision: the code of the decided class. reasons: codes that explain the status. classes: all classes, the most
+    probable first. sets: the prediction sets. nearness: how near the photo is to the training photos (see
+    Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused photo, or if none
+    was requested. side: the edge of the crop, in pixels of the original photo. embedding: (channels,), the network's
+    description of the photo, to compare it with the patient's other photos.
     """
 
     status: str
@@ -97,10 +97,10 @@ class Answer:
 
 
 class Predictor:
-    """A loaded bundle that answers photos; safe to use from several threads.
+    """A loaded bundle (a trained model) that returns an answer for a photo; several threads may use it at once.
 
     views: how many views of each photo the network sees, one of VIEW_COUNTS. Logits and feature maps are means over the
-    views. The embedding is that of the unchanged photo, and the checks see only this photo.
+    views. The embedding and the checks use only the unchanged photo.
     """
 
     def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
@@ -179,10 +179,10 @@ class Predictor:
 
     @property
     def odd_ratio(self) -> float | None:
-        """Return the outlier score at or above which a spot counts as an ugly duckling, or None.
+        """Return the outlier score at or above which a spot is unlike the patient's other spots (an ugly duckling).
 
-        It is None if the bundle has no such ratio, or if the bundle's tests (evaluation.ugly_duckling) do not show that
-        the score finds melanomas more often than chance.
+        It is None if the bundle has no such score, or if the bundle's tests (evaluation.ugly_duckling) do not show that
+        outlier scores find melanomas more often than chance does.
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})
@@ -192,14 +192,14 @@ class Predictor:
         return float(ratio) if is_proven else None
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Return the network's logits (1, classes) of one photo (edge, edge, 3); `completed` replaces the logit of UNK.
+        """Return the network's logits (1, classes) of a photo (edge, edge, 3). `completed` replaces the logit of UNK.
 
         The network gets one photo at a time, because its outputs for a batch could differ in the last digit.
         """
         return self._run(("logits",), photo, details)[0]
 
     def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
-        """Return logits (1, classes) with the rejection score as the logit of UNK, if the task has this class.
+        """Return logits (1, classes) in which the rejection score gives the logit of UNK, if the task has this class.
 
         distance: the photo's distance from the training photos, as the gate measures it.
         """
@@ -218,10 +218,10 @@ class Predictor:
     def _run(
         self, outputs: tuple[str, ...], photo: NDArray[np.uint8], details: Details
     ) -> list[NDArray[np.float32]]:
-        """Return outputs of the network for one photo: the first view's embedding; for the rest, means over the views.
+        """Return the named outputs of the network for one photo. All but the embedding are means over the views.
 
-        The checks were fitted on embeddings of the first view. The head is linear, so the class activation maps of the
-        mean feature map explain the mean logits exactly.
+        The embedding is the first view's, because the checks were fitted on those. The head is linear, so the class
+        activation maps of the mean feature map explain the mean logits exactly.
         """
         by_view = []
         for position in range(self.views):
@@ -331,12 +331,10 @@ class Predictor:
             raise BundleError(f"{self.bundle.folder}: the index of known photos does not fit model.onnx.")
 
     def _check_head(self) -> None:
-        """Raise BundleError if the head in the metadata is not the model's.
-
-        With the model's head, the logits minus Head.photo_part are the same for every photo.
-        """
+        """Raise BundleError if the head in the metadata is not the model's."""
         if self._head is None:
             return
+        # With the model's head, the logits minus Head.photo_part are the same for a black and for a white photo.
         rests = []
         for grey in (0, 255):
             photo = np.full((self.edge, self.edge, 3), grey, np.uint8)

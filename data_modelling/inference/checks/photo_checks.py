@@ -1,8 +1,8 @@
-"""Checks a photo: whether it can be used, and what makes it harder for the model.
+"""Runs all checks of a photo, which say whether the photo can be used, and what makes the photo harder for the model.
 
-The origin detector is a small network that estimates, from the image features, which source a photo comes from. It
-finds phone photos, and photos that look unlike the training photos of the model. The detector was fitted by
-`python -m data_modelling.safety.origin`, which wrote origin.npz and origin.json next to this module.
+The checks are image quality, the gate (it refuses pictures without a lesion) and the origin detector. This detector
+estimates the source of a photo, such as HAM10000, to find phone photos and photos that look unlike the training photos.
+`python -m data_modelling.safety.origin` fitted it, and wrote origin.npz and origin.json next to this module.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from data_modelling.inference.checks import image_quality
 from data_modelling.inference.checks.gate import Gate
 from data_modelling.inference.checks.image_features import measure_image_features
 
-PHOTO_FOREIGN = "photo_foreign"  # a reason to refuse a photo
+PHOTO_FOREIGN = "photo_foreign"  # the reason to refuse a picture that seems to show no lesion
 PHONE_PHOTO, UNLIKE_TRAINING = "phone_photo", "unlike_training"  # reasons for doubt
 ORIGIN_ARRAYS_FILE, ORIGIN_FACTS_FILE = (
     Path(__file__).with_name(f"origin.{ending}") for ending in ("npz", "json")
 )
 PHONE_SOURCES = ("PAD_UFES_20",)  # sources of phone photos, taken without a dermatoscope
-# The sources of the detector that are parts of a larger data set, by the name of this data set.
+# For each data set that combines several sources: those of its sources that the detector knows.
 SOURCE_PARTS = {"ISIC_2019": ("HAM10000", "ISIC_2017")}
 
 
@@ -37,8 +37,8 @@ class Findings:
 
     refusals: the reason codes for which the photo cannot be used; empty if the photo can be used. warnings: the codes
     of problems that make the photo harder for the model. is_phone, is_unlike: whether the photo looks like a phone
-    photo, and whether it looks unlike the training photos. nearness: see Gate.nearness. distance: the distance from the
-    training photos, see Gate.distance.
+    photo, and whether it looks unlike the training photos. nearness: from 0 (far from the training photos) to 1 (near),
+    see Gate.nearness. distance: the distance from the training photos, see Gate.distance.
     """
 
     refusals: tuple[str, ...]
@@ -82,24 +82,24 @@ class PhotoChecks:
 
 
 def combine_refusals(quality_refusals: tuple[str, ...], is_foreign: bool) -> tuple[str, ...]:
-    """Return the reason codes of a refusal. A foreign photo without `quality_refusals` gets `photo_foreign`."""
+    """Return the codes of a refusal: `quality_refusals` if there are any, PHOTO_FOREIGN if `is_foreign`, or none."""
     return quality_refusals or ((PHOTO_FOREIGN,) if is_foreign else ())
 
 
 @dataclass(frozen=True)
 class OriginDetector:
-    """Estimates the source of a photo with a network of one hidden layer, and has the thresholds for its probabilities.
+    """A network of one hidden layer that estimates the source of a photo, with thresholds for the probabilities.
 
     sources: the names of the sources, in the order of the network's outputs. hidden, output: the weights of the two
     layers, (FEATURE_COUNT + 1, hidden units) and (hidden units + 1, sources); the last rows are the biases.
-    unlike_thresholds: a threshold for each set of sources that a model may have been trained on, by its threshold_key.
+    unlike_thresholds: one for each set of sources that may have trained a model; threshold_key gives the key of a set.
     """
 
     sources: tuple[str, ...]
     hidden: NDArray[np.float32]
     output: NDArray[np.float32]
-    phone_threshold: float
-    unlike_thresholds: Mapping[str, float]
+    phone_threshold: float  # for the probability of PHONE_SOURCES
+    unlike_thresholds: Mapping[str, float]  # for the probability of all sources that did not train the model
 
     def shares(self, features: NDArray[np.floating]) -> NDArray[np.float64]:
         """Return the probability of each source, (..., sources), for image features (..., FEATURE_COUNT)."""
@@ -111,8 +111,8 @@ class OriginDetector:
     def judge(self, features: NDArray[np.floating], trained_on: Collection[str]) -> tuple[bool, bool]:
         """Return whether these image features are of a phone photo, and whether they are unlike the training photos.
 
-        The first answer uses the probability of PHONE_SOURCES, the second that of all sources that did not train the
-        model. The detector treats all sources as equally frequent. A probability of NaN counts as above the threshold.
+        The probability of PHONE_SOURCES decides on the first answer. The summed probability of all sources that did not
+        train the model decides on the second. All sources count as equally frequent. NaN counts as above a threshold.
         trained_on: the sources in metadata.json. If the detector knows none of these sources, the second answer is no.
         """
         shares = self.shares(features)
@@ -137,13 +137,13 @@ def threshold_key(sources: Collection[str]) -> str:
 def probability_of_sources(
     shares: NDArray[np.float64], sources: tuple[str, ...], chosen: Collection[str]
 ) -> NDArray[np.float64]:
-    """Return the summed probability (...,) of the `chosen` sources. shares: of each source, (..., sources)."""
+    """Return the summed probability (...,) of the `chosen` sources. shares: probabilities (..., sources)."""
     return np.asarray(shares[..., [sources.index(name) for name in chosen]].sum(axis=-1))
 
 
 @functools.cache
 def load_origin_detector() -> OriginDetector:
-    """Return the detector that is part of this program."""
+    """Return the origin detector, which is part of this program and the same for all bundles."""
     facts = json.loads(ORIGIN_FACTS_FILE.read_text(encoding="utf-8"))
     with np.load(ORIGIN_ARRAYS_FILE, allow_pickle=False) as arrays:
         hidden, output = arrays["hidden"], arrays["output"]

@@ -1,4 +1,7 @@
-"""Finds rare details: ages and sites that too few training groups (lesions or patients) have."""
+"""Finds rare details: a patient's age or body site that too few training groups (lesions or patients) have.
+
+The model learned too little about rare details, so they forbid the status "no cancer class stands out".
+"""
 
 from __future__ import annotations
 

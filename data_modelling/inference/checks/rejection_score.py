@@ -1,8 +1,8 @@
 """Computes the rejection score: the log odds that a photo shows "none of the known classes".
 
 No training photo shows this class, so the network's own output for it means nothing. The score is computed from the
-gate's distance of the photo from the training photos, and from the entropy of the probabilities of the known classes.
-For the fit of the weights in safety.rejection_score, several networks were each trained without one class.
+photo's distance from the training photos (see the gate) and the entropy of the known classes: how undecided their
+probabilities are. To fit the weights, safety.rejection_score uses networks that were each trained without one class.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from data_modelling.inference.errors import BundleError
 
 Floats = NDArray[np.float64]
 
-UNKNOWN_KEY = "unknown"  # in metadata.json
+UNKNOWN_KEY = "unknown"  # the key of the weights in metadata.json
 NONE_OF_CLASSES = "none_of_classes"  # the reason code if "none of the known classes" is decided
 WEIGHTS = ("bias", "distance", "entropy")
-MAX_DISTANCE = 100.0  # distances of the gate that are larger or NaN count as this value
+MAX_DISTANCE = 100.0  # a distance that is larger or NaN counts as this value
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RejectionScore:
 
     @classmethod
     def from_metadata(cls, metadata: Mapping[str, Any], task: str) -> RejectionScore | None:
-        """Return a bundle's weights, or None for a task without UNK; raise BundleError if the weights are wrong."""
+        """Return a bundle's weights, or None if the task has no unknown class; raise BundleError for wrong weights."""
         if len(learned_class_codes(task)) == len(class_codes(task)):
             return None
         try:

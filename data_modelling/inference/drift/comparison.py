@@ -1,10 +1,10 @@
-"""Compares new photos with the training photos, one quantity (such as the sharpness) at a time.
+"""Measures drift: how new photos differ from the training photos, in one quantity (such as the sharpness) at a time.
 
-The reference has the quantiles of the training photos. The distance is the Kolmogorov-Smirnov distance: the largest
-difference of the two cumulative distributions, taken at the reference's percentiles. If N values are drawn from a
-distribution, their distance from it is at most sqrt(ln(2 / alpha) / (2 N)) with a probability of at least 1 - alpha
-(Massart 1990, doi:10.1214/aop/1176990746). So, with this probability, the true distance is at least the observed
-distance minus this bound. alpha is ALPHA divided by the number of quantities.
+The reference in metadata.json has the quantiles of the training photos. The distance is the Kolmogorov-Smirnov
+distance: the largest difference of the two cumulative distributions, taken at the reference's percentiles. If N values
+are drawn from a distribution, their distance from the distribution is at most sqrt(ln(2 / alpha) / (2 N)), with a
+probability of at least 1 - alpha (Massart 1990, doi:10.1214/aop/1176990746). So the true distance is at least the
+observed distance minus this bound, with the same probability. alpha is ALPHA divided by the number of quantities.
 """
 
 import math
@@ -28,7 +28,7 @@ DIGITS = 6  # decimals of the quantiles
 
 @dataclass(frozen=True)
 class DriftSample:
-    """New photos to compare. values: (N,) by quantity. title: the photos in words. left_out: lines on unused inputs."""
+    """New photos to compare. values: (N,) by quantity. title: says which photos. left_out: texts on unused inputs."""
 
     values: Mapping[str, Floats]
     title: str
@@ -116,10 +116,8 @@ def _quantity_drift(name: str, reference: Floats, values: Floats, alpha: float) 
 
 
 def _kolmogorov_smirnov_distance(reference: Floats, known: Floats) -> float:
-    """Return the largest difference of cumulative shares, taken at each value of the reference and just below it.
-
-    The quantiles give cumulative shares in hundredths, so smaller differences count as 0.
-    """
+    """Return the largest difference of cumulative shares, taken at each reference value and just below this value."""
+    # The quantiles give the reference's cumulative shares only in hundredths, so differences below 0.01 may count as 0.
     levels, step = np.unique(reference), 1 / (len(reference) - 1)
     first = np.searchsorted(reference, levels, "left")
     last = np.searchsorted(reference, levels, "right") - 1

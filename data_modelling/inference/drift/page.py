@@ -1,4 +1,4 @@
-"""Writes the page of `monitor`, a file without scripts: for each quantity, a sentence on its drift and a small plot."""
+"""Makes the HTML page of the command `monitor`: a plot of each quantity, and a sentence on each that has moved."""
 
 import tomllib
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 260, 90  # size of a plot in CSS pixels
 
 
 def drift_page(title: str, inputs: str, drifts: list[QuantityDrift], notes: Iterable[str] = ()) -> str:
-    """Return the whole page. inputs: one sentence about the compared photos. notes: sentences about unused inputs."""
+    """Return the page, without scripts. inputs: a text about the compared photos. notes: sentences on unused inputs."""
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
     environment.filters["quantity"] = _name
     return environment.get_template("page.html").render(

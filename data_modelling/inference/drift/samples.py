@@ -1,4 +1,4 @@
-"""Measures the quantities that `monitor` compares, for a folder of photos."""
+"""Measures quality and probabilities of the photos in a folder, for the command `monitor`, which finds drift."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict

@@ -1,6 +1,7 @@
-"""Writes and reads the score log: one line for each answer of the app, without details, address or time of day.
+"""Writes and reads the score log, in which the command `monitor` looks for drift of the app's answers.
 
-The score log is a csv with the columns `day`, the class codes (for probabilities) and `nearness` (empty if not known).
+The score log is a csv with a line for each answer, without details, address or time of day. Its columns are `day`, the
+class codes (for the probabilities) and `nearness` (of the photo to the training photos; empty if not known).
 """
 
 import csv
@@ -69,7 +70,7 @@ def read_score_log(path: Path, codes: Sequence[str]) -> DriftSample:
     """Return the sample in a score log of these classes: probabilities, and the nearness (NaN if not known).
 
     Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError if the file is no
-    score log of these classes, or has no answer.
+    score log of these classes, or if it has no answer yet.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:

@@ -1,9 +1,10 @@
 """Computes class activation maps, which show where in the photo the model found evidence for each class.
 
-The maps are exact and need no gradients. The head is linear on the pooled feature map, so the photo's part of a logit
-is a sum over the cells of that map (Zhou et al. 2016, arXiv:1512.04150):
+The head (the network's last layer) is linear, and its input is the feature map's mean over all cells. So what the photo
+adds to a logit (the output for a class) is exactly a sum over the cells, and the terms of this sum are the map. No
+gradients are needed (Zhou et al. 2016, arXiv:1512.04150):
 
-    logit = sum of the cells + bias + term of the details;  cell = (kernel' . features at its place) / number of cells
+    logit = sum of the cells + bias + term of the details;  cell = (kernel . features at the cell) / number of cells
 
 A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
 weighted mean of the maps of AK and SCC; the weight of each is its share of the merged class's probability.
@@ -25,7 +26,7 @@ from data_modelling.inference.errors import BundleError
 Floats = NDArray[np.float64]
 
 DIGITS = 12  # decimals of every number of a map; probabilities have as many
-CENTRE_EDGE = 0.5**0.5  # edge of the middle square, as a share of the photo's edge; it has half the area
+CENTRE_EDGE = 0.5**0.5  # edge of the middle square (half the photo's area), as a share of the photo's edge
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Head:
     """The last layer of the network. kernel: (channels, columns); each column gives a logit. bias: (columns,).
 
     groups: the columns that each class consists of; by default, each column is a class. With groups, the bias includes
-    what unknown details add to the logits.
+    what the details add to the logits if all details are unknown.
     """
 
     kernel: Floats
@@ -79,7 +80,7 @@ class Head:
     def photo_part(self, feature_map: NDArray[np.float32]) -> Floats:
         """Return the photo's part of the logits, (classes,): for each class, the sum of its map plus its bias.
 
-        For a merged class, it is the logarithm of the summed exponentials of its columns' parts.
+        The part of a merged class is log(sum(exp(part))) over the parts of its columns.
         """
         logits = self._column_maps(feature_map).sum(axis=(1, 2)) + self.bias
         return np.array([np.logaddexp.reduce(logits[list(columns)]) for columns in self.class_columns])
@@ -93,12 +94,12 @@ class Head:
 def make_heatmap(
     head: Head, codes: Iterable[str], feature_map: NDArray[np.float32], photo: NDArray[np.uint8]
 ) -> dict[str, Any]:
-    """Return the maps of all classes as in the API; `darker_area` is the share (0-1) of the photo in its darker area.
+    """Return the maps of all classes as in the API; `darker_area` is the darker area as a share (0-1) of the photo.
 
     codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo: (edge, edge, 3).
     For a class that is not merged, `cells` and `bias` sum to the photo's part of the logit. `centre` is the share (0-1)
     of the class's evidence (see class_evidence) in the middle square, which has half the area; `darker` is the share in
-    the darker area. Both are None without any evidence. `darker` is also None if the photo has no darker area.
+    the darker area. For a class without evidence, both are None. Without a darker area, `darker` is None.
     """
     maps, biases = head.parts(feature_map)
     area = darker_area(photo)
@@ -130,7 +131,7 @@ def _middle(edge: int) -> NDArray[np.bool_]:
 
 
 def evidence_share(evidence: Floats, area: NDArray[np.bool_]) -> float | None:
-    """Return the share (0-1) of a map's evidence inside an area of pixels (edge, edge), or None without evidence."""
+    """Return the share (0-1) of a map's evidence inside `area`, a mask (edge, edge), or None without evidence."""
     if not evidence.any():
         return None
     pixels = upsample_map(evidence, len(area))
@@ -138,6 +139,6 @@ def evidence_share(evidence: Floats, area: NDArray[np.bool_]) -> float | None:
 
 
 def upsample_map(cells: Floats, edge: int) -> Floats:
-    """Return a map (rows, columns) enlarged to (edge, edge), bilinear between the centres of its cells."""
+    """Return a map (rows, columns) enlarged to (edge, edge), interpolated linearly between the centres of its cells."""
     image = Image.fromarray(cells.astype(np.float32))
     return np.asarray(image.resize((edge, edge), Image.Resampling.BILINEAR), np.float64)

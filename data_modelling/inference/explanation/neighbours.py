@@ -1,7 +1,8 @@
-"""Finds the known photos that are nearest to a photo, by an exact search in a bundle's small index.
+"""Finds the published photos that are most like a photo, so that an answer can show them with their diagnoses.
 
-The index holds the network's embeddings of photos whose licence lets a bundle show them (CC-0, CC BY). One photo of
-each lesion or patient has a thumbnail.
+The bundle's index holds the embeddings of these known photos: the numbers by which the network describes a photo. The
+search is exact. The licences of the photos (CC-0, CC BY) let a bundle show them. Only photos with a thumbnail can be
+shown: one photo of each lesion or patient.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ Floats = NDArray[np.float32]
 
 INDEX_FILE, THUMBNAILS_FILE = "neighbours.npz", "neighbours.jpgs"
 NEIGHBOUR_COUNT = 6
-# Two embeddings with a smaller cosine distance count as those of one photo. A copy that was saved again (1,024 pixels,
-# JPEG quality 60) has a distance of at most 0.0035 from the original photo.
+# Two embeddings with a smaller cosine distance count as embeddings of one photo. A copy that was saved again (1,024
+# pixels, JPEG quality 60) has a distance of at most 0.0035 from the original photo.
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
-# How near a neighbour is: in which third of the distances between the known photos and their own neighbours.
+# In which third a neighbour's distance is. The thirds divide the known photos' distances from their own neighbours.
 NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")
 DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
-# The arrays of INDEX_FILE by name, with numpy's kind. Each has a row for each photo, except `terciles`.
+# The arrays of INDEX_FILE, each with numpy's code for its kind of values. All but `terciles` have a row for each photo.
 ARRAYS = {
     "embedding": "f",  # (N, channels); each row has the length 1
     "image_id": "U",
@@ -41,7 +42,7 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; without one, the value of the row before
+    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where it ends; for a photo without one, the value of the row before
     "terciles": "f",  # (2,): the two distances that divide the thirds of CLOSENESS
 }
 
@@ -111,7 +112,7 @@ class NeighbourIndex:
 def write_index(folder: Path, arrays: dict[str, NDArray[Any]], thumbnails: list[bytes]) -> None:
     """Write an index into a bundle's folder.
 
-    arrays: ARRAYS without `thumbnail_end`. thumbnails: for each photo, a JPEG file, or b"" if it has no thumbnail.
+    arrays: all of ARRAYS but `thumbnail_end`. thumbnails: for each photo, a JPEG file, or b"" if it has no thumbnail.
     """
     ends = np.cumsum([len(thumbnail) for thumbnail in thumbnails]).astype(np.int32)
     embedding = unit_length(arrays["embedding"]).astype(np.float16)

@@ -1,7 +1,7 @@
 """Reads the csv files that people and other programs wrote, as named columns of text, with Python's module csv.
 
-Separators are comma, semicolon, tab and R's blanks. Encodings are UTF-8 with or without a byte-order mark, UTF-16 and
-cp1252. Capital letters in column names and blanks around cells are ignored. An error names the file and the row.
+Commas, semicolons, tabs or (as in R) blanks may separate cells. The encoding may be UTF-8, also with a byte-order mark,
+UTF-16 or cp1252. Capital letters in column names and blanks around cells do not matter. Errors name the file and row.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data_modelling.inference.photo.reader import ENDINGS
 
 SEPARATORS = (",", ";", "\t")
 BLANK = " "  # the default of R's write.table
-# Excel writes this hint as the first line.
+# A first line such as `sep=;`, which tells Excel the separator.
 SEPARATOR_HINT = re.compile(r"sep=([,;\t])[ \t]*(\r\n|\r|\n)", re.IGNORECASE)
 BYTE_ORDER_MARKS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"\xef\xbb\xbf": "utf-8-sig"}
 FALLBACK_ENCODING = "cp1252"  # the encoding of Windows programs in western Europe
@@ -33,7 +33,7 @@ DECIMAL_COMMA = re.compile(r"\A([+-]?[0-9]*),([0-9]+)\Z")
 NUMBER = re.compile(r"[+-]?([0-9]+([.,][0-9]*)?|[.,][0-9]+)")
 MAX_CELL = 131_072  # characters; the csv module's limit
 NAMED = 10  # how many entries a message names
-TITLE_ROWS = 20  # how many first rows are searched for a header that is below title rows
+TITLE_ROWS = 20  # how many of the first rows are searched for a header below title rows
 SHOWN = 40  # characters of a name that a message shows
 
 
@@ -103,7 +103,7 @@ def read_csv_table(
 ) -> CsvTable:
     """Read the named columns of a csv file.
 
-    optional: columns that may be absent; their cells are then "". aliases: other header names of each column. ids:
+    optional: columns that may be absent; their cells are then "". aliases: other names that each column may have. ids:
     columns of image ids; see `normalize_image_id`. numbers: columns of numbers; a decimal comma becomes a point unless
     the separator is the comma. In all columns except `ids`, each text in MISSING becomes "". Raises InputError if the
     file or a row cannot be read, or if a column is missing or occurs twice.
@@ -169,7 +169,7 @@ def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
 
 
 def normalize_image_id(text: str) -> str:
-    """Return an image id as `normalize_file_name` does, without blanks around it and without a photo's ending."""
+    """Return an image id, changed by `normalize_file_name`, without blanks around it and without a photo's ending."""
     text = normalize_file_name(text.strip())
     stem, point, ending = text.rpartition(".")
     return stem if point and stem and f".{ending}".lower() in ENDINGS else text
@@ -178,8 +178,8 @@ def normalize_image_id(text: str) -> str:
 def normalize_file_name(name: str) -> str:
     """Return a file's name in Unicode's composed form (NFC).
 
-    If its bytes are not UTF-8, as in archives made on Windows, the name is read as cp1252. Python itself reads such a
-    byte as a surrogate, a character that cannot be written to a file.
+    If the name's bytes are not UTF-8, as in archives made on Windows, they are read as cp1252. Python itself reads a
+    byte that is not UTF-8 as a surrogate, a character that cannot be written to a file.
     """
     try:
         name.encode()
@@ -258,7 +258,7 @@ def _csv_fault(message: str) -> str:
 
 
 def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
-    """Return the separator that splits the header into the most accepted names; in a tie, into the most cells."""
+    """Return the separator that gives the header the most accepted names, then the most cells; BLANK comes last."""
     wanted = set(chain.from_iterable(accepted.values()))
 
     def score(separator: str) -> tuple[int, int]:
@@ -274,7 +274,7 @@ def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
 
 
 def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
-    """Return a sentence that names the row with all required columns, below title rows, or "" without such a row."""
+    """Return a sentence that names a row with all required columns below title rows, or "" if there is no such row."""
     for number, line in enumerate(text.splitlines()[:TITLE_ROWS], start=1):
         for separator in SEPARATORS:
             names = {_normalize_name(cell.strip(' "')) for cell in line.split(separator)}
@@ -284,12 +284,12 @@ def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:
 
 
 def _normalize_name(name: str) -> str:
-    """Return a column's name in small letters and composed form (NFC), with single underscores for blanks."""
+    """Return a column's name in small letters and composed form (NFC), with one underscore for each run of blanks."""
     return "_".join(unicodedata.normalize("NFC", name).replace("\ufeff", "").casefold().split())
 
 
 def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> int | None:
-    """Return the place of the first of `names` that the header has, or None; raise InputError if it occurs twice."""
+    """Return the place of the first of `names` in the header, or None; raise InputError if that name occurs twice."""
     present = [_normalize_name(name) for name in header]
     for name in names:
         if present.count(name) > 1:
@@ -332,6 +332,6 @@ def _without_missing_spellings(
 
 
 def _printable(text: str) -> str:
-    """Return text for a message: on one line, and not long."""
+    """Return text for a message: on one line, and cut after SHOWN characters."""
     shown = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
     return shown if len(shown) <= SHOWN else f"{shown[:SHOWN]}..."

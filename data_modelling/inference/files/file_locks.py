@@ -1,4 +1,4 @@
-"""Locks a file in a folder, so that only one process at a time writes the folder."""
+"""Locks a file in a folder, so that only one process at a time writes to the folder."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Converts colours to sRGB from the colour space that a photo's file declares, by an ICC profile or a PNG's chunks."""
+"""Converts a photo's colours to sRGB, if its file declares another colour space by an ICC profile or a PNG's chunks."""
 
 import struct
 import zlib
@@ -16,10 +16,10 @@ from data_modelling.inference.errors import DAMAGED_FILE_ERRORS
 Floats = NDArray[np.float64]
 
 MAX_PROFILE_BYTES = 17_000_000  # more than a JPEG can hold; larger profiles are not read
-MAX_CACHED_BYTES = 1_000_000  # the conversions of larger profiles are not kept
+MAX_CACHED_BYTES = 1_000_000  # the conversions of larger profiles are not kept in memory
 SAME_LEVELS = 2  # 8-bit levels by which a profile may differ from sRGB and still count as sRGB
 MODES = {"RGB ": "RGB", "GRAY": "L", "CMYK": "CMYK"}  # Pillow's modes by the colour space of a profile
-DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # classes of the profiles that pictures have
+DEVICE_CLASSES = ("mntr", "scnr", "prtr", "spac")  # monitor, scanner, printer, colour space
 PROFILE_ERRORS = (*DAMAGED_FILE_ERRORS, ImageCms.PyCMSError)
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -29,14 +29,14 @@ D50 = (0.9642, 1.0, 0.8249)  # XYZ of the white of ICC profiles
 SRGB_GAMMA = 1 / 2.2
 GAMMAS = (0.00016, 6250.0)  # range of a gAMA chunk's valid values, as in libpng
 SAME_GAMMA = 0.05  # a gamma that differs from sRGB's by at most this share means sRGB's curve, as in libpng
-# Codes of a cICP chunk (ITU-T H.273): primaries with the white D65, and exponents of the curve; None is sRGB's curve.
+# What the codes of a cICP chunk mean (ITU-T H.273): primaries, all with the white D65, and exponents of the curve.
 CICP_PRIMARIES = {
     1: SRGB_PRIMARIES,
     9: ((0.708, 0.292), (0.170, 0.797), (0.131, 0.046)),  # ITU-R BT.2020
     12: ((0.680, 0.320), (0.265, 0.690), (0.150, 0.060)),  # Display P3
 }
-CICP_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 13: None}
-# Bradford's cone responses (ICC.1:2022, annex E).
+CICP_GAMMAS = {4: 2.2, 5: 2.8, 8: 1.0, 13: None}  # None means sRGB's curve
+# The matrix from XYZ to Bradford's cone responses, with which colours adapt to another white (ICC.1:2022, annex E).
 BRADFORD = np.array([[0.8951, 0.2664, -0.1614], [-0.7502, 1.7135, 0.0367], [0.0389, -0.0685, 1.0296]])
 SRGB_CURVE: tuple[float, ...] = (2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045)  # for ICC's curve type 3
 
@@ -71,7 +71,7 @@ class ColourTransform:
 
 
 def srgb_transform(mode: str, profiles: Iterator[bytes | None]) -> ColourTransform | None:
-    """Return the conversion of an image by the first usable profile, or None if that profile is sRGB or none is usable.
+    """Return the conversion of an image by the first usable profile, or None if that is sRGB or no profile is usable.
 
     mode: Pillow's mode of the image. profiles: the image's profiles, by precedence; None stands for sRGB.
     """
@@ -95,7 +95,7 @@ def _build_transform(profile: bytes) -> tuple[ColourTransform | None, bool]:
             return None, False
         mode = MODES[source.profile.xcolor_space]
         target = ImageCms.createProfile("sRGB")
-        # Some sRGB profiles change colours with the perceptual intent only. They count as sRGB too.
+        # Some sRGB profiles change colours, but only with ICC's perceptual intent. They count as sRGB too.
         colorimetric = ImageCms.buildTransform(
             source, target, mode, "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC
         )
@@ -185,7 +185,7 @@ def without_icc_profile(data: bytes) -> bytes:
 
 def _unpack_profile(content: bytes) -> bytes:
     """Return the profile in an iCCP chunk, or b"" if it cannot be unpacked; a truncated profile gives its beginning."""
-    _name, _zero, packed = content.partition(b"\0")  # name, zero, the method 0 and the packed profile
+    _name, _zero, packed = content.partition(b"\0")  # `packed`: the method (0) and the packed profile
     if not packed.startswith(b"\0"):
         return b""
     try:

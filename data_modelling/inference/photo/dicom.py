@@ -1,4 +1,4 @@
-"""Reads the photo of a DICOM file (its only frame), and the patient's age, sex and body part, but no other details."""
+"""Reads the photo of a DICOM file (the format of medical images), and only age, sex and body part of the patient."""
 
 import logging
 import re
@@ -36,7 +36,7 @@ SYNTAXES = (IMPLICIT, EXPLICIT, BIG_ENDIAN, RLE, *JPEG_SYNTAXES, *JPEG_2000)
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 SAMPLE_BITS = (1, 8, 16, 32)
-MAX_BYTES = 100_000_000  # of decoded samples; Pillow needs as many for an RGB photo of 25 megapixels
+MAX_BYTES = 100_000_000  # limit for decoded samples; an RGB photo of 25 megapixels needs as many in Pillow
 
 DETAIL_ELEMENTS = ("PatientAge", "PatientSex", "BodyPartExamined", "AnatomicRegionSequence")
 PALETTE_PLANES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
@@ -49,7 +49,7 @@ IMAGE_ELEMENTS = (
     *("ModalityLUTSequence", "VOILUTSequence", PALETTE_DESCRIPTOR, *PALETTE_PLANES, SEGMENTED_PALETTE),
     *("ICCProfile", "PixelData"),
 )
-# A camera's file has about a hundred elements, a hostile file has millions. An element takes about two reads.
+# A camera's file has about a hundred elements, each of which takes about two reads. A hostile file may have millions.
 MAX_READS = 20_000
 # The first element of a file without the usual preamble of 132 bytes. Some programs store received files in this way.
 BARE_START = re.compile(
@@ -67,11 +67,11 @@ class Frame:
     """The frame of a DICOM file, not decoded yet.
 
     frames: the number of frames in the file; a photo has one. size: width and height in pixels, as in the header.
-    syntax: the transfer syntax. pixels: the bytes of the samples, or the pieces of a compressed picture. pixel_vr: the
-    type of `pixels`: OB (single bytes) or OW (words of 16 bits). colours: DICOM's name of the colour space
-    ("photometric interpretation"). samples: samples per pixel. bits: bits per sample. stored: how many of these bits
-    are used. is_signed: whether samples are signed. is_planar: whether each colour has its own plane. rule: how stored
-    values become 8-bit levels. profile: the ICC profile; empty if there is none.
+    syntax: the transfer syntax (how pixels are stored). pixels: the bytes of the samples, or the pieces of a compressed
+    picture. pixel_vr: the type of `pixels`: OB (single bytes) or OW (words of 16 bits). colours: DICOM's name of the
+    colour space ("photometric interpretation"). samples: samples per pixel. bits: bits per sample. stored: how many of
+    these bits are used. is_signed: whether samples are signed. is_planar: whether each colour has its own plane. rule:
+    how stored values become 8-bit levels. profile: the ICC profile; empty if there is none.
     """
 
     frames: int
@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for too many scans or a size unlike the header's, PhotoError if a JPEG has not 8 bits."""
+        """Raise ValueError for too many scans or a size unlike the header's, and PhotoError for a JPEG not of 8 bits."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -166,7 +166,7 @@ def is_dicom(data: bytes) -> bool:
 def read_frame(data: bytes) -> Frame:
     """Return the frame of a DICOM file; the caller must check the number of frames and the size before decoding.
 
-    Raises PhotoError photo_type if there is no picture or if it is stored in an unsupported way, and
+    Raises PhotoError with the code photo_type if there is no picture or if it is stored in an unsupported way, and
     DAMAGED_FILE_ERRORS for a damaged file.
     """
     elements = _elements(data, IMAGE_ELEMENTS)
@@ -203,7 +203,7 @@ def read_frame(data: bytes) -> Frame:
 
 
 def _check_header(frame: Frame) -> None:
-    """Raise PhotoError for a frame that is stored in an unsupported way, ValueError for a damaged header."""
+    """Raise PhotoError if a frame is stored in an unsupported way, and ValueError if its header is damaged."""
     if frame.bits == 0:  # if a file ends too soon, pydicom drops what it has read
         raise ValueError("the header is not whole")
     if frame.frames < 1 or 0 in frame.size:
@@ -224,7 +224,7 @@ def _check_header(frame: Frame) -> None:
 def header_details(data: bytes) -> Details:
     """Return age, sex and site from a file's header; `unread` names the fields whose words cannot be read.
 
-    A damaged file and a file of another format have no details; reading the photo of a damaged file reports the damage.
+    A damaged file and a file of another format give no details. The damage is reported when the photo is read.
     """
     if not is_dicom(data):
         return Details()
@@ -249,7 +249,7 @@ def header_details(data: bytes) -> Details:
 
 
 def _coded_regions(elements: "FileDataset") -> tuple[str, ...]:
-    """Return the words of the Anatomic Region Sequence, in which dermatoscopes name the body part, or () if damaged."""
+    """Return the words of the Anatomic Region Sequence, where dermatoscopes name the body part, or () if damaged."""
     try:
         return tuple(_text(item, "CodeMeaning") for item in _items(elements, "AnatomicRegionSequence"))
     except DAMAGED_FILE_ERRORS:
@@ -272,10 +272,8 @@ def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
 
 @cache
 def _pydicom() -> ModuleType:
-    """Return pydicom. Only the first DICOM file imports it, because the import takes a quarter of a second and 20 MB.
-
-    The warnings of pydicom are off, because they quote the file's content, and senders cannot mend the file.
-    """
+    """Return pydicom. Only the first DICOM file imports it: the import takes a quarter of a second and 20 MB."""
+    # The warnings of pydicom are off, because they quote the file's content, and senders cannot mend the file.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydicom\.")
     import pydicom
     import pydicom.config
@@ -313,7 +311,7 @@ def _decimal(elements: "Dataset", keyword: str) -> float | None:
 
 
 def _level_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> LevelRule:
-    """Return the rule from values to levels; raise ValueError if it is damaged, PhotoError for a segmented palette."""
+    """Return the rule from values to levels; raise ValueError for damage, and PhotoError for a segmented palette."""
     is_signed = _number(elements, "PixelRepresentation", order) == 1
     if colours == PALETTE:
         if SEGMENTED_PALETTE in elements:  # a few bytes of such a palette could stand for gigabytes
@@ -338,7 +336,7 @@ def _level_rule(elements: "FileDataset", order: ByteOrder, colours: str) -> Leve
 
 
 def _items(elements: "FileDataset", keyword: str) -> "Sequence[Dataset]":
-    """Return the items of a sequence, none if it is absent; raise what pydicom raises for a damaged sequence."""
+    """Return the items of a sequence, or () if it is absent; raise what pydicom raises for a damaged sequence."""
     return (elements[keyword].value if keyword in elements else None) or ()
 
 

@@ -1,4 +1,4 @@
-"""Maps the stored values of DICOM pixels to 8-bit levels: rescaling, windows, lookup tables and palettes."""
+"""Turns the stored values of DICOM pixels (of medical images) into 8-bit levels, as the file's header asks."""
 
 from dataclasses import dataclass
 
@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Levels = NDArray[np.uint8]
 
-LINEAR, LINEAR_EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"  # VOI LUT Function (0028,1056)
+LINEAR, LINEAR_EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"  # values of VOI LUT Function (0028,1056)
 ROWS_AT_ONCE = 64  # rows of 32-bit pixels that are computed at once; few, to save memory
 
 
 @dataclass(frozen=True)
 class LookupTable:
-    """A lookup table: entry 0 belongs to the value `first`; values beyond the ends get the nearest entry.
+    """A lookup table. Entry 0 belongs to the value `first`; values beyond the ends get the first or the last entry.
 
     entries: (N,) or, for a palette, (N, 3). Each entry has `bits` bits.
     """
@@ -28,13 +28,13 @@ class LookupTable:
             raise ValueError("the lookup table is empty or too wide")
 
     def apply(self, values: Floats) -> Floats:
-        """Return the entries for values (...,), of shape (...,) or (..., 3)."""
+        """Return the entries for values (...,), as (...,) or, for a palette, (..., 3)."""
         index = np.clip(np.floor(values) - self.first, 0, len(self.entries) - 1)
         return np.asarray(self.entries[index.astype(np.intp)], np.float64)
 
     @classmethod
     def parse(cls, descriptor: tuple[int, int, int], *planes: bytes, byteorder: str) -> "LookupTable":
-        """Return the table of a descriptor (entry count, first value, bits) and the bytes of one or three planes.
+        """Return the table that a descriptor (entry count, first value, bits) and one or three planes (bytes) make up.
 
         In a descriptor, 0 entries stand for 65,536. Entries of 8 bits may be stored in 8 or in 16 bits (PS3.3,
         C.7.6.3.1.5). Raises ValueError if the planes do not fit the descriptor.
@@ -58,7 +58,7 @@ class LookupTable:
 
 @dataclass(frozen=True)
 class Window:
-    """A window: the values that are shown from black to white, by centre, width and function (PS3.3, C.11.2.1.2)."""
+    """A window: the range of values that is shown from black to white, with its function (PS3.3, C.11.2.1.2)."""
 
     centre: float
     width: float
@@ -86,10 +86,10 @@ class Window:
 
 @dataclass(frozen=True)
 class LevelRule:
-    """The rule that turns stored values into levels in DICOM's steps: modality, values of interest (VOI), polarity.
+    """The rule from stored values to levels, in DICOM's three steps: modality, values of interest (VOI), polarity.
 
-    modality: a table for step one; None means value * slope + intercept. voi: a table or palette for step two. window:
-    used if `voi` is None; if both are None, the whole range is shown. is_inverted: whether the lowest value is white.
+    Step one looks values up in `modality`, or computes value * slope + intercept if that is None. Step two uses the
+    table or palette `voi`, else `window`, else the whole range. is_inverted: whether the lowest value is white.
     """
 
     slope: float = 1.0
@@ -120,7 +120,7 @@ class LevelRule:
         return np.concatenate([self._levels(native[start : start + ROWS_AT_ONCE], ends) for start in blocks])
 
     def _levels(self, stored: NDArray[np.integer], ends: Floats) -> Levels:
-        """Return the levels of stored values; ends: the least and the largest possible value."""
+        """Return the levels of stored values. ends: the least and the largest value that can be stored."""
         values = stored.astype(np.float64)
         if self.modality is not None:
             values, ends = self.modality.apply(values), np.array([0, (1 << self.modality.bits) - 1])

@@ -1,4 +1,4 @@
-"""Reads age, sex and body part as DICOM headers and cameras write them."""
+"""Turns the age, sex and body part in a DICOM header, which cameras write in many ways, into patient details."""
 
 import re
 import tomllib
@@ -19,7 +19,7 @@ IGNORED_WORDS, QUALIFIERS = frozenset(_WORDS["ignored_words"]), frozenset(_WORDS
 SITES: dict[str, str] = {re.sub(r"[^a-z]", "", name): site for name, site in SITE_NAMES.items()} | {
     name: site for site, names in _WORDS["body_parts"].items() for name in names
 }
-JOINED_SIDE = re.compile(r"^(?:left|right)(?=[a-z]{3})")
+JOINED_SIDE = re.compile(r"^(?:left|right)(?=[a-z]{3})")  # as in `leftforearm`
 SEPARATORS = re.compile(r"\band\b|[&/,;+]")
 
 

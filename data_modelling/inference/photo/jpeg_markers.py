@@ -1,4 +1,4 @@
-"""Reads the segments of JPEG files (ITU T.81), to count scans, add a missing end and tell RGB from YCbCr."""
+"""Reads the segments of JPEG files (ITU T.81), to count scans, add a missing end marker and tell RGB from YCbCr."""
 
 import re
 import zlib
@@ -14,8 +14,8 @@ START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
 END = b"\xff\xd9"
 COEFFICIENTS = 64  # coefficients of a block of 8 x 8 pixels
 MAX_SCANS = 100  # largest number of scans; a progressive JPEG has about ten, each a pass over all pixels
-MAX_REPAIRED_SCANS = 20  # the same for a file without its end, which is decoded several times
-# `with_end` compares several decodings of a photo. Larger photos have half the size there; a missing block still shows.
+MAX_REPAIRED_SCANS = 20  # largest number of scans of a file without its end, which is decoded several times
+# Larger photos are decoded at half size when `with_end` compares several decodings; a missing block still shows.
 MAX_COMPARED_PIXELS = 25_000_000
 # Bytes that are put where data may be missing. If different bytes give different pixels, data are missing.
 TAILS = (b"", b"\x5a" * 64, b"\xa5" * 64)
@@ -74,18 +74,18 @@ def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
 def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     """Decode and return a JPEG. An Adobe segment says whether its colours are RGB or YCbCr.
 
-    Without it, a JFIF segment means YCbCr; with neither segment, default_is_rgb decides. data, errors: see load_jpeg.
+    If there is none, a JFIF segment means YCbCr; without both, default_is_rgb decides. data, errors: see load_jpeg.
     """
     parts = list(segments(data))
     transforms = [
-        part.content[11]  # 0: none, 1: YCbCr
+        part.content[11]  # 0: no transform (RGB), 1: YCbCr
         for part in parts
         if part.marker == ADOBE and part.content.startswith(b"Adobe") and len(part.content) >= 12
     ]
     has_jfif = any(part.marker == JFIF and part.content.startswith(b"JFIF\0") for part in parts)
     is_rgb = transforms[-1] == 0 if transforms else default_is_rgb and not has_jfif
     image = open_jpeg(with_end(data))
-    # With only Adobe or only JFIF, Pillow decides in this way too. With both, it follows JFIF; with none, it guesses.
+    # With one of the two segments, Pillow decides in this way too. With both, it follows JFIF; with none, it guesses.
     if len(image.getbands()) == 3 and has_jfif == bool(transforms):
         image.tile = [image.tile[0]._replace(args=("RGB", "RGB" if is_rgb else "YCbCr"))]
     return _load(image, 1)
@@ -116,7 +116,7 @@ def with_end(data: bytes) -> bytes:
     last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
     restarts = RESTART.findall(body, last_scan)
     following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
-    # If a new part of the scan should begin here, decoders skip data without that part's marker. So one tail has it.
+    # Where a new part of the scan should begin, decoders skip data before its restart marker. One tail has this marker.
     tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
     image = open_jpeg(data)
     shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2
@@ -126,10 +126,8 @@ def with_end(data: bytes) -> bytes:
 
 
 def _without_padding(data: bytes) -> bytes:
-    """Remove the first half of an end marker (FF), and the zeros that fill up a broken download, from a file's end.
-
-    A decoder would read the zeros as pixels. One zero stays, because it may be the last byte of the pixels.
-    """
+    """Return a file without the zeros and the half end marker (FF) with which a broken download can end."""
+    # A decoder would read the zeros as pixels. One zero stays, because it may be the last byte of the pixels.
     body = data.rstrip(b"\xff")
     without_zeros = body.rstrip(b"\0")
     return without_zeros + b"\0" if len(without_zeros) < len(body) else body

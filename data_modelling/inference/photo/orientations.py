@@ -1,6 +1,7 @@
-"""Turns and mirrors photos. A lesion has no upright orientation, and a mean over eight views varies less than one view.
+"""Turns and mirrors photos into views. A lesion has no upright orientation, so the network may see any of eight views.
 
-Positions name the views: 0 to 3 are the photo after 0 to 3 quarter turns, 4 to 7 the mirrored photo after these turns.
+The mean of its outputs for all views varies less than its output for one view. Positions number the views: 0 to 3 are
+the photo after 0 to 3 quarter turns, and 4 to 7 are the mirrored photo after 0 to 3 quarter turns.
 """
 
 from typing import Any
@@ -19,6 +20,6 @@ def orient_photo(photo: NDArray[Any], position: int) -> NDArray[Any]:
 
 
 def undo_orientation(feature_map: NDArray[Any], position: int) -> NDArray[Any]:
-    """Return the feature map of a view, (rows, columns, channels), turned and mirrored back to the unchanged photo."""
+    """Return the feature map of a view, (rows, columns, channels), in the orientation of the unchanged photo."""
     turned = np.rot90(feature_map, -(position % 4))
     return np.ascontiguousarray(turned[:, ::-1] if position >= 4 else turned)

@@ -29,10 +29,10 @@ MAX_MEGAPIXELS_JPEG = 50  # largest JPEG of one scan, which is decoded line by l
 UNREAD_BITS = (12, 16)  # bits per sample of medical JPEG files, which Pillow cannot read
 MAX_CONVERTED_PIXELS = 2_000_000  # pixels of the largest photo whose colours are converted at full size
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
-CORNER_SHARE = 0.9  # edge of the four frames at a crop's corners, as a share of the crop's edge
+CORNER_SHARE = 0.9  # edge of the four frames (squares at a crop's corners), as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
-WHOLE_FRAME = ((0, 0),)  # one corner; with the share 1, its frame is the whole crop
-CROP_TOLERANCE = 1e-6  # share of the longer side that a crop may reach beyond the photo by rounding
+WHOLE_FRAME = ((0, 0),)  # only the top left corner: a frame with the crop's full edge is the whole crop
+CROP_TOLERANCE = 1e-6  # how far rounding may put a crop beyond the photo, as a share of the longer side
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # a number as JavaScript writes it: 0.5, 1e-7
 # How a photo is turned upright, by its EXIF orientation: 1 is upright, and from 5 on, width and height swap.
 EXIF_TRANSPOSES = {
@@ -45,8 +45,8 @@ EXIF_TRANSPOSES = {
     8: Image.Transpose.ROTATE_90,
 }
 
-# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit is off: it only warns up
-# to 179 megapixels. Pillow's warnings about odd metadata are off too: senders cannot fix them, and no pixel changes.
+# The limits above are checked on the header, before a pixel is decoded. Pillow's own limit, which only warns up to 179
+# megapixels, is off. Its warnings about odd metadata are off too: senders cannot mend the data, and no pixel changes.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -64,7 +64,7 @@ class Crop:
 
 
 def parse_crop(fields: Mapping[str, str]) -> Crop | None:
-    """Return the crop of a form or request; None (the centre square) when all three fields are absent.
+    """Return the crop of a form or request, or None if all three fields are absent (then the centre square is used).
 
     Raises FieldError if only some of the three are present, if one is no number from 0 to 1, or if the size is 0.
     Whether the square is inside the photo is checked later, when the photo's size is known.
@@ -97,10 +97,10 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     default is the centre square.
 
     A JPEG is decoded at the smallest of the scales 1/8, 1/4 and 1/2 that leaves at least 2 * `edge` pixels on the
-    crop's edge, or at full size. Training and app do the same, so both see the same pixels. The frame of a DICOM file
-    is decoded at full size, like a PNG, so the same picture gets the same answer in both formats. If the file declares
-    a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. Resizing is Pillow's
-    antialiased bilinear method. At the border of a reduced crop, up to half a new pixel outside the crop is used too.
+    crop's edge, or at full size if none does. Training and app do the same, so both see the same pixels. The frame of
+    a DICOM file is decoded at full size, like a PNG, so the same picture gets the same answer in both formats. If the
+    file declares a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. The crop is
+    resized with Pillow's antialiased bilinear method. At its border, this uses up to half a new pixel outside the crop.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
     photo_animated, photo_frames (several in a DICOM file) and photo_broken (does not decode). Raises FieldError for a
@@ -223,7 +223,7 @@ def _read_squares(
         box = (x, y, min(x + square_edge, size[0]), min(y + square_edge, size[1]))
         boxes.append([pixels / shrink for pixels in box])
     if transform is not None:
-        # Colours are converted before resizing, because resizing mixes colours and would change them at edges.
+        # Colours are converted before resizing, which would mix them at edges; only large photos are reduced first.
         upright, boxes = _reduce_large(upright, edge, boxes)
         upright = transform.apply(upright)
     mode = "RGBA" if upright.has_transparency_data else "RGB"
