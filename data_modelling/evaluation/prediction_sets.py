@@ -1,8 +1,8 @@
 """Compute how large the prediction sets are, and how often they contain the true class (the coverage).
 
-A photo's set has each class whose probability reaches a threshold. The thresholds for out-of-fold photos are fitted on
-the other folds. The thresholds for the locked test are the bundle's. A group counts once, and its value is the share of
-its photos whose set contains the true class. A group with photos of two classes counts once in each class.
+A photo's set has each class whose probability reaches the threshold of this class. For out-of-fold photos, thresholds
+are fitted on the other folds. For the locked test, they are the bundle's. A group counts once, and its value is the
+share of its photos whose set contains the true class. A group with photos of two classes counts once in each class.
 """
 
 from collections.abc import Mapping
