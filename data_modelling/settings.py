@@ -84,9 +84,9 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     coarse_share: float = 0.0  # share of the epochs, at the beginning, that use photos of half the edge
     batch: int = 64  # photos per step
     optimizer: str = ADAMW  # one of OPTIMIZERS; see training.optimizer
-    learning_rate: float = 2e-3  # peak of the optimiser's step, after the warm-up
-    warmup_epochs: float = 3.0  # epochs of linear warm-up before the cosine
-    weight_decay: float = 0.05  # of the kernels only; biases and normalisations do not decay
+    learning_rate: float = 2e-3  # largest learning rate, after the warm-up
+    warmup_epochs: float = 3.0  # epochs in which the learning rate rises linearly; then it falls
+    weight_decay: float = 0.05  # decay of the kernels; biases and normalisations do not decay
     label_smoothing: float = 0.05  # share of the target that is spread over all classes
     balance: float = 0.5  # 0: classes are as frequent as in the data; 1: equally frequent; between: a mixture
     source_balance: float = 0.0  # the same for sources within a class; 0 ignores the source
@@ -118,7 +118,7 @@ class PreparedSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Says how `prepare` writes class folders and TFRecord shards, and how shards are read."""
 
     edge: int = 0  # edge in pixels of the square to store as PNG; 0 stores the photo's file as it is
-    shard: int = 1024  # photos per shard that is written
+    shard: int = 1024  # photos in each shard that is written
     channels: str = "rgb"  # order of the colours in a shard's photos: rgb or bgr
     features: FeatureNames = msgspec.field(default_factory=FeatureNames)
 
@@ -143,7 +143,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     unseen_sets: tuple[str, ...] = ()  # data sets; their photos of clinics not in training test the model
     reference: str = ""  # calibrate for the class shares of this source; "": of the data set
     figure_folds: tuple[int, ...] = (0,)  # folds to predict; for each fold, a network is trained without it
-    seed: int = 1
+    seed: int = 1  # fixes the random draws of the run
     cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) that the thresholds find out-of-fold
     left_out: tuple[str, ...] = ()  # classes that networks leave out in turn, to fit the rejection score
     unknown_share: float = 0.02  # assumed share of photos of no known class; UNK is calibrated for this share

@@ -28,7 +28,7 @@ COVERAGES = np.linspace(0.05, 1, 96)  # shares of answered photos at which the e
 def draw_roc(
     figure: Figure, labels: Labels, probability: Floats, groups: Labels, metadata: dict[str, Any]
 ) -> None:
-    """Draw the ROC curves: cancer group and melanoma on the left, each class on the right.
+    """Draw the ROC curves: all cancer classes together and melanoma on the left, each class on the right.
 
     Each curve on the left has a 95 % confidence band, and a dot at the threshold that the app uses.
     """
@@ -50,7 +50,7 @@ def draw_roc(
 def draw_precision_recall(
     figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]
 ) -> None:
-    """Draw precision against recall: cancer group and melanoma on the left, each class on the right.
+    """Draw precision against recall: all cancer classes together and melanoma on the left, each class on the right.
 
     Each curve on the left has a dotted line: the precision of flagging every photo, which is the share of positives.
     """

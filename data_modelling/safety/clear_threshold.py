@@ -2,7 +2,7 @@
 
 The score of a photo is the highest cancer probability of five frames (the whole photo and four corners), each without
 and with the patient details. The network that gives the score was trained, stopped and calibrated without the photo's
-clinic group (one or several clinics). A photo with a veto never gets the status (see VETOES in inference.decision).
+clinic group (one or several clinics). A veto, such as poor quality, forbids the status (see inference.decision).
 
 A melanoma lesion is cleared (missed) if at least one of its photos has no veto and a score below the threshold. Each
 clinic group with at least LEAST_LESIONS melanoma lesions has its own threshold. This is the highest threshold at which
@@ -25,7 +25,7 @@ COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # columns of t
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
 LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
 MAX_CLEARED_SHARE = 0.03  # the upper bound of the share of cleared melanoma lesions may be at most this
-CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest shares that the card accepts
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest cleared shares that the card accepts
 JUDGED_PHOTOS = 50  # photos that a class needs in a clinic group, so that the card judges its share
 CONFIDENCE = 0.95  # level of the one-sided bound
 DIGITS = 6  # decimals of the threshold

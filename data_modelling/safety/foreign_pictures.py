@@ -74,7 +74,7 @@ class ForeignPictures:
 
 
 def read_sources(path: Path = SOURCE_LIST) -> tuple[ForeignSource, ...]:
-    """Return the sources in the list; raises msgspec.ValidationError for an unknown key, role or origin."""
+    """Return the sources in the file; raises msgspec.ValidationError for an unknown key, role or origin."""
     return msgspec.toml.decode(path.read_bytes(), type=dict[str, tuple[ForeignSource, ...]])["source"]
 
 

@@ -121,7 +121,7 @@ def fit_served_gate(
     """Return the served network's gate, and a table with the gate scores of out-of-fold photos.
 
     The photos of each fold in settings.figure_folds are scored by the gate that was fitted without this fold. work: the
-    folder of a run's finished stages. The table has gate_scores.COLUMNS and `own` (False for photos of extra sets).
+    work folder of the run, with networks. The table has gate_scores.COLUMNS and `own` (False for photos of extra sets).
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []

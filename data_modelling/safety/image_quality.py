@@ -4,7 +4,7 @@ A step is one kind of degradation, such as blur, at one severity. The network th
 degraded photo. The thresholds are chosen on the photos of one half of the lesions, by these rules:
 
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
-- For each kind, warnings begin at the first step whose relative accuracy is below WARN_BELOW + MARGIN.
+- For each kind, warnings begin at the first (mildest) step whose relative accuracy is below WARN_BELOW + MARGIN.
 - For each kind, refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
 - A threshold catches at least CAUGHT_SHARE of the photos of this first step, or fewer to spare unchanged photos.
 - At most SPARED_SHARE of the photos of a step are refused if its relative accuracy is at least WARN_BELOW.
@@ -14,7 +14,7 @@ because such a photo gets the warning for blur. No step adds ink or hair, cuts a
 of these problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
 The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are made milder at the end,
-until each reason code is given to at most MAX_FIRED_SHARE of the photos of each source.
+until each reason (such as `dark`) is given to at most MAX_FIRED_SHARE of the photos of each source.
 """
 
 from collections import Counter
