@@ -3,8 +3,8 @@
 The status is what an answer says first, such as "uncertain". The page, the API and `predict` all use this code, so
 that they decide alike. Nothing is random. Some reasons for doubt (VETOES) forbid the status NO_CANCER_CLASS.
 
-A class is in the prediction set if its probability is at or above the class's own threshold. safety.prediction_sets
-chooses each class's threshold so that a stated share of the photos of this class (such as 90 %) have it in their set.
+A class is in the prediction set (the classes that remain possible) if its probability is at or above its own threshold.
+safety.prediction_sets chooses it so that a stated share (such as 90 %) of the class's photos have it in their set.
 The method is class-conditional conformal prediction, also called Mondrian (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 

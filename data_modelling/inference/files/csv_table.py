@@ -1,6 +1,6 @@
 """Reads the csv files that people and other programs wrote, as named columns of text, with Python's module csv.
 
-Commas, semicolons, tabs or (as in R) blanks may separate cells. The encoding may be UTF-8, also with a byte-order mark,
+Commas, semicolons, tabs or (as in R) blanks may separate cells. The encoding is UTF-8 (also with a byte-order mark),
 UTF-16 or cp1252. Capital letters in column names and blanks around cells do not matter. Errors name the file and row.
 """
 

@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for too many scans or a size unlike the header's, and PhotoError for a JPEG not of 8 bits."""
+        """Raise ValueError for too many scans or another size than the header's, PhotoError if a JPEG is not 8-bit."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")

@@ -102,7 +102,7 @@ def with_end(data: bytes) -> bytes:
     """Return a JPEG file, with the end marker added if it is missing; raise ValueError if more is missing.
 
     The photo is decoded several times, with different bytes where data may be missing. If all results are equal,
-    nothing is missing. Pillow alone would read some incomplete files, and show grey for what is missing.
+    only the marker is missing. Pillow alone would read some incomplete files, and show grey for what is missing.
     """
     parts = list(segments(data))
     if any(part.marker == END_OF_IMAGE for part in parts):

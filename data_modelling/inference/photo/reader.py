@@ -167,7 +167,7 @@ class _PhotoFile:
         image.load()
         orientation = _orientation(image)
         if image.mode.startswith("I"):
-            # Of 16-bit grey levels, the upper eight bits are kept. Pillow would clip the levels at 255.
+            # The upper eight bits of 16-bit grey levels are kept. Pillow would clip the levels at 255.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
         if orientation not in EXIF_TRANSPOSES:
             return image, size
