@@ -64,7 +64,7 @@ def _draw_groups(class_of_group: bytes, count: int, seed: int) -> list[NDArray[n
 class BootstrapMetrics:
     """Holds the metrics of one model on some photos, or the differences between the metrics of two models.
 
-    whole: the metrics of the photos themselves, each counted once. drawn: the metrics in each resample,
+    whole: the metrics of the photos themselves, without resampling. drawn: the metrics in each resample,
     (resamples, ...). Two models on the same photos have the same resamples, so their metrics can be compared in pairs.
     """
 
@@ -81,12 +81,12 @@ class BootstrapMetrics:
         }
 
     def with_intervals(self, names: Sequence[str]) -> dict[str, Any]:
-        """Return the metrics `names` as in metrics.json, and their intervals by name under the key `intervals`."""
+        """Return the metrics `names`, rounded as in metrics.json, and under `intervals` their intervals by name."""
         intervals = {name: to_json_value(percentile_interval(self.drawn[name])) for name in names}
         return {name: round_metric(self.whole[name]) for name in names} | {"intervals": intervals}
 
     def as_json(self, names: Iterable[str]) -> dict[str, Any]:
-        """Return the metrics `names` as in metrics.json, each followed by its interval as `<name>_interval`."""
+        """Return the metrics `names`, rounded as in metrics.json, each followed by its interval, `<name>_interval`."""
         values: dict[str, Any] = {}
         for name in names:
             values[name] = round_metric(self.whole[name])

@@ -44,8 +44,8 @@ def choose_calibration(
     """Return the choices that fit the out-of-fold predictions.
 
     The temperature fits the predictions without and with details together, because the app gives both. Decision prior
-    and thresholds fit the predictions without details. shares: the reference shares, (classes,). sensitivity: the share
-    of cancers, and of melanomas, that the thresholds must find. weights: (N,), see reference_weights; None means 1.
+    and thresholds fit those without details. shares: class shares of the reference population, (classes,). sensitivity:
+    share of cancers, and of melanomas, that the thresholds must find. weights: (N,), see reference_weights, or None.
     """
     labels = true_classes(predictions, task)
     temperature = fit_temperature(predictions, task, weights)
@@ -81,7 +81,7 @@ def best_temperature(scores: Floats, labels: Labels, weights: Floats | None = No
 def best_decision_prior(
     probability: Floats, labels: Labels, shares: Floats, weights: Floats | None = None
 ) -> Floats:
-    """Return the decision prior (classes,) with the best balanced accuracy: a power of `shares`, scaled to the sum 1.
+    """Return the decision prior (classes,) with the best balanced accuracy: a power of the class shares, with sum 1.
 
     With exponent 0, the decision is the most probable class. With exponent 1, the decision is the class with the
     largest probability / share. Only the exponent is chosen, so overfitting is small.

@@ -21,7 +21,7 @@ def expected_calibration_error(
 ) -> Floats:
     """Return the ECE of the most probable class, with bins of equal width (Guo et al. 2017, arXiv:1706.04599).
 
-    labels: (N,) class indices; probabilities: (N, classes). With weights (resamples, N), one error for each resample.
+    labels: (N,) class indices; probabilities: (N, classes). With weights (resamples, N), the result is (resamples,).
     """
     confidence, correct = _top(labels, probabilities)
     return _gap(confidence, correct, equal_width_bins(confidence, bins), bins, weights)
@@ -49,7 +49,7 @@ def errors_of_perfect_model(
 ) -> Floats:
     """Return the calibration errors (draws,) that a perfect model with these probabilities would have by chance.
 
-    For each error, a label for each photo is drawn from the photo's own probabilities.
+    Each error comes from its own set of labels, which are drawn from the photos' probabilities.
     """
     rng = np.random.default_rng(seed)
     upper = probabilities.cumsum(axis=1)

@@ -1,7 +1,7 @@
 """Compute classification metrics from labels, probabilities and decisions.
 
 weights: (resamples, N), how often each photo counts in each resample of a bootstrap. With weights, a result has one
-more axis in front (`...` in its shape), with a value for each resample. negative_log_likelihood takes weights (N,).
+more axis in front (`...` in its shape), with a value per resample. But negative_log_likelihood takes weights (N,).
 """
 
 import numpy as np

@@ -16,8 +16,8 @@ from data_modelling.inference.modes import MODES
 from data_modelling.metrics.array_types import Floats, Mask
 
 OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of the predictions and of their csv files
-# Two controls that MODES are compared with (see evaluation.details_controls): the details without any photo, and the
-# photo with the details of a photo of another group. No threshold or other setting is chosen on them.
+# Two controls to compare with MODES (photo alone, photo with details): the details without any photo, and the photo
+# with the details of a photo of another group. No threshold is chosen on them. See evaluation.details_controls.
 CONTROL_MODES = ("details", "shuffled")
 # This file has the predictions for the photos of extra sets, each by a network that never saw the photo's fold.
 EXTRA_PREDICTIONS_FILE = "more.csv"

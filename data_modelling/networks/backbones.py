@@ -18,7 +18,7 @@ STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each 
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the image branch that the settings name, untrained, for photos of edge x edge pixels; None: any."""
+    """Return the untrained image branch that the settings name. edge: width and height of the photos, None for any."""
     return BRANCH_BUILDERS[settings.name](settings, dtype, edge)
 
 

@@ -38,7 +38,7 @@ from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.training.checkpoint import CHECKPOINT_FILE, load_progress
 
 PACKAGES = ("keras", "numpy", "pillow", "scikit-learn")
-DIGITS = 6  # decimals of the chosen numbers in metadata.json, and of the histories
+DIGITS = 6  # decimals of the chosen numbers in metadata.json, and of training histories
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Train the networks of a run as tasks of a Ray cluster. A network's teachers (networks it imitates) come first.
+"""Train the networks of a run as tasks of a Ray cluster. A network's teachers (networks that it imitates) come first.
 
 Each task trains one network with `train_networks`, in the run's work folder on a disk that all machines share. Ray
 repeats a task whose worker process died; the training then resumes from its checkpoint.
@@ -66,7 +66,7 @@ def _prepare(
 def _start(
     start: Callable[..., object], settings: Settings, work: Path, name: str, tasks: Tasks
 ) -> object | None:
-    """Start a network's task after those of its teachers; return Ray's reference to it, or None if it is finished."""
+    """Start a network's task after those of its teachers; return its reference, or None for a finished network."""
     if _is_finished(work, name):
         return None
     if (work, name) not in tasks:

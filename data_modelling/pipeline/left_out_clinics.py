@@ -110,7 +110,7 @@ def _unseen_answers(
 
 
 def unseen_photos(run: Run) -> DevelopmentSet | None:
-    """Return the photos of settings.unseen_sets whose clinic groups have no photo in the run; None without any sets.
+    """Return the photos of settings.unseen_sets whose clinic group has no photo in the run; None if there are no sets.
 
     No photo of a locked test is among them. Raises InputError like datasets.extra_sets.companions.
     """

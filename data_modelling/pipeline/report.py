@@ -39,7 +39,7 @@ from data_modelling.safety.lesion_detector import detector_metrics
 def write_report(folder: Path) -> dict[str, Any]:
     """Write metrics.json, plots/, README.md and SHA256SUMS of the bundle in `folder`; return the metrics.
 
-    The report uses the bundle's metadata.json, history.json, openings.csv and predictions/, and `detector_metrics`.
+    The report uses metadata.json, history.json, openings.csv and predictions/, and the result of `detector_metrics`.
     """
     metadata = json.loads((folder / "metadata.json").read_text())
     predictions = _predictions_by_part(folder)

@@ -1,6 +1,6 @@
 """Trains a run's networks: the served one (of the app), and those that never see a fold, clinic group or class.
 
-If the recipe has teachers, which are networks whose answers the run's networks imitate, they are trained first.
+If the recipe names teachers, these are trained first. The run's networks imitate the answers of the teachers.
 """
 
 import json
