@@ -4,7 +4,7 @@ The status is what an answer says first, such as "uncertain". The page, the API 
 that they decide alike. Nothing is random. Some reasons for doubt (VETOES) forbid the status NO_CANCER_CLASS.
 
 A class is in the prediction set (the classes that remain possible) if its probability is at or above its own threshold.
-safety.prediction_sets chooses it so that a stated share (such as 90 %) of the class's photos have it in their set.
+safety.prediction_sets chooses it so that a share such as 90 % of the class's photos have the class in their set.
 The method is class-conditional conformal prediction, also called Mondrian (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 
