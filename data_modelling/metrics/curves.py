@@ -78,7 +78,7 @@ def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) ->
 
 
 def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area below the ROC curve and above `sensitivity`, 0 to 1 - sensitivity (Kaggle's ISIC 2024 contest)."""
+    """Return the area below the ROC curve and above `sensitivity`, 0 to 1 - sensitivity (Kaggle's ISIC 2024)."""
     false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
     return float(np.trapezoid(sensitivities - sensitivity, false_positive_rates))
 
