@@ -105,7 +105,7 @@ class FeatureNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     image: str = "image"  # the bytes of a JPEG, PNG or WebP file
     image_id: str = "image_id"
-    diagnosis: str = "diagnosis"  # a class code of the task, or its index
+    diagnosis: str = "diagnosis"  # a class code or its index; 0 and 1 mean no and yes in a task with two classes
     group_id: str = "group_id"
     age: str = "age"  # years
     sex: str = "sex"

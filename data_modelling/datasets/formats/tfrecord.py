@@ -155,7 +155,7 @@ def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, objec
 def _code(text: str, codes: tuple[str, ...]) -> str:
     """Return the class code of a label, which is a code or, in many shards, the index of a class.
 
-    In a task with a single class, the label 0 or 1 is not an index, but means no or yes.
+    In a task with two classes, 0 and 1 mean no and yes: 1 is the first class, such as melanoma.
     """
-    is_index = len(codes) > 1 and text.isdecimal() and int(text) < len(codes)
-    return codes[int(text)] if is_index else text
+    numbered_codes = codes if len(codes) > 2 else codes[::-1]
+    return numbered_codes[int(text)] if text.isdecimal() and int(text) < len(codes) else text

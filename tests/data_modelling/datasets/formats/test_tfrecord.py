@@ -2,10 +2,13 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import tensorflow as tf
 
 from data_modelling.datasets.formats import stored_photo, tfrecord
+from data_modelling.datasets.isic2020 import CLASS_BY_LABEL, GROUND_TRUTH_FILES
+from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
 from data_modelling.settings import FeatureNames, PreparedSettings
@@ -123,17 +126,26 @@ def test_no_shard_is_one_sentence(tmp_path):
 
 
 def test_an_index_is_read_as_a_class_and_text_as_it_is():
-    assert [tfrecord._code(text, ("MEL", "NV")) for text in ("0", "1", "2", "NV", "")] == [
-        "MEL",
-        "NV",
-        "2",
-        "NV",
-        "",
-    ]
+    labels = ("0", "1", "2", "3", "NV", "")
+    codes = [tfrecord._code(label, ("MEL", "NV", "BCC")) for label in labels]
+    assert codes == ["MEL", "NV", "BCC", "3", "NV", ""]
 
 
-def test_0_and_1_of_a_task_of_one_class_are_no_index():
-    assert [tfrecord._code(text, ("melanoma",)) for text in ("0", "1")] == ["0", "1"]
+def test_0_and_1_of_a_task_of_two_classes_mean_no_and_yes():
+    codes = [tfrecord._code(label, ("melanoma", "benign")) for label in ("0", "1", "2", "melanoma")]
+    assert codes == ["benign", "melanoma", "2", "melanoma"]
+
+
+def test_labels_of_the_real_shard_are_those_of_its_data_set(real_shard, data_root):
+    """The shard and ISIC 2020's csv name the same photos, one by 0 and 1, the other in words."""
+    rows = [values for values, _ in tfrecord.read_shard(real_shard, PreparedSettings(features=OTHERS))]
+    words = pd.read_csv(data_root / "ISIC_2020" / GROUND_TRUTH_FILES[0]).set_index("image_name")
+    known = [values for values in rows if values["image_id"] in words.index]
+    assert known
+    codes = class_codes("isic2020")
+    for values in known:
+        word = words.loc[values["image_id"], "benign_malignant"]
+        assert tfrecord._code(values["diagnosis"], codes) == CLASS_BY_LABEL[word]
 
 
 def test_the_real_shard_is_read(real_shard):
