@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 
 THREADS = 256  # threads of a gunicorn process; 256 slow clients block it, so a proxy must stand in front
 ONE_PROCESS_THREADS = 8  # threads of waitress; it receives a whole request before a thread works on it
-BACKLOG = 1024  # most connections that wait while no process accepts them; the system may allow fewer
+BACKLOG = 1024  # maximum number of connections that wait for a process; the system may allow fewer
 SILENT_SECONDS = 60  # seconds after which the connection of a silent client is closed
 KEPT_SECONDS = 10  # seconds for which a connection stays open after an answer
 FINISH_SECONDS = 30  # seconds in which a process that has to stop may finish its requests
 OPEN_FILES = 4096  # files that a process may open, if the system allows it; the default may be only 256
 MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108  # nosec B108  # a folder in memory; its files do not reach the disk
 ARENA_MAX, MMAP_THRESHOLD = -8, -3  # numbers of two options of glibc's mallopt
-LARGE_BLOCK_BYTES = 1024 * 1024  # a block of at least this size is given back when it is freed
+LARGE_BLOCK_BYTES = 1024 * 1024  # a freed block of at least this size goes back to the system at once
 PARTS = "app.analysis.visit"  # importing this module imports nearly all the code that an answer needs
 CANNOT_LOAD = 4  # exit status of a process that cannot load the app; gunicorn then starts no other process
 
@@ -171,7 +171,7 @@ def _gunicorn_options(settings: Settings, listener: socket.socket) -> dict[str, 
 
 
 def _hide_request(record: logging.LogRecord) -> bool:
-    """Remove the addresses from the two messages of gunicorn that have some. Return True, so that all are logged."""
+    """Remove the addresses from the two messages of gunicorn that have addresses. Return True, to keep all messages."""
     for text in ("Invalid request", "Error handling request"):
         if str(record.msg).startswith(text):
             record.msg, record.args = text, ()
@@ -206,7 +206,7 @@ def _url(host: str, listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _metrics_folder(settings: Settings) -> Iterator[None]:
-    """Make a folder in which the processes count requests, and name it in the environment (see METRICS_FOLDER)."""
+    """Make a folder in which processes count requests, and put its path into the environment (see METRICS_FOLDER)."""
     if settings.metrics == "off":
         yield
         return

@@ -20,7 +20,7 @@ def chance_of_leak(groups: pd.Series, test_share: float = TEST_SHARE) -> pd.Seri
     """Return, for each photo, the probability that its group is also in training if the photo is in the test.
 
     The test has n = round(test_share * N) of the N photos, drawn at random. A photo from a group of k photos does not
-    leak if the other k - 1 are in the test too. The probability that they are is (n-1)/(N-1) * ... * (n-k+1)/(N-k+1).
+    leak if the other k - 1 are in the test too. The probability of this is (n-1)/(N-1) * ... * (n-k+1)/(N-k+1).
     """
     total = len(groups)
     test = round(test_share * total)

@@ -1,4 +1,4 @@
-"""Write a trained model's probabilities for a folder of photos to a csv; this needs only the packages of the app.
+"""Write a trained model's probabilities for a folder of photos to a csv. The packages for training are not needed.
 
 python -m data_modelling.predict --bundle DATA/models/ham10000 --images DIR [--details CSV] --out p.csv
 

@@ -8,7 +8,7 @@ from flask import Flask, Response, current_app, g, request
 from app.http.photo_slots import too_many_photos
 from app.settings import MEGABYTE, Settings
 
-MAX_DISCARDED_BYTES = 256 * MEGABYTE  # most bytes of a refused body that are read and discarded
+MAX_DISCARDED_BYTES = 256 * MEGABYTE  # maximum number of bytes of a refused body that are read and discarded
 READ_BYTES = 64 * 1024  # bytes of a refused body that are read at a time
 MAX_BYTES_IN_FLIGHT = 256 * MEGABYTE  # bytes of bodies in memory, divided among the processes; see init_app
 
@@ -38,13 +38,13 @@ def hold_bytes(count: int) -> None:
     """Take bytes of a body from the budget until the request is answered. Raises a 503 Problem if too few are left."""
     budget: Budget = current_app.extensions["body_budget"]
     if not budget.take(count):
-        _give_back()  # now, because the request ends only after the rest of its body has been read
+        _give_back()  # frees the bytes now, because the request ends only after the rest of its body has been read
         raise too_many_photos()
     g.body_bytes = g.get("body_bytes", 0) + count
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Create the budget of a process; it has room for at least one visit of the largest size."""
+    """Create the budget of a process; it has room for at least one body of the largest size (a visit: many photos)."""
     total = max(MAX_BYTES_IN_FLIGHT // settings.process_count, settings.max_visit_body_bytes)
     app.extensions["body_budget"] = Budget(total)
     app.after_request(discard_rest)

@@ -25,7 +25,7 @@ SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "geolocation=(), microphone=()",
-    "Referrer-Policy": "same-origin",  # with no-referrer a browser would send `Origin: null` from our own form
+    "Referrer-Policy": "same-origin",  # no-referrer would make our own form send `Origin: null`, which is refused
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -40,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def refuse_cross_site() -> None:
-    """Raise a Problem for a post from a page of another host; the app has no cookies, so it needs no other check.
+    """Raise a Problem for a post from a page of another host. The app has no cookies, so this check is enough.
 
     A browser sends the header Sec-Fetch-Site. But over plain HTTP to another machine, a browser sends only the
     header Origin. A program such as curl sends neither header.
@@ -65,7 +65,7 @@ def _host_of(origin: str) -> str | None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Forbid browsers to frame the answer, guess its type, load from other sites and, by default, store it."""
+    """Tell browsers not to show the answer in a frame, guess its type, load from other sites or store the answer."""
     response.headers.update(SECURITY_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")
+    response.headers.setdefault("Cache-Control", "no-store")  # assets may be stored
     return response

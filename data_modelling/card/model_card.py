@@ -1,4 +1,4 @@
-"""Writes the card of a bundle (a trained model's README.md), and makes tables of its results for other documents.
+"""Writes the card (README.md) of a bundle (a trained model), and makes tables of its results for other documents.
 
 The metrics come from the bundle's JSON files. The card's headings are those of Mitchell et al. 2019, arXiv:1810.03993.
 """
@@ -44,7 +44,7 @@ TARGET_TEXTS = {
 
 
 def verdict(differences: Values, more: str, less: str, neither: str) -> str:
-    """Return a sentence about the differences of VERDICT_METRICS; a difference counts if its interval excludes 0.
+    """Return a sentence comparing two evaluations; a difference in VERDICT_METRICS counts if its interval excludes 0.
 
     more: the text if all differences that count are above 0. less: the text if they are below 0. neither: the text if
     none counts. If the two metrics disagree, the sentence says so. If only one difference counts, its metric is named.
@@ -74,7 +74,7 @@ def outside_intervals(locked_test_comparison: Values) -> list[str]:
 
 
 def target_text(target: Values) -> str:
-    """Return a target (see locked_test_comparison.metric_targets) in words, without a limit that is not known yet."""
+    """Return a target (see locked_test_comparison.metric_targets) in words, with its limit if the limit is known."""
     limit = target["limit"]
     limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
     return TARGET_TEXTS[target["name"]].format(
@@ -175,10 +175,7 @@ def fold_phrase(out_of_fold: Mapping[str, Any]) -> str:
 
 
 def update_markdown_block(path: Path, name: str, text: str) -> None:
-    """Replace the text between `<!-- NAME -->` and `<!-- /NAME -->` in a markdown file.
-
-    Raises InputError if the file has no such block.
-    """
+    """Replace the text between <!-- NAME --> and <!-- /NAME --> in a file. Raises InputError if it lacks this block."""
     old_text = path.read_text()
     pattern = _block_pattern(name)
     if not pattern.search(old_text):

@@ -1,7 +1,7 @@
-"""Reads ISIC 2017, training and validation part: 2,150 dermoscopic photos.
+"""Reads the diagnoses and details of the 2,150 dermoscopic photos in ISIC 2017's training and validation parts.
 
 Codella et al. 2018, arXiv:1710.05006; CC-0. The challenge has no file ISIC_2017_labels.csv:
-datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. The lesion of 669 photos is known. Each
+datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. Only 669 photos have a lesion id. Each
 other photo is a group by itself, unless it is in one of the pairs in UNDECLARED_DUPLICATES.
 """
 

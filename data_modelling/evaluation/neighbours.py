@@ -51,7 +51,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
     `predicted_answers` or `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group.
     A clinic group with too few lesions has only counts.
 
-    Four metrics are the share of photos for which a class is the true one. nearest: the class of the nearest photo.
+    Four metrics are shares of photos whose true class is the class named here. nearest: the class of the nearest photo.
     majority: the most frequent class of the nearest photos. chance: the class of a random known photo. model: the
     decided class. Two metrics are the AUC of a score that should be high for wrong decisions. warning_auc: the score is
     the number of nearest photos that are not of the decided class. confidence_auc: the score is minus the confidence.

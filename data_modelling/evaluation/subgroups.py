@@ -103,9 +103,9 @@ def skin_type_metrics(
 ) -> dict[str, dict[str, Any]]:
     """Return counts and metrics by skin type, from predictions that used only the photo.
 
-    types: the table in SKIN_TYPES_FILE. predictions: of photos of external sources, with the column `flag`. Photos of
-    actinic keratosis, which may become cancer, are left out. A skin type has metrics only if at least FEWEST_PATIENTS
-    patients have a photo of a cancer, and at least FEWEST_PATIENTS a photo of a benign lesion.
+    types: the table in SKIN_TYPES_FILE. predictions: those for external sources; `flag` says whether the lesion is a
+    cancer. Photos of actinic keratosis, which may become cancer, are left out. A skin type has metrics only if at least
+    FEWEST_PATIENTS patients have a photo of a cancer, and at least FEWEST_PATIENTS one of a benign lesion.
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)

@@ -1,8 +1,8 @@
 """Test whether the lesion that is unlike a patient's other lesions is the melanoma, on visits drawn from ISIC 2020.
 
 The app marks this lesion if its outlier score (how unlike the others it is) reaches a ratio. The ratio is chosen here.
-A visit has 3 to 12 random photos of one patient, with one melanoma if the patient has any. Each share of visits is
-averaged over a patient's visits, and then over the patients. The network must not have been trained on these photos.
+A visit has 3 to 12 random photos of one patient, with one melanoma if the patient has any. Each metric is averaged
+over the visits of a patient, and then over the patients. The network must not have been trained on these photos.
 """
 
 from pathlib import Path
@@ -110,7 +110,7 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
     Four values are shares of the visits with a melanoma. found: the melanoma is marked. by_oddity: it has the highest
     outlier score. by_score: it has the highest cancer probability. by_chance: it is a photo drawn at random. wrong: the
     share of the visits without a melanoma that have a mark. difference: by_oddity minus by_score. The ratio for a part
-    is chosen on the patients of the other parts.
+    of the split is chosen on the patients of the other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():

@@ -32,7 +32,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
 
 
 def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
-    """Return sensitivity and specificity at a threshold, and the counts behind them; `flagged` has only negatives."""
+    """Return sensitivity and specificity at a threshold, and their counts; `flagged` counts only negatives."""
     flagged = score >= threshold
     return {
         "threshold": round_metric(threshold),
@@ -46,7 +46,7 @@ def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[st
 
 
 def roc_metrics(score: Floats, positive: Mask, groups: Labels) -> dict[str, Any]:
-    """Return areas under a question's ROC curve, threshold costs and net benefits; needs positives and negatives."""
+    """Return areas under a question's ROC curve, threshold costs and net benefits; `positive` must have both values."""
     net_benefits = curves.net_benefit(score, positive, np.array(NET_BENEFIT_THRESHOLDS))
     return {
         "auc": round_metric(curves.binary_auc(score, positive)),

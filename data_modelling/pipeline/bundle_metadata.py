@@ -1,4 +1,4 @@
-"""Makes metadata.json of a bundle, and chooses how logits become answers (temperature, decision prior, thresholds)."""
+"""Makes metadata.json of a trained model, and chooses temperature, decision prior and thresholds of its answers."""
 
 import datetime as dt
 import hashlib

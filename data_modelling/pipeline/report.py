@@ -141,7 +141,7 @@ def _optional_metrics(folder: Path, metadata: dict[str, Any]) -> dict[str, Any]:
 
 
 def _held_out_predictions(folder: Path, task: str) -> list[pd.DataFrame]:
-    """Return the predictions of the bundle's own photos and of other sources, by networks that never saw the photos."""
+    """Return predictions for the bundle's own photos and for other sources, by networks that never saw the photos."""
     external = folder / external_sources.EXTERNAL_PREDICTIONS_FILE
     extra = folder / EXTRA_PREDICTIONS_FILE
     tables = [read_predictions(folder / f"{OUT_OF_FOLD}.csv")]

@@ -1,8 +1,9 @@
-"""Fit the parts of a bundle by which the app doubts an answer or refuses a photo, on the development set of a run.
+"""Fit the parts of a bundle (a trained model) by which the app doubts an answer or refuses a photo.
 
 The first stages fit the thresholds of the quality checks, and a gate (a check for pictures that are not lesion photos)
-for each network. All are applied to every out-of-fold photo. The results are used to fit the prediction sets and the
-rule for sets that are too wide. Slow stages keep their files in the run's work folder, where a resumed run finds them.
+for each network. Then each out-of-fold photo is checked with the thresholds, and with the gate that was fitted without
+its fold. The results are used to fit the prediction sets and the rule for sets that are too wide. Slow stages keep
+their files in the run's work folder, where a resumed run finds them.
 """
 
 import hashlib
@@ -131,7 +132,7 @@ def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) 
 
 
 def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
-    """Return what a stage depends on: the folds, and hashes of the photo ids and of networks (folds and `more`)."""
+    """Return what a stage depends on: folds, a hash of the photo ids, and hashes of the fold networks and of `more`."""
     names = [*map(fold_stage, settings.figure_folds), *more]
     return {
         "folds": list(settings.figure_folds),

@@ -1,4 +1,4 @@
-"""Draws the random numbers that say how training photos are changed, with numpy; training.augmentation applies them."""
+"""Draws with numpy the random numbers that say how training photos are changed; training.augmentation applies them."""
 
 from dataclasses import dataclass
 
@@ -50,7 +50,7 @@ def draw_colours(rng: np.random.Generator, count: int, settings: AugmentationSet
 
 
 def drop_details(rng: np.random.Generator, encoded: Floats, settings: AugmentationSettings) -> Floats:
-    """Return the encoded details (N, DETAILS_WIDTH), after all or single details of random photos became "not known".
+    """Return encoded details (N, DETAILS_WIDTH) in which random photos have "not known" for all or some of the details.
 
     In HAM10000 missing details mostly mean a nevus. Known details are hidden far more often than details are missing,
     so the network does not learn that "not known" means nevus. It also learns to answer for a photo without details.

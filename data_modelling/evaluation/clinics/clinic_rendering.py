@@ -1,4 +1,4 @@
-"""Render photos of HAM10000 like files of BCN20000 (Barcelona), and count how often the status of the answer changes.
+"""Render photos of HAM10000 like files of BCN20000, and count how often the status (such as "higher concern") changes.
 
 Our copies of BCN20000's photos have 84 x 84 pixels and JPEG quality 75, and often a round dark border. The lesion is
 the same in the rendered photo, so only the look of the file can change the status. The locked test is not read.
@@ -29,7 +29,7 @@ DATA_SET, CLASSES = "ham10000", ("MEL", "NV")
 PHOTOS = 500  # photos of each class; a second photo of a lesion is used only if there are too few lesions
 # Edge in pixels and JPEG quality of the rendered file, and the edge at which the photo is read.
 EDGE, QUALITY, SOURCE_EDGE = 84, 75, 256
-MAX_CHANGED_SHARE = 0.05  # we want at most this share of changed statuses
+MAX_CHANGED_SHARE = 0.05  # our aim: the status changes for at most this share of the photos
 SEED = 7  # decides the sample
 
 

@@ -1,6 +1,7 @@
-"""Compute metrics of each clinic group, from out-of-fold answers and from answers of networks that never saw the group.
+"""Compute metrics of each clinic group (the photos of one or several clinics), to see what a new clinic would get.
 
-The second kind shows what a new clinic would get; pipeline.left_out_clinics writes it to LEFT_OUT_CLINICS_FILE.
+Out-of-fold answers are from networks that other photos of the group trained. Other answers are from networks that never
+saw the group; pipeline.left_out_clinics writes these answers to LEFT_OUT_CLINICS_FILE.
 """
 
 from collections.abc import Mapping
@@ -109,9 +110,10 @@ def _left_out(rows: pd.DataFrame, task: str, clear: float) -> ClinicAnswers:
 
 
 def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
-    """Return answers to photos of a clinic group whose other photos trained the networks, without the corner frames.
+    """Return answers to photos of a clinic group whose other photos trained the networks.
 
-    Corner frames (crops) could only take the status no_cancer_class away, so its share here is an upper limit.
+    The app also looks at corner frames (smaller crops), but this function does not. Corner frames can only take the
+    status no_cancer_class away, so its share here is an upper limit.
     """
     task = metadata["task"]
     thresholds = StatusThresholds.from_metadata(metadata)

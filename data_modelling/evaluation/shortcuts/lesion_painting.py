@@ -1,8 +1,8 @@
 """Read the outline of a lesion and paint over parts of its photo, to test which parts the network looks at.
 
-The paint has the mean colour of the nearby skin: a ring around the enlarged outline, SKIN_RING_WIDTH wide, without the
-dermatoscope's dark rim. The mean of the whole photo would contain the lesion's colour. A painted lesion would then stay
-visible as a tint, and a painted background would be too similar to the lesion.
+The paint has the mean colour of the nearby skin. This skin is a ring of SKIN_RING_WIDTH around the enlarged outline,
+without the dermatoscope's dark rim. The mean of the whole photo would contain the lesion's colour. A painted lesion
+would then stay visible as a tint, and a painted background would be too similar to the lesion.
 """
 
 from dataclasses import dataclass

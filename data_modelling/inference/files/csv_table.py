@@ -258,7 +258,7 @@ def _csv_fault(message: str) -> str:
 
 
 def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
-    """Return the separator that gives the header the most accepted names, then the most cells; BLANK comes last."""
+    """Return the separator with which the header has the most accepted names or, among equals, the most cells."""
     wanted = set(chain.from_iterable(accepted.values()))
 
     def score(separator: str) -> tuple[int, int]:
@@ -270,7 +270,7 @@ def _separator(text: str, accepted: Mapping[str, Sequence[str]]) -> str:
         return len(wanted & {_normalize_name(name) for name in header}), len(header)
 
     best = max(SEPARATORS, key=score)
-    return BLANK if not score(best)[0] and score(BLANK)[0] > 1 else best
+    return BLANK if not score(best)[0] and score(BLANK)[0] > 1 else best  # BLANK only if the others fail
 
 
 def _header_below(text: str, required: Sequence[Sequence[str]]) -> str:

@@ -71,7 +71,7 @@ class ColourTransform:
 
 
 def srgb_transform(mode: str, profiles: Iterator[bytes | None]) -> ColourTransform | None:
-    """Return the conversion of an image by the first usable profile, or None if that is sRGB or no profile is usable.
+    """Return an image's conversion by the first usable profile; None if this profile is sRGB, or if none is usable.
 
     mode: Pillow's mode of the image. profiles: the image's profiles, by precedence; None stands for sRGB.
     """
