@@ -13,8 +13,8 @@ from data_modelling.inference.errors import InputError
 MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12  # a visit: several photos of one patient, analysed together
-# Photos that the app works on at the same time if only one process answers: one per usable core, but at least 2. There
-# are at most 8, because a photo may take 40 MB of memory while its form is read, and 150 MB while it is decoded.
+# How many photos the app works on at the same time if only one process answers: one per usable core, at least 2 and
+# at most 8. The limit is 8, because a photo may take 40 MB of memory while the form is read and 150 MB during decoding.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # fewest characters of a token (a secret word) in the setting METRICS
@@ -45,7 +45,7 @@ class Settings:
     metrics: str = "off"
     views: int = 1  # orientations in which the network sees each photo: 1, or 8 at eight times the cost
     processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
-    # csv file for day, probabilities and nearness (to the training photos) of the default bundle's answers, or "off"
+    # csv file or "off"; each answer of the default bundle adds day, probabilities and nearness to training photos
     score_log: str = "off"
     log_format: str = "text"  # format of the log lines on standard error: "text" or "json"
 

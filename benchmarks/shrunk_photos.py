@@ -1,8 +1,8 @@
-"""Compare the answers to photos that the browser has shrunk with the answers to the whole files.
+"""Compare the answers to whole photo files with the answers to the same photos after the browser has shrunk them.
 
 `python -m benchmarks.shrunk_photos` takes 500 photos of HAM10000 and ISIC 2017 outside the locked tests (photos kept
-for the last test). It makes them as large as a camera's files; the page's own script shrinks them in Chromium. It
-writes shrinking.md and .csv.
+for the last test). It makes them as large as a camera's files; the page's own script shrinks them in Chromium. The
+command writes shrinking.md and shrinking.csv.
 """
 
 import argparse
@@ -56,7 +56,7 @@ def photo_paths(data_root: Path | None, splits: Path) -> list[Path]:
 
 
 def sent_photo(browser: Chrome, path: Path) -> bytes:
-    """Return the bytes that the page open in the browser sends for the photo at `path`."""
+    """Return the bytes that the browser's open page sends for the photo at `path`."""
     browser.find_element("id", "photo").send_keys(str(path))
     address = browser.execute_async_script(SHRINK)
     if not address.startswith("data:"):
@@ -67,7 +67,7 @@ def sent_photo(browser: Chrome, path: Path) -> bytes:
 def compare(
     predictor: Predictor, image: str, size: tuple[int, int], whole: bytes, sent: bytes
 ) -> dict[str, Any]:
-    """Return a row with the answers to the whole and the sent file, each as a dermoscopic photo without details."""
+    """Return a row with the answers to the whole file and the sent file, both as dermoscopic photos without details."""
     row: dict[str, Any] = {"image": image, "width": size[0], "height": size[1]}
     for name, data in (("whole", whole), ("sent", sent)):
         answer = predictor.answer(data, dermatoscope=True)

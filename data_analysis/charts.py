@@ -49,7 +49,7 @@ def diagnosis_name(code: str) -> str:
 
 
 def class_colour(code: str) -> str:
-    """Return the colour of a diagnosis by its flag (such as cancer), or grey for another row, such as "all photos"."""
+    """Return the colour of a diagnosis by its flag (such as cancer), or grey for a row like "all photos"."""
     return FLAG_COLOURS.get(FLAGS.get(code, ""), GREY)
 
 
@@ -177,7 +177,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw the leak (see module leaks) of random splits and, as a line, of our split. of: a noun for a group."""
+    """Draw the leak (see module leaks) of random splits as dots and of our split as a line. of: a noun for a group."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):

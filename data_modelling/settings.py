@@ -49,7 +49,7 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     edge: int = 112  # pixels of the square photo that the network sees
     # The next five settings apply to the custom CNN only.
     stem: int = 32  # channels of the first convolution, which halves the edge
-    widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage (group of blocks); it halves the edge
+    widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage (blocks that together halve the edge)
     blocks: tuple[int, ...] = (2, 2, 2)  # blocks of each stage
     block: str = "residual"  # residual, or plain (without residual connections)
     kernel: int = 3  # edge of the blocks' convolution kernels in pixels, odd
@@ -91,7 +91,7 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     balance: float = 0.5  # 0: classes are as frequent as in the data; 1: equally frequent; between: a mixture
     source_balance: float = 0.0  # the same for sources within a class; 0 ignores the source
     photos_a_class: int = 0  # photos of each class in an epoch (over- or undersampled); 0: `balance` decides
-    class_weights: float = 0.0  # 0: all photos weigh the same in the loss; 1: 1 / (photos of the class)
+    class_weights: float = 0.0  # 0: equal weights in the loss; 1: a photo weighs 1 / (photos of its class)
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
     patience: int = 15  # the training ends after so many epochs without a better AUC, ...
     least_share: float = 0.6  # ... but not before this share of the schedule
@@ -105,7 +105,7 @@ class FeatureNames(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     image: str = "image"  # the bytes of a JPEG, PNG or WebP file
     image_id: str = "image_id"
-    diagnosis: str = "diagnosis"  # a class code or its index; 0 and 1 mean no and yes in a task with two classes
+    diagnosis: str = "diagnosis"  # class code or its index; in a task of two classes, 0 is no and 1 is yes
     group_id: str = "group_id"
     age: str = "age"  # years
     sex: str = "sex"
@@ -138,14 +138,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets that are trained on too; see datasets.extra_sets
-    networks_of: str = ""  # isic2019 recipe; use its networks with merged classes, and train none
+    networks_of: str = ""  # isic2019 recipe whose networks are used, with merged classes; none is trained
     left_out_clinics: tuple[str, ...] = ()  # clinic groups; for each group, a network is trained without it
-    unseen_sets: tuple[str, ...] = ()  # data sets; their photos of clinics not in training test the model
-    reference: str = ""  # calibrate for the class shares of this source; "": of the data set
+    unseen_sets: tuple[str, ...] = ()  # data sets to test on; only photos of clinics outside the run count
+    reference: str = ""  # source whose class shares the calibration assumes; "" means those of the data set
     figure_folds: tuple[int, ...] = (0,)  # folds to predict; for each fold, a network is trained without it
     seed: int = 1  # fixes the random draws of the run
     cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) that the thresholds find out-of-fold
-    left_out: tuple[str, ...] = ()  # classes that networks leave out in turn, to fit the rejection score
+    left_out: tuple[str, ...] = ()  # classes; a network is trained without each, to fit the score of UNK
     unknown_share: float = 0.02  # assumed share of photos of no known class; UNK is calibrated for this share
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)

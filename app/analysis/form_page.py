@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any]
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return the prediction sets' test results by coverage, or None if they do not hold for the photo (NO_PROMISE)."""
+    """Return the prediction sets' test results by coverage, or None if a reason of the answer is in NO_PROMISE."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS
@@ -129,7 +129,7 @@ def _tests_of_sets(
 
 
 def _maps(heatmap: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Return for each class the overlay (None if nothing speaks for it), the heat map and the sum of the evidence."""
+    """Return by class the overlay (None if nothing speaks for the class), the heat map and the sum of the evidence."""
     if heatmap is None:
         return {}
     evidence = evidence_by_class(heatmap)

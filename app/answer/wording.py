@@ -71,7 +71,7 @@ def format_age(age: float) -> str:
 
 
 def format_percentage_points(probability: float, before: float) -> str:
-    """Return in words how many percentage points a probability rose or fell, with both values in whole per cents."""
+    """Return in words how many percentage points a probability rose or fell, computed from values in whole per cent."""
     change = round(100 * probability) - round(100 * before)
     if change == 0 or format_percent(probability) == format_percent(before):
         return _("no change") if probability == before else _("hardly any change")

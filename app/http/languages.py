@@ -48,7 +48,7 @@ def add_vary_header(response: Response) -> Response:
 
 
 def translate(message: str, **values: object) -> str:
-    """Return a message with its values in the request's language. It is imported as `_`, which Babel looks for."""
+    """Return the translated message with its values. Import this function as `_`, the name that Babel looks for."""
     return str(gettext(message, **values))
 
 
@@ -68,7 +68,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the address of the current page, or of the start page if GET cannot show it; the only query is `lang`."""
+    """Return the current page's address, or the start page's if the current page needs POST; the only query is `lang`."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)

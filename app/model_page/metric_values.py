@@ -64,9 +64,9 @@ def metric_table(
 ) -> Table:
     """Return a table of numbers of metrics.json.
 
-    name: the id of the table; the part after the last "-" is the key of its caption. columns: column titles by path; in
-    a path, {row} stands for the key of a row. A column whose path has no slash has row headers. rows: the headers of a
-    row, by the row's key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
+    name: the id of the heading; the part after the last "-" is the key of its caption. columns: column titles by path;
+    in a path, {row} stands for the key of a row. A column whose path has no slash has row headers. rows: the headers of
+    a row, by the row's key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
     cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}

@@ -10,7 +10,7 @@ How the values of the csv files are read:
 - Age 0 means "not recorded". Most rows with age 0 come from HAM10000, where it means the same.
 - No photo has the class UNK (unknown), so no network can learn it from examples (see inference.checks.rejection_score).
 - `source` is the data set in which the photo was first published. A lesion id that begins with HAM or BCN means
-  HAM10000 or BCN20000. Any other lesion id means ISIC 2017, or ISIC_MSK_UDA if ISIC 2017's csv lacks the photo.
+  HAM10000 or BCN20000. Any other or no lesion id means ISIC 2017, or ISIC_MSK_UDA if ISIC 2017's csv lacks the photo.
 """
 
 import contextlib

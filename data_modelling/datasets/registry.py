@@ -38,9 +38,9 @@ class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
     phone: whether the photos were taken with a phone. diagnoses: ISIC 2019's code for each diagnosis that the data set
-    names differently. benign_at_most: limit for photos only known to be benign; None means no limit, as in training.
-    finer_diagnoses: a function from the rows of the csv to the diagnoses for training. confirmations: a function from
-    the data set's folder to the way in which each photo's diagnosis was confirmed, by image id.
+    names differently. benign_at_most: limit for photos that are only known to be benign; None means no limit. Training
+    ignores this limit. finer_diagnoses: a function from the rows of the csv to the diagnoses for training.
+    confirmations: a function from the data set's folder to how each photo's diagnosis was confirmed, by image id.
     """
 
     phone: bool = False

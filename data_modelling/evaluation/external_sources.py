@@ -46,10 +46,10 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
     """Write predictions/elsewhere.csv of the bundle, and return as text which sources, rows and photos are missing.
 
     All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json, whose
-    photos trained every network. A photo of an extra set (used in training) gets the logits and the gate refusal of a
-    network that never saw the photo's fold. The run wrote both to more.csv. They move to elsewhere.csv, so that the
-    bundle in the repository stays small. But if the bundle has left-out clinics, their table reads more.csv. Then
-    more.csv stays, and the extra sets are not predicted. With photos of PAD-UFES-20, skin types are written too.
+    photos trained every network. The photos of extra sets (used in training) get the logits and the gate refusals
+    that the run wrote to more.csv. These come from networks and gates that never saw a photo's fold. Then more.csv is
+    deleted, so that the bundle in the repository stays small. But more.csv stays if the bundle has left-out clinics,
+    whose metrics need it; then, extra sets are not predicted. With photos of PAD-UFES-20, skin types are written too.
 
     Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
     """
@@ -133,7 +133,7 @@ def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.Da
 
 
 def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
-    """Return the codes of `refusals`, joined by `;`; the gate's `photo_foreign` is taken from `gate_refusals`."""
+    """Return the codes of `refusals`, joined by `;`, but with the gate's `photo_foreign` from `gate_refusals`."""
     quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
 
@@ -179,8 +179,8 @@ def _source_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, A
     labels = np.array([class_of(diagnosis, task) for diagnosis in rows["truth"]])
     groups = bootstrap.group_indices(rows["group_id"])
     diagnosis_counts = rows["truth"].value_counts().sort_index()
-    # The origin detector is not evaluated here, because it was fitted on these photos. checks/origin.json has its
-    # cross-fitted metrics.
+    # The origin detector (for phone photos and unfamiliar sources) is not evaluated here, because it was fitted on
+    # these photos. checks/origin.json has its cross-fitted metrics.
     refusals = rows["refusals"].fillna("").str.split(";")
     metrics = {
         "photos": len(rows),

@@ -37,7 +37,7 @@ def draw_architecture(figure: Figure, metadata: dict[str, Any]) -> None:
 
 
 def _merge_layers(layers: list[dict[str, Any]]) -> list[tuple[str, list[int], int]]:
-    """Return name, output shape and number of parameters of each block; the layers before the first are the stem."""
+    """Return name, output shape and number of parameters of the stem (layers before the blocks) and of each block."""
     blocks = [layer for layer in layers if layer["kind"].endswith("Block")]
     stem = [layer for layer in layers if not layer["kind"].endswith("Block")]
     merged_stem = ("stem", stem[-1]["shape"], sum(layer["parameters"] for layer in stem))

@@ -46,7 +46,7 @@ class DevelopmentSet:
 
     table: the photos of the recipe's own data set.
     pixels: (N, edge, edge, 3), first for the rows of `table`, then for the rows of `extra_table`.
-    extra_table: the photos of extra sets. They train the network, but only the metrics of their clinic group use them.
+    extra_table: the photos of extra sets. They train the network; the metrics of the recipe's data set leave them out.
     """
 
     table: pd.DataFrame

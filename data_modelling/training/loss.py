@@ -9,7 +9,7 @@ from data_modelling.inference.diagnoses import TASKS
 
 Floats = NDArray[np.float32]
 
-SEVERAL_CLASSES_SUM = 1.5  # a target of one class sums to 1, a target of several classes to at least 2
+SEVERAL_CLASSES_SUM = 1.5  # divides targets of one class, which sum to 1, from those of several (2 or more)
 MASKED_LOGIT = -1e9  # log probability of an impossible class
 
 

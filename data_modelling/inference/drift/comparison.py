@@ -28,7 +28,7 @@ DIGITS = 6  # decimals of the quantiles
 
 @dataclass(frozen=True)
 class DriftSample:
-    """New photos to compare. values: (N,) by quantity. title: says which photos. left_out: texts on unused inputs."""
+    """Hold new photos or answers to compare. values: (N,) by quantity. title: names them. left_out: what is missing."""
 
     values: Mapping[str, Floats]
     title: str
