@@ -45,7 +45,7 @@ def benchmark_page(measurements: Measurements) -> str:
 
 
 def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFrame:
-    """Return the cells (see measurement.measure_cell) whose columns have the values in `conditions`, a row for each."""
+    """Return the results of measurement.measure_cell (cells) that have the values in `conditions`, a row for each."""
     cells = pd.DataFrame(measurements["cells"])
     for key, value in conditions.items():
         cells = cells[cells[key] == value]
@@ -131,7 +131,7 @@ def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataF
         for name in _names(measurements):
             cells = usual_cells(measurements, name, clients)
             if len(cells):
-                # Cells of the same round are divided. A round without one of the two cells gives no quotient.
+                # Our rate is divided by the contender's rate in the same round, if both were measured in it.
                 yield clients, name, cells, (ours["rate"] / cells["rate"]).dropna()
 
 

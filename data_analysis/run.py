@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], list[str]]:
-    """Return the notebooks whose data set is available, and for each other notebook a line that says what is missing.
+    """Return the notebooks that can run, and for each other notebook a line that says which data set is missing.
 
     Raises MissingDataError if notebooks need a data set, but none of their data sets is available.
     """

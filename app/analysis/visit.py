@@ -59,8 +59,8 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether at least 3 photos have an answer
-    and the bundle may mark an odd spot (see Predictor.odd_ratio). model: name, version and checksum of the bundle.
+    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether the spots are compared. This needs
+    at least 3 photos with an answer and a predictor with an odd_ratio. model: name, version and checksum of the bundle.
     """
 
     photos: list[VisitPhoto]

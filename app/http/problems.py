@@ -91,7 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the members of RFC 9457 and our member `errors`. The type about:blank adds nothing to the status."""
+        """Return the JSON object of RFC 9457, with our key `errors`. Type about:blank says no more than the status."""
         return {
             "type": "about:blank",
             "title": self.title,

@@ -1,4 +1,4 @@
-"""The limit on how many requests one client address may make.
+"""The limit on how many requests one client address may make; a storage holds the counts.
 
 With the storage "memory", each process counts by itself. If N processes answer, a client can then make up to N times
 as many requests as the limit allows. With Redis or Valkey (databases), all processes on all machines count together.
@@ -40,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
         else settings.rate_limit_storage,
         storage_options=_storage_options(settings.rate_limit_storage),
         in_memory_fallback_enabled=True,
-        swallow_errors=True,  # if the storage has just failed, the request is answered
+        swallow_errors=True,  # if a request cannot be counted, it is answered nevertheless
         strategy="moving-window",  # the limit holds in every period, whenever the period begins
         on_breach=_refusal,
         # Flask-Limiter would ignore requests without an endpoint.
@@ -49,7 +49,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.logger.addFilter(_names_no_client)
     for endpoint in ("api.health", "api.life"):
         limiter.exempt(app.view_functions[endpoint])
-    # error.response comes from _refusal. It is None if the storage failed meanwhile; then the exact wait is not known.
+    # error.response is the answer of _refusal. It is None if the storage failed when _refusal asked it for the wait.
     app.register_error_handler(RateLimitExceeded, lambda error: error.response or show_http_exception(error))
 
 
@@ -81,7 +81,7 @@ def client_key() -> str:
 
 
 def _refusal(limit: RequestLimit) -> Response:
-    """Return the answer to a request above the limit. Flask-Limiter would take an exception for a failed storage."""
+    """Return the answer to a request above the limit. Flask-Limiter would only log an exception raised here."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))

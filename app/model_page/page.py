@@ -1,4 +1,4 @@
-"""The page "How well it works" of each bundle, and the images of its plots; both are read from the bundle."""
+"""The page "How well it works" of each bundle (trained model) and the images of its plots, all read from the bundle."""
 
 import hashlib
 

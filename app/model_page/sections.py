@@ -51,7 +51,7 @@ OUT_OF_FOLD = "out_of_fold"
 
 
 def metrics_sections(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the sections that have numbers: clinic groups, the sets of photos in metrics.json, and other sections.
+    """Return the sections that have numbers. Each set of photos in metrics.json, such as locked_test, has one.
 
     Keys of each section: key (its name in templates/texts.html), title (the heading), tables (only those with rows).
     """
@@ -121,7 +121,7 @@ def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
 
 
 def _operating_points(metrics: dict[str, Any], key: str) -> Table:
-    """Return the costs of other thresholds, each of which was chosen to reach a certain sensitivity."""
+    """Return the metrics at more thresholds, each of which was chosen to reach a certain sensitivity."""
     rows = {
         f"{question}/at_sensitivity/{rate}": (
             _(
@@ -240,7 +240,7 @@ def _unknown_class_table(bundle: Bundle) -> Table:
 
 
 def _neighbours_table(bundle: Bundle) -> Table:
-    """Return how often the nearest known photos have the right diagnosis, or no rows without index or metrics."""
+    """Return how often a photo's neighbours have its diagnosis. Without an index or its metrics, the table is empty."""
     has_index = isinstance(bundle.metadata.get("neighbours"), dict)
     metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}

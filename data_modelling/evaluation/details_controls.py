@@ -1,4 +1,4 @@
-"""Compute controls that show what patient details add: a model of details alone, and details of other lesions."""
+"""Compute controls that show what patient details add: a model without photos, and photos with exchanged details."""
 
 import numpy as np
 import pandas as pd

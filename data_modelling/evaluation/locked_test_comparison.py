@@ -1,8 +1,8 @@
 """Compare the out-of-fold metrics with the metrics of the locked test.
 
-Temperature, decision prior and thresholds turn the logits of a network into an answer. They were chosen on the answers
-of the fold networks, each of which saw four fifths of the development set. The comparison shows whether all three fit
-the served network, which saw the whole development set. No network saw the locked test.
+Three things turn logits into an answer: the temperature (it divides the logits), the decision prior (it divides the
+probabilities) and thresholds. They were chosen with fold networks, each of which saw four fifths of the development
+set. The comparison shows whether they fit the served network, which saw the whole set. No network saw the locked test.
 """
 
 from collections.abc import Iterator

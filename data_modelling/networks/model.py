@@ -1,4 +1,4 @@
-"""Builds the whole network, whose logits are the sum of a linear head on the image branch and a details branch.
+"""Builds the whole network. Its logits (outputs) are a sum of two terms: one from the photo, one from the details.
 
 logits = kernel' * mean(feature map) + bias + term of the details (age, sex, site); kernel' is the transposed kernel. So
 class activation maps (Zhou et al. 2016, arXiv:1512.04150) and the details effect are exact and need no gradients.

@@ -1,4 +1,4 @@
-"""Degrade square photos before they are resized for the network, to find out how much degradation it tolerates."""
+"""Degrade square photos before they are resized for the network, to find out how much the network tolerates."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""Fit the origin detector of inference.checks.photo_checks, which finds phone photos and photos of other sources.
+"""Fit the origin detector of inference.checks.photo_checks, which finds phone photos and photos of unfamiliar sources.
 
 python -m data_modelling.safety.origin [--data-root DATA]
 
-The detector is fitted on photos of four sources, which are first stretched at random and saved as JPEG again. Otherwise
-it would learn how an archive stores photos (stretched to a square, or cropped), which tells nothing of a user's photo.
-The thresholds come from out-of-fold probabilities. No photo of a locked test is read.
+The detector is fitted on photos of four sources, after each photo was stretched at random and saved as JPEG again. From
+unchanged photos, it would learn how an archive stores photos (stretched to a square, or cropped). This says nothing
+about a user's photo. The thresholds come from out-of-fold probabilities. No photo of a locked test is read.
 """
 
 import argparse

@@ -2,9 +2,9 @@
 
 The score is defined in inference.checks.rejection_score. Each network is tested on a fold that it did not see. In this
 fold, the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
-weights on the tested photos of all these networks. In the fit, every left-out class has the same total weight. The
-unknown photos together have the share `unknown_share` of the weight. The AUC of a left-out class is computed with
-weights that were fitted on the other left-out classes, if there are any.
+weights on the tested photos of all these networks. In the fit, every left-out class counts equally, and all unknown
+photos together count as the share `unknown_share`. The AUC of a left-out class is computed with weights that were
+fitted on the other left-out classes, if there are any.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions, with COLUMNS
 # left_out: the class that the network never saw. known: 0 for photos of this class, 1 for all others.
 COLUMNS = ("image_id", "group_id", "truth", "left_out", "known", "distance", "entropy")
 FEATURES = ["distance", "entropy"]
-COMPLETED_MODES = (*MODES, "shuffled")  # modes with logits of the network, to which a logit is added
+COMPLETED_MODES = (*MODES, "shuffled")  # the modes in which the network predicts; these get the new logit
 DIGITS = 6  # decimals of the weights, and of a photo's distance and entropy
 REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine three weights
 
@@ -62,7 +62,7 @@ def left_out_rows(
 ) -> pd.DataFrame:
     """Return a row with COLUMNS for each photo of a fold, from a network that was trained without the class `left_out`.
 
-    logits: the logits of this network, (N, classes). distance: the distances by this network's gate, (N,).
+    logits: the logits of this network, (N, classes). distance: (N,), from the training photos, by this network's gate.
     """
     seen_columns = [
         index
@@ -113,8 +113,8 @@ def add_rejection_logits(
 def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the AUC of the rejection score for each left-out class against the known classes, and the mean AUC.
 
-    Each AUC has a 95 % interval (bootstrap over groups). With the bundle's own score, there are two mean
-    probabilities of "none of the known classes": for photos of the left-out class, and for the other photos. Raises
+    Each AUC has a 95 % interval (bootstrap over groups). Two mean probabilities of "none of the known classes" are
+    added, computed with the bundle's own score: for photos of the left-out class, and for the other photos. Raises
     InputError if the task has no class "none of the known classes".
     """
     share, task = metadata[UNKNOWN_KEY]["share"], metadata["task"]
@@ -148,7 +148,7 @@ def rejection_metrics(rows: pd.DataFrame, metadata: dict[str, Any]) -> dict[str,
 
 
 def _weights(rows: pd.DataFrame, share: float, task: str) -> RejectionScore:
-    """Return the weights of a logistic regression on FEATURES. A feature with a negative weight gets 0 instead."""
+    """Return the weights of a logistic regression on FEATURES, without features whose weight would be negative."""
     unknown = (rows["known"] == 0).to_numpy()
     counts = rows.groupby(["left_out", "known"])["known"].transform("size").to_numpy(np.float64)
     photo_weights = np.where(unknown, share, 1 - share) / counts

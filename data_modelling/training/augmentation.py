@@ -16,7 +16,7 @@ class AugmentedModel(keras.Model):
 
     Inputs: `photo` (N, edge, edge, 3) uint8, `details` (N, DETAILS_WIDTH), `warp` (N, 8), `colour` (N, 3, 4). If photos
     are mixed, also `partner` and `photo_share`, (N,) each. See training.augmentation_parameters.
-    distillation: an additional loss or None; the batch may have `teacher_weights` (N, teachers) for this loss.
+    distillation: a loss to learn from other networks (teachers), or None; it may use `teacher_weights` (N, teachers).
     """
 
     def __init__(self, network: keras.Model) -> None:

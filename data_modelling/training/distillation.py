@@ -55,13 +55,13 @@ def teacher_mask(
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:
-    """Return the work folder of a teacher: `runs`/a.work if the teacher is a recipe such as a.toml, else `teacher`."""
+    """Return a teacher's folder of finished stages: `runs`/a.work if the teacher is a recipe a.toml, else `teacher`."""
     path = Path(teacher)
     return runs / f"{path.stem}.work" if path.suffix == RECIPE_SUFFIX else path
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return the settings of each teacher that is a recipe, by its file, but with the figure_folds of `settings`.
+    """Return the settings of each teacher that is a recipe, by file, with figure_folds (predicted folds) of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
@@ -111,8 +111,8 @@ def _refuse_other_folds(settings: Settings, teacher_settings: Settings, teacher:
 class DistillationLoss:
     """Computes the part of a student's loss that compares the student with its teachers.
 
-    shift: (classes,), see class_balance.prior_shift. The teachers' logits fit the true class shares. Minus the shift,
-    they fit the class shares of the student's training. share: the weight of this part in the loss.
+    shift: (classes,), see class_balance.prior_shift. The teachers' logits fit the true class shares. When the shift is
+    subtracted, they fit the class shares of the student's training. share: the weight of this part in the loss.
     """
 
     def __init__(self, teachers: Sequence[keras.Model], shift: NDArray[np.floating], share: float) -> None:

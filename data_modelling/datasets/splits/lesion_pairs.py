@@ -1,4 +1,4 @@
-"""Finds the photos to leave out when data sets with separate splits train together, so that no lesion is in two parts.
+"""Finds photos that must not train, so that no lesion is in two parts when data sets with separate splits are combined.
 
 lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. The column found_by
 says how a pair was found. `declared`: the csv of ISIC_MSK_UDA names the pair. `keypoints`: an affine map (RANSAC) fits

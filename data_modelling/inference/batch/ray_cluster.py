@@ -18,7 +18,7 @@ RETRIES = 5  # how often a task is repeated if its worker dies; without a limit,
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")
-# Memory for rows in a cluster that a command starts. Rows are small, and predictors need the rest of the memory.
+# Memory for the (small) rows that tasks take and return, if a command starts the cluster. Predictors need the rest.
 OBJECT_STORE_BYTES = 200_000_000
 # Without these variables, Ray would send usage statistics, start its workers with a lower priority, and print an
 # error for every lost node. The commands themselves report the errors that matter.

@@ -1,4 +1,4 @@
-"""Measures quality and probabilities of the photos in a folder, for the command `monitor`, which finds drift."""
+"""Measures quality and probabilities of photos for `monitor`, which tells how they differ from the training photos."""
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict

@@ -94,12 +94,12 @@ class Head:
 def make_heatmap(
     head: Head, codes: Iterable[str], feature_map: NDArray[np.float32], photo: NDArray[np.uint8]
 ) -> dict[str, Any]:
-    """Return the maps of all classes as in the API; `darker_area` is the darker area as a share (0-1) of the photo.
+    """Return all maps as in the API; `darker_area` is the share (0-1) of the photo that is darker than the skin.
 
     codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo: (edge, edge, 3).
     For a class that is not merged, `cells` and `bias` sum to the photo's part of the logit. `centre` is the share (0-1)
-    of the class's evidence (see class_evidence) in the middle square, which has half the area; `darker` is the share in
-    the darker area. For a class without evidence, both are None. Without a darker area, `darker` is None.
+    of the class's evidence (see class_evidence) in the photo's middle square (half the photo's area); `darker` is the
+    share in the darker area. For a class without evidence, both are None. Without a darker area, `darker` is None.
     """
     maps, biases = head.parts(feature_map)
     area = darker_area(photo)

@@ -36,7 +36,7 @@ SYNTAXES = (IMPLICIT, EXPLICIT, BIG_ENDIAN, RLE, *JPEG_SYNTAXES, *JPEG_2000)
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 SAMPLE_BITS = (1, 8, 16, 32)
-MAX_BYTES = 100_000_000  # limit for decoded samples; an RGB photo of 25 megapixels needs as many in Pillow
+MAX_BYTES = 100_000_000  # limit for decoded pixels; Pillow uses this much for an RGB photo of 25 megapixels
 
 DETAIL_ELEMENTS = ("PatientAge", "PatientSex", "BodyPartExamined", "AnatomicRegionSequence")
 PALETTE_PLANES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
@@ -49,7 +49,7 @@ IMAGE_ELEMENTS = (
     *("ModalityLUTSequence", "VOILUTSequence", PALETTE_DESCRIPTOR, *PALETTE_PLANES, SEGMENTED_PALETTE),
     *("ICCProfile", "PixelData"),
 )
-# A camera's file has about a hundred elements, each of which takes about two reads. A hostile file may have millions.
+# A camera's file has about 100 elements (entries), and each takes about two reads. A hostile file may have millions.
 MAX_READS = 20_000
 # The first element of a file without the usual preamble of 132 bytes. Some programs store received files in this way.
 BARE_START = re.compile(
@@ -64,14 +64,14 @@ ByteOrder = Literal["little", "big"]
 
 @dataclass(frozen=True)
 class Frame:
-    """The frame of a DICOM file, not decoded yet.
+    """The frame (the picture) of a DICOM file, not decoded yet.
 
     frames: the number of frames in the file; a photo has one. size: width and height in pixels, as in the header.
     syntax: the transfer syntax (how pixels are stored). pixels: the bytes of the samples, or the pieces of a compressed
     picture. pixel_vr: the type of `pixels`: OB (single bytes) or OW (words of 16 bits). colours: DICOM's name of the
-    colour space ("photometric interpretation"). samples: samples per pixel. bits: bits per sample. stored: how many of
-    these bits are used. is_signed: whether samples are signed. is_planar: whether each colour has its own plane. rule:
-    how stored values become 8-bit levels. profile: the ICC profile; empty if there is none.
+    colour space ("photometric interpretation"). samples: samples (numbers) per pixel. bits: bits per sample. stored:
+    how many of these bits are used. is_signed: whether samples are signed. is_planar: whether each colour has its own
+    plane. rule: how stored values become 8-bit levels. profile: the ICC profile; empty if there is none.
     """
 
     frames: int
@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for too many scans or another size than the header's, PhotoError if a JPEG is not 8-bit."""
+        """Raise ValueError for too many JPEG scans or a size unlike the header's; PhotoError if a JPEG is not 8-bit."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")

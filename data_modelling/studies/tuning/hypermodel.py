@@ -20,7 +20,7 @@ from data_modelling.training.early_stopping import photo_macro_auc
 from data_modelling.training.trainer import fit_network, initial_network
 
 SECONDS = "seconds"  # processor time of a training, all threads together
-OBJECTIVE = "macro_auc"  # macro AUC on the judged photos, from the photo alone
+OBJECTIVE = "macro_auc"  # macro AUC from the photo alone; the trials are compared by it
 MAX_PARAMETERS = 2_000_000  # largest number of parameters of a network that may be served
 MAX_MULTIPLY_ADDS = 500_000_000  # largest number of multiply-adds for one photo; it equals 1 GFLOP
 
