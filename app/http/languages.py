@@ -68,7 +68,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the current page's address, or the start page's if the current page needs POST; the only query is `lang`."""
+    """Return the current page's address (the start page's if the current one needs POST); the only query is `lang`."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)
