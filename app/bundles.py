@@ -47,7 +47,7 @@ class Bundles:
         if self._default_predictor is None:
             if self.valid.pop(default, None):
                 self.invalid[default] = f"{MODEL_FILE} cannot be used."
-            log.error("the default bundle %s in %s is not valid; only the others can answer", default, folder)
+            log.error("the default bundle %s in %s is not valid; only others can answer", default, folder)
 
     @property
     def default_bundle(self) -> Bundle | None:

@@ -69,7 +69,7 @@ def serve(settings: Settings, make_app: AppMaker = create_app) -> int:
     with open_listener(settings.host, settings.port) as listener:
         if settings.is_public:
             log.warning(
-                "Other machines can reach HOST %s; without TLS in front, photos travel unencrypted.",
+                "Other machines can reach the app (HOST is %s). Without TLS in front of it, photos travel unencrypted.",
                 settings.host,
             )
         if find_spec("fcntl") is None:

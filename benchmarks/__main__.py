@@ -51,7 +51,7 @@ QUICK_PLAN = Plan(1, 0.4, (1.0, 1.5), 1, (50, 200))
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--quick", action="store_true", help="a short look")
+    parser.add_argument("--quick", action="store_true", help="measure less, in about 2 minutes")
     parser.add_argument("--out", type=Path, help="folder to write to (default: docs, or .cache with --quick)")
     options = parser.parse_args(arguments)
     if not Path("/proc/self/smaps_rollup").exists():

@@ -36,7 +36,7 @@ def thumbnail_sheet(
     if edge > LARGEST:
         raise ValueError(f"a thumbnail may have at most {LARGEST} pixels, not {edge}")
     if not credit:
-        raise ValueError("photos are shown with their credit only")
+        raise ValueError("photos may be shown only with their credit")
     width = LABEL + max(len(row) for row in rows.values()) * (edge + GAP)
     height = HEAD + len(rows) * (edge + GAP) + FOOT * len(credit) + GAP
     figure = Figure((width / DPI, height / DPI), dpi=DPI)

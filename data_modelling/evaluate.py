@@ -42,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--rendered",
         action="store_true",
-        help="also answer photos that are changed to look like another clinic's photos",
+        help="also count how often the answer changes when a photo is made to look like another clinic's",
     )
     parser.add_argument(
         "--visits",
         action="store_true",
-        help="also test if a patient's most unusual spot is the melanoma, and store the ratio that marks a spot",
+        help="also test whether a patient's most unusual spot is the melanoma, and store the ratio from which a spot is marked",
     )
     parser.add_argument(
         "--neighbours", action="store_true", help="also store known photos, to show the nearest in answers"

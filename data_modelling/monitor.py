@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m data_modelling.monitor",
-        description="Say whether photos differ from the training photos.",
+        description="Write a page that shows whether photos, or the app's answers, differ from the training photos.",
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
     inputs = parser.add_mutually_exclusive_group(required=True)

@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--format",
         choices=LAYOUTS,
         default=PROJECT_LAYOUT,
-        help="kaggle: image_name and target, the melanoma probability (default: a column for each class)",
+        help="kaggle: two columns, image_name and target, the probability of melanoma (default: a column for each class)",
     )
     parser.add_argument(
         "--shard",
@@ -67,10 +67,10 @@ def main(arguments: list[str] | None = None) -> int:
         type=int,
         choices=VIEW_COUNTS,
         default=ONE_VIEW,
-        help="views of each photo that the network sees (default: %(default)s)",
+        help="turned or mirrored copies of each photo, whose answers are averaged (default: %(default)s)",
     )
     parser.add_argument(
-        "--strict", action="store_true", help="repeated or contradictory rows of the details are an error"
+        "--strict", action="store_true", help="repeated or contradictory details are an error"
     )
     add_engine_options(parser)
     options = parser.parse_args(arguments)

@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--edge",
         type=int,
-        help="edge of the written square in pixels; 0 keeps the files as they are (default: the recipe's)",
+        help="edge of the written square photos in pixels; 0 keeps the files as they are (default: the recipe's)",
     )
     parser.add_argument(
         "--workers", type=int, default=usable_cores(), help="number of threads (default: %(default)s)"

@@ -65,7 +65,7 @@ def main():
     parser.add_argument("--slow", action="store_true", help="with `all`: also install what slow tests need")
     options = parser.parse_args()
     if options.slow and options.name != "all":
-        parser.error("--slow belongs to `all`")
+        parser.error("--slow can only be used with `all`")
     try:
         check_machine(options.name)
         locks = [ENVIRONMENTS[options.name].lock] + ([SLOW_LOCK] if options.slow else [])
@@ -123,7 +123,7 @@ def refresh(folder, locks):
     made_from = stamp.read_text().splitlines() if stamp.exists() and python_in(folder).exists() else []
     if set(wanted) <= set(made_from):
         return
-    print(f"Making {folder} (needs the network, the first time for some minutes)", flush=True)
+    print(f"Making {folder} (needs the network; takes some minutes the first time)", flush=True)
     if stamp.exists():
         stamp.unlink()
     has_first = made_from[:2] == wanted[:2]

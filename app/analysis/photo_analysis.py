@@ -34,7 +34,7 @@ def analyse(submission: Submission) -> Answer:
     predictor = current_bundles().predictor(submission.bundle)
     missing = submission.explain - predictor.explanations
     if missing:
-        message = _("This bundle cannot give %(names)s; leave it out.", names=", ".join(sorted(missing)))
+        message = _("This bundle cannot give %(names)s; leave this out.", names=", ".join(sorted(missing)))
         raise problem("explain_unavailable", message, "explain")
     with _bad_input_as_problem():
         answer = predictor.answer(

@@ -54,7 +54,7 @@ def refuse_cross_site() -> None:
         origin = request.headers.get("Origin")
         is_allowed = origin is None or _host_of(origin) == request.host
     if not is_allowed:
-        raise problem("cross_site", _("The request is from a page at another web address; it is refused."))
+        raise problem("cross_site", _("The request is refused: it is from a page at another web address."))
 
 
 def _host_of(origin: str) -> str | None:

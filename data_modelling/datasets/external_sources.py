@@ -37,7 +37,7 @@ def load(
     """
     if (external := source.external) is None:
         raise InputError(
-            f"{source.name} cannot be read beside another data set: its record in the registry has no field `external`."
+            f"{source.name} cannot be read beside another data set, because its record in the registry has no field `external`."
         )
     root = find_dataset_folder(data_root, source.folder, *source.markers)
     photos, twice = find_photos(find_subfolders(root, (PHOTOS,)))

@@ -84,7 +84,7 @@ def _subgroup_metrics(
     class_mask = np.array(lesions) >= FEWEST_OF_CLASS
     if class_mask.sum() < 2:
         return row | {
-            "said": f"Fewer than two classes have {FEWEST_OF_CLASS} {noun}s: nothing to tell apart."
+            "said": f"Fewer than two classes have {FEWEST_OF_CLASS} {noun}s, so there are no classes to tell apart."
         }
     metrics = bootstrap.bootstrap_metrics(labels, probability, decisions, groups, class_mask)
     return row | {"classes": int(class_mask.sum())} | metrics.as_json(("balanced_accuracy", "macro_auc"))

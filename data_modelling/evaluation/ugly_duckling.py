@@ -42,7 +42,7 @@ def read_lesions(data_root: Path | None, splits: Path) -> pd.DataFrame:
     """Return the available photos of ISIC 2020, with image_id, group_id (the patient), part, path and malignant."""
     rows = split_photos("isic2020", data_root, splits)
     if rows.empty:
-        raise InputError("ISIC_2020 has none of the photos in its csv; DATA/README.md tells how to get them.")
+        raise InputError("ISIC_2020 has none of the photos of its csv; DATA/README.md tells how to get them.")
     return rows.reset_index(drop=True).assign(malignant=lambda rows: rows["diagnosis"] == "malignant")
 
 
@@ -153,7 +153,7 @@ def _mean_with_interval(values: Floats) -> dict[str, Any]:
 def measure_visits(bundle: Bundle, data_root: Path | None, splits: Path) -> None:
     """Draw visits, choose the ratio, write both to the bundle. Raises InputError if it was trained on ISIC 2020."""
     if any("2020" in source for source in training_sources(bundle.metadata)):
-        raise InputError(f"{bundle.folder} was trained on ISIC 2020, so it cannot be tested on it.")
+        raise InputError(f"{bundle.folder} was trained on ISIC 2020, so these photos cannot test it.")
     lesions = read_lesions(data_root, splits)
     visits = draw_visits(lesions, *predict_lesions(Predictor(bundle), lesions))
     write_table(bundle.folder / "predictions" / VISITS_FILE, visits)

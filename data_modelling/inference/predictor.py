@@ -328,7 +328,9 @@ class Predictor:
         if not np.isfinite(logits).all():
             raise BundleError(f"{model} gives logits that are no numbers; restore the bundle.")
         if self._neighbours and embedding.shape[1] != self._neighbours.embedding.shape[1]:
-            raise BundleError(f"{self.bundle.folder}: the index of known photos does not fit model.onnx.")
+            raise BundleError(
+                f"{self.bundle.folder}: the index of known photos does not fit model.onnx; restore the bundle."
+            )
 
     def _check_head(self) -> None:
         """Raise BundleError if the head in the metadata is not the model's."""
@@ -340,8 +342,12 @@ class Predictor:
             photo = np.full((self.edge, self.edge, 3), grey, np.uint8)
             feature_map = self._run(("feature_map",), photo, Details())[0][0]
             if feature_map.ndim != 3 or feature_map.shape[2] != len(self._head.kernel):
-                raise BundleError(f"{self.bundle.folder}: the head does not fit the feature map.")
+                raise BundleError(
+                    f"{self.bundle.folder}: the head does not fit the feature map; restore the bundle."
+                )
             logits = self.logits(photo, Details())[0, : len(self._learned)]
             rests.append(logits - self._head.photo_part(feature_map))
         if not np.allclose(rests[0], rests[1], atol=HEAD_TOLERANCE):
-            raise BundleError(f"{self.bundle.folder}: head in metadata.json does not belong to model.onnx.")
+            raise BundleError(
+                f"{self.bundle.folder}: head in metadata.json does not belong to model.onnx; restore the bundle."
+            )

@@ -75,7 +75,7 @@ def _check_inputs_and_outputs(model: "onnx.ModelProto") -> None:
     """Raise ValueError unless inputs and outputs have the expected names; name the batch dimension N."""
     for values, names in ((model.graph.input, GRAPH_INPUTS), (model.graph.output, GRAPH_OUTPUTS)):
         if {value.name for value in values} != set(names):
-            raise ValueError(f"expected {names}, the converter made {[value.name for value in values]}")
+            raise ValueError(f"expected {names}, but the converter made {[value.name for value in values]}")
         for value in values:
             value.type.tensor_type.shape.dim[0].dim_param = "N"
 

@@ -130,7 +130,7 @@ def _train_missing(
 ) -> None:
     missing = [name for name in names if not (work / name / NETWORK_FILE).exists()]
     if missing:
-        print(f"First the networks of {recipe} are trained, in {work}:")
+        print(f"The networks of {recipe} are trained first, in {work}:")
         train_networks(settings, folders, work, missing, resume=True)
 
 
@@ -244,7 +244,7 @@ def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tu
     if not (training.any() and stopping.any()):
         raise InputError(
             f"{len(table)} photos of {table['group_id'].nunique()} lesions or patients are too few: "
-            f"{training.sum()} would train a network and {stopping.sum()} would stop its training; neither may be 0."
+            f"{training.sum()} would train a network and {stopping.sum()} would decide when the training stops; each needs at least 1."
         )
     parts = {"training photos": training, "stopping photos": stopping}
     check_fingerprint(folder, table, parts)

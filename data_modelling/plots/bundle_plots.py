@@ -118,4 +118,4 @@ def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float
         right.plot(best + 1, rows[best]["stopping_macro_auc"], "o", color=colour)
     left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy on the epoch's photos")
     right.set(title="Averaged weights on stopping photos", xlabel="Epoch", ylabel="Macro AUC, photo alone")
-    right.legend(frameon=False, title="dot: the weights kept", loc="upper left", bbox_to_anchor=(1, 1))
+    right.legend(frameon=False, title="dot: the kept weights", loc="upper left", bbox_to_anchor=(1, 1))

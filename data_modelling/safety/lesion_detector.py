@@ -269,7 +269,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog=f"python -m {__spec__.name}", description="Fit the detector of lesion photos."
     )
-    parser.add_argument("--pictures", type=Path, required=True, help="folder with the packages' pictures")
+    parser.add_argument("--pictures", type=Path, required=True, help="folder of safety.foreign_pictures")
     add_data_options(parser)
     options = parser.parse_args(arguments)
 

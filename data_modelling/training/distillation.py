@@ -75,7 +75,7 @@ def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
 def _load_teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
     saved, teacher = work / stage / NETWORK_FILE, _read_run_settings(work)
     if not saved.exists():
-        raise InputError(f"training.teachers: {work} has no finished {stage}; train it first.")
+        raise InputError(f"training.teachers: {work} has no finished {stage}; train that first.")
     _refuse_other_folds(settings, teacher, work)
     network = build_network(teacher, training_dtype(settings.training.bfloat16))
     network.set_weights(keras.saving.load_model(saved, compile=False).get_weights())
@@ -95,7 +95,7 @@ def _load_teacher(settings: Settings, work: Path, stage: str) -> keras.Model:
 def _read_run_settings(work: Path) -> Settings:
     settings_file = work / "settings.json"
     if not settings_file.exists():
-        raise InputError(f"training.teachers: {work} is no work folder of a run; train it first.")
+        raise InputError(f"training.teachers: {work} is no work folder of a run; train that first.")
     return settings_from_dict(json.loads(settings_file.read_text()))
 
 

@@ -26,7 +26,7 @@ def test_a_network_that_knows_the_patients_is_not_judged_on_them(
     (folder / "metadata.json").write_text(json.dumps(metadata | learned | {"data": data}))
     write_checksums(folder)
     assert evaluate.main(["--bundle", str(folder), "--data-root", str(tmp_path), "--visits"]) == 2
-    assert f"{folder} was trained on ISIC 2020, so it cannot be tested on it." in capsys.readouterr().err
+    assert f"{folder} was trained on ISIC 2020, so these photos cannot test it." in capsys.readouterr().err
 
 
 def test_neighbours_without_their_data_sets_leave_the_bundle_as_it_was(

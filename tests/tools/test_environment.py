@@ -173,7 +173,7 @@ def test_the_slow_tests_packages_belong_to_all_alone(capsys, monkeypatch):
     with pytest.raises(SystemExit) as stopped:
         environment.main()
     assert stopped.value.code == 2
-    assert "--slow belongs to `all`" in capsys.readouterr().err
+    assert "--slow can only be used with `all`" in capsys.readouterr().err
 
 
 def test_only_the_locks_own_wheels_are_installed_and_then_checked(project, commands):

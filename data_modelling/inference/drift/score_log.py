@@ -53,7 +53,7 @@ class ScoreLog:
                 self._failing = False
             except OSError as error:
                 if not self._failing:
-                    log.warning("%s cannot be written, scores are lost: %s", self._path, error.strerror)
+                    log.warning("%s cannot be written, so scores are lost: %s", self._path, error.strerror)
                 self._failing = True
 
     def _write(self, line: str) -> None:

@@ -52,7 +52,7 @@ class Head:
             groups = tuple(tuple(map(int, group)) for group in metadata["head"].get("groups", ()))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
-                "metadata.json: head must have kernel and bias, in numbers; restore the bundle."
+                "metadata.json: head must have numbers for kernel and bias; restore the bundle."
             ) from error
         head = cls(kernel, bias, groups)
         columns = sorted(column for group in head.class_columns for column in group) if bias.ndim == 1 else []

@@ -107,7 +107,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
     task = bundles[0].task
     if learned_class_codes(task) != class_codes(task):
         raise InputError(
-            f"The task {task} has an unknown class, whose logit needs the gate of a single network; its bundles "
+            f"The task {task} has an unknown class, whose logit needs the gate of a single network. So its bundles "
             "cannot be combined."
         )
 

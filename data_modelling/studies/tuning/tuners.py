@@ -203,7 +203,7 @@ def _fit_or_fail(hypermodel: CNNHyperModel, values: dict[str, Any], folder: Path
         if is_full_disk(error) or (isinstance(error, OSError) and error.errno is not None):
             raise  # the cause is the system, not the hyperparameters
         reason = f"{type(error).__name__}: {error}"
-        tqdm.write(f"Trial {folder.name} failed and counts as chance. {reason}")
+        tqdm.write(f"Trial {folder.name} failed and gets the AUC of chance. {reason}")
         return {OBJECTIVE: CHANCE_AUC, FAILURE: reason}
 
 

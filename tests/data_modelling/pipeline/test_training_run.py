@@ -339,7 +339,7 @@ def test_a_teacher_that_is_a_recipe_is_trained_first_and_once(
     nowhere = development_set.DataFolders(tmp_path, tmp_path)
     train_whole_run(taught, nowhere, tmp_path / "runs" / "pupil")
     assert trained == ["tutor.work/fold0", "tutor.work/served", "pupil.work/fold0", "pupil.work/served"]
-    assert f"First the networks of {tmp_path / 'tutor.toml'}" in capsys.readouterr().out
+    assert f"The networks of {tmp_path / 'tutor.toml'} are trained first" in capsys.readouterr().out
     assert load_bundle(tmp_path / "runs" / "pupil").metadata["settings"]["training"]["teachers"] == [
         str(tmp_path / "tutor.toml")
     ]
