@@ -39,8 +39,8 @@ def drift_sentence(drift: QuantityDrift) -> str:
         change += f" ({NAMES[drift.name][1 if now > before else 2]})"
     name = _name(drift)
     return (
-        f"{name[0].upper()}{name[1:]} {change}: median {before:.3g} in training, {now:.3g} in these {drift.count:,} photos; "
-        f"distance {drift.distance:.2f}, at least {drift.at_least:.2f}."
+        f"{name[0].upper()}{name[1:]} {change}: the median is {before:.3g} in training and {now:.3g} in these {drift.count:,} "
+        f"photos. The distance is {drift.distance:.2f}; without chance, it is at least {drift.at_least:.2f}."
     )
 
 

@@ -68,7 +68,7 @@ def test_values_that_are_not_known_are_left_out():
         REFERENCE, {"light": np.array([np.nan] * 50 + [170.0] * 40), "hair": np.full(90, np.nan)}
     )
     assert {drift.name: drift.count for drift in drifts} == {"light": 40, "hair": 0}
-    assert "Known for too few photos" in drift_page("t", "i", drifts)
+    assert "known for too few photos" in drift_page("t", "i", drifts)
 
 
 @pytest.mark.parametrize(
