@@ -1,4 +1,4 @@
-"""Measure the requests per second, answer times, processor time and memory of each compared server, in rounds."""
+"""Measure each compared server once a round: requests per second, answer times, processor time and memory."""
 
 import time
 from collections.abc import Iterator, Sequence

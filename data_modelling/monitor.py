@@ -1,7 +1,7 @@
 """Write a page that compares new photos, or the probabilities in the app's score log, with the training photos.
 
-The command needs only the packages of the app:
 python -m data_modelling.monitor --bundle DATA/models/ham10000 (--images DIR | --scores CSV) --out page.html
+This command needs no packages except those of the app.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""An answer as a DiagnosticReport of FHIR R4, a format of hospital systems; diagnostic_report.json is its template."""
+"""Writes an answer as a DiagnosticReport of FHIR R4, a format of hospital systems, with a template of the same name."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""The log of requests. A line has id, method, endpoint, status and duration, but no client address or form content."""
+"""Logs a line per request: its id, method, endpoint, status and duration, but no client address and no form content."""
 
 import logging
 import secrets

@@ -29,7 +29,7 @@ from data_modelling.inference import diagnoses
 from data_modelling.inference.files.csv_table import RowFindings
 
 FOLDER = "HAM10000"
-# Names that the csv may have: the usual name, that on the server Dataverse, and that of Dataverse's converted copy.
+# Possible names of the csv: the usual name, the name on the server Dataverse, the name of Dataverse's converted copy.
 METADATA = ("HAM10000_metadata.csv", "HAM10000_metadata", "HAM10000_metadata.tab")
 METADATA_COLUMNS = ("lesion_id", "image_id", "dx", "dx_type", "age", "sex", "localization")
 PHOTO_FOLDER = "HAM10000_images_part_1_and_2"

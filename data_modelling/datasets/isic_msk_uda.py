@@ -1,6 +1,6 @@
 """Reads 93 dermoscopic photos of the collections MSK and UDA in the ISIC Archive; ISIC 2019 lists 23 of them too.
 
-Codella et al. 2018, arXiv:1710.05006. The licence is CC-0 for photos of a challenge; for the others it is uncertain.
+Codella et al. 2018, arXiv:1710.05006. The licence is CC-0 for photos of an ISIC challenge; else it is uncertain.
 Photos that were stretched to 180 x 180 pixels are left out. Nearly all of these show melanomas, so a network would
 learn the stretching instead of the lesion.
 """
@@ -15,7 +15,7 @@ from data_modelling.inference.files.csv_table import RowFindings
 FOLDER = "ISIC_MSK_UDA"
 LABELS = "labels.csv"
 DETAILS = ("age", "sex", "site")
-MARKER = f"{FOLDER}/{LABELS}"  # with the folder, because other data sets have a labels.csv too
+MARKER = f"{FOLDER}/{LABELS}"  # the file that shows that the data set exists; see data_location
 OWN_PROPORTIONS = "original aspect"  # how the column `geometry` begins for photos that were not stretched
 
 

@@ -35,9 +35,9 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     """Predict the locked test of the bundle's data set, and return as text which photos cannot be decoded.
 
     splits: the folder of the split and of the record. reason: a text for the record. A row about the opening is
-    appended to the record before any photo is predicted. Then the bundle gets a copy of the record (openings.csv)
-    and the predictions (predictions/locked_test.csv). If the last row is of this bundle, but the bundle
-    has no such predictions, this opening was interrupted. Then the call resumes it and appends no row.
+    appended to the record before any photo is predicted. Then the bundle gets a copy of the record (openings.csv) and
+    the predictions (predictions/locked_test.csv). If the last row is of this bundle, but its predictions are absent,
+    the last opening was interrupted. Then this call resumes that opening and appends no row.
 
     Raises InputError if the record has another opening of this bundle, no reason is given, or there is no locked test.
     """
@@ -76,8 +76,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 def openings(folder: Path) -> dict[str, Any]:
     """Return the entry of metrics.json about the openings, for the bundle in `folder`.
 
-    rows: the rows of the bundle's copy of the record. changed: which of model.onnx and metadata.json have
-    changed since the last opening; both files if there was no opening.
+    rows: the rows of the bundle's copy of the record. changed: which of model.onnx and metadata.json have changed since
+    the last opening; both files if there was no opening.
     """
     rows = read_openings(folder / OPENINGS_FILE)
     changed = [

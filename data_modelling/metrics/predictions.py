@@ -29,7 +29,7 @@ FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
 # These columns are read as text, even if they are empty (a data set may lack sites) or look like numbers.
 TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
-# Columns of reason codes, joined by `;`. The gate (the check for foreign pictures) was fitted without the photo's fold.
+# Columns of reason codes, joined by `;`. The gate (it refuses pictures without a lesion) never saw the photo's fold.
 CHECKS = ("refusals", "warnings")
 
 
@@ -39,7 +39,7 @@ def prediction_table(
     """Return a table with a row per photo: the columns that FACTS names, then logits as `<mode>_<class>`.
 
     table: the table of photos. logits: (N, classes) by mode, for both MODES and for the CONTROL_MODES that exist. The
-    logits include the prior shift (to the true class shares), but are not yet divided by the temperature.
+    logits include the prior shift (to the true class shares), but are not yet calibrated (divided by the temperature).
     """
     facts = table[list(FACTS)].rename(columns=FACTS).reset_index(drop=True)
     columns = {

@@ -1,6 +1,6 @@
 """Turns a network for the classes of ISIC 2019 into one for another task (list of classes), by merging classes.
 
-AKIEC of HAM10000 merges AK and SCC: ISIC 2019 labels each of HAM10000's photos of AKIEC with one of the two. In ISIC
+HAM10000's class AKIEC merges the classes AK and SCC: ISIC 2019 labels each AKIEC photo with one of these two. In ISIC
 2020, melanoma is MEL, and benign is every other class. The probability of a merged class is the sum over the classes
 that it merges. So its logit is the logarithm of the sum of exp(logit) over these classes. No weight changes.
 """

@@ -31,7 +31,7 @@ def export_onnx(saved: Path, target: Path) -> None:
         "KERAS_BACKEND": "tensorflow",
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "CUDA_VISIBLE_DEVICES": "",
-        # Without this, tf2onnx skips a step that fails while it simplifies the graph, and does not report the error.
+        # Without this, tf2onnx hides errors in its simplification of the graph: it skips the steps that fail.
         "TF2ONNX_CATCH_ERRORS": "FALSE",
     }
     command = [sys.executable, "-m", __spec__.name, str(saved), str(target)]

@@ -1,8 +1,8 @@
 """Lets networks answer photos of clinics that they never saw, to learn what answers a new clinic would get.
 
-For each clinic group (one or several clinics) of `left_out_clinics`, a network trained without the group answers its
-photos. The network's temperature, decision prior and thresholds are chosen on its stopping photos: photos of other
-clinics that decided when its training stopped. The served network (of the app) answers the photos of `unseen_sets`.
+For each clinic group (one or several clinics) in settings.left_out_clinics, a network trained without the group answers
+its photos. The network's temperature, decision prior and thresholds are chosen on its stopping photos: photos of other
+clinics that decided when training stopped. The served network (of the app) answers photos of settings.unseen_sets.
 
 The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
 with the details. The corner frames are read only if the whole photo raises no concern and has a score below 0.5.
@@ -64,8 +64,8 @@ def clinic_answers(
     unseen: see `unseen_photos`. served, choices: the served network and its calibration. Each photo has a row. The
     columns are image_id, group_id, source, diagnosis, `p_<class>` (from the photo alone), decision (a class code),
     concern, score, clinic, vetoed and refused. concern: whether the answer with the details reaches a threshold.
-    vetoed: whether the photo is from a phone or shows a palm, a sole or mucosa, which forbids the status
-    no_cancer_class; other vetoes are not computed. refused: by a lesion detector that was fitted without the clinic.
+    vetoed: whether the photo is from a phone or shows a palm, sole or mucosa, which forbids the status no_cancer_class;
+    other vetoes are not computed. refused: whether a lesion detector fitted without the clinic refuses the photo.
     """
     answers = [_left_out_answers(run, clinic) for clinic in run.settings.left_out_clinics]
     if unseen is not None:
@@ -128,7 +128,7 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
 
 
 def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
-    """Return which photos (N,) a lesion detector fitted without their clinics refuses; arguments as for `_answers`."""
+    """Return a mask (N,) of photos refused by a detector fitted without their clinics; arguments as for `_answers`."""
     detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
     stopping_features = image_features_of_rows(run.development.pixels, np.flatnonzero(stops))
     features = image_features_of_rows(asked.pixels, photos.index.to_numpy())

@@ -44,7 +44,7 @@ def class_stage(settings: Settings, code: str) -> str:
 
 
 def has_teachers(name: str) -> bool:
-    """Return whether network `name` imitates the recipe's teachers; those of left-out clinics and classes do not."""
+    """Return whether a network imitates the recipe's teachers. Networks trained without a clinic or class do not."""
     return LEFT_OUT_PREFIX not in name
 
 
@@ -80,14 +80,14 @@ def check_network_names(settings: Settings, names: Sequence[str]) -> None:
 def check_work_folder(
     work: Path, settings: Settings, resume: bool, free: tuple[str, ...] = CHANGEABLE_SETTINGS
 ) -> None:
-    """Raise InputError if `work` has a run and `resume` is false, or if the run's settings differ outside `free`."""
+    """Raise InputError if `work` has a run and `resume` is false, or if settings other than `free` have changed."""
     settings_file = work / "settings.json"
     if not settings_file.exists():
         return
     if not resume:
         raise InputError(f"{work} holds an unfinished run; add --resume to continue, or remove the folder.")
     try:
-        # A setting that the file lacks, because it is newer, gets its default value.
+        # A setting that did not exist when the file was written gets its default value.
         started = settings_from_dict(json.loads(settings_file.read_text()))
         is_same = replace(started, **{name: getattr(settings, name) for name in free}) == settings
     except InputError:

@@ -1,8 +1,8 @@
 """Fit a network's gate, which refuses pictures that are not photos of a lesion (see inference.checks.gate).
 
-The gate measures how far a photo is from the network's training photos. The distances are standardised on the stopping
-photos, which were held back for early stopping. All gates refuse with the same lesion detector, which is fitted in
-safety.lesion_detector. If it would refuse more than REFUSED_SHARE of the stopping photos, a gate raises its threshold.
+All gates refuse with the same lesion detector, which safety.lesion_detector fits. If the detector would refuse more
+than REFUSED_SHARE of a network's stopping photos (held back for early stopping), this network's gate gets a higher
+threshold. A gate also measures a photo's distance from the training photos, standardised on the stopping photos.
 """
 
 from collections.abc import Sequence

@@ -41,8 +41,8 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
     table: columns group_id and diagnosis, one row per photo. shares: the share of each part; they sum to 1.
 
     The classes are assigned from the rarest to the most frequent. Within a class, the groups with the most photos of
-    this class come first. Each group goes to the part that then has the fewest photos of the class in proportion to
-    the part's share. So large groups are spread first, and the many small groups balance the differences.
+    this class come first. Each group goes to the part that, together with this group, has the fewest photos of the
+    class in proportion to the part's share. So large groups are spread first, and small groups balance the differences.
     """
     counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
     photos, groups = counts.to_numpy(), counts.index.to_numpy()

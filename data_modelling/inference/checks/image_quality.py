@@ -332,7 +332,7 @@ def _darker_pixels(photo: NDArray[np.uint8]) -> Mask:
 
 
 def _light(plane: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each pixel the skin's light level: the largest level of the pixel's ring and the rings around it."""
+    """Return for each pixel the skin's light level: the largest level of the pixel's ring and all rings outside it."""
     order, starts, ring_of = _rings(len(plane))
     rings = np.split(plane.ravel()[order], starts)
     skin = np.array([np.sort(ring)[int(SKIN_RANK * (len(ring) - 1))] for ring in rings])

@@ -25,7 +25,7 @@ RESTART = re.compile(rb"\xff([\xd0-\xd7])")
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment of a file: its marker, its content, and where it starts and ends in the file."""
+    """A part of a file that begins with a marker (two bytes). start, stop: where the segment begins and ends."""
 
     marker: int
     content: bytes
@@ -65,7 +65,7 @@ def open_jpeg(data: bytes) -> ImageFile.ImageFile:
 def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
     """Decode an opened JPEG, reduced by `shrink` (1, 2, 4 or 8), and return it.
 
-    data: the bytes of the file; only the end marker may be missing. Raises what Pillow raises for a damaged file.
+    data: the file's bytes. Raises ValueError if more than the end marker is missing, or what Pillow raises.
     """
     whole = with_end(data)
     return _load(image if whole is data else open_jpeg(whole), shrink)
@@ -93,7 +93,7 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
 
 def _load(image: Image.Image, shrink: int) -> Image.Image:
     if shrink > 1:
-        image.draft(None, (image.width // shrink, image.height // shrink))  # exactly this scale, rounded up
+        image.draft(None, (image.width // shrink, image.height // shrink))  # edges / shrink, rounded up
     image.load()
     return image
 
@@ -116,7 +116,7 @@ def with_end(data: bytes) -> bytes:
     last_scan = max(part.stop for part in parts if part.marker == START_OF_SCAN)
     restarts = RESTART.findall(body, last_scan)
     following = (restarts[-1][0] - 0xD0 + 1) % 8 if restarts else 0
-    # Where a new part of the scan should begin, decoders skip data before its restart marker. One tail has this marker.
+    # Before a new part of a scan, decoders skip all bytes up to its restart marker. So one tail begins with the marker.
     tails = (*TAILS, bytes([0xFF, 0xD0 + following]) + TAILS[1])
     image = open_jpeg(data)
     shrink = 1 if image.width * image.height <= MAX_COMPARED_PIXELS else 2

@@ -1,4 +1,4 @@
-"""Write a csv table with the metrics of each compared recipe, and a page that is made from this csv alone."""
+"""Write the csv table of an ablation (metrics of a recipe and of its changes), and a page made from this csv alone."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -133,7 +133,7 @@ def _own_metrics(answers: pd.DataFrame, scores: Floats, task: str) -> BootstrapM
 
 
 def _positive_photos(diagnoses: pd.Series, question: str, task: str) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos that show a cancer if the question is "cancer", and a melanoma otherwise."""
+    """Return a mask (N,) of the photos of any cancer (question "cancer") or of melanoma (question "melanoma")."""
     classes = np.array([external_sources.class_of(diagnosis, task) for diagnosis in diagnoses], np.int64)
     is_melanoma = np.arange(len(class_codes(task))) == melanoma_column(task)
     positive_classes = cancer_columns(task) if question == "cancer" else is_melanoma
