@@ -1,6 +1,6 @@
-"""Run our server around an endpoint that only reads the photo's bytes: `python -m benchmarks.empty_endpoint`.
+"""Run our server with one endpoint, which only reads the photo's bytes: `python -m benchmarks.empty_endpoint`.
 
-No answer of our server to a photo can cost less than an answer of this endpoint.
+Its answer has the smallest cost that any answer of our server to a photo can have.
 """
 
 import os

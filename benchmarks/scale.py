@@ -1,4 +1,4 @@
-"""Compute the cost of a million photos a day and of an archive of a hundred million from the cost of one photo.
+"""Compute from the cost of one photo what a million photos a day and a store of a hundred million photos cost.
 
 python -m benchmarks.scale             # compute again, from docs/scale.json into docs/scale.md
 python -m benchmarks.scale --measure   # first measure one photo on this machine, without and with a cluster

@@ -42,8 +42,8 @@ def read_metadata(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
     Columns of the result. image_id, group_id, diagnosis, part: as in the split. stated: the id of the lesion
     or patient in the csv, or "" without one. age (years), sex, site: as the model reads them; NaN or None if missing.
-    age_text, sex_text, site_text: as in the csv. confirmation: last of COLUMNS; "" for ISIC 2019. Raises InputError if
-    the data or its split is missing or wrong.
+    age_text, sex_text, site_text: as in the csv. confirmation: the sixth of COLUMNS; "" for ISIC 2019. Raises
+    InputError if the data or its split is missing or wrong.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)
@@ -96,7 +96,7 @@ def contradictions(table: pd.DataFrame) -> pd.Series:
 def origin_of_isic2019(photos: pd.DataFrame, ham: pd.DataFrame | None) -> pd.Series:
     """Return where each photo of ISIC 2019 was published before: HAM10000, BCN20000 or earlier challenges.
 
-    The lesion id tells this, but a photo in `ham` (the table of HAM10000) is from HAM10000 whatever its lesion id.
+    The lesion id tells this, but a photo in `ham` (the table of HAM10000) is from HAM10000 whatever its lesion id says.
     """
     prefix = photos["stated"].str.split("_").str[0]
     origin = prefix.map({"BCN": "BCN20000", "HAM": "HAM10000"}).fillna("earlier challenges")
@@ -118,7 +118,7 @@ def first_of_each_group(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def class_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the counts of photos and groups and the share of photos by diagnosis, the most frequent first."""
+    """Return the number of photos, their share and the number of groups of each diagnosis, the most frequent first."""
     by_class = table.groupby("diagnosis")
     counts = pd.DataFrame({"photos": by_class.size(), "groups": by_class["group_id"].nunique()})
     counts["share"] = counts["photos"] / len(table)
@@ -151,7 +151,7 @@ def quantile_table(values: pd.Series, by: pd.Series) -> pd.DataFrame:
 
 
 def age_bands(ages: pd.Series) -> pd.Series:
-    """Return the band of each age as an ordered category; a missing age has no band."""
+    """Return the band of each age as an ordered category; a missing age has no band. BANDS: where each band ends."""
     return pd.cut(ages, [0, *BANDS.values()], right=False, labels=list(BANDS))
 
 
@@ -178,7 +178,7 @@ def group_sizes(groups: pd.Series, starts: Sequence[int]) -> pd.DataFrame:
 
 
 def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Count photos by the site as the model reads it and by its name in the csv (rows), for each data set (columns)."""
+    """Count photos. Rows: the site as the model reads it, with its name in the csv. Columns: the data sets."""
     columns: dict[str, pd.Series] = {}
     for name, table in tables.items():
         region = table["site"].fillna("not known")
@@ -188,5 +188,5 @@ def vocabulary(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def percent(value: float) -> str:
-    """Return a share as a percentage: at most one decimal, but two near 0 and 1, so that 0% means none and 100% all."""
+    """Return a share as a percentage with at most one decimal, or two near 0 and 1; only 0 and 1 give 0% and 100%."""
     return f"{value:.2%}" if 0 < value < 0.01 or 0.9995 <= value < 1 else f"{value:.1%}".replace(".0%", "%")

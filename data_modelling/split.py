@@ -1,4 +1,4 @@
-"""Write a split file for each available data set; the file says which part of the split each photo is in.
+"""Write a split file for each available data set; the file assigns each photo to the locked test or to a fold.
 
 python -m data_modelling.split --data-root DIR
 python -m data_modelling.split --config RECIPE --data-root DIR     (for recipes with class folders or TFRecord shards)

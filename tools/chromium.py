@@ -25,7 +25,7 @@ BROWSER_OPTIONS = (
     "--force-device-scale-factor=1",
 )
 WAIT_SECONDS = 30
-# This script marks the element <main> of the old page. The new page's <main> has no mark, even if only <main> is new.
+# This script marks the element <main> of the old page. A new <main> has no mark, even if a script replaced only <main>.
 MARK_PAGE = "document.querySelector('main').isOld = true"
 IS_NEW = "return document.readyState === 'complete' && !document.querySelector('main')?.isOld"
 

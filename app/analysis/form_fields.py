@@ -30,7 +30,7 @@ class Submission:
 
     photo: the bytes of the file. details: the details in the form; the header of a DICOM file fills in absent ones.
     from_header: only the details that the header filled in. crop: None means the centre square. dermatoscope: whether
-    one was used; None if not known. bundle: None means the default one. explain: the wanted EXPLANATIONS.
+    one was used; None if not known. bundle: the chosen model; None means the default. explain: the wanted EXPLANATIONS.
     """
 
     photo: bytes
@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the chosen photos. The form must have a value for each row or each photo, or none."""
+    """Return a field's values for the photos. The form has one for each row, one for each row with a photo, or none."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

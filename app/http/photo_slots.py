@@ -1,4 +1,4 @@
-"""The photo slots, which limit memory: a process works on a few photos at a time, some wait, and more are refused."""
+"""Photo slots limit memory: a process analyses a few photos at a time, some more wait, and all others are refused."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager

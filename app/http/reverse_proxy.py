@@ -1,4 +1,4 @@
-"""The headers in which reverse proxies (servers in front of the app) give the addresses of the client and the app."""
+"""Reads the headers in which reverse proxies (servers in front of the app) give the addresses of client and app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMES = ("http", "https")
 # An IPv6 address in brackets or an IPv4 address, each with or without a port; or an IPv6 address without brackets. The
 # last form has no port: in "2001:db8::1:80", 80 is a part of the address.
 ADDRESS = re.compile(r"(?:\[([^\[\]]+)\]|([0-9.]+))(?::[0-9]+)?|([^\[\]]+)")
-# No segment begins with a dot (".." leads out of a folder) or is empty (a link to "//name" leads to another host).
+# No part of a path may begin with a dot (".." leads out of a folder) or be empty ("//name" leads to another host).
 PATH = re.compile(r"(?:/(?!\.)[\w.~-]+)+")
 
 
@@ -29,8 +29,8 @@ class ForwardedHeaders:
 
     First, each header is reduced to the value of the outermost trusted proxy, which clients reach first. ProxyFix alone
     would keep the port as a part of the address, so that one client looks like several. It would also ignore a header
-    that has fewer values than there are proxies. That is right for X-Forwarded-For, because each proxy adds a value
-    to it. But most proxies replace the value of the other headers, so one value is enough there.
+    that has fewer values than there are proxies. That is right for X-Forwarded-For: each proxy adds a value, so if one
+    is missing, the request bypassed a proxy. But most proxies replace the other headers, so one value is enough there.
     """
 
     def __init__(self, app: WSGIApplication, proxies: int) -> None:

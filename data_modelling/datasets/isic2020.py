@@ -2,7 +2,7 @@
 
 Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. Both the challenge's csv and Kaggle's csv can be read.
 
-425 photos have two ids. The challenge later published a list of these pairs of ids; each pair is in one group. Age 0
+425 photos have two ids. The challenge later published these pairs of ids; the split keeps each pair together. Age 0
 (two rows) means "not recorded", as in the other data sets. Rows without a photo are counted and left out.
 """
 
@@ -68,9 +68,8 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
-    A group is a patient; duplicate pairs are joined. The diagnosis is `benign` or `malignant`. The additional column
-    `named` has the csv's finer diagnosis, such as `nevus`; it is mostly `unknown`. findings: see
-    datasets.table.read_csv.
+    A group is a patient, or several patients whom duplicates connect. The diagnosis is `benign` or `malignant`. The
+    column `named` has a finer diagnosis, such as `nevus` or (mostly) `unknown`. findings: see datasets.table.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
     pairs = read_pairs(root / DUPLICATES, ("image_name_1", "image_name_2"))
@@ -90,7 +89,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
 
 
 def map_to_isic2019_classes(named: pd.Series) -> pd.Series:
-    """Return the class of ISIC 2019 for each of the csv's diagnoses, or `benign` for a diagnosis without one."""
+    """Return the class of ISIC 2019 for each of the csv's diagnoses, or `benign` if a diagnosis has no such class."""
     return named.map(ISIC2019_CLASS_BY_DIAGNOSIS).where(named.isin(list(ISIC2019_CLASS_BY_DIAGNOSIS)), BENIGN)
 
 
@@ -106,5 +105,5 @@ def photo_paths(root: Path, data_root: Path | None = None) -> dict[str, str]:
 
 
 def truth_file(root: Path) -> Path:
-    """Return the path of the ground truth under the name that it has in `root`."""
+    """Return the path of the ground truth in `root`; its name is one of GROUND_TRUTH_FILES."""
     return next(root / name for name in GROUND_TRUTH_FILES if (root / name).is_file())

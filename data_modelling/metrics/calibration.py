@@ -28,7 +28,8 @@ class CalibrationChoices:
 
     temperature: divides the logits. decision_prior: (classes,), sums to 1; divides the probabilities for the decision.
     A photo is of higher concern if the sum of its cancer probabilities reaches cancer_threshold, or if its melanoma
-    probability reaches melanoma_threshold. clear_threshold: see safety.clear_threshold; None without left-out clinics.
+    probability reaches melanoma_threshold. clear_threshold: "no cancer class stands out" needs a score below it (see
+    safety.clear_threshold); None if there are no answers for left-out clinics.
     """
 
     temperature: float
@@ -60,7 +61,7 @@ def choose_calibration(
 
 
 def fit_temperature(predictions: pd.DataFrame, task: str, weights: Floats | None = None) -> float:
-    """Return the temperature that fits `learned_logits` in both MODES together. weights: see choose_calibration."""
+    """Return the temperature that fits logits without and with details together. weights: see choose_calibration."""
     scores = np.concatenate([learned_logits(predictions, mode, task) for mode in MODES])
     labels = np.tile(true_classes(predictions, task), len(MODES))
     return best_temperature(scores, labels, None if weights is None else np.tile(weights, len(MODES)))
@@ -87,7 +88,7 @@ def best_decision_prior(
     largest probability / share. Only the exponent is chosen, so overfitting is small.
     """
     weights = np.ones(len(labels)) if weights is None else weights
-    # A class without photos gets the smallest share above 0, because the decision divides by the share.
+    # A class with a share of 0 gets the smallest share above 0, because the decision divides by the share.
     floor = np.maximum(shares, shares[shares > 0].min())
     total = np.bincount(labels, weights, len(shares))
     best_accuracy, best_prior = -1.0, floor

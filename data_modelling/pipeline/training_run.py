@@ -1,7 +1,7 @@
-"""Makes a bundle from trained networks: predicts, calibrates, fits the safety parts, and puts the files together.
+"""Makes the bundle (folder) of a model: trains missing networks, predicts, calibrates, and fits the safety parts.
 
-The safety parts (such as the gate) let the app doubt or refuse a photo. The work folder `OUT.work` beside the bundle
-`OUT` keeps the files of each stage (step). A finished stage is not repeated. `OUT` appears only when it is complete.
+The safety parts (such as photo checks) let the app doubt or refuse a photo. The work folder `OUT.work` beside the
+bundle `OUT` keeps the files of each stage (step). A finished stage is not repeated. `OUT` appears when it is complete.
 """
 
 import json
@@ -70,7 +70,7 @@ from data_modelling.training.checkpoint import NETWORK_FILE, SERVED_STAGE, fold_
 
 
 def train_bundle(run: Run, out: Path) -> list[str]:
-    """Make the bundle `out` of a trained run; return the skipped inputs as text. Raises InputError if `out` exists."""
+    """Write the bundle of a run to `out`; return the skipped inputs as text. Raises InputError if `out` exists."""
     check_bundle_is_new(out)
     settings, work, development, table = run.settings, run.work, run.development, run.development.table
     predictions = predict_folds(run)
@@ -106,10 +106,10 @@ def train_bundle(run: Run, out: Path) -> list[str]:
 
 
 def predict_folds(run: Run) -> pd.DataFrame:
-    """Return the predictions of the photos in settings.figure_folds, each by the network that never saw the fold.
+    """Return predictions of the photos in settings.figure_folds, each by the network that never saw the photo's fold.
 
-    Missing networks are trained first. The networks predict the extra sets' photos too; see `extra_set_predictions`.
-    Raises InputError for problems of data and split.
+    Missing networks are trained first. The photos of extra sets (further training data) are predicted too; see
+    `extra_set_predictions`. Raises InputError for problems of data and split.
     """
     predictions = [_predict_fold(run, fold) for fold in run.settings.figure_folds]
     if run.development.extra_table is not None:
@@ -150,7 +150,7 @@ def _predict_fold(run: Run, fold: int) -> pd.DataFrame:
 
 
 def _predict_extra_sets(run: Run, fold: int) -> None:
-    """Write the predictions that the network trained without a fold makes for the extra sets' photos in this fold."""
+    """Write predictions for the extra sets' photos in a fold, by the network that was trained without this fold."""
     name, task, development = fold_stage(fold), run.settings.task, run.development
     path, table = run.work / name / EXTRA_PREDICTIONS_FILE, development.combined_table()
     in_fold = fold_mask(table, fold) & ~development.own_mask()
@@ -179,7 +179,7 @@ def _add(parts: SafetyParts, metadata: dict[str, Any], predictions: Path | None 
 
 
 def _reference(run: Run) -> Reference | None:
-    """Return the reference population of the run, or None if the class shares of its own data set count."""
+    """Return the population for which the run is calibrated, or None if it is that of the run's own data set."""
     shares = run_reference_shares(run.work)
     if shares is None:
         return None

@@ -33,7 +33,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return a row for each subgroup with a macro AUC, but none for a source; subgroups by two attributes come last."""
+    """Return rows of the subgroups with a macro AUC, except subgroups by source; those by two attributes come last."""
     return [
         ForestRow(
             f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",
@@ -106,7 +106,7 @@ def draw_external_sources(figure: Figure, values: dict[str, Any]) -> None:
 def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
     """Draw metrics of painted-over photos, the share of the heat map in the lesion, and areas under deletion curves.
 
-    A deletion curve shows the probability as more of the photo is painted over. shortcuts: this key in metrics.json.
+    A deletion curve shows the probability as more of the photo is painted over. shortcuts: from metrics.json.
     """
     views, inside, deletion = figure.subplots(1, 3)
     for name, colour, marker, shift in (

@@ -6,11 +6,11 @@ degraded photo. The thresholds are chosen on the photos of one half of the lesio
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
 - For each kind, warnings begin at the first (mildest) step whose relative accuracy is below WARN_BELOW + MARGIN.
 - For each kind, refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
-- A threshold catches at least CAUGHT_SHARE of the photos of this first step, or fewer to spare unchanged photos.
+- A threshold catches at least CAUGHT_SHARE of this step's photos, or fewer if too many unchanged photos were caught.
 - At most SPARED_SHARE of the photos of a step are refused if its relative accuracy is at least WARN_BELOW.
 
-Low contrast has no warning; it is refused from the step at which other measures warn. Few pixels have no warning,
-because such a photo gets the warning for blur. No step adds ink or hair, cuts a lesion off or makes it tiny. For each
+Low contrast has no warning; it is refused from the step at which other measures warn. A photo with few pixels gets
+the warning for blur and no warning of its own. No step adds ink or hair, cuts a lesion off or makes it tiny. For each
 of these problems, the worst photos of the data set get a warning (WARNED_OF_CONTENT).
 
 The usual light and resolution of a clinic are no fault of a photo. Therefore, thresholds are made milder at the end,
@@ -63,8 +63,8 @@ REFUSE_BELOW = 0.7  # relative accuracy of a step below which a refusal is neede
 ONLY_REFUSED = ("contrast",)  # measures without a warning; they refuse at the step where other measures warn
 MARGIN = 0.03  # added to WARN_BELOW, because the accuracy of a step is measured on few photos
 CAUGHT_SHARE = 0.8  # share of a step's photos that its threshold should catch
-SPARED_SHARE = 0.05  # largest refused share of the photos of a step that needs no warning
-MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest shares of the unchanged photos
+SPARED_SHARE = 0.05  # largest share of a step's photos that may be refused if the step needs no warning
+MAX_WARNED_SHARE, MAX_REFUSED_SHARE = 0.005, 0.0005  # largest warned and refused shares of unchanged photos
 # By measure, the share of photos that get a warning for a problem that no degradation step adds. A person looked at
 # the worst photos and found that up to these shares, most warnings are right.
 WARNED_OF_CONTENT = {"ink": 0.002, "hair": 0.01, "lesion_border": 0.006, "lesion_area": 0.005}

@@ -2,13 +2,13 @@
 
 python -m data_modelling.safety.lesion_detector --pictures DIR [--data-root DATA]
 
-The detector is fitted on up to PER_CLASS photos of each class of each source, and on foreign pictures with the role
-`fit`. Each is used unchanged and in variants (see safety.photo_variants). No photo of a locked test is read.
+The detector is fitted on up to PER_CLASS photos of each class of each source, and on foreign pictures. All are used
+unchanged and in variants (see photo_variants). Other foreign pictures test it. No photo of a locked test is read.
 
-For each clinic group (one or several clinics), one more detector is fitted without the group, and without ISIC 2020,
-which mixes clinics. One shared threshold is chosen so that each of these detectors refuses at most MAX_REFUSED_SHARE of
-each class in its left-out group. All development photos of each class with more than FEWEST_PHOTOS are used for this.
-The metrics of a group come from the detector without this group, with a threshold chosen only on other groups.
+For each clinic group (one or several clinics), another detector is fitted without the group, and without ISIC 2020,
+which mixes clinics. The threshold is the lowest at which each of these detectors refuses at most MAX_REFUSED_SHARE of
+each class in its left-out group, where all photos outside the locked test are used (see FEWEST_PHOTOS). The metrics of
+a group come from the detector without it; their threshold comes from detectors that leave out this group and one more.
 """
 
 import argparse
@@ -50,7 +50,7 @@ VARIANTS = 2  # number of variants of each photo and of each foreign picture
 FEWEST_PHOTOS = 50  # only a class with more photos than this in a clinic group counts
 FEWEST_PICTURES = 20  # a kind of foreign pictures with fewer pictures is reported but not judged
 MAX_REFUSED_SHARE = 0.04  # largest refused share of a class's photos in a left-out clinic group
-CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # values that the reported curve has instead of MAX_REFUSED_SHARE
+CURVE = (0.01, 0.02, 0.03, 0.04, 0.06, 0.1)  # values of MAX_REFUSED_SHARE along the reported curve
 DECAY, EPOCHS, BATCH, RATE = 0.3, 20, 128, 2e-3
 DIGITS = 6  # decimals of the threshold
 Detectors = dict[tuple[str, ...], LesionDetector]  # a detector by the names of its left-out clinic groups
@@ -58,7 +58,7 @@ Detectors = dict[tuple[str, ...], LesionDetector]  # a detector by the names of 
 
 @dataclass(frozen=True)
 class DetectorExamples:
-    """Image features of lesion photos and foreign pictures.
+    """Holds image features of lesion photos and foreign pictures.
 
     lesions: a table with a row for each of N photos. Its columns are source, clinic ("" if the source mixes clinics),
     diagnosis and fitted (whether detectors may learn from the photo). foreign: a table with source and kind of each
@@ -178,7 +178,7 @@ def _class_scores(examples: DetectorExamples, detector: LesionDetector, group: s
 def clinic_rows(examples: DetectorExamples, detectors: Detectors, share: float) -> list[dict[str, Any]]:
     """Return a row for each group and class: the refused shares of the class's photos and of held-out foreign pictures.
 
-    Neither the detector nor the threshold of a row saw the row's group.
+    The detector and the threshold of a row were fitted without the row's group.
     """
     rows = []
     for (group,) in [names for names in detectors if len(names) == 1]:
@@ -240,7 +240,7 @@ def write_detector(
     write_arrays(arrays, hidden=detector.hidden, output=detector.output)
     write_json(facts, values)
     without: dict[str, NDArray[Any]] = {}
-    for row in rows:  # the threshold never saw the group either
+    for row in rows:  # each threshold was also chosen without the row's group
         clinic, unseeing = row["clinic"], detectors[(row["clinic"],)]
         without |= {f"{clinic}_hidden": unseeing.hidden, f"{clinic}_output": unseeing.output}
         without[f"{clinic}_threshold"] = np.asarray(row["threshold"])

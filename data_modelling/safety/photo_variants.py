@@ -18,8 +18,8 @@ LEAST_ZOOM = 0.5  # smallest share of the edge that remains
 SHARPENING_PERCENT = (50, 300)  # range of the strength of the sharpening (unsharp mask) that phones apply
 DARKEST_SHADE = 0.5  # smallest share of the light at the darkest side of a photo
 GAIN, CAST = 0.25, 0.12  # largest change of the brightness, and of one colour against the others, as a share
-STICKER_RADII = (0.15, 0.45)  # radius of a colour chart at the border, as a share of the edge
-BORDER_RADII = (0.26, 0.65)  # radius of a round border, as a share of the edge; it is 0.71 at a corner
+STICKER_RADII = (0.15, 0.45)  # radius of a sticker (a disc like a colour chart), as a share of the edge
+BORDER_RADII = (0.26, 0.65)  # radius of a round border, as a share of the edge; a corner is at 0.71
 RIM = 0.02  # width of the soft rim of a round border, as a share of the edge
 EDGES, QUALITIES = (64, 100), (60, 95)  # ranges of the reduced file's edge in pixels and of its JPEG quality
 

@@ -71,7 +71,7 @@ def _mark(pending: Path, archive: RemoteFile) -> Path:
 
 
 def _is_downloaded(file: RemoteFile, path: Path) -> bool:
-    """Return whether the csv exists. Raises InputError if it is not the published one: it may be the user's own."""
+    """Return whether the csv exists. Raises InputError if its checksum differs, because it may be the user's own."""
     algorithm, _, digits = (file.checksum or "").partition(":")
     if path.exists() and digits and pooch.file_hash(str(path), alg=algorithm) != digits:
         raise InputError(f"{path} is not the published file; move it away to download that file.")

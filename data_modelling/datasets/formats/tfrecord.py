@@ -2,7 +2,7 @@
 
 A record's values are called features. `python -m data_modelling.prepare --to tfrecord` writes such shards. To read
 other shards, a recipe gives the names of their features and the order of their colours in [prepared] and
-[prepared.features]. The table's paths point into the shards, so nothing is unpacked. Compressed shards are not read.
+[prepared.features]. `load` returns paths into the shards, so nothing is unpacked. Compressed shards are not read.
 """
 
 import os
@@ -27,7 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a g
 
 FOLDER = "tfrecord"
 SHARD_ENDINGS = (".tfrecord", ".tfrecords", ".tfrec")
-# Two patterns: the name of a numbered shard without its ending, and an id that some systems refuse as a file name.
+# Two patterns: the name of a numbered shard without its ending, and an id that is no safe file name, such as `../a`.
 SHARD_NAME_PATTERN = re.compile(r"(?P<name>.*)-\d+-of-(?P<count>\d+)", re.DOTALL)
 FORBIDDEN_ID = re.compile(r"(?s)(?:.*/)?\.{0,2}(?:/.*)?|.*[\\\0].*")
 RECORD_HEADER_BYTES = 12  # before a record's data: the length of the data, and the checksum of the length
@@ -141,7 +141,7 @@ def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
-    """Return the first value of each feature that the settings name and the record has, by column of the table."""
+    """Return the first value of each feature that the settings list and the record has; keys: FeatureNames' fields."""
     values: dict[str, object] = {}
     for name, feature_name in structs.asdict(names).items():
         if feature_name and feature_name in features:
@@ -153,7 +153,7 @@ def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, objec
 
 
 def _code(text: str, codes: tuple[str, ...]) -> str:
-    """Return the class code of a label, which is a code or, in many shards, the index of a class.
+    """Return the class code for a label. A label is a class code or, in many shards, the index of a class.
 
     In a task with two classes, 0 and 1 mean no and yes: 1 is the first class, such as melanoma.
     """

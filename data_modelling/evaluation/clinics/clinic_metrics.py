@@ -24,7 +24,7 @@ FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion is ov
 class ClinicAnswers:
     """Hold the answers to all photos of a clinic group, refused photos included.
 
-    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for the class shares of a reference.
+    labels, decisions: (N,) class indices. probability: (N, classes), calibrated for a reference population.
     lesions: (N,) the lesion of each photo. statuses: (N,) the status of each answer, such as "refused".
     """
 
@@ -50,7 +50,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
     """Return each metric of a group as {value, low, high}, with its 95 % interval (bootstrap over lesions or patients).
 
     A metric for which the group has too few lesions is absent. AUC and balanced accuracy are means over the classes
-    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), the class shares of the calibration.
+    with at least FEWEST_OF_CLASS lesions. reference_shares: (classes,), the class shares of the reference population.
     """
     lesions = bootstrap.renumbered(answers.lesions)
     metrics = {
@@ -102,7 +102,7 @@ def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> di
 
 
 def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_shares: Floats) -> dict[str, Any]:
-    """Return the ECE of the probabilities, unchanged and for the group's class shares, or {} if lesions are few."""
+    """Return the ECE before and after adjusting probabilities to the group's class shares; {} if lesions are few."""
     if lesions.max() + 1 < FEWEST_LESIONS:
         return {}
     labels = answers.labels
@@ -116,7 +116,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 
 
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
-    """Return the share of the photos of `subset` that is `chosen`, with its interval.
+    """Return which share of the photos in `subset` is also in `chosen`, with its interval.
 
     If all or none are chosen, each resample has the same share, so Wilson's interval for the number of lesions is used.
     """

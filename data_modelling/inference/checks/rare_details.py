@@ -30,13 +30,13 @@ TEN_YEAR_BANDS = tuple(age_band(age) for age in range(0, MAX_AGE, AGE_BAND_YEARS
 
 
 def rare_threshold(groups: int) -> int:
-    """Return the number of training groups below which an age band or site is rare. groups: all training groups."""
+    """Return the number of training groups below which an age band or site is rare. groups: their total number."""
     return math.ceil(RARE_SHARE * groups)
 
 
 @dataclass(frozen=True)
 class RareDetails:
-    """The training groups counted by age band and by site. A band or site with fewer groups than `below` is rare."""
+    """Counts the training groups by age band and by site. A band or site with fewer groups than `below` is rare."""
 
     ages: Mapping[str, int]
     sites: Mapping[str, int]
