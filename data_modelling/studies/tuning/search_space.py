@@ -8,7 +8,7 @@ from msgspec import structs
 from data_modelling.inference.errors import InputError
 from data_modelling.settings import AugmentationSettings, Settings, TrainingSettings
 
-EPOCHS_KEY = "tuner/epochs"  # key of the epochs that Hyperband (a search method) gives a trial and its schedule
+EPOCHS_KEY = "tuner/epochs"  # key of the epochs that Hyperband (a search method) plans for a trial
 WARMUP_SHARE = 0.1  # the warm-up is at most this share of the epochs
 # Ways to balance the classes: the name of each way, and its settings. "Root" is the square root of the class counts.
 IMBALANCE: dict[str, dict[str, Any]] = {
@@ -18,8 +18,8 @@ IMBALANCE: dict[str, dict[str, Any]] = {
     "weighted by the root": {"balance": 0.0, "class_weights": 0.5},
     "weighted evenly": {"balance": 0.0, "class_weights": 1.0},
 }
-FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # factors of the augmentation; 1 means no change
-RANGES = ("shift", "brightness")  # ranges of the augmentation; 0 means no change
+FACTORS = ("scale", "stretch", "contrast", "saturation", "colour")  # augmentation factors; 1 is no change
+RANGES = ("shift", "brightness")  # augmentation ranges; 0 is no change
 WIDTHS = [16, 24, 32, 48, 64]  # channels of the CNN's first stage; stage n has n times as many
 BATCHES = [32, 64, 128]  # photos in a step
 
