@@ -7,7 +7,7 @@ from data_analysis.charts import Chart
 from data_analysis.notebook_folders import plots_folder
 from data_modelling.inference.files.atomic_files import atomic_write
 
-# Media type of a figure's data. A notebook keeps the data with the picture, so that figures can be compared by data.
+# Media type of a figure's data. A notebook keeps the data with the picture, so that tests can compare the data.
 FIGURE_DATA = "application/vnd.figure-data.v1+json"
 
 

@@ -1,7 +1,7 @@
 """Take the pictures in README and docs: `python -m tools.screenshots docs/screenshots [STATE ...]`.
 
 The tool runs the app with the default bundle and sends it example photos (ISIC 2017, CC-0). STATES lists the states of
-the app that are shown, each in all languages, at desktop and phone size, in light and dark. If the command names some,
+the app that are shown, each in all languages, for desktop and phone, in light and dark. If the command names states,
 only their pictures are renewed. The environment variables BUNDLES and BUNDLE choose another bundle, as for the app.
 """
 

@@ -1,4 +1,4 @@
-"""The API for programs. An answer is JSON, or FHIR if the Accept header asks for it; errors are as in RFC 9457."""
+"""The API for programs. An answer is JSON, or FHIR (for hospitals) if Accept asks for it; errors are as in RFC 9457."""
 
 from typing import Any
 
@@ -18,13 +18,13 @@ blueprint = Blueprint("api", __name__)
 JSON_TYPE = "application/json"
 FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
-# The types of answers that each endpoint offers; the first one is the default. All other endpoints offer only JSON.
+# The answer types of the endpoints that offer several. The first type is the default. All other endpoints offer JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
 
 
 @blueprint.get("/healthz")
 def health() -> Response:
-    """Return 200 while the default bundle can answer. Raises a 503 Problem otherwise."""
+    """Return 200 while the default bundle (trained model) can answer. Raises a 503 Problem otherwise."""
     bundles = current_bundles()
     if bundles.default_bundle is None:
         raise problem(
@@ -84,7 +84,7 @@ def refuse_unacceptable() -> None:
 
 
 def accepted_type() -> str:
-    """Return the offered type that Accept prefers, or the first type if this header is absent. Raises a 406 Problem."""
+    """Return the offered type that Accept prefers, by default the first. Raises a 406 Problem if Accept allows none."""
     offered = OFFERED_TYPES.get(request.endpoint or "", (JSON_TYPE,))
     accept = request.accept_mimetypes
     best = accept.best_match(offered) if accept else offered[0]

@@ -34,13 +34,13 @@ def evidence_by_class(heatmap: dict[str, Any]) -> dict[str, Floats]:
 
 
 def heat_map_overlays(evidence: dict[str, Floats]) -> dict[str, str]:
-    """Return a PNG (data: URL) for each class with evidence. Their common scale ends at the strongest evidence."""
+    """Return a PNG (`data:` URL) for each class with evidence. All use the same scale, up to the strongest evidence."""
     strongest = max(float(cells.max()) for cells in evidence.values())
     return {code: _overlay(cells / strongest) for code, cells in evidence.items() if cells.any()}
 
 
 def _overlay(shares: Floats) -> str:
-    """Return an overlay as a data: URL. shares: the evidence (rows, columns) divided by the strongest evidence."""
+    """Return an overlay as a `data:` URL. shares: the evidence (rows, columns) divided by the strongest evidence."""
     smooth = Image.fromarray(shares.astype(np.float32)).resize(
         (OVERLAY_EDGE, OVERLAY_EDGE), Image.Resampling.BICUBIC
     )
@@ -51,7 +51,7 @@ def _overlay(shares: Floats) -> str:
 
 
 def data_url(image: Image.Image, form: str, **options: Any) -> str:
-    """Return an image as a data: URL. form: the format of the file, such as "PNG". options: see Image.save."""
+    """Return an image as a `data:` URL. form: the format of the file, such as "PNG". options: see Image.save."""
     file = BytesIO()
     image.save(file, form, **options)
     return f"data:image/{form.lower()};base64,{base64.b64encode(file.getvalue()).decode('ascii')}"

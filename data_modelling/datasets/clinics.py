@@ -1,4 +1,4 @@
-"""Defines clinic groups (sources from the same clinics); a group is left out of a training to test on new clinics."""
+"""Defines clinic groups (photo sources of the same clinics), to test a network on a group that it never saw."""
 
 import numpy as np
 import pandas as pd

@@ -1,8 +1,9 @@
 """Reads extra sets: data sets that train a network together with the own data set of a recipe (a file of settings).
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
-training.loss). Photos of extra sets count only in the metrics of their own clinic group (the photos of some clinics).
-Choices such as thresholds use them only if the recipe names a reference population (see metrics.calibration).
+training.loss). Photos of extra sets count only in the metrics of their own source or clinic group (photos of some
+clinics). Choices such as thresholds use photos of extra sets only if the recipe names a reference: the source that
+gives the class shares for the calibration (see metrics.calibration).
 """
 
 from pathlib import Path

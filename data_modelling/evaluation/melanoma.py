@@ -1,8 +1,8 @@
 """Compute the melanoma metrics of a bundle with two classes, without and with the scores of a patient's other lesions.
 
-A patient's moles look alike, and a melanoma looks different. So one high score among low scores is a
-stronger sign than high scores of all lesions. The contextual score is the log odds of melanoma minus a share (0-1) of
-the mean log odds of the patient's other lesions. Each fold gets the share with the best AUC on the other folds.
+A patient's moles look alike, and a melanoma looks different. So one high score among low scores is a stronger sign
+than high scores of all lesions. The contextual score is the log odds of melanoma minus a share (0-1) of the mean log
+odds of the patient's other lesions. Each fold gets the share with the best AUC on the other folds.
 """
 
 from typing import Any
@@ -38,7 +38,7 @@ def has_two_classes(metadata: MetricValues) -> bool:
 
 
 def melanoma_metrics(predictions: pd.DataFrame, metadata: MetricValues) -> MetricValues:
-    """Return counts, and for each mode the out-of-fold metrics without and with the scores of the other lesions."""
+    """Return counts, and for each mode (photo alone, with details) the metrics without and with the other lesions."""
     task = metadata["task"]
     positive = true_classes(predictions, task) == melanoma_column(task)
     patients = group_indices(predictions["group_id"])
@@ -115,8 +115,7 @@ def context_metrics(
 def rare_class_metrics(score: Floats, positive: Mask, groups: Labels) -> BootstrapMetrics:
     """Return AUC, average precision, and the sensitivity at each of SPECIFICITIES.
 
-    score, positive: (N,). groups: (N,) indices from 0. In the bootstrap, a group counts as positive if any
-    of its photos is positive.
+    score, positive: (N,). groups: (N,) indices from 0. In the bootstrap, a group with a positive photo is positive.
     """
     return weighted_metrics(
         lambda weights: {

@@ -59,10 +59,10 @@ class Answer:
 
     status: higher_concern, no_cancer_class, uncertain or refused. For a refused photo, users see only the reasons.
     decision: the code of the decided class. reasons: codes that explain the status. classes: all classes, the most
-    probable first. sets: the prediction sets. nearness: how near the photo is to the training photos (see
-    Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a refused photo, or if none
-    was requested. side: the edge of the crop, in pixels of the original photo. embedding: (channels,), the network's
-    description of the photo, to compare it with the patient's other photos.
+    probable first. sets: the prediction sets (the classes that remain possible). nearness: how near the photo is to
+    the training photos (see Gate.nearness). explanation: the requested EXPLANATIONS by name, as in the API; None for a
+    refused photo, or if none was requested. side: the edge of the crop, in pixels of the original photo. embedding:
+    (channels,), the network's description of the photo, to compare it with the patient's other photos.
     """
 
     status: str
@@ -126,7 +126,7 @@ class Predictor:
 
     @property
     def explanations(self) -> frozenset[str]:
-        """Return which of EXPLANATIONS the bundle can give: a heat map needs the head, neighbours need the index."""
+        """Return the possible EXPLANATIONS. A heat map needs the head (last layer), neighbours need the photo index."""
         parts = {HEATMAP: self._head is not None, NEIGHBOURS: self._neighbours is not None, DETAILS: True}
         return frozenset(name for name, is_there in parts.items() if is_there)
 
@@ -192,14 +192,14 @@ class Predictor:
         return float(ratio) if is_proven else None
 
     def logits(self, photo: NDArray[np.uint8], details: Details) -> NDArray[np.float32]:
-        """Return the network's logits (1, classes) of a photo (edge, edge, 3). `completed` replaces the logit of UNK.
+        """Return the network's logits (1, classes) of a photo (edge, edge, 3); for the unknown class, see `completed`.
 
         The network gets one photo at a time, because its outputs for a batch could differ in the last digit.
         """
         return self._run(("logits",), photo, details)[0]
 
     def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
-        """Return logits (1, classes) in which the rejection score gives the logit of UNK, if the task has this class.
+        """Return logits (1, classes) in which the rejection score gives that of the unknown class, if the task has it.
 
         distance: the photo's distance from the training photos, as the gate measures it.
         """
@@ -220,8 +220,8 @@ class Predictor:
     ) -> list[NDArray[np.float32]]:
         """Return the named outputs of the network for one photo. All but the embedding are means over the views.
 
-        The embedding is the first view's, because the checks were fitted on those. The head is linear, so the class
-        activation maps of the mean feature map explain the mean logits exactly.
+        The embedding is that of the unchanged photo, because the checks were fitted on such embeddings. The head is
+        linear, so the class activation maps of the mean feature map explain the mean logits exactly.
         """
         by_view = []
         for position in range(self.views):
@@ -249,7 +249,7 @@ class Predictor:
         dermatoscope: bool | None,
         frames: Callable[[], list[NDArray[np.uint8]]],
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the status and its reasons. alone() gives the draft without details, frames() the corner frames."""
+        """Return the status and its reasons. alone: gives the draft without details. frames: see read_corner_frames."""
         if findings.refusals:
             return REFUSED, findings.refusals
         rare = self._rarity.reasons(details)

@@ -1,4 +1,4 @@
-"""Defines the types of the arrays that metrics, safety, evaluation and plots share; each function states the shapes."""
+"""Defines array types that metrics, safety, evaluation and plots share; functions that use them state the shapes."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -69,7 +69,7 @@ def draw_precision_recall(
 def draw_decision_curve(
     figure: Figure, labels: Labels, probability: Floats, metadata: dict[str, Any]
 ) -> None:
-    """Draw the net benefit of treating above a threshold probability, compared with treating everyone and no one."""
+    """Draw the net benefit of treating those who reach a threshold probability, and of treating everyone or no one."""
     panels = figure.subplots(1, 2)
     questions = _answerable_questions(labels, probability, metadata["task"])
     for axes, name in zip(panels, QUESTION_STYLES, strict=True):

@@ -1,4 +1,4 @@
-"""Fit the small networks of the lesion detector and the origin detector on image features, and write npz files."""
+"""Fit small networks on image features: one finds pictures without a lesion, one estimates the source of a photo."""
 
 import warnings
 from pathlib import Path

@@ -25,9 +25,9 @@ def draw_epoch_rows(
 
     If training.photos_a_class is not 0, the epoch has this number of rows of each class (see `_sample_per_class`).
     Otherwise it has about as many rows as there are photos, and training.balance sets the share of each class. All rows
-    of a class are then drawn equally often, except that a random part of them is drawn once more.
+    of a class (or of a source in it) are then drawn equally often, but a random part of them is drawn once more.
 
-    In the second case, training.source_balance sets the shares of the sources in a class, if it is not 0. Two sources
+    Without photos_a_class, a training.source_balance above 0 sets the shares of the sources in a class. Two sources
     have the same ratio in all classes that contain both, so a photo's source says little about its class. No photo is
     drawn more than MOST_ROUNDS times, so a source with few photos gets fewer rows than its share. sources: (N,).
     """

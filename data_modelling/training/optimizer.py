@@ -1,4 +1,4 @@
-"""Builds the optimiser of a training with its learning rate schedule: AdamW, or Muon for kernels of convolutions."""
+"""Builds the optimizer of a training (AdamW, or Muon for kernels of convolutions) with its learning rate schedule."""
 
 from typing import Any
 
@@ -13,10 +13,7 @@ WITHOUT_DECAY = ("bias", "gamma", "beta")  # variables without weight decay: bia
 
 
 def build_optimizer(training: TrainingSettings, steps: int) -> keras.optimizers.Optimizer:
-    """Return the recipe's optimiser with a warm-up and a cosine schedule.
-
-    steps: the number of steps per epoch.
-    """
+    """Return the recipe's optimizer with a warm-up and a cosine schedule. steps: the number of steps per epoch."""
     warmup = round(training.warmup_epochs * steps)
     schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=training.learning_rate / 100,

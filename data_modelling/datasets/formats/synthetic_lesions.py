@@ -1,4 +1,4 @@
-"""Draws synthetic lesions in HAM10000's layout. With these, quick trial runs and tests need no real data.
+"""Draws synthetic lesions in the layout of the data set HAM10000. So quick trial runs and tests need no real data.
 
 Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. The
 colours of the classes overlap and every photo is noisy, so that no network separates the classes perfectly. The
@@ -28,7 +28,7 @@ from data_modelling.inference.files.atomic_files import atomic_write
 
 WIDTH, HEIGHT = 160, 120  # pixels
 JPEG_QUALITY = 90
-MIN_LESIONS_PER_CLASS = 8  # enough for a locked test, five folds and photos that stop a training
+MIN_LESIONS_PER_CLASS = 8  # enough for the locked test, the folds, and photos that decide when training stops
 MISSING_SHARE = 0.08  # share of lesions without age; sex and site are missing as often
 PHOTO_COUNT_SHARES = (0.7, 0.2, 0.1)  # shares of lesions with one, two and three photos
 SKIN = (222, 182, 160)  # RGB
@@ -53,9 +53,9 @@ def _noise(levels: float, x: Any, rng: np.random.Generator) -> Any:
 class LesionClass:
     """Describes how the lesions of a class look and how frequent they are.
 
-    share: the class's share of all lesions. colour: the mean RGB. irregularity: the standard deviation of the outline's
-    waves, as a share of the radius. texture: a function that returns the grey levels to add, from x, y (in radii of the
-    lesion) and a random generator. age: the mean age in years.
+    share: the class's share of all lesions. colour: the mean RGB. irregularity: the standard deviation of the
+    amplitudes of the outline's waves, as a share of the radius. texture: a function that returns the grey levels to
+    add, from x, y (in radii of the lesion) and a random generator. age: the mean age in years.
     """
 
     share: float

@@ -55,7 +55,7 @@ BATCH_SIZE = 32  # photos of the sample that are tested together, and photos in 
 
 @dataclass(frozen=True)
 class FoldNetwork:
-    """Holds the network that never saw a fold, with its head (last layer), temperature and decision prior.
+    """Holds the network that was trained without one fold, with its head (last layer), temperature and decision prior.
 
     predict: returns logits (N, classes) and feature maps of photos (N, edge, edge, 3).
     """
@@ -113,7 +113,7 @@ def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int =
 def shortcut_rows(
     network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: Iterable[Mask]
 ) -> list[dict[str, Any]]:
-    """Return for each photo its values in shortcuts.csv, but classes as indices and logits as arrays (classes,).
+    """Return for each photo its values for shortcuts.csv. Here a class is an index, and logits are an array (classes,).
 
     names: the image ids; they seed the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge, edge).
     A photo with an empty outline or too little skin has only `decided`, `lesion_share` and the logits `intact`.
@@ -163,7 +163,7 @@ def _load_fold_network(path: Path, choices: CalibrationChoices) -> FoldNetwork:
 
     def predict(photos: Pixels) -> tuple[Floats, Features]:
         answers = []
-        # All batches have one size, or Keras would compile its function again. The last one's surplus rows are cut off.
+        # All batches have the same size, so that Keras compiles only once. Surplus rows of the last batch are cut off.
         batch = np.zeros((BATCH_SIZE, *photos.shape[1:]), np.float32)
         for start in range(0, len(photos), BATCH_SIZE):
             batch[: len(photos) - start] = photos[start : start + BATCH_SIZE]

@@ -1,7 +1,7 @@
-"""Writes and reads the score log, in which the command `monitor` looks for drift of the app's answers.
+"""Writes and reads the score log, in which the command `monitor` looks for drift (changes) of the app's answers.
 
 The score log is a csv with a line for each answer, without details, address or time of day. Its columns are `day`, the
-class codes (for the probabilities) and `nearness` (of the photo to the training photos; empty if not known).
+probability of each class (named by its code) and `nearness` (of the photo to the training photos; empty if not known).
 """
 
 import csv

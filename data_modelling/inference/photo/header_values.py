@@ -1,4 +1,4 @@
-"""Turns the age, sex and body part in a DICOM header, which cameras write in many ways, into patient details."""
+"""Turns the many spellings of age, sex and body part in DICOM files (medical images) into patient details."""
 
 import re
 import tomllib
@@ -8,7 +8,7 @@ from pathlib import Path
 from data_modelling.inference.details import SITE_NAMES, age_in_years, parse_age
 from data_modelling.inference.errors import FieldError
 
-# An age such as `045Y` (PS3.5, section 6.2, type AS), `42`, `42.5` or `42 years`. Without a unit, it is in years.
+# An age such as `045Y` (DICOM PS3.5, 6.2, type AS), `42`, `42.5` or `42 years`. Without a unit, it is in years.
 AGE = re.compile(r"(\d{1,3}(?:[.,]\d{1,2})?)\s*(?:(d|w|m|y)|(day|week|month|year|yr)s?)?", re.ASCII)
 SEXES = {"f": "female", "m": "male", "female": "female", "male": "male"}
 _WORDS = tomllib.loads(Path(__file__).with_name("header_words.toml").read_text(encoding="utf-8"))
@@ -68,7 +68,7 @@ def read_site(text: str) -> str | None:
 def read_first_site(texts: Iterable[str]) -> str | None:
     """Return the region of the first text that names a region clearly, or None if all texts say "not known".
 
-    Raises ValueError if a text has unknown words and no other text names a region.
+    Raises ValueError if a text is not clear (see read_site) and no other text names a region.
     """
     faults = []
     for text in texts:

@@ -1,4 +1,4 @@
-"""Read the recipes that a comparison trains, from several recipe files or from one file with a recipe and changes."""
+"""Read the recipes (training settings) of a comparison, from recipe files or from one file with changes of a recipe."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -57,9 +57,9 @@ def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
 def read_changes(path: Path) -> list[RecipeChange]:
     """Return the recipe itself, named BASE, and its changes.
 
-    The file has `[recipe]`, and a `[[change]]` with name, told (the description) and settings for each change. Each
-    recipe is judged on one clinic group, or else on one fold. Raises InputError for a missing file, an unknown key, a
-    repeated name, or a recipe with more than one clinic group or fold.
+    The file has `[recipe]`, and a `[[change]]` with name, told (the description) and settings for each change. A recipe
+    is judged on its left-out clinic group (photos of some clinics). Without a group, it is judged on its fold. Raises
+    InputError for a missing file, an unknown key, a repeated name, several groups, or no group and several folds.
     """
     values = read_toml(path)
     try:

@@ -88,7 +88,10 @@ def _open_photos(
 
 
 def training_photo_filter(settings: Settings, development: DevelopmentSet) -> RowSelector:
-    """Return a function that selects a change's training rows: all photos of its data sets that are not judged."""
+    """Return a function that selects a change's training rows: its data sets' photos outside the judged fold or group.
+
+    If a clinic group is judged, photos of sources in no group are not selected either.
+    """
     allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
 

@@ -40,8 +40,7 @@ from data_modelling.safety.gate_scores import GATE_SCORES_FILE
 from data_modelling.safety.prediction_sets import fit_operating_point, fit_prediction_sets
 from data_modelling.safety.safety_stages import drift_quantiles
 
-# Files that are copied from the first bundle, if it has them.
-COPIED_FILES = (GATE_FILE, f"predictions/{GATE_SCORES_FILE}")
+COPIED_FILES = (GATE_FILE, f"predictions/{GATE_SCORES_FILE}")  # from the first bundle, if it has them
 MIN_BUNDLES = 2
 
 
@@ -115,7 +114,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
 def _mean_predictions(
     tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
 ) -> pd.DataFrame:
-    """Return the first bundle's rows with the ensemble's rounded logits, but without the logits of details controls."""
+    """Return the first bundle's rows with the ensemble's rounded logits. Columns of CONTROL_MODES are left out."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:
