@@ -14,7 +14,7 @@ COST_KEYS = {"threshold", "positives", "missed", "negatives", "flagged"}
 
 
 def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None:
-    """Return the threshold of "cancer" or "melanoma" and its cost in testing, or None if one of COST_KEYS is absent."""
+    """Return the threshold for "cancer" or "melanoma" and how often it was wrong in testing, or None if unknown."""
     values: dict[str, Any] = metrics.get("thresholds", {}).get(group, {})
     return values if values.keys() >= COST_KEYS else None
 
@@ -22,9 +22,9 @@ def threshold_cost(metrics: dict[str, Any], group: str) -> dict[str, Any] | None
 def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float] | None:
     """Return, in per cent, how many photos of `cancers` and of `benign` spots got the answer's status in testing.
 
-    The tested networks had not seen the photo's clinic. A share is the mean over the clinic groups; for a phone photo
-    (`is_of_phones`), it is the share of the tested phone photos. Returns None if metrics.json lacks the counts. Also
-    returns None for an uncertain answer with the reason "changing" or "dermatoscope", which no tested photo had.
+    Each photo was tested with a network that had seen no photo of its clinic. A share is the mean over the clinic
+    groups; for a phone photo (`is_of_phones`), it is the share of the tested phone photos. Returns None if metrics.json
+    lacks the counts, or if an uncertain answer has the reason "changing" or "dermatoscope", which no tested photo had.
     """
     if answer.status == UNCERTAIN and {CHANGING, DERMATOSCOPE} & set(answer.reasons):
         return None
@@ -51,7 +51,7 @@ def refused_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how often the mark of a spot unlike the others was right in test visits, each with photos of one patient.
+    """Return how often the app, in test visits (photos of one patient), was right to mark a spot as unlike the others.
 
     Returns None if metrics.json lacks a value. Each share has its 95 % interval (see evaluation.ugly_duckling).
     """

@@ -36,7 +36,7 @@ class LoadResult:
 
     @property
     def lost(self) -> int:
-        """Return how many requests got no whole answer, or one with another status than 200, such as 503."""
+        """Return how many requests got an answer with another status than 200 (such as 503), or no whole answer."""
         return self.statuses.total() - self.statuses[200]
 
     def percentile(self, share: float) -> float:
@@ -104,6 +104,6 @@ def _status(connection: HTTPConnection, request: bytes) -> int:
         return 0
     if response.will_close:
         connection.close()
-    # An answer in HTTP/1.1 has a length or chunks. With neither, the connection may have broken within the head.
+    # An answer in HTTP/1.1 has a length or chunks. If it has neither, the connection may have broken within the head.
     is_whole = response.version == 10 or response.chunked or "Content-Length" in response.headers
     return response.status if is_whole else 0

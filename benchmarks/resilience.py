@@ -11,7 +11,7 @@ from benchmarks.load_generator import run_load
 from benchmarks.measurement import USUAL_CLIENTS
 from benchmarks.photos import SMALL, make_photos
 
-HELD_CONNECTIONS = 60  # connections that never end the head of a request; as many others never end the body
+HELD_CONNECTIONS = 60  # connections that send part of a request's head; as many others send part of the body
 BURST_REQUESTS = 200  # requests sent at the same time by as many clients, more than the server can queue
 
 Metrics = dict[str, float]
@@ -30,7 +30,7 @@ def measure_resilience(seconds: float, folder: Path) -> Metrics:
 
 
 def measure_held_connections(server: MeasuredServer, small: list[bytes], seconds: float) -> Metrics:
-    """Measure our answer times for `seconds` alone, then for `seconds` beside connections whose requests never end."""
+    """Measure our answer times for `seconds`, and again for `seconds` beside connections whose requests never end."""
     without = run_load(server.url, small, USUAL_CLIENTS, seconds=seconds)
     address = (urlsplit(server.url).hostname, urlsplit(server.url).port)
     held = [socket.create_connection(address) for _ in range(2 * HELD_CONNECTIONS)]
@@ -74,7 +74,7 @@ def measure_kill(server: MeasuredServer, request: bytes) -> Metrics:
 
 
 def measure_long_run(counts: tuple[int, ...], latest: float, folder: Path) -> dict[str, Metrics]:
-    """Measure memory, threads and open files after each number of requests; stop at `latest` (of time.monotonic)."""
+    """Measure memory, threads and open files at each request count of `counts`; stop at `latest` (time.monotonic)."""
     small = [OURS.request(SMALL, data) for data in make_photos(SMALL, 4)]
     metrics: dict[str, Metrics] = {}
     with OURS.running(small[0], folder / "long.log") as server:

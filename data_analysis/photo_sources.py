@@ -17,7 +17,7 @@ from data_modelling.inference.photo.reader import FORMATS, read_photo
 from data_modelling.settings import NetworkSettings
 
 EDGE = NetworkSettings().edge  # pixels; photos are measured in the size that the network sees
-MARGIN = EDGE // 7  # pixels left out at each border for `squeeze`, because dark corners and rulers are there
+MARGIN = EDGE // 7  # pixels left out at each border to measure squeeze: dark corners and rulers are there
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (ITU-R BT.601)
 MOST = 400  # at most this many photos of each source are measured
 SEED = 8
@@ -49,16 +49,17 @@ CREDITS = {source.name: source.credit for source in PHOTO_SOURCES}
 
 
 def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return image_id, group_id, diagnosis, part and path of the available photos of a source, without the locked test.
+    """Return image_id, group_id, diagnosis, part and path of a source's available photos outside the locked test.
 
-    Prints how many photos are left out because the split lacks them. Raises InputError when the data is missing.
+    The locked test is kept for the final evaluation. Prints how many photos are left out because the split lacks them.
+    Raises InputError when the data is missing.
     """
     # The message goes to standard output, because a notebook that writes to standard error counts as failed.
     return development_photos(name, data_root, splits_folder(), tell=print)
 
 
 def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return what read_photos returns, but with the locked test; use it only to find photos that are in two parts."""
+    """Return the locked test's photos too; use this function only to find photos that are in two parts of the split."""
     return split_photos(name, data_root, splits_folder(), tell=print)
 
 
@@ -85,7 +86,7 @@ def read_nevus_photos() -> dict[PhotoSource, pd.DataFrame]:
 
 
 def sample_photos(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataFrame:
-    """Return at most `count` random photos, each of another lesion or patient."""
+    """Return at most `count` random photos, no two of them of the same lesion or patient."""
     photos = table.sort_values("image_id").drop_duplicates("group_id")
     order = np.random.default_rng(seed).permutation(len(photos))
     return photos.iloc[order[:count]]

@@ -18,7 +18,7 @@ from data_modelling.inference.source_facts import SourceFacts
 blueprint = Blueprint("knowledge", __name__)
 history_blueprint = Blueprint("history", __name__)
 
-# For each class code, the texts (which pages translate) and the titles and addresses of their sources.
+# For each class code: texts, which the pages translate, and the titles and addresses of the texts' sources.
 DIAGNOSIS_INFORMATION = tomllib.loads(Path(__file__).with_name("diagnoses.toml").read_text(encoding="utf-8"))
 
 
@@ -73,7 +73,7 @@ def about() -> str:
 
 
 def _cited_data_sets(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
-    """Return the facts about the published data sets that trained or tested a bundle or have the examples, by name."""
+    """Return the facts about published data sets that trained or tested a bundle or contain the examples, by name."""
     names, facts = {EXAMPLES_SOURCE}, dict(source_facts.SOURCE_FACTS)
     for bundle in bundles:
         bundle_facts = source_facts.facts_by_source(bundle.metadata)

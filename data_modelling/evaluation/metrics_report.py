@@ -1,4 +1,4 @@
-"""Compute all metrics of the out-of-fold predictions or of the locked test, in the form of metrics.json.
+"""Compute all metrics of metrics.json, on out-of-fold photos or on the locked test (kept for the final evaluation).
 
 Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decided class, which is the
 class that the model names. AUC, log-likelihood, Brier score and calibration errors evaluate the probabilities.
@@ -28,12 +28,12 @@ from data_modelling.settings import FOLD_COUNT
 
 LESION = "lesion"  # the photos of a group share a lesion, or what metadata.json names instead (a patient)
 NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test
-# The error is reported for these shares of the photos, always of the most certain ones.
+# Shares of the photos. For each share, the error is reported for the photos with the most certain answers.
 ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
 # The metrics over all classes that are reported with an interval.
 OVERALL_METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable", "expected_calibration_error")
-# Pairs of modes whose metrics are compared: photo and details with the photo alone; the photo alone with the details
-# alone; and photo and details with the same photo and the details of another lesion or patient.
+# Pairs of modes whose metrics are compared. "both" is photo and details. "shuffled" is the photo with the details of
+# another lesion or patient.
 COMPARED_MODES = (("both", "photo"), ("photo", "details"), ("both", "shuffled"))
 
 
@@ -98,7 +98,7 @@ def split_metrics(predictions: pd.DataFrame, metadata: dict[str, Any]) -> dict[s
 
 
 def decide_classes(probability: Floats, metadata: dict[str, Any]) -> Labels:
-    """Return the decided classes as indices (N,), computed with the bundle's decision prior."""
+    """Return the decided class of each photo, (N,): the index of the largest ratio of probability to decision prior."""
     prior = np.array([metadata["decision_prior"][code] for code in metadata["classes"]])
     return predicted_classes(probability, prior)
 

@@ -210,8 +210,7 @@ def resampled(metric: Callable[[Weights], Floats], groups: Labels, labels: Label
 def auc_interval(score: Floats, positive: Mask, groups: Labels) -> tuple[float, float]:
     """Return the 95 % interval of the AUC of a score that should be higher for positive photos.
 
-    score, positive: (N,). A resample draws positive and negative groups separately. A group with a positive photo
-    counts as positive, because a patient may have lesions of both kinds.
+    score, positive: (N,). Positive and negative groups are drawn separately; a group with a positive photo is positive.
     """
     return percentile_interval(resampled_aucs(score, positive, groups))
 

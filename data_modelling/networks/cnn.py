@@ -110,10 +110,9 @@ def convolution(
 
 
 def image_branch(settings: NetworkSettings, dtype: str, edge: int | None) -> keras.Sequential:
-    """Return the image branch of the custom CNN: a stem, and stages of blocks.
+    """Return the image branch of the custom CNN: a stem (the first convolution), and stages of blocks.
 
-    The branch turns photos (N, edge, edge, 3) with values 0-255 into feature maps (N, edge/2^k, edge/2^k, last width).
-    k is the number of stages plus 1.
+    It turns photos (N, edge, edge, 3), 0 to 255, into feature maps (N, edge/2^k, edge/2^k, last width); k = stages + 1.
     """
     stem, norm = convolution(settings.stem, 3, 2, dtype)
     layers = [keras.layers.Rescaling(1 / 127.5, -1, dtype=dtype), stem, norm, keras.layers.ReLU(dtype=dtype)]

@@ -7,11 +7,11 @@ import keras
 
 @keras.saving.register_keras_serializable("data_modelling")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Computes Keras's batch normalisation with one fused kernel if a network trains in bfloat16 on TensorFlow.
+    """Computes batch normalisation with one fused operation if a network trains in bfloat16 on TensorFlow.
 
-    The method is that of Ioffe and Szegedy 2015, arXiv:1502.03167; the shape (N, rows, columns, channels) stays. Keras
-    casts a bfloat16 feature map to float32, passes over it several times and casts it back. All this takes a quarter of
-    the time of a training step. The fused kernel reads and writes bfloat16 and keeps mean and variance in float32.
+    The method is that of Ioffe and Szegedy 2015, arXiv:1502.03167; the shape (N, rows, columns, channels) stays.
+    Keras's own layer casts a bfloat16 feature map to float32, passes over it several times and casts it back. This
+    takes a quarter of a training step. The fused operation reads and writes bfloat16, with mean and variance in float32.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

@@ -1,4 +1,4 @@
-"""Trains a run's networks: the served one (of the app), and those that never see a fold, clinic group or class.
+"""Trains the network that the app serves, and networks for the evaluation that never see a fold, clinic group or class.
 
 If the recipe names teachers, these are trained first. The run's networks imitate the answers of the teachers.
 """
@@ -47,7 +47,7 @@ from data_modelling.training.distillation import teacher_mask, teacher_recipes, 
 from data_modelling.training.fingerprint import check_fingerprint
 from data_modelling.training.trainer import fit_network, save_network
 
-# Files in a network's folder: the ids of the photos that end its training, and the class shares it is calibrated for.
+# In a network's folder: ids of the photos that decide when training stops, and class shares for the calibration.
 STOPPING_FILE, REFERENCE_FILE = "stopping_photos.txt", "reference_shares.json"
 RowSelector = Callable[[pd.DataFrame], Mask]  # gets a table, and returns a mask of its rows, (N,)
 
@@ -199,9 +199,9 @@ def run_reference_shares(work: Path) -> NDArray[np.float64] | None:
 
 
 def reference_shares(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64] | None:
-    """Return the class shares, (classes,), of the recipe's reference source, or None if the recipe names none.
+    """Return the class shares, (classes,), of the source `settings.reference`, or None if the recipe names none.
 
-    Raises InputError if the table has no photo of the source.
+    The probabilities are calibrated for these shares. Raises InputError if the table has no photo of the source.
     """
     if not settings.reference:
         return None
@@ -270,7 +270,7 @@ def rows_outside(fold: int, code: str = "") -> RowSelector:
 
 
 def rows_of_other_clinics(clinic: str) -> RowSelector:
-    """Return a selector of the rows of all clinic groups except `clinic`, without sources that are in no group."""
+    """Return a selector of the rows of all clinic groups except `clinic`; a row without a group is not selected."""
 
     def select(table: pd.DataFrame) -> Mask:
         groups = clinic_groups(table["source"])

@@ -11,14 +11,14 @@ from data_modelling.settings import AugmentationSettings
 PhotoArray = NDArray[np.uint8]
 
 QUALITIES = (40, 95)  # lowest and highest quality of a JPEG; the quality is drawn uniformly between them
-VIGNETTE_RADII = (0.45, 0.6)  # smallest and largest radius, as shares of the edge; a corner is 0.71 away
+VIGNETTE_RADII = (0.45, 0.6)  # smallest and largest, as shares of the edge; centre to corner is 0.71
 CENTRE_DEVIATION = 0.03  # standard deviation of a vignette's centre, as a share of the edge
 RIM = 0.04  # width of the soft transition from photo to border, as a share of the edge
 LIGHTEST_RIM = 30  # largest grey level of the border, whose level is drawn between 0 and this value
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3); the share settings.recompress is reduced, saved as JPEG and enlarged again."""
+    """Return photos (N, edge, edge, 3), some reduced, saved as JPEG and enlarged again (share: settings.recompress)."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges

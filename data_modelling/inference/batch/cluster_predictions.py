@@ -1,4 +1,4 @@
-"""Computes the rows of `predict` on a Ray cluster: machines that share work, with one predictor on each core.
+"""Computes the csv rows of the command `predict` on a Ray cluster (machines that share work), one predictor per core.
 
 If a process or machine dies, Ray gives its photos to others. The command gets the rows in order and writes all files.
 """
@@ -24,7 +24,7 @@ BATCH = 32  # photos that a predictor gets at once; they are computed again if t
 
 
 def bundle_error(folder: Path, sums: Mapping[str, str]) -> InputError | None:
-    """Return None if this node can load the bundle in `folder` and its checksums are `sums`, or else an error."""
+    """Return an error if this node (machine) cannot load the bundle in `folder` with these checksums, or else None."""
     try:
         if load_bundle(folder).sums == sums:
             return None

@@ -56,7 +56,7 @@ class PhotoFile(Protocol):
 
 
 Photo = tuple[str, PhotoFile, Details]  # stem, file, details
-Rows = dict[str, list[str]]  # one photo's row of "rows" and of "answers", or only of "errors"
+Rows = dict[str, list[str]]  # a photo's csv row for each kind of file: "rows" and "answers", or only "errors"
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class DetailsTable:
-    """Holds a csv's details by image id. notes: sentences on unusual parts. findings: sentences on doubtful rows."""
+    """Holds details by image id. notes: sentences on unusual parts of the csv. findings: sentences on doubtful rows."""
 
     by_image: dict[str, Details]
     notes: tuple[str, ...] = ()
@@ -159,10 +159,10 @@ class DetailsTable:
 
 
 def read_details(path: Path) -> DetailsTable:
-    """Return the details in a csv with the columns image, age, sex, site and optionally changing; ignore other columns.
+    """Return the details in a csv with the columns image, age, sex and site; a column `changing` is read if present.
 
-    The returned image ids are in composed form (NFC) and without a photo's ending. Repeated rows count once, and
-    contradictory rows are left out. If a value is bad, raises InputError with the row's number in a spreadsheet.
+    Other columns are ignored. The returned image ids are in composed form (NFC) and without a photo's ending. Repeated
+    rows count once; contradictory rows are left out. For a bad value, raises InputError with its row in a spreadsheet.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")

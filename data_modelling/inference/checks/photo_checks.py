@@ -50,7 +50,7 @@ class Findings:
 
 
 class PhotoChecks:
-    """The photo checks of a bundle. Creating them raises BundleError if the values of a check are missing or wrong."""
+    """The checks of a bundle (trained model). Creating them raises BundleError if a check's values are not valid."""
 
     def __init__(self, bundle: Bundle) -> None:
         self._quality = image_quality.QualityThresholds.from_metadata(bundle.metadata)
@@ -61,7 +61,8 @@ class PhotoChecks:
     def of(self, photo: NDArray[np.uint8], source_edge: float, embedding: NDArray[np.float32]) -> Findings:
         """Return the findings for a photo, given as the square that the network sees, (edge, edge, 3).
 
-        source_edge: the edge of this square in pixels of the original photo. embedding: (channels,), from the network.
+        source_edge: the edge of this square in pixels of the original photo. embedding: (channels,), the
+        numbers by which the network describes the photo.
         """
         measures = image_quality.measure_quality(photo, source_edge)
         features = measure_image_features(photo)

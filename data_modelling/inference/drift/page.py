@@ -1,4 +1,4 @@
-"""Makes the HTML page of the command `monitor`: a plot of each quantity, and a sentence on each that has moved."""
+"""Makes the HTML page of the command `monitor`: plots and sentences on how new photos differ from training photos."""
 
 import tomllib
 from collections.abc import Iterable

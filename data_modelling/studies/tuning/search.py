@@ -1,7 +1,7 @@
 """Run a hyperparameter search, and write a table of its trials, the recipe it started from and the best trial's recipe.
 
-The trials are judged on the first of figure_folds. The command `compare` judges the two recipes on the second fold, of
-which no trial reads a photo.
+The recipe's figure_folds name two folds. The trials are judged on the first. The command `compare` judges the two
+recipes on the second, of which no trial reads a photo.
 """
 
 import json

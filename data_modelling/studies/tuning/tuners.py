@@ -1,4 +1,4 @@
-"""Run the trials of a search in this process or on a Ray cluster; each trial has a folder with its result.
+"""Run the trials (trainings) of a hyperparameter search in this process or on a cluster, each in a folder of its own.
 
 An oracle of KerasTuner proposes the hyperparameters of each trial. KerasTuner's own tuners are not used. They would end
 a search after a few failed trials, let Hyperband wait for a failed trial, and give a network more epochs after its
@@ -118,7 +118,7 @@ def run_trials_on_cluster(
     task = retried_task(ray, _run_trial, workers)
     recipe = json.dumps(settings_to_dict(hypermodel.base))
     start = partial(task.remote, recipe, sources, folder.parent.resolve())
-    idle = [f"worker{number}" for number in range(workers)]  # free names; a running trial needs one
+    idle = [f"worker{number}" for number in range(workers)]  # names of the workers that have no trial
     running: dict[object, tuple[str, trials.Trial]] = {}
     while True:
         while idle and (trial := _next_trial(oracle, idle[-1])):
@@ -138,7 +138,7 @@ def run_trials_on_cluster(
 
 @cache
 def _hypermodel(recipe: str, sources: DataFolders, folder: Path) -> CNNHyperModel:
-    """Return the hypermodel of a search; a worker keeps it for its next trial.
+    """Return the hypermodel, which builds and trains the networks of a search; a worker keeps it for its next trial.
 
     recipe: the recipe of the search, as JSON. folder: the folder of the search, with the decoded photos.
     """
