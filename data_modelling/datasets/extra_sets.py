@@ -2,8 +2,8 @@
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
 training.loss). Photos of extra sets count only in the metrics of their own source or clinic group (photos of some
-clinics). Choices such as thresholds use photos of extra sets only if the recipe names a reference: the source that
-gives the class shares for the calibration (see metrics.calibration).
+clinics). Choices such as thresholds use photos of extra sets only if the recipe names a reference source. This
+source gives the class shares for the calibration (see metrics.calibration).
 """
 
 from pathlib import Path

@@ -181,8 +181,8 @@ class Predictor:
     def odd_ratio(self) -> float | None:
         """Return the outlier score at or above which a spot is unlike the patient's other spots (an ugly duckling).
 
-        It is None if the bundle has no such score, or if the bundle's tests (evaluation.ugly_duckling) do not show that
-        outlier scores find melanomas more often than chance does.
+        It is None if the bundle has no such score. It is also None if the bundle's tests (evaluation.ugly_duckling) do
+        not show that outlier scores find melanomas more often than chance does.
         """
         ratio = self.bundle.metadata.get("odd_one_out", {}).get("ratio")
         visits = self.bundle.metrics.get("visits", {})

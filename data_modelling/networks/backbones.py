@@ -1,7 +1,7 @@
 """Builds image branches by name: the custom CNN and ResNet34, with the same interface.
 
 Each branch takes photos (N, edge, edge, 3) with values 0-255, as the photo reader gives them, and returns a feature
-map. networks.model adds the same details branch and head to each branch. No branch computes anything at random: the
+map. networks.model adds the same details branch and head to each branch. No branch computes anything at random. The
 only random parts of an epoch are the choice and augmentation of its photos, and the dropout before the head.
 """
 
