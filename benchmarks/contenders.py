@@ -1,4 +1,4 @@
-"""Run a compared server (a contender), and measure the processor time and memory of the server's processes."""
+"""Run one of the servers that a benchmark compares (a contender), and measure its processor time and memory."""
 
 import os
 import signal

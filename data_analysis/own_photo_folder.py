@@ -37,7 +37,7 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
-    """Return image, diagnosis, status, class, cancer (probability), reasons and neighbours of each photo."""
+    """Return each photo's image, diagnosis, status, class, cancer (probability), reasons, neighbours (known photos)."""
     return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 

@@ -29,7 +29,7 @@ PREVIEW_QUALITY = 85  # JPEG quality
 def analyse(submission: Submission) -> Answer:
     """Return the model's answer. Raises Problem if the photo cannot be used, or if the bundle cannot answer or explain.
 
-    The callers of analyse, photo_preview and whole_photo must hold a slot (see app.http.photo_slots).
+    The callers of analyse, photo_preview and whole_photo must hold a slot (permit to decode; see app.http.photo_slots).
     """
     predictor = current_bundles().predictor(submission.bundle)
     missing = submission.explain - predictor.explanations
@@ -93,7 +93,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def log_scores(answer: Answer) -> None:
-    """Add an answer's day, probabilities and nearness to the score log, if it is on and the default bundle answered."""
+    """Log day, probabilities and nearness to the training photos, if the log is on and the default bundle answered."""
     scores: ScoreLog | None = current_app.extensions["scores"]
     if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
         scores.append(answer.probabilities, answer.nearness)

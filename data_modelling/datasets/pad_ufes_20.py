@@ -26,7 +26,7 @@ SITES = {
 
 
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
-    """Return the rows of the csv as text, under the column names of the table; the photos are not read.
+    """Return the rows of the csv as text, under the column names of datasets.table; the photos are not read.
 
     The image id is the file name without ending, and a group is a patient. findings: see datasets.table.read_csv.
     """

@@ -1,8 +1,8 @@
 """Compute how large the prediction sets are, and how often they contain the true class (the coverage).
 
 A photo's set has each class whose probability reaches the threshold of this class. For out-of-fold photos, thresholds
-are fitted on the other folds. For the locked test, they are the bundle's. A group counts once, and its value is the
-share of its photos whose set contains the true class. A group with photos of two classes counts once in each class.
+are fitted on the other folds. For the locked test, the bundle's thresholds are used. A group (all photos of one lesion
+or patient) counts once in each class that it has. Its value is the share of its photos with the true class in the set.
 """
 
 from collections.abc import Mapping
@@ -30,7 +30,7 @@ SUBGROUP_ATTRIBUTES = ("sex", "age")  # attributes whose subgroups are evaluated
 
 
 def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return for each mode and level the size of the sets, and their coverage overall, by class and by subgroup."""
+    """Return size and coverage (overall, by class, by subgroup) of the sets, for each of MODES and COVERAGE_LEVELS."""
     metrics: dict[str, Any] = {"thresholds_from": "the bundle"}
     is_test = set(predictions["part"]) == {TEST}
     if not is_test:
@@ -70,7 +70,7 @@ def _level_metrics(predictions: pd.DataFrame, sets: Mask, metadata: Mapping[str,
 
 
 def _coverage(covered: Mask, weights: Floats) -> dict[str, Any]:
-    """Return the number of groups, the coverage and its 95 % interval; both are None if there is no group."""
+    """Return the number of groups, the coverage and its 95 % interval. Without groups, the last two are None."""
     groups = weights.sum()
     if not groups:
         return {"groups": 0, "coverage": None, "interval": None}

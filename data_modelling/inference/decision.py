@@ -4,7 +4,7 @@ The status is what an answer says first, such as "uncertain". The page, the API 
 that they decide alike. Nothing is random. Some reasons for doubt (VETOES) forbid the status NO_CANCER_CLASS.
 
 A class is in the prediction set (the classes that remain possible) if its probability is at or above its own threshold.
-safety.prediction_sets chooses it so that a share such as 90 % of the class's photos have the class in their set.
+safety.prediction_sets fits the thresholds so that a share such as 90 % of a class's photos have the class in their set.
 The method is class-conditional conformal prediction, also called Mondrian (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 
@@ -44,8 +44,8 @@ PHOTO_ALONE = "photo_alone"
 # Reasons that come from what the sender says. The modules in `checks` define further reasons.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# NOT_CLEAR: the cancer probability is not below the clear threshold (see StatusThresholds). FRAME_SENSITIVE: it is
-# below the threshold for the whole crop, but not for all four corner frames (smaller squares at the crop's corners).
+# NOT_CLEAR: the cancer probability is not below the clear threshold (see StatusThresholds). FRAME_SENSITIVE: for the
+# whole crop it is below this threshold, but not for all four corner frames (smaller squares at the crop's corners).
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
 # Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
@@ -58,14 +58,14 @@ VETOES = frozenset(
 
 
 def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -> Floats:
-    """Return probabilities (N, classes), calibrated by the temperature (Guo et al. 2017, arXiv:1706.04599)."""
+    """Return calibrated probabilities (N, classes): softmax(logits/temperature), Guo et al. 2017, arXiv:1706.04599."""
     scaled = np.asarray(logits, np.float64) / temperature
     exponentials = np.exp(scaled - scaled.max(axis=1, keepdims=True))
     return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def predicted_classes(probability: Floats, decision_prior: Floats) -> NDArray[np.int64]:
-    """Return class indices (N,): the argmax of probability (N, classes) divided by decision_prior (classes,)."""
+    """Return indices (N,): argmax of probability (N, classes) / decision_prior (classes,), which helps rare classes."""
     return np.asarray(np.argmax(probability / decision_prior, axis=1), np.int64)
 
 
@@ -246,7 +246,7 @@ def find_doubts(
     rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
     fits_none: whether the decided class is the class "none of the known classes".
     """
-    # For a phone photo, the sender's word or the pixels are enough: a needless doubt harms less than a wrong all-clear.
+    # Either the sender's word or the pixels make it a phone photo: a needless doubt harms less than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

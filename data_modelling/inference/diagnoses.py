@@ -46,7 +46,7 @@ def class_codes(task: str) -> tuple[str, ...]:
 
 
 def learned_class_codes(task: str) -> tuple[str, ...]:
-    """Return the codes of all classes but UNK (unknown), which no training photo shows; their logits come first."""
+    """Return the codes of the classes that training photos show: all but UNK (unknown), whose logit comes last."""
     return tuple(diagnosis.code for diagnosis in TASKS[task] if diagnosis is not UNKNOWN)
 
 

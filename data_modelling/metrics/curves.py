@@ -72,7 +72,7 @@ def specificity_at_sensitivity(score: Floats, positive: Mask, sensitivity: float
 
 
 def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area, 0 to 1, below the ROC curve from `sensitivity` up (`auc_sens_80` of isic-challenge-scoring)."""
+    """Return the area (0-1) below the ROC curve where it exceeds `sensitivity` (isic-challenge-scoring auc_sens_80)."""
     false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
     return float(np.trapezoid(sensitivities, false_positive_rates))
 

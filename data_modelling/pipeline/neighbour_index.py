@@ -1,6 +1,6 @@
-"""Makes a bundle's index of known photos (published, with a diagnosis); an answer shows the nearest ones.
+"""Makes a bundle's index of known photos (published, with a diagnosis); an answer shows the most similar ones.
 
-For an evaluation, the module also finds the nearest known photos of held-out photos, which a network never saw.
+For an evaluation, the module also finds the known photos whose embeddings are nearest to those of held-out photos.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ from data_modelling.training.batches import predict_output, select_examples
 from data_modelling.training.checkpoint import NETWORK_FILE, fold_stage, left_out_stage
 from data_modelling.training.development_set import DataFolders, DevelopmentSet
 
-# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; that of isic_msk_uda may forbid it.
+# The licences of these data sets (CC-0, CC BY) allow small pictures in a bundle; that of isic_msk_uda may forbid them.
 SHOWN_DATA_SETS = ("isic2017", "pad_ufes_20")
 SHOWN_PHOTOS = 900  # largest number of photos with a thumbnail
 THUMBNAIL_EDGE = 112  # width and height in pixels
@@ -97,8 +97,8 @@ def write_neighbours(
 def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
     """Return the photos of the index: those with a thumbnail, and all other photos of the same lesions and patients.
 
-    At most `photos` have a thumbnail: one of each lesion or patient, as evenly as possible from all sources and
-    diagnoses, by hashes of the image ids. The columns are those of datasets.table, part, and shown (has a thumbnail).
+    At most `photos` have a thumbnail, and at most one of each lesion or patient. Hashes of the ids choose them, evenly
+    from all sources and diagnoses. The columns are those of datasets.table, part, and shown (has a thumbnail).
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)
@@ -146,7 +146,7 @@ def write_neighbour_predictions(
 ) -> None:
     """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
 
-    A network that never saw a clinic group compares the group's photos with the known photos. If the run left out no
+    A network that never saw a clinic group compares the group's photos with the known photos. If there is no such
     group, the network that never saw a fold compares the fold's photos with the known photos of other folds. work: the
     run's work folder. photos: as for `write_neighbours`. Raises InputError if a network is missing.
     """
@@ -210,7 +210,7 @@ def _nearest_rows(
         raise InputError(f"{part.network} is missing; finish the training run first.")
     network = keras.saving.load_model(part.network, compile=False)
     table = part.photos.combined_table()
-    # Some known photos have a diagnosis that the task lacks, so all get `benign`. An embedding does not depend on it.
+    # Some known photos have a diagnosis that the task lacks, so all get `benign`, which does not change an embedding.
     without_class = known.assign(diagnosis=BENIGN)
     distances = _cosine_distances(
         _embeddings(network, table, part.photos.pixels, part.held_out, settings),

@@ -1,7 +1,7 @@
 """Fit the clear threshold: only a photo with a score below it can get the status `no_cancer_class`.
 
 The score of a photo is the highest cancer probability of five frames (the whole photo and four corners), each without
-and with the patient details. The network that gives the score was trained, stopped and calibrated without the photo's
+and with the patient details. The score's network was trained (with early stopping) and calibrated without the photo's
 clinic group (one or several clinics). A veto, such as poor quality, forbids the status (see inference.decision).
 
 A melanoma lesion is cleared (missed) if at least one of its photos has no veto and a score below the threshold. Each
@@ -25,8 +25,8 @@ COLUMNS = ("clinic", "group_id", "diagnosis", "score", "vetoed")  # columns of t
 MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the diagnoses in all tasks
 LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
 MAX_CLEARED_SHARE = 0.03  # the upper bound of the share of cleared melanoma lesions may be at most this
-CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # largest cleared shares that the card accepts
-JUDGED_PHOTOS = 50  # photos that a class needs in a clinic group, so that the card judges its share
+CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # the model card's limits of the cleared share
+JUDGED_PHOTOS = 50  # fewest photos of a class in a clinic group from which the card judges the share
 CONFIDENCE = 0.95  # level of the one-sided bound
 DIGITS = 6  # decimals of the threshold
 

@@ -11,7 +11,7 @@ change with the draw.
 We use no package, because we need only one weighted quantile per class. For class-conditional sets, the package mapie
 1.6 needs a solver for convex programs. The package crepes 0.9.1 has no groups or weights, and breaks ties at random.
 
-A rule says which sets are wide (see inference.decision). It is chosen on out-of-fold photos without details, with
+A rule says which sets are wide (see inference.decision). It is chosen on out-of-fold answers without details, with
 thresholds from the other folds. A photo is answered if it is not refused and its set is not wide. An acceptable rule
 leaves at most MAX_WIDE_SHARE of the photos unanswered. The sensitivity for melanoma on the answered photos must be at
 least that on all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
@@ -59,7 +59,7 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return a threshold for each class, (classes,): the share `level` of the class's weight is at or above it.
+    """Return a threshold for each class, (classes,), that photos with the share `level` of the class's weight reach.
 
     probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too few
     groups for this coverage is 0, so the class is in every set. Thresholds are rounded down.
@@ -132,7 +132,7 @@ def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any
 
 
 def _complete_thresholds(thresholds: Floats, task: str) -> Floats:
-    """Return thresholds (classes,); a class without training photos gets 1, because its coverage cannot be stated."""
+    """Return thresholds (classes,). A class without training photos gets 1 to leave it out: its coverage is unknown."""
     return np.where(np.isin(class_codes(task), learned_class_codes(task)), thresholds, 1.0)
 
 

@@ -1,7 +1,7 @@
 """Trains one network on one part of the data.
 
-The loop over the epochs is here. What a recipe may choose has its own modules: augmentation, class_balance,
-distillation, early_stopping, loss, optimizer and weight_average.
+The loop over the epochs is here. What a recipe (file of settings) can change is in other modules: augmentation,
+class_balance, distillation, early_stopping, loss, optimizer and weight_average.
 """
 
 import time
@@ -39,7 +39,7 @@ class Trainer:
     """Hold one training with all its state.
 
     network: the result of `initial_network` for the same settings; None: it is made here. teachers: see distillation.
-    reference: the class shares, (classes,), that the answers must fit; None means those of the recipe's own photos.
+    reference: the class shares, (classes,), for which probabilities are right; None: those of the recipe's own photos.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class Trainer:
         self.steps = steps_per_epoch(training, settings)
         self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
         classes = len(class_codes(settings.task))
-        # The shift, (classes,), fits the logits to the true class prior, because the network learns the class shares of
-        # all drawn photos. Photos that are only known to be benign have the label `classes`, and are left out here.
+        # The network learns the class shares of all drawn photos; the shift, (classes,), corrects its logits to the
+        # reference shares. Photos that are only known to be benign have the label `classes`, and are left out here.
         trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
         own_labels = training.labels if training.is_own is None else training.labels[training.is_own]
         own_prior = empirical_prior(own_labels, classes + 1)[:classes]
@@ -121,7 +121,7 @@ class Trainer:
         self.early_stopping.best_weights = groups["best"]
 
     def _compile(self, coarse: bool) -> None:
-        """Compile the network, without the teachers if the photos are coarse: the teachers take only the full edge."""
+        """Compile the network, without teachers if photos are coarse (half the edge): teachers need the full edge."""
         self.coarse = coarse
         self.network.distillation = None if coarse else self.distillation
         share = 1 - self.settings.training.distillation if self.network.distillation else 1.0
@@ -159,8 +159,8 @@ def fit_network(
 ) -> keras.Model:
     """Train until the schedule or the patience ends; return the network with the best averaged weights, in float32.
 
-    The network's logits fit the class shares `reference`; None means those of the recipe's own training photos. To this
-    end, a shift of the head's bias undoes the effect of class balancing and of the extra sets' class shares.
+    Its probabilities are right for the class shares `reference`; None means those of the recipe's own training photos.
+    To this end, a shift of the head's bias undoes the effect of class balancing and of the extra sets' class shares.
 
     network, reference: as for `Trainer`. folder: it gets a checkpoint after every epoch and `network.keras` at the end.
     A training is resumed from its checkpoint. The teachers are the networks in folders of the same name in other runs.

@@ -1,11 +1,11 @@
-"""Writes any data set as class folders or TFRecord shards, in parallel; a stopped run can be resumed.
+"""Writes any data set as class folders (a folder per class) or TFRecord shards (files of many photos), for training.
 
-A photo or a shard is written completely or not at all, and only once. `prepared.json` records the inputs, so that two
-preparations are never mixed. A loader reads a finished preparation as the table of the original data set. It refuses
-class folders without their csv, which is written last, and shards that are fewer than their names say.
+A stopped run can be resumed: a photo or a shard is written completely or not at all, and only once. `prepared.json`
+records the inputs, so that two preparations are never mixed. A loader reads a finished preparation as the table of the
+original data set. It refuses class folders without their csv, which is written last, and an incomplete set of shards.
 
-The photos of a locked test are converted too, so that `evaluate --open-test` finds them in any format. If an edge (the
-photos' new width in pixels) is set, these photos are encoded again, but nothing is measured or chosen on them.
+The photos of a locked test (kept for a final evaluation) are written too, so that `evaluate --open-test` finds them in
+any format. They too are resized if an edge (new width in pixels) is set, but nothing is measured or chosen on them.
 """
 
 import hashlib

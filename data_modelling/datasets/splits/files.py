@@ -1,4 +1,4 @@
-"""Writes split files, which list the part of each photo (a fold or the locked test), for a recipe or for data sets."""
+"""Writes split files. For each photo, they list its part: a fold, or the locked test (not for training or choices)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,7 +101,7 @@ def _make_split_of(
         raise InputError(f"No id of the csv in {root} belongs to a photo there; the csv has {ids}.")
     if not source.inherits:
         return make_split(table, shares)
-    # If a data set that `source` inherits from is absent, its existing split file is read.
+    # If a data set from which `source` inherits parts is not split now, that data set's existing split file is read.
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

@@ -1,8 +1,8 @@
 """Refuses pictures that are not photos of a lesion, and measures how far a photo is from the training photos.
 
-The lesion detector gives each picture a score; a score above the bundle's threshold means refusal. A photo's distance
-is a weighted sum of two. The first goes from its embedding (the network's description of it) to the nearest class mean
-(Lee et al. 2018, arXiv:1807.03888). The second goes from its image features (colours, detail) to their training mean.
+A small network, the lesion detector, gives a picture a score; above the bundle's threshold, the picture is refused. A
+photo's distance is a weighted sum of two standardised log distances: from the embedding (the network's description of
+the photo) to the nearest class mean (Lee et al. 2018, arXiv:1807.03888), and from the image features to their mean.
 """
 
 import functools
@@ -63,8 +63,7 @@ class LesionDetector:
 
     The detector is the same for all bundles. `python -m data_modelling.safety.lesion_detector` fitted it on the photos
     of all clinics and on foreign pictures. hidden: weights (FEATURE_COUNT + 1, hidden units). output: weights (hidden
-    units + 1,). Their last rows are the biases. threshold: the score above which a picture is foreign; a bundle's may
-    be higher.
+    units + 1,). Their last rows are biases. threshold: above this score, a picture is foreign; a bundle may raise it.
     """
 
     hidden: Floats
@@ -125,7 +124,7 @@ class Gate:
         return cls(**parts, threshold=float(threshold), quantiles=quantiles)
 
     def distance(self, features: NDArray[np.floating], embedding: NDArray[np.floating]) -> float:
-        """Return how far a photo is from the training photos: about 0 on average, NaN if an input is not finite.
+        """Return the standardised distance from the training photos: about 0 on average, NaN if an input is not finite.
 
         features: (FEATURE_COUNT,), from measure_image_features. embedding: (channels,), from the network.
         """

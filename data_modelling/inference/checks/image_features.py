@@ -21,7 +21,7 @@ COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
 # These quantiles of each channel are measured. Each number is the share of the pixels below a quantile.
 LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
-LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; smaller differences come from rounding
+LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm, so that rounding hardly changes it
 PAIRS = np.triu_indices(3, 1)  # rows and columns of the pairs of channels in a matrix (3, 3)
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
 FRAME_GREY = 48  # grey level; darker pixels outside the inscribed circle belong to the dermatoscope's rim
@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the neighbours' differences in each channel, then log(root mean square / mean) in each."""
+    """Return log(mean) of the differences of neighbouring pixels by channel, then log(root mean square / mean)."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
@@ -156,13 +156,13 @@ def dark_rim(photo: NDArray[np.uint8]) -> Mask:
 
 
 def otsu_threshold(grey: Levels) -> float:
-    """Return the threshold that gives two groups of grey levels (0 to below 256) the largest variance between them."""
+    """Return the threshold of grey levels (0 to below 256) at which the variance between the two groups is largest."""
     counts = np.bincount(grey.astype(np.intp), minlength=256)
     below = np.cumsum(counts)[:-1].astype(np.float64)
     above = len(grey) - below
     sums = np.cumsum(counts * np.arange(256))
     pairs = below * above
-    differences = sums[-1] * below - sums[:-1] * len(grey)  # of the groups' means, times below * above
+    differences = sums[-1] * below - sums[:-1] * len(grey)  # difference of the groups' means, times pairs
     between = np.divide(differences * differences, pairs, out=np.zeros(255), where=pairs > 0)
     return float(1 + int(np.argmax(between)))
 

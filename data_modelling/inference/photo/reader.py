@@ -31,7 +31,7 @@ MAX_CONVERTED_PIXELS = 2_000_000  # pixels of the largest photo whose colours ar
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
 CORNER_SHARE = 0.9  # edge of the four frames (squares at a crop's corners), as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
-WHOLE_FRAME = ((0, 0),)  # only the top left corner: a frame with the crop's full edge is the whole crop
+WHOLE_FRAME = ((0, 0),)  # one corner is enough for a frame that is as large as the crop
 CROP_TOLERANCE = 1e-6  # how far rounding may put a crop beyond the photo, as a share of the longer side
 NUMBER = re.compile(r"(\d+\.?\d*|\.\d+)(e-?\d+)?", re.ASCII)  # a number as JavaScript writes it: 0.5, 1e-7
 # How a photo is turned upright, by its EXIF orientation: 1 is upright, and from 5 on, width and height swap.
@@ -46,7 +46,7 @@ EXIF_TRANSPOSES = {
 }
 
 # The limits above are checked on the header, before a pixel is decoded. Pillow's own limit, which only warns up to 179
-# megapixels, is off. Its warnings about odd metadata are off too: senders cannot mend the data, and no pixel changes.
+# megapixels, is off. Its warnings about odd metadata are off too: senders cannot mend it, and it changes no pixel.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
@@ -97,10 +97,10 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     default is the centre square.
 
     A JPEG is decoded at the smallest of the scales 1/8, 1/4 and 1/2 that leaves at least 2 * `edge` pixels on the
-    crop's edge, or at full size if none does. Training and app do the same, so both see the same pixels. The frame of
-    a DICOM file is decoded at full size, like a PNG, so the same picture gets the same answer in both formats. If the
+    crop's edge, or at full size if none does. Training and app do the same, so both see the same pixels. The photo in a
+    DICOM file is decoded at full size, like a PNG, so the same photo gets the same answer in both formats. If the
     file declares a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. The crop is
-    resized with Pillow's antialiased bilinear method. At its border, this uses up to half a new pixel outside the crop.
+    resized with Pillow's antialiased bilinear method, which also uses a strip around the crop, half a new pixel wide.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
     photo_animated, photo_frames (several in a DICOM file) and photo_broken (does not decode). Raises FieldError for a
