@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="recipe, a file in data_modelling/configs")
     add_data_options(parser)
     parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps the stages"
+        "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps finished steps"
     )
     parser.add_argument("--resume", action="store_true", help="resume the unfinished run in OUT.work")
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")

@@ -37,18 +37,18 @@ from data_modelling.metrics.predictions import (
 from data_modelling.metrics.rounding import round_metric, to_json_value
 from data_modelling.metrics.thresholds import has_both_outcomes, question_scores, threshold_counts
 
-EXTERNAL_PREDICTIONS_FILE = "elsewhere.csv"
+EXTERNAL_PREDICTIONS_FILE = "elsewhere.csv.gz"
 # Facts about a photo. truth: its diagnosis (see datasets.external_sources). flag: cancer, may_become_cancer or benign.
 FACTS = ("image_id", "group_id", "source", "truth", "flag", "age", "sex", "site")
 
 
 def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Path) -> list[str]:
-    """Write predictions/elsewhere.csv of the bundle, and return as text which sources, rows and photos are missing.
+    """Write predictions/elsewhere.csv.gz of the bundle, and return as text which sources, rows and photos are missing.
 
     All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json, whose
     photos trained every network. The photos of extra sets (used in training) get the logits and the gate refusals
-    that the run wrote to more.csv. These come from networks and gates that never saw a photo's fold. Then more.csv is
-    deleted, so that the bundle in the repository stays small. But more.csv stays if the bundle has left-out clinics,
+    that the run wrote to more.csv.gz. These come from networks and gates that never saw a photo's fold. Then this file
+    is deleted, so that the bundle in the repository stays small. But it stays if the bundle has left-out clinics,
     whose metrics need it; then, extra sets are not predicted. With photos of PAD-UFES-20, skin types are written too.
 
     Raises InputError and writes nothing if no source is left, or if predictions of an extra set would be lost.
@@ -152,7 +152,7 @@ def _read_out_of_fold_external(bundle: Bundle) -> pd.DataFrame:
 
 
 def _prediction_files(bundle: Bundle) -> tuple[Path, Path]:
-    """Return two paths: the file with a run's predictions of extra sets, and elsewhere.csv."""
+    """Return two paths: the file with a run's predictions of extra sets, and elsewhere.csv.gz."""
     folder = bundle.folder / "predictions"
     return folder / EXTRA_PREDICTIONS_FILE, folder / EXTERNAL_PREDICTIONS_FILE
 

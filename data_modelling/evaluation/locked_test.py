@@ -23,7 +23,7 @@ from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.predictor import Predictor
-from data_modelling.metrics.predictions import LOCKED_TEST, prediction_table, write_predictions
+from data_modelling.metrics.predictions import LOCKED_TEST_FILE, prediction_table, write_predictions
 from data_modelling.settings import settings_from_dict
 
 # Two openings are of the same bundle if the hashes of these files were the same both times.
@@ -46,7 +46,7 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     settings = bundle.metadata["settings"]
     record = splits / f"{settings['split']}.openings.csv"
     row = _opening_row(bundle, reason)
-    predictions_file = bundle.folder / "predictions" / f"{LOCKED_TEST}.csv"
+    predictions_file = bundle.folder / "predictions" / LOCKED_TEST_FILE
     earlier_rows = read_openings(record)
     hashes = [f"{name}_sha256" for name in HASHED_FILES]
     opened = [earlier for earlier in earlier_rows if all(earlier[name] == row[name] for name in hashes)]

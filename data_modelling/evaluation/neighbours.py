@@ -24,7 +24,7 @@ from data_modelling.metrics.predictions import mode_logits
 from data_modelling.metrics.rounding import round_metric
 from data_modelling.metrics.thresholds import has_both_outcomes
 
-NEIGHBOURS_FILE = "neighbours.csv"  # in a bundle's predictions/
+NEIGHBOURS_FILE = "neighbours.csv.gz"  # in a bundle's predictions/
 PHOTO_FACTS = ["image_id", "group_id", "source", "truth"]  # columns of the predictions
 FEWEST_GROUPS = 50  # lesions or patients that metrics need; with fewer, the metrics' intervals are too wide
 

@@ -1,5 +1,6 @@
 """Read and write the predictions of a bundle, from which its metrics can be computed again without the photos."""
 
+import gzip
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,14 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES
 from data_modelling.metrics.array_types import Floats, Mask
 
-OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # names of the predictions and of their csv files
+OUT_OF_FOLD, LOCKED_TEST = "out_of_fold", "locked_test"  # keys of metrics.json
+# Files in a bundle's folder `predictions`. Large files are compressed.
+OUT_OF_FOLD_FILE, LOCKED_TEST_FILE = f"{OUT_OF_FOLD}.csv.gz", f"{LOCKED_TEST}.csv"
 # Two controls to compare with MODES (photo alone, photo with details): the details without any photo, and the photo
 # with the details of a photo of another group. No threshold is chosen on them. See evaluation.details_controls.
 CONTROL_MODES = ("details", "shuffled")
 # This file has the predictions for the photos of extra sets, each by a network that never saw the photo's fold.
-EXTRA_PREDICTIONS_FILE = "more.csv"
+EXTRA_PREDICTIONS_FILE = "more.csv.gz"
 DIFFERENCE_DECIMALS = 9  # decimals of the difference of two logits
 # Decimals of the logits: fewer would change metrics, more would only make a bundle larger.
 LOGIT_DECIMALS = dict.fromkeys(MODES, 3) | dict.fromkeys(CONTROL_MODES, 2)
@@ -76,9 +79,13 @@ def read_predictions(path: Path) -> pd.DataFrame:
 
 
 def write_table(path: Path, table: pd.DataFrame, **options: Any) -> None:
-    """Write a csv file of the bundle. options: further arguments of pandas' to_csv."""
+    """Write a csv file of the bundle, compressed if `path` ends with .gz; equal tables give files with equal bytes.
+
+    options: further arguments of pandas' to_csv.
+    """
+    text = table.to_csv(index=False, lineterminator="\n", **options).encode()
     with atomic_write(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n", **options)
+        temporary.write_bytes(gzip.compress(text, mtime=0) if path.suffix == ".gz" else text)
 
 
 def read_table(path: Path, columns: Iterable[str], advice: str = "restore the bundle") -> pd.DataFrame:

@@ -144,7 +144,7 @@ def _cosine_distances(first: Floats, second: Floats) -> Floats:
 def write_neighbour_predictions(
     folder: Path, work: Path, folders: DataFolders, photos: int = SHOWN_PHOTOS
 ) -> None:
-    """Write predictions/neighbours.csv into the bundle in `folder`: the nearest known photos of held-out photos.
+    """Write predictions/neighbours.csv.gz into the bundle in `folder`: the nearest known photos of held-out photos.
 
     A network that never saw a clinic group compares the group's photos with the known photos. If there is no such
     group, the network that never saw a fold compares the fold's photos with the known photos of other folds. work: the

@@ -26,7 +26,9 @@ from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.metrics.predictions import (
     EXTRA_PREDICTIONS_FILE,
     LOCKED_TEST,
+    LOCKED_TEST_FILE,
     OUT_OF_FOLD,
+    OUT_OF_FOLD_FILE,
     read_predictions,
     read_table,
 )
@@ -57,8 +59,8 @@ def _predictions_by_part(folder: Path) -> dict[str, pd.DataFrame]:
     """Return the predictions that the bundle has, by the keys out_of_fold and locked_test."""
     return {
         part: read_predictions(path)
-        for part in (OUT_OF_FOLD, LOCKED_TEST)
-        if (path := folder / "predictions" / f"{part}.csv").exists()
+        for part, name in ((OUT_OF_FOLD, OUT_OF_FOLD_FILE), (LOCKED_TEST, LOCKED_TEST_FILE))
+        if (path := folder / "predictions" / name).exists()
     }
 
 
@@ -144,7 +146,7 @@ def _held_out_predictions(folder: Path, task: str) -> list[pd.DataFrame]:
     """Return predictions for the bundle's own photos and for other sources, by networks that never saw the photos."""
     external = folder / external_sources.EXTERNAL_PREDICTIONS_FILE
     extra = folder / EXTRA_PREDICTIONS_FILE
-    tables = [read_predictions(folder / f"{OUT_OF_FOLD}.csv")]
+    tables = [read_predictions(folder / OUT_OF_FOLD_FILE)]
     if extra.exists():
         tables.append(read_predictions(extra))
     elif external.exists():

@@ -32,7 +32,7 @@ from data_modelling.metrics.calibration import CalibrationChoices
 from data_modelling.metrics.predictions import (
     CONTROL_MODES,
     EXTRA_PREDICTIONS_FILE,
-    OUT_OF_FOLD,
+    OUT_OF_FOLD_FILE,
     available_modes,
     prediction_table,
     read_predictions,
@@ -241,7 +241,7 @@ def assemble_bundle(
         shutil.copyfile(saved, folder / "model.keras")
         export_onnx(saved, folder / "model.onnx")
         checked = predictions.merge(parts.checks, on="image_id", validate="one_to_one")
-        write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", checked)
+        write_predictions(folder / "predictions" / OUT_OF_FOLD_FILE, checked)
         for name, file in parts.files.items():
             shutil.copyfile(file, folder / name)
         (folder / "history.json").write_text(json.dumps(training_histories(run.work)) + "\n")

@@ -53,7 +53,7 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
     _draw_rows(axes, subgroup_rows(out_of_fold))
     axes.set(
         xlabel=f"Macro AUC with 95 % interval, photo alone; dashed: all photos ({overall:.3f})",
-        title="Subgroups with enough lesions, each over its own classes",
+        title="Subgroups with enough lesions; each AUC is over its own classes",
     )
 
 
@@ -125,7 +125,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
     share = f"lesion's share of the photo: {shortcuts['lesion_share']:.2f}"
     for axes, measure, title, label in (
         (inside, "inside", "Share of the map in the lesion", share),
-        (deletion, "deletion", "Area under the deletion curve", "smaller: finds what decides"),
+        (deletion, "deletion", "Area under the deletion curve", "smaller is better"),
     ):
         of_maps = [shortcuts[measure][kind] for kind in MAP_NAMES]
         rows = [(of_map["mean"], of_map["interval"]) for of_map in of_maps]

@@ -121,7 +121,7 @@ def run_quality_stage(
 def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) -> Path:
     """Return the folder with the served network's gate, and with the gate scores of out-of-fold photos.
 
-    predictions/gate.csv has the scores of the data set's own photos, predictions/more.csv those of extra sets, if any.
+    predictions/gate.csv has the scores of the data set's own photos, predictions/more.csv.gz those of any extra sets.
     """
     more = development.extra_table
     extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}

@@ -38,9 +38,8 @@ LEFT_OUT_CLINICS_FILE = "left_out_clinics.csv.gz"
 
 
 def write_left_out_clinics(path: Path, answers: pd.DataFrame) -> None:
-    """Write the rows of LEFT_OUT_CLINICS_FILE, sorted by image_id; equal rows give a file with equal bytes."""
-    compression = {"method": "gzip", "mtime": 0}
-    write_table(path, answers.sort_values("image_id"), float_format="%.6f", compression=compression)
+    """Write the rows of LEFT_OUT_CLINICS_FILE, sorted by image_id."""
+    write_table(path, answers.sort_values("image_id"), float_format="%.6f")
 
 
 def left_out_metrics(

@@ -13,7 +13,7 @@ from data_modelling.metrics import bootstrap
 from data_modelling.metrics.predictions import mode_logits, true_classes, write_table
 from data_modelling.metrics.rounding import round_metric, to_json_value
 
-SHORTCUTS_FILE = "shortcuts.csv"  # in a bundle's predictions/; has COLUMNS, and the logits of each of VIEWS
+SHORTCUTS_FILE = "shortcuts.csv.gz"  # in a bundle's predictions/; has COLUMNS, and logits of each of VIEWS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # a photo and its two painted versions
 MAPS = ("map", "random", "gaussian")  # map of the evidence, and two control maps; see shortcut_tests
 MEASURES = ("inside", "deletion")  # share of a map inside the lesion; area under the map's deletion curve

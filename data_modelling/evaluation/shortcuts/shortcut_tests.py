@@ -74,7 +74,7 @@ def shortcut_results(
     choices: CalibrationChoices,
     task: str,
 ) -> pd.DataFrame:
-    """Return the rows of shortcuts.csv for the sample's photos, in the order of the sample, and show progress.
+    """Return the rows of SHORTCUTS_FILE for the sample's photos, in the order of the sample, and show progress.
 
     sample: rows of a table (see datasets.table), with the column part. pixels: their photos, (rows, edge, edge, 3).
     outlines: files by image id. networks: returns, for a part, the file of the network that never saw this part.
@@ -113,7 +113,7 @@ def sample_photos(table: pd.DataFrame, outlines: Mapping[str, str], count: int =
 def shortcut_rows(
     network: FoldNetwork, names: Sequence[str], photos: Pixels, outlines: Iterable[Mask]
 ) -> list[dict[str, Any]]:
-    """Return for each photo its values for shortcuts.csv. Here a class is an index, and logits are an array (classes,).
+    """Return for each photo its values for SHORTCUTS_FILE. A class is an index here; logits are an array (classes,).
 
     names: the image ids; they seed the random maps. photos: (N, edge, edge, 3). outlines: N masks (edge, edge).
     A photo with an empty outline or too little skin has only `decided`, `lesion_share` and the logits `intact`.

@@ -25,7 +25,7 @@ from data_modelling.inference.modes import MODES, PHOTO_ONLY
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, training_sources
 from data_modelling.metrics.calibration import choose_calibration
 from data_modelling.metrics.predictions import (
-    OUT_OF_FOLD,
+    OUT_OF_FOLD_FILE,
     mode_logits,
     read_predictions,
     replace_logits,
@@ -51,7 +51,7 @@ def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
     class, if the bundles have no photo in common, or if two bundles have a photo in different folds.
     """
     _check_combinable(bundles)
-    files = [bundle.folder / "predictions" / f"{OUT_OF_FOLD}.csv" for bundle in bundles]
+    files = [bundle.folder / "predictions" / OUT_OF_FOLD_FILE for bundle in bundles]
     tables = [read_predictions(file).set_index("image_id", drop=False) for file in files]
     shared = sorted(set.intersection(*(set(table.index) for table in tables)))
     if not shared:
@@ -87,7 +87,7 @@ def make_ensemble(bundles: Sequence[Bundle], name: str, version: str, out: Path)
         for file in COPIED_FILES:
             if (bundles[0].folder / file).exists():
                 shutil.copyfile(bundles[0].folder / file, folder / file)
-        write_predictions(folder / "predictions" / f"{OUT_OF_FOLD}.csv", predictions)
+        write_predictions(folder / "predictions" / OUT_OF_FOLD_FILE, predictions)
         metadata = _metadata(bundles, predictions, name, version)
         (folder / "metadata.json").write_text(json.dumps(metadata, indent=1) + "\n")
         (folder / "history.json").write_text(json.dumps(histories) + "\n")

@@ -1,4 +1,5 @@
 import csv
+import gzip
 import json
 import re
 import shutil
@@ -89,7 +90,8 @@ def test_a_task_is_judged_by_what_it_alone_has(committed: FlaskClient):
 
 def test_what_is_grouped_by_patient_speaks_of_patients(committed: FlaskClient):
     text = committed.get("/model/isic2020").text
-    with (COMMITTED / "isic2020" / "predictions" / "out_of_fold.csv").open(newline="") as file:
+    path = COMMITTED / "isic2020" / "predictions" / "out_of_fold.csv.gz"
+    with gzip.open(path, "rt", newline="") as file:
         patients = [row["group_id"] for row in csv.DictReader(file)]
     counts = f"{len(patients):,} photos of {len(set(patients))} patients."
     assert f"{counts} Each photo was judged by a network that had seen no photo of the same patient." in text

@@ -105,7 +105,9 @@ def test_the_split_has_an_id_per_photo_and_keeps_lesions_together(own: OwnPhotos
 
 
 def test_predictions_name_the_photos_by_folder_and_number(own: OwnPhotos) -> None:
-    rows = pd.read_csv(own.folder / "models" / "own" / "predictions" / "out_of_fold.csv", dtype={"part": str})
+    rows = pd.read_csv(
+        own.folder / "models" / "own" / "predictions" / "out_of_fold.csv.gz", dtype={"part": str}
+    )
     parts = read_split(own.folder / "splits" / "own.csv").set_index("image_id")["part"]
     assert set(rows["image_id"]) == set(parts.index[parts == "0"])
     assert rows["age"].notna().any()

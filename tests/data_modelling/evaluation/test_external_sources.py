@@ -113,7 +113,7 @@ def test_the_command_predicts_what_is_there_and_names_what_is_not(
     ]
     assert evaluate.main(options) == 3
     assert "ISIC_2017 is not there" in capsys.readouterr().err
-    rows = read_external_predictions(smoke_bundle / "predictions" / "elsewhere.csv", "ham10000")
+    rows = read_external_predictions(smoke_bundle / "predictions" / "elsewhere.csv.gz", "ham10000")
     locked = read_split(splits / "pad_ufes_20.csv").query("part == 'test'")
     assert len(rows) == 2 * (PATIENTS - 2)
     assert not set(rows["image_id"]) & set(locked["image_id"])
@@ -208,7 +208,7 @@ def test_a_question_without_both_kinds_has_no_area() -> None:
 
 
 def test_a_file_without_a_column_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "elsewhere.csv"
+    path = tmp_path / "elsewhere.csv.gz"
     made("ISIC_2017", ["NV"], ["NV"], ["a"]).drop(columns="both_DF").to_csv(path, index=False)
     with pytest.raises(InputError, match="both_DF"):
         read_external_predictions(path, "ham10000")
@@ -216,7 +216,7 @@ def test_a_file_without_a_column_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    sorted((PROJECT / "DATA" / "models").glob("*/predictions/elsewhere.csv")),
+    sorted((PROJECT / "DATA" / "models").glob("*/predictions/elsewhere.csv.gz")),
     ids=lambda path: path.parts[-3],
 )
 def test_no_committed_prediction_is_of_a_locked_photo(path: Path) -> None:

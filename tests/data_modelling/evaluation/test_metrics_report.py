@@ -12,7 +12,7 @@ CODES = class_codes("ham10000")
 
 @pytest.fixture
 def bundle(smoke_run: Path) -> tuple[pd.DataFrame, dict]:
-    predictions = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv", dtype={"part": str})
+    predictions = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv.gz", dtype={"part": str})
     return predictions, json.loads((smoke_run / "metadata.json").read_text())
 
 

@@ -131,7 +131,7 @@ def test_a_clinic_is_judged_by_a_network_that_never_saw_it(run: tuple[Settings, 
     every = pd.read_csv(out / "predictions" / "left_out_clinics.csv.gz")
     assert set(every["clinic"]) == {"BCN", "HAM10000"}
     answers = every[every["clinic"] == "BCN"]
-    more = pd.read_csv(out / "predictions" / "more.csv")
+    more = pd.read_csv(out / "predictions" / "more.csv.gz")
     split = pd.read_csv(out.parent / "splits" / "isic2019.csv")
     own = {path.stem for path in (out.parent / "data" / "ISIC_2019" / "images").iterdir()}
     assert set(answers["image_id"]) == own - set(split.loc[split["part"] == "test", "image_id"])

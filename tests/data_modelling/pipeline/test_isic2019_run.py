@@ -73,7 +73,7 @@ def test_out_of_fold_probabilities_are_those_of_the_score(
     """Of every photo, from the gate's distances and the logits of the other classes."""
     _, _, out = run
     metadata = json.loads((out / "metadata.json").read_text())
-    predictions = read_predictions(out / "predictions" / "out_of_fold.csv")
+    predictions = read_predictions(out / "predictions" / "out_of_fold.csv.gz")
     distances = pd.read_csv(out / "predictions" / "gate.csv").set_index("image_id")["distance"]
     logits = predictions[[f"photo_{code}" for code in class_codes(TASK)]].to_numpy()
     probability = calibrated_probabilities(logits, metadata["temperature"])[:, -1]
@@ -93,7 +93,7 @@ def test_each_class_was_left_out_of_its_network(
 ) -> None:
     _, _, out = run
     rows = pd.read_csv(out / "predictions" / "left_out.csv")
-    parts = read_predictions(out / "predictions" / "out_of_fold.csv").set_index("image_id")
+    parts = read_predictions(out / "predictions" / "out_of_fold.csv.gz").set_index("image_id")
     for code, of_class in rows.groupby("left_out"):
         assert sorted(of_class["image_id"]) == sorted(parts.index)
         assert (of_class["known"] == (of_class["truth"] != code)).all()

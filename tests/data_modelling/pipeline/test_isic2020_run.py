@@ -87,7 +87,7 @@ def copies(run: Run, tmp_path: Path) -> list[Path]:
 
 
 def test_patients_never_stand_on_two_sides(run: Run) -> None:
-    predictions = read_predictions(run.bundle / "predictions" / "out_of_fold.csv")
+    predictions = read_predictions(run.bundle / "predictions" / "out_of_fold.csv.gz")
     table = pd.read_csv(run.data / "ISIC_2020" / "ISIC_2020_Training_GroundTruth.csv")
     judged = table[table["image_name"].isin(predictions["image_id"])]
     others = table[~table["image_name"].isin(predictions["image_id"])]
@@ -151,7 +151,7 @@ def test_bundles_that_do_not_belong_together(copies: list[Path], tmp_path: Path)
     other = replace(bundles[1], metadata=bundles[1].metadata | {"edge": 64})
     with pytest.raises(InputError, match="differ in edge"):
         shared_predictions([bundles[0], other])
-    path = copies[1] / "predictions" / "out_of_fold.csv"
+    path = copies[1] / "predictions" / "out_of_fold.csv.gz"
     path.write_text(path.read_text().replace(",0,ISIC_2020,", ",1,ISIC_2020,"))
     with pytest.raises(InputError, match="in different folds"):
         shared_predictions(bundles)

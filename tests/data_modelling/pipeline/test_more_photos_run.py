@@ -66,8 +66,8 @@ def bundle(
 def test_photos_of_extra_sets_are_predicted_by_networks_that_saw_none_of_their_fold(
     settings: Settings, folders: development_set.DataFolders, bundle: Path
 ) -> None:
-    """more.csv has ISIC 2020's photos of fold 0 and no other, with the logits of the network that left the fold out."""
-    predictions = read_predictions(bundle / "predictions" / "more.csv").set_index("image_id")
+    """The file has ISIC 2020's photos of fold 0 and no other, with the logits of the network that left the fold out."""
+    predictions = read_predictions(bundle / "predictions" / "more.csv.gz").set_index("image_id")
     parts = read_split(folders.splits / "isic2020.csv")
     assert sorted(predictions.index) == sorted(parts.loc[parts["part"] == "0", "image_id"])
     network = keras.saving.load_model(work_folder(bundle) / "fold0" / "network.keras", compile=False)
@@ -109,7 +109,7 @@ def test_bundle_and_card_tell_what_else_was_learned_from(
     assert metadata["more"]["ISIC_2020"]["photos"] == len(truth)
     assert metadata["more"]["ISIC_2020"]["counts"]["MEL"] == truth["target"].sum()
     assert metadata["data"]["sources"] == ["HAM10000"]
-    own = pd.read_csv(bundle / "predictions" / "out_of_fold.csv")
+    own = pd.read_csv(bundle / "predictions" / "out_of_fold.csv.gz")
     assert set(own["source"]) == {"HAM10000"}  # no figure and no choice is of the other set's photos
     card = (bundle / "README.md").read_text()
     assert f"- {len(truth):,} more photos of ISIC_2020: " in card
@@ -119,7 +119,7 @@ def test_bundle_and_card_tell_what_else_was_learned_from(
 def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
     bundle: Path, folders: development_set.DataFolders, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept, moved = (bundle / "predictions" / name for name in ("more.csv", "elsewhere.csv"))
+    kept, moved = (bundle / "predictions" / name for name in ("more.csv.gz", "elsewhere.csv.gz"))
     more = read_predictions(kept).set_index("image_id")
     places = ["--data-root", str(folders.data_root), "--splits", str(folders.splits)]
     command = ["--bundle", str(bundle), *places, "--elsewhere"]
@@ -133,7 +133,7 @@ def test_as_an_external_source_those_photos_are_evaluated_out_of_fold(
     images.rename(images.with_name("away"))
     try:
         assert evaluate.main(command) == 2
-        assert "elsewhere.csv has their predictions, so it was not changed" in capsys.readouterr().err
+        assert "elsewhere.csv.gz has their predictions, so it was not changed" in capsys.readouterr().err
     finally:
         images.with_name("away").rename(images)
     assert moved.read_bytes() == written
@@ -151,28 +151,28 @@ def test_the_table_of_clinics_keeps_the_predictions_that_it_reads(
 ) -> None:
     """All sources that are there trained this bundle, so that none is left to predict."""
     copy = Path(shutil.copytree(bundle, tmp_path / "clinics"))
-    extra = copy / "predictions" / "more.csv"
-    shutil.copyfile(work_folder(bundle) / "more.csv", extra)
+    extra = copy / "predictions" / "more.csv.gz"
+    shutil.copyfile(work_folder(bundle) / "more.csv.gz", extra)
     (copy / "predictions" / "left_out_clinics.csv.gz").touch()
     write_checksums(copy)
     places = ["--data-root", str(folders.data_root), "--splits", str(folders.splits)]
     assert evaluate.main(["--bundle", str(copy), *places, "--elsewhere"]) == 2
     assert "No external source is available" in capsys.readouterr().err
-    assert extra.read_bytes() == (work_folder(bundle) / "more.csv").read_bytes()
+    assert extra.read_bytes() == (work_folder(bundle) / "more.csv.gz").read_bytes()
 
 
 def test_as_an_external_source_those_photos_are_refused_by_the_gate_that_saw_none_of_the_fold(
     bundle: Path, folders: development_set.DataFolders, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What more.csv says of the gate is turned round, photo by photo; the quality checks' refusals stay.
+    """What more.csv.gz says of the gate is turned round, photo by photo; the quality checks' refusals stay.
 
     One from before the folds' gates were asked is refused.
     """
     copy = tmp_path / "more"
     shutil.copytree(bundle, copy)
     command = ["--bundle", str(copy), "--data-root", str(folders.data_root), "--splits", str(folders.splits)]
-    kept, moved = (copy / "predictions" / name for name in ("more.csv", "elsewhere.csv"))
-    predictions = pd.read_csv(work_folder(bundle) / "more.csv", dtype=str, keep_default_na=False)
+    kept, moved = (copy / "predictions" / name for name in ("more.csv.gz", "elsewhere.csv.gz"))
+    predictions = pd.read_csv(work_folder(bundle) / "more.csv.gz", dtype=str, keep_default_na=False)
     other = {"": "photo_foreign", "photo_foreign": ""}
     predictions.to_csv(kept, index=False)
     evaluate.main([*command, "--elsewhere"])
@@ -185,7 +185,7 @@ def test_as_an_external_source_those_photos_are_refused_by_the_gate_that_saw_non
     predictions.drop(columns="refusals").to_csv(kept, index=False)
     written = moved.read_bytes()
     assert evaluate.main([*command, "--elsewhere"]) == 2
-    assert "more.csv lacks the column refusals" in capsys.readouterr().err
+    assert "more.csv.gz lacks the column refusals" in capsys.readouterr().err
     assert moved.read_bytes() == written
 
 

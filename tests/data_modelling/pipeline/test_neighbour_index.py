@@ -91,7 +91,7 @@ def test_each_held_out_photo_is_compared_by_the_network_that_never_saw_it(data, 
     work = smoke_run.with_name("smoke.work")
     write_neighbour_predictions(smoke_bundle, work, DataFolders(root, splits))
     rows = pd.read_csv(smoke_bundle / "predictions" / NEIGHBOURS_FILE, dtype=str)
-    predictions = read_predictions(smoke_bundle / "predictions" / "out_of_fold.csv")
+    predictions = read_predictions(smoke_bundle / "predictions" / "out_of_fold.csv.gz")
     assert rows["image_id"].tolist() == sorted(predictions["image_id"])
     assert set(rows["nearest"].str.count(";")) == {5}
     assert set(";".join(rows["nearest"]).split(";")) <= {"MEL", "NV", "BCC"}

@@ -31,7 +31,7 @@ def test_a_rerun_gives_the_same_files_byte_for_byte(smoke_bundle: Path) -> None:
 
 def test_metrics_follow_from_the_predictions_by_hand(smoke_bundle: Path) -> None:
     """Every photo's logits made certain of its true class but for one nevus, which is called a melanoma."""
-    path = smoke_bundle / "predictions" / "out_of_fold.csv"
+    path = smoke_bundle / "predictions" / "out_of_fold.csv.gz"
     predictions = pd.read_csv(path, dtype={"part": str})
     codes = ["MEL", "NV", "BCC", "AKIEC", "BKL", "DF", "VASC"]
     said = predictions["truth"].tolist()

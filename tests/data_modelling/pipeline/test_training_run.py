@@ -42,8 +42,8 @@ def test_the_bundle_holds_all_that_the_interface_names(smoke_run: Path) -> None:
         assert (smoke_run / name).is_file()
     assert {path.name for path in (smoke_run / "predictions").iterdir()} == {
         "gate.csv",
-        "out_of_fold.csv",
-        "shortcuts.csv",
+        "out_of_fold.csv.gz",
+        "shortcuts.csv.gz",
     }
     plots = {path.stem for path in (smoke_run / "plots").iterdir()}
     assert plots == set(PLOTS)
@@ -53,7 +53,7 @@ def test_the_bundle_holds_all_that_the_interface_names(smoke_run: Path) -> None:
 
 def test_out_of_fold_predictions_are_of_the_whole_fold_and_of_nothing_else(smoke_run: Path) -> None:
     parts = read_split(work(smoke_run) / "generated" / "smoke.csv")
-    predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv")
+    predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv.gz")
     assert sorted(predicted["image_id"]) == sorted(parts.loc[parts["part"] == "0", "image_id"])
 
 
@@ -223,7 +223,7 @@ def test_killed_and_resumed_it_ends_with_the_weights_of_the_unbroken_run(
         for name, arrays in unbroken.items():
             for one, other in zip(broken[name], arrays, strict=True):
                 np.testing.assert_allclose(one, other, atol=1e-6)
-    same = ("metrics.json", "predictions/out_of_fold.csv", "history.json")
+    same = ("metrics.json", "predictions/out_of_fold.csv.gz", "history.json")
     assert all((out / name).read_bytes() == (smoke_run / name).read_bytes() for name in same)
 
 

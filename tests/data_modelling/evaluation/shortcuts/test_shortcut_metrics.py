@@ -124,5 +124,5 @@ def test_results_that_lack_a_column_or_every_measure_are_refused(tmp_path: Path)
     write_shortcuts(tmp_path / "s.csv", results(SAID).drop(columns="random_inside"))
     with pytest.raises(InputError, match="lacks the column random_inside"):
         read_table(tmp_path / "s.csv", COLUMNS)
-    with pytest.raises(InputError, match="No photo in shortcuts.csv has all measures"):
+    with pytest.raises(InputError, match="No photo in shortcuts.csv.gz has all measures"):
         shortcut_metrics(results(SAID, map_inside=[np.nan] * 4), METADATA)

@@ -171,8 +171,8 @@ def test_an_outline_of_another_size_or_a_broken_one_is_refused(files: tuple[Path
 
 def test_the_smoke_runs_results_are_of_one_photo_a_lesion_of_the_fold(smoke_run: Path) -> None:
     """And agree with the predictions of the same photos, which were made at another place."""
-    results = read_table(smoke_run / "predictions" / "shortcuts.csv", COLUMNS)
-    predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv").set_index("image_id")
+    results = read_table(smoke_run / "predictions" / "shortcuts.csv.gz", COLUMNS)
+    predicted = pd.read_csv(smoke_run / "predictions" / "out_of_fold.csv.gz").set_index("image_id")
     assert not results["group_id"].duplicated().any()
     assert set(results["group_id"]) == set(predicted["group_id"])
     logits = predicted.loc[results["image_id"]].filter(like="photo_").to_numpy()
