@@ -124,7 +124,7 @@ def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) 
     predictions/gate.csv has the scores of the data set's own photos, predictions/more.csv.gz those of any extra sets.
     """
     more = development.extra_table
-    extra_sources = {} if more is None else {"judged_more": sorted(more["source"].unique().tolist())}
+    extra_sources = {} if more is None else {"extra_sources": sorted(more["source"].unique().tolist())}
     dependencies = (
         _stage_dependencies(settings, development.combined_table(), work, SERVED_STAGE) | extra_sources
     )

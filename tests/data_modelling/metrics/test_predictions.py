@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,10 @@ from data_modelling.metrics.predictions import (
     mode_logits,
     prediction_table,
     read_predictions,
+    read_table,
     round_logits,
     write_predictions,
+    write_table,
 )
 
 TASK = "ham10000"
@@ -49,6 +52,16 @@ def test_all_modes_come_back_each_with_its_decimals(tmp_path: Path) -> None:
     assert found.filter(like="shuffled_").iloc[1, :2].tolist() == [3.12, 4.12]
     assert (tmp_path / "p.csv").read_text().splitlines()[2].endswith(",9.12")  # VASC of the last mode
     assert ",45,male," in (tmp_path / "p.csv").read_text()
+
+
+def test_equal_tables_give_equal_compressed_files_that_can_be_read(tmp_path: Path) -> None:
+    table = pd.DataFrame({"image_id": ["a", "b"], "site": ["", "torso"], "score": [0.25, 2.0]})
+    one, other = tmp_path / "one.csv.gz", tmp_path / "other.csv.gz"
+    for path in (one, other):
+        write_table(path, table, float_format="%.1f")
+    assert one.read_bytes() == other.read_bytes()
+    assert gzip.decompress(one.read_bytes()) == b"image_id,site,score\na,,0.2\nb,torso,2.0\n"
+    assert read_table(one, table)["score"].tolist() == [0.2, 2.0]
 
 
 def test_what_is_chosen_on_is_what_the_file_keeps(tmp_path: Path) -> None:
