@@ -45,7 +45,7 @@ class Settings:
     metrics: str = "off"
     views: int = 1  # orientations in which the network sees each photo: 1, or 8 at eight times the cost
     processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
-    # csv file or "off"; each answer of the default bundle adds day, probabilities and nearness to training photos
+    # csv file or "off"; each answer of the default bundle adds a row: day, probabilities, nearness to training photos
     score_log: str = "off"
     log_format: str = "text"  # format of the log lines on standard error: "text" or "json"
 

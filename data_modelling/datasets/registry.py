@@ -27,7 +27,7 @@ from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
 # `load` of a data set takes the data root and `strict`; it returns the table and the report (see datasets.table).
-# `load` of a storage format takes the settings as its first argument, because they name classes and shard features.
+# `load` of a storage format takes the settings first: they give the list of classes and the names of a shard's values.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
 # `read_rows` of a data set takes its folder and, optionally, RowFindings; it returns the rows of the csv.
 RowReader = Callable[..., pd.DataFrame]
@@ -38,9 +38,9 @@ class ExternalSource:
     """Describes how photos of a data set are read beside another data set, for evaluation or training.
 
     phone: whether the photos were taken with a phone. diagnoses: ISIC 2019's code for each diagnosis that the data set
-    names differently. benign_at_most: limit for photos that are only known to be benign; None means no limit. Training
-    ignores this limit. finer_diagnoses: a function from the rows of the csv to the diagnoses for training.
-    confirmations: a function from the data set's folder to how each photo's diagnosis was confirmed, by image id.
+    names differently. benign_at_most: the largest number of photos that are only known to be benign, or None for no
+    limit. Training ignores the limit. finer_diagnoses: a function from the rows of the csv to diagnoses for training.
+    confirmations: a function that takes the data set's folder and returns, by image id, how a diagnosis was confirmed.
     """
 
     phone: bool = False
@@ -118,7 +118,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         isic2020.read_rows,
         load=isic2020.load,
         group=PATIENT,
-        # The labels of the challenge's test photos are not public; 584 malignant photos are too few for a locked test.
+        # The challenge's test photos lack public labels. Of the others, 584 are malignant: too few for a locked test.
         locked_test=False,
         external=ExternalSource(
             diagnoses={"malignant": "MEL"},  # all 584 malignant rows are melanomas

@@ -1,6 +1,6 @@
 """Test whether the lesion that is unlike a patient's other lesions is the melanoma, on visits drawn from ISIC 2020.
 
-The app marks this lesion if its outlier score (how unlike the others it is) reaches a ratio. The ratio is chosen here.
+The app marks this lesion if its outlier score (how unlike the others it is) reaches a threshold: the ratio chosen here.
 A visit has 3 to 12 random photos of one patient, with one melanoma if the patient has any. Each metric is averaged
 over the visits of a patient, and then over the patients. The network must not have been trained on these photos.
 """
@@ -100,7 +100,7 @@ def choose_ratio(visits: pd.DataFrame, marked_share: float = FALSE_MARK_SHARE) -
     order = np.argsort(-largest_oddity, kind="stable")
     share = np.cumsum(weights[order]) / weights.sum()
     allowed = int(np.searchsorted(share, marked_share, side="right"))
-    # The ratio is just above the largest oddity of the first visit that must have no mark.
+    # The ratio is just above the largest oddity in all visits that must have no mark.
     return round(float(largest_oddity[order][min(allowed, len(order) - 1)]) + 10.0**-DIGITS, DIGITS)
 
 

@@ -99,8 +99,8 @@ class Answer:
 class Predictor:
     """A loaded bundle (a trained model) that returns an answer for a photo; several threads may use it at once.
 
-    views: how many views of each photo the network sees, one of VIEW_COUNTS. Logits and feature maps are means over the
-    views. The embedding and the checks use only the unchanged photo.
+    views: in how many views (orientations) the network sees each photo, one of VIEW_COUNTS. Logits and feature maps are
+    means over the views. The embedding and the checks use only the unchanged photo.
     """
 
     def __init__(self, bundle: Bundle, views: int = ONE_VIEW) -> None:
@@ -199,7 +199,7 @@ class Predictor:
         return self._run(("logits",), photo, details)[0]
 
     def completed(self, logits: NDArray[np.float32], distance: float) -> NDArray[np.floating]:
-        """Return logits (1, classes) in which the rejection score gives that of the unknown class, if the task has it.
+        """Return logits (1, classes). If the task has the unknown class, its logit comes from the rejection score.
 
         distance: the photo's distance from the training photos, as the gate measures it.
         """

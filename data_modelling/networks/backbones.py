@@ -13,7 +13,7 @@ from data_modelling.networks import cnn
 from data_modelling.networks.cnn import BRANCH, ResidualBlock, convolution
 from data_modelling.settings import CNN, RESNET, NetworkSettings
 
-STEM_WIDTH = 64  # channels of the first convolution of ResNet34, which keras.applications lacks
+STEM_WIDTH = 64  # channels of ResNet34's first convolution; keras.applications has no ResNet34
 STAGES = ((64, 3), (128, 4), (256, 6), (512, 3))  # channels and blocks of each stage of ResNet34
 
 

@@ -1,4 +1,4 @@
-"""Draws a model's ROC, precision-recall, decision and risk-coverage curves, which show what each threshold gives."""
+"""Draws ROC, precision-recall, decision and risk-coverage curves: how good a model's answers are at each threshold."""
 
 from collections.abc import Callable
 from typing import Any

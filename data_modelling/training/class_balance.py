@@ -90,7 +90,7 @@ def training_prior(labels: Labels, classes: int, training: TrainingSettings) -> 
 def sampling_prior(labels: Labels, classes: int, balance: float) -> Floats:
     """Return the share of each class in an epoch, (classes,), proportional to n^(1 - balance) for a class of n labels.
 
-    A balance of 0 gives the shares in `labels`; 1 gives equal shares to all classes that `labels` has; the rest get 0.
+    A balance of 0 gives the shares in `labels`, and 1 gives equal shares. A class without labels always gets 0.
     """
     counts = np.bincount(labels, minlength=classes).astype(float)
     weights = np.where(counts > 0, counts ** (1 - balance), 0.0)

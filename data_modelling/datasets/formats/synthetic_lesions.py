@@ -53,9 +53,9 @@ def _noise(levels: float, x: Any, rng: np.random.Generator) -> Any:
 class LesionClass:
     """Describes how the lesions of a class look and how frequent they are.
 
-    share: the class's share of all lesions. colour: the mean RGB. irregularity: the standard deviation of the
-    amplitudes of the outline's waves, as a share of the radius. texture: a function that returns the grey levels to
-    add, from x, y (in radii of the lesion) and a random generator. age: the mean age in years.
+    share: the class's share of all lesions. colour: the mean RGB. irregularity: how much waves change the round outline
+    (the standard deviation of their amplitudes, in radii). texture: a function that returns the grey levels to add,
+    from x, y (in radii of the lesion) and a random generator. age: the mean age in years.
     """
 
     share: float

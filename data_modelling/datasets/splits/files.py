@@ -1,4 +1,4 @@
-"""Writes split files. For each photo, they list its part: a fold, or the locked test (not for training or choices)."""
+"""Writes split files. For each photo, they list its part: a fold, or the locked test (for the final evaluation)."""
 
 from collections.abc import Sequence
 from pathlib import Path

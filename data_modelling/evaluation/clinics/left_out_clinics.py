@@ -1,7 +1,7 @@
 """Compute metrics of each clinic group (the photos of one or several clinics), to see what a new clinic would get.
 
-Out-of-fold answers are from networks that other photos of the group trained. Other answers are from networks that never
-saw the group; pipeline.left_out_clinics writes these answers to LEFT_OUT_CLINICS_FILE.
+There are two kinds of answers. Out-of-fold answers are from networks that were trained with other photos of the
+group. Left-out answers, in LEFT_OUT_CLINICS_FILE (see pipeline.left_out_clinics), are from networks that never saw it.
 """
 
 from collections.abc import Mapping

@@ -30,7 +30,7 @@ NEIGHBOUR_COUNT = 6
 SAME_PHOTO_DISTANCE = 0.004
 DISTANCE_DIGITS = 6
 CONFIRMATIONS = ("histopathology", "consensus", "not_on_record")  # how a diagnosis was confirmed
-# The thirds of the known photos' distances from their own neighbours; a neighbour's distance falls into one of them.
+# Whether a distance is in the lowest, middle or highest third of the known photos' distances from their own neighbours.
 NEAR, USUAL, FAR = CLOSENESS = ("near", "usual", "far")
 DIAGNOSES = {diagnosis.code: diagnosis for diagnosis in TASKS["isic2019"]}
 # The arrays of INDEX_FILE, each with numpy's code for its kind of values. All but `terciles` have a row for each photo.

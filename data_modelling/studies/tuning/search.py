@@ -62,7 +62,7 @@ def run_search(
 
     kind, trials: see tuners.create_oracle. epochs: the length of the longest training. run_trials: a function that runs
     all trials, in this process or on a cluster. Returns the skipped inputs as text. Raises InputError like `train`, and
-    if the recipe does not name two folds, another search runs in `folder`, all trials fail, or the disk is full.
+    if `base` does not name two folds, if another search runs in `folder`, if all trials fail, or if the disk is full.
     """
     if len(base.figure_folds) != 2:
         raise InputError(
