@@ -42,7 +42,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:
-    """Return the refused share of lesion photos at the external source where it is largest, or None without sources."""
+    """Return the largest share of refused lesion photos at any external source (other data set), or None without any."""
     sources = metrics.get("elsewhere", {}).values()
     shares = [
         source["checks"]["refused"]["share"] for source in sources if "refused" in source.get("checks", {})
@@ -51,9 +51,9 @@ def refused_share(metrics: Mapping[str, Any]) -> float | None:
 
 
 def visit_record(metrics: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Return how often the app, in test visits (photos of one patient), was right to mark a spot as unlike the others.
+    """Return how often the app, in test visits (photos of one patient), marked the melanoma as unlike the other spots.
 
-    Returns None if metrics.json lacks a value. Each share has its 95 % interval (see evaluation.ugly_duckling).
+    The result also has the wrong marks and 95 % intervals (see evaluation.ugly_duckling); None if a value is missing.
     """
     visits: dict[str, Any] = metrics.get("visits", {})
     names = {"found", "wrong", "by_oddity", "by_score", "by_chance", "difference"}

@@ -1,6 +1,6 @@
 """Run our server with one endpoint, which only reads the photo's bytes: `python -m benchmarks.empty_endpoint`.
 
-Its answer has the smallest cost that any answer of our server to a photo can have.
+The benchmarks use its cost as a lower limit: no answer of our server to a photo can cost less.
 """
 
 import os

@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any]
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return the prediction sets' test results by coverage, or None if a reason of the answer is in NO_PROMISE."""
+    """Return the prediction sets' test results by coverage; None if the sets were not tested on photos of this kind."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS

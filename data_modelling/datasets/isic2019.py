@@ -61,9 +61,9 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the two csv files as text, under the column names of the table; the photos are not read.
 
-    A group is a lesion; its undeclared duplicates (photos under another lesion id) in HAM10000 and ISIC 2017 join it. A
-    photo with contradictory rows in one of the files is left out. A photo without details is a group by itself, unless
-    it is such a duplicate. findings: see datasets.table.read_csv; photos without details are added to them.
+    A group has all photos of a lesion, even those under another lesion id (the undeclared duplicates of HAM10000 and
+    ISIC 2017). A photo with contradictory rows in one of the files is left out. A photo without details is a group by
+    itself, unless it is such a duplicate. findings: see datasets.table.read_csv; it gets the photos without details.
     """
     truth = _truth(root / GROUND_TRUTH_FILE, findings)
     details, contradictory = _details(root / METADATA, findings)

@@ -1,4 +1,4 @@
-"""Open the locked test (photos that no training and no choice used) once per bundle, and record every opening.
+"""Open the locked test (photos that no training or choice used) once per bundle (trained model); record each opening.
 
 To open it means to predict these photos. The record is `DATA/splits/<split>.openings.csv`, outside every bundle. A
 bundle gets a copy, so that its model card can be written again from the bundle's own files.

@@ -60,7 +60,7 @@ def merge_classes(network: keras.Model, task: str) -> keras.Model:
 
 
 def network_head(network: keras.Model) -> Head:
-    """Return the head of a network, with or without merged classes; see inference.explanation.heat_map."""
+    """Return the head (last layer) of a network, with or without merged classes; see inference.explanation.heat_map."""
     kernel, bias = (np.asarray(weights, np.float64) for weights in network.get_layer("head").get_weights())
     merged = next((layer for layer in network.layers if layer.name == MERGED), None)
     if merged is None:

@@ -1,6 +1,6 @@
-"""Trains the network that the app serves, and networks for the evaluation that never see a fold, clinic group or class.
+"""Trains the network that the app serves, and networks for the evaluation, each without a fold, clinic group or class.
 
-If the recipe names teachers, these are trained first. The run's networks imitate the answers of the teachers.
+If the recipe names teachers, these are trained first. The served network and the fold networks imitate their answers.
 """
 
 import json
@@ -105,7 +105,7 @@ def refuse_unclassified(run: Run) -> None:
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
     """Train the unfinished networks of other recipes that the networks `names` need.
 
-    These are the teachers, and the networks of the recipe in settings.networks_of. Copies of this recipe's
+    These are the teachers, and the networks of the recipe in settings.networks_of. If that recipe is set, copies of its
     networks, with merged classes, become the run's own networks.
     """
     learned = [name for name in names if has_teachers(name)]

@@ -61,7 +61,7 @@ def teacher_work_folder(teacher: str, runs: Path) -> Path:
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return the settings of each teacher that is a recipe, by file, with figure_folds (predicted folds) of `settings`.
+    """Return by file the settings of each teacher that is a recipe; figure_folds (folds to predict) is as in `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """
@@ -126,7 +126,7 @@ class DistillationLoss:
         return self.share * ops.mean(cross_entropy)
 
     def teacher_probabilities(self, inputs: dict[str, Any], teacher_weights: Any = None) -> Any:
-        """Return the teachers' mean probabilities (N, classes), for the class prior of the student's training.
+        """Return the teachers' mean probabilities (N, classes), for the class shares of the student's training.
 
         teacher_weights: (N, teachers), the weight of each teacher's answer; None means equal weights. The probabilities
         are zero for a photo that no teacher knows.

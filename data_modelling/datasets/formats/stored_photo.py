@@ -64,7 +64,7 @@ def encode_photo(path: str, edge: int, channels: str) -> tuple[bytes, str]:
     """Return the bytes to store for the photo, and the ending of their file, such as `.png`.
 
     edge: the edge in pixels of the square that is stored as PNG, without loss; 0 stores the photo's own file unchanged.
-    channels: the colour order to store, `rgb` or `bgr`; an order other than the photo's own needs an edge.
+    channels: the colour order to store, `rgb` or `bgr`; if edge is 0, it must be the photo's own order.
     """
     if not edge:
         data = read_bytes(path)

@@ -45,7 +45,7 @@ class BatchPredictor:
         self._predictor = bundle_error(bundle, sums) or Predictor(load_bundle(bundle), views)
 
     def __call__(self, block: dict[str, Any]) -> dict[str, list[bytes]]:
-        """Return, for each batch of a block, its rows or an InputError; batches and results are pickled."""
+        """Return the rows or an InputError for each batch of a block (see _blocks); batches and results are pickled."""
         from ray import cloudpickle
 
         batches = map(cloudpickle.loads, block["photos"])

@@ -1,8 +1,8 @@
 """Computes the rejection score: the log odds that a photo shows "none of the known classes".
 
-No training photo shows this class, so the network's own output for it means nothing. The score is computed from the
-photo's distance from the training photos (see the gate) and the entropy of the known classes: how undecided their
-probabilities are. To fit the weights, safety.rejection_score uses networks that were each trained without one class.
+No training photo shows this class, so the network's own output for it means nothing. The score is a weighted sum of the
+photo's distance from the training photos (see checks.gate) and the entropy of the known classes: how undecided their
+probabilities are. safety.rejection_score fits the weights with networks that were each trained without one class.
 """
 
 from __future__ import annotations

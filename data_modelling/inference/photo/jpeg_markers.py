@@ -74,7 +74,7 @@ def load_jpeg(image: Image.Image, data: bytes, shrink: int = 1) -> Image.Image:
 def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
     """Decode and return a JPEG. An Adobe segment says whether its colours are RGB or YCbCr.
 
-    If there is none, a JFIF segment means YCbCr; without both, default_is_rgb decides. data, errors: see load_jpeg.
+    If there is none, a JFIF segment means YCbCr. With neither, default_is_rgb decides. data, errors: see load_jpeg.
     """
     parts = list(segments(data))
     transforms = [

@@ -103,8 +103,8 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     resized with Pillow's antialiased bilinear method, which also uses a strip around the crop, half a new pixel wide.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
-    photo_animated, photo_frames (several in a DICOM file) and photo_broken (does not decode). Raises FieldError for a
-    crop that is beyond the photo or smaller than a pixel.
+    photo_animated, photo_frames (a DICOM file with several photos) and photo_broken (does not decode). Raises
+    FieldError for a crop that is beyond the photo or smaller than a pixel.
     """
     return read_photo_and_edge(data, edge, crop)[0]
 
@@ -223,7 +223,7 @@ def _read_squares(
         box = (x, y, min(x + square_edge, size[0]), min(y + square_edge, size[1]))
         boxes.append([pixels / shrink for pixels in box])
     if transform is not None:
-        # Colours are converted before resizing, which would mix them at edges; only large photos are reduced first.
+        # Resizing mixes colours, so they are converted before it. Only large photos are reduced first, for speed.
         upright, boxes = _reduce_large(upright, edge, boxes)
         upright = transform.apply(upright)
     mode = "RGBA" if upright.has_transparency_data else "RGB"

@@ -10,7 +10,7 @@ from data_modelling.settings import AugmentationSettings, Settings, TrainingSett
 
 EPOCHS_KEY = "tuner/epochs"  # key of the epochs that Hyperband (a search method) plans for a trial
 WARMUP_SHARE = 0.1  # the warm-up is at most this share of the epochs
-# Ways to balance the classes: the name of each way, and its settings. "Root" is the square root of the class counts.
+# Ways to balance the classes. "By the root" makes the share of a class of n photos proportional to sqrt(n).
 IMBALANCE: dict[str, dict[str, Any]] = {
     "as they come": {"balance": 0.0, "class_weights": 0.0},
     "drawn by the root": {"balance": 0.5, "class_weights": 0.0},

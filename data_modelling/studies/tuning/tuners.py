@@ -1,9 +1,9 @@
 """Run the trials (trainings) of a hyperparameter search in this process or on a cluster, each in a folder of its own.
 
 An oracle of KerasTuner proposes the hyperparameters of each trial. KerasTuner's own tuners are not used. They would end
-a search after a few failed trials, let Hyperband wait for a failed trial, and give a network more epochs after its
-learning rate has fallen to zero. An oracle's state is not saved, because the same seed gives the same trials again. A
-resumed search reads the results of finished trials, and resumes a stopped trial after its last epoch.
+a search after a few failed trials, make Hyperband (a search method) wait for a failed trial, and give a network more
+epochs after its learning rate has fallen to zero. An oracle's state is not saved, because the same seed gives the same
+trials again. A resumed search reads the results of finished trials, and resumes a stopped trial after its last epoch.
 """
 
 import errno
