@@ -29,7 +29,7 @@ class AppServer:
 
 @contextmanager
 def run_app(log: Path, environment: Mapping[str, str], prefix: Sequence[str] = ()) -> Iterator[AppServer]:
-    """Run `python -m app` for the block, without a rate limit; `environment` adds or replaces environment variables.
+    """Run `python -m app` during a `with` block, without a rate limit. `environment` adds or replaces variables.
 
     prefix: a command that runs the app, such as strace. Raises RuntimeError with the app's log if the start fails.
     """

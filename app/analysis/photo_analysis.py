@@ -27,7 +27,7 @@ PREVIEW_QUALITY = 85  # JPEG quality
 
 
 def analyse(submission: Submission) -> Answer:
-    """Return the model's answer. Raises Problem if the photo cannot be used, or if the bundle cannot answer or explain.
+    """Return the answer. Raises Problem if the photo cannot be used, or if the bundle or an explanation is unavailable.
 
     The callers of analyse, photo_preview and whole_photo must hold a slot (permit to decode; see app.http.photo_slots).
     """

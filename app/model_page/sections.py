@@ -51,7 +51,7 @@ OUT_OF_FOLD = "out_of_fold"
 
 
 def metrics_sections(bundle: Bundle) -> list[dict[str, Any]]:
-    """Return the sections that have numbers. Each set of photos in metrics.json, such as locked_test, has one.
+    """Return the sections that have numbers. Each set of photos in metrics.json, such as locked_test, gets a section.
 
     Keys of each section: key (its name in templates/texts.html), title (the heading), tables (only those with rows).
     """
@@ -172,7 +172,7 @@ def subgroup_name(row: dict[str, Any]) -> str:
 
 
 def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
-    """Yield three tables: each clinic group's metrics, its shares and calibration, and its statuses by diagnosis."""
+    """Yield three tables of the clinic groups: metrics, status shares with calibration, and statuses by diagnosis."""
     clinics = metrics.get("clinics") or []
     networks = {key: name_of("networks", key) for key in NAMES["networks"]}
     names = [UntranslatedText(clinic["name"]) for clinic in clinics]

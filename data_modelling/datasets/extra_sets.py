@@ -1,4 +1,4 @@
-"""Reads extra sets: data sets that train a network together with the own data set of a recipe (a file of settings).
+"""Reads extra sets: data sets that train a network together with the data set of a recipe (a file of settings).
 
 A lesion that is only known to be benign keeps the diagnosis `benign`, which stands for any of the benign classes (see
 training.loss). Photos of extra sets count only in the metrics of their own source or clinic group (photos of some

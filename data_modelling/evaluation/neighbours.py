@@ -54,7 +54,7 @@ def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[
     Four metrics are shares of photos whose true class is the class named here. nearest: the class of the nearest photo.
     majority: the most frequent class of the nearest photos. chance: the class of a random known photo. model: the
     decided class. Two metrics are the AUC of a score that should be high for wrong decisions. warning_auc: the score is
-    the number of nearest photos that are not of the decided class. confidence_auc: the score is minus the confidence.
+    the number of nearest photos that are not of the decided class. confidence_auc: the score is the negated confidence.
     """
     task = metadata["task"]
     rows = rows.merge(answers, on="image_id", how="inner", validate="one_to_one")

@@ -1,4 +1,4 @@
-"""Choose temperature, decision prior and thresholds, which turn logits into answers, on out-of-fold (unseen) photos."""
+"""Use out-of-fold (unseen) photos to choose the temperature, decision prior and thresholds for a network's answers."""
 
 from dataclasses import dataclass
 
@@ -28,8 +28,8 @@ class CalibrationChoices:
 
     temperature: divides the logits. decision_prior: (classes,), sums to 1; divides the probabilities for the decision.
     A photo is of higher concern if the sum of its cancer probabilities reaches cancer_threshold, or if its melanoma
-    probability reaches melanoma_threshold. clear_threshold: "no cancer class stands out" needs a score below it (see
-    safety.clear_threshold); None if there are no answers for left-out clinics.
+    probability reaches melanoma_threshold. clear_threshold: the status "no cancer class stands out" needs a lower score
+    (see safety.clear_threshold); None if there are no answers for left-out clinics.
     """
 
     temperature: float

@@ -1,4 +1,4 @@
-"""Updates a bundle through a copy that replaces it, and publishes the results of a bundle in the documents."""
+"""Updates a bundle (folder of a trained model) through a copy, and publishes a bundle's results in the documents."""
 
 import os
 import shutil

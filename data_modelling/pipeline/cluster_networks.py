@@ -1,7 +1,7 @@
 """Train the networks of a run as tasks of a Ray cluster. A network's teachers (networks that it imitates) come first.
 
-Each task trains one network with `train_networks`, in the run's work folder on a disk that all machines share. Ray
-repeats a task whose worker process died; the training then resumes from its checkpoint.
+Each task trains one network with `train_networks`. The run's work folder, which keeps the networks and checkpoints, is
+on a disk that all machines share. Ray repeats a task whose worker process died; the training resumes from a checkpoint.
 """
 
 import json

@@ -1,8 +1,8 @@
 """Lets networks answer photos of clinics that they never saw, to learn what answers a new clinic would get.
 
-For each clinic group (one or several clinics) in settings.left_out_clinics, a network trained without the group answers
-its photos. The network's temperature, decision prior and thresholds are chosen on its stopping photos: photos of other
-clinics that decided when training stopped. The served network (of the app) answers photos of settings.unseen_sets.
+For each clinic group (one or more clinics) in settings.left_out_clinics, a network trained without the group answers
+its photos. Temperature, decision prior and thresholds are chosen on stopping photos: photos of other clinics that
+decided when training stopped. The served network (of the app) answers photos of new clinics in settings.unseen_sets.
 
 The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
 with the details. The corner frames are read only if the whole photo raises no concern and has a score below 0.5.
@@ -161,9 +161,9 @@ def _answers(
     choices: CalibrationChoices,
     stops: Mask,
 ) -> pd.DataFrame:
-    """Return the answers of a network for the photos of one clinic.
+    """Return the answers of a network for the photos of one clinic group.
 
-    asked: the set with the photos. photos: the clinic's rows of the set's table. stops: mask of the stopping photos.
+    asked: the set with the photos. photos: the group's rows of the set's table. stops: mask of the stopping photos.
     """
     table, task = asked.combined_table(), run.settings.task
     part = select_examples(table, asked.pixels, table.index.isin(photos.index), task)

@@ -2,7 +2,7 @@
 
 A stopped run can be resumed: a photo or a shard is written completely or not at all, and only once. `prepared.json`
 records the inputs, so that two preparations are never mixed. A loader reads a finished preparation as the table of the
-original data set. It refuses class folders without their csv, which is written last, and an incomplete set of shards.
+original data set. It refuses an incomplete set of shards, and class folders without their csv, which is written last.
 
 The photos of a locked test (kept for a final evaluation) are written too, so that `evaluate --open-test` finds them in
 any format. They too are resized if an edge (new width in pixels) is set, but nothing is measured or chosen on them.

@@ -1,8 +1,8 @@
 """Makes and reads splits (five folds, and for most data sets a locked test), and adds the parts to tables.
 
 Each fold is predicted by a network trained on the other folds. Only the final evaluation reads a locked test. A split
-depends on ids, groups and diagnoses, and on the splits from which it inherits parts. It does not depend on the order of
-rows or on a library's random numbers, so making it again gives the same split.
+depends on ids, groups (all photos of a lesion or patient) and diagnoses, and on earlier splits whose parts it keeps. It
+does not depend on the order of rows or on a library's random numbers, so making it again gives the same split.
 """
 
 import hashlib

@@ -72,7 +72,7 @@ class CsvTable:
 class RowFindings:
     """Lists repeated and contradictory rows; an entry names the id and the row, such as `ISIC_0024306 (row 5)`.
 
-    without_details: ids without a row in the file of the details, if a data set has a second file for the details.
+    without_details: ids without a row in the separate file of patient details that some data sets have.
     """
 
     repeated: list[str] = field(default_factory=list)
