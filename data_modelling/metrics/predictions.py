@@ -107,8 +107,8 @@ def true_classes(predictions: pd.DataFrame, task: str) -> NDArray[np.int64]:
 def mode_logits(predictions: pd.DataFrame, mode: str, task: str) -> Floats:
     """Return the logits (N, classes) of one of MODES or CONTROL_MODES, minus the highest logit of the same photo.
 
-    Only these differences matter. They are rounded to remove float errors. Then photos with equal probabilities are tied
-    in an AUC on every processor, although processors compute the last bit of `exp` differently.
+    Only these differences matter. They are rounded to remove float errors. Then photos with equal probabilities are
+    tied in an AUC on every processor, although processors compute the last bit of `exp` differently.
     """
     logits = predictions[_columns(mode, task)].to_numpy(np.float64)
     return np.asarray(np.round(logits - logits.max(axis=1, keepdims=True), DIFFERENCE_DECIMALS))
