@@ -67,7 +67,7 @@ class DevelopmentSet:
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
-    """Return `folders`; if the recipe wants drawn lesions, write them and a split to `work`, and return their folder."""
+    """Return `folders`. If the recipe draws lesions, write them and a split to `work`, and return their folder."""
     if not settings.generated_lesions:
         return folders
     generated = work / "generated"
