@@ -121,7 +121,7 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
         Supervisor(server).run()
     except SystemExit as stopped:
         if os.getpid() != supervisor:
-            raise  # this is not the supervisor, but one of the processes that answer
+            raise  # this process answers requests; only the supervisor (which started it) returns a status
         return 130 if asked else 2 if stopped.code == CANNOT_LOAD else int(stopped.code or 0)
     return 0
 

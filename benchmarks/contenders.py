@@ -54,7 +54,7 @@ class MeasuredServer:
         return self.total(lambda process: sum(process.cpu_times()[:4]))
 
     def memory(self) -> float:
-        """Return the PSS (memory; shared memory is divided among its users) of all processes, in MB of 2**20 bytes."""
+        """Return the memory of all processes in MB of 2**20 bytes, as PSS: shared memory is divided among its users."""
         return self.total(lambda process: process.memory_full_info().pss / 2**20)
 
 
@@ -85,7 +85,7 @@ def wait_for_answer(url: str, request: bytes, process: subprocess.Popen[bytes] |
 
 @dataclass(frozen=True)
 class Contender:
-    """Describe a measured server. arguments: what `python` gets to start it. path: the URL path that takes photos."""
+    """Describe a server that can be started. arguments: those of `python`. path: the URL path that takes photos."""
 
     name: str
     arguments: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""The API for programs. An answer is JSON, or FHIR (for hospitals) if Accept asks for it; errors are as in RFC 9457."""
+"""The API for programs answers in JSON; hospitals can ask for FHIR by the Accept header. Errors are as in RFC 9457."""
 
 from typing import Any
 

@@ -91,7 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the JSON object of RFC 9457, with our key `errors`. Type about:blank says no more than the status."""
+        """Return the JSON object of RFC 9457, with our key `errors`. Its type about:blank means: see the status."""
         return {
             "type": "about:blank",
             "title": self.title,

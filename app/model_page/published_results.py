@@ -19,7 +19,7 @@ PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return a table of our and published results, with rows only for a ham10000 bundle that has METRICS."""
+    """Return a table of our and others' results; it has no rows if the task is not ham10000 or METRICS are missing."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
     locked = _("our locked test (version %(version)s)", version=opened[-1]["version"]) if opened else None

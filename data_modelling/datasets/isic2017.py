@@ -1,6 +1,6 @@
 """Reads the diagnoses and details of the 2,150 dermoscopic photos in ISIC 2017's training and validation parts.
 
-Codella et al. 2018, arXiv:1710.05006; CC-0. The challenge has no file ISIC_2017_labels.csv:
+Codella et al. 2018, arXiv:1710.05006; CC-0. The diagnoses are in ISIC_2017_labels.csv, which is not a published file:
 datasets.download.isic2017_labels makes it from the csv files of ISIC 2019. Only 669 photos have a lesion id. Each
 other photo is a group by itself, unless it is in one of the pairs in UNDECLARED_DUPLICATES.
 """

@@ -41,7 +41,7 @@ GROUND_TRUTH_COLUMNS = (
 PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # the last two are Kaggle's; `train` has DICOM files
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
-# ISIC 2020's words for the classes of ISIC 2019. Any other word means a benign lesion of another or an unknown class.
+# ISIC 2020's words for ISIC 2019's classes. Any other word means a benign lesion of another class or an unknown one.
 ISIC2019_CLASS_BY_DIAGNOSIS = {
     "melanoma": "MEL",
     "nevus": "NV",

@@ -50,7 +50,7 @@ class DatasetReport:
     unused_folders: tuple[str, ...] = ()  # their photos are not used; each with the number of its photos
     nested_folders: tuple[str, ...] = ()  # they are inside a class folder; each with the number of its photos
     class_folders_without_photos: tuple[str, ...] = ()
-    pictures_of_other_formats: tuple[str, ...] = ()  # pictures in class folders that are not read
+    pictures_of_other_formats: tuple[str, ...] = ()  # unread pictures in class folders, counted by folder
     rows_without_details: tuple[str, ...] = ()  # photos of ISIC 2019 that its csv of details lacks
     split_photos_gone: tuple[str, ...] = ()  # ids that the split has, but that have no photo
 

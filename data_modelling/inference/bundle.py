@@ -17,7 +17,7 @@ SUMS_LINE = re.compile(r"([0-9a-f]{64})  ([^\0]+)")  # a line as `sha256sum` wri
 LARGEST_EDGE = 1024  # pixels; a bundle or recipe whose network sees larger photos is refused
 REQUIRED_FILES = ("model.keras", "model.onnx", "gate.npz", "metadata.json", "metrics.json", "README.md")
 FORMAT = 2  # version of metadata.json and of the files beside it; a bundle of another version is refused
-# Keys of metadata.json for the checks, the prediction sets and `monitor`. A bundle that lacks one of them is refused.
+# Keys of metadata.json for photo checks, prediction sets and the command `monitor`. A bundle without one is refused.
 SAFETY_KEYS = ("quality", "gate", "prediction_sets", "operating_point", "reference")
 
 

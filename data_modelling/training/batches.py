@@ -24,7 +24,7 @@ Batch = tuple[dict[str, np.ndarray], NDArray[np.float32], NDArray[np.float32]]
 
 @dataclass(frozen=True)
 class Examples:
-    """Holds the N photos of one part of the data, such as the training photos or the stopping photos of a network.
+    """Holds the N photos of one part of the data, such as the photos for training or for early stopping.
 
     pixels: (all photos, edge, edge, 3) uint8, usually memory-mapped.
     rows: (N,), the indices of the part's photos in `pixels`.

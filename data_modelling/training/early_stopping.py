@@ -60,7 +60,7 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean macro AUC of the sources on `rows`. One AUC of all rows would reward guessing the source."""
+    """Return the mean of the sources' macro AUCs on `rows`. One AUC of all rows would reward guessing the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]

@@ -32,7 +32,7 @@ from data_modelling.training.loss import any_of_or_cross_entropy
 from data_modelling.training.optimizer import build_optimizer
 from data_modelling.training.weight_average import WeightAverage
 
-RULED_OUT_LOGIT = -1e4  # logit of a class without photos: its softmax is 0 at every temperature
+RULED_OUT_LOGIT = -1e4  # logit of a class without photos; its probability is 0, even when calibrated
 
 
 class Trainer:
@@ -55,7 +55,7 @@ class Trainer:
         self.steps = steps_per_epoch(training, settings)
         self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
         classes = len(class_codes(settings.task))
-        # The network learns the class shares of all drawn photos; the shift, (classes,), corrects its logits to the
+        # The network learns the class shares in the loss of an epoch; the shift, (classes,), corrects its logits to the
         # reference shares. Photos that are only known to be benign have the label `classes`, and are left out here.
         trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
         own_labels = training.labels if training.is_own is None else training.labels[training.is_own]
@@ -102,7 +102,7 @@ class Trainer:
         self.early_stopping.evaluate(self.average.averaged, float(np.mean(losses)))
 
     def best_network(self) -> keras.Model:
-        """Return the network with the best averaged weights; its head is corrected to the true class prior."""
+        """Return the network with the best averaged weights; the bias of its head includes `shift`."""
         network = self.average.averaged
         network.set_weights(self.early_stopping.best_weights)
         bias = network.get_layer("head").bias
@@ -208,7 +208,7 @@ def rule_out_classes(network: keras.Model, absent: Sequence[int]) -> None:
 
 
 def _seed_dropout(network: keras.Model, seed: int, epoch: int) -> None:
-    """Make the dropout of an epoch depend only on (seed, epoch), so that a resumed training repeats it."""
+    """Make the dropout of an epoch depend only on (seed, epoch), so that it is the same in a resumed training."""
     dropout = network.get_layer("dropout")
     if dropout.rate > 0:  # without dropout, Keras makes no random generator
         dropout.seed_generator.state.assign(np.array([seed, epoch], "uint32"))

@@ -38,7 +38,7 @@ from data_modelling.settings import Settings
 FOLDER = "class_folders"
 PHOTOS_CSV = "photos.csv"
 PREPARATION_RECORD = "prepared.json"  # file with the inputs of a preparation; it is written before the photos
-SEARCHED_DEPTH = 2  # how many levels down `find_root` looks for class folders that its error can suggest
+SEARCHED_DEPTH = 2  # how many levels down `find_root` looks for class folders to suggest in its error
 OTHER_PHOTOS_CSV = ("groups.csv", "metadata.csv")  # other file names of a user's csv
 # Other header names that a user's csv may have for a column.
 ALIASES: dict[str, list[str]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text("utf-8"))

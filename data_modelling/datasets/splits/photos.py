@@ -13,7 +13,7 @@ from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, 
 from data_modelling.datasets.splits.files import split_file
 from data_modelling.datasets.table import print_warning
 
-PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000 has its own loader
+PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000's loader finds its own photos
 WarningHandler = Callable[[str], None]
 
 

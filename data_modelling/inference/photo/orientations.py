@@ -1,6 +1,6 @@
 """Turns and mirrors photos into views. A lesion has no upright orientation, so the network may see any of eight views.
 
-The mean of its outputs for all views varies less than its output for one view. Each view has a position.
+The mean output for all eight views does not depend on the photo's orientation. Each view has a number (its position).
 Positions 0 to 3 are the photo after 0 to 3 quarter turns; 4 to 7 are the mirrored photo after 0 to 3 quarter turns.
 """
 

@@ -1,4 +1,4 @@
-"""Train each change of a recipe, and predict the judged photos: a fold or clinic group that the network never saw."""
+"""Train a network with each change of a recipe, and predict the judged photos, to measure what each change does."""
 
 import json
 from collections.abc import Sequence
@@ -49,9 +49,9 @@ SOURCE_FOLDS = 5  # folds of the cross-fitting in `embedding_source_accuracy`
 class Trial:
     """Hold a trained change and its predictions.
 
-    answers: a row for each judged photo, with ANSWER_COLUMNS, own (whether the photo is of the recipe's own data set)
-    and a logit for each class, from the photo alone. source_accuracy: see `embedding_source_accuracy`; NaN if there is
-    only one source. epochs: the number of epochs. minutes: processor time of the training.
+    answers: a row for each judged photo (see `judged_rows`), with ANSWER_COLUMNS, own (whether the photo is of the
+    recipe's own data set) and a logit for each class, from the photo alone. source_accuracy: see
+    `embedding_source_accuracy`; NaN if there is only one source. epochs: their number. minutes: processor time.
     """
 
     change: RecipeChange
@@ -103,7 +103,7 @@ def training_photo_filter(settings: Settings, development: DevelopmentSet) -> Ro
 
 
 def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
-    """Return a mask (N,) of the photos on which a change is judged: the photos of the fold or of the clinic group."""
+    """Return a mask (N,) of the judged photos: those of the fold or clinic group that the network never sees."""
     if not settings.left_out_clinics:
         return fold_mask(table, settings.figure_folds[0])
     return rows_of_clinic(settings.left_out_clinics[0], settings.task)(table)
