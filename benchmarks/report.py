@@ -1,4 +1,4 @@
-"""Make docs/benchmarks.md and its plot from the measurements and from docs/servers.md, a page of older measurements."""
+"""Make docs/benchmarks.md, which compares servers (contenders), and its plot from the measurements of the servers."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from tools.serving import ROOT
 Measurements = Mapping[str, Any]
 
 TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
-# The page on the choice of the server and on the cost of `predict`; the commands that measured its numbers are gone.
+# This page on the choice of the server and the cost of `predict` is included. The commands that measured it are gone.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 
@@ -45,7 +45,7 @@ def benchmark_page(measurements: Measurements) -> str:
 
 
 def select_cells(measurements: Measurements, **conditions: object) -> pd.DataFrame:
-    """Return the results of measurement.measure_cell (cells) that have the values in `conditions`, a row for each."""
+    """Return a row for each cell (a result of measurement.measure_cell) that has the values in `conditions`."""
     cells = pd.DataFrame(measurements["cells"])
     for key, value in conditions.items():
         cells = cells[cells[key] == value]
@@ -125,7 +125,7 @@ def _names(measurements: Measurements) -> list[str]:
 
 
 def _by_clients(measurements: Measurements) -> Iterator[tuple[int, str, pd.DataFrame, pd.Series]]:
-    """Yield number of clients, contender, its cells, and our requests a second divided by the contender's."""
+    """Yield the number of clients, a contender, its cells, and our rate of requests divided by the contender's rate."""
     for clients in CLIENTS:
         ours = usual_cells(measurements, OURS.name, clients)
         for name in _names(measurements):

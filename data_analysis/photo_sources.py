@@ -17,7 +17,7 @@ from data_modelling.inference.photo.reader import FORMATS, read_photo
 from data_modelling.settings import NetworkSettings
 
 EDGE = NetworkSettings().edge  # pixels; photos are measured in the size that the network sees
-MARGIN = EDGE // 7  # pixels left out at each border to measure squeeze: dark corners and rulers are there
+MARGIN = EDGE // 7  # pixels at each border (dark corners, rulers) that the measure `squeeze` leaves out
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in brightness (ITU-R BT.601)
 MOST = 400  # at most this many photos of each source are measured
 SEED = 8
@@ -59,7 +59,7 @@ def read_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
 
 
 def read_all_photos(name: str, data_root: Path | None = None) -> pd.DataFrame:
-    """Return the locked test's photos too; use this function only to find photos that are in two parts of the split."""
+    """Return all photos, also of the locked test; use this only to find photos that are in two parts of the split."""
     return split_photos(name, data_root, splits_folder(), tell=print)
 
 
@@ -146,7 +146,7 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def source_accuracy(measured_photos: pd.DataFrame, seed: int = SEED) -> float:
-    """Return the share of photos whose source can be told from MEASURE_NAMES, for equally many photos of each source.
+    """Return the share of photos whose source is recognised by MEASURE_NAMES, for equally many photos of each source.
 
     One half of the photos gives the mean of each source. Each photo of the other half is assigned to the nearest mean,
     with each measure in units of its standard deviation. Guessing would find 1 / (number of sources).

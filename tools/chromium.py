@@ -44,7 +44,7 @@ def missing_program() -> str:
 def open_browser(
     width: int = 1280, height: int = 900, dark: bool = False, javascript: bool = True
 ) -> Iterator[Chrome]:
-    """Open a browser with an empty profile for the block; width and height of its viewport are in CSS pixels."""
+    """Open a browser with an empty profile for the `with` block; width and height of its viewport are in CSS pixels."""
     with TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         driver = Chrome(_options(profile, javascript), ChromeService(shutil.which("chromedriver")))
         try:

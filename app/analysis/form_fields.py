@@ -28,7 +28,7 @@ Value = TypeVar("Value")
 class Submission:
     """Hold a photo and what is known about it.
 
-    photo: the bytes of the file. details: the details in the form; the header of a DICOM file fills in absent ones.
+    photo: the bytes of the file. details: those in the form; the header of a DICOM file (medical image) fills the gaps.
     from_header: only the details that the header filled in. crop: None means the centre square. dermatoscope: whether
     one was used; None if not known. bundle: the chosen model; None means the default. explain: the wanted EXPLANATIONS.
     """
@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the photos. The form has one for each row, one for each row with a photo, or none."""
+    """Return a field's values for the photos. The form has a value for each row or for each photo, or no value."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

@@ -1,4 +1,4 @@
-"""Writes an answer as a DiagnosticReport of FHIR R4, a format of hospital systems, with a template of the same name."""
+"""Writes an answer with a template as a DiagnosticReport of FHIR R4, a format for the records of hospitals."""
 
 import json
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Heat maps as images that lie over the photo. A place that speaks strongly for a class is opaque and bright."""
+"""Draws heat maps as images that lie over the photo. A place that speaks strongly for a class is opaque and bright."""
 
 import base64
 from io import BytesIO
@@ -15,10 +15,10 @@ Floats = NDArray[np.float64]
 OVERLAY_EDGE = 112  # width and height of an overlay in pixels; browsers smooth it further
 COLOUR_LEVELS = 64  # steps of colour, few enough for an image of two or three kB
 # Colours from dark blue to yellow, as in matplotlib's "plasma". They are visible on light and dark skin and in print.
-# Colour-blind readers can read them, because the lightness alone shows the order.
+# Colour-blind readers can read them, because stronger evidence has a lighter colour.
 RAMP = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (248, 149, 64), (240, 249, 33))
-CLEAR_BELOW = 0.12  # share of the scale below which nothing is drawn
-MOST_OPAQUE = 0.9  # opacity at the top of the scale
+CLEAR_BELOW = 0.12  # share of the strongest evidence; nothing is drawn below this share
+MOST_OPAQUE = 0.9  # opacity of the strongest evidence
 
 LEVELS = np.linspace(0, 1, COLOUR_LEVELS)
 PALETTE = np.stack(

@@ -1,4 +1,4 @@
-"""The security headers of every answer, and the refusal of requests that pages of other hosts send."""
+"""Adds the security headers to every answer, and refuses requests that pages of other hosts send."""
 
 from urllib.parse import urlsplit
 
@@ -65,7 +65,7 @@ def _host_of(origin: str) -> str | None:
 
 
 def add_security_headers(response: Response) -> Response:
-    """Tell browsers not to show the answer in a frame, guess its type, load from other sites or store the answer."""
+    """Forbid browsers to show the answer in a frame, guess its type, load files of other sites or store the answer."""
     response.headers.update(SECURITY_HEADERS)
-    response.headers.setdefault("Cache-Control", "no-store")  # assets may be stored
+    response.headers.setdefault("Cache-Control", "no-store")  # assets already have another value
     return response

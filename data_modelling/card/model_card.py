@@ -175,7 +175,7 @@ def fold_phrase(out_of_fold: Mapping[str, Any]) -> str:
 
 
 def update_markdown_block(path: Path, name: str, text: str) -> None:
-    """Replace the text between <!-- NAME --> and <!-- /NAME --> in a file. Raises InputError if it lacks this block."""
+    """Replace the text between <!-- NAME --> and <!-- /NAME --> in a file. Raises InputError if the file lacks them."""
     old_text = path.read_text()
     pattern = _block_pattern(name)
     if not pattern.search(old_text):

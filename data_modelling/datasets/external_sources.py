@@ -1,8 +1,8 @@
 """Reads labelled photos of external sources (data sets other than the model's own), for evaluation or training.
 
-Diagnoses are classes of ISIC 2019, where actinic keratosis (AK) and squamous cell carcinoma (SCC) are two classes. A
-lesion that is only known to be benign has the diagnosis `benign`. Photos of a locked test, which only the final
-evaluation may use, are never included.
+Diagnoses are classes of ISIC 2019; its actinic keratosis (AK) and squamous cell carcinoma (SCC) are one class in
+HAM10000. A lesion that is only known to be benign has the diagnosis `benign`. Photos of a locked test, which only the
+final evaluation may use, are never included.
 """
 
 import hashlib

@@ -19,7 +19,7 @@ def details_alone(training_rows: pd.DataFrame, rows: pd.DataFrame, task: str) ->
     """Return log-probabilities (N, classes) of `rows` from age, sex and site, without any photo.
 
     The model is a multinomial logistic regression (scikit-learn's, L2 of strength 1) on the encoded details
-    of `training_rows`. Its probabilities follow the class shares of these rows and need no calibration.
+    of `training_rows`. Its probabilities follow the class shares of `training_rows` and need no calibration.
     """
     model = LogisticRegression(max_iter=ITERATIONS)
     model.fit(encode_table(training_rows), class_indices(training_rows["diagnosis"], task))

@@ -105,7 +105,7 @@ def skin_type_metrics(
 
     types: the table in SKIN_TYPES_FILE. predictions: those for external sources; `flag` says whether the lesion is a
     cancer. Photos of actinic keratosis, which may become cancer, are left out. A skin type has metrics only if at least
-    FEWEST_PATIENTS patients have a photo of a cancer, and at least FEWEST_PATIENTS one of a benign lesion.
+    FEWEST_PATIENTS patients have a photo of a cancer, and at least FEWEST_PATIENTS have a photo of a benign lesion.
     """
     rows = predictions.merge(types, on="image_id", validate="one_to_one")
     rows = rows[rows["flag"] != MAY_BECOME_CANCER].reset_index(drop=True)

@@ -32,7 +32,7 @@ def binary_questions(labels: Labels, probability: Floats, task: str) -> dict[str
 
 
 def threshold_counts(score: Floats, positive: Mask, threshold: float) -> dict[str, Any]:
-    """Return sensitivity and specificity at a threshold, and their counts; `flagged` counts only negatives."""
+    """Return sensitivity and specificity at a threshold, and counts of photos; `flagged` counts only negatives."""
     flagged = score >= threshold
     return {
         "threshold": round_metric(threshold),

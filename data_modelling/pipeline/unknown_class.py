@@ -28,7 +28,7 @@ def add_unknown_class(
 ) -> tuple[pd.DataFrame, FittedRejectionScore]:
     """Return the predictions with the logit of the unknown class, and the rejection score that gives this logit.
 
-    The score is fitted on the outputs of the networks that were trained without a class of the recipe's `left_out`.
+    The score is fitted on the outputs of networks that were each trained without one class of the recipe's `left_out`.
     """
     settings, development = run.settings, run.development
     weights = None if reference is None else reference.weighted_rows(predictions, settings.task)[1]

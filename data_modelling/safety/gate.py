@@ -121,7 +121,7 @@ def fit_served_gate(
     """Return the served network's gate, and a table with the gate scores of out-of-fold photos.
 
     The photos of each fold in settings.figure_folds are scored by the gate that was fitted without this fold. work: the
-    work folder of the run, with networks. The table has gate_scores.COLUMNS and `own` (False for photos of extra sets).
+    run's work folder, with networks. The table has safety.gate_scores.COLUMNS and `own` (False for extra sets' photos).
     """
     table, own, pixels = development.combined_table(), development.own_mask(), development.pixels
     scores = []
@@ -140,7 +140,7 @@ def fit_served_gate(
 
 
 def gate_scores(fitted: FittedGate, image_ids: pd.Series, fold: str, inputs: GateInputs) -> pd.DataFrame:
-    """Return a table with the columns of gate_scores.COLUMNS, one row per photo."""
+    """Return a table with the columns safety.gate_scores.COLUMNS, one row per photo."""
     distances = np.round(gate_distances(fitted.gate, inputs), SCORE_DIGITS)
     refused = [int(fitted.gate.foreign(features)) for features in inputs.image_features]
     rows = {"image_id": image_ids.to_numpy(), "fold": fold, "distance": distances, "refused": refused}

@@ -1,7 +1,7 @@
 """Changes each training photo with Keras by a random warp (turn, zoom, stretch, shift) and a random map of its colours.
 
-training.augmentation_parameters draws the changes, and the batch contains them. The changes depend on the batch alone,
-so they are the same on every backend of Keras and after an interruption. The saved network has no augmentation.
+training.augmentation_parameters draws the numbers of each change, and the batch contains these numbers. So the changes
+are the same on every backend of Keras, and in a resumed training. The saved network has no augmentation.
 """
 
 from typing import Any

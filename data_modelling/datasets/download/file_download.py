@@ -79,7 +79,7 @@ class _Downloader:
                             "or name a --mirror. The downloaded part is kept; repeat the command to continue."
                         ) from error
                     time.sleep(RETRY_DELAYS[failures])
-        # A hard link keeps the partial file. If the process is killed during the check, nothing is downloaded again.
+        # A hard link (a second name) keeps the partial file, so that a kill during the check loses no downloaded bytes.
         Path(output_file).unlink()
         try:
             os.link(self.part, output_file)

@@ -83,7 +83,7 @@ class PhotoChecks:
 
 
 def combine_refusals(quality_refusals: tuple[str, ...], is_foreign: bool) -> tuple[str, ...]:
-    """Return the codes of a refusal: `quality_refusals` if there are any, PHOTO_FOREIGN if `is_foreign`, or none."""
+    """Return the codes of a refusal: `quality_refusals`; if there are none, PHOTO_FOREIGN if `is_foreign`."""
     return quality_refusals or ((PHOTO_FOREIGN,) if is_foreign else ())
 
 

@@ -18,7 +18,7 @@ from data_modelling.inference.predictor import Predictor
 
 
 def sample_from_photos(predictor: Predictor, photos: PhotoFolder) -> DriftSample:
-    """Return quality measures and probabilities (without details) of the photos; raise InputError if none is usable."""
+    """Return quality measures and probabilities from the photos alone; raise InputError if no photo is usable."""
     with ThreadPoolExecutor(usable_cores()) as pool:
         rows = list(pool.map(lambda photo: _photo_quantities(predictor, photo[1]), photos.photos()))
     quantities = [row for row in rows if isinstance(row, dict)]

@@ -67,9 +67,9 @@ class Frame:
     """The frame (the picture) of a DICOM file, not decoded yet.
 
     frames: the number of frames in the file; a photo has one. size: width and height in pixels, as in the header.
-    syntax: the transfer syntax (how pixels are stored). pixels: the bytes of the samples, or the pieces of a compressed
-    picture. pixel_vr: the type of `pixels`: OB (single bytes) or OW (words of 16 bits). colours: DICOM's name of the
-    colour space ("photometric interpretation"). samples: samples (numbers) per pixel. bits: bits per sample. stored:
+    syntax: the transfer syntax (how pixels are stored). pixels: the bytes of the samples (numbers), or the pieces of a
+    compressed picture. pixel_vr: the type of `pixels`: OB (single bytes) or OW (words of 16 bits). colours: DICOM's
+    name of the colour space ("photometric interpretation"). samples: samples per pixel. bits: bits per sample. stored:
     how many of these bits are used. is_signed: whether samples are signed. is_planar: whether each colour has its own
     plane. rule: how stored values become 8-bit levels. profile: the ICC profile; empty if there is none.
     """
@@ -273,7 +273,7 @@ def _elements(data: bytes, keywords: tuple[str, ...]) -> "FileDataset":
 @cache
 def _pydicom() -> ModuleType:
     """Return pydicom. Only the first DICOM file imports it: the import takes a quarter of a second and 20 MB."""
-    # The warnings of pydicom are off, because they quote the file's content, and senders cannot mend the file.
+    # Warnings of pydicom are off: they quote the file's content, which is private, and senders cannot mend the file.
     warnings.filterwarnings("ignore", category=UserWarning, module=r"pydicom\.")
     import pydicom
     import pydicom.config
@@ -288,7 +288,7 @@ def _pydicom() -> ModuleType:
 
 def _value(elements: "Dataset", keyword: str) -> bytes:
     """Return the bytes of an element, or b"" if it is absent or has no plain value."""
-    # We read the raw value, because pydicom would convert an empty element, and fail for an unknown kind of value.
+    # The value stays raw: without `keep_deferred`, pydicom would convert an empty one, and fail if its kind is unknown.
     value = elements.get_item(keyword, keep_deferred=True).value if keyword in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
         return value.encode("latin-1", "replace")

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Levels = NDArray[np.uint8]
 
-LINEAR, LINEAR_EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"  # header: VOI LUT Function (0028,1056)
+LINEAR, LINEAR_EXACT, SIGMOID = "LINEAR", "LINEAR_EXACT", "SIGMOID"  # values of VOI LUT Function (0028,1056)
 ROWS_AT_ONCE = 64  # rows of 32-bit pixels that are computed at once; few, to save memory
 
 
@@ -37,7 +37,7 @@ class LookupTable:
         """Return the lookup table whose entries are in one plane (bytes), or in three planes for a palette.
 
         descriptor: number of entries (0 stands for 65,536), first value, bits. Entries of 8 bits may be stored in 8 or
-        in 16 bits (PS3.3, C.7.6.3.1.5). Raises ValueError if the planes do not fit the descriptor.
+        in 16 bits (DICOM standard PS3.3, C.7.6.3.1.5). Raises ValueError if the planes do not fit the descriptor.
         """
         count, first, bits = descriptor[0] or 65_536, descriptor[1], descriptor[2]
         columns = []

@@ -1,4 +1,4 @@
-"""Write the csv table of an ablation (metrics of a recipe and of its changes), and a page made from this csv alone."""
+"""Write the csv table of an ablation (trainings that each change one setting), and a page made from this csv alone."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -33,7 +33,7 @@ class OversizedNetworkError(Exception):
 class TrialPhotos:
     """Hold the photos of the trials in three parts; no group is in two parts.
 
-    training: photos that train a network. stopping: photos that tell when to stop. judged: photos that give OBJECTIVE.
+    training: photos to train with. stopping: photos that tell when to stop. judged: photos to compute OBJECTIVE with.
     """
 
     training: Examples
