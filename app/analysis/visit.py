@@ -59,8 +59,8 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether the spots are compared. This needs
-    at least 3 photos with an answer and a predictor with an odd_ratio. model: name, version and checksum of the bundle.
+    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether the spots are compared. They are
+    if 3 or more photos have an answer and Predictor.odd_ratio is known. model: the bundle's name, version and checksum.
     """
 
     photos: list[VisitPhoto]

@@ -73,7 +73,7 @@ def about() -> str:
 
 
 def _cited_data_sets(bundles: Iterable[Bundle]) -> dict[str, SourceFacts]:
-    """Return the facts about published data sets that trained or tested a bundle or contain the examples, by name."""
+    """Return the facts, by name, about published data sets that train or test a bundle, or contain the examples."""
     names, facts = {EXAMPLES_SOURCE}, dict(source_facts.SOURCE_FACTS)
     for bundle in bundles:
         bundle_facts = source_facts.facts_by_source(bundle.metadata)

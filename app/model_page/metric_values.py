@@ -45,7 +45,7 @@ class Table:
     """Hold a table.
 
     name: the id of the heading. columns: the column titles; the first column has the row headers. wide: whether the
-    table stays a grid on a phone, because its columns are many and narrow.
+    table stays a grid on a phone (else each row becomes a card), because its columns are many and narrow.
     """
 
     name: str
@@ -64,9 +64,9 @@ def metric_table(
 ) -> Table:
     """Return a table of numbers of metrics.json.
 
-    name: the id of the heading; the part after the last "-" is the key of its caption. columns: column titles by path;
-    in a path, {row} stands for the key of a row. A column whose path has no slash has row headers. rows: the headers of
-    a row, by the row's key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
+    name: the id of the heading; the part after the last "-" is the caption's key. columns: column titles by path; in a
+    path, {row} stands for the key of a row. A column whose path has no slash has row headers. rows: for the key of each
+    row, the row's headers. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
     cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}
@@ -121,7 +121,7 @@ def metric_at(metrics: dict[str, Any], path: str) -> MetricValue:
 
 
 def measured_at(metrics: dict[str, Any], path: str) -> Cell:
-    """Return the cell of the number or object {value, low, high} at a path, or "too few to say" if there is none."""
+    """Return the number at a path (stored as number or {value, low, high}), or "too few to say" if there is none."""
     value = value_at(metrics, path)
     if value is None:
         return _("too few to say")

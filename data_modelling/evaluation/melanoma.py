@@ -115,7 +115,7 @@ def context_metrics(
 def rare_class_metrics(score: Floats, positive: Mask, groups: Labels) -> BootstrapMetrics:
     """Return AUC, average precision, and the sensitivity at each of SPECIFICITIES.
 
-    score, positive: (N,). groups: (N,) indices from 0. In the bootstrap, a group with a positive photo is positive.
+    score, positive: (N,). groups: (N,) indices from 0; groups with and without positives are resampled separately.
     """
     return weighted_metrics(
         lambda weights: {

@@ -6,9 +6,9 @@ The detector is fitted on up to PER_CLASS photos of each class of each source, a
 unchanged and in variants (see photo_variants). Other foreign pictures test it. No photo of a locked test is read.
 
 For each clinic group (one or several clinics), another detector is fitted without the group, and without ISIC 2020,
-which mixes clinics. The threshold is the lowest at which each of these detectors refuses at most MAX_REFUSED_SHARE of
-each class in its left-out group, where all photos outside the locked test are used (see FEWEST_PHOTOS). The metrics of
-a group come from the detector without it; their threshold comes from detectors that leave out this group and one more.
+which mixes clinics. It is tested on all photos of the group outside the locked tests. The threshold is the lowest at
+which each of these detectors refuses at most MAX_REFUSED_SHARE of each class (see FEWEST_PHOTOS). The metrics of a
+group come from the detector and a threshold that were fitted without the group (see threshold_at_share).
 """
 
 import argparse
@@ -62,9 +62,9 @@ class DetectorExamples:
 
     lesions: a table with a row for each of N photos. Its columns are source, clinic ("" if the source mixes clinics),
     diagnosis and fitted (whether detectors may learn from the photo). foreign: a table with source and kind of each
-    held-out picture. The other fields are image features. lesion_features: of the N photos, (N, FEATURE_COUNT).
-    lesion_variants: of variants of the n fitted photos, (VARIANTS, n, FEATURE_COUNT). foreign_fit: of the pictures with
-    the role FIT and of their variants. foreign_features: of the held-out pictures.
+    held-out (test) picture. The other fields are features. lesion_features: those of the N photos, (N, FEATURE_COUNT).
+    lesion_variants: those of the n fitted photos' variants, (VARIANTS, n, FEATURE_COUNT). foreign_fit: those of the
+    pictures with the role FIT and of their variants. foreign_features: those of the held-out pictures.
     """
 
     lesions: pd.DataFrame
@@ -156,7 +156,7 @@ def threshold_at_share(
 ) -> float:
     """Return the lowest threshold at which each detector refuses at most `share` of each class of its left-out group.
 
-    unseen: one more group that each of these detectors leaves out; the threshold does not depend on this group.
+    unseen: a group that must not affect the threshold; then the detectors without it and another group are used.
     """
     limits = []
     for names, detector in detectors.items():

@@ -1,12 +1,12 @@
 """Fit the prediction sets (the classes that remain possible for a photo), and choose which sets are too wide.
 
-A set shall contain the class of a photo of a new group (lesion or patient) with a stated probability. So all groups
-count the same: a lesion with six photos counts as much as a lesion with one. Within a class, a photo has the weight
-1 / (photos of the class in the photo's group). The group of the new photo adds 1 to the total weight, although we do
-not know the new photo. With this, the stated probability is reached for any number of groups. This is hierarchical
-conformal prediction (Lee, Barber and Willett 2023, arXiv:2306.06342, theorem 1). Drawing one photo per group is also
-valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it wastes photos, and the sets then
-change with the draw.
+For a photo of a new group (lesion or patient), the set shall contain the photo's class with a stated probability. This
+is a probability over groups, so all groups count the same: a lesion with six photos counts as much as a lesion with
+one. Within a class, a photo has the weight 1 / (photos of the class in the photo's group). The group of the new photo
+adds 1 to the total weight, although we do not know the new photo. With this, the stated probability is reached for any
+number of groups. This is hierarchical conformal prediction (Lee, Barber and Willett 2023, arXiv:2306.06342, theorem 1).
+Drawing one photo per group is also valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it
+wastes photos, and the sets then change with the draw.
 
 We use no package, because we need only one weighted quantile per class. For class-conditional sets, the package mapie
 1.6 needs a solver for convex programs. The package crepes 0.9.1 has no groups or weights, and breaks ties at random.
@@ -59,7 +59,7 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return a threshold for each class, (classes,), that photos with the share `level` of the class's weight reach.
+    """Return each class's threshold, (classes,). Photos with at least the share `level` of the class's weight reach it.
 
     probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too few
     groups for this coverage is 0, so the class is in every set. Thresholds are rounded down.
@@ -132,7 +132,7 @@ def served_sets(predictions: pd.DataFrame, mode: str, metadata: Mapping[str, Any
 
 
 def _complete_thresholds(thresholds: Floats, task: str) -> Floats:
-    """Return thresholds (classes,). A class without training photos gets 1 to leave it out: its coverage is unknown."""
+    """Return thresholds (classes,). A class of unknown coverage (no training photos) gets 1, so it is in no set."""
     return np.where(np.isin(class_codes(task), learned_class_codes(task)), thresholds, 1.0)
 
 
@@ -141,7 +141,7 @@ def _calibrated(predictions: pd.DataFrame, mode: str, task: str, temperature: fl
 
 
 def rules(cancer: Mask) -> Iterator[WideSetRule]:
-    """Return the rules to try. For both limits, None (no limit) comes first, then large numbers before small ones."""
+    """Return the rules to try. Each limit of a rule is None (no limit) first, then a number, from large to small."""
     class_limits = (None, *range(len(cancer), 1, -1))
     cancer_limits = (None, *range(int(cancer.sum()), 0, -1))
     return itertools.starmap(WideSetRule, itertools.product(class_limits, cancer_limits))

@@ -218,7 +218,7 @@ def drift_quantiles(
     """Return the quantiles with which later photos are compared: `reference` in metadata.json.
 
     probability: (N, classes), the calibrated probabilities of N out-of-fold photos, without details. classes: the class
-    codes. unchanged: quality measures of the development photos. nearness: the nearness of the N photos, (N,).
+    codes. unchanged: quality measures of the unchanged development photos. nearness: that of the N photos, (N,).
     """
     values = dict(zip(classes, probability.T, strict=True))
     values |= {str(name): unchanged[name].to_numpy(float) for name in unchanged}

@@ -1,8 +1,8 @@
 """Reads and writes TFRecord shards: TensorFlow's files, in which each record has a photo and its metadata.
 
-A record's values are called features. `python -m data_modelling.prepare --to tfrecord` writes such shards. To read
-other shards, a recipe gives the names of their features and the order of their colours in [prepared] and
-[prepared.features]. `load` returns paths into the shards, so nothing is unpacked. Compressed shards are not read.
+A record's values are called features. `python -m data_modelling.prepare --to tfrecord` writes such shards. For other
+shards, the recipe (a TOML file of settings) says the order of the colours in [prepared] and the features' names
+in [prepared.features]. `load` returns paths into the shards, so nothing is unpacked. Compressed shards are not read.
 """
 
 import os
@@ -141,7 +141,7 @@ def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
-    """Return the first value of each feature that the settings list and the record has; keys: FeatureNames' fields."""
+    """Return the first value of each feature that is in both settings and record; keys: FeatureNames' fields."""
     values: dict[str, object] = {}
     for name, feature_name in structs.asdict(names).items():
         if feature_name and feature_name in features:

@@ -7,8 +7,8 @@ details, by the network that never saw its fold. There are three tests:
 - Painting: The lesion is painted over, or everything else is (see evaluation.shortcuts.lesion_painting).
 - Evidence: The test measures which share of the evidence is inside the lesion's outline. The controls are random maps,
   and a Gaussian around the photo's centre, because most lesions are in the centre.
-- Deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): The cells with the most evidence are painted over, a tenth of
-  all cells more at each step. The curve is the share of the decided class's probability that is left (at most 1). The
+- Deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): Each step paints over another tenth of the cells, those with
+  the most evidence first. The curve is the share of the decided class's probability that is left (at most 1). The
   area under it is small if the answer depends on these cells. The controls paint cells in random or Gaussian order.
 """
 
@@ -74,7 +74,7 @@ def shortcut_results(
     choices: CalibrationChoices,
     task: str,
 ) -> pd.DataFrame:
-    """Return the rows of SHORTCUTS_FILE for the sample's photos, in the order of the sample, and show progress.
+    """Return the rows of SHORTCUTS_FILE (see shortcut_metrics), in the order of the sample's photos, and show progress.
 
     sample: rows of a table (see datasets.table), with the column part. pixels: their photos, (rows, edge, edge, 3).
     outlines: files by image id. networks: returns, for a part, the file of the network that never saw this part.

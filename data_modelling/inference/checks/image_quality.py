@@ -27,12 +27,12 @@ Line = tuple[tuple[int, int], ...]
 HINTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("hints.toml").read_text("utf-8"))
 
 CLIPPED = 254  # level (0-255) from which a colour channel of a pixel is overexposed
-COARSE_STEP = 4  # pixels between the two values of a coarse difference
+COARSE_STEP = 4  # pixels between the two values of a coarse difference, see _sharpness
 ROUNDING = 1 / 6  # squared grey levels that rounding adds to a mean squared difference of two values
 LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
 LEAST_UNCLIPPED = 0.25  # share of pixels below CLIPPED that a photo needs, so that its flatness is measured
 COLOURLESS = 0.9  # a photo counts as grey if more than this share of its pixels has equal red and blue
-INK_BLUER, INK_BLUE = 40, 80  # grey levels that an ink pixel exceeds: in blue minus red, and in blue
+INK_BLUER, INK_BLUE = 40, 80  # levels (0-255); in ink, blue minus red exceeds the first, and blue the second
 MIDDLE_INK_WEIGHT = 3  # blue pixels in the middle are subtracted this many times, because lesions can be blue
 HAIR_EDGE = 112  # approximate edge, in pixels, of the reduced photo in which hair is searched
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
@@ -53,9 +53,9 @@ class QualityMeasures:
     brightest hundredth of the pixels. sharpness: log(fine differences / coarse differences), see _sharpness; 0 for
     noise, log(1/16) for a smooth gradient. light: the grey level that a twentieth of the pixels exceeds. middle: the
     median grey level. overexposed: share (0-1) of pixels with a channel of at least CLIPPED. flatness: share of
-    neighbours with an equal difference of red and blue, see _flatness. ink: share of ink pixels, see _ink. hair: share
-    of the middle that hair covers. lesion_border: share of the border that the lesion reaches. lesion_area: share of
-    the square that the lesion covers; NaN if no lesion is found.
+    neighbouring pixels with an equal difference of red and blue, see _flatness. ink: share of ink pixels, see _ink.
+    hair: share of the middle that hair covers. lesion_border: share of the border that the lesion reaches. lesion_area:
+    share of the square that the lesion covers; NaN if no lesion is found.
     """
 
     source_edge: float

@@ -67,10 +67,10 @@ class ScoreLog:
 
 
 def read_score_log(path: Path, codes: Sequence[str]) -> DriftSample:
-    """Return the sample in a score log of these classes: probabilities, and the nearness (NaN if not known).
+    """Return the answers in a score log as a sample: each class's probability, and the nearness (NaN if not known).
 
     Lines that are not complete, for example truncated by a full disk, are left out. Raises InputError if the file is no
-    score log of these classes, or if it has no answer yet.
+    score log of the classes `codes`, or if it has no answer yet.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
