@@ -156,7 +156,7 @@ def threshold_at_share(
 ) -> float:
     """Return the lowest threshold at which each detector refuses at most `share` of each class of its left-out group.
 
-    unseen: a group that must not affect the threshold; then the detectors without it and another group are used.
+    unseen: a group that must not affect the threshold; each detector that is used leaves it and one other group out.
     """
     limits = []
     for names, detector in detectors.items():
