@@ -27,7 +27,7 @@ class Bundles:
 
     valid: the bundles that passed the checks, by name, in alphabetical order. invalid: by name, the reason why a bundle
     cannot be used. The reasons contain no paths, because pages show them. At most two predictors (loaded bundles) are
-    in memory: one for the default bundle, and one for the other bundle that was used last.
+    in memory: one for the default bundle, and one for whichever of the other bundles was used last.
     """
 
     def __init__(self, folder: Path, default: str, views: int = ONE_VIEW) -> None:

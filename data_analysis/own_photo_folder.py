@@ -20,8 +20,8 @@ REFUSED_COLUMN = "(refused)"
 def read_photo_folder(folder: Path) -> pd.DataFrame:
     """Return COLUMNS and `path` of each photo in the folder and its subfolders, sorted by image.
 
-    The diagnosis comes from the file LABELS, or else from the name of the subfolder; with neither, it is empty. Raises
-    InputError for a folder without photos.
+    image: the file name without its ending. The other COLUMNS come from the file LABELS, or are empty. The name of the
+    photo's subfolder replaces an empty diagnosis. Raises InputError for a folder without photos.
     """
     paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
     if not paths:
@@ -37,7 +37,7 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
-    """Return each photo's image, diagnosis, status, class, cancer (probability), reasons, neighbours (known photos)."""
+    """Return a table: image, diagnosis, status, class, cancer (probability), reasons and neighbours (known photos)."""
     return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 
@@ -62,7 +62,7 @@ def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, o
 
 
 def neighbour_table(answers: pd.DataFrame) -> pd.DataFrame:
-    """Return, for each photo, the diagnoses of the known (published) photos most like it, the nearest first."""
+    """Return, for each photo, the diagnoses of the known (published) photos that are most like it, nearest first."""
     nearest = [
         ", ".join(neighbour["diagnosis"] for neighbour in neighbours) or "none"
         for neighbours in answers["neighbours"]

@@ -49,8 +49,8 @@ ENVIRONMENTS = {
 SLOW_LOCK = ROOT / "tests" / "requirements-slow.lock"  # added to `all` by --slow
 STAMP = "made-from.txt"
 
-# A lock lists all dependencies, so pip need not look for them. Without --no-deps, an old pip would choose the newest
-# release of a dependency with an extra, such as `name[extra]`, and then refuse it, because the lock lacks its hash.
+# A lock lists all dependencies, so pip need not look for them (--no-deps). If an old pip looked for `name[extra]`, it
+# would choose the newest release. Then it would refuse this release, because the lock lacks the release's hash.
 INSTALL = ["install", "--disable-pip-version-check", "--no-input", "--no-deps", "--require-hashes"]
 INSTALL += ["--only-binary=:all:"]
 
@@ -152,8 +152,8 @@ def python_in(folder):
 def install(folder, locks):
     """Install the packages of the locks from wheels with known hashes, so that the installation runs no package's code.
 
-    Only the app's packages are compiled to bytecode now, so that the app starts fast the first time. This would take a
-    minute and a half for the others, which Python compiles at their first import instead. pip prints its progress.
+    Only the app's packages are compiled to bytecode now, so that the app starts fast the first time. For all others,
+    this would take a minute and a half, so Python compiles them when they are first imported. pip prints its progress.
     """
     pip = [str(python_in(folder)), "-m", "pip"]
     for lock in locks:

@@ -49,7 +49,7 @@ def init_app(app: Flask, settings: Settings) -> None:
     limiter.logger.addFilter(_names_no_client)
     for endpoint in ("api.health", "api.life"):
         limiter.exempt(app.view_functions[endpoint])
-    # error.response is the answer of _refusal. It is None if the storage failed when _refusal asked it for the wait.
+    # error.response is the answer of _refusal, or None if _refusal failed because the storage did not answer.
     app.register_error_handler(RateLimitExceeded, lambda error: error.response or show_http_exception(error))
 
 
@@ -68,7 +68,7 @@ def _storage_options(storage: str) -> dict[str, Any]:
 
 
 def _names_no_client(record: logging.LogRecord) -> bool:
-    """Return whether a message of Flask-Limiter may be logged. Other messages name a client's address."""
+    """Return whether a message of Flask-Limiter names no client's address, so that it may be logged."""
     return record.levelno >= logging.WARNING or "storage" in record.msg
 
 
@@ -81,7 +81,7 @@ def client_key() -> str:
 
 
 def _refusal(limit: RequestLimit) -> Response:
-    """Return the answer to a request above the limit. Flask-Limiter would only log an exception raised here."""
+    """Return the answer to a request above the limit. Raising a Problem has no effect: Flask-Limiter only logs it."""
     seconds = max(1, math.ceil(limit.reset_at - time.time()))
     message = _("Too many requests came from your address. Try again in %(wait)s seconds.", wait=seconds)
     return show_problem(Problem([Fault("rate_limited", message)], retry_after=seconds))

@@ -26,7 +26,7 @@ from data_modelling.metrics.thresholds import (
 )
 from data_modelling.settings import FOLD_COUNT
 
-LESION = "lesion"  # the photos of a group share a lesion, or what metadata.json names instead (a patient)
+LESION = "lesion"  # what the photos of a group share, unless metadata.json names something else (a patient)
 NO_LOCKED_TEST = "none"  # value in metadata.json if the split has no locked test
 # Shares of the photos. For each share, the error is reported for the photos with the most certain answers.
 ANSWERED = (0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
@@ -203,7 +203,7 @@ def _class_metrics(
 
 
 def _calibration_metrics(labels: Labels, probability: Floats) -> dict[str, Any]:
-    """Return three calibration errors, the error of a perfectly calibrated model, and the reliability bins."""
+    """Return three calibration errors, the error that a perfect model has by chance, and the reliability bins."""
     perfect = calibration_error.errors_of_perfect_model(probability)
     return {
         "equal_width": round_metric(calibration_error.expected_calibration_error(labels, probability)),

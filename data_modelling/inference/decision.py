@@ -210,7 +210,7 @@ def decide_statuses(
 
     Each array has the shape (N,). refused: the photo cannot be used. concern: there is a reason for concern. vetoed:
     one of VETOES holds. highest: the highest cancer probability of the whole crop and its corner frames, with and
-    without the details; NaN if not computed. clear: `highest` must be below this for NO_CANCER_CLASS; None forbids it.
+    without details; NaN if not computed. clear: NO_CANCER_CLASS needs `highest` below this; None forbids this status.
     """
     earned = np.zeros(np.shape(highest), bool) if clear is None else np.asarray(highest) < clear
     return np.select(
@@ -246,7 +246,7 @@ def find_doubts(
     rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
     fits_none: whether the decided class is the class "none of the known classes".
     """
-    # Either the sender's word or the pixels make it a phone photo: a needless doubt harms less than a wrong all-clear.
+    # The pixels or the sender's word alone is enough, because a needless doubt harms less than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

@@ -15,7 +15,7 @@ from data_modelling.inference.errors import FieldError
 # An age as DICOM files write it, such as `045Y` (type AS of PS3.5, section 6.2), and how many of each unit make a year.
 AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
 UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
-YOUNGEST = 0.01  # years; a smaller age such as `001D` is raised to this, because age 0 means "not known"
+YOUNGEST = 0.01  # years; a smaller age such as `001D` is raised to this, because rounding would make it 0 ("not known")
 DECIMAL_COMMA = re.compile(r"^([0-9]*),([0-9]{1,2})$")
 MAX_AGE = 120  # years
 SEXES = ("female", "male")
@@ -75,7 +75,7 @@ def parse_age(text: str) -> float | None:
 
 
 def age_in_years(count: float, unit: str) -> float:
-    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years: 0, or at least YOUNGEST."""
+    """Return `count` days, weeks, months or years (unit `d`, `w`, `m` or `y`) in years; if not 0, at least YOUNGEST."""
     years = count / UNITS_PER_YEAR[unit]
     return max(years, YOUNGEST) if years else 0.0
 

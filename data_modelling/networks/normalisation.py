@@ -11,7 +11,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
     The method is that of Ioffe and Szegedy 2015, arXiv:1502.03167; the shape (N, rows, columns, channels) stays.
     Keras's own layer casts a bfloat16 feature map to float32, passes over it several times and casts it back. This
-    takes a quarter of a training step. The fused one reads and writes bfloat16, with mean and variance in float32.
+    takes a quarter of a training step. The fused operation reads and writes bfloat16; mean and variance are float32.
     """
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:

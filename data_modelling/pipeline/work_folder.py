@@ -27,7 +27,7 @@ def work_folder(out: Path) -> Path:
 
 
 def fold_names(settings: Settings) -> list[str]:
-    """Return the names of the networks that are trained without a fold, such as fold0."""
+    """Return the names of the networks that are trained without one fold; fold0 is trained without fold 0."""
     return [fold_stage(fold) for fold in settings.figure_folds]
 
 
@@ -53,7 +53,7 @@ def check_run(
 ) -> None:
     """Check a run before anything is written and before Keras is loaded; raise InputError for a problem.
 
-    names: the networks to train. If there are none, all are trained, and the bundle `out` must not exist yet.
+    names: the networks to train. If `names` is empty, all are trained, and the bundle `out` must not exist yet.
     """
     if not names:
         check_bundle_is_new(out)

@@ -58,7 +58,7 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
 
 
 def draw_locked_test(figure: Figure, comparison: dict[str, Any]) -> None:
-    """Draw the locked test's metrics with intervals, and out-of-fold values as diamonds; the ECE has its own panel."""
+    """Draw the locked test's metrics with intervals, and out-of-fold values as diamonds; calibration is drawn below."""
     panels = figure.subplots(2, 1, height_ratios=[3, 1])
     for axes, is_error in zip(panels, (False, True), strict=True):
         rows, out_of_fold = [], []

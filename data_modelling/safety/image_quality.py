@@ -6,7 +6,7 @@ degraded photo. The thresholds are chosen on the photos of one half of the lesio
 - The relative accuracy of a step is its balanced accuracy, divided by that of the unchanged photos.
 - For each kind, warnings begin at the first (mildest) step whose relative accuracy is below WARN_BELOW + MARGIN.
 - For each kind, refusals begin at the first step whose relative accuracy is below REFUSE_BELOW.
-- A threshold catches at least CAUGHT_SHARE of this step's photos, or fewer if too many unchanged photos were caught.
+- A threshold catches at least CAUGHT_SHARE of this first step's photos, if it then catches few unchanged photos.
 - At most SPARED_SHARE of the photos of a step are refused if its relative accuracy is at least WARN_BELOW.
 
 Low contrast has no warning; it is refused from the step at which other measures warn. A photo with few pixels gets

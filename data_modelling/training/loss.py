@@ -9,7 +9,7 @@ from data_modelling.inference.diagnoses import TASKS
 
 Floats = NDArray[np.float32]
 
-SEVERAL_CLASSES_SUM = 1.5  # divides targets of one class, which sum to 1, from those of several (2 or more)
+SEVERAL_CLASSES_SUM = 1.5  # a target with a larger sum has several classes; a target of one class sums to 1
 MASKED_LOGIT = -1e9  # log probability of an impossible class
 
 

@@ -1,8 +1,8 @@
-"""Finds photos that must not train, so that no lesion is in two parts when data sets with separate splits are combined.
+"""Finds photos to leave out of training when data sets are combined, so that no lesion is in two parts of their splits.
 
-lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. The column found_by
-says how a pair was found. `declared`: the csv of ISIC_MSK_UDA names the pair. `keypoints`: an affine map (RANSAC) fits
-at least 8 SIFT keypoints of both photos (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94); a person checked the pair.
+lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. Column found_by:
+ISIC_MSK_UDA's csv names `declared` pairs. In `keypoints` pairs, which a person checked, an affine map (RANSAC) takes
+at least 8 SIFT keypoints of one photo to those of the other (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94).
 """
 
 from pathlib import Path

@@ -1,7 +1,7 @@
-"""Render photos of HAM10000 like files of BCN20000, and count how often the status (such as "higher concern") changes.
+"""Render photos like another clinic's files, and count how often the status (such as "higher concern") changes.
 
-Our copies of BCN20000's photos have 84 x 84 pixels and JPEG quality 75, and often a round dark border. The lesion is
-the same in the rendered photo, so only the look of the file can change the status. The locked test is not read.
+HAM10000's photos get the look of our BCN20000 files: 84 x 84 pixels, JPEG quality 75, often a round dark border. The
+lesion stays the same, so only this look can change the status. The locked test (for the final evaluation) is not read.
 """
 
 import zlib

@@ -15,8 +15,8 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 
 SHORTCUTS_FILE = "shortcuts.csv.gz"  # in a bundle's predictions/; has COLUMNS, and logits of each of VIEWS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # a photo and its two painted versions
-MAPS = ("map", "random", "gaussian")  # map of the evidence, and two control maps; see shortcut_tests
-MEASURES = ("inside", "deletion")  # share of a map inside the lesion; area under the map's deletion curve
+MAPS = ("map", "random", "gaussian")  # evidence for the decided class, and two controls; see shortcut_tests
+MEASURES = ("inside", "deletion")  # share inside the lesion; area under the deletion curve of shortcut_tests
 SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each of VIEWS
 MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
 COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *MAP_COLUMNS)
@@ -55,7 +55,7 @@ def shortcut_metrics(results: pd.DataFrame, metadata: dict[str, Any]) -> dict[st
         "lesion_share": round_metric(complete["lesion_share"].mean()),
         "views": {view: _view_metrics(metrics_by_view, view) for view in VIEWS},
         **{measure: _map_metrics(complete, measure, task) for measure in MEASURES},
-        # Bare skin is often decided as this class. So the answer to its photos hardly changes if they are painted.
+        # Painted photos look like bare skin, which is often given this class. So painting hardly changes this answer.
         "most_frequent": frequent,
         "deletion_of_the_rarer": {"photos": len(rarer)}
         | (_map_metrics(rarer, "deletion", task) if len(rarer) else {}),

@@ -14,7 +14,7 @@ from typing import Any
 from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
-RETRIES = 5  # how often a task is repeated if its worker dies; without a limit, some tasks would never end
+RETRIES = 5  # how often a task is repeated if its worker dies; a task that kills every worker must end too
 ANY_CLUSTER = "auto"
 CONNECT_SECONDS = 5
 THIS_MACHINE, RAY = ENGINES = ("local", "ray")

@@ -195,7 +195,7 @@ def _unpack_profile(content: bytes) -> bytes:
 
 
 def _png_numbers(content: bytes, count: int) -> tuple[float, ...]:
-    """Return the `count` numbers of a chunk, which stores them times 100,000, or () if the chunk has another length."""
+    """Return the `count` numbers that a chunk stores times 100,000, or () if the chunk has another length."""
     if len(content) != 4 * count:
         return ()
     return tuple(number / 100_000 for number in struct.unpack(f">{count}I", content))
