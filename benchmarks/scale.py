@@ -1,6 +1,6 @@
-"""Compute from the cost of one photo what a million photos a day and a store of a hundred million photos cost.
+"""Compute the cost of a million photos a day and of an archive of a hundred million photos, from the cost of one photo.
 
-python -m benchmarks.scale             # compute again, from docs/scale.json into docs/scale.md
+python -m benchmarks.scale             # write the tables of docs/scale.md again, from docs/scale.json
 python -m benchmarks.scale --measure   # first measure one photo on this machine, without and with a cluster
 
 The prices are assumptions. Set your own with --core-hour, --gigabyte-month and --million-reads.
@@ -53,7 +53,7 @@ METER_SECONDS = 0.5  # time between two readings of the processor time
 class CpuMeter:
     """Add up the processor time of this process and of all processes that it started, also of those that have ended.
 
-    When a worker of Ray ends, no parent process gets its time. Therefore the meter reads each process again and again.
+    When a worker of Ray ends, its time is added to no parent process. So the meter reads each process again and again.
     """
 
     def __init__(self) -> None:

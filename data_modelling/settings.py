@@ -74,7 +74,7 @@ class AugmentationSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=Tr
     vignette: float = 0.0  # share of photos that get a round dark border, as some dermatoscopes make
     mixup: float = 0.0  # share of photos that are blended with another photo
     drop_details: float = 0.5  # share of photos whose details are all hidden
-    drop_detail: float = 0.2  # share of the other photos' details that are hidden one by one
+    drop_detail: float = 0.2  # for the other photos: probability with which each single detail is hidden
 
 
 class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -138,15 +138,15 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets that are trained on too; see datasets.extra_sets
-    networks_of: str = ""  # isic2019 recipe whose networks are used, with merged classes; none is trained
+    networks_of: str = ""  # isic2019 recipe; this run uses copies of its networks, with merged classes
     left_out_clinics: tuple[str, ...] = ()  # clinic groups; for each group, a network is trained without it
-    unseen_sets: tuple[str, ...] = ()  # data sets to test on; only photos of clinics outside the run count
+    unseen_sets: tuple[str, ...] = ()  # data sets to test on, without photos of clinics that occur in the run
     reference: str = ""  # source whose class shares the calibration assumes; "" means those of the data set
     figure_folds: tuple[int, ...] = (0,)  # folds to predict; for each fold, a network is trained without it
     seed: int = 1  # fixes the random draws of the run
     cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) that the thresholds find out-of-fold
-    left_out: tuple[str, ...] = ()  # classes; a network is trained without each, to fit the score of UNK
-    unknown_share: float = 0.02  # assumed share of photos of no known class; UNK is calibrated for this share
+    left_out: tuple[str, ...] = ()  # classes; each is left out of one network, to fit the rejection score
+    unknown_share: float = 0.02  # assumed share of photos of no known class, to calibrate UNK (unknown)
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)
     augmentation: AugmentationSettings = msgspec.field(default_factory=AugmentationSettings)

@@ -35,7 +35,7 @@ class Budget:
 
 
 def hold_bytes(count: int) -> None:
-    """Take bytes of a body from the budget until the request is answered. Raises a 503 Problem if too few are left."""
+    """Reserve bytes of a body in the budget until the request is answered. Raises a 503 Problem if too few are left."""
     budget: Budget = current_app.extensions["body_budget"]
     if not budget.take(count):
         _give_back()  # frees the bytes now, because the request ends only after the rest of its body has been read

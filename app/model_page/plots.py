@@ -1,4 +1,4 @@
-"""The saved plots of a bundle (trained model). The plots in TABLES also have a table of numbers, for blind readers.
+"""Lists the saved plots of a bundle (trained model) for its page. Plots in TABLES have a table, for blind readers.
 
 The sentences about the plots are in templates/plots.html. All metrics are read from the bundle's files.
 """
@@ -80,7 +80,7 @@ def whole_percent(share: float) -> str:
 
 
 def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
-    """Return a table of the metric `name` for cancer and melanoma. Each row is a share, such as 90 % specificity."""
+    """Return a table of the metric `name` for cancer and melanoma, with a row for each specificity or threshold."""
     path = f"{OUT_OF_FOLD}/operating_points"
     paths = ("share", *(f"{path}/{question}/{name}/{{row}}" for question in QUESTIONS))
     shares = value_at(bundle.metrics, f"{path}/cancer/{name}") or ()

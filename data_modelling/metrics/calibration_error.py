@@ -77,7 +77,7 @@ def equal_width_bins(values: Floats, bins: int) -> Labels:
 
 
 def equal_mass_bins(values: Floats, bins: int) -> Labels:
-    """Return the index of the bin of each value; the sorted values are cut into `bins` runs of about equal length."""
+    """Return the index of the bin of each value. The bins are consecutive and have about equally many values."""
     ranks = np.empty(len(values), np.int64)
     ranks[np.argsort(values, kind="stable")] = np.arange(len(values))
     return ranks * bins // len(values)

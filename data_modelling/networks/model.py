@@ -1,7 +1,7 @@
 """Builds the whole network. Its logits (outputs) are a sum of two terms: one from the photo, one from the details.
 
-logits = kernel' * mean(feature map) + bias + term of the details (age, sex, site); kernel' is the transposed kernel. So
-class activation maps (Zhou et al. 2016, arXiv:1512.04150) and the details effect are exact and need no gradients.
+logits = transposed kernel * mean(feature map) + bias + term of the details (age, sex, site). So class activation maps
+(Zhou et al. 2016, arXiv:1512.04150) and the effect of the details are exact and need no gradients.
 """
 
 import platform

@@ -1,6 +1,7 @@
 """Makes a bundle's index of known photos (published, with a diagnosis); an answer shows the most similar ones.
 
-For an evaluation, the module also finds the known photos whose embeddings are nearest to those of held-out photos.
+Photos are similar if their embeddings (the numbers by which a network describes a photo) are near each other. For an
+evaluation, the module also finds the known photos that are most similar to photos that the network never saw.
 """
 
 import hashlib
@@ -97,8 +98,8 @@ def write_neighbours(
 def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
     """Return the photos of the index: those with a thumbnail, and all other photos of the same lesions and patients.
 
-    At most `photos` have a thumbnail, and at most one of each lesion or patient. Hashes of the ids choose them, evenly
-    from all sources and diagnoses. The columns are those of datasets.table, part, and shown (has a thumbnail).
+    photos: largest number of thumbnails; a lesion or patient has at most one. Hashes of the ids choose photos, evenly
+    from all sources and diagnoses. Columns: those of datasets.table, `part`, and `shown` (has a thumbnail).
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)
@@ -173,9 +174,9 @@ def _embeddings(
 
 
 class _HeldOutPart(NamedTuple):
-    """Holds photos that a network never saw, and the known photos with which these photos are compared.
+    """Selects photos that a network never saw, and the known photos with which these photos are compared.
 
-    network: its file. held_out: mask of the rows of `photos` that the network never saw. others: mask of known photos.
+    network: its file. held_out: mask of those of `photos` that the network never saw. others: mask of the known photos.
     """
 
     network: Path

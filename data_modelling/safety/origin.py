@@ -82,7 +82,7 @@ def stretch_and_recompress(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def measure_origin_features(data_root: Path | None, splits: Path) -> OriginFeatures:
-    """Return the features of NAMES' photos outside the locked tests; raise InputError if a data set has none there."""
+    """Return features of the photos of NAMES outside locked tests; raise InputError if a data set has no such photo."""
     tables, altered, plain = [], [], []
     for number, name in enumerate(NAMES):
         table = development_photos(name, data_root, splits)

@@ -1,9 +1,9 @@
-"""Fit the rejection score, which finds photos of unknown classes, with networks that each were trained without a class.
+"""Fit the rejection score, which finds photos of unknown classes. Each network of the fit is trained without one class.
 
 The score is defined in inference.checks.rejection_score. Each network is tested on a fold that it did not see. In this
 fold, the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
-weights on the tested photos of all these networks. In the fit, every left-out class counts equally, and all unknown
-photos together count as the share `unknown_share`. The AUC of a left-out class is computed with weights that were
+weights on the tested photos of all these networks. In the fit, every left-out class has the same total weight, and its
+unknown photos have the share `unknown_share` of it. The AUC of a left-out class is computed with weights that were
 fitted on the other left-out classes, if there are any.
 """
 
@@ -35,7 +35,7 @@ LEFT_OUT_FILE = "left_out.csv"  # in a bundle's predictions, with COLUMNS
 # left_out: the class that the network never saw. known: 0 for photos of this class, 1 for all others.
 COLUMNS = ("image_id", "group_id", "truth", "left_out", "known", "distance", "entropy")
 FEATURES = ["distance", "entropy"]
-COMPLETED_MODES = (*MODES, "shuffled")  # the modes in which the network predicts; these get the new logit
+COMPLETED_MODES = (*MODES, "shuffled")  # the modes that use a network; each gets a logit of the unknown class
 DIGITS = 6  # decimals of the weights, and of a photo's distance and entropy
 REGULARISATION_C = 1e4  # weak regularisation: thousands of photos determine three weights
 
@@ -62,7 +62,7 @@ def left_out_rows(
 ) -> pd.DataFrame:
     """Return a row with COLUMNS for each photo of a fold, from a network that was trained without the class `left_out`.
 
-    logits: the logits of this network, (N, classes). distance: (N,), from the training photos, by this network's gate.
+    logits: (N, classes), of this network. distance: (N,), from the training photos, as this network's gate measures it.
     """
     seen_columns = [
         index

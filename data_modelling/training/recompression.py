@@ -18,7 +18,7 @@ LIGHTEST_RIM = 30  # largest grey level of the border, whose level is drawn betw
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3), some reduced, saved as JPEG and enlarged again (share: settings.recompress)."""
+    """Return photos (N, edge, edge, 3); the share settings.recompress is reduced, saved as JPEG and enlarged again."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges

@@ -1,6 +1,6 @@
 """Compute metrics of a clinic group (the photos of some clinics), from answers of networks that never saw the photos.
 
-The network of an out-of-fold answer saw other photos of the group. The network of a left-out answer saw none.
+An answer is out-of-fold if its network saw other photos of the group, and left-out if it saw no photo of the group.
 """
 
 from dataclasses import dataclass
@@ -118,7 +118,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return which share of the photos in `subset` is also in `chosen`, with its interval.
 
-    If all or none are chosen, each resample has the same share, so Wilson's interval for the number of lesions is used.
+    If all or none are chosen, a bootstrap interval would have no width, so Wilson's for the number of lesions is used.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

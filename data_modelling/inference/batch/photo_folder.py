@@ -162,7 +162,7 @@ def read_details(path: Path) -> DetailsTable:
     """Return the details in a csv with the columns image, age, sex and site; a column `changing` is read if present.
 
     Other columns are ignored. The returned image ids are in composed form (NFC) and without a photo's ending. Repeated
-    rows count once; contradictory rows are left out. For a bad value, raises InputError with its row in a spreadsheet.
+    rows count once; contradictory rows are left out. Raises InputError with the row number of a bad value.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")
@@ -220,10 +220,10 @@ def predict_folder(
     """Write `out`, such as p.csv, with p.answers.csv and p.errors.csv; return stem and error of each unreadable photo.
 
     The files appear when all photos are done. A stopped run is resumed if bundle, photos, details and options are the
-    same. details: the details of each photo, by its stem. A detail that is missing in `details` is read from the
-    header of a DICOM file, or counts as not known. layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns image_name
-    and target (the probability of melanoma). dermatoscope: see RowOptions. row_source: the function that computes the
-    rows; by default predict_rows, on this machine. Raises InputError when a file cannot be written.
+    same. details: the details of each photo, by its stem. A detail that is missing there is read from the photo's DICOM
+    header, if there is one; else it counts as not known. layout: PROJECT_LAYOUT, or KAGGLE_LAYOUT with the columns
+    image_name and target (the probability of melanoma). dermatoscope: see RowOptions. row_source: the function that
+    computes the rows; by default predict_rows, on this machine. Raises InputError when a file cannot be written.
     """
     task = predictor.bundle.task
     if layout == PROJECT_LAYOUT:
@@ -251,7 +251,7 @@ def predict_folder(
 def _run_fingerprint(
     predictor: Predictor, photos: PhotoFolder, details: dict[str, Details], options: tuple[str, bool]
 ) -> str:
-    """Return a hash of bundle, options, views, details, and each photo's name, size and time of change."""
+    """Return a hash of bundle, options, number of views, and each photo's name, size, time of change and details."""
     fingerprint = hashlib.sha256(
         json.dumps([predictor.bundle.sums, *options, predictor.views], sort_keys=True).encode()
     )

@@ -21,7 +21,7 @@ COARSE_EDGES = (28, 14, 7)  # edges of the coarser copies, in pixels
 # These quantiles of each channel are measured. Each number is the share of the pixels below a quantile.
 LEVEL_QUANTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
 RING_BOUNDS = (0.0, 1.1, 2.3, 3.2, 9.0)  # radii around the centre, in pixels of the coarsest copy
-LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm, so that rounding hardly changes it
+LOG_OFFSET = np.float32(0.5)  # grey levels, added before a logarithm; rounding then hardly changes the result
 PAIRS = np.triu_indices(3, 1)  # rows and columns of the pairs of channels in a matrix (3, 3)
 LUMA = (0.299, 0.587, 0.114)  # weights of red, green and blue in the grey level (ITU-R BT.601)
 FRAME_GREY = 48  # grey level; darker pixels outside the inscribed circle belong to the dermatoscope's rim
@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the differences of neighbouring pixels by channel, then log(root mean square / mean)."""
+    """Return log(mean) of the differences of neighbouring pixels for each channel, then log(root mean square / mean)."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()

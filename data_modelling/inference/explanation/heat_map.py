@@ -1,8 +1,8 @@
 """Computes class activation maps, which show where in the photo the model found evidence for each class.
 
-The head (the network's last layer) is linear, and its input is the feature map's mean over all cells. So what the photo
-adds to a logit (the output for a class) is exactly a sum over the cells, and the terms of this sum are the map. No
-gradients are needed (Zhou et al. 2016, arXiv:1512.04150):
+The head (the network's last layer) is linear, and its input is the mean of the feature map over all cells (positions).
+So what the photo adds to a logit (the output for a class) is exactly a sum over the cells, and the terms of this sum
+are the map. No gradients are needed (Zhou et al. 2016, arXiv:1512.04150):
 
     logit = sum of the cells + bias + term of the details;  cell = (kernel . features at the cell) / number of cells
 

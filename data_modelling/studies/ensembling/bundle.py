@@ -114,7 +114,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
 def _mean_predictions(
     tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
 ) -> pd.DataFrame:
-    """Return the first bundle's rows with the ensemble's rounded logits. Columns of CONTROL_MODES are left out."""
+    """Return the first bundle's rows with the ensemble's rounded logits, without those of the control modes."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:
@@ -130,7 +130,7 @@ def _mean_predictions(
 def _metadata(
     bundles: Sequence[Bundle], predictions: pd.DataFrame, name: str, version: str
 ) -> dict[str, Any]:
-    """Return the ensemble's metadata: the first bundle's, with newly chosen values and without keys that do not fit."""
+    """Return the metadata: the first bundle's, with newly chosen values, and without keys that an ensemble lacks."""
     first, task = bundles[0].metadata, bundles[0].task
     shares = np.array([first["data"]["counts"][code] for code in class_codes(task)], np.float64)
     sensitivity = first["settings"]["cancer_sensitivity"]
@@ -148,9 +148,8 @@ def _metadata(
         "parameters": sum(int(bundle.metadata["parameters"]) for bundle in bundles),
         **choices_as_json(choices, task),
         "data": first["data"] | {"sources": sorted(sources)},
-        ALSO_LEARNED_FROM: sorted(
-            trained_on - sources
-        ),  # sources whose photos trained a network, but have no out-of-fold predictions
+        # The sources whose photos trained a network, but have no out-of-fold predictions.
+        ALSO_LEARNED_FROM: sorted(trained_on - sources),
         "prediction_sets": fit_prediction_sets(predictions, task, temperature),
         "operating_point": fit_operating_point(predictions, task, temperature, prior),
         "reference": first["reference"] | quantiles,
