@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the differences of neighbouring pixels for each channel, then log(root mean square / mean)."""
+    """Return log(mean) of the differences of neighbouring pixels of each channel, then log(root mean square / mean)."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
