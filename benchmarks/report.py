@@ -100,11 +100,11 @@ def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]
         _goal("start to first answer, ms", starts.median(), 1000),
         _goal("PSS after 10,000 requests, MB", memory, 200),
         _goal(f"p99 over p50, {USUAL_CLIENTS} clients", (ours["p99"] / ours["p50"]).median(), 5, 1),
-        _goal("p99 beside held connections over p99 without", slower, 3, 1),
+        _goal("p99 beside held connections over p99 without them", slower, 3, 1),
         _goal("kill -9 to the next answer, ms", trouble["restart"], 4000),
         _goal("the longest wait of 200 clients at once, ms", trouble.get("burst_longest", np.nan), 10_000),
-        _goal("requests of theirs and beside held connections that are lost", lost, 0),
-        _goal("CPU of a page with known photos over one without, ms", np.median(known - plain), 3, 1),
+        _goal("lost requests, of these 200 clients and beside held connections", lost, 0),
+        _goal("extra CPU of a page with known photos, ms", np.median(known - plain), 3, 1),
         _goal("PSS after answer pages, MB", pages.max(), 210),
     ]
 

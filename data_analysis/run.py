@@ -23,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--data-root", type=Path, help="default: DATA_ROOT, else DATA")
     parser.add_argument("--splits", type=Path, default=splits_folder(), help="default: %(default)s")
     parser.add_argument(
-        "--out", type=Path, default=notebooks.NOTEBOOK_FOLDER, help="of the .ipynb; default: %(default)s"
+        "--out", type=Path, default=notebooks.NOTEBOOK_FOLDER, help="notebook folder; default: %(default)s"
     )
     parser.add_argument("--plots", type=Path, default=plots_folder(), help="default: %(default)s")
     parser.add_argument("--only", choices=notebooks.ALL_NAMES, help="default: all notebooks")

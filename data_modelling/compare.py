@@ -46,7 +46,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     return run_with_exit_status(
         lambda: _compare(options),
-        stopped="Stopped; finished work is kept. The same command with --resume continues.",
+        stopped="Stopped; finished work is kept. Run it again with --resume to continue.",
     )
 
 

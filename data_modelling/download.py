@@ -43,7 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         )
         return []
 
-    return run_with_exit_status(command, stopped="Stopped; downloads are kept. The same command continues.")
+    return run_with_exit_status(command, stopped="Stopped; downloads are kept. Run it again to continue.")
 
 
 def _agree_by_option(question: str) -> bool:

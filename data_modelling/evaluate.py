@@ -47,13 +47,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--visits",
         action="store_true",
-        help="also test whether a patient's most unusual spot is the melanoma, and store the ratio from which a spot is marked",
+        help="also test whether a patient's most unusual spot is the melanoma, and store how unusual a marked spot is",
     )
     parser.add_argument(
         "--neighbours", action="store_true", help="also store known photos, to show the nearest in answers"
     )
     parser.add_argument(
-        "--work", type=Path, help="for --neighbours: work folder of the run; tests how much neighbours help"
+        "--work", type=Path, help="for --neighbours: the run's work folder, to test how much they help"
     )
     parser.add_argument(
         "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"

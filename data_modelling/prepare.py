@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m data_modelling.prepare",
-        description="Write a data set as class folders or TFRecord shards, resized or unchanged; recipes train on both.",
+        description="Write a data set as class folders or TFRecord shards, resized or unchanged; recipes can use either.",
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe that names the data set")
     add_data_options(parser)
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         return ([str(report)] if report else []) + broken
 
     return run_with_exit_status(
-        command, stopped="Stopped; written files are kept. The same command with --resume continues."
+        command, stopped="Stopped; written files are kept. Run it again with --resume to continue."
     )
 
 

@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
 
     return run_with_exit_status(
-        command, stopped="Stopped; finished trials are kept. The same command with --resume continues."
+        command, stopped="Stopped; finished trials are kept. Run it again with --resume to continue."
     )
 
 

@@ -59,7 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         return run.left_out if options.only else train_bundle(run, options.out)
 
     return run_with_exit_status(
-        command, stopped="Stopped; finished stages are kept. The same command with --resume continues."
+        command, stopped="Stopped; finished stages are kept. Run it again with --resume to continue."
     )
 
 
