@@ -1,4 +1,4 @@
-"""Give pybabel the texts to translate that it cannot find itself, and write translated JavaScript texts as JSON."""
+"""Add texts in tables to those that pybabel collects for translation, and write translated JavaScript texts as JSON."""
 
 import json
 import sys
@@ -36,7 +36,7 @@ def extract_with_tables(
 def table_messages() -> Iterator[str]:
     """Yield the messages in tables of the code: the page's texts for codes, classes and statuses."""
     diagnoses = [diagnosis for task in TASKS.values() for diagnosis in task]
-    yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # refusals: codes
+    yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # those are codes
     yield from TEXTS["site_groups"]  # its keys are shown too
     yield from _texts((HINTS, KNOWN_DIAGNOSES, SEE_NOW, NAMES, FLAG_TEXTS, STATUS_TITLES))
     yield from _texts([vars(step) for step in NEXT_STEPS.values()])

@@ -42,7 +42,7 @@ class VisitPhoto:
 
     index: its place in the order of sending; 1 is the first. row: its row in the form, by which the page names it.
     preview: a small picture as a data: URL, for pages. rank: 1 for the highest cancer probability, or None without an
-    answer. oddity: how unlike the other spots this spot is (see outlier_scores), or None if spots are not compared.
+    answer. oddity: how much this spot differs from the others (see outlier_scores), or None if spots are not compared.
     """
 
     index: int
@@ -59,8 +59,8 @@ class VisitPhoto:
 class Visit:
     """Hold the photos of a visit, in the order of sending.
 
-    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether the spots are compared. They are
-    if 3 or more photos have an answer and Predictor.odd_ratio is known. model: the bundle's name, version and checksum.
+    ugly_duckling: the photo that is unlike the others, or None. can_compare: whether the spots are compared. This
+    needs at least 3 answered photos and a known Predictor.odd_ratio. model: the bundle's name, version and checksum.
     """
 
     photos: list[VisitPhoto]

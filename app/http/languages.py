@@ -68,7 +68,7 @@ def current_language() -> str:
 
 
 def url_in_language(name: str) -> str:
-    """Return the current page's address with only `lang` as query; for a page that needs POST, the start page's."""
+    """Return the current page's address with only `lang` as query; if the page needs POST, the start page's address."""
     rule = request.url_rule
     if request.endpoint is None or rule is None or "GET" not in (rule.methods or ()):
         return url_for("pages.form", lang=name)

@@ -4,7 +4,7 @@ The status is what an answer says first, such as "uncertain". The page, the API 
 that they decide alike. Nothing is random. Some reasons for doubt (VETOES) forbid the status NO_CANCER_CLASS.
 
 A class is in the prediction set (the classes that remain possible) if its probability is at or above its own threshold.
-safety.prediction_sets fits the thresholds so that a share such as 90 % of a class's photos have the class in their set.
+safety.prediction_sets fits the thresholds so that most photos of a class (such as 90 %) have this class in their set.
 The method is class-conditional conformal prediction, also called Mondrian (Vovk, Gammerman and Shafer 2005, chapter 4).
 """
 
@@ -44,8 +44,8 @@ PHOTO_ALONE = "photo_alone"
 # Reasons that come from what the sender says. The modules in `checks` define further reasons.
 CHANGING, DERMATOSCOPE, ACRAL_OR_MUCOSAL = "changing", "dermatoscope", "acral_or_mucosal"
 ACRAL_OR_MUCOSAL_SITES = ("palms/soles", "oral/genital")
-# NOT_CLEAR: the cancer probability is not below the clear threshold (see StatusThresholds). FRAME_SENSITIVE: for the
-# whole crop it is below this threshold, but not for all four corner frames (smaller squares at the crop's corners).
+# NOT_CLEAR: the cancer probability is not below the clear threshold (see StatusThresholds). FRAME_SENSITIVE: the whole
+# crop's probability is below this threshold, but a corner frame (a smaller square at a corner of the crop) reaches it.
 NOT_CLEAR, FRAME_SENSITIVE = "not_clear", "frame_sensitive"
 # Reasons that change no status: a detail in a file's header cannot be read.
 UNREAD_DETAILS = {"age": "age_unread", "sex": "sex_unread", "site": "site_unread"}
@@ -65,7 +65,7 @@ def calibrated_probabilities(logits: NDArray[np.floating], temperature: float) -
 
 
 def predicted_classes(probability: Floats, decision_prior: Floats) -> NDArray[np.int64]:
-    """Return indices (N,): argmax of probability (N, classes) / decision_prior (classes,), which helps rare classes."""
+    """Return indices (N,): argmax of probability (N, classes) / decision_prior (classes,), to help rare classes."""
     return np.asarray(np.argmax(probability / decision_prior, axis=1), np.int64)
 
 
@@ -246,7 +246,7 @@ def find_doubts(
     rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
     fits_none: whether the decided class is the class "none of the known classes".
     """
-    # The pixels or the sender's word alone is enough, because a needless doubt harms less than a wrong all-clear.
+    # One sign (pixels or sender) of a phone photo is enough: a needless doubt harms less than a wrong all-clear.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

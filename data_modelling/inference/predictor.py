@@ -249,7 +249,7 @@ class Predictor:
         dermatoscope: bool | None,
         frames: Callable[[], list[NDArray[np.uint8]]],
     ) -> tuple[str, tuple[str, ...]]:
-        """Return the status and its reasons. alone: gives the draft without details. frames: see read_corner_frames."""
+        """Return the status and its reasons. alone: calls _draft_alone. frames: calls read_corner_frames."""
         if findings.refusals:
             return REFUSED, findings.refusals
         rare = self._rarity.reasons(details)

@@ -33,7 +33,7 @@ class ForestRow:
 
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
-    """Return rows of the subgroups with a macro AUC, except subgroups by source; those by two attributes come last."""
+    """Return rows of the subgroups (except those by source) with a macro AUC; subgroups by two attributes come last."""
     return [
         ForestRow(
             f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",

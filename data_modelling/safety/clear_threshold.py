@@ -1,7 +1,7 @@
 """Fit the clear threshold: only a photo with a score below it can get the status `no_cancer_class`.
 
 The score of a photo is the highest cancer probability of five frames (the whole photo and four corners), each without
-and with the patient details. The score's network was trained (with early stopping) and calibrated without the photo's
+and with the patient details. The scoring network was trained (with early stopping) and calibrated without the photo's
 clinic group (one or several clinics). A veto, such as poor quality, forbids the status (see inference.decision).
 
 A melanoma lesion is cleared (missed) if at least one of its photos has no veto and a score below the threshold. Each
@@ -26,7 +26,7 @@ MELANOMAS, MOLES = ("MEL", "melanoma"), ("NV", "benign")  # the names of the dia
 LEAST_LESIONS = 150  # melanoma lesions that a clinic group needs for its own threshold
 MAX_CLEARED_SHARE = 0.03  # the upper bound of the share of cleared melanoma lesions may be at most this
 CARCINOMA_BARS = {"BCC": 0.1, "SCC": 0.05, "AKIEC": 0.05}  # the model card's limits of the cleared share
-JUDGED_PHOTOS = 50  # fewest photos of a class in a clinic group from which the card judges the share
+JUDGED_PHOTOS = 50  # photos of a class that a clinic group needs before the card checks the limit
 CONFIDENCE = 0.95  # level of the one-sided bound
 DIGITS = 6  # decimals of the threshold
 

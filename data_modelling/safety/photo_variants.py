@@ -1,4 +1,4 @@
-"""Render photos as other clinics would take and store them, as more examples for the fit of the lesion detector.
+"""Render photos as other clinics would take and store them. The lesion detector is fitted on these variants too.
 
 Lesion photos and foreign pictures (all other pictures) are rendered in the same way. So the detector cannot learn to
 tell them apart by a border, a low resolution, a colour cast, a sticker or ink.

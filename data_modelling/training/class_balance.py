@@ -51,7 +51,7 @@ def draw_epoch_rows(
 
 
 def source_shares(sources: NDArray[np.str_], present: NDArray[np.str_], balance: float) -> dict[str, float]:
-    """Return the share of each source in `present`, proportional to n^(1 - balance) for n occurrences in `sources`."""
+    """Return a share for each source in `present`, proportional to n^(1 - balance) if `sources` has it n times."""
     names, counts = np.unique(sources, return_counts=True)
     weights = dict(zip(names.tolist(), (counts ** (1.0 - balance)).tolist(), strict=True))
     there = np.unique(present).tolist()

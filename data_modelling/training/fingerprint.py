@@ -34,6 +34,6 @@ def check_fingerprint(folder: Path, table: pd.DataFrame, parts: Mapping[str, NDA
 
 
 def _hash_rows(rows: pd.DataFrame) -> str:
-    """Return a hash of the photos and their diagnoses in the table's order, because batches are drawn in this order."""
+    """Return a hash of the photos and their diagnoses in the table's order, because batches are drawn by row number."""
     lines = (rows["image_id"].astype(str) + "," + rows["diagnosis"].astype(str) + "\n").tolist()
     return hashlib.sha256("".join(lines).encode()).hexdigest()

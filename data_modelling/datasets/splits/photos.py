@@ -20,10 +20,10 @@ WarningHandler = Callable[[str], None]
 def split_photos(
     name: str, data_root: Path | None, splits: Path, tell: WarningHandler = print_warning
 ) -> pd.DataFrame:
-    """Return image_id, group_id, diagnosis, path and part of a data set's available photos, including the locked test.
+    """Return a table of a data set's available photos, including the locked test.
 
-    Photos that the split lacks are left out; `tell` is called with a sentence that counts them. Raises InputError if
-    the data or its split is absent.
+    It has the columns image_id, group_id, diagnosis, path and part (of the split). Photos that the split lacks are left
+    out; `tell` is called with a sentence that counts them. Raises InputError if the data or its split is absent.
     """
     source = data_set(name)
     root = find_dataset_folder(data_root, source.folder, *source.markers)

@@ -28,7 +28,7 @@ DIGITS = 6  # decimals of the quantiles
 
 @dataclass(frozen=True)
 class DriftSample:
-    """Hold new photos or answers. values: (N,) by quantity. title: the sample in words. left_out: what is missing."""
+    """Hold new photos or answers. values: (N,) by quantity. title: the sample in words. left_out: what was unusable."""
 
     values: Mapping[str, Floats]
     title: str

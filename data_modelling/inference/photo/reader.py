@@ -100,7 +100,7 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     crop's edge, or at full size if none does. Training and app do the same, so both see the same pixels. The photo in a
     DICOM file is decoded at full size, like a PNG, so the same photo gets the same answer in both formats. If the
     file declares a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. The crop is
-    resized with Pillow's antialiased bilinear method, which also uses a strip around the crop, half a new pixel wide.
+    resized with Pillow's antialiased bilinear method. It also uses a strip around the crop (half a pixel of the result).
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
     photo_animated, photo_frames (a DICOM file with several photos) and photo_broken (does not decode). Raises
@@ -116,7 +116,7 @@ def read_photo_and_edge(data: bytes, edge: int, crop: Crop | None = None) -> tup
 
 
 def read_corner_frames(data: bytes, edge: int, crop: Crop | None = None) -> list[NDArray[np.uint8]]:
-    """Return four frames, each as read_photo returns it: one at each corner of the crop, with CORNER_SHARE of its edge.
+    """Return four frames as from read_photo: one at each corner of the crop, with CORNER_SHARE of the crop's edge.
 
     A frame that rounding puts beyond the photo is moved inside. The file is decoded once. Errors: see read_photo.
     """
