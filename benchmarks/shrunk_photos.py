@@ -1,8 +1,8 @@
 """Compare the answers to whole photo files with the answers to the same photos after the browser has shrunk them.
 
 The app's page shrinks large photos before it sends them. `python -m benchmarks.shrunk_photos` takes 500 photos of
-HAM10000 and ISIC 2017 outside the locked tests (photos kept for the last test). It makes them as large as a camera's
-files, and lets the page shrink them in Chromium. The command writes shrinking.md and shrinking.csv.
+HAM10000 and ISIC 2017 outside the locked tests (photos kept for the final evaluation). It makes them as large as a
+camera's files, and lets the page shrink them in Chromium. The command writes shrinking.md and shrinking.csv.
 """
 
 import argparse

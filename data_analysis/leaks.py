@@ -1,4 +1,4 @@
-"""Find repeated photos, and measure leaks: a group (the photos of a lesion or patient) is in both training and test."""
+"""Measure leaks (photos of one lesion or patient are in both training and test), and find photos that are repeated."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -94,7 +94,7 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """Return the pairs with both photos in the table, and whether lesion (or patient) id, diagnosis and part agree."""
+    """Return pairs whose photos are both in the table, and whether lesion or patient id, diagnosis and part agree."""
     known = table.set_index("image_id")
     rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")

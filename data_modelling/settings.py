@@ -138,14 +138,14 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     dataset: str  # name of a data set or storage format of datasets.registry
     split: str  # name of the file in the splits folder, without ending
     more_photos: tuple[str, ...] = ()  # other data sets that are trained on too; see datasets.extra_sets
-    networks_of: str = ""  # isic2019 recipe; this run uses copies of its networks, with merged classes
+    networks_of: str = ""  # path of another recipe; this run uses copies of its networks, with merged classes
     left_out_clinics: tuple[str, ...] = ()  # clinic groups; for each group, a network is trained without it
     unseen_sets: tuple[str, ...] = ()  # data sets to test on, without photos of clinics that occur in the run
     reference: str = ""  # source whose class shares the calibration assumes; "" means those of the data set
     figure_folds: tuple[int, ...] = (0,)  # folds to predict; for each fold, a network is trained without it
     seed: int = 1  # fixes the random draws of the run
     cancer_sensitivity: float = 0.9  # share of cancers (and melanomas) that the thresholds find out-of-fold
-    left_out: tuple[str, ...] = ()  # classes; each is left out of one network, to fit the rejection score
+    left_out: tuple[str, ...] = ()  # classes; for each, a network is trained without it, to fit UNK's score
     unknown_share: float = 0.02  # assumed share of photos of no known class, to calibrate UNK (unknown)
     generated_lesions: int = 0  # number of synthetic lesions to draw; 0: the data set is read
     network: NetworkSettings = msgspec.field(default_factory=NetworkSettings)

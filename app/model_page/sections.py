@@ -1,4 +1,4 @@
-"""The sections of the model page, which show a bundle's metrics in tables.
+"""Makes the sections of the model page, which show a bundle's metrics in tables.
 
 A table without metrics has no rows, so the page leaves it out. The page also leaves out a section without tables.
 """
@@ -121,7 +121,7 @@ def class_table(bundle: Bundle, key: str, names: Sequence[str]) -> Table:
 
 
 def _operating_points(metrics: dict[str, Any], key: str) -> Table:
-    """Return the metrics at more thresholds, each of which was chosen to reach a certain sensitivity."""
+    """Return the metrics at several thresholds, each of which was chosen to reach a certain sensitivity."""
     rows = {
         f"{question}/at_sensitivity/{rate}": (
             _(
@@ -172,7 +172,7 @@ def subgroup_name(row: dict[str, Any]) -> str:
 
 
 def _clinic_tables(metrics: dict[str, Any]) -> Iterator[Table]:
-    """Yield three tables of the clinic groups: metrics, status shares with calibration, and statuses by diagnosis."""
+    """Yield three tables about clinic groups: one of metrics, one of status shares and ECE, one of status counts."""
     clinics = metrics.get("clinics") or []
     networks = {key: name_of("networks", key) for key in NAMES["networks"]}
     names = [UntranslatedText(clinic["name"]) for clinic in clinics]
@@ -240,7 +240,7 @@ def _unknown_class_table(bundle: Bundle) -> Table:
 
 
 def _neighbours_table(bundle: Bundle) -> Table:
-    """Return how often a photo's neighbours have its diagnosis. Without an index or its metrics, the table is empty."""
+    """Return how often a photo's neighbours in the index of known photos have its diagnosis; no index means no rows."""
     has_index = isinstance(bundle.metadata.get("neighbours"), dict)
     metrics = bundle.metrics.get("neighbours") if has_index else None
     columns = {"clinic": _("Clinic group"), "neighbours/{row}/photos": metric_name("photos")}

@@ -1,4 +1,4 @@
-"""Compute all metrics of metrics.json, on out-of-fold photos or on the locked test (kept for the final evaluation).
+"""Compute the main metrics in metrics.json, on out-of-fold photos or the locked test (kept for the final evaluation).
 
 Balanced accuracy, sensitivity, specificity and the confusion matrix evaluate the decided class, which is the
 class that the model names. AUC, log-likelihood, Brier score and calibration errors evaluate the probabilities.

@@ -13,8 +13,8 @@ We use no package, because we need only one weighted quantile per class. For cla
 
 A rule says which sets are wide (see inference.decision). It is chosen on out-of-fold answers without details, with
 thresholds from the other folds. A photo is answered if it is not refused and its set is not wide. An acceptable rule
-leaves at most MAX_WIDE_SHARE of the photos unanswered. The sensitivity for melanoma on the answered photos must be at
-least that on all photos. The acceptable rule with the best balanced accuracy of the answered photos is chosen.
+leaves at most MAX_WIDE_SHARE of the photos unanswered. With it, the sensitivity for melanoma on the answered photos
+is at least as high as on all photos. The acceptable rule with the best balanced accuracy of the answered is chosen.
 """
 
 import itertools
@@ -59,7 +59,7 @@ def group_weights(labels: Labels, groups: Labels) -> Floats:
 
 
 def class_thresholds(probability: Floats, labels: Labels, groups: Labels, level: float) -> Floats:
-    """Return each class's threshold, (classes,). Photos with at least the share `level` of the class's weight reach it.
+    """Return each class's threshold, (classes,). The photos that reach it have at least `level` of the class's weight.
 
     probability: (N, classes). labels, groups: (N,) indices. level: the coverage. The threshold of a class with too few
     groups for this coverage is 0, so the class is in every set. Thresholds are rounded down.

@@ -1,4 +1,4 @@
-"""Changes each training photo with Keras by a random warp (turn, zoom, stretch, shift) and a random map of its colours.
+"""Warps each training photo (turn, zoom, stretch, shift) and changes its colours, both at random, with Keras.
 
 training.augmentation_parameters draws the numbers of each change, and the batch contains these numbers. So the changes
 are the same on every backend of Keras, and in a resumed training. The saved network has no augmentation.
@@ -36,7 +36,7 @@ class AugmentedModel(keras.Model):
 
 
 def augment_photos(photos: Any, warps: Any, colours: Any) -> Any:
-    """Return photos (N, edge, edge, 3) after warps (N, 8) and colour maps (N, 3, 4).
+    """Return photos (N, edge, edge, 3) after warps (N, 8) and affine changes of the colours (N, 3, 4).
 
     Values are 0-255 before and after; the result is float32. A photo is mirrored beyond its edges.
     """

@@ -55,7 +55,7 @@ class Trainer:
         self.steps = steps_per_epoch(training, settings)
         self.coarse_epochs = round(settings.training.coarse_share * settings.training.epochs)
         classes = len(class_codes(settings.task))
-        # The network learns the class shares in the loss of an epoch; the shift, (classes,), corrects its logits to the
+        # The network learns how much each class counts in the loss; the shift, (classes,), corrects its logits to the
         # reference shares. Photos that are only known to be benign have the label `classes`, and are left out here.
         trained_prior = training_prior(training.labels, classes + 1, settings.training)[:classes]
         own_labels = training.labels if training.is_own is None else training.labels[training.is_own]

@@ -1,8 +1,8 @@
 """Reads and writes TFRecord shards: TensorFlow's files, in which each record has a photo and its metadata.
 
 A record's values are called features. `python -m data_modelling.prepare --to tfrecord` writes such shards. For other
-shards, the recipe (a TOML file of settings) says the order of the colours in [prepared] and the features' names
-in [prepared.features]. `load` returns paths into the shards, so nothing is unpacked. Compressed shards are not read.
+shards, the tables [prepared] and [prepared.features] of the recipe (a TOML file of settings) state the order of the
+colours and the feature names. `load` returns paths into the shards and unpacks nothing. Compressed shards are not read.
 """
 
 import os
@@ -141,7 +141,7 @@ def _refuse_missing_shards(folder: Path, shards: Iterable[Path]) -> None:
 
 
 def _values(features: Mapping[str, Any], names: FeatureNames) -> dict[str, object]:
-    """Return the first value of each feature that is in both settings and record; keys: FeatureNames' fields."""
+    """Return the first value of each feature that the settings name and the record has; keys: FeatureNames' fields."""
     values: dict[str, object] = {}
     for name, feature_name in structs.asdict(names).items():
         if feature_name and feature_name in features:

@@ -101,7 +101,7 @@ def _make_split_of(
         raise InputError(f"No id of the csv in {root} belongs to a photo there; the csv has {ids}.")
     if not source.inherits:
         return make_split(table, shares)
-    # If a data set from which `source` inherits parts is not split now, that data set's existing split file is read.
+    # `source` inherits the parts of photos of other data sets: those split now, else those in an existing split file.
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

@@ -1,7 +1,7 @@
 """Compute metrics of each clinic group (the photos of one or several clinics), to see what a new clinic would get.
 
 There are two kinds of answers. Out-of-fold answers are from networks that were trained with other photos of the
-group. Left-out answers, in LEFT_OUT_CLINICS_FILE (see pipeline.left_out_clinics), are from networks that never saw it.
+group. Left-out answers (LEFT_OUT_CLINICS_FILE; see pipeline.left_out_clinics) are from networks without the group.
 """
 
 from collections.abc import Mapping
@@ -142,7 +142,7 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
 def whole_frame_concern(
     probability: Mapping[str, Floats], thresholds: StatusThresholds, task: str
 ) -> tuple[Mask, Floats]:
-    """Return two arrays (N,): whether the photo raises concern, and the score of its whole frame.
+    """Return two arrays (N,): whether the photo raises concern, and the score of the whole photo.
 
     probability: (N, classes) for each mode. A photo raises concern if its cancer or melanoma probability with the
     details reaches the threshold. The score is the higher one of the cancer probabilities without and with the details.

@@ -1,4 +1,4 @@
-"""Compute the metrics of the shortcut tests, which show what the network looks at, from each photo's results."""
+"""Compute metrics from the results of the shortcut tests, which show what the network looks at."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from data_modelling.metrics.rounding import round_metric, to_json_value
 SHORTCUTS_FILE = "shortcuts.csv.gz"  # in a bundle's predictions/; has COLUMNS, and logits of each of VIEWS
 VIEWS = ("intact", "lesion_painted", "background_painted")  # a photo and its two painted versions
 MAPS = ("map", "random", "gaussian")  # evidence for the decided class, and two controls; see shortcut_tests
-MEASURES = ("inside", "deletion")  # share inside the lesion; area under the deletion curve of shortcut_tests
+MEASURES = ("inside", "deletion")  # share of a map inside the lesion; area under its deletion curve
 SHORTCUT_METRICS = ("balanced_accuracy", "macro_auc")  # the metrics of each of VIEWS
 MAP_COLUMNS = tuple(f"{kind}_{measure}" for measure in MEASURES for kind in MAPS)
 COLUMNS = ("image_id", "group_id", "part", "truth", "decided", "lesion_share", *MAP_COLUMNS)

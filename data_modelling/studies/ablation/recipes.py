@@ -39,7 +39,7 @@ def read_recipes(configs: Sequence[Path]) -> list[RecipeChange]:
 
 
 def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
-    """Raise InputError unless there are several recipes of different names, equal COMPARABLE_SETTINGS and one fold."""
+    """Raise InputError unless the recipes (at least 2) have different names, equal COMPARABLE_SETTINGS and one fold."""
     names = [settings.name for settings in recipes]
     if len(set(names)) < max(2, len(names)):
         raise InputError(f"Give at least two recipes of different names, not {', '.join(names)}.")
@@ -55,7 +55,7 @@ def check_comparable_recipes(recipes: Sequence[Settings]) -> None:
 
 
 def read_changes(path: Path) -> list[RecipeChange]:
-    """Return the recipe itself, named BASE, and its changes.
+    """Return the recipe in a TOML file, named BASE, and the recipe with each change in this file.
 
     The file has `[recipe]`, and a `[[change]]` with name, told (the description) and settings for each change. A recipe
     is judged on its left-out clinic group (photos of some clinics). Without a group, it is judged on its fold. Raises
