@@ -100,7 +100,7 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     crop's edge, or at full size if none does. Training and app do the same, so both see the same pixels. The photo in a
     DICOM file is decoded at full size, like a PNG, so the same photo gets the same answer in both formats. If the
     file declares a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. The crop is
-    resized with Pillow's antialiased bilinear method. It also uses a strip around the crop (half a pixel of the result).
+    resized with Pillow's antialiased bilinear method. It also uses a strip of half an output pixel around the crop.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
     photo_animated, photo_frames (a DICOM file with several photos) and photo_broken (does not decode). Raises
