@@ -53,7 +53,7 @@ METER_SECONDS = 0.5  # time between two readings of the processor time
 class CpuMeter:
     """Add up the processor time of this process and of all processes that it started, also of those that have ended.
 
-    When a worker of Ray ends, its time is added to no parent process. So the meter reads each process again and again.
+    When a worker of the cluster ends, no parent process gets its time. So the meter reads each process again and again.
     """
 
     def __init__(self) -> None:

@@ -44,7 +44,7 @@ def hold_bytes(count: int) -> None:
 
 
 def init_app(app: Flask, settings: Settings) -> None:
-    """Create the budget of a process; it has room for at least one body of the largest size (a visit: many photos)."""
+    """Create the budget of a process. It has room for at least one body of the largest size (with several photos)."""
     total = max(MAX_BYTES_IN_FLIGHT // settings.process_count, settings.max_visit_body_bytes)
     app.extensions["body_budget"] = Budget(total)
     app.after_request(discard_rest)

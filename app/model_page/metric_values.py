@@ -65,8 +65,8 @@ def metric_table(
     """Return a table of numbers of metrics.json.
 
     name: the id of the heading; the part after the last "-" is the caption's key. columns: column titles by path; in a
-    path, {row} stands for the key of a row. A column whose path has no slash has row headers. rows: for the key of each
-    row, the row's headers. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
+    path, {row} stands for the key of a row. The first columns have texts; their paths have no slash. rows: the texts of
+    each row, by key. cell: the function that makes a cell from `metrics` and a path; by default metric_at.
     """
     paths = [path for path in columns if "/" in path]
     cells = {key: [(cell or metric_at)(metrics, path.format(row=key)) for path in paths] for key in rows}

@@ -47,7 +47,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
 
     All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json, whose
     photos trained every network. The photos of extra sets (used in training) get the logits and the gate refusals
-    that the run wrote to more.csv.gz. These come from networks and gates that never saw a photo's fold. The function
+    that the run wrote to more.csv.gz, each from a network and a gate that never saw the photo's fold. The function
     then deletes more.csv.gz, unless photos of an extra set are missing. If the metrics of left-out clinics need
     more.csv.gz, it is kept, and extra sets are not predicted. With photos of PAD-UFES-20, skin types are written too.
 
@@ -133,7 +133,7 @@ def _with_out_of_fold_logits(predictions: pd.DataFrame, bundle: Bundle) -> pd.Da
 
 
 def _merge_gate_refusal(refusals: str, gate_refusals: str) -> str:
-    """Return the quality codes in `refusals`, joined by `;`; without any, `photo_foreign` if `gate_refusals` has it."""
+    """Return the quality codes in `refusals` joined by `;`, or the gate's code in `gate_refusals` if there are none."""
     quality_refusals = tuple(code for code in refusals.split(";") if code not in ("", PHOTO_FOREIGN))
     return ";".join(combine_refusals(quality_refusals, PHOTO_FOREIGN in gate_refusals.split(";")))
 

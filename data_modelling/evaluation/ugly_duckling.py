@@ -108,9 +108,9 @@ def ugly_duckling_metrics(visits: pd.DataFrame) -> dict[str, Any]:
     """Return the entry of metrics.json about marked lesions, with 95 % intervals (bootstrap over patients).
 
     Four values are shares of the visits with a melanoma. found: the melanoma is marked. by_oddity: it has the highest
-    outlier score. by_score: it has the highest cancer probability. by_chance: it is a photo drawn at random. wrong: the
-    share of the visits without a melanoma that have a mark. difference: by_oddity minus by_score. The ratio for a part
-    of the split is chosen on the patients of the other parts.
+    outlier score. by_score: it has the highest cancer probability. by_chance: a photo drawn at random is the melanoma.
+    wrong: the share of the visits without a melanoma that have a mark. difference: by_oddity minus by_score. The ratio
+    for a part of the split is chosen on the patients of the other parts.
     """
     marked = np.zeros(len(visits), bool)
     for part in visits["part"].unique():

@@ -2,9 +2,9 @@
 
 The score is defined in inference.checks.rejection_score. Each network is tested on a fold that it did not see. In this
 fold, the photos of the left-out class count as unknown, and all others as known. A logistic regression fits the score's
-weights on the tested photos of all these networks. In the fit, every left-out class has the same total weight, and its
-unknown photos have the share `unknown_share` of it. The AUC of a left-out class is computed with weights that were
-fitted on the other left-out classes, if there are any.
+weights on the tested photos of all these networks. In the fit, every left-out class has the same total weight.
+The setting `unknown_share` is the part of this weight that the class's unknown photos have. The AUC of a left-out class
+is computed with weights that were fitted on the other left-out classes, if there are any.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Computes the loss of a training, also for photos that are only known to be of one of the benign classes."""
+"""Computes the loss of a training. Of some photos we know only that they are benign, but not which class they are."""
 
 import keras
 import numpy as np

@@ -1,7 +1,7 @@
 """Reads and encodes the photos of the table (see datasets.table). A photo is a file or a part of a TFRecord shard.
 
-A photo in a shard has the path `FILE@OFFSET+LENGTH:CHANNELS`. OFFSET and LENGTH say which bytes of the shard are the
-photo's own file (JPEG, PNG, WebP or DICOM). CHANNELS is the order of its colours, `rgb` or `bgr`.
+A shard holds many photos. A photo in it has the path `FILE@OFFSET+LENGTH:CHANNELS`. OFFSET and LENGTH say which bytes
+of the shard are the photo's own file (JPEG, PNG, WebP or DICOM). CHANNELS is its colour order, `rgb` or `bgr`.
 """
 
 import re

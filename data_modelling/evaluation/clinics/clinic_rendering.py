@@ -1,6 +1,6 @@
 """Render photos like another clinic's files, and count how often the status (such as "higher concern") changes.
 
-HAM10000's photos get the look of our BCN20000 files: 84 x 84 pixels, JPEG quality 75, often a round dark border. The
+HAM10000's photos get the look of our BCN20000 files: 84 x 84 pixels, JPEG quality 75, and a round dark border. The
 lesion stays the same, so only this look can change the status. The locked test (for the final evaluation) is not read.
 """
 

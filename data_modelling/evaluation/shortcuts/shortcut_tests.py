@@ -9,7 +9,7 @@ details, by the network that never saw its fold. There are three tests:
   and a Gaussian around the photo's centre, because most lesions are in the centre.
 - Deletion curve (Petsiuk et al. 2018, arXiv:1806.07421): Each step paints over another tenth of the cells, those with
   the most evidence first. The curve is the share of the decided class's probability that is left (at most 1). The
-  area under it is small if the answer depends on these cells. The controls paint cells in random or Gaussian order.
+  area under it is small if the answer depends on these cells. The controls paint random cells or central cells first.
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""Reads the photo of a DICOM file (the format of medical images), and only age, sex and body part of the patient."""
+"""Reads the photo of a DICOM file (a medical image), and of the patient's data only the age, sex and body part."""
 
 import logging
 import re
@@ -288,7 +288,7 @@ def _pydicom() -> ModuleType:
 
 def _value(elements: "Dataset", keyword: str) -> bytes:
     """Return the bytes of an element, or b"" if it is absent or has no plain value."""
-    # The value stays raw: without `keep_deferred`, pydicom would convert an empty one, and fail if its kind is unknown.
+    # Without `keep_deferred`, pydicom would convert an empty value, and fail if it does not know the value's type.
     value = elements.get_item(keyword, keep_deferred=True).value if keyword in elements else b""
     if isinstance(value, str):  # pydicom has converted it already
         return value.encode("latin-1", "replace")

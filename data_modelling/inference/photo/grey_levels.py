@@ -58,7 +58,7 @@ class LookupTable:
 
 @dataclass(frozen=True)
 class Window:
-    """A window: the range of values that is shown from black to white, with its function (PS3.3, C.11.2.1.2)."""
+    """A window: the range of values shown from black to white, and the function in this range (PS3.3, C.11.2.1.2)."""
 
     centre: float
     width: float
