@@ -42,7 +42,7 @@ def status_share(metrics: Mapping[str, Any], answer: Answer) -> dict[str, float]
 
 
 def refused_share(metrics: Mapping[str, Any]) -> float | None:
-    """Return the largest share of refused lesion photos at any external source (other data set); None without any."""
+    """Return the largest share of refused lesion photos at any external source (other data set), or None if unknown."""
     sources = metrics.get("elsewhere", {}).values()
     shares = [
         source["checks"]["refused"]["share"] for source in sources if "refused" in source.get("checks", {})

@@ -64,11 +64,11 @@ def measure_answer_costs(bundle: Path, rounds: int, folder: Path) -> dict[str, l
 def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[float]]]:
     """Return the milliseconds of an answer that the first frame decides, and of an answer that needs all five frames.
 
-    A frame is a square part of the photo: first the whole crop, then one frame at each of its corners. `clock` is
-    the time from the bytes to the answer, `cpu` the processor time, with a value for each round. Both answers are for
-    the same photo. The corner frames are needed only if the cancer probability of the whole crop is below the clear
-    threshold, as the status "no_cancer_class" requires. The threshold is set to 0 for the first answer, and to infinity
-    for the second. Returns {} if a check of the bundle forbids this status, because then five frames are never needed.
+    The first frame is the crop (the square cut from the photo); the others are smaller squares at the crop's corners.
+    `clock` is the time from the bytes to the answer, `cpu` the processor time, with a value for each round. Both
+    answers are for the same photo. The corner frames are needed only if the cancer probability of the crop is below the
+    clear threshold, as the status "no_cancer_class" requires. The threshold is 0 for the first answer, and infinity for
+    the second. Returns {} if a check of the bundle forbids this status, because then five frames are never needed.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}

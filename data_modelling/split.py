@@ -1,5 +1,6 @@
 """Write a split file for each available data set; the file assigns each photo to the locked test or to a fold.
 
+The locked test is kept for the final evaluation. A network predicts one fold and is trained on the other folds.
 python -m data_modelling.split --data-root DIR
 python -m data_modelling.split --config RECIPE --data-root DIR     (for recipes with class folders or TFRecord shards)
 """

@@ -29,7 +29,7 @@ CAUTIONS: dict[str, str] = {
 NO_DIAGNOSIS, FEW_PIXELS, REGIONS = TEXTS["no_diagnosis"], TEXTS["few_pixels"], TEXTS["regions"]
 FOREIGN, EXAMPLE_DIAGNOSES, VERDICTS = (TEXTS[key] for key in ("foreign", "example_diagnoses", "verdicts"))
 PHONE_PHOTO_TEXTS = {answer: TEXTS["phone_photo"][word] for word, answer in YES_OR_NO.items() if word}
-# With these reasons, the page hides prediction sets (classes not ruled out): their tests used other kinds of photos.
+# With these reasons, the page hides the prediction set (classes not ruled out), which was not tested on such photos.
 NO_PROMISE = ("phone_photo", "unlike_training", "none_of_classes")
 # The codes of faults of the photo itself. For these codes, the page shows a refusal and no probabilities.
 REFUSALS = frozenset(TEXTS["refusals"])
@@ -46,7 +46,7 @@ def format_percent(probability: float, digits: int = 0) -> str:
 
 
 def _smallest_share(digits: int) -> float:
-    """Return the smallest share above 0 that a percentage with `digits` decimals can show, such as 0.01 (1 %) for 0."""
+    """Return the smallest share above 0 that can be shown in per cent with `digits` decimals: 0.01 without decimals."""
     return float(10 ** -(digits + 2))
 
 

@@ -1,4 +1,4 @@
-"""Static files under addresses that change with their content, so that browsers may cache them forever."""
+"""Gives a static file a new address when its content changes, so that browsers may cache each address forever."""
 
 import hashlib
 from functools import lru_cache

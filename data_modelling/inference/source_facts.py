@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-# This key of metadata.json lists the sources that trained an ensemble but are not in data.sources. Their photos
-# cannot test the ensemble.
+# Key of metadata.json: the sources that trained an ensemble but are not in data.sources; they cannot test the ensemble.
 ALSO_LEARNED_FROM = "also_learned_from"
 OWN_FACTS = "source_facts"  # key in `data` of metadata.json; its value has the facts of sources that SOURCE_FACTS lacks
 # The start of a publication's address, by the prefix of its identifier (a DOI or an arXiv number).

@@ -36,7 +36,7 @@ def equal_mass_calibration_error(
 
 
 def classwise_calibration_error(labels: Labels, probabilities: Floats, bins: int = CALIBRATION_BINS) -> float:
-    """Return the mean over the classes of the one-against-rest ECE (Kull et al. 2019, arXiv:1910.12656)."""
+    """Return the one-against-rest ECE, averaged over the classes (Kull et al. 2019, arXiv:1910.12656)."""
     errors = [
         _gap(column, labels == label, equal_width_bins(column, bins), bins)
         for label, column in enumerate(probabilities.T)

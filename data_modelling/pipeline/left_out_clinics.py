@@ -1,8 +1,8 @@
 """Lets networks answer photos of clinics that they never saw, to learn what answers a new clinic would get.
 
 For each clinic group (one or more clinics) in settings.left_out_clinics, a network trained without the group answers
-its photos. Temperature, decision prior and thresholds are chosen on stopping photos: photos of other clinics that
-decided when training stopped. The served network (of the app) answers photos of new clinics in settings.unseen_sets.
+its photos. Its temperature, decision prior and thresholds are chosen on its stopping photos (other clinics' photos that
+decided when its training stopped). The served network (of the app) answers new clinics' photos in settings.unseen_sets.
 
 The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
 with the details. The corner frames are read only if the whole photo raises no concern and has a score below 0.5.
@@ -50,7 +50,7 @@ from data_modelling.training.batches import Examples, predict_logits, select_exa
 from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
-UNSEEN_FOLDER = "unseen"  # folder in the work folder with the decoded photos and the answers of unseen_sets
+UNSEEN_FOLDER = "unseen"  # subfolder of the work folder, for the photos and the answers of unseen_sets
 OPEN_BELOW = 0.5  # the corner frames are read only if the score of the whole photo is below this
 READ_AT_ONCE = 32  # photos whose corner frames are read and predicted together
 Floats = NDArray[np.float64]
@@ -128,7 +128,7 @@ def unseen_photos(run: Run) -> DevelopmentSet | None:
 
 
 def _refused(run: Run, asked: DevelopmentSet, photos: pd.DataFrame, stops: Mask) -> Mask:
-    """Return a mask (N,) of photos refused by a detector fitted without their clinics; arguments as for `_answers`."""
+    """Return a mask (N,) of refused photos; the detector is fitted without their clinics. Arguments: see `_answers`."""
     detector = load_left_out_detector(clinic_groups(photos["source"]).iloc[0])
     stopping_features = image_features_of_rows(run.development.pixels, np.flatnonzero(stops))
     features = image_features_of_rows(asked.pixels, photos.index.to_numpy())

@@ -34,8 +34,8 @@ def download_dataset(facts: PublishedFiles, root: Path, mirror: str, agree: Call
     mirror: the address of a server that has the files as <folder>/<name>; "" means the publisher's server. agree: a
     function that gets a sentence on licence and disk space, and returns whether to download.
 
-    Raises InputError if the mirror is no address, the disk space is too small, `agree` returns False, an existing csv
-    is not the published one, photos are missing, or a download fails (see file_download and archives).
+    Raises InputError if the mirror is no address, the disk space is too small, or `agree` returns False. Raises it also
+    if an existing csv is not the published one, photos are missing, or a download fails (see file_download, archives).
     """
     if mirror and not mirror.startswith(("http://", "https://")):
         raise InputError(f"A mirror is an address such as https://mirror.example.org/skin, not {mirror!r}.")
@@ -71,7 +71,7 @@ def _mark(pending: Path, archive: RemoteFile) -> Path:
 
 
 def _is_downloaded(file: RemoteFile, path: Path) -> bool:
-    """Return whether the csv exists. Raises InputError if its checksum differs, because it may be the user's own."""
+    """Return whether the csv exists. Raises InputError if its checksum differs: a user's own csv is not replaced."""
     algorithm, _, digits = (file.checksum or "").partition(":")
     if path.exists() and digits and pooch.file_hash(str(path), alg=algorithm) != digits:
         raise InputError(f"{path} is not the published file; move it away to download that file.")

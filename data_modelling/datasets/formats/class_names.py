@@ -15,7 +15,7 @@ def learned_class_by_name(task: str) -> dict[str, str]:
     """Return class codes by normalized name; see `normalize_class_name`.
 
     If a name is both a code of the task (a list of classes) and the name of another class, it means the class with this
-    code. The names of AKIEC include those of AK and SCC, two classes of ISIC 2019. UNK has no photos and is left out.
+    code. The names of AKIEC include those of AK and SCC in ISIC 2019. UNK (unknown) has no photos and is left out.
     """
     codes = learned_class_codes(task)
     named = [

@@ -1,4 +1,4 @@
-"""Draws synthetic lesions in the layout of the data set HAM10000. So quick trial runs and tests need no real data.
+"""Draws synthetic lesions in the layout of the data set HAM10000, so that quick trial runs and tests need no real data.
 
 Seven classes of drawn lesions differ in colour, outline and texture. A small network learns them in a few epochs. The
 colours of the classes overlap and every photo is noisy, so that no network separates the classes perfectly. The

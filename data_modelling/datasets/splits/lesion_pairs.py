@@ -1,8 +1,8 @@
 """Finds photos to leave out of training when data sets are combined, so that no lesion is in two parts of their splits.
 
-lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. Column found_by:
-ISIC_MSK_UDA's csv names `declared` pairs. In `keypoints` pairs, which a person checked, an affine map (RANSAC) takes
-at least 8 SIFT keypoints of one photo to those of the other (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94).
+lesion_pairs.csv lists pairs of photos that show one lesion although their lesion ids do not say so. ISIC_MSK_UDA's
+csv names `declared` pairs (column found_by). For `keypoints` pairs, RANSAC found an affine map from 8 or more SIFT
+keypoints of one photo to the other's (Lowe 2004, doi:10.1023/B:VISI.0000029664.99615.94); a person checked these pairs.
 """
 
 from pathlib import Path

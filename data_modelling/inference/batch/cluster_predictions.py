@@ -1,4 +1,4 @@
-"""Computes the csv rows of the command `predict` on a Ray cluster (machines that share work), one predictor per core.
+"""Computes csv rows for the command `predict` on a Ray cluster (machines that share work), with one predictor per core.
 
 If a process or machine dies, Ray gives its photos to others. The command gets the rows in order and writes all files.
 """

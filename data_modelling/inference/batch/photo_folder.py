@@ -181,7 +181,7 @@ def read_details(path: Path) -> DetailsTable:
 def match_details(
     details: Mapping[str, Details], stems: Iterable[str]
 ) -> tuple[dict[str, Details], list[str]]:
-    """Return the details by stem, for all photos that have details, and the image ids of details without a photo.
+    """Return the details by stem, for photos that have any; also return the image ids of details without a photo.
 
     Raises InputError if there are details, but no photo has any.
     """

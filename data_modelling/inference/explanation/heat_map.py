@@ -1,7 +1,7 @@
 """Computes class activation maps, which show where in the photo the model found evidence for each class.
 
 The head (the network's last layer) is linear, and its input is the mean of the feature map over all cells (positions).
-So what the photo adds to a logit (the output for a class) is exactly a sum over the cells, and the terms of this sum
+So what the photo adds to a logit (the output for a class) is exactly a sum over the cells. The terms of this sum
 are the map. No gradients are needed (Zhou et al. 2016, arXiv:1512.04150):
 
     logit = sum of the cells + bias + term of the details;  cell = (kernel . features at the cell) / number of cells
@@ -78,9 +78,9 @@ class Head:
         return np.stack(cells), np.array(biases)
 
     def photo_part(self, feature_map: NDArray[np.float32]) -> Floats:
-        """Return the photo's part of the logits, (classes,): for each class, the sum of its map plus its bias.
+        """Return the photo's part of the logits, (classes,): the sum of a class's map plus its bias.
 
-        The part of a merged class is log(sum(exp(part))) over the parts of its columns.
+        A merged class has such a sum for each of its columns; its part is log(sum(exp(these sums))).
         """
         logits = self._column_maps(feature_map).sum(axis=(1, 2)) + self.bias
         return np.array([np.logaddexp.reduce(logits[list(columns)]) for columns in self.class_columns])
@@ -120,7 +120,7 @@ def make_heatmap(
 def class_evidence(maps: Floats) -> Floats:
     """Return the evidence for each class: its map minus the mean of all maps; negative values become 0.
 
-    The same number added to the maps of all classes changes no probability, so only differences between maps count.
+    Adding the same number to the maps of all classes changes no probability, so only differences between maps count.
     """
     return np.asarray(np.maximum(maps - maps.mean(axis=0), 0))
 

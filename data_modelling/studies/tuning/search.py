@@ -1,4 +1,4 @@
-"""Run a hyperparameter search, and write a table of its trials, the recipe it started from and the best trial's recipe.
+"""Run a hyperparameter search, and write three files: a table of trials, the starting recipe and the best recipe.
 
 The recipe's figure_folds name two folds. The trials are judged on the first. The command `compare` judges the two
 recipes on the second, of which no trial reads a photo.
