@@ -30,7 +30,7 @@ SUBGROUP_ATTRIBUTES = ("sex", "age")  # attributes whose subgroups are evaluated
 
 
 def set_metrics(predictions: pd.DataFrame, metadata: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the size of the sets and the coverage (overall, by class, by subgroup), for each mode and coverage level."""
+    """Return the sizes of sets and the coverage (overall, by class, by subgroup) for each mode and coverage level."""
     metrics: dict[str, Any] = {"thresholds_from": "the bundle"}
     is_test = set(predictions["part"]) == {TEST}
     if not is_test:
