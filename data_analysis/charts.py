@@ -177,7 +177,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw leaks (test photos whose group trains too): random splits as dots, ours as a line. of: a noun for a group."""
+    """Draw leaks (test photos whose group trains too): random splits as dots, ours as a line. of: a noun for groups."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):
