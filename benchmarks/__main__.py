@@ -30,7 +30,7 @@ PACKAGES = ("flask", "gunicorn", "waitress", "onnxruntime", "pillow", "numpy", "
 class Plan(NamedTuple):
     """Hold how much is measured. A cell measures one kind of request to one contender (a compared server) in one round.
 
-    rounds: how often each contender is measured. seconds: how long a cell takes, and each half of
+    rounds: how often each contender is measured. seconds: the duration of a cell, and of each half of
     resilience.measure_held_connections. minutes: two limits, counted from the start. After the first, no new round
     starts; at the second, the long run ends. loops: how often each part of an answer is measured (see answer_costs).
     requests: the long run (see resilience) measures our server after each of these numbers of requests.

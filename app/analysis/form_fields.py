@@ -155,7 +155,7 @@ def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
 
 
 def _field_of_photos(name: str, rows: int, chosen: list[int]) -> list[str]:
-    """Return a field's values for the photos. The form has a value for each row or for each photo, or no value."""
+    """Return a field's value for each photo. The form has one for each photo, for each row (even if empty), or none."""
     values = request.form.getlist(name) or [""] * rows
     if len(values) not in (rows, len(chosen)):
         raise FieldError(

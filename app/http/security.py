@@ -40,7 +40,7 @@ def init_app(app: Flask, settings: Settings) -> None:
 
 
 def refuse_cross_site() -> None:
-    """Raise a Problem for a post from a page of another host. The app has no cookies, so this check is enough.
+    """Raise a Problem for a post from a page of another host. The app has no cookies, so a form needs no secret token.
 
     A browser sends the header Sec-Fetch-Site. But over plain HTTP to another machine, a browser sends only the
     header Origin. A program such as curl sends neither header.

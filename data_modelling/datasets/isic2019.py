@@ -5,8 +5,8 @@ arXiv:1908.02288; CC BY-NC 4.0.
 
 How the values of the csv files are read:
 - The loader finds a photo by its id in the folders of ISIC 2019, HAM10000, ISIC 2017 and ISIC_2019_84px (small copies).
-  A file may also be named by the id under which the photo was first published. That id does not end in `_downsampled`.
-  Rows without a photo are counted and left out.
+  Some ids end in `_downsampled`, because ISIC 2019 has these photos in a smaller size. Their files may also be named
+  by the original id, without this ending. Rows without a photo are counted and left out.
 - Age 0 means "not recorded". Most rows with age 0 come from HAM10000, where it means the same.
 - No photo has the class UNK (unknown), so no network can learn it from examples (see inference.checks.rejection_score).
 - `source` is the data set in which the photo was first published. A lesion id that begins with HAM or BCN means

@@ -60,12 +60,12 @@ def merge_classes(network: keras.Model, task: str) -> keras.Model:
 
 
 def network_head(network: keras.Model) -> Head:
-    """Return the head (last layer) of a network, with or without merged classes; see inference.explanation.heat_map."""
+    """Return a network's head (last layer), with or without merged classes; see inference.explanation.heat_map.Head."""
     kernel, bias = (np.asarray(weights, np.float64) for weights in network.get_layer("head").get_weights())
     merged = next((layer for layer in network.layers if layer.name == MERGED), None)
     if merged is None:
         return Head(kernel, bias)
     unknown = network.get_layer("details_branch").predict_on_batch(encode_details(Details())[None])
     groups = tuple(map(tuple, merged.groups))
-    columns = sum(map(len, groups))  # without UNK (unknown), which has no training photos
+    columns = sum(map(len, groups))  # without the class UNK, which has no training photos
     return Head(kernel[:, :columns], (bias + np.asarray(unknown, np.float64)[0])[:columns], groups)

@@ -1,7 +1,7 @@
 """Builds the whole network. Its logits (outputs) are a sum of two terms: one from the photo, one from the details.
 
-logits = transposed kernel * mean(feature map) + bias + term of the details (age, sex, site). So class activation maps
-(Zhou et al. 2016, arXiv:1512.04150) and the effect of the details are exact and need no gradients.
+logits = transposed kernel * mean(feature map) + bias + term of the details (age, sex, site). So heat maps (class
+activation maps, Zhou et al. 2016, arXiv:1512.04150) and the effect of the details are exact and need no gradients.
 """
 
 import platform
@@ -28,7 +28,7 @@ def details_branch(units: int, classes: int, dtype: str) -> keras.Sequential:
 
 
 def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = False) -> keras.Model:
-    """Return the network of a recipe, with new weights.
+    """Return the network that the settings describe, with new weights.
 
     Inputs: `photo` (N, edge, edge, 3) float32 0-255, `details` (N, details.DETAILS_WIDTH) float32.
     Outputs, float32: `logits` (N, classes), `feature_map` (N, rows, columns, channels), `embedding` (N, channels).

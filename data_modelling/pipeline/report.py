@@ -1,4 +1,4 @@
-"""Writes the report of a bundle (metrics, plots, model card) from saved predictions and metadata; needs no photos."""
+"""Writes the report (metrics, plots, model card) of a bundle (trained model) from saved predictions, without photos."""
 
 import json
 from collections.abc import Callable

@@ -1,6 +1,7 @@
-"""Trains the network that the app serves, and networks for the evaluation, each without a fold, clinic group or class.
+"""Trains the network that the app serves, and the networks for the evaluation, each of which never sees some photos.
 
-If the recipe names teachers, these are trained first. The served network and the fold networks imitate their answers.
+These photos are a fold, a clinic group (photos of some clinics), or a fold and a class. If the recipe names teachers,
+these are trained first. The served network and the networks that lack only a fold imitate the teachers' answers.
 """
 
 import json

@@ -18,7 +18,7 @@ LIGHTEST_RIM = 30  # largest grey level of the border, whose level is drawn betw
 
 
 def recompress(rng: np.random.Generator, photos: PhotoArray, settings: AugmentationSettings) -> PhotoArray:
-    """Return photos (N, edge, edge, 3); the share settings.recompress is reduced, saved as JPEG and enlarged again."""
+    """Reduce, compress and enlarge the share settings.recompress of photos (N, edge, edge, 3); return all photos."""
     recompressed = photos.copy()
     for row in np.flatnonzero(rng.random(len(photos)) < settings.recompress):
         smallest, largest = settings.reduced_edges

@@ -1,7 +1,7 @@
-"""Measures the quality of the photo's square that the network sees, and compares it with the bundle's thresholds.
+"""Measures the quality of the photo's square that the network sees, and compares it with the model's thresholds.
 
-data_modelling.safety.image_quality chooses the thresholds with real photos, which it makes worse step by step. No
-measure finds rulers: all measures that we tried were wrong at least as often as right. Blue ruler ticks count as ink.
+data_modelling.safety.image_quality chooses the thresholds by making real photos worse step by step. No measure finds
+rulers: all that we tried were wrong at least as often as right. Blue ruler ticks count as ink, like pen marks on skin.
 """
 
 import math
@@ -23,7 +23,7 @@ Plane = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 Line = tuple[tuple[int, int], ...]
 
-# For each reason code: the problem, and how to take a better photo.
+# For each reason code, such as `dark`: the problem, and how to take a better photo.
 HINTS: dict[str, list[str]] = tomllib.loads(Path(__file__).with_name("hints.toml").read_text("utf-8"))
 
 CLIPPED = 254  # level (0-255) from which a colour channel of a pixel is overexposed
@@ -32,7 +32,7 @@ ROUNDING = 1 / 6  # squared grey levels that rounding adds to a mean squared dif
 LEAST_DETAIL = 0.02  # squared grey levels; keeps the logarithm finite for a photo of one colour
 LEAST_UNCLIPPED = 0.25  # share of pixels below CLIPPED that a photo needs, so that its flatness is measured
 COLOURLESS = 0.9  # a photo counts as grey if more than this share of its pixels has equal red and blue
-INK_BLUER, INK_BLUE = 40, 80  # levels (0-255); in ink, blue minus red exceeds the first, and blue the second
+INK_BLUER, INK_BLUE = 40, 80  # levels (0-255); in ink, blue - red is above the first, blue above the second
 MIDDLE_INK_WEIGHT = 3  # blue pixels in the middle are subtracted this many times, because lesions can be blue
 HAIR_EDGE = 112  # approximate edge, in pixels, of the reduced photo in which hair is searched
 HAIR_DEPTH = 20  # grey levels by which a hair is darker than the skin on both its sides
@@ -108,7 +108,7 @@ class MeasureThresholds:
 
 @dataclass(frozen=True)
 class QualityThresholds:
-    """Holds the thresholds of a bundle, by measure."""
+    """Holds the thresholds of a bundle (trained model), by measure."""
 
     limits: Mapping[str, MeasureThresholds]
 

@@ -1,4 +1,4 @@
-"""Make an ensemble from several bundles: join the networks, average the out-of-fold probabilities, calibrate again.
+"""Make an ensemble of bundles (trained models): join the networks, average out-of-fold probabilities, calibrate again.
 
 The ensemble has the first bundle's quality checks, embedding (numbers that describe a photo) and gate (the check that
 refuses a picture without a lesion).
@@ -114,7 +114,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
 def _mean_predictions(
     tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
 ) -> pd.DataFrame:
-    """Return the first bundle's rows with the ensemble's rounded logits, without those of the control modes."""
+    """Return the first bundle's rows with the ensemble's logits, without columns for details alone or shuffled."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:

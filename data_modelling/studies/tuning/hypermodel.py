@@ -31,7 +31,7 @@ class OversizedNetworkError(Exception):
 
 @dataclass(frozen=True)
 class TrialPhotos:
-    """Hold the photos of the trials in three parts; no group is in two parts.
+    """Hold the photos of the trials in three parts; no group (photos of a lesion or patient) is in two parts.
 
     training: photos to train with. stopping: photos that tell when to stop. judged: photos to compute OBJECTIVE with.
     """
@@ -61,10 +61,7 @@ def trial_rows(base: Settings, table: pd.DataFrame, judged: int, unread: int) ->
 
 @dataclass(frozen=True)
 class CNNHyperModel:
-    """Build and train the network of a trial.
-
-    base: the recipe whose settings a trial changes; see studies.tuning.search_space.
-    """
+    """Build and train the network of a trial. base: the recipe that trials change; see studies.tuning.search_space."""
 
     base: Settings
     photos: TrialPhotos
