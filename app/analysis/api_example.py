@@ -27,7 +27,7 @@ def example_fields() -> dict[str, str]:
 
 
 def example_objects() -> dict[str, Any]:
-    """Return examples for the OpenAPI document by schema name; only Problem's if the default bundle is not valid."""
+    """Return examples for the OpenAPI document by schema; only that of Problem if the default bundle is not valid."""
     fault = problem("age_range", "Age must be a number from 0 to 120, unknown or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()

@@ -120,7 +120,7 @@ def _digits(model_answer: Answer, melanoma: float, melanoma_cost: dict[str, Any]
 def _tests_of_sets(
     metrics: Mapping[str, Any], submission: Submission, model_answer: Answer
 ) -> Mapping[str, Any] | None:
-    """Return the prediction sets' test results by coverage; None if the sets were not tested on photos of this kind."""
+    """Return test results of prediction sets (classes not ruled out) by coverage; None for untested kinds of photos."""
     if not set(wording.NO_PROMISE).isdisjoint(model_answer.reasons):
         return None
     mode = PHOTO_ONLY if submission.details == Details() else PHOTO_AND_DETAILS
@@ -129,7 +129,7 @@ def _tests_of_sets(
 
 
 def _maps(heatmap: dict[str, Any] | None) -> dict[str, dict[str, Any]]:
-    """Return by class the overlay (None if nothing speaks for the class), the heat map and the sum of the evidence."""
+    """Return for each class the overlay (None if nothing speaks for the class), the heat map and the total evidence."""
     if heatmap is None:
         return {}
     evidence = evidence_by_class(heatmap)

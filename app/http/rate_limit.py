@@ -21,7 +21,7 @@ from app.settings import IN_MEMORY, Settings
 
 CLIENT_NETWORK_BITS = 64  # first bits of an IPv6 address; all addresses of one client share these bits
 NO_ADDRESS = "none"
-STORAGE_SECONDS = 0.4  # longest wait for the storage; double if its host has an IPv6 and an IPv4 address
+STORAGE_SECONDS = 0.4  # longest wait to connect to one address of the storage, and then for each answer
 
 
 def init_app(app: Flask, settings: Settings) -> None:

@@ -74,7 +74,7 @@ def outside_intervals(locked_test_comparison: Values) -> list[str]:
 
 
 def target_text(target: Values) -> str:
-    """Return a target (see locked_test_comparison.metric_targets) in words, with its limit if the limit is known."""
+    """Return a metric's target (see locked_test_comparison.metric_targets) in words, with its limit if known."""
     limit = target["limit"]
     limit_text = format_interval(limit) if isinstance(limit, list) else format_metric(limit)
     return TARGET_TEXTS[target["name"]].format(

@@ -22,7 +22,7 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.csv_table import RowFindings
 
 PHOTOS = "images"
-FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}  # flag by class code
+FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}  # flag, such as cancer, by code
 MERGED_CLASSES = {"AK": "AKIEC", "SCC": "AKIEC"}  # two classes of ISIC 2019 are one class of HAM10000
 
 

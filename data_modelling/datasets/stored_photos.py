@@ -1,8 +1,8 @@
 """Finds photos that are stored apart from the rest of their data set, in folders with a list of ids and diagnoses.
 
 ISIC_2019_84px has photos of ISIC 2019 at 84 x 84 pixels; nearly all are from BCN20000 (Combalia et al. 2019,
-arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. When ISIC 2019 or ISIC 2020 is loaded, the
-files of that data set, not the lists, give the diagnosis, details and part of the split of these photos.
+arXiv:1908.02288). ISIC_2020_extra has further photos of ISIC 2020. The loaders of ISIC 2019 and ISIC 2020 take only
+the photos from here. They take diagnoses, details and the split from the files of their own data set.
 """
 
 from pathlib import Path

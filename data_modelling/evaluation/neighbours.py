@@ -1,8 +1,8 @@
 """Measure how often the neighbours of a photo have its diagnosis, and whether they warn of wrong decisions.
 
 An answer shows neighbours: known photos that the network finds most similar. Here each held-out photo gets neighbours
-of other lesions and patients, from a network that never saw its clinic group (photos of one or several clinics). If a
-recipe leaves no clinic group out, the network never saw the photo's fold, and the neighbours are of other folds.
+of other lesions and patients, from a network that never saw its clinic group (photos of one or several clinics). If
+there is no such network, one that never saw the photo's fold is used, and the neighbours are of other folds.
 """
 
 from collections import Counter
@@ -47,7 +47,7 @@ def neighbour_rows(
 def neighbour_metrics(rows: pd.DataFrame, answers: pd.DataFrame, metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metrics of all photos and of each clinic group, and `helps` (see `_helps`).
 
-    rows: the rows of NEIGHBOURS_FILE. answers: what the same networks decided for the same photos, from
+    rows: the rows of NEIGHBOURS_FILE. answers: what the networks that found these neighbours decided, from
     `predicted_answers` or `answers_of_left_out_clinics`. A source that is in no clinic group counts as a clinic group.
     A clinic group with too few lesions has only counts.
 

@@ -72,13 +72,13 @@ def specificity_at_sensitivity(score: Floats, positive: Mask, sensitivity: float
 
 
 def partial_auc_isic(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area (0-1) below the ROC curve where it exceeds `sensitivity` (isic-challenge-scoring auc_sens_80)."""
+    """Return the area (0-1) under the ROC curve's part above `sensitivity` (isic-challenge-scoring's auc_sens_80)."""
     false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
     return float(np.trapezoid(sensitivities, false_positive_rates))
 
 
 def partial_auc_kaggle(score: Floats, positive: Mask, sensitivity: float = 0.8) -> float:
-    """Return the area below the ROC curve and above `sensitivity`, 0 to 1 - sensitivity (Kaggle's ISIC 2024)."""
+    """Return the area below the ROC curve and above `sensitivity`, at most 1 - sensitivity (Kaggle's ISIC 2024)."""
     false_positive_rates, sensitivities = _roc_above_sensitivity(score, positive, sensitivity)
     return float(np.trapezoid(sensitivities - sensitivity, false_positive_rates))
 

@@ -32,7 +32,7 @@ FACTS = {name: name for name in ("image_id", "group_id", "part", "source")} | {"
 FACTS |= {name: name for name in ("age", "sex", "site", "confirmation")}
 # These columns are read as text, even if they are empty (a data set may lack sites) or look like numbers.
 TEXTS = (*(name for name in FACTS.values() if name != "age"), "diagnosis", "clinic", "fold", "patient")
-# Columns of reason codes, joined by `;`. photo_foreign (no lesion) is from a gate that never saw the photo's fold.
+# Columns of reason codes, joined by `;`. safety.gate_scores says where the code photo_foreign (no lesion) comes from.
 CHECKS = ("refusals", "warnings")
 
 

@@ -1,4 +1,4 @@
-"""Makes metadata.json of a trained model, and chooses temperature, decision prior and thresholds of its answers."""
+"""Makes metadata.json of a trained model, and chooses the numbers that turn the model's logits into answers."""
 
 import datetime as dt
 import hashlib
@@ -75,7 +75,7 @@ class Reference:
 def calibration_choices(
     settings: Settings, table: pd.DataFrame, predictions: pd.DataFrame, reference: Reference | None = None
 ) -> CalibrationChoices:
-    """Return temperature, decision prior and thresholds, chosen on out-of-fold predictions.
+    """Return temperature, decision prior and thresholds (see CalibrationChoices), chosen on out-of-fold predictions.
 
     The class shares are those of `reference`, or of the development set `table` if there is no reference.
     """

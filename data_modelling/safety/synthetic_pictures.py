@@ -1,8 +1,8 @@
-"""Draw foreign pictures (without a lesion: textures, documents, shapes, plots) to fit and test the lesion detector.
+"""Draw foreign pictures (without a lesion), such as textures, documents, shapes and plots.
 
-Each function in DRAWERS draws one picture, (height, width, 3) uint8, with a random generator. The keys of DRAWERS are
-names of sources in foreign.toml, the list of all foreign pictures. Many pictures have the colours of skin and of brown
-things, because such pictures are the hardest to tell from lesions.
+They fit and test the detector that tells lesion photos from foreign pictures. Each function in DRAWERS draws a picture,
+(height, width, 3) uint8, with a random generator. The keys of DRAWERS name sources in foreign.toml. Many pictures have
+the colours of skin and of brown things, because such pictures are the hardest to tell from lesions.
 """
 
 import functools

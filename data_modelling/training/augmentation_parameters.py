@@ -1,4 +1,4 @@
-"""Draws with numpy the random numbers that say how training photos are changed; training.augmentation applies them."""
+"""Draws the random numbers for changes of training photos, with numpy; training.augmentation applies the changes."""
 
 from dataclasses import dataclass
 

@@ -31,7 +31,7 @@ class Examples:
     labels: (N,), class indices (see datasets.table.class_indices).
     details: (N, DETAILS_WIDTH) float32, see inference.details.
     coarse: whether the network gets photos of half the edge.
-    teacher_weights: (N, teachers), see training.distillation; None if all teachers count equally, or there are none.
+    teacher_weights: (N, teachers), how much each counts (training.distillation); None if all are equal or absent.
     sources: (N,), the clinic group of each photo, or its source if it is in no group; None if they are not used.
     is_own: (N,), whether a photo is of the recipe's own data set, not of an extra set; None if all photos are.
     """

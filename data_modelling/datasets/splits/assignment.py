@@ -41,8 +41,8 @@ def assign_parts(table: pd.DataFrame, shares: Mapping[str, float], seed: int = S
     table: columns group_id and diagnosis, one row per photo. shares: the share of each part; they sum to 1.
 
     The classes are assigned from the rarest to the most frequent. Within a class, the groups with the most photos of
-    this class come first. Each group goes to the part that, together with this group, has the fewest photos of the
-    class in proportion to the part's share. So large groups are spread first, and small groups balance the differences.
+    this class come first. Each group goes to the part that would then have the fewest photos of the class, divided by
+    the part's share. So large groups are spread first, and small groups balance the differences.
     """
     counts = table.groupby(["group_id", "diagnosis"]).size().unstack(fill_value=0)
     photos, groups = counts.to_numpy(), counts.index.to_numpy()
@@ -159,10 +159,10 @@ def fold_mask(table: pd.DataFrame, fold: int | str) -> Mask:
 
 
 def training_masks(table: pd.DataFrame, part: Mask, seed: int, own: Mask | None = None) -> tuple[Mask, Mask]:
-    """Return two masks (N,) of the rows of `part`: the rows that train a network, and the rows that stop its training.
+    """Return two masks (N,): the rows of `part` that train a network, and those that decide when the training stops.
 
-    part: mask (N,) of the rows to divide. own: mask (N,) of the rows that may stop the training, such as those of the
-    recipe's own data set; None means all rows.
+    part: mask (N,) of the rows to divide. own: mask (N,) of the rows that may be in the second mask, such as those of
+    the recipe's own data set; None means all rows.
     """
     stopping = part.copy() if own is None else part & own
     stopping[stopping] = stopping_mask(table[stopping], seed)

@@ -102,7 +102,7 @@ def _class_metrics(answers: ClinicAnswers, lesions: Labels, melanoma: int) -> di
 
 
 def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_shares: Floats) -> dict[str, Any]:
-    """Return the ECE before and after adjusting probabilities to the group's class shares; {} if lesions are few."""
+    """Return the calibration error before and after adjusting to the group's class shares; {} for too few lesions."""
     if lesions.max() + 1 < FEWEST_LESIONS:
         return {}
     labels = answers.labels
@@ -118,7 +118,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return which share of the photos in `subset` is also in `chosen`, with its interval.
 
-    If all or none are chosen, a bootstrap interval would have no width, so Wilson's for the number of lesions is used.
+    If all or none are chosen, a bootstrap interval has no width, so Wilson's interval for the number of lesions is used.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:

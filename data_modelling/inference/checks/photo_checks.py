@@ -83,7 +83,7 @@ class PhotoChecks:
 
 
 def combine_refusals(quality_refusals: tuple[str, ...], is_foreign: bool) -> tuple[str, ...]:
-    """Return the codes of a refusal: `quality_refusals`; if there are none, PHOTO_FOREIGN if `is_foreign`."""
+    """Return the codes of a refusal: `quality_refusals`, or PHOTO_FOREIGN if these are empty and `is_foreign` holds."""
     return quality_refusals or ((PHOTO_FOREIGN,) if is_foreign else ())
 
 
@@ -113,7 +113,7 @@ class OriginDetector:
         """Return whether these image features are of a phone photo, and whether they are unlike the training photos.
 
         The probability of PHONE_SOURCES decides on the first answer. The summed probability of all sources that did not
-        train the model decides on the second. All sources count as equally frequent. NaN counts as above a threshold.
+        train the model decides on the second. The fit weighted all sources equally. NaN counts as above a threshold.
         trained_on: the sources in metadata.json. If the detector knows none of these sources, the second answer is no.
         """
         shares = self.shares(features)

@@ -1,4 +1,4 @@
-"""Converts a photo's colours to sRGB, if its file declares another colour space by an ICC profile or a PNG's chunks."""
+"""Converts a photo to sRGB, the usual colour space, if its file declares another (ICC profile, or chunks of a PNG)."""
 
 import struct
 import zlib
@@ -124,7 +124,7 @@ def _is_identity(transform: ColourTransform) -> bool:
 
 
 def png_profiles(data: bytes) -> Iterator[bytes | None]:
-    """Yield a PNG's profiles by precedence: cICP, iCCP, sRGB, then gAMA with cHRM (PNG 3, section 4.3).
+    """Yield the profiles of a PNG's chunks by precedence: cICP, iCCP, sRGB, then gAMA with cHRM (PNG 3, section 4.3).
 
     An sRGB chunk gives None. A gamma close to sRGB's gives a profile with sRGB's curve.
     """

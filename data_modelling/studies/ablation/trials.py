@@ -1,4 +1,4 @@
-"""Train a network with each change of a recipe, and predict the judged photos, to measure what each change does."""
+"""Train a network with each change of a recipe and predict photos that it never saw, to measure the change's effect."""
 
 import json
 from collections.abc import Sequence
@@ -49,9 +49,9 @@ SOURCE_FOLDS = 5  # folds of the cross-fitting in `embedding_source_accuracy`
 class Trial:
     """Hold a trained change and its predictions.
 
-    answers: a row for each judged photo (see `judged_rows`), with ANSWER_COLUMNS, own (whether the photo is of the
-    recipe's own data set) and a logit for each class, from the photo alone. source_accuracy: see
-    `embedding_source_accuracy`; NaN if there is only one source. epochs: their number. minutes: processor time.
+    answers: a row for each judged photo (see `judged_rows`). The columns are ANSWER_COLUMNS, own (whether the photo is
+    of the recipe's own data set) and a logit for each class, from the photo alone. source_accuracy: NaN with only one
+    source; see `embedding_source_accuracy`. epochs: the number of trained epochs. minutes: processor time.
     """
 
     change: RecipeChange
@@ -139,7 +139,7 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
-    """Return how well a network's embedding (N, channels) tells the source of a photo: the balanced accuracy.
+    """Return with what balanced accuracy embeddings (N, channels), a network's description of photos, tell the source.
 
     Logistic regression, fitted on photos of other groups, predicts the source. Guessing gives 1 / number of sources.
     """
