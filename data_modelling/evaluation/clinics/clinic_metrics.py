@@ -118,7 +118,7 @@ def _calibration_errors(answers: ClinicAnswers, lesions: Labels, reference_share
 def _share(chosen: Mask, subset: Mask, lesions: Labels) -> dict[str, Any]:
     """Return which share of the photos in `subset` is also in `chosen`, with its interval.
 
-    If all or none are chosen, a bootstrap interval has no width, so Wilson's interval for the number of lesions is used.
+    If all or none are chosen, a bootstrap interval has no width, so Wilson's interval for the count of lesions is used.
     """
     value = float(chosen[subset].mean())
     if value in {0.0, 1.0}:
