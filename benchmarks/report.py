@@ -1,4 +1,4 @@
-"""Make docs/benchmarks.md, which compares servers (contenders), and its plot from the measurements of the servers."""
+"""Make docs/benchmarks.md and its plot. The page compares servers (contenders) by the measurements of a benchmark."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from tools.serving import ROOT
 Measurements = Mapping[str, Any]
 
 TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
-# This page on the choice of the server and the cost of `predict` is included. The commands that measured it are gone.
+# The report includes this page (choice of the server, cost of `predict`). The commands for its measurements are gone.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 

@@ -1,4 +1,4 @@
-"""The API for programs answers in JSON; hospitals can ask for FHIR by the Accept header. Errors are as in RFC 9457."""
+"""The API for programs answers in JSON, or in FHIR (hospital format) if Accept asks for it. Errors follow RFC 9457."""
 
 from typing import Any
 
@@ -73,7 +73,7 @@ def _summary(name: str, bundle: Bundle) -> dict[str, Any]:
 
 
 def init_app(app: Flask) -> None:
-    """Refuse each request to the API whose Accept header names no type that the endpoint offers."""
+    """Refuse each request to the API whose Accept header allows no type that the endpoint offers."""
     app.before_request(refuse_unacceptable)
 
 

@@ -1,4 +1,4 @@
-"""The model's analysis of a submission (a photo and its details), and the score log (the answers' probabilities)."""
+"""Analyse a submission (photo and patient details), and add the answer's probabilities to a csv file, the score log."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -91,7 +91,7 @@ class Problem(Exception):
         return {name: str(value) for name, value in headers.items() if value is not None}
 
     def as_json(self) -> dict[str, object]:
-        """Return the JSON object of RFC 9457, with our key `errors`. Its type about:blank means: see the status."""
+        """Return RFC 9457's JSON object, with our key `errors`. The type about:blank adds nothing to the status."""
         return {
             "type": "about:blank",
             "title": self.title,

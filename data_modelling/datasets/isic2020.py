@@ -1,4 +1,4 @@
-"""Reads ISIC 2020 (SIIM), training part: 33,126 dermoscopic photos of 2,056 patients; 584 show melanomas.
+"""Reads the challenge ISIC 2020 (SIIM): 33,126 dermoscopic training photos of 2,056 patients; 584 show melanomas.
 
 Rotemberg et al. 2021, doi:10.34970/2020-ds01; CC BY-NC 4.0. Both the challenge's csv and Kaggle's csv can be read.
 
@@ -41,7 +41,7 @@ GROUND_TRUTH_COLUMNS = (
 PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # the last two are Kaggle's; `train` has DICOM files
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
-# ISIC 2020's words for ISIC 2019's classes. Any other word means a benign lesion of another class or an unknown one.
+# ISIC 2020's words for ISIC 2019's classes. Any other word means a benign lesion of another or an unknown class.
 ISIC2019_CLASS_BY_DIAGNOSIS = {
     "melanoma": "MEL",
     "nevus": "NV",
@@ -68,8 +68,8 @@ def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFr
 def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
-    A group is a patient, or several patients whom duplicates connect. The diagnosis is `benign` or `malignant`. The
-    column `named` has a finer diagnosis, such as `nevus` or (mostly) `unknown`. findings: see datasets.table.read_csv.
+    A group is a patient, or several patients who share a photo with two ids. The diagnosis is `benign` or `malignant`.
+    `named` is a finer diagnosis, such as `nevus` or (mostly) `unknown`. findings: see datasets.table.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
     pairs = read_pairs(root / DUPLICATES, ("image_name_1", "image_name_2"))

@@ -27,7 +27,7 @@ from data_modelling.settings import Settings
 
 LESION, PATIENT = "lesion", "patient"
 # `load` of a data set takes the data root and `strict`; it returns the table and the report (see datasets.table).
-# `load` of a storage format takes the settings first: they give the list of classes and the names of a shard's values.
+# `load` of a storage format takes the settings first. They give the classes and the names of a TFRecord's values.
 Loader = Callable[..., tuple[pd.DataFrame, DatasetReport]]
 # `read_rows` of a data set takes its folder and, optionally, RowFindings; it returns the rows of the csv.
 RowReader = Callable[..., pd.DataFrame]

@@ -19,8 +19,8 @@ from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years; the upper end is excluded
 UNKNOWN_VALUE = "not known"
-FEWEST_OF_CLASS = 10  # lesions that a class needs; with fewer, one lesion changes the sensitivity by over 0.1
-FEWEST_GROUPS = 50  # lesions that a subgroup needs; with fewer, intervals are too wide to show differences
+FEWEST_OF_CLASS = 10  # lesions or patients that a class needs; with 9, one changes the sensitivity by 0.11
+FEWEST_GROUPS = 50  # lesions or patients that a subgroup needs; with fewer, intervals are too wide to compare
 
 SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type (Fitzpatrick's I to VI)
 FEWEST_PATIENTS = 10  # a skin type needs this many patients with a cancer, and this many with a benign lesion
@@ -58,12 +58,12 @@ def subgroup_rows(
     subgroups: Callable[[pd.DataFrame], SubgroupMasks] = attributes,
     noun: str = "lesion",
 ) -> list[dict[str, Any]]:
-    """Return a row for each subgroup: attribute, value, photos, groups, and metrics with intervals.
+    """Return a row for each subgroup: attribute, value, counts of photos and groups, and metrics with intervals.
 
-    A subgroup with too few lesions has no metrics; its `said` is a sentence with the reason. predictions: the saved
-    predictions; the arrays have the same rows. subgroups: yields the subgroups of the predictions. noun: the word for a
-    group in `said`, such as "lesion". Balanced accuracy and macro AUC average over the classes with enough
-    lesions. The row has the number of these classes, because this number differs between subgroups.
+    A group is a lesion or a patient; `noun` says which. A subgroup with too few groups has no metrics; its `said` is a
+    sentence with the reason. predictions: the saved predictions; the arrays have the same rows. subgroups: yields the
+    subgroups of the predictions. Balanced accuracy and macro AUC average over the classes with enough groups. The row
+    has the number of these classes, because this number differs between subgroups.
     """
     groups = bootstrap.group_indices(predictions["group_id"])
     rows = []

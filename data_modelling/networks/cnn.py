@@ -1,4 +1,4 @@
-"""Builds the image branch of the custom CNN, which turns a photo into a feature map, and counts its multiply-adds.
+"""Builds the image branch of the custom CNN (it turns a photo into a feature map), and counts its multiply-adds.
 
 The module also rounds the kernels of any trained branch to float16, so that the ONNX file is smaller.
 """
@@ -18,7 +18,7 @@ BRANCH = "image_branch"  # the name of the image branch in a network of networks
 
 @keras.saving.register_keras_serializable("data_modelling")
 class PlainBlock(keras.layers.Layer):
-    """Two normalised convolutions turn (N, rows, columns, channels) into (N, rows/stride, columns/stride, width)."""
+    """Two normalised convolutions turn (N, rows, columns, C) into (N, rows/stride, columns/stride, width channels)."""
 
     def __init__(self, width: int, stride: int = 1, kernel: int = 3, **options: Any) -> None:
         super().__init__(**options)

@@ -176,7 +176,7 @@ def _embeddings(
 class _HeldOutPart(NamedTuple):
     """Selects photos that a network never saw, and the known photos with which these photos are compared.
 
-    network: its file. held_out: mask of those of `photos` that the network never saw. others: mask of the known photos.
+    network: its file. held_out: mask of rows of `photos` that it never saw. others: mask of known photos to compare.
     """
 
     network: Path

@@ -190,7 +190,7 @@ def _reference(run: Run) -> Reference | None:
 def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> SafetyParts:
     """Return the parts with the counts and the predictions of the extra sets' photos.
 
-    The network that predicts a photo, and the gate that checks it, never saw the photo's fold.
+    The network that predicts a photo, and the gate (a photo check) that may refuse it, never saw the photo's fold.
     """
     gate_folder = run_gate_stage(run.settings, run.development, run.work)
     gate_scores = read_gate_scores(gate_folder, EXTRA_PREDICTIONS_FILE).set_index("image_id")
@@ -207,7 +207,7 @@ def _add_extra_sets(parts: SafetyParts, run: Run, extra_table: pd.DataFrame) -> 
 
 
 def _run_shortcut_tests(run: Run, choices: CalibrationChoices) -> Path | None:
-    """Return the folder with the results of the shortcut tests, or None if no photo has a lesion outline."""
+    """Return the folder of the shortcut tests (what does the network look at?), or None if no photo has an outline."""
     settings, table = run.settings, run.development.table
     outlines = outlines_by_image(settings.dataset, run.folders.data_root)
     out_of_fold = np.flatnonzero(table["part"].isin([str(fold) for fold in settings.figure_folds]))

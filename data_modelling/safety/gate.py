@@ -43,7 +43,7 @@ DIGITS = 6  # decimals of numbers in metadata.json
 
 @dataclass(frozen=True)
 class GateInputs:
-    """The inputs of the gate for N photos. embedding: (N, channels). image_features: (N, FEATURE_COUNT)."""
+    """Hold the inputs of the gate for N photos. embedding: (N, channels). image_features: (N, FEATURE_COUNT)."""
 
     embedding: Features
     image_features: Features
@@ -51,7 +51,7 @@ class GateInputs:
 
 @dataclass(frozen=True)
 class FittedGate:
-    """A fitted gate, with the metadata (key `gate`) and the arrays (in GATE_FILE) that a bundle keeps of the gate."""
+    """Hold a fitted gate, its entry in a bundle's metadata.json (key `gate`), and its arrays for GATE_FILE."""
 
     gate: Gate
     metadata: dict[str, Any]
@@ -167,7 +167,7 @@ def fit_fold_gate(
 def _fit_whitening(
     values: Features, labels: Labels, stopping_values: Features, name: str
 ) -> MahalanobisDistance:
-    """Return the distance to the nearest class mean, with one covariance for all classes, fitted on `values` (N, D)."""
+    """Return a MahalanobisDistance to the nearest class mean, fitted on `values` (N, D) with one covariance for all."""
     present, class_of_row = np.unique(labels, return_inverse=True)
     exact_values = values.astype(np.float64)
     means = np.stack([exact_values[labels == label].mean(axis=0) for label in present])

@@ -76,7 +76,7 @@ MEASURES = tuple(field.name for field in fields(QualityMeasures))
 
 @dataclass(frozen=True)
 class _DegradationStep:
-    """The N sampled photos after one step: a table of their MEASURES, and whether each was decided correctly, (N,)."""
+    """Hold the MEASURES of the N sampled photos after one step, and whether each photo was decided correctly, (N,)."""
 
     kind: str
     measures: pd.DataFrame

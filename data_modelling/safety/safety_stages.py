@@ -2,8 +2,8 @@
 
 The first stages fit the thresholds of the quality checks, and a gate (a check for pictures that are not lesion photos)
 for each network. Then each out-of-fold photo is checked with the thresholds, and with the gate that was fitted without
-its fold. The results are used to fit the prediction sets and the rule for sets that are too wide. Slow stages keep
-their files in the run's work folder, where a resumed run finds them.
+the photo's fold. The results are used to fit the prediction sets (the classes that remain possible) and the rule for
+sets that are too wide. Slow stages keep their files in the run's work folder, where a resumed run finds them.
 """
 
 import hashlib
@@ -132,7 +132,7 @@ def run_gate_stage(settings: Settings, development: DevelopmentSet, work: Path) 
 
 
 def _stage_dependencies(settings: Settings, table: pd.DataFrame, work: Path, *more: str) -> dict[str, Any]:
-    """Return what a stage depends on: folds, a hash of the photo ids, and hashes of the fold networks and of `more`."""
+    """Return a stage's dependencies: folds, and hashes of photo ids and networks. more: networks besides the folds'."""
     names = [*map(fold_stage, settings.figure_folds), *more]
     return {
         "folds": list(settings.figure_folds),

@@ -42,7 +42,7 @@ class DataFolders:
 
 @dataclass(frozen=True)
 class DevelopmentSet:
-    """Holds all photos of the recipe's data set outside the locked test, and photos of other data sets, the extra sets.
+    """Holds all photos of the recipe's data set outside the locked test, and photos of other data sets (extra sets).
 
     table: the photos of the recipe's own data set.
     pixels: (N, edge, edge, 3), first for the rows of `table`, then for the rows of `extra_table`.
@@ -67,7 +67,7 @@ class DevelopmentSet:
 
 
 def prepare_data_folders(settings: Settings, folders: DataFolders, work: Path) -> DataFolders:
-    """Return `folders`. If the recipe draws lesions, write them and a split to `work`, and return their folder."""
+    """Return `folders`. If the recipe has synthetic lesions, write these and a split to `work`; return their folder."""
     if not settings.generated_lesions:
         return folders
     generated = work / "generated"

@@ -17,8 +17,8 @@ class EarlyStopping:
     """Compares the epochs by the smoothed macro AUC of held-back photos (stopping photos), and keeps the best weights.
 
     classes: the number of classes; stopping photos that are only known to be benign do not count. shift: (classes,),
-    added to the logits, so that they fit the true class prior. coarse_epochs: how many epochs at the start have
-    photos of half the edge; the patience does not count these epochs.
+    added to the logits, so that they fit the true class prior. coarse_epochs: how many epochs at the start use
+    photos of half the usual width and height; the patience does not count these epochs.
     """
 
     def __init__(

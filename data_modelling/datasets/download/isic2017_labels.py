@@ -1,4 +1,4 @@
-"""Make ISIC_2017_labels.csv (classes, details, lesion ids) from the csv files of ISIC 2019, which has these photos too.
+"""Make ISIC_2017_labels.csv (classes, details, lesion ids) from ISIC 2019's csv files, which list ISIC 2017's photos.
 
 python -m data_modelling.datasets.download.isic2017_labels --data-root DATA
 """

@@ -156,7 +156,7 @@ def dark_rim(photo: NDArray[np.uint8]) -> Mask:
 
 
 def otsu_threshold(grey: Levels) -> float:
-    """Return the threshold of grey levels (0 to below 256) at which the variance between the two groups is largest."""
+    """Return the threshold that makes two groups of levels (0 to below 256) with the largest variance between them."""
     counts = np.bincount(grey.astype(np.intp), minlength=256)
     below = np.cumsum(counts)[:-1].astype(np.float64)
     above = len(grey) - below

@@ -128,7 +128,7 @@ def run_trials_on_cluster(
             return
         finished, _ = ray.wait(list(running))
         worker, trial = running.pop(finished[0])
-        # This raises an error if the task failed, but not for a failed training, which only the trial's result reports.
+        # This raises an error if the task failed. A failed training is no failed task; the trial's result reports it.
         check_task(ray, finished[0], f"Trial {trial.trial_id}")
         if not (trial_folder(folder, trial) / RESULT_FILE).exists():
             raise InputError(f"Not all nodes share the disk of {folder}; choose an --out on a shared disk.")
