@@ -53,7 +53,7 @@ class _FromStart:
     def populate_space(self: Any, trial_id: str) -> dict[str, Any]:
         if self.trials:
             with warnings.catch_warnings():
-                # After few trials a Gaussian process cannot fit its length scale; its proposals are then random.
+                # After few trials, the fit of the Gaussian process may not converge, but the search can go on.
                 warnings.simplefilter("ignore", ConvergenceWarning)
                 space: dict[str, Any] = super().populate_space(trial_id)  # type: ignore[misc]  # of the oracle class
                 return space
