@@ -95,12 +95,12 @@ def goal_results(measurements: Measurements) -> list[tuple[str, str, str, bool]]
     lost = trouble["burst_lost"] + trouble["held_lost"]
     slower = trouble["held_p99"] / trouble["held_p99_without"]
     return [
-        _goal(f"CPU of a request over that of {KERAS.name}", (ours["cpu"] / keras["cpu"]).median(), 1 / 7, 3),
-        _goal(f"requests/s over the limit, {USUAL_CLIENTS} clients", at_limit, 0.7, 2, is_least=True),
+        _goal(f"CPU of a request / {KERAS.name}", (ours["cpu"] / keras["cpu"]).median(), 1 / 7, 3),
+        _goal(f"requests/s divided by the limit, {USUAL_CLIENTS} clients", at_limit, 0.7, 2, is_least=True),
         _goal("start to first answer, ms", starts.median(), 1000),
         _goal("PSS after 10,000 requests, MB", memory, 200),
-        _goal(f"p99 over p50, {USUAL_CLIENTS} clients", (ours["p99"] / ours["p50"]).median(), 5, 1),
-        _goal("p99 beside held connections over p99 without them", slower, 3, 1),
+        _goal(f"p99 divided by p50, {USUAL_CLIENTS} clients", (ours["p99"] / ours["p50"]).median(), 5, 1),
+        _goal("p99 beside held connections, divided by p99 without them", slower, 3, 1),
         _goal("kill -9 to the next answer, ms", trouble["restart"], 4000),
         _goal("the longest wait of 200 clients at once, ms", trouble.get("burst_longest", np.nan), 10_000),
         _goal("lost requests, of these 200 clients and beside held connections", lost, 0),
@@ -147,7 +147,7 @@ def _costs(measurements: Measurements) -> dict[str, float]:
     parts, costs = measurements["parts"], least_costs(measurements)
     whole = usual_cells(measurements, OURS.name)["cpu"].median()
     return costs | {
-        "rest (the API's own work, caches shared with others)": whole - sum(costs.values()),
+        "rest (the API's own work, and processor caches shared with others)": whole - sum(costs.values()),
         f"a request at {USUAL_CLIENTS} clients": whole,
         "a whole answer in a bare loop, without HTTP": median(parts[answer_costs.ANSWER]),
         **{

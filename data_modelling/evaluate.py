@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--neighbours", action="store_true", help="also store known photos, to show the nearest in answers"
     )
     parser.add_argument(
-        "--work", type=Path, help="for --neighbours: the run's work folder, to test how much they help"
+        "--work", type=Path, help="for --neighbours: the run's work folder, to test if these photos help"
     )
     parser.add_argument(
         "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"

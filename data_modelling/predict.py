@@ -67,7 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         type=int,
         choices=VIEW_COUNTS,
         default=ONE_VIEW,
-        help="turned or mirrored copies of each photo, whose answers are averaged (default: %(default)s)",
+        help="number of views (turned or mirrored copies) of each photo to average (default: %(default)s)",
     )
     parser.add_argument(
         "--strict", action="store_true", help="repeated or contradictory details are an error"

@@ -20,7 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command and return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m data_modelling.prepare",
-        description="Write a data set as class folders or TFRecord shards, resized or unchanged; recipes can use either.",
+        description="Write a data set as class folders or TFRecord shards, resized or unchanged. Recipes can read both.",
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe that names the data set")
     add_data_options(parser)

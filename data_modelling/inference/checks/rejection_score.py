@@ -49,7 +49,7 @@ class RejectionScore:
             weights = {}
         if not (weights and np.isfinite(list(weights.values())).all()):
             raise BundleError(
-                f"metadata.json: {UNKNOWN_KEY}.weights must have {', '.join(WEIGHTS)}, in numbers; restore the bundle."
+                f"metadata.json: {UNKNOWN_KEY}.weights must have numbers for {', '.join(WEIGHTS)}; restore the bundle."
             )
         return cls(**weights, learned=len(learned_class_codes(task)))
 

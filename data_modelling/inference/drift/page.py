@@ -40,7 +40,7 @@ def drift_sentence(drift: QuantityDrift) -> str:
     name = _name(drift)
     return (
         f"{name[0].upper()}{name[1:]} {change}: the median is {before:.3g} in training and {now:.3g} in these {drift.count:,} "
-        f"photos. The distance is {drift.distance:.2f}; chance explains all but {drift.at_least:.2f}."
+        f"photos. The distance is {drift.distance:.2f}; chance does not explain {drift.at_least:.2f} of it."
     )
 
 
