@@ -66,9 +66,9 @@ def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[f
 
     The first frame is the crop (the square cut from the photo); the others are smaller squares at the crop's corners.
     `clock` is the time from the bytes to the answer, `cpu` the processor time, with a value for each round. Both
-    answers are for the same photo. The corner frames are needed only if the cancer probability of the crop is below the
-    clear threshold, as the status "no_cancer_class" requires. The threshold is 0 for the first answer, and infinity for
-    the second. Returns {} if a check of the bundle forbids this status, because then five frames are never needed.
+    answers are for the same photo. If its cancer probability is below the clear threshold, the predictor also looks at
+    the corner frames, because the status may become "no_cancer_class". So this threshold is 0 for the first answer and
+    infinity for the second. Returns {} if the bundle's checks doubt the photo, because this status is impossible then.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}

@@ -20,8 +20,8 @@ class LoadResult:
     """Hold the results of the clients.
 
     milliseconds: the time of each request that got status 200, from the first byte sent to the last byte received.
-    statuses: number of requests by the status of their answer; 0 means that no whole answer arrived. refused: the time
-    of each request that got status 503, in milliseconds. seconds: the time from the first request to the last answer.
+    statuses: number of requests by the status of their answer; status 0 means that no whole answer came. refused: the
+    time of each request that got status 503, in milliseconds. seconds: time from the first request to the last answer.
     """
 
     milliseconds: list[float] = field(default_factory=list)

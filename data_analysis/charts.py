@@ -95,7 +95,7 @@ def create_figure(rows: float, columns: int = 1, **options: Any) -> tuple[Figure
 
 @styled_chart
 def class_bars(counts: pd.DataFrame, title: str, of: str = "lesions") -> tuple[Figure, Any]:
-    """Draw the counts and the share of each class (see profiles.class_counts). of: a noun for the groups."""
+    """Draw the counts and the share of each class (see profiles.class_counts). of: "lesions" or "patients"."""
     figure, axes = create_figure(len(counts))
     positions = range(len(counts))
     axes.barh(positions, counts["photos"], color=[class_colour(code) for code in counts.index])
@@ -177,7 +177,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw leaks (test photos whose group trains too): random splits as dots, ours as a line. of: a noun for groups."""
+    """Draw shares of test photos whose lesion (or `of`) is in training too: random splits as dots, our split as a line."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):

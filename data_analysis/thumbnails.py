@@ -1,4 +1,4 @@
-"""Draw sheets of thumbnails (photos of at most 96 pixels a side, not enlarged) with the credit of their authors."""
+"""Draw sheets of thumbnails (photos scaled to at most 96 pixels) with the credit of their authors."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Add texts in tables to those that pybabel collects for translation, and write translated JavaScript texts as JSON."""
+"""Help pybabel: find texts for translation in dicts and tuples too, and write translated JavaScript texts as JSON."""
 
 import json
 import sys
@@ -27,14 +27,14 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) for a file and all tables. pybabel calls this only for wording.py."""
+    """Yield (line, function, message, comments) for a file and for table_messages; called only for wording.py."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []
 
 
 def table_messages() -> Iterator[str]:
-    """Yield the messages in tables of the code: the page's texts for codes, classes and statuses."""
+    """Yield the page's texts for codes, classes and statuses, which are in dicts and tuples of several modules."""
     diagnoses = [diagnosis for task in TASKS.values() for diagnosis in task]
     yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # those are codes
     yield from TEXTS["site_groups"]  # its keys are shown too
@@ -46,7 +46,7 @@ def table_messages() -> Iterator[str]:
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Yield the texts in a table, but not its keys, which are codes."""
+    """Yield the texts in a dict, tuple or list, but not the keys of dicts, which are codes."""
     if isinstance(value, str):
         yield value
     elif isinstance(value, (dict, tuple, list)):

@@ -10,7 +10,7 @@ from app.http.languages import translate as _
 from app.http.problems import Problem, problem
 from app.settings import Settings
 
-MOST_WAITING = 160  # photos that may wait in all processes together; 160 ordinary photos take 40 MB
+MOST_WAITING = 160  # photos that may wait in all processes together; 160 ordinary files take 40 MB
 LONGEST_WAIT = 4.0  # seconds that a photo waits for its turn
 RETRY_AFTER = 5  # seconds after which a refused request may be sent again
 
