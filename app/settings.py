@@ -41,7 +41,7 @@ class Settings:
     trusted_proxies: int = 0  # number of reverse proxies; the app trusts their X-Forwarded-* headers
     trusted_hosts: tuple[str, ...] = ()  # host names to answer for, separated by commas; empty means any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
-    # who sees the request counts at /metrics. "off": nobody; "on": this machine; other text: clients that send this text
+    # who sees the request counts at /metrics. "off": nobody; "on": this machine; another text: clients that send it
     metrics: str = "off"
     views: int = 1  # orientations in which the network sees each photo: 1, or 8 at eight times the cost
     processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)
