@@ -138,7 +138,7 @@ def test_clinic_groups_are_the_headline_and_the_left_out_column_says_what_it_is(
     text = card_text(metadata, values | {"clinics": CLINICS})
     lines = text.splitlines()
     assert lines[0] == f"# smoke {metadata['version']}"
-    assert lines[2].startswith("The first table shows what a new clinic and a known clinic get")
+    assert lines[2].startswith("The first table shows how good the answers are at a new clinic")
     assert lines[4].startswith(
         "| clinic group | photos (melanomas) | melanoma AUC: new clinic (left out whole) |"
     )
@@ -161,11 +161,11 @@ def test_a_clinic_that_trained_no_network_is_said_to_test_the_served_one() -> No
         return render_card_part("clinics", {"clinics": [CLINICS[0] | facts]}, metadata=metadata)
 
     with_teachers = text(["a.toml"], share_learned=1.0)
-    assert "so the served network itself, which had teachers, is tested there." in with_teachers
+    assert "it tests the served network itself, which had teachers. No network learned" in with_teachers
     assert "but without its teachers" in with_teachers
     without = text([], share_learned=1.0)
     assert (
-        "No network learned from photos of Barcelona, so the served network itself is tested there."
+        "The row of Barcelona is an exception: it tests the served network itself. No network learned"
         in without
     )
     assert "teachers" not in without
@@ -179,7 +179,7 @@ def test_classes_without_a_bar_get_no_sentence_about_it_and_none_above_it_is_sai
     metadata: dict[str, dict[str, Any]] = {"settings": {"training": {}}, "data": {"sources": ["HAM10000"]}}
     text = render_card_part("clinics", values | {"status_by_class": [below]}, metadata=metadata)
     assert (
-        "In every clinic group with at least 50 photos of such a class, the share stays within the limit."
+        "In every clinic group with at least 50 photos of such a class, the share stays within the limit of the class."
         in text
     )
     without = render_card_part("clinics", values | {"status_by_class": STATUSES[:1]}, metadata=metadata)
@@ -201,10 +201,10 @@ def test_the_card_says_how_each_class_is_answered_and_what_is_above_our_bar(
         metadata, values | {"clinics": CLINICS, "status_by_class": STATUSES, "clear_threshold": clear}
     )
     assert "| BCN | MEL | 200 | 2.0 % | 80.0 % | 15.5 % | 2.5 % |" in text
-    assert "for at most 10.0 % of the BCC photos. Lesions" in text
+    assert "for at most 10.0 % of the BCC photos. Most lesions" in text
     assert "photos of the class, these are above its limit: BCC of BCN.\n" in text
     assert "needs a score below .020." in text
-    assert "worse than all 1 tested groups is about 1 in 2." in text
+    assert "a still lower threshold with a chance of about 1 in 2." in text
     assert "| PAD | 16 | none: too few lesions | 0 | 0.0 % | 17.0 % | 50.0 % |" in text
 
 
@@ -249,12 +249,12 @@ def test_the_card_says_for_which_class_shares_the_choices_were_made(smoke_run: P
     metadata["reference_shares"] = dict.fromkeys(metadata["reference_shares"], 1 / len(metadata["classes"]))
     text = card_text(metadata, values)
     assert own not in text
-    assert "Each clinic group had the same total weight." in text
+    assert "The photos were weighted: each clinic group had the same total weight" in text
 
 
 def test_a_reference_with_the_shares_of_the_own_photos_lets_further_photos_take_part(smoke_run: Path) -> None:
     metadata, values = read(smoke_run)
-    further = 'chosen on these photos and on the further photos under "Training data". Each clinic group had the same'
+    further = 'chosen on these photos and on the further photos under "Training data". The photos were weighted: each clinic'
     assert further not in card_text(metadata, values)
     metadata["more"] = {"PAD_UFES_20": {"photos": 5, "counts": {"NV": 5}}}
     assert "that raise concern were not chosen on them." in card_text(metadata, values)

@@ -67,7 +67,7 @@ def test_every_figure_is_told() -> None:
         "55 % of the evidence for the decided class lies in the lesion, which covers 34 % of the photo"
         in text
     )
-    assert "For a random map this share is 34 %, for a centred Gaussian 61 %" in text
+    assert "this share is 34 %, and for a Gaussian in the centre of the photo it is 61 %" in text
 
 
 def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
@@ -101,7 +101,7 @@ def test_what_is_left_without_the_lesion(low: float, high: float, sentence: str)
 
 
 def test_without_figures_it_says_that_it_was_not_tested() -> None:
-    assert "Not tested" in render_card_part("shortcuts", {"out_of_fold": {}})
+    assert "was not tested" in render_card_part("shortcuts", {"out_of_fold": {}})
 
 
 def details(both_less_photo: dict, both_less_shuffled: dict) -> list[str]:
@@ -121,9 +121,9 @@ def details(both_less_photo: dict, both_less_shuffled: dict) -> list[str]:
 def test_what_the_details_do_is_told_with_its_certainty() -> None:
     first, second, third = details(both(0.02, 0.01, 0.03), both(0.04, 0.03, 0.05))
     assert first.endswith(
-        "balanced accuracy +0.020 [+0.010, +0.030] and macro AUC +0.020 [+0.010, +0.030]. They help."
+        "balanced accuracy +0.020 [+0.010, +0.030] and macro AUC +0.020 [+0.010, +0.030]. The details help."
     )
-    assert "reach balanced accuracy .300 [.300, .300] and macro AUC .760 [.750, .770]" in second
+    assert "reaches balanced accuracy .300 [.300, .300] and macro AUC .760 [.750, .770]" in second
     assert third.endswith("Wrong details mislead the network.")
     first, _, third = details(both(0.0, -0.01, 0.01), both(-0.04, -0.05, -0.03))
     assert first.endswith("No gain is certain.")
@@ -132,7 +132,7 @@ def test_what_the_details_do_is_told_with_its_certainty() -> None:
 
 def test_a_gain_of_one_figure_alone_is_named_so() -> None:
     one = {"balanced_accuracy": difference(0.02, -0.01, 0.03), "macro_auc": difference(0.02, 0.01, 0.03)}
-    assert details(one, both(0, -1, 1))[0].endswith("They help (certain only for macro AUC).")
+    assert details(one, both(0, -1, 1))[0].endswith("The details help (certain only for macro AUC).")
 
 
 def test_figures_that_disagree_are_not_called_a_gain() -> None:
