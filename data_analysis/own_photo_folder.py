@@ -6,10 +6,13 @@ from typing import Any
 
 import pandas as pd
 
+from data_modelling.datasets.formats.photo_files import photo_id
+from data_modelling.datasets.table import read_csv
+from data_modelling.inference.batch.photo_folder import is_photo_name
 from data_modelling.inference.decision import REFUSED
-from data_modelling.inference.details import parse_details
+from data_modelling.inference.details import fill_in_details, parse_details
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.photo.reader import ENDINGS
+from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.predictor import NEIGHBOURS, Predictor
 
 LABELS = "labels.csv"
@@ -23,17 +26,18 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
     image: the file name without its ending. The other COLUMNS come from the file LABELS, or are empty. The name of the
     photo's subfolder replaces an empty diagnosis. Raises InputError for a folder without photos.
     """
-    paths = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in ENDINGS]
+    paths = [path for path in sorted(folder.rglob("*")) if is_photo_name(path.name)]
     if not paths:
         raise InputError(f"{folder} holds no photo; set OWN_PHOTOS to a folder that does.")
     folders = ["" if path.parent == folder else path.parent.name for path in paths]
-    photos = pd.DataFrame({"image": [path.stem for path in paths], "path": paths, "folder": folders})
+    ids = [photo_id(str(path)) for path in paths]
+    photos = pd.DataFrame({"image": ids, "path": paths, "folder": folders})
     if (folder / LABELS).exists():
-        labels = pd.read_csv(folder / LABELS, dtype=str).fillna("")
+        labels = read_csv(folder / LABELS, COLUMNS, "image", optional=COLUMNS[1:], numbers=["age"])
         photos = photos.merge(labels, on="image", how="left")
     photos = photos.reindex(columns=[*COLUMNS, "path", "folder"]).astype(object).fillna("")
     photos["diagnosis"] = photos["diagnosis"].where(photos["diagnosis"] != "", photos["folder"])
-    return photos.drop(columns="folder").sort_values("image").reset_index(drop=True)
+    return photos.drop(columns="folder").sort_values("image", ignore_index=True)
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
@@ -49,6 +53,7 @@ def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, o
         if errors:
             raise errors[0]
         data = Path(photo["path"]).read_bytes()
+        details = fill_in_details(details, header_details(data))
         answer = predictor.answer(data, details, dermatoscope=True, explain=[NEIGHBOURS])
     except InputError as error:
         return row | refused | {"reasons": str(error), "neighbours": ()}

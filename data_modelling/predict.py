@@ -78,11 +78,8 @@ def main(arguments: list[str] | None = None) -> int:
     def command() -> list[str]:
         check_output_paths(options.out, options.details)
         predictor = Predictor(load_bundle(options.bundle), options.views)
-        photos = (
-            scan_photo_bucket(options.images)
-            if is_bucket(options.images)
-            else scan_photo_folder(Path(options.images))
-        )
+        images = options.images
+        photos = scan_photo_bucket(images) if is_bucket(images) else scan_photo_folder(Path(images))
         table = read_details(options.details) if options.details else DetailsTable({})
         if options.strict and table.findings:
             raise InputError(" ".join((*table.findings, "Correct the csv, or leave out --strict.")))
@@ -103,11 +100,9 @@ def main(arguments: list[str] | None = None) -> int:
         part = photos.shard(*options.shard)
         dermatoscope = options.dermatoscope == "yes"
         with ExitStack() as stack:
-            rows = (
-                ClusterRows(stack.enter_context(connect_to_ray(options.address)))
-                if options.engine == RAY
-                else None
-            )
+            rows = None
+            if options.engine == RAY:
+                rows = ClusterRows(stack.enter_context(connect_to_ray(options.address)))
             failed = predict_folder(predictor, part, details, options.out, options.format, dermatoscope, rows)
         return [*table.findings, *(f"{stem}: {reason}" for stem, reason in failed)]
 

@@ -1,13 +1,16 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_analysis.own_photo_folder import answer_table, confusion_table, neighbour_table, read_photo_folder
 from data_modelling.inference.bundle import load_bundle
+from data_modelling.inference.details import Details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 from tests.app.conftest import photo
 from tests.app.tiny_bundle import make_tiny_bundle
+from tests.dicom_files import dicom
 
 
 @pytest.fixture
@@ -37,6 +40,30 @@ def test_a_csv_of_labels_comes_before_the_folder(folder):
     photos = read_photo_folder(folder).set_index("image")
     assert (photos.loc["a", "diagnosis"], photos.loc["a", "age"]) == ("BCC", "60")
     assert photos.loc["b", "diagnosis"] == "NV"
+
+
+def test_labels_are_read_like_every_csv_and_hidden_files_are_no_photos(folder):
+    (folder / "NV" / "._b.jpg").write_bytes(b"left by macOS")
+    (folder / "labels.csv").write_text("Image;Diagnosis;Age\na.JPG;BCC;60,5\na;bcc;60,50\nb;n/a;unknown\n")
+    photos = read_photo_folder(folder).set_index("image")
+    assert photos["diagnosis"].to_dict() == {"a": "BCC", "b": "NV", "c": "NV", "d": "NV"}
+    assert photos["age"].to_dict() == {"a": "60.5", "b": "unknown", "c": "", "d": ""}
+
+
+def test_the_header_of_a_dicom_file_fills_in_details_as_in_predict(folder, tmp_path, monkeypatch):
+    header = dicom(np.zeros((4, 4, 3), np.uint8))  # of a woman of 45 years, the lower extremity
+    (folder / "e.dcm").write_bytes(header)
+    (folder / "labels.csv").write_text("image,age\ne,30\n")
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "tiny")))
+    answer, given = predictor.answer, {}
+
+    def noting(data, details, **options):
+        given[data] = details
+        return answer(data, details, **options)
+
+    monkeypatch.setattr(predictor, "answer", noting)
+    answer_table(predictor, read_photo_folder(folder))
+    assert given[header] == Details(30, "female", "lower extremity")
 
 
 def test_answers_neighbours_and_counts_are_those_of_the_model(folder, tmp_path):

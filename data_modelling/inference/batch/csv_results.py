@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
@@ -29,6 +29,7 @@ class CsvResults:
     def __init__(self, work: Path, columns: Mapping[str, Sequence[str]], identity: str) -> None:
         """Resume an earlier run of the same identity (see open_csv_results), or start a new run."""
         self.done = 0
+        self._is_whole = True  # False while a photo has rows in some files but not yet in all
         self._work = work
         self._identity = identity
         self._files: dict[str, IO[str]] = {}
@@ -67,16 +68,20 @@ class CsvResults:
             return {}
         return sizes
 
-    def write(self, rows: Mapping[str, Iterable[str]]) -> None:
+    def write(self, rows: Mapping[str, Sequence[str]]) -> None:
         """Add the rows of the next photo, one row for each kind."""
+        self._is_whole = False
         for kind, row in rows.items():
             self._write_row(kind, row)
         self.done += 1
+        self._is_whole = True
         if time.monotonic() - self._noted > NOTE_SECONDS:
             self._write_note()
 
-    def _write_row(self, kind: str, row: Iterable[str]) -> None:
-        csv.writer(self._files[kind], lineterminator="\n").writerow(row)
+    def _write_row(self, kind: str, row: Sequence[str]) -> None:
+        # Before Python 3.13, csv.writer does not quote a cell because of a carriage return.
+        quoting: Literal[0, 1] = csv.QUOTE_ALL if "\r" in "".join(row) else csv.QUOTE_MINIMAL
+        csv.writer(self._files[kind], lineterminator="\n", quoting=quoting).writerow(row)
 
     def _write_note(self) -> None:
         """Write the progress to the note, after all rows are on the disk."""
@@ -93,7 +98,8 @@ class CsvResults:
         self._noted = time.monotonic()
 
     def close(self) -> None:
-        self._write_note()
+        if self._is_whole:
+            self._write_note()
         for file in self._files.values():
             file.close()
 

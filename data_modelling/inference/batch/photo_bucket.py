@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from data_modelling.inference.batch.photo_folder import PhotoFolder, has_photo_ending, sort_photo_names
+from data_modelling.inference.batch.photo_folder import PhotoFolder, is_photo_name, sort_photo_names
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import ENDINGS
 
@@ -67,7 +67,7 @@ def scan_photo_bucket(uri: str) -> PhotoFolder:
     except OSError as error:
         raise InputError(f"{title} cannot be listed: {error}") from error
     files = {PurePosixPath(info.path).name: info for info in listing if info.is_file}
-    names = sort_photo_names(title, filter(has_photo_ending, files))
+    names = sort_photo_names(title, filter(is_photo_name, files))
     if not names:
         raise InputError(f"{title} has no photo ({' '.join(ENDINGS)}).")
 

@@ -118,7 +118,9 @@ def scan_photo_folder(folder: Path) -> PhotoFolder:
             f", but there are photos in its folders {shortened_list(below)}: name one of them with --images"
         )
         raise InputError(f"{folder} has no photo ({' '.join(ENDINGS)}){hint if below else ''}.")
-    return PhotoFolder(folder.joinpath, sort_photo_names(folder, names), tuple(sorted(other)), below)
+    # On a cluster, a relative path would fail, because the nodes work in other folders.
+    file = folder.absolute().joinpath
+    return PhotoFolder(file, sort_photo_names(folder, names), tuple(sorted(other)), below)
 
 
 def _photos_below(folder: Path) -> Iterator[str]:
@@ -132,12 +134,7 @@ def _photos_below(folder: Path) -> Iterator[str]:
 
 def is_photo_name(name: str) -> bool:
     """Return whether a file name has the ending of a photo and is not hidden; macOS's `._` files are hidden."""
-    return has_photo_ending(name) and not name.startswith(".")
-
-
-def has_photo_ending(name: str) -> bool:
-    """Return whether a file name has the ending of a photo."""
-    return PurePath(name).suffix.lower() in ENDINGS
+    return PurePath(name).suffix.lower() in ENDINGS and not name.startswith(".")
 
 
 def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:
@@ -201,7 +198,7 @@ def check_output_paths(out: Path, details: Path | None) -> None:
     """Raise InputError if `out` has no file name, if it has a photo's ending, or if a csv would replace the details."""
     if not out.name:
         raise InputError("--out must name a csv file, such as p.csv.")
-    if has_photo_ending(out.name):
+    if out.suffix.lower() in ENDINGS:
         raise InputError(f"--out must name a csv file, and {out} has a photo's ending.")
     for path in _targets(out).values():
         if details and path.exists() and path.samefile(details):
@@ -234,10 +231,8 @@ def predict_folder(
     headers = {"rows": header, "answers": ANSWER_COLUMNS, "errors": ERROR_COLUMNS}
     identity = _run_fingerprint(predictor, photos, details, (layout, dermatoscope))
     with open_csv_results(_targets(out), headers, identity) as results:
-        remaining = (
-            (stem, file, details.get(stem, Details()))
-            for stem, file in islice(photos.photos(), results.done, None)
-        )
+        files = islice(photos.photos(), results.done, None)
+        remaining = ((stem, file, details.get(stem, Details())) for stem, file in files)
         rows = (row_source or predict_rows)(predictor, remaining, RowOptions(codes, dermatoscope))
         is_hidden = not sys.stderr.isatty()
         with click.progressbar(
@@ -252,9 +247,8 @@ def _run_fingerprint(
     predictor: Predictor, photos: PhotoFolder, details: dict[str, Details], options: tuple[str, bool]
 ) -> str:
     """Return a hash of bundle, options, number of views, and each photo's name, size, time of change and details."""
-    fingerprint = hashlib.sha256(
-        json.dumps([predictor.bundle.sums, *options, predictor.views], sort_keys=True).encode()
-    )
+    run = json.dumps([predictor.bundle.sums, *options, predictor.views], sort_keys=True)
+    fingerprint = hashlib.sha256(run.encode())
     for stem, path in photos.photos():
         try:
             status = path.stat()
@@ -291,9 +285,9 @@ def photo_rows(
     except OSError as error:
         return {"errors": [stem, f"photo_unreadable: {file} cannot be read: {error.strerror}."]}
     probabilities = [f"{answer.probabilities[code]:.{PROBABILITY_DIGITS}f}" for code in options.codes]
-    cells = [answer.decision, answer.status, ";".join(answer.reasons)]
-    cells += [";".join(answer.sets.by_level[level]) for level in COVERAGE_LEVELS]
-    cells.append(f"{answer.nearness:.{PROBABILITY_DIGITS}f}")
+    lists = [answer.reasons, *(answer.sets.by_level[level] for level in COVERAGE_LEVELS)]
+    nearness = f"{answer.nearness:.{PROBABILITY_DIGITS}f}"
+    cells = [answer.decision, answer.status, *map(";".join, lists), nearness]
     return {"rows": [stem, *probabilities], "answers": [stem, *cells]}
 
 

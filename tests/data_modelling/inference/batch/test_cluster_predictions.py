@@ -183,6 +183,7 @@ def test_photos_of_a_bucket(nodes, bucket, predictor, tmp_path):
         "a.jpg": EXAMPLES[1].read_bytes(),
         "broken.png": b"no photo",
         "notes.txt": b"left alone",
+        "._b.jpg": b"left alone, as macOS hides it",
     }.items():
         (folder / name).write_bytes(content)
         with store.open_output_stream(f"{prefix}/{name}") as stream:
@@ -192,7 +193,7 @@ def test_photos_of_a_bucket(nodes, bucket, predictor, tmp_path):
     plain, clustered = tmp_path / "plain.csv", tmp_path / "ray.csv"
     predict_folder(predictor, scan_photo_folder(folder), details, plain)
     photos = scan_photo_bucket(bucket)
-    assert photos.other == ("notes.txt",)
+    assert photos.other == ("._b.jpg", "notes.txt")
     command = predict_command(nodes, bucket, clustered, "--details", tmp_path / "details.csv")
     done = run_command(command, WAIT_SECONDS)
     assert done.returncode == 3, done.stderr  # the broken photo

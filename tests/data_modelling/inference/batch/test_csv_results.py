@@ -1,3 +1,4 @@
+import csv
 import json
 from pathlib import Path
 
@@ -50,6 +51,29 @@ def test_what_was_written_after_the_last_note_is_written_again(targets, tmp_path
         assert written.done == 2
         written.write({"rows": ["z", "2"]})
     assert targets["rows"].read_text() == "image,value\nx,1\ny,1\nz,2\n"
+
+
+def test_a_photo_whose_rows_were_not_all_written_at_the_stop_is_written_again(targets):
+    class Stop(list):
+        def __iter__(self):
+            raise Killed
+
+    with pytest.raises(Killed), open_csv_results(targets, COLUMNS, "a") as written:
+        written.write({"rows": ["x", "1"], "errors": Stop()})
+    with open_csv_results(targets, COLUMNS, "a") as written:
+        assert written.done == 0
+        written.write({"rows": ["x", "1"], "errors": ["x"]})
+    assert targets["rows"].read_text() == "image,value\nx,1\n"
+    assert targets["errors"].read_text() == "image\nx\n"
+
+
+def test_a_name_with_a_carriage_return_is_one_row(targets):
+    with open_csv_results(targets, COLUMNS, "a") as written:
+        written.write({"rows": ["x\r", "1"]})
+        written.write({"errors": ["y\r"]})
+        assert written.rows("errors") == [{"image": "y\r"}]
+    with targets["rows"].open(newline="") as file:
+        assert list(csv.reader(file)) == [["image", "value"], ["x\r", "1"]]
 
 
 @pytest.mark.parametrize(

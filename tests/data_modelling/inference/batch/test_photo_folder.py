@@ -85,6 +85,14 @@ def test_a_link_to_a_photo_is_a_photo(images, tmp_path):
     assert scan_photo_folder(root).stems == ["a", "b"]
 
 
+def test_the_photos_of_a_relative_folder_are_found_from_any_folder(images, tmp_path, monkeypatch):
+    root = images("a.jpg", content=b"bytes")
+    monkeypatch.chdir(tmp_path)
+    photos = scan_photo_folder(root.relative_to(tmp_path))
+    monkeypatch.chdir(root)  # as a cluster's nodes, which work in a folder of their own
+    assert dict(photos.photos())["a"].read_bytes() == b"bytes"
+
+
 def test_two_photos_of_one_stem(images):
     with pytest.raises(InputError, match=r"has two photos named a: a\.PNG and a\.jpg; rename one\."):
         scan_photo_folder(images("a.jpg", "a.PNG", "b.jpg"))
