@@ -176,13 +176,12 @@ def read_details(path: Path) -> DetailsTable:
 
 
 def match_details(
-    details: Mapping[str, Details], stems: Iterable[str]
+    details: Mapping[str, Details], stems: Sequence[str]
 ) -> tuple[dict[str, Details], list[str]]:
     """Return the details by stem, for photos that have any; also return the image ids of details without a photo.
 
     Raises InputError if there are details, but no photo has any.
     """
-    stems = list(stems)
     ids = {stem: normalize_image_id(stem) for stem in stems}
     matched = {stem: details[image_id] for stem, image_id in ids.items() if image_id in details}
     unknown = sorted(set(details) - set(ids.values()))

@@ -7,6 +7,7 @@ UTF-16 or cp1252. Capital letters in column names and blanks around cells do not
 from __future__ import annotations
 
 import csv
+import os
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -169,10 +170,11 @@ def distinct_rows(table: CsvTable, key: str) -> tuple[list[int], RowFindings]:
 
 
 def normalize_image_id(text: str) -> str:
-    """Return an image id, changed by `normalize_file_name`, without blanks around it and without a photo's ending."""
+    """Return an image id, changed by `normalize_file_name`, without blanks around it and without its photo endings."""
     text = normalize_file_name(text.strip())
-    stem, point, ending = text.rpartition(".")
-    return stem if point and stem and f".{ending}".lower() in ENDINGS else text
+    while os.path.splitext(text)[1].lower() in ENDINGS:
+        text = os.path.splitext(text)[0].rstrip()
+    return text
 
 
 def normalize_file_name(name: str) -> str:

@@ -201,6 +201,12 @@ def test_details_match_photos_in_other_unicode_form():
     assert unknown == ["x"]
 
 
+def test_details_name_a_photo_with_two_endings_with_both_one_or_none(details_csv):
+    for image in ("a.dcm.png", "a.dcm", "a"):
+        table = read_details(details_csv(f"image,age,sex,site\n{image},80,,\n"))
+        assert match_details(table.by_image, ["a.dcm"]) == ({"a.dcm": Details(age=80)}, [])
+
+
 def test_details_of_which_no_row_names_a_photo_are_an_error():
     with pytest.raises(
         InputError, match=r"details names a photo: the details have 'a', and the photos are named 'b'"

@@ -111,6 +111,8 @@ def test_columns_may_be_optional_or_have_other_names(write):
         ("IMG.2023.01", "IMG.2023.01"),
         ("IMG.2023.01.JPEG", "IMG.2023.01"),
         (" a.Dcm ", "a"),
+        ("a.dcm.png", "a"),  # as programs that convert DICOM files name them
+        ("a .jpg", "a"),
         ("MEL/1.webp", "MEL/1"),
         (".png", ".png"),
         ("a.bmp", "a.bmp"),
