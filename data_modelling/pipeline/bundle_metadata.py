@@ -33,7 +33,7 @@ from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, OWN_FACTS
 from data_modelling.metrics.calibration import CalibrationChoices, choose_calibration, reference_weights
 from data_modelling.metrics.predictions import true_classes
 from data_modelling.networks.merged_classes import network_head
-from data_modelling.pipeline.run_networks import Run
+from data_modelling.pipeline.run_networks import Run, class_shares
 from data_modelling.settings import Settings, settings_to_dict
 from data_modelling.training.checkpoint import CHECKPOINT_FILE, load_progress
 
@@ -90,11 +90,8 @@ def calibration_choices(
 
 def class_prior(settings: Settings, table: pd.DataFrame) -> NDArray[np.float64]:
     """Return the share of each class in a table, (classes,); the unknown class gets the recipe's unknown_share."""
-    shares = (
-        table["diagnosis"].value_counts(normalize=True).reindex(class_codes(settings.task), fill_value=0.0)
-    )
-    shares[list(set(shares.index) - set(learned_class_codes(settings.task)))] = settings.unknown_share
-    return np.asarray(shares.to_numpy(), np.float64)
+    is_learned = np.isin(class_codes(settings.task), learned_class_codes(settings.task))
+    return np.where(is_learned, class_shares(table, settings.task), settings.unknown_share)
 
 
 def shares_by_class(settings: Settings, shares: NDArray[np.float64]) -> dict[str, float]:
@@ -118,10 +115,10 @@ def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
 
 
 def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
-    """Return the losses and metrics of each epoch for each network of a run, by the network's name."""
+    """Return the losses and metrics of each epoch for each network of a run, by its name; undefined ones are absent."""
     return {
         path.parent.name: [
-            {name: round(value, DIGITS) for name, value in epoch.items()}
+            {name: round(value, DIGITS) for name, value in epoch.items() if not np.isnan(value)}
             for epoch in load_progress(path).history
         ]
         for path in sorted(work.glob(f"*/{CHECKPOINT_FILE}"))

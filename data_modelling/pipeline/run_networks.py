@@ -220,9 +220,8 @@ def class_shares(table: pd.DataFrame, task: str) -> NDArray[np.float64]:
 
 def _absent_classes(settings: Settings, table: pd.DataFrame) -> list[int]:
     """Return the indices of the classes without a photo in the table, except the unknown class."""
-    present = set(table["diagnosis"])
-    codes = class_codes(settings.task)
-    return [codes.index(code) for code in learned_class_codes(settings.task) if code not in present]
+    absent = set(learned_class_codes(settings.task)) - set(table["diagnosis"])
+    return [index for index, code in enumerate(class_codes(settings.task)) if code in absent]
 
 
 def training_and_stopping_rows(run: Run, name: str, selector: RowSelector) -> tuple[Mask, Mask]:

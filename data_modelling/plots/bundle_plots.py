@@ -109,13 +109,14 @@ def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float
     left, right = figure.subplots(1, 2)
     styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
     for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):
-        epochs = range(1, len(rows) + 1)
+        table = pd.DataFrame(rows, columns=["loss", "stopping_macro_auc", "smoothed_macro_auc"])
+        epochs, aucs = table.index + 1, table["stopping_macro_auc"]
         without = f"without {name.replace('fold', 'fold ').replace('_', ' ')}"
         label = "served model" if name == "served" else without
-        left.plot(epochs, [row["loss"] for row in rows], line, color=colour, label=label)
-        right.plot(epochs, [row["stopping_macro_auc"] for row in rows], line, color=colour, label=label)
-        best = int(np.argmax([row["smoothed_macro_auc"] for row in rows]))
-        right.plot(best + 1, rows[best]["stopping_macro_auc"], "o", color=colour)
+        left.plot(epochs, table["loss"], line, color=colour, label=label)
+        right.plot(epochs, aucs, line, color=colour, label=label)
+        best = int(np.argmax(table["smoothed_macro_auc"].to_numpy()))
+        right.plot(best + 1, aucs[best], "o", color=colour)
     left.set(title="Training loss", xlabel="Epoch", ylabel="Cross-entropy on the epoch's photos")
     right.set(title="Averaged weights on stopping photos", xlabel="Epoch", ylabel="Macro AUC, photo alone")
     right.legend(frameon=False, title="dot: the kept weights", loc="upper left", bbox_to_anchor=(1, 1))

@@ -2,6 +2,7 @@
 
 import keras
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -35,7 +36,7 @@ class EarlyStopping:
         self.best_weights: list[np.ndarray] = []
 
     def evaluate(self, network: keras.Model, loss: float) -> None:
-        """Add an epoch to the history, and keep the network's weights if this epoch is the best so far."""
+        """Add an epoch to the history, and keep the network's weights if this epoch is the best or if none has an AUC."""
         logits = predict_logits(network, self.stopping, with_details=False)
         probability = softmax(logits + self.shift, axis=1)
         auc = mean_macro_auc(self.stopping, probability, self.rows)
@@ -43,8 +44,8 @@ class EarlyStopping:
         history.append({"loss": loss, "stopping_macro_auc": auc})
         recent = [row["stopping_macro_auc"] for row in history[-SMOOTHING_EPOCHS:]]
         history[-1]["smoothed_macro_auc"] = float(np.mean(recent))
-        best = self.progress.best
-        if best < 0 or history[-1]["smoothed_macro_auc"] > history[best]["smoothed_macro_auc"]:
+        auc, best_auc = (history[row]["smoothed_macro_auc"] for row in (-1, self.progress.best))
+        if self.progress.best < 0 or np.isnan(best_auc) or auc > best_auc:
             self.progress.best = len(history) - 1
             self.best_weights = network.get_weights()
 
@@ -60,12 +61,11 @@ class EarlyStopping:
 
 
 def mean_macro_auc(part: Examples, probability: NDArray[np.float64], rows: NDArray[np.int64]) -> float:
-    """Return the mean of the sources' macro AUCs on `rows`. One AUC of all rows would reward guessing the source."""
+    """Return the mean of the sources' macro AUCs on `rows`, or NaN. One AUC of all rows would reward guessing the source."""
     if part.sources is None:
         return macro_auc(part.labels[rows], probability[rows])
     of_sources = [rows[part.sources[rows] == source] for source in np.unique(part.sources[rows])]
-    aucs = [macro_auc(part.labels[some], probability[some]) for some in of_sources]
-    return float(np.nanmean(aucs))
+    return float(pd.Series([macro_auc(part.labels[some], probability[some]) for some in of_sources]).mean())
 
 
 def photo_macro_auc(network: keras.Model, part: Examples) -> float:

@@ -78,3 +78,20 @@ def test_photos_without_a_known_class_do_not_count(part: Examples, network: kera
     row = stopping.progress.history[0]
     assert row["stopping_macro_auc"] == pytest.approx(photo_macro_auc(network, known), abs=1e-6)
     assert row["loss"] == 2.5
+
+
+def test_the_last_weights_are_kept_if_the_stopping_photos_are_of_one_class(
+    part: Examples, network: keras.Model
+) -> None:
+    """One class has no AUC, so no epoch is better than another, and the training must not end before its schedule."""
+    nevi = np.flatnonzero(part.labels == 1)
+    one_class = Examples(
+        part.pixels, part.rows[nevi], part.labels[nevi], part.details[nevi], sources=np.full(len(nevi), "own")
+    )
+    stopping = stopping_after(one_class, 0, -1)
+    for epoch in range(4):
+        network.get_layer("head").bias.assign(np.full(CLASSES, float(epoch)))
+        stopping.evaluate(network, 1.0)
+        assert stopping.progress.best == epoch
+    head = [variable.path for variable in network.weights].index("head/bias")
+    np.testing.assert_array_equal(stopping.best_weights[head], 3)
