@@ -6,6 +6,7 @@ clinics). Choices such as thresholds use photos of extra sets only if the recipe
 source gives the class shares for the calibration (see metrics.calibration).
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -51,6 +52,12 @@ def companions(
     return pd.concat(tables, ignore_index=True), left_out
 
 
+def sources_of_sets(names: Sequence[str]) -> set[str]:
+    """Return the sources that the photos of these data sets may have; those of ISIC 2019 come from several sources."""
+    folders = {data_set(name).folder for name in names}
+    return folders | isic2019.SOURCES if BESIDE_ITS_OWN in names else folders
+
+
 def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.DataFrame, DatasetReport]:
     try:
         if name == BESIDE_ITS_OWN:
@@ -70,13 +77,11 @@ def _map_to_classes(diagnoses: pd.Series, task: str) -> list[str | None]:
     codes: dict[str, str | None] = {}
     for name in diagnoses.unique():
         index = external_sources.class_of(name, task)
-        is_benign = external_sources.flag(name) == "benign"
+        benign = BENIGN if external_sources.flag(name) == "benign" else None
         if task == MELANOMA_OR_BENIGN:
-            codes[name] = "melanoma" if name == "MEL" else BENIGN if is_benign else None
-        elif index >= 0:
-            codes[name] = class_codes(task)[index]
+            codes[name] = "melanoma" if name == "MEL" else benign
         else:
-            codes[name] = BENIGN if is_benign else None
+            codes[name] = class_codes(task)[index] if index >= 0 else benign
     return [codes[name] for name in diagnoses]
 
 

@@ -41,6 +41,7 @@ DETAIL_COLUMNS = ("lesion_id", "age_approx", "sex", "anatom_site_general")
 PHOTO_FOLDERS = ("ISIC_2019_Training_Input", "images")
 BCN = "BCN_20000"
 SOURCE_BY_LESION_PREFIX = {"HAM": ham10000.FOLDER, "BCN": BCN}  # by the beginning of a lesion id
+SOURCES = {*SOURCE_BY_LESION_PREFIX.values(), isic2017.FOLDER, isic_msk_uda.FOLDER}
 
 
 def load(data_root: Path | None = None, strict: bool = False) -> tuple[pd.DataFrame, DatasetReport]:

@@ -16,7 +16,7 @@ from keras import ops
 from msgspec import structs
 from numpy.typing import NDArray
 
-from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.extra_sets import sources_of_sets
 from data_modelling.inference.errors import InputError
 from data_modelling.networks.model import build_network, training_dtype
 from data_modelling.settings import Settings, read_settings, settings_from_dict
@@ -46,12 +46,9 @@ def teacher_mask(
     The teachers are in the order of `load_teachers`. sources: (photos,), the source of each photo in its table.
     is_own: (photos,), whether a photo is of the recipe's own data set; every teacher was trained on this set.
     """
-    columns = []
-    for teacher in settings.training.teachers:
-        teacher_settings = _read_run_settings(teacher_work_folder(teacher, folder.parent.parent))
-        extra_sources = [data_set(name).folder for name in teacher_settings.more_photos]
-        columns.append(is_own | np.isin(sources, extra_sources))
-    return np.stack(columns, axis=1).astype(np.float32)
+    works = (teacher_work_folder(name, folder.parent.parent) for name in settings.training.teachers)
+    known = [list(sources_of_sets(_read_run_settings(work).more_photos)) for work in works]
+    return np.stack([is_own | np.isin(sources, names) for names in known], axis=1).astype(np.float32)
 
 
 def teacher_work_folder(teacher: str, runs: Path) -> Path:

@@ -16,7 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from tqdm import tqdm
 
-from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.extra_sets import sources_of_sets
 from data_modelling.datasets.splits.assignment import fold_mask
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.files.atomic_files import write_json
@@ -92,7 +92,7 @@ def training_photo_filter(settings: Settings, development: DevelopmentSet) -> Ro
 
     If a clinic group is judged, photos of sources in no group are not selected either.
     """
-    allowed = {*development.table["source"], *(data_set(name).folder for name in settings.more_photos)}
+    allowed = {*development.table["source"], *sources_of_sets(settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
 
     def select(table: pd.DataFrame) -> NDArray[np.bool_]:

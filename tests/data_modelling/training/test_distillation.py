@@ -87,12 +87,13 @@ def test_a_teacher_knows_the_sets_that_it_learned_from(settings: Settings, tmp_p
     works = [
         run_of(tmp_path / "own", settings),
         run_of(tmp_path / "more", structs.replace(settings, more_photos=("isic2017",))),
+        run_of(tmp_path / "all", structs.replace(settings, more_photos=("isic2019",))),
     ]
-    sources = np.array(["HAM10000", "ISIC_2017", "PAD_UFES_20"])
-    is_own = np.array([True, False, False])
+    sources = np.array(["HAM10000", "ISIC_2017", "BCN_20000", "PAD_UFES_20"])
+    is_own = np.array([True, False, False, False])
     folder = tmp_path / "student.work" / "fold0"
     mask = teacher_mask(with_teachers(settings, *works), folder, sources, is_own)
-    assert mask.tolist() == [[1, 1], [0, 1], [0, 0]]
+    assert mask.tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 1], [0, 0, 0]]
 
 
 def test_what_teachers_know_is_mixed_as_the_photos_are(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from msgspec import structs
 
 from data_modelling import compare
 from data_modelling.datasets.formats.synthetic_lesions import write_synthetic_lesions
@@ -86,6 +87,15 @@ def test_a_change_is_taught_only_by_the_sets_that_it_names() -> None:
     assert training_photo_filter(base.settings, development)(rows).tolist() == [False, True, False, True]
     assert alone.name == "ham10000_alone"
     assert training_photo_filter(alone.settings, development)(rows).tolist() == [False, True, False, False]
+
+
+def test_a_change_with_isic2019_also_learns_from_its_photos_of_barcelona_and_of_other_sets() -> None:
+    sources = ["HAM10000", "BCN_20000", "ISIC_MSK_UDA", "PAD_UFES_20"]
+    rows = pd.DataFrame({"source": sources, "part": "1"})
+    development = DevelopmentSet(rows[:1], np.zeros((4, 1, 1, 3), np.uint8), rows[1:])
+    base = read_changes(PROJECT / "data_modelling" / "configs" / "ablations.toml")[0].settings
+    settings = structs.replace(base, more_photos=("isic2019",))
+    assert training_photo_filter(settings, development)(rows).tolist() == [True, True, True, False]
 
 
 def test_a_change_at_a_clinic_neither_learns_from_it_nor_from_mixed_sources() -> None:
