@@ -169,6 +169,8 @@ class _PhotoFile:
         if image.mode.startswith("I"):
             # The upper eight bits of 16-bit grey levels are kept. Pillow would clip the levels at 255.
             image = Image.fromarray((np.asarray(image) >> 8).astype(np.uint8))
+        if image.mode == "P":  # converted here, because a damaged palette raises errors
+            image = image.convert("RGBA" if image.has_transparency_data else "RGB")
         if orientation not in EXIF_TRANSPOSES:
             return image, size
         return image.transpose(EXIF_TRANSPOSES[orientation]), size[::-1] if orientation >= 5 else size
@@ -337,8 +339,7 @@ def _reduce_large(
     """Return a photo and its boxes, reduced for speed if it is large; the first box stays at least 4 * `edge` wide."""
     left, _top, right, _bottom = boxes[0]
     factor = int((right - left) // (4 * edge))
-    is_small = image.width * image.height <= MAX_CONVERTED_PIXELS
-    if factor < 2 or is_small or image.has_transparency_data or image.mode == "P":
+    if factor < 2 or image.width * image.height <= MAX_CONVERTED_PIXELS or image.has_transparency_data:
         return image, boxes
     return image.reduce(factor), [[pixels / factor for pixels in box] for box in boxes]
 

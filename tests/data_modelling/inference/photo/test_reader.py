@@ -427,6 +427,14 @@ def test_a_jpeg_of_endless_scans_is_refused():
     assert refusal(PROGRESSIVE[:-2] + last * 200 + PROGRESSIVE[-2:]) == "photo_broken"
 
 
+@pytest.mark.parametrize("palette_chunks", [(), ((b"PLTE", b"\x10\x20\x30"), (b"tRNS", bytes(300)))])
+def test_a_png_whose_palette_is_missing_or_too_short_is_broken(palette_chunks):
+    data = png(8, 8, 3, 8, [bytes(8)] * 8, *palette_chunks)
+    assert refusal(data) == "photo_broken"
+    with pytest.raises(PhotoError):
+        reader.read_whole_photo(data, 8)
+
+
 @pytest.mark.parametrize(("crop", "side"), [(None, 48), (Crop(0.1, 0.2, 0.5), 24)])
 def test_square_side_is_in_pixels_of_the_photo(crop, side):
     assert square_edge(JPEG, crop) == side
