@@ -91,8 +91,8 @@ def gate_threshold(detector: LesionDetector, stopping_features: NDArray[np.float
     stopping_features: the image features of the stopping photos, (N, FEATURE_COUNT). The scores of at most
     REFUSED_SHARE of these photos are above the returned threshold.
     """
-    own_threshold = float(np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE))
-    return round(max(detector.threshold, own_threshold), DIGITS)
+    own_threshold = np.quantile(detector.score(stopping_features), 1 - REFUSED_SHARE, method="inverted_cdf")
+    return max(detector.threshold, float(np.ceil(own_threshold * 10**DIGITS) / 10**DIGITS))
 
 
 def gate_distances(gate: Gate, inputs: GateInputs) -> list[float]:

@@ -93,6 +93,18 @@ def test_the_threshold_is_the_detectors_or_spares_the_stopping_photos(photos, mo
     )
 
 
+@pytest.mark.parametrize(("photos", "refused"), [(100, 1), (66, 0), (67, 1), (400, 6), (1500, 22)])
+def test_the_threshold_refuses_at_most_the_promised_share(photos, refused):
+    """1.5 % of 100, 66, 67, 400 and 1,500 photos are 1.5, 0.99, 1.005, 6 and 22.5 photos, rounded down."""
+    hidden = np.zeros((FEATURE_COUNT + 1, 1), np.float32)
+    hidden[0] = 1
+    detector = LesionDetector(hidden, np.array([1, 0], np.float32), -100.0)
+    features = np.zeros((photos, FEATURE_COUNT))
+    features[:, 0] = np.arange(photos) + 1 / 3
+    threshold = gate.gate_threshold(detector, features)
+    assert detector.refuses(features, threshold).sum() == refused
+
+
 def test_the_file_gives_the_same_gate_and_the_same_bytes(photos, tmp_path):
     training, labels, stopping, _ = photos
     digests = []
