@@ -15,6 +15,7 @@ from data_modelling.inference.drift.comparison import compare_with_reference, re
 from data_modelling.inference.drift.page import drift_page
 from data_modelling.inference.drift.samples import sample_from_photos
 from data_modelling.inference.drift.score_log import read_score_log
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.predictor import Predictor
 
@@ -36,14 +37,18 @@ def main(arguments: list[str] | None = None) -> int:
         bundle = load_bundle(options.bundle)
         reference = reference_quantiles(bundle.metadata)
         if options.images:
-            sample = sample_from_photos(Predictor(bundle), scan_photo_folder(options.images))
+            photos = scan_photo_folder(options.images)
+            for remark in photos.remarks:
+                print(remark, file=sys.stderr)
+            sample = sample_from_photos(Predictor(bundle), photos)
         else:
+            if options.out.exists() and options.out.samefile(options.scores):
+                raise InputError(f"{options.out} holds the scores; choose another --out.")
             sample = read_score_log(options.scores, bundle.metadata["classes"])
-        comparison = compare_with_reference(reference, sample.values)
         title = f"Comparison with the training photos of {bundle.name}"
-        page = drift_page(title, sample.title, comparison, sample.left_out)
+        drifts = compare_with_reference(reference, sample.values)
         with atomic_write(options.out) as temporary:
-            temporary.write_text(page, "utf-8")
+            temporary.write_text(drift_page(title, sample.title, drifts, sample.left_out), "utf-8")
         return list(sample.left_out)
 
     return run_with_exit_status(command)

@@ -88,14 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         if unknown:
             names = shortened_list(unknown)
             remarks.append(f"warning: {len(unknown)} rows of the details have no photo: {names}")
-        if photos.other:
-            remarks.append(f"{len(photos.other)} other files ignored: {shortened_list(photos.other)}")
-        if photos.below:
-            below = shortened_list(photos.below)
-            remarks.append(
-                f"warning: photos in subfolders are not read: {below}; name a subfolder with --images"
-            )
-        for remark in remarks:
+        for remark in (*remarks, *photos.remarks):
             print(remark, file=sys.stderr)
         part = photos.shard(*options.shard)
         dermatoscope = options.dermatoscope == "yes"

@@ -146,9 +146,7 @@ class PredictionSets:
                 for kind in MODES
             }
             wide = metadata[OPERATING_POINT_KEY]["wide"]
-            rule = WideSetRule(
-                _parse_class_count(wide["classes"]), _parse_class_count(wide["cancer_classes"])
-            )
+            rule = WideSetRule(*(_parse_class_count(wide[key]) for key in ("classes", "cancer_classes")))
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(
                 f"metadata.json: {SETS_KEY} must have a threshold from 0 to 1 for each mode, level and class, and "
@@ -165,9 +163,8 @@ class PredictionSets:
             level: tuple(self.codes[index] for index in order if inside[level][index])
             for level in COVERAGE_LEVELS
         }
-        return PhotoPredictionSets(
-            by_level, bool(self.rule.holds(inside[WIDE_RULE_LEVEL][None], self.cancer)[0])
-        )
+        is_wide = bool(self.rule.holds(inside[WIDE_RULE_LEVEL][None], self.cancer)[0])
+        return PhotoPredictionSets(by_level, is_wide)
 
 
 def _thresholds(by_code: Mapping[str, Any], names: tuple[str, ...]) -> Floats:

@@ -68,6 +68,26 @@ def test_a_photo_that_does_not_decode_is_named_and_left_out(bundle, tmp_path, ca
     assert "40 photos" in out.read_text()
 
 
+def test_files_that_are_not_read_are_named(bundle, tmp_path, capsys):
+    folder = photos(tmp_path / "photos", 2, seed=3)
+    photos(folder / "more", 3, seed=4)
+    (folder / "phone.heic").write_bytes(b"photo of a phone")
+    run(bundle, tmp_path / "p.html", "--images", str(folder))
+    assert capsys.readouterr().err.splitlines() == [
+        "1 other files ignored: phone.heic",
+        "warning: photos in subfolders are not read: more (3); name a subfolder with --images",
+    ]
+
+
+def test_the_page_does_not_replace_the_score_log(bundle, tmp_path, capsys):
+    path = tmp_path / "scores.csv"
+    ScoreLog(path, CODES).append(dict.fromkeys(CODES, 0.0) | {"MEL": 1.0})
+    before = path.read_text()
+    assert monitor.main(["--bundle", str(bundle), "--scores", str(path), "--out", str(path)]) == 2
+    assert "choose another --out" in capsys.readouterr().err
+    assert path.read_text() == before
+
+
 def test_a_score_log_of_other_answers_has_moved(bundle, tmp_path):
     log = ScoreLog(tmp_path / "scores.csv", CODES)
     for _ in range(60):

@@ -89,6 +89,13 @@ class PhotoFolder:
         """Return the names without their endings."""
         return [PurePath(name).stem for name in self.names]
 
+    @property
+    def remarks(self) -> list[str]:
+        """Return a sentence on files that are no photos, and one on photos in subfolders, if there are any."""
+        other = f"{len(self.other)} other files ignored: {shortened_list(self.other)}"
+        below = f"warning: photos in subfolders are not read: {shortened_list(self.below)}; name a subfolder with --images"
+        return [other] * bool(self.other) + [below] * bool(self.below)
+
     def photos(self) -> Iterator[tuple[str, PhotoFile]]:
         """Yield the stem and the file of each photo."""
         return ((PurePath(name).stem, self.file(name)) for name in self.names)

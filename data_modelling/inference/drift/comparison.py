@@ -85,11 +85,8 @@ def reference_quantiles(metadata: Mapping[str, Any]) -> dict[str, Floats]:
             "metadata.json: reference must hold lists of numbers; restore the bundle."
         ) from error
     for name, values in reference.items():
-        if (
-            values.shape != QUANTILE_LEVELS.shape
-            or not np.isfinite(values).all()
-            or (np.diff(values) < 0).any()
-        ):
+        is_complete = values.shape == QUANTILE_LEVELS.shape and np.isfinite(values).all()
+        if not is_complete or (np.diff(values) < 0).any():
             raise BundleError(
                 f"metadata.json: reference.{name} must be {len(QUANTILE_LEVELS)} rising numbers; restore the bundle."
             )
