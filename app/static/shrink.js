@@ -42,8 +42,9 @@ function cropOf(form) {
 }
 
 async function frameOf(picture, file, crop) {
-  if (!picture?.naturalWidth || picture.dataset.fromServer) return null;
   if (file.size <= MOST_BYTES && READ_BY_THE_SERVER.includes(file.type)) return null;
+  await picture?.decode().catch(() => null); // a file that was chosen just now is still loading
+  if (!picture?.naturalWidth || picture.dataset.fromServer) return null;
   const { naturalWidth: width, naturalHeight: height } = picture;
   const short = Math.min(width, height);
   const side = crop ? crop.size * short : short;
