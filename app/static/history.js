@@ -235,11 +235,20 @@ function localTime(date) {
   return new Date(date).toLocaleString(document.documentElement.lang, { dateStyle: "medium", timeStyle: "short" });
 }
 
-// Answers of an earlier export, maybe from another browser; an answer that exists is replaced.
+// Answers of an earlier export, maybe from another browser; an answer that exists is replaced. A spot of the file is a
+// spot of this browser only if they have an answer in common; otherwise it gets a free number.
 async function imported(file) {
   const { format, answers: entries } = JSON.parse(await file.text());
   if (format !== FORMAT || !Array.isArray(entries) || !entries.every(isAnswer)) throw new Error("no export");
-  await inStore("readwrite", (store) => entries.forEach((one) => store.put(one)));
+  const kept = await inStore("readonly", (store) => store.getAll());
+  let last = Math.max(0, ...spots([...kept, ...entries]));
+  const numbers = new Map(spots(entries).map((spot) => {
+    const ids = entries.filter((one) => one.spot === spot).map((one) => one.id);
+    const same = kept.find((one) => ids.includes(one.id));
+    const isFree = kept.every((one) => one.spot !== spot);
+    return [spot, same?.spot ?? (isFree ? spot : ++last)];
+  }));
+  await inStore("readwrite", (store) => entries.forEach((one) => store.put({ ...one, spot: numbers.get(one.spot) })));
 }
 
 function isAnswer(one) {

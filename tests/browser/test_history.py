@@ -179,6 +179,21 @@ def test_an_export_is_read_again_and_nothing_else(empty, site, tmp_path: Path):
     assert len(empty.find_elements(By.CSS_SELECTOR, ".kept img")) == 2
 
 
+def test_a_spot_of_another_browser_is_not_mixed_with_one_of_this_browser(empty, site, tmp_path: Path):
+    """Both browsers number their spots from 1. An answer in common says which spots are the same."""
+    keep(empty)
+    (kept,) = stored(empty)
+    export = tmp_path / "skin-spots.json"
+    for ids, spots in ((["one"], [1, 2]), (["one", "two"], [1, 2, 2])):  # "two" is of the same spot as "one"
+        words = f"{len(spots)} answers"
+        export.write_text(json.dumps({"format": 1, "answers": [kept | {"id": name} for name in ids]}))
+        open_history(empty, site)
+        by_id(empty, "import").send_keys(str(export))
+        wait_for(empty, lambda _, words=words: words in find(empty, "[data-words]").text)
+        assert sorted(entry["spot"] for entry in stored(empty)) == spots
+    assert {entry["id"]: entry["spot"] for entry in stored(empty)} == {kept["id"]: 1, "one": 2, "two": 2}
+
+
 def test_times_are_those_of_the_reader(empty, site):
     """Three hours behind UTC."""
     empty.execute_cdp_cmd("Emulation.setTimezoneOverride", {"timezoneId": "America/Bahia"})
