@@ -1,8 +1,11 @@
 """The API for programs answers in JSON, or in FHIR (hospital format) if Accept asks for it. Errors follow RFC 9457."""
 
+import re
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, request
+from werkzeug.datastructures import MIMEAccept
+from werkzeug.http import parse_accept_header
 
 from app.analysis.form_fields import read_submission, require_multipart
 from app.analysis.photo_analysis import analyse
@@ -20,6 +23,8 @@ FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
 # The answer types of the endpoints that offer several. The first type is the default. All other endpoints offer JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
+# Parameters of a type in Accept that change no answer, such as charset=utf-8. The reports are of FHIR 4.0.
+OTHER_PARAMETER = re.compile(r";\s*+(?!q=|fhirVersion=(?!\W?4\.0))[^;,]*", re.IGNORECASE)
 
 
 @blueprint.get("/healthz")
@@ -86,7 +91,7 @@ def refuse_unacceptable() -> None:
 def accepted_type() -> str:
     """Return the offered type that Accept prefers, by default the first. Raises a 406 Problem if Accept allows none."""
     offered = OFFERED_TYPES.get(request.endpoint or "", (JSON_TYPE,))
-    accept = request.accept_mimetypes
+    accept = parse_accept_header(OTHER_PARAMETER.sub("", request.headers.get("Accept", "")), MIMEAccept)
     best = accept.best_match(offered) if accept else offered[0]
     if best is None:
         raise problem("not_acceptable", _("Accept must include one of: %(types)s.", types=", ".join(offered)))

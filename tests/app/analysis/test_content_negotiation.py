@@ -14,6 +14,10 @@ PREDICTIONS = "/api/v1/predictions"
         ("text/html, */*;q=0.1", "application/json"),
         ("application/fhir+json", "application/fhir+json"),
         ("application/json;q=0.4, application/fhir+json;q=0.5", "application/fhir+json"),
+        ("application/json; charset=utf-8", "application/json"),
+        ("application/fhir+json; fhirVersion=4.0", "application/fhir+json"),
+        ('application/fhir+json; charset=UTF-8; fhirVersion="4.0"; q=1.0', "application/fhir+json"),
+        ("application/json; charset=utf-8; q=0.4, application/fhir+json; q=0.5", "application/fhir+json"),
     ],
 )
 def test_the_preferred_type_is_answered(client, accept, expected):
@@ -26,6 +30,8 @@ def test_the_preferred_type_is_answered(client, accept, expected):
     [
         ("POST", PREDICTIONS, "text/html"),
         ("POST", PREDICTIONS, "application/json;q=0"),
+        ("POST", PREDICTIONS, "application/json; charset=utf-8; q=0"),
+        ("POST", PREDICTIONS, "application/fhir+json; fhirVersion=5.0"),
         ("POST", "/api/v1/visits", "application/fhir+json"),
         ("GET", "/api/v1/models", "image/png"),
     ],
