@@ -1,17 +1,16 @@
 """Checks the fields of a sent form and makes a submission (one photo) or a visit (several photos) from them."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple, TypeVar
 
-from flask import current_app, request
+from flask import current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.http.languages import translate as _
 from app.http.problems import Problem, fault_from_field_error, photo_too_large, problem
 from app.http.uploads import MAX_PARTS, MAX_TEXT_BYTES, read_upload
-from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS, MIN_VISIT_PHOTOS
+from app.settings import MAX_VISIT_PHOTOS, MEGABYTE, MIN_VISIT_PHOTOS
 from data_modelling.inference.details import YES_OR_NO, Details, fill_in_details, parse_details
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.dicom import header_details
@@ -71,8 +70,8 @@ def require_multipart(of_visit: bool = False) -> None:
             "malformed", _("The form is not well-formed: its parts cannot be told apart.")
         ) from error
     except RequestEntityTooLarge as error:
-        # Either the body exceeds its limit, or it has too many parts or too much text.
-        if request.content_length and request.content_length > (request.max_content_length or math.inf):
+        # Either the body exceeds its limit (the bytes that were read, if it has no length), or the form has too much.
+        if max(request.content_length or 0, g.get("body_bytes", 0)) >= (request.max_content_length or 0):
             raise _photos_too_large() if of_visit else photo_too_large() from error
         message = _(
             "The form is too large: at most %(parts)s fields are accepted, each with at most %(limit)s kB of text.",
@@ -83,9 +82,8 @@ def require_multipart(of_visit: bool = False) -> None:
 
 
 def _photos_too_large() -> Problem:
-    message = _(
-        "The photos together are too large: at most %(limit)s MB are accepted.", limit=LARGEST_VISIT_MB
-    )
+    limit = current_app.config["MAX_VISIT_BYTES"] // MEGABYTE
+    message = _("The photos together are too large: at most %(limit)s MB are accepted.", limit=limit)
     return problem("too_large", message, "photo")
 
 

@@ -16,7 +16,7 @@ from app.bundle_facts import model_choices, visit_record
 from app.bundles import current_bundles
 from app.http.photo_slots import photo_slot
 from app.http.problems import Problem, photo_too_large, problem_from_field_error
-from app.settings import LARGEST_VISIT_MB, MAX_VISIT_PHOTOS
+from app.settings import MAX_VISIT_PHOTOS, MEGABYTE
 from data_modelling.inference.decision import CHANGING, HIGHER_CONCERN, NO_CANCER_CLASS, REFUSED, UNCERTAIN
 from data_modelling.inference.details import fill_in_details
 from data_modelling.inference.errors import FieldError
@@ -210,7 +210,7 @@ def _form_page(
         first_rows=FIRST_ROWS,
         most_photos=MAX_VISIT_PHOTOS,
         max_upload_mb=current_app.config["MAX_UPLOAD_MB"],
-        max_visit_mb=LARGEST_VISIT_MB,
+        max_visit_mb=current_app.config["MAX_VISIT_BYTES"] // MEGABYTE,
         record=bundle and visit_record(bundle.metrics),
         models=model_choices(),
     )

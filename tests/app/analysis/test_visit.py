@@ -147,6 +147,14 @@ def test_what_is_wrong_is_named(client: FlaskClient, fields, status, expected):
     assert (response.status_code, codes(response)) == (status, expected)
 
 
+def test_a_visit_may_be_as_large_as_a_photo(bundles):
+    """With MAX_UPLOAD_MB=70, a single photo may be larger than the usual 60 MB of all photos together."""
+    client = create_app(Settings(bundles=bundles, max_upload_mb=70)).test_client()
+    assert "at most 70 MB each and 70 MB together" in client.get("/visit").text
+    response = ask(client, several(photo(), bytes(71 * MEGABYTE)))
+    assert response.json["detail"] == "The photos together are too large: at most 70 MB are accepted."
+
+
 def test_rows_of_the_form_without_a_photo_are_passed_over_with_their_fields(client: FlaskClient):
     fields = {
         "photo": [upload(photo("lime")), upload(b"", ""), upload(photo("red"))],
