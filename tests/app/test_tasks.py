@@ -48,3 +48,10 @@ def test_red_is_melanoma_and_green_is_not(client: FlaskClient):
     }
     assert (answers["red"]["class"], answers["lime"]["class"]) == ("melanoma", "benign")
     assert answers["red"]["status"] == "higher_concern"
+
+
+@pytest.mark.parametrize(("task", "has_it"), [("ham10000", True), ("isic2019", False), ("isic2020", False)])
+def test_only_a_bundle_with_the_class_akiec_explains_it(tmp_path: Path, task: str, has_it: bool):
+    make_tiny_bundle(tmp_path / task, task=task)
+    page = create_app(Settings(bundles=tmp_path, bundle=task)).test_client().get("/diagnoses").text
+    assert ("AKIEC counts as cancer here" in page) is has_it
