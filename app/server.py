@@ -108,6 +108,9 @@ def _serve_in_processes(settings: Settings, listener: socket.socket, make_app: A
                 self.cfg.set(name, value)
 
         def load(self) -> Flask:
+            # After Ctrl-C, the supervisor sends SIGQUIT. gunicorn would wait for stalled clients, or for its own lock.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            signal.signal(signal.SIGQUIT, lambda *_: os._exit(0))
             try:
                 return _load_app(settings, make_app)
             except InputError as error:

@@ -165,11 +165,13 @@ def test_a_body_that_is_too_large_is_answered_in_the_right_form(running, path):
 
 
 def test_a_body_without_a_length_is_bounded_too(running):
-    chunks = (bytes(MEGABYTE) for _ in range(25))
+    part = b'--b\r\nContent-Disposition: form-data; name="photo"; filename="a.jpg"\r\n\r\n'
+    chunks = (part, *(bytes(MEGABYTE) for _ in range(25)), b"\r\n--b--\r\n")
     headers = {"Content-Type": "multipart/form-data; boundary=b", "Transfer-Encoding": "chunked"}
     connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=TIMEOUT)
     connection.request("POST", "/api/v1/predictions", chunks, headers, encode_chunked=True)
-    assert connection.getresponse().status == 413
+    refused = connection.getresponse()
+    assert (refused.status, json.load(refused)["errors"][0]["field"]) == (413, "photo")
     connection.close()
 
 
@@ -348,6 +350,14 @@ def test_ctrl_c_ends_with_130(models, tmp_path):
             app.process.send_signal(signal.SIGINT)
         assert app.process.wait(TIMEOUT) == 130
     assert "Traceback" not in (tmp_path / "log").read_text()
+
+
+def test_ctrl_c_does_not_wait_for_a_client_that_has_stalled(models, tmp_path):
+    with run_app(tmp_path / "log", {"BUNDLES": str(models)}) as app, connected(app) as stalled:
+        stalled.sendall(REQUEST[:-20])
+        assert ask(app) == 200
+        app.process.send_signal(signal.SIGINT)
+        assert app.process.wait(10) == 130
 
 
 def test_public_host_is_warned_about(monkeypatch, caplog):
