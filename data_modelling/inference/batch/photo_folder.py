@@ -166,7 +166,7 @@ def read_details(path: Path) -> DetailsTable:
     """Return the details in a csv with the columns image, age, sex and site; a column `changing` is read if present.
 
     Other columns are ignored. The returned image ids are in composed form (NFC) and without a photo's ending. Repeated
-    rows count once; contradictory rows are left out. Raises InputError with the row number of a bad value.
+    rows count once; contradictory rows give no details. Raises InputError with the row number of a bad value.
     """
     table = read_csv_table(path, DETAIL_COLUMNS, optional=("changing",), ids=("image",), numbers=("age",))
     notes = table.notes if len(table) else (*table.notes, f"{path} has no row below its header.")
@@ -178,7 +178,8 @@ def read_details(path: Path) -> DetailsTable:
             raise InputError(f"{path}, row {number}: {errors[0]} The cell says {values[errors[0].field]!r}.")
         parsed.append(details)
     indices, findings = distinct_rows(table, "image")
-    by_image = {table.columns["image"][index]: parsed[index] for index in indices}
+    by_image = dict.fromkeys(table.columns["image"], Details())  # for contradictory rows
+    by_image |= {table.columns["image"][index]: parsed[index] for index in indices}
     return DetailsTable(by_image, notes, tuple(f"{path}: {line}" for line in findings.sentences()))
 
 

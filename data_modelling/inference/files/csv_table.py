@@ -80,9 +80,6 @@ class RowFindings:
     contradictory: list[str] = field(default_factory=list)
     without_details: list[str] = field(default_factory=list)
 
-    def __bool__(self) -> bool:
-        return bool(self.repeated or self.contradictory or self.without_details)
-
     def sentences(self) -> list[str]:
         """Return one line for each kind of finding that occurs."""
         counted = (

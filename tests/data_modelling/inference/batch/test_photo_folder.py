@@ -186,7 +186,8 @@ def test_details_without_a_row_are_noted(details_csv):
 def test_repeated_details_count_once_and_contradictory_ones_not_at_all(details_csv):
     path = details_csv("image,age,sex,site\na,1,,\nb,2,,\na.jpg,1,,\nb,3,,\n")
     table = read_details(path)
-    assert table.by_image == {"a": Details(1)}
+    assert table.by_image == {"a": Details(1), "b": Details()}
+    assert match_details(table.by_image, ["b"]) == ({"b": Details()}, ["a"])  # a row names the photo b
     assert table.findings == (
         f"{path}: repeated rows, each counted once: 1 (a (row 4))",
         f"{path}: contradictory rows, all left out: 2 (b (row 3), b (row 5))",
