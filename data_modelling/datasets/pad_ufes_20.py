@@ -56,9 +56,8 @@ def read_confirmations(root: Path) -> pd.Series:
 
 def read_skin_types(root: Path) -> pd.Series:
     """Return the patient's Fitzpatrick type (I to VI) by image_id, or "" if the type is not known."""
-    labels = read_csv(_labels_path(root), ("img_id",), "img_id", RowFindings(), optional=(SKIN_TYPE,))
-    if SKIN_TYPE not in labels:
-        return pd.Series("", labels["img_id"])
+    columns = ("img_id", SKIN_TYPE)
+    labels = read_csv(_labels_path(root), columns, "img_id", RowFindings(), optional=(SKIN_TYPE,))
     numbers = pd.to_numeric(labels[SKIN_TYPE], errors="coerce")
     return numbers.map(dict(enumerate(SKIN_TYPES, 1))).fillna("").set_axis(labels["img_id"])
 
