@@ -20,7 +20,9 @@ from data_modelling.datasets.data_location import MissingDataError, base_folder
 from data_modelling.datasets.formats.stored_photo import shard_path
 from data_modelling.datasets.table import TEXT_COLUMNS, DatasetReport, checked_table
 from data_modelling.inference import diagnoses
+from data_modelling.inference.details import NOT_KNOWN
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import MISSING, normalize_image_id
 from data_modelling.settings import FeatureNames, PreparedSettings, Settings
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # else TensorFlow prints a greeting on standard error
@@ -43,14 +45,14 @@ def load(
     is no shard, if a numbered shard is missing, or if a shard is damaged or lacks a feature. Raises the errors of
     checked_table too.
     """
-    codes = diagnoses.class_codes(settings.task)
+    codes = diagnoses.learned_class_codes(settings.task)
     rows: list[dict[str, str]] = []
     photos: dict[str, str] = {}
     for shard in _shards(data_root):
         for values, path in read_shard(shard, settings.prepared):
             row = dict.fromkeys(TEXT_COLUMNS, "") | values
             row["diagnosis"] = _code(row["diagnosis"], codes)
-            row["group_id"] = row["group_id"] or row["image_id"]
+            row["group_id"] = row["image_id"] if row["group_id"].lower() in NOT_KNOWN else row["group_id"]
             row["source"] = row["source"] or shard.stem
             rows.append(row)
             photos.setdefault(row["image_id"], path)
@@ -58,7 +60,7 @@ def load(
 
 
 def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[str, str], str]]:
-    """Yield, for each record, its values as text (keys: the table's column names) and the path of its photo.
+    """Yield, for each record, its values as text (keys: the table's column names; "": missing) and its photo's path.
 
     Raises InputError when the shard is damaged (checksums are checked), a record lacks the image or its id, or the id
     cannot name a file.
@@ -85,12 +87,14 @@ def read_shard(shard: Path, settings: PreparedSettings) -> Iterator[tuple[dict[s
                 name: value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
                 for name, value in values.items()
             }
+            image_id = normalize_image_id(texts["image_id"])
+            texts = {name: "" if text.lower() in MISSING else text for name, text in texts.items()}
             # With an id such as `../a`, `prepare` could write a photo outside its class folder.
-            if FORBIDDEN_ID.fullmatch(image_id := texts["image_id"]):
+            if FORBIDDEN_ID.fullmatch(image_id):
                 raise InputError(
                     f"{shard}, record {number}: the image id {image_id!r} is not a valid file name; give it another id."
                 )
-            yield texts, shard_path(shard, start, len(image), settings.channels)
+            yield texts | {"image_id": image_id}, shard_path(shard, start, len(image), settings.channels)
             offset += RECORD_HEADER_BYTES + len(data) + RECORD_FOOTER_BYTES
     except (tf.errors.DataLossError, DecodeError) as error:
         raise InputError(f"{shard} is damaged or not an uncompressed TFRecord file; get it again.") from error
@@ -118,7 +122,7 @@ def _shards(data_root: Path | None) -> list[Path]:
     base = base_folder(data_root)
     for folder in (base, base / FOLDER):
         files = folder.glob("*") if folder.is_dir() else ()
-        shards = sorted(path for path in files if path.suffix in SHARD_ENDINGS)
+        shards = sorted(path for path in files if path.suffix in SHARD_ENDINGS and path.name[0] != ".")
         if shards:
             _refuse_missing_shards(folder, shards)
             return shards

@@ -1,13 +1,17 @@
 import re
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 import tensorflow as tf
+from msgspec import structs
+from PIL import Image
 
 from data_modelling.datasets.formats import stored_photo, tfrecord
 from data_modelling.datasets.isic2020 import CLASS_BY_LABEL, GROUND_TRUTH_FILES
+from data_modelling.datasets.splits.assignment import attach_parts, make_split, read_split, write_split
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.reader import read_photo
@@ -20,6 +24,7 @@ from tests.data_modelling.datasets.formats.small_data_sets import (
 )
 
 SETTINGS = settings_for("tfrecord")
+LEFT_OUT = {"ham10000": (), "isic2019": ("BKL",)}  # only the task with UNK has a class that is left out
 # The features of the shard of ISIC 2020: of its details only the age is no code of somebody's own.
 OTHERS = FeatureNames(
     image_id="image_name", diagnosis="target", group_id="patient_id", age="age_approx", sex="", site=""
@@ -95,6 +100,51 @@ def test_an_id_with_dots_or_spaces_is_a_name(tmp_path, image_id):
     tfrecord.write_shard(shard, [{"image_id": image_id}], [b"photo"], FeatureNames())
     [(values, _)] = tfrecord.read_shard(shard, PreparedSettings())
     assert values == {"image_id": image_id}
+
+
+def write_shard(folder, rows, task="ham10000"):
+    """Write a shard of white photos, and return the table and the report that a recipe for `task` reads."""
+    photo = BytesIO()
+    Image.new("RGB", (4, 4), "white").save(photo, "PNG")
+    tfrecord.write_shard(folder / "a.tfrecord", rows, [photo.getvalue()] * len(rows), FeatureNames())
+    return tfrecord.load(structs.replace(SETTINGS, task=task, left_out=LEFT_OUT[task]), folder)
+
+
+def test_ids_lose_a_photos_ending_so_that_a_split_knows_them(tmp_path):
+    """Shards made from files often have names such as `a.jpg` as ids; a split is read without the endings."""
+    table, _ = write_shard(tmp_path, [{"image_id": name, "diagnosis": "NV"} for name in ("a.jpg", "b.JPEG")])
+    assert table["image_id"].tolist() == ["a", "b"]
+    write_split(tmp_path / "split.csv", make_split(table))
+    assert attach_parts(table, read_split(tmp_path / "split.csv"))["part"].notna().all()
+
+
+def test_photos_of_unknown_patients_are_not_one_patients(tmp_path):
+    groups = ("unknown", "Unknown", "nan", "p1", "p1", "")
+    rows = [{"image_id": f"i{n}", "diagnosis": "NV", "group_id": text} for n, text in enumerate(groups)]
+    table, _ = write_shard(tmp_path, rows)
+    assert table["group_id"].tolist() == ["i0", "i1", "i2", "p1", "p1", "i5"]
+
+
+def test_a_missing_age_is_missing_and_no_value_that_is_not_accepted(tmp_path):
+    ages = {"a": "nan", "b": "45.0"}  # what a feature of floats becomes as text
+    rows = [{"image_id": name, "diagnosis": "NV", "age": age} for name, age in ages.items()]
+    table, report = write_shard(tmp_path, rows)
+    np.testing.assert_array_equal(table["age"], [np.nan, 45])
+    assert not report
+
+
+def test_no_photo_of_a_shard_has_the_class_unknown(tmp_path):
+    """UNK is the ninth class of ISIC 2019; a network cannot learn it, so the other loaders leave such photos out."""
+    rows = [{"image_id": f"i{label}", "diagnosis": label} for label in ("7", "8", "UNK")]
+    table, report = write_shard(tmp_path, rows, "isic2019")
+    assert table["diagnosis"].tolist() == ["SCC"]
+    assert report.unknown_diagnoses == ('i8 diagnosis "8"', 'iUNK diagnosis "UNK"')
+
+
+def test_a_hidden_file_is_no_shard(tmp_path):
+    """macOS leaves `._` files beside others on a disk that is not its own."""
+    write_empty(tmp_path, "._a-00000-of-00001.tfrecord", "a-00000-of-00001.tfrecord")
+    assert [shard.name for shard in tfrecord._shards(tmp_path)] == ["a-00000-of-00001.tfrecord"]
 
 
 def write_empty(folder, *names):
