@@ -8,7 +8,7 @@ import pandas as pd
 from data_modelling.datasets.data_location import MissingDataError, find_dataset_folder
 from data_modelling.datasets.formats.photo_files import any_photo
 from data_modelling.datasets.isic2019 import original_ids
-from data_modelling.datasets.registry import DataSet, load_table, split_data_sets
+from data_modelling.datasets.registry import FORMATS, DataSet, load_table, split_data_sets
 from data_modelling.datasets.splits.assignment import (
     EQUAL_FOLD_SHARES,
     TEST_AND_FOLD_SHARES,
@@ -33,9 +33,12 @@ def write_recipe_split(
 ) -> tuple[Path, list[str]]:
     """Write the split that a recipe names, from the photos of its data set; return the file and the skipped inputs.
 
-    Class folders and TFRecord shards get their split in this way. Raises InputError like the loader of the data set,
-    and without `force` also if the split file exists.
+    Class folders and TFRecord shards get their split in this way. Raises InputError like their loader, for the recipe of
+    another data set, and without `force` also if the split file exists.
     """
+    # A data set's own split also depends on `inherits` and `locked_test` of its record.
+    if settings.dataset not in FORMATS:
+        raise InputError(f"--config splits {' or '.join(FORMATS)}; for {settings.dataset}, use --only.")
     path = split_file(out, settings.split)
     _refuse_existing([path], force)
     table, report = load_table(settings, data_root, strict)
@@ -60,9 +63,7 @@ def write_splits(
         )
     sources: list[tuple[DataSet, Path]] = []
     left_out: list[str] = []
-    for source in split_data_sets():
-        if only and source.name not in only:
-            continue
+    for source in (source for source in split_data_sets() if not only or source.name in only):
         try:
             sources.append((source, find_dataset_folder(data_root, source.folder, *source.markers)))
         except MissingDataError as error:

@@ -215,3 +215,12 @@ def test_the_committed_split_is_what_the_command_makes(remade, data_root, source
     made = split_file(remade, source.name)
     assert made.read_bytes() == split_file(COMMITTED, source.name).read_bytes()
     attach_parts(source.split_rows(root), read_split(made))
+
+
+@pytest.mark.parametrize("recipe", ["all_clinics", "isic2020"])
+def test_the_recipe_of_a_data_set_gets_no_split_that_ignores_other_splits(tmp_path, capsys, recipe):
+    """ISIC 2019 would get a split in which photos of HAM10000's locked test train; ISIC 2020, a locked test."""
+    config = REPOSITORY_DATA.parent / "data_modelling" / "configs" / f"{recipe}.toml"
+    assert command.main(["--config", str(config), "--out", str(tmp_path)]) == 2
+    assert "use --only." in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
