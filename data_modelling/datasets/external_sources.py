@@ -13,6 +13,7 @@ import pandas as pd
 
 from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.isic2020 import PHOTO_FOLDERS
 from data_modelling.datasets.registry import DataSet
 from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
 from data_modelling.datasets.splits.files import split_file
@@ -21,7 +22,6 @@ from data_modelling.inference.diagnoses import TASKS, Flag, class_codes
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.csv_table import RowFindings
 
-PHOTOS = "images"
 FINE = {diagnosis.code: diagnosis.flag for diagnosis in TASKS["isic2019"]}  # flag, such as cancer, by code
 MERGED_CLASSES = {"AK": "AKIEC", "SCC": "AKIEC"}  # two classes of ISIC 2019 are one class of HAM10000
 
@@ -40,7 +40,7 @@ def load(
             f"{source.name} cannot be read beside another data set, because its record in the registry has no field `external`."
         )
     root = find_dataset_folder(data_root, source.folder, *source.markers)
-    photos, twice = find_photos(find_subfolders(root, (PHOTOS,)))
+    photos, twice = find_photos(find_subfolders(root, PHOTO_FOLDERS)[:1])
     findings = RowFindings()
     rows = source.read_rows(root, findings)
     if to_train and external.finer_diagnoses:

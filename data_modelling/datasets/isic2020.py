@@ -38,7 +38,8 @@ GROUND_TRUTH_COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-PHOTO_FOLDERS = ("images", "jpeg/train", "train")  # the last two are Kaggle's; `train` has DICOM files
+# The last two are Kaggle's; `train` has DICOM files. Other data sets read beside another have only the first one.
+PHOTO_FOLDERS = ("images", "jpeg/train", "train")
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
 # ISIC 2020's words for ISIC 2019's classes. Any other word means a benign lesion of another or an unknown class.

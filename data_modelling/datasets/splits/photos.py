@@ -8,12 +8,12 @@ import pandas as pd
 from data_modelling.datasets import ham10000
 from data_modelling.datasets.data_location import find_dataset_folder, find_subfolders
 from data_modelling.datasets.formats.photo_files import find_photos
+from data_modelling.datasets.isic2020 import PHOTO_FOLDERS
 from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST, attach_known_parts, read_split
 from data_modelling.datasets.splits.files import split_file
 from data_modelling.datasets.table import print_warning
 
-PHOTO_FOLDER = "images"  # the folder of a data set's photos; HAM10000's loader finds its own photos
 WarningHandler = Callable[[str], None]
 
 
@@ -30,10 +30,9 @@ def split_photos(
     if name == "ham10000":
         table = ham10000.load(root)[0][["image_id", "group_id", "diagnosis", "path"]]
     else:
-        table = source.split_rows(root)
-        paths = find_photos(find_subfolders(root, (PHOTO_FOLDER,)))[0]
-        table["path"] = table["image_id"].map(paths)
-        table = table.dropna(subset="path")
+        rows = source.split_rows(root)
+        paths = find_photos(find_subfolders(root, PHOTO_FOLDERS)[:1])[0]
+        table = rows.assign(path=rows["image_id"].map(paths)).dropna(subset="path")
     known, not_in_split = attach_known_parts(table, read_split(split_file(splits, name)))
     if not_in_split:
         tell(f"{source.folder}: {len(not_in_split)} photos are left out, because its split lacks them.")

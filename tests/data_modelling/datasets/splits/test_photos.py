@@ -3,9 +3,12 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from data_modelling.datasets import external_sources
 from data_modelling.datasets.data_location import REPOSITORY_DATA, MissingDataError
+from data_modelling.datasets.registry import data_set
 from data_modelling.datasets.splits.assignment import TEST
 from data_modelling.datasets.splits.photos import development_photos, split_photos
+from tests.data_modelling.datasets.test_isic2020 import ROWS, write_isic2020
 
 SPLITS = REPOSITORY_DATA / "splits"
 
@@ -49,3 +52,19 @@ def test_photos_that_the_split_does_not_know_are_left_out_and_counted(published,
 def test_an_absent_data_set_is_an_error(tmp_path):
     with pytest.raises(MissingDataError, match="PAD_UFES_20 is not there"):
         split_photos("pad_ufes_20", tmp_path, SPLITS)
+
+
+@pytest.mark.parametrize("folder", ["images", "jpeg/train", "train"])
+def test_photos_of_isic_2020_are_found_in_each_folder_that_may_hold_them(tmp_path, folder):
+    """jpeg/train and train are the folders of Kaggle; DATA/README.md names all three."""
+    root = write_isic2020(tmp_path, *ROWS)
+    if folder != "images":
+        (root / folder).parent.mkdir(exist_ok=True)
+        (root / "images").rename(root / folder)
+    (tmp_path / "isic2020.csv").write_text(
+        "image_id,group_id,part\nISIC_0000001,IP_1,0\nISIC_0000002,IP_1,0\nISIC_0000003,IP_2,1\n"
+    )
+    photos = split_photos("isic2020", tmp_path, tmp_path)
+    assert photos["image_id"].tolist() == ["ISIC_0000001", "ISIC_0000002", "ISIC_0000003"]
+    table, _ = external_sources.load(data_set("isic2020"), tmp_path, tmp_path, to_train=True)
+    assert table["diagnosis"].tolist() == ["benign", "MEL", "NV"]
