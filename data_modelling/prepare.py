@@ -13,6 +13,7 @@ from msgspec import structs
 from data_modelling.datasets.data_location import add_data_options
 from data_modelling.inference.command_line import run_with_exit_status
 from data_modelling.inference.cpu_cores import usable_cores
+from data_modelling.inference.errors import InputError
 from data_modelling.settings import read_settings
 
 
@@ -39,6 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
+        if options.workers < 1:
+            raise InputError(f"--workers must be at least 1, not {options.workers}.")
         settings = read_settings(options.config)
         from data_modelling.datasets.formats.preparation import PreparationPlan, prepare_dataset
         from data_modelling.datasets.registry import load_table

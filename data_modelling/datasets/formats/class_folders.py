@@ -106,11 +106,6 @@ def is_prepared(root: Path) -> bool:
     return (root / PREPARATION_RECORD).is_file()
 
 
-def written_name(image_id: str) -> str:
-    """Return the file name, without ending, under which `prepare` writes a photo."""
-    return image_id.replace(SLASH, WRITTEN_SLASH)
-
-
 def _find_class_photos(root: Path, names: dict[str, str]) -> _Photos:
     """Return the photos of all class folders, each with its id and class. names: class codes by normalized name."""
     loose, folders = list_folder(root)

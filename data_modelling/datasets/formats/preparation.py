@@ -100,7 +100,7 @@ def _write_folders(
 ) -> dict[str, str]:
     """Write one folder per class, then `photos.csv`; return the photos that cannot be decoded, with the reasons."""
     broken: dict[str, str] = {}
-    names = rows["image_id"].map(class_folders.written_name)
+    names = rows["image_id"].str.replace(class_folders.SLASH, class_folders.WRITTEN_SLASH)
     targets = [plan.out / code / name for code, name in zip(rows["diagnosis"], names, strict=True)]
     done = {target.with_suffix("") for target in plan.out.glob("*/*") if not target.name.startswith(".")}
     waiting = [number for number, target in enumerate(targets) if target not in done]

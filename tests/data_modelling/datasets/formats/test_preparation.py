@@ -184,3 +184,10 @@ def test_the_command(generated, tmp_path, capsys):
     assert "add --resume" in told
     assert told.count("\n") == 1
     assert prepare.main([*options, *places, "--resume"]) == 0
+
+
+def test_no_worker_is_one_sentence_and_writes_nothing(generated, tmp_path, capsys):
+    options = ["--config", str(SMOKE), "--to", "tfrecord", "--workers", "0"]
+    assert prepare.main([*options, "--data-root", str(generated), "--out", str(tmp_path / "out")]) == 2
+    assert capsys.readouterr().err == "--workers must be at least 1, not 0.\n"
+    assert not (tmp_path / "out").exists()
