@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from data_modelling.datasets.formats.class_names import learned_class_by_name, normalize_class_name
 from data_modelling.datasets.formats.photo_files import photo_id
 from data_modelling.datasets.table import read_csv
 from data_modelling.inference.batch.photo_folder import is_photo_name
@@ -41,12 +42,17 @@ def read_photo_folder(folder: Path) -> pd.DataFrame:
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
-    """Return a table: image, diagnosis, status, class, cancer (probability), reasons and neighbours (known photos)."""
+    """Return a table: image, diagnosis, status, class, cancer (probability), reasons and neighbours (known photos).
+
+    The name of a class, such as `nevus` or `nv`, becomes its code, so that `diagnosis` and `class` can be compared.
+    """
     return pd.DataFrame([_answer_row(predictor, photo) for photo in photos.to_dict("records")])
 
 
 def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, object]:
-    row: dict[str, object] = {"image": photo["image"], "diagnosis": photo["diagnosis"]}
+    codes = learned_class_by_name(predictor.bundle.task)
+    code = codes.get(normalize_class_name(photo["diagnosis"]), photo["diagnosis"])
+    row: dict[str, object] = {"image": photo["image"], "diagnosis": code}
     refused = {"status": REFUSED, "class": "", "cancer": ""}
     details, errors = parse_details({str(name): value for name, value in photo.items()})
     try:

@@ -4,7 +4,6 @@ It writes `data_analysis/*.ipynb` and `DATA/plots/metadata_*.png` again.
 """
 
 import argparse
-import os
 import sys
 from pathlib import Path
 
@@ -12,8 +11,8 @@ from tqdm import tqdm
 
 from data_analysis import notebooks
 from data_analysis.notebook_folders import PLOTS_VARIABLE, SPLITS_VARIABLE, plots_folder, splits_folder
-from data_modelling.datasets.data_location import REPOSITORY_DATA, MissingDataError, find_dataset_folder
-from data_modelling.datasets.registry import data_set
+from data_modelling.datasets.data_location import MissingDataError, base_folder
+from data_modelling.datasets.registry import find_folder
 from data_modelling.inference.command_line import run_with_exit_status
 
 
@@ -29,7 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=notebooks.ALL_NAMES, help="default: all notebooks")
     options = parser.parse_args(arguments)
     # A notebook runs in its own folder, so the paths must be absolute.
-    data_root = (options.data_root or Path(os.environ.get("DATA_ROOT") or REPOSITORY_DATA)).resolve()
+    data_root = base_folder(options.data_root).resolve()
     environment = {
         "DATA_ROOT": str(data_root),
         SPLITS_VARIABLE: str(options.splits.resolve()),
@@ -55,9 +54,7 @@ def available_notebooks(names: list[str], data_root: Path) -> tuple[list[str], l
     available, left_out = [], []
     for name in names:
         try:
-            if name != notebooks.OWN_PHOTOS:
-                source = data_set(name)
-                find_dataset_folder(data_root, source.folder, *source.markers)
+            find_folder(name, data_root)
             available.append(name)
         except MissingDataError as error:
             left_out.append(f"left out {name}: {error}")

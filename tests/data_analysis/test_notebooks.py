@@ -280,6 +280,14 @@ def test_a_warning_is_found():
     assert notebooks.warnings_in(notebook()) == []
 
 
+def test_a_report_about_the_data_is_no_warning_that_stops_the_notebook():
+    """Case 15: R's NA in a csv is read as missing and reported; the notebook goes on."""
+    reported = notebook()
+    text = "warning: metadata.csv: NA in 57 cells of age (first in row 705) is read as missing.\nFutureWarning: x\n"
+    reported.cells[1].outputs.append(nbformat.v4.new_output("stream", name="stderr", text=text))
+    assert notebooks.warnings_in(reported) == ["FutureWarning: x"]
+
+
 def test_a_notebook_that_is_not_there_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match=r"^x\.ipynb is missing\.$"):
         notebooks.read_notebook(tmp_path / "x.ipynb")

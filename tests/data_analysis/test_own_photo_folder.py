@@ -89,3 +89,12 @@ def test_a_wrong_detail_is_the_reason_of_its_photo_alone(folder, tmp_path):
 def test_a_folder_without_photos_is_one_sentence(tmp_path):
     with pytest.raises(InputError, match="holds no photo"):
         read_photo_folder(tmp_path)
+
+
+def test_a_name_of_a_class_counts_as_its_code(folder, tmp_path):
+    """HAM10000's csv has small letters, and folders often have names; both were never equal to the decision."""
+    (folder / "NV").rename(folder / "nevi")
+    (folder / "labels.csv").write_text("image,diagnosis\na,mel\nd,wart\n")
+    predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "tiny")))
+    answers = answer_table(predictor, read_photo_folder(folder))
+    assert answers["diagnosis"].tolist() == ["MEL", "NV", "NV", "wart"]
