@@ -87,7 +87,11 @@ class Bundles:
             with self._lock:
                 if self._other is None or self._other.bundle.folder.name != name:
                     self._other = None  # frees the memory of the old predictor before the new one is loaded
-                    self._other = self._load_predictor(self._load_or_note_error(self._folder / name))
+                    bundle = self._load_or_note_error(self._folder / name)
+                    if bundle and bundle.sums != self.valid[name].sums:
+                        log.warning("bundle %s has changed since the app was started; reload the app", name)
+                        bundle = None  # because the pages have the metrics of the old one
+                    self._other = self._load_predictor(bundle)
                 predictor = self._other
         if predictor is None:
             raise problem(

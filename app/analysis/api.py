@@ -62,8 +62,7 @@ def predictions() -> Response:
 def models() -> Response:
     """Return the default bundle's name and a summary of each valid bundle."""
     bundles = current_bundles()
-    summaries = [_summary(name, bundle) for name, bundle in bundles.valid.items()]
-    return jsonify(default=bundles.default, models=summaries)
+    return jsonify(default=bundles.default, models=[_summary(*item) for item in bundles.valid.items()])
 
 
 @blueprint.get("/api/v1/models/<name>")

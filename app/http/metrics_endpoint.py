@@ -66,5 +66,4 @@ def is_local_request() -> bool:
         is_loopback = ipaddress.ip_address(request.remote_addr or "").is_loopback
     except ValueError:
         return False
-    came_through_proxy = any(name in request.headers for name in PROXY_HEADERS)
-    return is_loopback and host in LOCAL_HOSTS and not came_through_proxy
+    return is_loopback and host in LOCAL_HOSTS and not any(name in request.headers for name in PROXY_HEADERS)

@@ -1,4 +1,5 @@
 import logging
+import shutil
 
 import pytest
 
@@ -42,7 +43,7 @@ def test_altered_default_answers_nothing(tmp_path, caplog, file):
     (folder / file).write_bytes(b"altered")
     loaded = Bundles(tmp_path, "ham10000")
     assert not loaded.default_bundle
-    assert "only the others can answer" in caplog.text
+    assert "only others can answer" in caplog.text
     with pytest.raises(Problem, match="model_unavailable") as refused:
         loaded.predictor()
     assert refused.value.status == 503
@@ -56,6 +57,19 @@ def test_bundle_altered_after_the_start_is_not_opened(tmp_path):
     with pytest.raises(Problem, match="model_unavailable"):
         loaded.predictor("other")
     assert loaded.predictor().bundle.name == "ham10000"
+
+
+def test_bundle_replaced_after_the_start_is_not_opened(tmp_path, caplog):
+    """Until the app is reloaded, its pages have the metrics of the old bundle."""
+    for name in ("ham10000", "other"):
+        make_tiny_bundle(tmp_path / name)
+    loaded = Bundles(tmp_path, "ham10000")
+    shutil.rmtree(tmp_path / "other")
+    make_tiny_bundle(tmp_path / "other", task="isic2020")
+    with pytest.raises(Problem, match="model_unavailable"):
+        loaded.predictor("other")
+    assert "bundle other has changed since the app was started; reload the app" in caplog.text
+    assert Bundles(tmp_path, "ham10000").predictor("other").bundle.task == "isic2020"
 
 
 def test_folder_that_does_not_exist(tmp_path):
