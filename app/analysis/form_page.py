@@ -153,7 +153,8 @@ def preview() -> Response:
 def _form_page(error: Problem | None = None, values: Mapping[str, str] | None = None) -> str:
     faults = error.faults if error else ()
     refusal = next((fault for fault in faults if fault.code in wording.REFUSALS), None)
-    bundle = current_bundles().default_bundle
+    bundles = current_bundles()
+    bundle = bundles.valid.get((values or {}).get("bundle", "").strip() or bundles.default)
     return render_template(
         "refusal.html" if refusal else "form.html",
         refusal=refusal,

@@ -25,7 +25,7 @@ from data_modelling.inference.details import SITE_NAMES, SITES
 from data_modelling.inference.diagnoses import class_codes
 from tests.app.conftest import encoded, form, photo, upload
 from tests.app.html_page import Page
-from tests.app.tiny_bundle import NEVER_REFUSED
+from tests.app.tiny_bundle import NEVER_REFUSED, make_tiny_bundle
 from tests.dicom_files import dicom
 
 CODES = class_codes("ham10000")
@@ -448,6 +448,13 @@ def test_refusal_has_no_probabilities_and_says_what_to_do(client: FlaskClient, d
     assert page.ids["caution"][0] == "p"
     assert "look at the spot within four weeks. They need no photo." in response.text
     assert page.values == {}
+
+
+def test_a_refusal_shows_only_the_share_of_the_chosen_model(changed, tmp_path):
+    make_tiny_bundle(tmp_path / "changed" / "other")
+    client = changed(None, {"elsewhere": {"A": {"checks": {"refused": {"share": 0.041}}}}})
+    texts = [submit(client, form(b"no photo", bundle=name))[0].text for name in ("ham10000", "other")]
+    assert ["up to 4 of 100 photos of real spots" in text for text in texts] == [True, False]
 
 
 def test_a_refusal_shows_the_photo_and_how_often_real_spots_are_refused(changed):
