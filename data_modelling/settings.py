@@ -157,8 +157,13 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if self.task not in TASKS:
             raise InputError(f"task must be one of {', '.join(TASKS)}, not {self.task!r}.")
         self._check_classes()
-        if not self.figure_folds or not set(self.figure_folds) <= set(range(FOLD_COUNT)):
-            raise InputError(f"figure_folds must name at least one of the folds 0 to {FOLD_COUNT - 1}.")
+        folds = set(self.figure_folds)
+        if not folds or not folds <= set(range(FOLD_COUNT)) or len(folds) < len(self.figure_folds):
+            raise InputError(f"figure_folds must name some of the folds 0 to {FOLD_COUNT - 1}, each once.")
+        if not 0 < self.cancer_sensitivity <= 1:
+            raise InputError("cancer_sensitivity must be a share above 0 and at most 1.")
+        if self.training.epochs < 1 or self.training.batch < 1:
+            raise InputError("training.epochs and training.batch must be at least 1.")
         self._check_network()
         self._check_coarse()
         if self.training.optimizer not in OPTIMIZERS:
@@ -281,11 +286,7 @@ def _without_removed(values: dict[str, Any]) -> dict[str, Any]:
     kept = {key: value for key, value in values.items() if REMOVED_SETTINGS[""].get(key) != value}
     for table, removed in REMOVED_SETTINGS.items():
         if isinstance(kept.get(table), dict):
-            kept[table] = {
-                key: value
-                for key, value in kept[table].items()
-                if key not in removed or removed[key] != value
-            }
+            kept[table] = {key: value for key, value in kept[table].items() if removed.get(key) != value}
     return kept
 
 

@@ -76,9 +76,9 @@ def train_networks(
     names = network_names(settings) if names is None else names
     check_network_names(settings, names)
     open_work_folder(work, settings, resume)
-    prepare_networks(settings, folders, work, names)
     run = open_run(settings, folders, work)
     refuse_unclassified(run)
+    prepare_networks(settings, folders, work, names)
     for name in names:
         run_network(run, name)
     return run
@@ -91,7 +91,7 @@ def open_run(settings: Settings, folders: DataFolders, work: Path) -> Run:
 
 
 def refuse_unclassified(run: Run) -> None:
-    """Raise InputError if no useful model is possible: if no photo is of a cancer, or if all are of one class."""
+    """Raise InputError if no photo is of a cancer, if all are of one class, or if left_out_clinics cannot be tested."""
     present, task, dataset = set(run.development.table["diagnosis"]), run.settings.task, run.settings.dataset
     cancers = np.array(class_codes(task))[cancer_columns(task)].tolist()
     if not present & set(cancers):
@@ -101,6 +101,13 @@ def refuse_unclassified(run: Run) -> None:
         )
     if len(present) < 2:
         raise InputError(f"{dataset} has photos of one class only ({', '.join(present)}); a model needs two.")
+    clinics = set(run.settings.left_out_clinics)
+    groups = set(clinic_groups(run.development.combined_table()["source"])) - {""}
+    if clinics and (clinics - groups or len(groups) < 2):
+        raise InputError(
+            f"left_out_clinics names {', '.join(sorted(clinics))}, but the clinic groups of the photos are "
+            f"{', '.join(sorted(groups)) or 'unknown'}; leave out only groups of these, and only if there are two."
+        )
 
 
 def prepare_networks(settings: Settings, folders: DataFolders, work: Path, names: Sequence[str]) -> None:
@@ -271,19 +278,12 @@ def rows_outside(fold: int, code: str = "") -> RowSelector:
 
 def rows_of_other_clinics(clinic: str) -> RowSelector:
     """Return a selector of the rows of all clinic groups except `clinic`; a row without a group is not selected."""
-
-    def select(table: pd.DataFrame) -> Mask:
-        groups = clinic_groups(table["source"])
-        return ((groups != clinic) & (groups != "")).to_numpy(np.bool_)
-
-    return select
+    return lambda table: (~clinic_groups(table["source"]).isin(["", clinic])).to_numpy(np.bool_)
 
 
 def rows_of_clinic(clinic: str, task: str) -> RowSelector:
     """Return a selector of a clinic group's rows whose diagnosis is a class of the task."""
-
-    def select(table: pd.DataFrame) -> Mask:
-        is_clinic = clinic_groups(table["source"]) == clinic
-        return (is_clinic & table["diagnosis"].isin(class_codes(task))).to_numpy(np.bool_)
-
-    return select
+    codes = class_codes(task)
+    return lambda table: (
+        (clinic_groups(table["source"]) == clinic) & table["diagnosis"].isin(codes)
+    ).to_numpy(np.bool_)

@@ -25,6 +25,7 @@ from data_modelling.pipeline.run_networks import (
     Run,
     load_or_fit_network,
     open_run,
+    refuse_unclassified,
     rows_of_clinic,
     rows_of_other_clinics,
 )
@@ -72,8 +73,10 @@ def train_changes(
     for change in tqdm(changes, desc="ablation", unit=" trainings"):
         work = open_work_folder(work_folder(runs / f"ablation_{change.name}"), change.settings, resume)
         photos = _open_photos(changes, change.settings, sources, runs)
-        trials.append(_load_or_train_trial(change, replace(photos, settings=change.settings, work=work)))
-        left_out += [text for text in photos.left_out if text not in left_out]
+        run = replace(photos, settings=change.settings, work=work)
+        refuse_unclassified(run)
+        trials.append(_load_or_train_trial(change, run))
+        left_out += [text for text in run.left_out if text not in left_out]
     return trials, left_out
 
 
@@ -94,12 +97,8 @@ def training_photo_filter(settings: Settings, development: DevelopmentSet) -> Ro
     """
     allowed = {*development.table["source"], *sources_of_sets(settings.more_photos)}
     clinics, fold = settings.left_out_clinics, settings.figure_folds[0]
-
-    def select(table: pd.DataFrame) -> NDArray[np.bool_]:
-        outside = rows_of_other_clinics(clinics[0])(table) if clinics else ~fold_mask(table, fold)
-        return outside & table["source"].isin(allowed).to_numpy()
-
-    return select
+    outside = rows_of_other_clinics(clinics[0]) if clinics else lambda table: ~fold_mask(table, fold)
+    return lambda table: outside(table) & table["source"].isin(allowed).to_numpy()
 
 
 def judged_rows(settings: Settings, table: pd.DataFrame) -> NDArray[np.bool_]:
