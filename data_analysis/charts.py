@@ -177,7 +177,7 @@ def _dots(axes: Axes, rows: pd.DataFrame, colours: Sequence[str]) -> None:
 
 @styled_chart
 def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -> tuple[Figure, Any]:
-    """Draw shares of test photos whose lesion (or `of`) is also in training: dots are random splits, the line ours."""
+    """Draw the shares of test photos that have a photo of the same lesion in training, for random splits and ours."""
     figure, axes = create_figure(len(leak))
     _dots(axes, leak, [class_colour(str(code)) for code in leak.index])
     for position, (high, share) in enumerate(zip(leak["high"], leak["share"], strict=True)):

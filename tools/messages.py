@@ -27,7 +27,7 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) for a file and for table_messages; called only for wording.py."""
+    """Yield (line, function, message, comments) for the messages of wording.py, and of `table_messages` with them."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []

@@ -22,7 +22,9 @@ def published_table(bundle: Bundle) -> Table:
     """Return a table of our and others' results; it has no rows if the task is not ham10000 or METRICS are missing."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
-    locked = _("our locked test (version %(version)s)", version=opened[-1]["version"]) if opened else None
+    locked = (
+        _("our locked test (model version %(version)s)", version=opened[-1]["version"]) if opened else None
+    )
     tests = {
         "locked_test": (who, locked or _("our locked test")),
         "out_of_fold": (who, _("photos that it had not seen (out-of-fold)")),

@@ -119,7 +119,7 @@ def test_the_data_that_the_committed_models_learned_from_is_cited(file):
 def test_the_readme_compares_the_default_model_with_the_results_of_others():
     metrics = json.loads((ROOT / "DATA" / "models" / Settings().bundle / "metrics.json").read_text())
     version = metrics["openings"]["rows"][-1]["version"]
-    parts = {"locked_test": f"our locked test (version {version})", "out_of_fold": "out-of-fold photos"}
+    parts = {"locked_test": f"our locked test (model version {version})", "out_of_fold": "out-of-fold photos"}
     own = [
         [
             "**our model**, photo alone",

@@ -165,17 +165,17 @@ COUNTS = {
         (
             "red",
             {"dermatoscope": "yes"},
-            "At clinics new to the model, on average 82 of 100 cancers and 30 of 100 harmless",
+            "At clinics new to the model, on average 82 of 100 cancers got this answer, and 30 of 100 harmless",
         ),
         (
             "lime",
             {"dermatoscope": "yes"},
-            "new to the model, on average fewer than 1 of 100 cancers and 25 of 100 harmless spots",
+            "new to the model, on average fewer than 1 of 100 cancers got this answer, and 25 of 100 harmless spots",
         ),
         (
             "lime",
             {"dermatoscope": "no"},
-            "In phone photos from a clinic new to the model, 25 of 100 cancers and 76 of",
+            "In phone photos from a clinic new to the model, 25 of 100 cancers got this answer, and 76 of",
         ),
         ("lime", {"dermatoscope": "yes", "changing": "yes"}, None),  # nobody asked that of the clinics' spots
         ("lime", {}, None),
