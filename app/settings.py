@@ -20,6 +20,7 @@ MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # fewest characters of a token (a secret word) in the setting METRICS
 IN_MEMORY = "memory"  # value of RATE_LIMIT_STORAGE: each process counts requests in its own memory
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
+LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # names by which this machine calls itself
 
 
 class SettingError(InputError):
@@ -39,7 +40,7 @@ class Settings:
     # where the requests for RATE_LIMIT are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY
     trusted_proxies: int = 0  # number of reverse proxies; the app trusts their X-Forwarded-* headers
-    trusted_hosts: tuple[str, ...] = ()  # host names to answer for, separated by commas; empty means any
+    trusted_hosts: tuple[str, ...] = ()  # host names to answer besides LOCAL_HOSTS; empty means any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
     # who sees the request counts at /metrics. "off": nobody; "on": this machine; another text: clients that send it
     metrics: str = "off"

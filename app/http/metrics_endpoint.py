@@ -9,11 +9,10 @@ from flask import Flask, Response, g, request
 
 from app.http.languages import translate as _
 from app.http.problems import problem
-from app.settings import Settings
+from app.settings import LOCAL_HOSTS, Settings
 
 NO_ENDPOINT = "none"
 METRICS_FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # environment variable with the folder of the counts
-LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")
 PROXY_HEADERS = ("Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Real-Ip")  # added by proxies
 
 

@@ -5,7 +5,7 @@ from flask import Flask, Response, request
 from app.http.languages import translate as _
 from app.http.problems import problem
 from app.http.reverse_proxy import ForwardedHeaders
-from app.settings import Settings
+from app.settings import LOCAL_HOSTS, Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 CONTENT_SECURITY_POLICY = (
@@ -30,7 +30,7 @@ SECURITY_HEADERS = {
 
 def init_app(app: Flask, settings: Settings) -> None:
     """Apply the rules of this module to every request."""
-    app.config["TRUSTED_HOSTS"] = list(settings.trusted_hosts) or None
+    app.config["TRUSTED_HOSTS"] = [*settings.trusted_hosts, *LOCAL_HOSTS] if settings.trusted_hosts else None
     if settings.trusted_proxies:
         app.wsgi_app = ForwardedHeaders(app.wsgi_app, settings.trusted_proxies)  # type: ignore[method-assign]
     app.before_request(refuse_cross_site)

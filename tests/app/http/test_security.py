@@ -92,6 +92,16 @@ def test_only_trusted_hosts_are_answered(bundles):
     assert (sent.status_code, sent.json["errors"][0]["code"]) == (400, "cross_site")
 
 
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1:8000"])
+def test_this_machine_reaches_health_and_metrics_whatever_the_trusted_hosts(bundles, host):
+    """The health check of the container and a monitor on this machine ask for the loopback, not for the public name."""
+    settings = Settings(bundles=bundles, trusted_hosts=("skin.example",), metrics="on")
+    client = create_app(settings).test_client()
+    for path in ("/healthz", "/livez", "/metrics"):
+        assert client.get(path, base_url=f"http://{host}").status_code == 200, path
+    assert client.get("/metrics", base_url="http://skin.example").status_code == 404
+
+
 def test_static_files_are_kept_for_good_under_their_own_version_only(client: FlaskClient):
     page = client.get("/").text
     address = page.split('rel="stylesheet" href="')[1].split('"')[0]
