@@ -102,7 +102,7 @@ def configuration(folder: Path, app_url: str, root_port: int, path_port: int) ->
     )
     user = "user root;" if os.geteuid() == 0 else ""
     return (
-        f"daemon off; master_process off; {user} pid {folder}/pid; error_log {folder}/error.log;\n"
+        f"daemon off; master_process off; {user} pid {folder}/pid; error_log {folder}/error.log warn;\n"
         f"events {{}}\nhttp {{\n{temporary}\n{''.join(blocks)}}}\n"
     )
 
@@ -138,25 +138,31 @@ def wait_for(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
 @contextmanager
 def run_nginx(bundles: Path, folder: Path) -> Iterator[Site]:
     """Run nginx in front of the app, on two ports of the loopback. folder: an empty one, for all that they write."""
-    for name, program in (("nginx", NGINX), ("openssl", shutil.which("openssl"))):
-        if program is None:
-            skip_unless_ci(f"{name} is not installed (Debian packages nginx and openssl)")
-    make_certificate(folder)
     settings = {
         "BUNDLES": str(bundles),
         "TRUSTED_PROXIES": "1",
         "RATE_LIMIT": f"{LIMIT}/minute",
         "PROCESSES": "1",
     }
-    with run_app(folder / "app.log", settings) as app:
-        ports = free_port(), free_port()
-        (folder / "nginx.conf").write_text(configuration(folder, app.url, *ports))
-        log = folder / "error.log"
-        nginx = subprocess.Popen([NGINX, "-p", folder, "-c", folder / "nginx.conf", "-e", log])
-        try:
-            for port in ports:
-                wait_for(port, nginx, log)
-            yield Site(*ports, folder / "certificate.pem")
-        finally:
-            nginx.terminate()
-            nginx.wait(10)
+    with run_app(folder / "app.log", settings) as app, run_nginx_alone(app.url, folder) as site:
+        yield site
+
+
+@contextmanager
+def run_nginx_alone(app_url: str, folder: Path) -> Iterator[Site]:
+    """Run nginx in front of the address of an app, on two ports of the loopback."""
+    for name, program in (("nginx", NGINX), ("openssl", shutil.which("openssl"))):
+        if program is None:
+            skip_unless_ci(f"{name} is not installed (Debian packages nginx and openssl)")
+    make_certificate(folder)
+    ports = free_port(), free_port()
+    (folder / "nginx.conf").write_text(configuration(folder, app_url, *ports))
+    log = folder / "error.log"
+    nginx = subprocess.Popen([str(NGINX), "-p", folder, "-c", folder / "nginx.conf", "-e", log])
+    try:
+        for port in ports:
+            wait_for(port, nginx, log)
+        yield Site(*ports, folder / "certificate.pem")
+    finally:
+        nginx.terminate()
+        nginx.wait(10)

@@ -2,6 +2,8 @@
 
 import json
 import re
+import socket
+import ssl
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ import pytest
 
 from tests.app.conftest import encoded, form
 from tests.app.http.test_reverse_proxy import addresses
-from tests.app.nginx import FLOOD, LIMIT, OTHER, Site, run_nginx
+from tests.app.nginx import FLOOD, LIMIT, OTHER, READER, Site, run_nginx, run_nginx_alone
 
 REACHED = {200, 302}  # the page of the default bundle is at an address without its name
 
@@ -95,3 +97,31 @@ def test_the_rate_limit_counts_the_reader_and_not_nginx(site: Site):
     statuses = [site.ask("/skin/limits", client=FLOOD).status for _ in range(LIMIT + 1)]
     assert statuses == [200] * LIMIT + [429]
     assert site.ask("/skin/limits", client=OTHER).status == 200
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_nginx_keeps_a_slow_request_in_memory_until_it_is_complete(tmp_path: Path, chunked):
+    """A client that sends a byte now and then would otherwise keep a thread of the app, and 256 of them all threads."""
+    photo, rest = bytes(20 * 1024 * 1024), b"--x--"
+    size = len(photo) + len(rest)
+    length = "Transfer-Encoding: chunked" if chunked else f"Content-Length: {size}"
+    first = b"%x\r\n%b\r\n" % (len(photo), photo) if chunked else photo
+    last = b"%x\r\n%b\r\n0\r\n\r\n" % (len(rest), rest) if chunked else rest
+    with socket.create_server((READER, 0)) as app, socket.socket() as plain:
+        with run_nginx_alone(f"http://{READER}:{app.getsockname()[1]}", tmp_path) as site:
+            plain.connect((READER, site.root_port))
+            context = ssl.create_default_context(cafile=site.certificate)
+            with context.wrap_socket(plain, server_hostname="localhost") as client:
+                client.sendall(f"POST / HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode() + first)
+                app.settimeout(1)
+                with pytest.raises(TimeoutError):
+                    app.accept()
+                client.sendall(last)
+                app.settimeout(10)
+                connection, _ = app.accept()
+                with connection:
+                    received = connection.recv(1024)
+                    while not received.endswith(rest):
+                        received += connection.recv(1024 * 1024)
+        assert len(received.partition(b"\r\n\r\n")[2]) == size
+        assert "temporary file" not in (tmp_path / "error.log").read_text()
