@@ -36,8 +36,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
 
     splits: the folder of the split and of the record. reason: a text for the record. A row about the opening is
     appended to the record before any photo is predicted. Then the bundle gets a copy of the record (openings.csv) and
-    the predictions (predictions/locked_test.csv). If the last row is of this bundle, but its predictions are absent,
-    the last opening was interrupted. Then this call resumes that opening and appends no row.
+    the predictions (predictions/locked_test.csv). If the last row is of this bundle, but the bundle lacks this row or
+    the predictions, the last opening was interrupted. Then this call resumes that opening and appends no row.
 
     Raises InputError if the record has another opening of this bundle, no reason is given, or there is no locked test.
     """
@@ -50,7 +50,8 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     earlier_rows = read_openings(record)
     hashes = [f"{name}_sha256" for name in HASHED_FILES]
     opened = [earlier for earlier in earlier_rows if all(earlier[name] == row[name] for name in hashes)]
-    is_interrupted = bool(opened) and earlier_rows[-1] in opened and not predictions_file.exists()
+    own_rows = read_openings(bundle.folder / OPENINGS_FILE) if predictions_file.exists() else []
+    is_interrupted = bool(opened) and earlier_rows[-1] in opened and earlier_rows[-1] not in own_rows
     if opened and not is_interrupted:
         raise InputError(
             f"This bundle already opened the locked test on {opened[0]['date']} (see {record}); "
@@ -64,12 +65,12 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     predictor = Predictor(bundle)  # fails before the opening if the bundle cannot run
     if not is_interrupted:
         _append_row(record, row)
-    with atomic_write(bundle.folder / OPENINGS_FILE) as temporary:
-        shutil.copyfile(record, temporary)
     answers = predict_served(predictor, test, "locked test", shuffled=True)
     from_details = details_alone(table[table["part"] != TEST], answers.photos, bundle.task)
     predictions = prediction_table(answers.photos, answers.logits | {"details": from_details}, bundle.task)
     write_predictions(predictions_file, pd.concat([predictions, answers.checks], axis=1))
+    with atomic_write(bundle.folder / OPENINGS_FILE) as temporary:
+        shutil.copyfile(record, temporary)
     return answers.broken
 
 

@@ -126,3 +126,21 @@ def test_an_interrupted_opening_is_resumed_under_its_own_row(
     assert evaluated(smoke_bundle, data, "--open-test", "--reason", "again") == 0
     assert [row["reason"] for row in record(data)] == ["first"]
     assert (smoke_bundle / "predictions" / "locked_test.csv").is_file()
+
+
+def test_an_interrupted_second_opening_is_resumed_although_the_first_left_predictions(
+    smoke_bundle: Path, data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: object, **_options: object) -> None:
+        raise KeyboardInterrupt
+
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 0
+    change_metadata(smoke_bundle)
+    with monkeypatch.context() as patch:
+        patch.setattr("data_modelling.evaluation.locked_test.predict_served", stopped)
+        assert evaluated(smoke_bundle, data, "--open-test", "--reason", "second") == 130
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "again") == 0
+    assert [row["reason"] for row in record(data)] == ["first", "second"]
+    values = json.loads((smoke_bundle / "metrics.json").read_text())
+    assert values["openings"] == {"rows": record(data), "changed": []}
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "once more") == 2
