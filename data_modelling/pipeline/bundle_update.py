@@ -17,6 +17,7 @@ from data_modelling.inference.bundle import Bundle, load_bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 
+OPTIONAL_PLOTS = ("elsewhere", "locked_test", "shortcut_examples", "shortcuts")
 STOPPED_MESSAGE = "Stopped; the bundle is unchanged."  # for a command that is stopped during an update
 
 
@@ -47,7 +48,7 @@ def update_bundle(folder: Path) -> Iterator[Bundle]:
 
 
 def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any], project: Path) -> None:
-    """Rewrite the bundle's blocks of text in the documents and copy its plots to `DATA/plots/NAME_*.png`.
+    """Rewrite the bundle's blocks of text in the documents and replace its plots in DATA/plots (`NAME_*.png`).
 
     Two HTML comments enclose a block. A page of docs has the block `results NAME` with all results. The README has the
     block `summary NAME` for the default bundle. Raises InputError if no page has the block `results NAME`.
@@ -64,6 +65,8 @@ def publish_bundle(bundle: Path, metadata: dict[str, Any], values: dict[str, Any
     readme, summary = project / "README.md", f"summary {metadata['name']}"
     if has_markdown_block(readme, summary):
         update_markdown_block(readme, summary, summary_text(metadata, values))
+    for plot_name in OPTIONAL_PLOTS:  # an older version of the bundle may have had a plot that this one lacks
+        (project / "DATA" / "plots" / f"{metadata['name']}_{plot_name}.png").unlink(missing_ok=True)
     for plot in sorted((bundle / "plots").glob("*.png")):
         with atomic_write(project / "DATA" / "plots" / f"{metadata['name']}_{plot.name}") as temporary:
             shutil.copyfile(plot, temporary)

@@ -47,6 +47,19 @@ def test_tables_and_plots_reach_the_documents_and_data_plots(smoke_run: Path, tm
     assert copied == {f"smoke_{name}.png" for name in PLOTS}
 
 
+def test_a_plot_that_the_bundle_no_longer_has_is_removed(smoke_run: Path, tmp_path: Path) -> None:
+    plots = tmp_path / "DATA" / "plots"
+    for folder in (tmp_path / "docs", plots):
+        folder.mkdir(parents=True)
+    (tmp_path / "docs" / "results.md").write_text(block("results", ""))
+    (tmp_path / "README.md").write_text("no block\n")
+    for old in ("smoke_elsewhere.png", "smoke_large_elsewhere.png", "metadata_smoke_age.png"):
+        (plots / old).write_bytes(b"old")
+    publish_bundle(smoke_run, read(smoke_run, "metadata.json"), read(smoke_run, "metrics.json"), tmp_path)
+    others = {"smoke_large_elsewhere.png", "metadata_smoke_age.png"}  # of another bundle and of a notebook
+    assert {path.name for path in plots.iterdir()} == others | {f"smoke_{name}.png" for name in PLOTS}
+
+
 def test_a_readme_without_the_short_table_is_left_as_it_is(smoke_run: Path, tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "results.md").write_text(block("results", ""))
