@@ -62,14 +62,11 @@ def draw_bundle_plots(
 def draw_confusion(figure: Figure, classes: list[str], matrix: NDArray[np.int64]) -> None:
     """Draw the confusion matrix: counts on the left, shares of each true class on the right."""
     shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    panels = zip(
-        figure.subplots(1, 2),
-        ("Photos", "Share of each true class"),
-        (matrix, shares),
-        ("d", ".0%"),
-        strict=True,
-    )
-    for axes, title, cells, form in panels:
+    left, right = figure.subplots(1, 2)
+    for axes, title, cells, form in (
+        (left, "Photos", matrix, "d"),
+        (right, "Share of each true class", shares, ".0%"),
+    ):
         axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
         for (row, column), value in np.ndenumerate(cells):
             colour = "white" if shares[row, column] > 0.55 else "black"
@@ -107,12 +104,12 @@ def draw_reliability(figure: Figure, labels: Labels, scores: Floats, temperature
 def draw_learning_curves(figure: Figure, history: dict[str, list[dict[str, float]]]) -> None:
     """Draw each network's training loss (left) and its macro AUC on the photos held back for early stopping (right)."""
     left, right = figure.subplots(1, 2)
-    styles = zip(("-", "--", ":", "-.", "-", "--"), (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE), strict=True)
+    colours = (BLUE, ORANGE, GREEN, GREY, ORANGE, BLUE, GREY, GREEN, GREEN, GREY, BLUE, ORANGE)
+    styles = zip(("-", "--", ":", "-.") * 9, colours * 3, strict=True)  # the first twelve differ
     for (name, rows), (line, colour) in zip(sorted(history.items()), styles, strict=False):
         table = pd.DataFrame(rows, columns=["loss", "stopping_macro_auc", "smoothed_macro_auc"])
         epochs, aucs = table.index + 1, table["stopping_macro_auc"]
-        without = f"without {name.replace('fold', 'fold ').replace('_', ' ')}"
-        label = "served model" if name == "served" else without
+        label = name.replace("served", "served model").replace("fold", "without fold ").replace("_", " ")
         left.plot(epochs, table["loss"], line, color=colour, label=label)
         right.plot(epochs, aucs, line, color=colour, label=label)
         best = int(np.argmax(table["smoothed_macro_auc"].to_numpy()))

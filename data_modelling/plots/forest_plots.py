@@ -34,9 +34,10 @@ class ForestRow:
 
 def subgroup_rows(out_of_fold: dict[str, Any]) -> list[ForestRow]:
     """Return rows of the subgroups (except those by source) with a macro AUC; subgroups by two attributes come last."""
+    noun = out_of_fold["grouped_by"]
     return [
         ForestRow(
-            f"{row['attribute']}: {row['value']} ({row['groups']:,} lesions, {row['classes']} classes)",
+            f"{row['attribute']}: {row['value']} ({row['groups']:,} {noun}s, {row['classes']} classes)",
             row["macro_auc"],
             row["macro_auc_interval"],
         )
@@ -53,7 +54,7 @@ def draw_subgroups(figure: Figure, out_of_fold: dict[str, Any]) -> None:
     _draw_rows(axes, subgroup_rows(out_of_fold))
     axes.set(
         xlabel=f"Macro AUC with 95 % interval, photo alone; dashed: all photos ({overall:.3f})",
-        title="Subgroups with enough lesions; each AUC is over its own classes",
+        title=f"Subgroups with enough {out_of_fold['grouped_by']}s; each AUC is over its own classes",
     )
 
 
@@ -113,8 +114,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
         ("balanced_accuracy", BLUE, "o", -0.1),
         ("macro_auc", GREEN, "s", 0.1),
     ):
-        of_views = [shortcuts["views"][view] for view in VIEW_NAMES]
-        rows = [(view[name], view["intervals"][name]) for view in of_views]
+        rows = [(view[name], view["intervals"][name]) for view in map(shortcuts["views"].get, VIEW_NAMES)]
         label = name.replace("_", " ").replace("auc", "AUC")
         _draw_intervals(views, rows, [colour] * len(rows), marker, shift, label)
     for chance, colour in ((shortcuts["balanced_accuracy_by_chance"], BLUE), (0.5, GREEN)):
@@ -127,8 +127,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
         (inside, "inside", "Share of the map in the lesion", share),
         (deletion, "deletion", "Area under the deletion curve", "smaller is better"),
     ):
-        of_maps = [shortcuts[measure][kind] for kind in MAP_NAMES]
-        rows = [(of_map["mean"], of_map["interval"]) for of_map in of_maps]
+        rows = [(of_map["mean"], of_map["interval"]) for of_map in map(shortcuts[measure].get, MAP_NAMES)]
         _draw_intervals(axes, rows, list(MAP_COLOURS.values()), "o", 0, None)
         _names(axes, list(MAP_NAMES.values()))
         axes.set(xlim=(0, 1), title=title, xlabel=label)
@@ -143,7 +142,7 @@ def draw_shortcuts(figure: Figure, shortcuts: dict[str, Any]) -> None:
 def _draw_rows(axes: Axes, rows: list[ForestRow]) -> None:
     """Draw the rows from top to bottom."""
     if not rows:
-        axes.text(0.5, 0.5, "no row has enough lesions", ha="center", transform=axes.transAxes)
+        axes.text(0.5, 0.5, "no row has enough photos", ha="center", transform=axes.transAxes)
     for place, row in enumerate(reversed(rows)):
         axes.plot(row.interval, (place, place), color=row.colour, lw=2)
         axes.plot(row.value, place, row.marker, color=row.colour)
