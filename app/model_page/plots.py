@@ -90,7 +90,7 @@ def _by_share(bundle: Bundle, name: str, columns: tuple[str, ...]) -> Table:
 
 def _roc(bundle: Bundle) -> Table:
     columns = (
-        _("Share of photos of benign spots that are not flagged"),
+        _("Share of the other photos that are not flagged"),
         _("Photos of cancers found"),
         _("Melanomas found"),
     )

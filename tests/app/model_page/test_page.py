@@ -100,6 +100,18 @@ def test_what_is_grouped_by_patient_speaks_of_patients(committed: FlaskClient):
     assert "no photo of the same lesion" in committed.get("/model/isic2019").text
 
 
+def test_photos_of_actinic_keratosis_are_not_called_benign(committed: FlaskClient):
+    text = committed.get("/model/isic2019").text
+    # Of the 20,967 photos, 7,100 are of cancer classes. The others include 701 of actinic keratosis.
+    assert "6,300 of 13,867 other photos reached it." in text
+
+
+def test_the_sentences_about_plots_name_what_the_plots_show(committed: FlaskClient):
+    text = committed.get("/model").text
+    assert "The diamond is the value that we expected" in text
+    assert "Above the lines of “treat all” and “treat none”, the model helps more" in text
+
+
 def test_every_plot_has_a_sentence_a_table_and_a_larger_picture(committed: FlaskClient):
     text = committed.get("/model").text
     sections = text.split('<section class="plot"')[1:]
