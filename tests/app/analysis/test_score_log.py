@@ -1,6 +1,8 @@
 import csv
 from pathlib import Path
 
+import pytest
+
 from app import create_app
 from app.settings import Settings
 from tests.app.conftest import encoded, form, photo
@@ -39,3 +41,12 @@ def test_a_refused_photo_has_no_line(bundles: Path, tmp_path: Path, monkeypatch)
     monkeypatch.setattr(model, "_status", lambda *_: ("refused", ("photo_foreign",)))
     assert app.test_client().post("/api/v1/predictions", **encoded(form())).status_code == 422
     assert not path.exists()
+
+
+@pytest.mark.parametrize("path", ["/", "/visit"])
+def test_the_forms_say_that_nothing_is_stored_only_without_the_log(bundles: Path, tmp_path: Path, path: str):
+    """The log stores the probabilities of each answer, but neither photo nor details."""
+    for score_log, nothing, photo_and_details in (("off", 1, 0), (str(tmp_path / "scores.csv"), 0, 1)):
+        page = create_app(Settings(bundles=bundles, score_log=score_log)).test_client().get(path).text
+        assert page.count("Nothing is stored.") == nothing
+        assert page.count("The photo and the details are not stored.") == photo_and_details
