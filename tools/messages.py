@@ -27,7 +27,7 @@ ENGLISH = "en"
 def extract_with_tables(
     file: IO[bytes], keywords: Mapping[str, Any], tags: Collection[str], options: Any
 ) -> Iterator[Any]:
-    """Yield (line, function, message, comments) for the messages of wording.py, and of `table_messages` with them."""
+    """Yield (line, function, message, comments) for each message in a file, and then for each of `table_messages`."""
     yield from extract_python(file, keywords, tags, options)
     for message in table_messages():
         yield 0, None, message, []
@@ -36,7 +36,9 @@ def extract_with_tables(
 def table_messages() -> Iterator[str]:
     """Yield the page's texts for codes, classes and statuses, which are in dicts and tuples of several modules."""
     diagnoses = [diagnosis for task in TASKS.values() for diagnosis in task]
-    yield from _texts({name: table for name, table in TEXTS.items() if name != "refusals"})  # those are codes
+    yield from _texts(
+        {name: table for name, table in TEXTS.items() if name != "refusals"}
+    )  # the refusals are codes
     yield from TEXTS["site_groups"]  # its keys are shown too
     yield from _texts((HINTS, KNOWN_DIAGNOSES, SEE_NOW, NAMES, FLAG_TEXTS, STATUS_TITLES))
     yield from _texts([vars(step) for step in NEXT_STEPS.values()])

@@ -36,7 +36,7 @@ def test_they_are_folded_and_say_what_they_are_worth(changed, helps, dermatoscop
     text = section(client.post("/", **encoded(form(photo(colour), dermatoscope=dermatoscope))).text)
     assert "<details open>" not in text
     assert (
-        "For 50 of 100 test photos from clinics that the model had not seen, the most similar known photo had the right diagnosis."
+        "For 50 of 100 test photos from clinics that the model had not seen, the most similar known photo had the same diagnosis."
         in text
     )
     assert ("These photos do not help to judge a spot." in text) != helps

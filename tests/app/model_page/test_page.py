@@ -204,8 +204,8 @@ def test_a_part_of_an_unknown_name_is_shown(bundles: Path, tmp_path: Path):
 @pytest.mark.parametrize(
     ("language", "text"),
     [
-        ("en", "HAM10000, and 2,030 further photos from ISIC_2017, PAD_UFES_20."),
-        ("de", "HAM10000, und 2.030 weitere Fotos aus ISIC_2017, PAD_UFES_20 gelernt."),
+        ("en", "HAM10000, and 2,030 further photos, also from ISIC_2017, PAD_UFES_20."),
+        ("de", "HAM10000, und 2.030 weitere Fotos, auch aus ISIC_2017, PAD_UFES_20 gelernt."),
     ],
 )
 def test_other_sets_that_it_learned_from_are_named(bundles: Path, tmp_path: Path, language: str, text: str):

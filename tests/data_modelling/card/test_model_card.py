@@ -66,7 +66,7 @@ def test_figures_of_the_card_follow_the_json(smoke_run: Path) -> None:
         "flagged": 300,
     }
     expected = (
-        "- Melanoma: the model flags a photo at 0.125 or more. It misses 20 of 171 melanoma photos. "
+        "- Melanoma: the model flags a photo if its probability is 0.125 or more. It misses 20 of 171 melanoma photos. "
         "It flags 300 of 2,000 other photos, or 150 of every 1,000."
     )
     assert expected in card_text(metadata, values)
@@ -162,7 +162,7 @@ def test_a_clinic_that_trained_no_network_is_said_to_test_the_served_one() -> No
 
     with_teachers = text(["a.toml"], share_learned=1.0)
     assert "it tests the served network itself, which had teachers. No network learned" in with_teachers
-    assert "Only the teachers of this recipe were left out" in with_teachers
+    assert "(the network of the app), without teachers." in with_teachers
     without = text([], share_learned=1.0)
     assert (
         "The row of Barcelona is an exception: it tests the served network itself. No network learned"
