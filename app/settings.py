@@ -14,7 +14,7 @@ MEGABYTE = 1024 * 1024
 LARGEST_VISIT_MB = 60  # size limit of all photos of a visit together, in MB of 1024 x 1024 bytes
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12  # a visit: several photos of one patient, analysed together
 # How many photos the app works on at the same time if only one process answers: one per usable core, at least 2 and
-# at most 8. The limit is 8, because a photo may take 40 MB of memory while the form is read and 150 MB during decoding.
+# at most 8. The limit is 8, because a photo may take 40 MB of memory while the form is read and 500 MB during decoding.
 PHOTO_SLOTS = min(max(usable_cores(), 2), 8)
 MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # fewest characters of a token (a secret word) in the setting METRICS

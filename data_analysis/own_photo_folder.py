@@ -9,11 +9,11 @@ import pandas as pd
 from data_modelling.datasets.formats.class_names import learned_class_by_name, normalize_class_name
 from data_modelling.datasets.formats.photo_files import photo_id
 from data_modelling.datasets.table import read_csv
-from data_modelling.inference.batch.photo_folder import is_photo_name
 from data_modelling.inference.decision import REFUSED
 from data_modelling.inference.details import fill_in_details, parse_details
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.photo.dicom import header_details
+from data_modelling.inference.photo.reader import is_photo_name
 from data_modelling.inference.predictor import NEIGHBOURS, Predictor
 
 LABELS = "labels.csv"

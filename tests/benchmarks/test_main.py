@@ -38,7 +38,7 @@ def test_a_short_run_measures_every_part(tmp_path, monkeypatch):
         == found["trouble"]["burst_clients"]
     )
     assert found["long_run"]["5"]["memory"] > 10
-    assert "| requests/s over the limit" in (tmp_path / "benchmarks.md").read_text()
+    assert "| requests/s divided by the limit" in (tmp_path / "benchmarks.md").read_text()
     assert (tmp_path / "benchmarks.png").exists()
 
 

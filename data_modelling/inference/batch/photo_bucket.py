@@ -10,9 +10,9 @@ from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
-from data_modelling.inference.batch.photo_folder import PhotoFolder, is_photo_name, sort_photo_names
+from data_modelling.inference.batch.photo_folder import PhotoFolder, sort_photo_names
 from data_modelling.inference.errors import InputError
-from data_modelling.inference.photo.reader import ENDINGS
+from data_modelling.inference.photo.reader import ENDINGS, is_photo_name
 
 SCHEME = "s3"
 

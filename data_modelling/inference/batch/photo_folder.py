@@ -29,7 +29,7 @@ from data_modelling.inference.files.csv_table import (
     shortened_list,
 )
 from data_modelling.inference.photo.dicom import header_details
-from data_modelling.inference.photo.reader import ENDINGS
+from data_modelling.inference.photo.reader import ENDINGS, is_photo_name
 from data_modelling.inference.predictor import PROBABILITY_DIGITS, Predictor
 
 SET_COLUMNS = tuple(f"set{level}" for level in COVERAGE_LEVELS)
@@ -137,11 +137,6 @@ def _photos_below(folder: Path) -> Iterator[str]:
         photos = sum(map(is_photo_name, names))
         if photos and Path(place) != folder:
             yield f"{Path(place).relative_to(folder)} ({photos})"
-
-
-def is_photo_name(name: str) -> bool:
-    """Return whether a file name has the ending of a photo and is not hidden; macOS's `._` files are hidden."""
-    return PurePath(name).suffix.lower() in ENDINGS and not name.startswith(".")
 
 
 def sort_photo_names(folder: Path | str, names: Iterable[str]) -> list[str]:

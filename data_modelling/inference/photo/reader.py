@@ -24,7 +24,7 @@ from data_modelling.inference.photo.jpeg_markers import MAX_SCANS, count_scans, 
 # The decoders that Pillow may use. Without the list, an EPS file renamed to .jpg would start Ghostscript.
 FORMATS = ("JPEG", "PNG", "WEBP")
 ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # endings of photos in a folder, in small letters
-MAX_MEGAPIXELS = 25  # largest photo that is decoded at full size, which takes 100 MB
+MAX_MEGAPIXELS = 25  # largest photo that is decoded at full size: 100 MB of memory, as WebP 400 MB
 MAX_MEGAPIXELS_JPEG = 50  # largest JPEG of one scan, which is decoded line by line at the needed scale
 UNREAD_BITS = (12, 16)  # bits per sample of medical JPEG files, which Pillow cannot read
 MAX_CONVERTED_PIXELS = 2_000_000  # pixels of the largest photo whose colours are converted at full size
@@ -49,6 +49,11 @@ EXIF_TRANSPOSES = {
 # megapixels, is off. Its warnings about odd metadata are off too: senders cannot mend it, and it changes no pixel.
 Image.MAX_IMAGE_PIXELS = None
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+
+def is_photo_name(name: str) -> bool:
+    """Return whether a file name has the ending of a photo and is not hidden; macOS's `._` files are hidden."""
+    return name.lower().endswith(ENDINGS) and not name.startswith(".")
 
 
 @dataclass(frozen=True)

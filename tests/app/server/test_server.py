@@ -365,4 +365,4 @@ def test_public_host_is_warned_about(monkeypatch, caplog):
     monkeypatch.setenv("HOST", "0.0.0.0")
     monkeypatch.setenv("PORT", "0")
     assert command.main() == 130
-    assert "without TLS" in caplog.text
+    assert "Without TLS" in caplog.text
