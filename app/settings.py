@@ -40,9 +40,9 @@ class Settings:
     # where the requests for RATE_LIMIT are counted: IN_MEMORY, or the address of a Redis or Valkey server
     rate_limit_storage: str = IN_MEMORY
     trusted_proxies: int = 0  # number of reverse proxies; the app trusts their X-Forwarded-* headers
-    trusted_hosts: tuple[str, ...] = ()  # host names to answer besides LOCAL_HOSTS; empty means any
+    trusted_hosts: tuple[str, ...] = ()  # the app's own host names, besides LOCAL_HOSTS; empty means any
     max_upload_mb: int = 20  # size limit of a photo, in MB of 1024 x 1024 bytes
-    # who sees the request counts at /metrics. "off": nobody; "on": this machine; another text: clients that send it
+    # who sees the request counts at /metrics. "off": nobody; "on": this machine; a secret word: clients that send it
     metrics: str = "off"
     views: int = 1  # orientations in which the network sees each photo: 1, or 8 at eight times the cost
     processes: int = 0  # processes that answer; 0 means one per usable core, at most 8 (always 1 on Windows)

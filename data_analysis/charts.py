@@ -192,7 +192,7 @@ def leak_dots(leak: pd.DataFrame, ours: float, title: str, of: str = "lesion") -
 
 @styled_chart
 def group_bars(counts: pd.DataFrame, title: str, xlabel: str, ylabel: str) -> tuple[Figure, Any]:
-    """Draw for each number of photos how many groups have it (see profiles.group_sizes)."""
+    """Draw how many groups have one photo, two photos and so on (see profiles.group_sizes)."""
     figure, axes = create_figure(6)
     bars = axes.bar(counts.index, counts["groups"], color=BLUE)
     axes.bar_label(bars, [f"{groups:,}" for groups in counts["groups"]], padding=2)

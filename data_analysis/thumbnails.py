@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data_analysis.charts import Chart, save_chart
 from data_modelling.inference.photo.reader import read_photo
 
-LARGEST = 96  # pixels; larger photos may not be committed (see DATA/README.md)
+LARGEST = 96  # pixels; larger photos must not be committed (see DATA/README.md)
 # In pixels: the gap between photos, the width of the labels, the heights of the title and of a line of credit.
 GAP, LABEL, HEAD, FOOT = 6, 240, 34, 20
 DPI = 100

@@ -202,17 +202,20 @@ def test_a_part_of_an_unknown_name_is_shown(bundles: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize(
-    ("language", "text"),
+    ("language", "first", "text"),
     [
-        ("en", "HAM10000, and 2,030 further photos, also from ISIC_2017, PAD_UFES_20."),
-        ("de", "HAM10000, und 2.030 weitere Fotos, auch aus ISIC_2017, PAD_UFES_20 gelernt."),
+        ("en", "ISIC_2017", "HAM10000, and 2,030 further photos from ISIC_2017, PAD_UFES_20."),
+        ("de", "ISIC_2017", "HAM10000, und 2.030 weitere Fotos aus ISIC_2017, PAD_UFES_20 gelernt."),
+        ("en", "HAM10000", "HAM10000, and 2,030 further photos, some of them from PAD_UFES_20."),
     ],
 )
-def test_other_sets_that_it_learned_from_are_named(bundles: Path, tmp_path: Path, language: str, text: str):
+def test_other_sets_that_it_learned_from_are_named(
+    bundles: Path, tmp_path: Path, language: str, first: str, text: str
+):
     copy = Path(shutil.copytree(bundles / "ham10000", tmp_path / "ham10000"))
     metadata = json.loads((copy / "metadata.json").read_text())
     metadata["more"] = {
-        "ISIC_2017": {"photos": 2000, "counts": {}},
+        first: {"photos": 2000, "counts": {}},
         "PAD_UFES_20": {"photos": 30, "counts": {}},
     }
     (copy / "metadata.json").write_text(json.dumps(metadata))

@@ -111,7 +111,7 @@ def test_the_bundle_says_how_melanomas_are_found(run: Run) -> None:
     assert "not by patient" not in card
     assert "Photos are grouped by patient" in card
     assert "five folds and no locked test" in card
-    assert "About a tenth of the training patients, with all their photos, is held out." in card
+    assert "About a tenth of the training patients, with all their photos, is held out:" in card
     assert "| class | patients |" in card
     assert not [bar for bar in metrics["bars"] if bar["name"].startswith("locked")]
 

@@ -166,7 +166,7 @@ def test_too_few_photos_to_stop_a_training_are_one_sentence(smoke_run: Path, tmp
     folder, settings = work(smoke_run) / "generated", read_settings(SMOKE)
     run = run_with_lesions(settings, folder, tmp_path)
     with pytest.raises(
-        InputError, match="0 would train a network and 0 would stop its training; neither may be 0"
+        InputError, match="0 would train a network and 0 would decide when the training stops; each"
     ):
         run_networks.load_or_fit_network(run, "none", lambda table: np.zeros(len(table), bool))
 

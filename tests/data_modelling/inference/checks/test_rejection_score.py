@@ -61,7 +61,7 @@ def test_tasks_whose_classes_all_have_photos_need_no_weights():
     "metadata", [{}, {"unknown": {}}, {"unknown": {"weights": {"bias": "x", "distance": 1, "entropy": 1}}}]
 )
 def test_without_weights_there_is_no_answer(metadata):
-    with pytest.raises(BundleError, match=r"unknown\.weights must have bias, distance, entropy"):
+    with pytest.raises(BundleError, match=r"unknown\.weights must have numbers for bias, distance, entropy"):
         RejectionScore.from_metadata(metadata, "isic2019")
 
 
