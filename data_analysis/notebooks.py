@@ -64,8 +64,12 @@ def _run_to_the_end(client: NotebookClient, kernel: AsyncKernelManager, environm
         try:
             execution.result()
         except KeyboardInterrupt:
-            asyncio.run(asyncio.wait_for(kernel.signal_kernel(signal.SIGKILL), None))
+            asyncio.run(_kill(kernel))
             raise
+
+
+async def _kill(kernel: AsyncKernelManager) -> None:
+    await kernel.signal_kernel(signal.SIGKILL)
 
 
 def warnings_in(notebook: NotebookNode) -> list[str]:
