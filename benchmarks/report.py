@@ -19,7 +19,7 @@ from tools.serving import ROOT
 Measurements = Mapping[str, Any]
 
 TEMPLATE = Path(__file__).with_name("templates") / "benchmarks.md.jinja"
-# The report includes this page (choice of the server, cost of `predict`). The commands for its measurements are gone.
+# The report includes this page about the choice of the server and the cost of `predict`. Nothing renews its numbers.
 MEASURED_ONCE = ROOT / "docs" / "servers.md"
 RATES = (10, 20, 50, 100, 200, 500)  # requests a second, labelled on the plot's axis
 

@@ -94,7 +94,7 @@ def identical_photos(paths: Mapping[str, str]) -> list[tuple[str, str]]:
 
 
 def describe_pairs(pairs: Iterable[tuple[str, str]], table: pd.DataFrame) -> pd.DataFrame:
-    """Return pairs whose photos are both in the table, and whether lesion or patient id, diagnosis and part agree."""
+    """Return pairs with both photos in the table, and whether they share id (lesion or patient), diagnosis and part."""
     known = table.set_index("image_id")
     rows = [pair for pair in pairs if set(pair) <= set(known.index)]
     pairs_table = pd.DataFrame(rows, columns=["photo", "other photo"], dtype="str")

@@ -88,10 +88,10 @@ class TrainingSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     warmup_epochs: float = 3.0  # epochs in which the learning rate rises linearly; then it falls
     weight_decay: float = 0.05  # decay of the kernels; biases and normalisations do not decay
     label_smoothing: float = 0.05  # share of the target that is spread over all classes
-    balance: float = 0.5  # 0: classes are as frequent as in the data; 1: equally frequent; between: a mixture
+    balance: float = 0.5  # a class of n photos gets a share like n^(1 - balance); 0: as in the data; 1: equal
     source_balance: float = 0.0  # the same for sources within a class; 0 ignores the source
     photos_a_class: int = 0  # photos of each class in an epoch (over- or undersampled); 0: `balance` decides
-    class_weights: float = 0.0  # 0: equal weights in the loss; 1: a photo weighs 1 / (photos of its class)
+    class_weights: float = 0.0  # a photo of a class of n weighs 1 / n^class_weights in the loss; 0: all equal
     averaging: float = 0.995  # decay per step of the averaged weights (EMA)
     patience: int = 15  # the training ends after so many epochs without a better AUC, ...
     least_share: float = 0.6  # ... but not before this share of the schedule

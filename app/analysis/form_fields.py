@@ -70,7 +70,7 @@ def require_multipart(of_visit: bool = False) -> None:
             "malformed", _("The form is not well-formed: its parts cannot be told apart.")
         ) from error
     except RequestEntityTooLarge as error:
-        # Either the body exceeds its limit (the bytes that were read, if it has no length), or the form has too much.
+        # Is the body too large, or has the form too many or too long fields? Without Content-Length, read bytes count.
         if max(request.content_length or 0, g.get("body_bytes", 0)) >= (request.max_content_length or 0):
             raise _photos_too_large() if of_visit else photo_too_large() from error
         message = _(

@@ -3,8 +3,8 @@
 Tschandl, Rosendahl and Kittler 2018, Sci Data 5:180161, doi:10.1038/sdata.2018.161; CC BY-NC 4.0.
 
 How the values of the csv are read:
-- Age 0.0 (39 rows) is read as "not recorded", like the 57 empty ages. The reason is that 5 of these photos show
-  a benign keratosis, which newborns do not have. All other ages are multiples of five years.
+- Age 0.0 (39 rows) is read as "not recorded", like the 57 empty ages. The reason is that 5 of the 39 photos
+  show a benign keratosis, which newborns do not have. All known ages are multiples of five years.
 - Sex "unknown" (57 rows) and site "unknown" (234 rows) are read as missing.
 - In each of 20 pairs, two photos show one lesion under two lesion ids (Abhishek, Jain and Hamarneh 2025, Sci Data
   12:196, doi:10.1038/s41597-025-04382-5). A download of HAM10000 lacks the list of pairs, so the list is beside this

@@ -38,7 +38,7 @@ GROUND_TRUTH_COLUMNS = (
     "diagnosis",
     "benign_malignant",
 )
-# The last two are Kaggle's; `train` has DICOM files. Other data sets read beside another have only the first one.
+# The last two are Kaggle's; `train` has DICOM files. Other external sources, such as PAD_UFES_20, have only `images`.
 PHOTO_FOLDERS = ("images", "jpeg/train", "train")
 CLASS_BY_LABEL = {"malignant": "melanoma", "benign": "benign"}  # all malignant rows are melanomas
 
@@ -70,7 +70,7 @@ def read_rows(root: Path, findings: RowFindings | None = None) -> pd.DataFrame:
     """Return the rows of the csv as text, under the column names of the table; the photos are not read.
 
     A group is a patient, or several patients who share a photo with two ids. The diagnosis is `benign` or `malignant`.
-    `named` is a finer diagnosis, such as `nevus` or (mostly) `unknown`. findings: see datasets.table.read_csv.
+    `named` is the diagnosis in words, such as `nevus`; mostly it is `unknown`. findings: see datasets.table.read_csv.
     """
     truth = read_csv(truth_file(root), GROUND_TRUTH_COLUMNS, "image_name", findings, numbers=("age_approx",))
     pairs = read_pairs(root / DUPLICATES, ("image_name_1", "image_name_2"))

@@ -243,7 +243,7 @@ def find_doubts(
     rare: the codes of rare details. dermatoscope: see Predictor.answer. is_wide: whether the prediction set is wide.
     fits_none: whether the decided class is the class "none of the known classes".
     """
-    # One sign (pixels or sender) of a phone photo is enough: a needless doubt harms less than a wrong all-clear.
+    # It is enough if the pixels or the sender tell of a phone photo. A needless doubt harms less than a missed cancer.
     is_phone = findings.is_phone or dermatoscope is False
     doubts = {
         CHANGING: details.changing is True,

@@ -98,8 +98,8 @@ def write_neighbours(
 def shown_photos(data_root: Path | None, splits: Path, photos: int) -> pd.DataFrame:
     """Return the photos of the index: those with a thumbnail, and all other photos of the same lesions and patients.
 
-    photos: largest number of thumbnails; a lesion or patient has at most one. Hashes of the ids choose photos, evenly
-    from all sources and diagnoses. Columns: those of datasets.table, `part`, and `shown` (has a thumbnail).
+    photos: largest number of thumbnails; a lesion or patient has at most one. A hash of the id decides which photos get
+    one: equally many (or all) of each source and class. Columns: those of datasets.table, `part`, `shown` (gets one).
     """
     tables = [_load_source(name, data_root, splits) for name in SHOWN_DATA_SETS]
     table = pd.concat(tables, ignore_index=True)

@@ -33,8 +33,8 @@ def write_recipe_split(
 ) -> tuple[Path, list[str]]:
     """Write the split that a recipe names, from the photos of its data set; return the file and the skipped inputs.
 
-    Class folders and TFRecord shards get their split in this way. Raises InputError like their loader, for the recipe of
-    another data set, and without `force` also if the split file exists.
+    Class folders and TFRecord shards get their split in this way. Raises InputError like their loader, and for a recipe
+    with any other data set. Without `force`, an existing split file raises it too.
     """
     # A data set's own split also depends on `inherits` and `locked_test` of its record.
     if settings.dataset not in FORMATS:
@@ -102,7 +102,7 @@ def _make_split_of(
         raise InputError(f"No id of the csv in {root} belongs to a photo there; the csv has {ids}.")
     if not source.inherits:
         return make_split(table, shares)
-    # `source` inherits the parts of photos of other data sets: those split now, else those in an existing split file.
+    # Photos that other data sets list too keep their part. It is in the splits just made, else in a split file.
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

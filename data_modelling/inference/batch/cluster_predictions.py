@@ -98,7 +98,7 @@ class ClusterRows:
             compute=data.ActorPoolStrategy(min_size=1, max_size=cores, initial_size=cores),
         )
         blocks.clear()  # Ray's store holds the tables now; this frees their memory here
-        # The iterator is closed before the cluster is left. Otherwise Ray would abort this process.
+        # The iterator must close before this process disconnects from the cluster, or Ray would abort the process.
         with closing(iter(output.iter_rows())) as batches:
             for batch in batches:
                 rows = cloudpickle.loads(batch["rows"])

@@ -138,9 +138,9 @@ def _load_or_train_trial(change: RecipeChange, run: Run) -> Trial:
 
 
 def embedding_source_accuracy(embedding: NDArray[np.float32], sources: pd.Series, groups: pd.Series) -> float:
-    """Return with what balanced accuracy embeddings (N, channels), a network's description of photos, tell the source.
+    """Return the balanced accuracy of a logistic regression that predicts each photo's source from its embedding.
 
-    Logistic regression, fitted on photos of other groups, predicts the source. Guessing gives 1 / number of sources.
+    The regression is fitted on photos of other groups. Guessing gives 1 / number of sources. embedding: (N, channels).
     """
     folds = StratifiedGroupKFold(SOURCE_FOLDS, shuffle=True, random_state=0)
     regression = make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=500))
