@@ -42,7 +42,7 @@ MEGABIT = 125_000  # bytes
 PHOTOS_A_DAY, ARCHIVE = 1_000_000, 100_000_000
 PEAK = 4  # photos in the busiest hour, divided by the mean of all hours
 BUSY = 0.5  # share of a server's cores that may be busy in the busiest hour, to keep waiting times short
-PROCESS_MB = 65  # memory of an app process, from docs/operate.md
+PROCESS_MB = 65  # memory of an app process; docs/operate.md says about 60
 ROW_BYTES = 330  # a photo's rows in the three csv files of `predict`, for seven classes
 NAME_BYTES = 250  # bytes for each photo in the driver (the process that hands out a cluster's work)
 PART = 2_000_000  # photos in a part of the archive; one driver holds the names of a part in 500 MB
@@ -120,9 +120,9 @@ def marginal_cost(source: RowSource, images: Path, counts: tuple[int, int]) -> t
 def measure(counts: tuple[int, int]) -> dict[str, Any]:
     """Return the cost of a small and a large photo without a cluster, and of a small photo on a local cluster.
 
-    Keys of the result. photos: for each kind, cpu (milliseconds of processor time in `predict`) and size (bytes of the
-    file). start: seconds of processor time before the first photo. cluster_cpu, cluster_start: cpu and start for small
-    photos on the cluster. driver_cpu: milliseconds of the cluster's driver for each photo. counts: see marginal_cost.
+    counts: see marginal_cost. The result has these keys. photos: for each kind, cpu (milliseconds of processor time in
+    `predict`) and size (bytes of the file). start: seconds of processor time before the first photo. cluster_cpu,
+    cluster_start: cpu and start for small photos on the cluster. driver_cpu: milliseconds of its driver for each photo.
     """
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))

@@ -95,7 +95,7 @@ def sample_photos(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataF
 def sample_patient(table: pd.DataFrame, count: int, seed: int = SEED) -> pd.DataFrame:
     """Return at most `count` photos of one patient, the malignant photo first.
 
-    The patient is the one with the most photos among those with exactly one malignant photo.
+    The patient has exactly one malignant photo, and the most photos of all such patients.
     """
     melanomas = table[table["diagnosis"] == "malignant"]
     single_melanomas = melanomas[~melanomas["group_id"].duplicated(keep=False)]
@@ -146,7 +146,7 @@ def photo_measures(pixels: NDArray[np.uint8]) -> dict[str, float]:
 
 
 def source_accuracy(measured_photos: pd.DataFrame, seed: int = SEED) -> float:
-    """Return the share of photos whose source is recognised by MEASURE_NAMES, for equally many photos of each source.
+    """Return the share of photos whose source is recognised from MEASURE_NAMES, for equally many photos of each source.
 
     One half of the photos gives the mean of each source. Each photo of the other half is assigned to the nearest mean,
     with each measure in units of its standard deviation. Guessing would find 1 / (number of sources).

@@ -1,7 +1,7 @@
 """Compute how large the prediction sets are, and how often they contain the true class (the coverage).
 
-A photo's set has each class whose probability reaches the threshold of this class. For a fold's photos, thresholds are
-fitted on the other folds. For the locked test, the bundle's thresholds are used. A group (all photos of one lesion or
+A photo's set has each class whose probability reaches the class's threshold. Thresholds are fitted on the other folds,
+or on other random parts of a single fold. The locked test gets the bundle's. A group (all photos of one lesion or
 patient) counts once in each class that it has. Its coverage is the share of its photos with the true class in the set.
 """
 

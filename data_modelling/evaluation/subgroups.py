@@ -19,7 +19,7 @@ from data_modelling.metrics.thresholds import question_scores
 
 AGE_BANDS = ((0, 30), (30, 45), (45, 60), (60, 75), (75, 121))  # years; the upper end is excluded
 UNKNOWN_VALUE = "not known"
-FEWEST_OF_CLASS = 10  # lesions or patients that a class needs; with 9, one changes the sensitivity by 0.11
+FEWEST_OF_CLASS = 10  # lesions or patients that a class needs; of 9, each one changes the sensitivity by 0.11
 FEWEST_GROUPS = 50  # lesions or patients that a subgroup needs; with fewer, intervals are too wide to compare
 
 SKIN_TYPES_FILE = "skin_types.csv"  # in a bundle's predictions/: image_id, skin_type (Fitzpatrick's I to VI)

@@ -115,7 +115,7 @@ def choices_as_json(choices: CalibrationChoices, task: str) -> dict[str, Any]:
 
 
 def training_histories(work: Path) -> dict[str, list[dict[str, float]]]:
-    """Return the losses and metrics of each epoch for each network of a run, by its name; undefined ones are absent."""
+    """Return, by the name of each network of a run, the losses and metrics of each epoch; undefined ones are absent."""
     return {
         path.parent.name: [
             {name: round(value, DIGITS) for name, value in epoch.items() if not np.isnan(value)}

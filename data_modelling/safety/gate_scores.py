@@ -1,7 +1,7 @@
 """Read and write the gate's scores (distance and refusal) of the out-of-fold photos, and compute refused shares.
 
 A gate refuses pictures that are not photos of a lesion. A photo's scores are from a gate that was fitted without the
-photo's fold, except for one part: the lesion detector, the network that refuses, was fitted on photos of all folds.
+photo's fold. One part is an exception: the lesion detector, which refuses, was fitted on photos of all folds.
 """
 
 from pathlib import Path

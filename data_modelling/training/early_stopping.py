@@ -36,7 +36,7 @@ class EarlyStopping:
         self.best_weights: list[np.ndarray] = []
 
     def evaluate(self, network: keras.Model, loss: float) -> None:
-        """Add an epoch to the history, and keep the network's weights if this epoch is the best or if none has an AUC."""
+        """Add an epoch to the history. Keep the weights if this epoch is the best, or if no earlier one has an AUC."""
         logits = predict_logits(network, self.stopping, with_details=False)
         probability = softmax(logits + self.shift, axis=1)
         auc = mean_macro_auc(self.stopping, probability, self.rows)

@@ -57,7 +57,7 @@ class _Photos:
     report: DatasetReport = field(default_factory=DatasetReport)
 
     def tell(self, kind: str, entry: str) -> None:
-        """Add an entry to the report."""
+        """Add an entry to the report. kind: the report's field."""
         self.report = merge_reports(self.report, DatasetReport(**{kind: (entry,)}))
 
 

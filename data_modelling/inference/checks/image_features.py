@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) of the differences of neighbouring pixels of each channel, then log(root mean square / mean)."""
+    """Return log(mean) and log(root mean square / mean) of each channel's absolute differences of neighbouring pixels."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()
@@ -79,7 +79,7 @@ def _detail_features(planes: Iterable[Floats]) -> Floats:
 
 
 def _sharpness(plane: Floats) -> Floats:
-    """Return the logarithm of the root mean square of a plane's Laplacian, (1,)."""
+    """Return the logarithm of the root mean square of a channel's Laplacian, (1,)."""
     around = plane[:-2, 1:-1] + plane[2:, 1:-1] + plane[1:-1, :-2] + plane[1:-1, 2:]
     laplacian = (4 * plane[1:-1, 1:-1] - around).ravel()
     spread = np.sqrt(np.dot(laplacian, laplacian) / laplacian.size)

@@ -42,7 +42,7 @@ ARRAYS = {
     "confirmation": "U",  # one of CONFIRMATIONS
     "group": "i",  # equal for photos of one lesion or patient
     "file_hash": "u",  # see file_hash
-    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; if absent, the value of the row before
+    "thumbnail_end": "i",  # byte of THUMBNAILS_FILE where the thumbnail ends; without one, the value of the row before
     "terciles": "f",  # (2,): the two distances that divide the thirds of CLOSENESS
 }
 

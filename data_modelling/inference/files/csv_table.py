@@ -300,7 +300,7 @@ def _column_place(path: Path, header: Sequence[str], names: Sequence[str]) -> in
 
 
 def _even_rows(path: Path, width: int, rows: Sequence[tuple[int, list[str]]]) -> list[list[str]]:
-    """Return the rows with `width` cells each: missing last cells are empty, and empty surplus cells are dropped.
+    """Return the rows with `width` cells each: missing last cells become empty, and empty surplus cells are dropped.
 
     R's write.table writes row names in a first column without a header; this column is dropped if it counts from 1.
     """

@@ -93,7 +93,7 @@ def load_jpeg_in_colours(data: bytes, default_is_rgb: bool) -> Image.Image:
 
 def _load(image: Image.Image, shrink: int) -> Image.Image:
     if shrink > 1:
-        image.draft(None, (image.width // shrink, image.height // shrink))  # edges / shrink, rounded up
+        image.draft(None, (image.width // shrink, image.height // shrink))  # gives edges / shrink, rounded up
     image.load()
     return image
 

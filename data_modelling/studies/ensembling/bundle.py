@@ -114,7 +114,7 @@ def _check_combinable(bundles: Sequence[Bundle]) -> None:
 def _mean_predictions(
     tables: Sequence[pd.DataFrame], temperatures: Sequence[float], task: str
 ) -> pd.DataFrame:
-    """Return the first bundle's rows with the ensemble's logits, without columns for details alone or shuffled."""
+    """Return the first bundle's rows with the ensemble's logits, without the columns of the details controls."""
     controls = [column for column in tables[0] if str(column).startswith(("details_", "shuffled_"))]
     predictions = tables[0].drop(columns=controls)
     for mode in MODES:
