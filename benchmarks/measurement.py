@@ -38,7 +38,7 @@ def measure_contenders(
 
     cells: see measure_cell. starts: milliseconds to the first answer, and megabytes after the first requests. absent:
     why a contender (a compared server) cannot be measured, by name. The first round is always complete. A further round
-    starts only before `latest` (a time of time.monotonic), and no contender starts in this round after `latest` +
+    starts only before `latest` (a time of time.monotonic). In this round, no contender starts after `latest` +
     OVERTIME_SECONDS. seconds: how long a cell is measured. folder: where the servers' logs are written.
     """
     photos = {kind: make_photos(kind, DISTINCT_PHOTOS) for kind in KINDS}

@@ -27,7 +27,7 @@ def example_fields() -> dict[str, str]:
 
 
 def example_objects() -> dict[str, Any]:
-    """Return examples for the OpenAPI document by schema; only that of Problem if the default bundle is not valid."""
+    """Return the OpenAPI document's examples, by schema. If the default bundle is not valid, only Problem has one."""
     fault = problem("age_range", "Age must be a number from 0 to 120, unknown or left empty.", "age")
     objects: dict[str, Any] = {"Problem": fault.as_json()}
     bundles = current_bundles()

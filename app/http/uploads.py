@@ -52,7 +52,7 @@ class FormParser(FormDataParser):
     """Read the parts of a form. Headers need not be UTF-8, and a photo without a file name counts as a file.
 
     A program that sends a photo as text leaves out the file name (`curl -F "photo=<a.jpg"`). Such a part becomes a
-    file with the name None. The app can then name this mistake, instead of saying that a text is too long.
+    file whose file name is None. The app can then name this mistake, instead of saying that a text is too long.
     """
 
     def _parse_multipart(

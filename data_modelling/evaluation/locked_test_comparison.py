@@ -41,7 +41,7 @@ def compare_with_locked_test(
 
 
 def metric_targets(values: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the targets of the metrics; `met` is true if a target is reached, and None if that is not known yet.
+    """Return the targets of the metrics; `met` is true if a target is reached, and None if that is not known.
 
     For balanced accuracy and the AUCs, the interval on the locked test must contain the out-of-fold value. The
     out-of-fold calibration error must be at most LARGEST_ERROR. On few photos, even a perfectly calibrated model has a

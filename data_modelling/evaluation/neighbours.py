@@ -1,8 +1,8 @@
 """Measure how often the neighbours of a photo have its diagnosis, and whether they warn of wrong decisions.
 
 An answer shows neighbours: known photos that the network finds most similar. Here each held-out photo gets neighbours
-of other lesions and patients, from a network that never saw its clinic group (photos of one or several clinics). If
-there is no such network, one that never saw the photo's fold is used, and the neighbours are of other folds.
+of other lesions and patients. The network never saw the photo's clinic group (photos of one or several clinics). If
+there is no such network, a network that never saw the photo's fold is used. Then the neighbours are of other folds.
 """
 
 from collections import Counter

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data_modelling.inference.errors import FieldError
 
-# An age as DICOM files write it, such as `045Y` (type AS of PS3.5, section 6.2), and how many of each unit make a year.
+# An age as DICOM files write it, such as `045Y` (type AS of PS3.5, section 6.2), and the number of each unit in a year.
 AGE_STRING = re.compile(r"([0-9]{3})([DWMY])", re.IGNORECASE)
 UNITS_PER_YEAR = {"d": 365.25, "w": 365.25 / 7, "m": 12, "y": 1}
 YOUNGEST = 0.01  # years; a smaller age such as `001D` is raised to this, because rounding would make it 0 ("not known")
@@ -153,8 +153,8 @@ def fill_in_details(details: Details, fallback: Details) -> Details:
 def encode_details(details: Details) -> NDArray[np.float32]:
     """Return the details as (DETAILS_WIDTH,) float32.
 
-    The columns are the scaled age (0 if the age is not known), a 1 if the age is not known (else 0), the sex one-hot,
-    and the site one-hot. The last column of sex and of site means "not known".
+    The first column is the scaled age, or 0 if the age is not known. The second is 1 if the age is not known, else 0.
+    Then come the sex and the site, both one-hot. The last column of each of these two means "not known".
     """
     vector = np.zeros(DETAILS_WIDTH, np.float32)
     vector[0] = 0.0 if details.age is None else (details.age - AGE_CENTRE) / AGE_SCALE

@@ -55,7 +55,7 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
 
 
 def training_dtype(bfloat16_wanted: bool) -> str:
-    """Return `mixed_bfloat16` if it is wanted and the machine has a GPU or a CPU with bfloat16; otherwise `float32`."""
+    """Return `mixed_bfloat16` if it is wanted and the machine has any GPU, or a CPU with bfloat16; else `float32`."""
     cpu_file = Path("/proc/cpuinfo")
     processor_has_it = (
         platform.system() == "Linux" and cpu_file.exists() and "avx512_bf16" in cpu_file.read_text()

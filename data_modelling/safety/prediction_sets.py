@@ -5,7 +5,7 @@ is a probability over groups, so all groups count the same: a lesion with six ph
 one. Within a class, a photo has the weight 1 / (photos of the class in the photo's group). The group of the new photo
 adds 1 to the total weight, although we do not know the new photo. With this, the stated probability is reached for any
 number of groups. This is hierarchical conformal prediction (Lee, Barber and Willett 2023, arXiv:2306.06342, theorem 1).
-Drawing one photo per group is also valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112), but it
+Drawing one photo per group is also valid (Dunn, Wasserman and Ramdas 2022, doi:10.1080/01621459.2022.2060112). But it
 wastes photos, and the sets then change with the draw.
 
 We use no package, because we need only one weighted quantile per class. For class-conditional sets, the package mapie
@@ -14,7 +14,7 @@ We use no package, because we need only one weighted quantile per class. For cla
 A rule says which sets are wide (see inference.decision). It is chosen on out-of-fold answers without details, with
 thresholds from the other folds. A photo is answered if it is not refused and its set is not wide. An acceptable rule
 leaves at most MAX_WIDE_SHARE of the photos unanswered. With it, the sensitivity for melanoma on the answered photos
-is at least as high as on all photos. The acceptable rule with the best balanced accuracy of the answered is chosen.
+is at least as high as on all photos. We choose the acceptable rule with the best balanced accuracy on answered photos.
 """
 
 import itertools

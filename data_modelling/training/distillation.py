@@ -58,7 +58,7 @@ def teacher_work_folder(teacher: str, runs: Path) -> Path:
 
 
 def teacher_recipes(settings: Settings) -> dict[Path, Settings]:
-    """Return the settings of each teacher that is a recipe, by file. The predicted folds are those of `settings`.
+    """Return the settings of each teacher that is a recipe, by file. Their figure_folds are those of `settings`.
 
     Raises InputError for a recipe that may train on photos on which the student is evaluated.
     """

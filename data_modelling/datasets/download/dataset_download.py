@@ -81,8 +81,8 @@ def _is_downloaded(file: RemoteFile, path: Path) -> bool:
 def _space(facts: PublishedFiles, tables: list[RemoteFile], archives: list[RemoteFile], folder: Path) -> str:
     """Return the needed and the free disk space in words; raise InputError if there is too little.
 
-    Archives are extracted and removed one by one, so only the largest needs its space twice: as an archive and as
-    photos, which have about the size of the archive.
+    Archives are extracted and removed one by one. So only the largest needs its space twice: as an archive and as
+    photos. The photos have about the size of their archive.
     """
     sizes = [file.size for file in archives]
     parts = (

@@ -25,7 +25,7 @@ def find_photos(folders: Iterable[Path]) -> tuple[dict[str, str], list[str]]:
 
     The id is the name without ending; see inference.files.csv_table.normalize_image_id. Hidden files and files
     without a photo's ending do not count; macOS leaves hidden `._` files beside photos. If a folder has no photos, its
-    subfolders are read, because an unpacked archive often has its photos in a second folder of the same name.
+    subfolders are read. Unpacked archives often have their photos in a second folder of the same name.
     """
     photos: dict[str, str] = {}
     twice: list[str] = []

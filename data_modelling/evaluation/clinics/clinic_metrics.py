@@ -59,7 +59,7 @@ def clinic_metrics(answers: ClinicAnswers, task: str, reference_shares: Floats) 
         "refused": _share(answers.statuses == REFUSED, np.ones(len(lesions), bool), lesions),
     }
     is_benign = np.array([diagnosis.flag == "benign" for diagnosis in TASKS[task]])
-    subsets = {
+    subsets = {  # for the shares of photos with the status NO_CANCER_CLASS
         "all_clear_melanoma": answers.labels == melanoma_column(task),
         "all_clear_benign": is_benign[answers.labels],
     }

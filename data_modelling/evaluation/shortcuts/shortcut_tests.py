@@ -57,7 +57,7 @@ BATCH_SIZE = 32  # photos of the sample that are tested together, and photos in 
 class FoldNetwork:
     """Holds the network that was trained without one fold, with its head (last layer), temperature and decision prior.
 
-    predict: returns logits (N, classes) and feature maps of photos (N, edge, edge, 3).
+    predict: takes photos (N, edge, edge, 3), and returns logits (N, classes) and feature maps.
     """
 
     predict: PredictBatch

@@ -1,9 +1,9 @@
 """Measures drift: how new photos differ from the training photos, in one quantity (such as the sharpness) at a time.
 
 The reference in metadata.json has the quantiles of the training photos. The distance is the Kolmogorov-Smirnov
-distance: the largest difference of the two cumulative distributions, taken at the reference's percentiles. If N values
-are drawn from a distribution, their distance from the distribution is at most sqrt(ln(2 / alpha) / (2 N)), with a
-probability of at least 1 - alpha (Massart 1990, doi:10.1214/aop/1176990746). So the true distance is at least the
+distance: the largest difference of the two cumulative distributions, taken at the reference's percentiles. N values
+drawn from a distribution have a distance of at most sqrt(ln(2 / alpha) / (2 N)) from this distribution. This holds with
+a probability of at least 1 - alpha (Massart 1990, doi:10.1214/aop/1176990746). So the true distance is at least the
 observed distance minus this bound, with the same probability. alpha is ALPHA divided by the number of quantities.
 """
 

@@ -7,7 +7,7 @@ are the map. No gradients are needed (Zhou et al. 2016, arXiv:1512.04150):
     logit = sum of the cells + bias + term of the details;  cell = (kernel . features at the cell) / number of cells
 
 A class may merge several classes of the network, as AKIEC merges AK and SCC. The map of the merged class is a
-weighted mean of the maps of AK and SCC; the weight of each is its share of the merged class's probability.
+weighted mean of the maps of AK and SCC. The weight of each is its share of the merged class's probability.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ def make_heatmap(
 
     codes: the class codes in the order of the head. feature_map: (rows, columns, channels). photo: (edge, edge, 3).
     For a class that is not merged, `cells` and `bias` sum to the photo's part of the logit. `centre` is the share (0-1)
-    of the class's evidence (see class_evidence) in the photo's middle square (half the photo's area); `darker` is the
+    of the class's evidence (see class_evidence) in the photo's middle square (half the photo's area). `darker` is the
     share in the darker area. For a class without evidence, both are None. Without a darker area, `darker` is None.
     """
     maps, biases = head.parts(feature_map)

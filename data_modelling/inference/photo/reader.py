@@ -27,7 +27,7 @@ ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".dcm")  # endings of photos in a f
 MAX_MEGAPIXELS = 25  # largest photo that is decoded at full size: 100 MB of memory, as WebP 400 MB
 MAX_MEGAPIXELS_JPEG = 50  # largest JPEG of one scan, which is decoded line by line at the needed scale
 UNREAD_BITS = (12, 16)  # bits per sample of medical JPEG files, which Pillow cannot read
-MAX_CONVERTED_PIXELS = 2_000_000  # pixels of the largest photo whose colours are converted at full size
+MAX_CONVERTED_PIXELS = 2_000_000  # photos with more pixels may be reduced before their colours are converted
 CROP_FIELDS = ("crop_x", "crop_y", "crop_size")
 CORNER_SHARE = 0.9  # edge of the four frames (squares at a crop's corners), as a share of the crop's edge
 CORNERS = ((0, 0), (1, 0), (0, 1), (1, 1))
@@ -105,7 +105,7 @@ def read_photo(data: bytes, edge: int, crop: Crop | None = None) -> NDArray[np.u
     crop's edge, or at full size if none does. Training and app do the same, so both see the same pixels. The photo in a
     DICOM file is decoded at full size, like a PNG, so the same photo gets the same answer in both formats. If the
     file declares a colour space (by an ICC profile or a PNG's chunks), its colours are converted to sRGB. The crop is
-    resized with Pillow's antialiased bilinear method. It also uses a strip of half an output pixel around the crop.
+    resized with Pillow's antialiased bilinear method. Pillow also uses a strip of half an output pixel around the crop.
 
     Raises PhotoError with one of the codes photo_empty, photo_type (cannot be read here), photo_pixels (too many),
     photo_animated, photo_frames (a DICOM file with several photos) and photo_broken (does not decode). Raises
