@@ -22,6 +22,7 @@ from data_modelling.evaluation.locked_test import open_test
 from data_modelling.evaluation.ugly_duckling import measure_visits
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.errors import InputError
 from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import write_table
 from data_modelling.pipeline.bundle_update import STOPPED_MESSAGE, publish_bundle, update_bundle
@@ -52,13 +53,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--neighbours", action="store_true", help="also store known photos, to show the nearest in answers"
     )
-    parser.add_argument(
-        "--work", type=Path, help="for --neighbours: the run's work folder, to test if these photos help"
-    )
+    parser.add_argument("--work", type=Path, help="with --neighbours: the run's work folder, to test their use")
     parser.add_argument(
         "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"
     )
-    parser.add_argument("--reason", default="", help="why the locked test is opened; the reason is recorded")
+    parser.add_argument("--reason", default="", help="with --open-test: why it is opened; this is recorded")
     parser.add_argument(
         "--publish",
         action="store_true",
@@ -67,6 +66,10 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
+        if options.work and not options.neighbours:
+            raise InputError("--work is only used with --neighbours; add --neighbours, or leave out --work.")
+        if options.reason and not options.open_test:
+            raise InputError("--reason is only used with --open-test; add --open-test, or leave out --reason.")
         with update_bundle(options.bundle) as bundle:
             left_out = _evaluate_photos(bundle, options)
             values = write_report(bundle.folder)

@@ -37,3 +37,12 @@ def test_neighbours_without_their_data_sets_leave_the_bundle_as_it_was(
     assert evaluate.main(["--bundle", str(folder), "--data-root", str(tmp_path), "--neighbours"]) == 2
     assert "ISIC_2017 is not there" in capsys.readouterr().err
     assert (folder / "metadata.json").read_bytes() == before
+
+
+@pytest.mark.parametrize(("option", "missing"), [("--work", "--neighbours"), ("--reason", "--open-test")])
+def test_an_option_without_the_one_that_uses_it_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, missing: str
+) -> None:
+    folder = make_tiny_bundle(tmp_path / "tiny")
+    assert evaluate.main(["--bundle", str(folder), option, "text"]) == 2
+    assert f"add {missing}" in capsys.readouterr().err
