@@ -135,7 +135,7 @@ def read_visit() -> VisitSubmission:
 
 def _chosen_rows() -> list[tuple[int, bytes, dict[str, str]]]:
     """Return each row that has a photo: its number (1 is the first), the photo, and the values of PHOTO_FIELDS."""
-    parts = _photo_parts()
+    parts = _photo_parts(of_visit=True)
     chosen = [index for index, (name, data) in enumerate(parts) if name or data]
     if not MIN_VISIT_PHOTOS <= len(chosen) <= MAX_VISIT_PHOTOS:
         raise FieldError(
@@ -214,11 +214,11 @@ def _photo() -> bytes:
     return chosen[0]
 
 
-def _photo_parts() -> list[tuple[str, bytes]]:
-    """Return the name and content of each file in the field photo. Raises FieldError if the field has only text."""
+def _photo_parts(of_visit: bool = False) -> list[tuple[str, bytes]]:
+    """Return name and content of each file in the field photo. Raises FieldError for text alone (visit: for any)."""
     parts = [(part.filename, read_upload(part)) for part in request.files.getlist("photo")]
     files = [(name, content) for name, content in parts if name is not None]
-    if any(content for name, content in parts if name is None) and not any(map(any, files)):
+    if any(content for name, content in parts if name is None) and (of_visit or not any(map(any, files))):
         raise FieldError(
             "photo",
             "photo_missing",

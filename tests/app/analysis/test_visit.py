@@ -13,6 +13,7 @@ from app.settings import MEGABYTE, Settings
 from data_modelling.inference.bundle import write_checksums
 from tests.app.conftest import encoded, form, photo, upload
 from tests.app.html_page import Page
+from tests.app.uploads import CONTENT_TYPE, body, part
 
 URL = "/api/v1/visits"
 # With the tiny bundle a photo's embedding is its mean colour: three greens and a red.
@@ -109,6 +110,15 @@ def test_one_bad_photo_has_a_problem_of_its_own(comparing: FlaskClient, bad, cod
     assert visit["ranking"][0] == 3
     assert sorted(visit["ranking"]) == [1, 3, 4]
     assert visit["odd_one_out"] == 3
+
+
+@pytest.mark.parametrize("path", [URL, "/visit"])
+def test_a_photo_sent_as_text_beside_files_is_not_left_out(client: FlaskClient, path: str):
+    files = [part("photo", photo(), "photo.jpg")] * 2
+    content = body(*files, part("photo", photo("red")))
+    response = client.post(path, data=content, content_type=CONTENT_TYPE)
+    assert response.status_code == 422
+    assert "The field photo has no file name" in response.text
 
 
 def test_a_photo_above_its_limit_has_a_problem_of_its_own(client: FlaskClient):
