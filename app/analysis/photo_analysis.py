@@ -19,7 +19,7 @@ from data_modelling.inference.decision import REFUSED
 from data_modelling.inference.drift.score_log import ScoreLog
 from data_modelling.inference.errors import FieldError
 from data_modelling.inference.photo.reader import Crop, read_photo, read_whole_photo
-from data_modelling.inference.predictor import Answer
+from data_modelling.inference.predictor import Answer, Predictor
 
 PREVIEW_EDGE = 512  # pixels
 WHOLE_EDGE = 1024  # pixels
@@ -45,7 +45,7 @@ def analyse(submission: Submission) -> Answer:
             explain=submission.explain,
         )
     raise_if_refused(answer)
-    log_scores(answer)
+    log_scores(predictor, answer)
     return answer
 
 
@@ -92,8 +92,8 @@ def init_app(app: Flask, settings: Settings) -> None:
     app.jinja_env.globals["score_log"] = is_on
 
 
-def log_scores(answer: Answer) -> None:
+def log_scores(predictor: Predictor, answer: Answer) -> None:
     """Log day, probabilities and nearness to the training photos, if the log is on and the default bundle answered."""
     scores: ScoreLog | None = current_app.extensions["scores"]
-    if scores and answer.model["name"] == current_bundles().predictor().bundle.name:
+    if scores and predictor is current_bundles().predictor():
         scores.append(answer.probabilities, answer.nearness)

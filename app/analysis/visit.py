@@ -166,7 +166,7 @@ def rank_visit(predictor: Predictor, submission: VisitSubmission, with_previews:
             answer = predictor.answer(data, details, dermatoscope=submission.dermatoscope)
             photo.preview = photo_data_url(data, PREVIEW_EDGE) if with_previews else None
             raise_if_refused(answer)
-            log_scores(answer)
+            log_scores(predictor, answer)
             photo.site, photo.answer = details.site, answer
         except FieldError as error:
             photo.problem = problem_from_field_error(error)

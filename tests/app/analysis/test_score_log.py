@@ -1,11 +1,12 @@
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
 
 from app import create_app
 from app.settings import Settings
-from tests.app.conftest import encoded, form, photo
+from tests.app.conftest import encoded, form, photo, upload
 
 
 def test_the_log_has_a_line_an_answer_and_neither_details_nor_names(bundles: Path, tmp_path: Path):
@@ -22,6 +23,21 @@ def test_the_log_has_a_line_an_answer_and_neither_details_nor_names(bundles: Pat
     assert float(rows[0]["MEL"]) == round(first.json["probabilities"]["MEL"], 6)
     assert "93" not in path.read_text().replace(rows[0]["day"], "").split(",")
     assert "secret" not in path.read_text()
+
+
+@pytest.mark.parametrize("url", ["/api/v1/predictions", "/api/v1/visits"])
+def test_a_copy_of_the_default_bundle_in_another_folder_is_not_logged(
+    bundles: Path, tmp_path: Path, url: str
+):
+    """Its metadata.json has the name of the default bundle."""
+    for name in ("ham10000", "copy"):
+        shutil.copytree(bundles / "ham10000", tmp_path / "models" / name)
+    path = tmp_path / "scores.csv"
+    settings = Settings(bundles=tmp_path / "models", rate_limit="off", score_log=str(path))
+    photos = [upload(photo()) for _ in range(2 if url.endswith("visits") else 1)]
+    fields = {"photo": photos, "bundle": "copy"}
+    assert create_app(settings).test_client().post(url, **encoded(fields)).status_code == 200
+    assert not path.exists()
 
 
 def test_the_page_says_when_the_log_is_on(bundles: Path, tmp_path: Path):
