@@ -50,26 +50,20 @@ def main(arguments: list[str] | None = None) -> int:
         action="store_true",
         help="also test whether a patient's most unusual spot is the melanoma, and store how unusual a marked spot is",
     )
-    parser.add_argument(
-        "--neighbours", action="store_true", help="also store known photos, to show the nearest in answers"
-    )
-    parser.add_argument("--work", type=Path, help="with --neighbours: the run's work folder, to test their use")
-    parser.add_argument(
-        "--open-test", action="store_true", help="read the locked test; do this once for a released bundle"
-    )
+    parser.add_argument("--neighbours", action="store_true", help="also store known photos for the answers")
+    parser.add_argument("--work", type=Path, help="with --neighbours: the run's work folder, to test them")
+    parser.add_argument("--open-test", action="store_true", help="read the locked test, once for a release")
     parser.add_argument("--reason", default="", help="with --open-test: why it is opened; this is recorded")
     parser.add_argument(
-        "--publish",
-        action="store_true",
-        help="also write the results into README.md, docs and DATA/plots of the project",
+        "--publish", action="store_true", help="also write the results into README.md, docs and DATA/plots"
     )
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
         if options.work and not options.neighbours:
-            raise InputError("--work is only used with --neighbours; add --neighbours, or leave out --work.")
+            raise InputError("--work needs --neighbours: add --neighbours, or leave out --work.")
         if options.reason and not options.open_test:
-            raise InputError("--reason is only used with --open-test; add --open-test, or leave out --reason.")
+            raise InputError("--reason needs --open-test: add --open-test, or leave out --reason.")
         with update_bundle(options.bundle) as bundle:
             left_out = _evaluate_photos(bundle, options)
             values = write_report(bundle.folder)

@@ -20,9 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--config", type=Path, required=True, help="recipe, a file in data_modelling/configs")
     add_data_options(parser)
-    parser.add_argument(
-        "--out", type=Path, required=True, help="folder of the bundle; OUT.work keeps finished steps"
-    )
+    parser.add_argument("--out", type=Path, required=True, help="bundle folder; OUT.work keeps its stages")
     parser.add_argument("--resume", action="store_true", help="resume the unfinished run in OUT.work")
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
     parser.add_argument("--fold", help="fold that gives the metrics, or all (default: the recipe's)")
@@ -42,13 +40,14 @@ def main(arguments: list[str] | None = None) -> int:
 
         if options.engine == RAY:
             check_bundle_is_new(options.out)
-        check_run(settings, options.data_root, options.out, options.only or (), options.resume)
+        sources = options.data_root, options.splits
+        check_run(settings, *sources, options.out, options.only or (), options.resume)
         # These imports load Keras, so they come after all checks that do not need it.
         from data_modelling.pipeline.run_networks import train_networks
         from data_modelling.pipeline.training_run import train_bundle
         from data_modelling.training.development_set import DataFolders
 
-        folders = DataFolders(options.data_root, options.splits, options.strict)
+        folders = DataFolders(*sources, options.strict)
         networks = settings, folders, work_folder(options.out), options.only
         if options.engine == RAY:
             from data_modelling.pipeline.cluster_networks import train_networks_on_cluster

@@ -67,6 +67,4 @@ def _find_subfolder(root: Path, *parts: str) -> Path | None:
 def add_data_options(parser: argparse.ArgumentParser) -> None:
     """Add `--data-root` and `--splits`, which all commands that read a data set have."""
     parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
-    parser.add_argument(
-        "--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of the split files"
-    )
+    parser.add_argument("--splits", type=Path, default=REPOSITORY_DATA / "splits", help="folder of splits")

@@ -39,7 +39,7 @@ def companions(
     tables, left_out = [own.iloc[:0]], []
     for name in settings.more_photos:
         if name not in known:
-            raise InputError(f"more_photos may name {', '.join(known)}, not {name!r}.")
+            raise InputError(f"more_photos and unseen_sets may name {', '.join(known)}, not {name!r}.")
         table, report = _load_external(name, data_root, splits)
         table = _photos_not_in([own, *tables], table, name)
         left_out += [f"{name}: {report}"] if report else []
@@ -67,8 +67,8 @@ def _load_external(name: str, data_root: Path | None, splits: Path) -> tuple[pd.
         return external_sources.load(data_set(name), data_root, splits, to_train=True)
     except MissingDataError as error:
         raise MissingDataError(
-            f"{error} The recipe also trains on these photos (more_photos); a recipe without more_photos, such as "
-            "ham10000_alone.toml, does not need them."
+            f"{error} The recipe names this data set in more_photos or unseen_sets; a recipe without these settings, "
+            "such as ham10000_alone.toml, does not need it."
         ) from error
 
 
@@ -90,5 +90,5 @@ def _photos_not_in(earlier: list[pd.DataFrame], table: pd.DataFrame, name: str) 
     known = pd.concat([rows["image_id"] for rows in earlier]).str.removesuffix(DOWNSAMPLED_SUFFIX)
     new = table[~table["image_id"].str.removesuffix(DOWNSAMPLED_SUFFIX).isin(known)]
     if new.empty:
-        raise InputError(f"more_photos: other data sets of the recipe have all photos of {name}; remove it.")
+        raise InputError(f"{name}: other data sets of the recipe have all its photos; remove it.")
     return new

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from msgspec.structs import replace
 
+from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.registry import find_folder
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import write_json
@@ -49,11 +50,12 @@ def has_teachers(name: str) -> bool:
 
 
 def check_run(
-    settings: Settings, data_root: Path | None, out: Path, names: Sequence[str], resume: bool
+    settings: Settings, data_root: Path | None, splits: Path, out: Path, names: Sequence[str], resume: bool
 ) -> None:
     """Check a run before anything is written and before Keras is loaded; raise InputError for a problem.
 
-    names: the networks to train. If `names` is empty, all are trained, and the bundle `out` must not exist yet.
+    names: the networks to train. If `names` is empty, all are trained, the bundle `out` must not exist yet, and the
+    photos of unseen_sets must be there.
     """
     if not names:
         check_bundle_is_new(out)
@@ -61,6 +63,9 @@ def check_run(
     check_work_folder(work_folder(out), settings, resume)
     if not settings.generated_lesions:
         find_folder(settings.dataset, data_root)
+    if not names:
+        unseen = replace(settings, more_photos=settings.unseen_sets)
+        companions(unseen, pd.DataFrame(columns=["image_id"]), data_root, splits)
 
 
 def check_bundle_is_new(out: Path) -> None:
