@@ -47,7 +47,7 @@ def predict_external_sources(bundle: Bundle, data_root: Path | None, splits: Pat
 
     All available sources are predicted except the bundle's own and those in `also_learned_from` of metadata.json (see
     inference.source_facts). The photos of extra sets (used in training) get the logits and the gate refusals that the
-    run wrote to more.csv.gz, each from a network and a gate that never saw the photo's fold. The function then
+    run wrote to more.csv.gz. These are from a network and a gate that never saw the photo's fold. The function then
     deletes more.csv.gz, unless photos of an extra set are missing. If the metrics of left-out clinics need
     more.csv.gz, it is kept, and extra sets are not predicted. With photos of PAD-UFES-20, skin types are written too.
 

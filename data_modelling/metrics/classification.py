@@ -97,8 +97,8 @@ def selective_risks(
 
     The source is Geifman and El-Yaniv 2017, arXiv:1705.08500. The certainty of a photo is the probability of its most
     probable class. labels, decisions: (N,). probability: (N, classes). shares: (M,), the answered shares, in (0, 1].
-    Returns two arrays (M,): the error (share of answered photos with a wrong decision) and the balanced error (one
-    minus the balanced accuracy), which is NaN if a class of `labels` has under FEWEST_ANSWERED answered photos.
+    Returns two arrays (M,): the error (share of wrong decisions) and the balanced error (one minus the balanced
+    accuracy). The balanced error is NaN if a class of `labels` has under FEWEST_ANSWERED answered photos.
     """
     classes = probability.shape[1]
     present = np.isin(np.arange(classes), labels)

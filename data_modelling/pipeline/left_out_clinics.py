@@ -4,8 +4,8 @@ For each clinic group (one or more clinics) in settings.left_out_clinics, a netw
 its photos. Its temperature, decision prior and thresholds are chosen on its stopping photos (other clinics' photos that
 decided when its training stopped). The served network (of the app) answers new clinics' photos in settings.unseen_sets.
 
-The score of a photo is its highest cancer probability over five frames (the whole photo and four corners), without and
-with the details. The corner frames are read only if the whole photo raises no concern and has a score below 0.5.
+The score of a photo is its highest cancer probability over five frames (the crop and smaller squares at its corners),
+without and with the details. The corner frames are read only if the crop raises no concern and has a score below 0.5.
 """
 
 from dataclasses import asdict
@@ -51,7 +51,7 @@ from data_modelling.training.checkpoint import SERVED_STAGE, left_out_stage
 from data_modelling.training.development_set import DevelopmentSet, decode_photos
 
 UNSEEN_FOLDER = "unseen"  # subfolder of the work folder, for the photos and the answers of unseen_sets
-OPEN_BELOW = 0.5  # the corner frames are read only if the score of the whole photo is below this
+OPEN_BELOW = 0.5  # the corner frames are read only if the score of the crop is below this
 READ_AT_ONCE = 32  # photos whose corner frames are read and predicted together
 Floats = NDArray[np.float64]
 

@@ -66,7 +66,7 @@ def _block_means(planes: Sequence[Floats], edge: int) -> Floats:
 
 
 def _detail_features(planes: Iterable[Floats]) -> Floats:
-    """Return log(mean) and log(root mean square / mean) of each channel's absolute differences of neighbouring pixels."""
+    """Return log(mean) and log(root mean square / mean) of absolute differences of neighbouring pixels, by channel."""
     rows = []
     for plane in planes:
         across = np.abs(plane[:, 1:] - plane[:, :-1]).ravel()

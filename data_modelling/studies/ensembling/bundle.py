@@ -47,8 +47,8 @@ MIN_BUNDLES = 2
 def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
     """Return the out-of-fold predictions of each bundle on the photos that all bundles have, in the same order.
 
-    Raises InputError if there are fewer than MIN_BUNDLES, if they differ in task or edge, if the task has the unknown
-    class, if the bundles have no photo in common, or if two bundles have a photo in different folds.
+    Raises InputError if there are fewer than MIN_BUNDLES, if they differ in task or edge, or if the task has the
+    unknown class. Raises it too if the bundles have no photo in common or have a photo in different folds.
     """
     _check_combinable(bundles)
     files = [bundle.folder / "predictions" / OUT_OF_FOLD_FILE for bundle in bundles]
