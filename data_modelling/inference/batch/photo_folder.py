@@ -299,4 +299,4 @@ def _targets(out: Path) -> dict[str, Path]:
 
 def companion_path(out: Path, kind: str) -> Path:
     """Return the path of a companion file: `p.<kind>.csv` for `p.csv`."""
-    return out.with_name(f"{out.stem}.{kind}.csv")
+    return out.with_name(f"{out.name.removesuffix('.csv')}.{kind}.csv")

@@ -145,7 +145,7 @@ def write_ablation(out: Path, rows: pd.DataFrame) -> None:
 
     If an earlier csv exists, its rows with a value in the column REMOVED are kept.
     """
-    source = out.with_suffix(".csv")
+    source = out.with_name(f"{out.name.removesuffix('.md')}.csv")
     if source.exists() and REMOVED in (before := read_table(source)):
         rows = pd.concat([rows, before[before[REMOVED].notna()]], ignore_index=True)
     write_table(source, rows)

@@ -295,10 +295,12 @@ def test_any_file_is_read_as_details_or_refused_in_one_line(any_csv, content):
 
 
 def test_files_beside():
-    assert [str(companion_path(photo_folder.Path(out), "errors")) for out in ("x/p.csv", "p", "a.b.csv")] == [
+    outs = ("x/p.csv", "p", "a.b.csv", "run.2024")
+    assert [str(companion_path(photo_folder.Path(out), "errors")) for out in outs] == [
         "x/p.errors.csv",
         "p.errors.csv",
         "a.b.errors.csv",
+        "run.2024.errors.csv",
     ]
 
 

@@ -128,6 +128,8 @@ def test_the_row_of_a_removed_change_stays_with_the_commit_that_measured_it(
     assert again["name"].tolist() == removed["name"].tolist()
     assert again["removed"].tolist()[2] == "abc1234"
     write_ablation(tmp_path / "other.md", table.reset_index(drop=True))
+    write_ablation(tmp_path / "page.2024", table.reset_index(drop=True))  # has a csv of its own
+    assert (tmp_path / "page.2024.csv").exists()
     assert "removed" not in (tmp_path / "other.md").read_text()
 
 
