@@ -164,7 +164,8 @@ def _learning_curves(bundle: Bundle) -> Table:
         smoothed = [epoch["smoothed_macro_auc"] for epoch in epochs if "smoothed_macro_auc" in epoch]
         if smoothed:
             best = smoothed.index(max(smoothed))
-            network = _("served model") if name == "served" else name.replace("fold", _("without fold "))
+            words = name.replace("without_", _("without ")).replace("_", ", ")
+            network = _("served model") if name == "served" else words.replace("fold", _("without fold "))
             auc = format_decimals(epochs[best]["stopping_macro_auc"])
             rows.append((network, str(len(epochs)), str(best + 1), auc))
     columns = (_("Network"), _("Epochs"), _("Epoch that was kept"), _("AUC on the stopping photos"))

@@ -112,6 +112,16 @@ def test_the_sentences_about_plots_name_what_the_plots_show(committed: FlaskClie
     assert "Above the lines of “treat all” and “treat none”, the model helps more" in text
 
 
+@pytest.mark.parametrize(
+    ("language", "names"),
+    [("en", ("without fold 0, without BKL", "without MSK")), ("de", ("ohne Teil 0, ohne BKL", "ohne MSK"))],
+)
+def test_the_networks_of_the_learning_curves_are_named_in_words(committed: FlaskClient, language, names):
+    text = committed.get(f"/model/isic2019?lang={language}").text
+    assert all(f">{name}<" in text for name in names)
+    assert "without_" not in text
+
+
 def test_every_plot_has_a_sentence_a_table_and_a_larger_picture(committed: FlaskClient):
     text = committed.get("/model").text
     sections = text.split('<section class="plot"')[1:]
