@@ -65,8 +65,9 @@ def left_out_metrics(
         if of_clinic.any():
             row["seen"] = clinic_metrics(_seen(predictions[of_clinic], metadata), task, shares)
         # The share of the training photos that are not of this group. If it is small, the network without the group
-        # learned from few photos, and says little about the served network (the app's).
-        row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
+        # says little about the served network (the app's). Of networks of another recipe, the bundle cannot know it.
+        if not metadata.get("settings", {}).get("networks_of"):
+            row["share_learned"] = round_metric(1 - len(rows) * of_clinic.any() / training_photos)
         clinics.append(row | {"left_out": clinic_metrics(left_out, task, shares)})
         counts[str(clinic)] = {"left_out": _status_counts(left_out, task)}
         by_class += [

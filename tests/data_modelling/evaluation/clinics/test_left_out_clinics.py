@@ -40,6 +40,16 @@ def of_moles(source, alone, with_details, site="back", refusals=""):
     return rows
 
 
+@pytest.mark.parametrize(("networks_of", "share"), [("", 1 - 10 / 40), ("other.toml", None)])
+def test_the_share_of_the_training_photos_is_told_only_of_networks_of_its_own(networks_of, share):
+    """With `networks_of`, metadata.json has no count of the photos that trained the networks."""
+    moles = of_moles("PAD_UFES_20", 0.01, 0.02)
+    answers = pd.DataFrame([NEW_CLINIC | {"image_id": row["image_id"], "clinic": "PAD"} for row in moles])
+    metadata = METADATA | {"settings": {"networks_of": networks_of}}
+    (row,) = left_out_metrics(answers, pd.DataFrame(moles), metadata)["clinics"]
+    assert row.get("share_learned") == share
+
+
 def test_a_known_clinic_gets_the_all_clear_that_the_whole_frame_allows():
     """Of 40 moles of Vienna ten get it. In ten each, the details, the site and the gate forbid it."""
     moles = [
