@@ -38,9 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m data_modelling.predict", description="Write the answers for a folder of photos."
     )
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
-    parser.add_argument(
-        "--images", required=True, help="folder of photos (not recursive), or s3://BUCKET/FOLDER"
-    )
+    parser.add_argument("--images", required=True, help="photo folder (not recursive), or s3://BUCKET/FOLDER")
     parser.add_argument("--details", type=Path, help="csv with the columns image, age, sex, site, changing")
     parser.add_argument(
         "--dermatoscope",
@@ -69,9 +67,7 @@ def main(arguments: list[str] | None = None) -> int:
         default=ONE_VIEW,
         help="number of views (turned or mirrored copies) of each photo to average (default: %(default)s)",
     )
-    parser.add_argument(
-        "--strict", action="store_true", help="repeated or contradictory details are an error"
-    )
+    parser.add_argument("--strict", action="store_true", help="repeated or contradictory details are errors")
     add_engine_options(parser)
     options = parser.parse_args(arguments)
 

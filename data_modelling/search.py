@@ -26,9 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     add_data_options(parser)
     parser.add_argument("--out", type=Path, required=True, help="folder of trials and results")
     parser.add_argument("--tuner", choices=KINDS, default=KINDS[0], help="how trials are chosen")
-    parser.add_argument(
-        "--trials", type=int, default=20, help="number of networks to try (hyperband ignores it)"
-    )
+    parser.add_argument("--trials", type=int, default=20, help="networks to try (hyperband ignores it)")
     parser.add_argument("--epochs", type=int, default=18, help="epochs of the longest training")
     parser.add_argument("--resume", action="store_true", help="resume the unfinished search in OUT")
     add_engine_options(parser)

@@ -15,6 +15,8 @@ import keras
 import numpy as np
 import pandas as pd
 
+from data_modelling.card.model_card import has_other_shares
+from data_modelling.datasets.clinics import clinics_or_sources
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.checks.gate import GATE_FILE
 from data_modelling.inference.decision import calibrated_probabilities
@@ -23,13 +25,14 @@ from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
 from data_modelling.inference.modes import MODES, PHOTO_ONLY
 from data_modelling.inference.source_facts import ALSO_LEARNED_FROM, training_sources
-from data_modelling.metrics.calibration import choose_calibration
+from data_modelling.metrics.calibration import choose_calibration, reference_weights
 from data_modelling.metrics.predictions import (
     OUT_OF_FOLD_FILE,
     mode_logits,
     read_predictions,
     replace_logits,
     round_logits,
+    true_classes,
     write_predictions,
 )
 from data_modelling.networks.ensemble_layers import SMALLEST_PROBABILITY, combine_networks
@@ -58,9 +61,7 @@ def shared_predictions(bundles: Sequence[Bundle]) -> list[pd.DataFrame]:
         raise InputError("The bundles have no out-of-fold photo in common; train them with the same folds.")
     tables = [table.loc[shared].reset_index(drop=True) for table in tables]
     if any((table["part"] != tables[0]["part"]).any() for table in tables):
-        raise InputError(
-            "The bundles have the same photos in different folds; train them with the same folds."
-        )
+        raise InputError("The bundles have photos in different folds; train them with the same folds.")
     return tables
 
 
@@ -133,8 +134,13 @@ def _metadata(
     """Return the metadata: the first bundle's, with newly chosen values, and without keys that an ensemble lacks."""
     first, task = bundles[0].metadata, bundles[0].task
     shares = np.array([first["data"]["counts"][code] for code in class_codes(task)], np.float64)
+    weights = None
+    if has_other_shares(first.get("reference_shares", {}), first["data"]):
+        shares = np.array([first["reference_shares"][code] for code in class_codes(task)])
+        clinics = clinics_or_sources(predictions["source"])
+        weights = reference_weights(true_classes(predictions, task), clinics, shares)
     sensitivity = first["settings"]["cancer_sensitivity"]
-    choices = choose_calibration(predictions, task, shares / shares.sum(), sensitivity)
+    choices = choose_calibration(predictions, task, shares / shares.sum(), sensitivity, weights)
     temperature, prior = choices.temperature, choices.decision_prior
     probability = calibrated_probabilities(mode_logits(predictions, PHOTO_ONLY, task), temperature)
     quantiles = drift_quantiles(probability, list(class_codes(task)), pd.DataFrame())
