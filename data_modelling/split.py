@@ -23,10 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--data-root", type=Path, help="folder of the data (default: DATA_ROOT, else DATA)")
     parser.add_argument(
-        "--out",
-        type=Path,
-        default=REPOSITORY_DATA / "splits",
-        help="folder of the split files (default: %(default)s)",
+        "--out", type=Path, default=REPOSITORY_DATA / "splits", help="folder of splits (default: %(default)s)"
     )
     parser.add_argument(
         "--only",
@@ -36,9 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
         help="data set to split, such as ham10000; may be repeated (default: all that are available)",
     )
     parser.add_argument(
-        "--config",
-        type=Path,
-        help="recipe that names class folders or TFRecord shards; their photos are split",
+        "--config", type=Path, help="recipe with class folders or TFRecord shards, whose photos are split"
     )
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
     parser.add_argument("--force", action="store_true", help="replace existing split files")

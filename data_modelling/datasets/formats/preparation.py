@@ -82,9 +82,7 @@ def _start_folder(plan: PreparationPlan, table: pd.DataFrame, resume: bool) -> N
         if not resume:
             raise InputError(f"{plan.out} was begun before; add --resume to continue it, or remove it.")
         if json.loads(record.read_text()) != _preparation_record(plan, table):
-            raise InputError(
-                f"{plan.out} was begun from other photos or settings; name a new folder with --out."
-            )
+            raise InputError(f"{plan.out} was begun from other photos or settings; choose another --out.")
     write_json(record, _preparation_record(plan, table))
 
 

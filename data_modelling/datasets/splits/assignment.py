@@ -112,9 +112,7 @@ def read_split(path: Path) -> pd.DataFrame:
         print(f"warning: {path}: {RowFindings(findings.repeated).sentences()[0]}.", file=sys.stderr)
     unknown = parts.loc[~parts["part"].isin(PARTS), "part"].unique()
     if len(unknown):
-        raise InputError(
-            f"{path} names the part {shortened_list(unknown)}; a part is one of {', '.join(PARTS)}."
-        )
+        raise InputError(f"{path} names the part {shortened_list(unknown)}; parts are {', '.join(PARTS)}.")
     if findings.contradictory:
         raise InputError(f"{path} names {shortened_list(findings.contradictory)} twice; restore the file.")
     _refuse_groups_in_two_parts(parts, str(path))

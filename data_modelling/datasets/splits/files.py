@@ -103,6 +103,12 @@ def _make_split_of(
     if not source.inherits:
         return make_split(table, shares)
     # Photos that other data sets list too keep their part. It is in the splits just made, else in a split file.
+    for name in source.inherits:
+        if name not in splits and not (file := split_file(out, name)).exists():
+            raise InputError(
+                f"Some photos of {source.name} are also in {name} and keep their part of its split, but {file} is missing; "
+                f"copy the file there, or split {name} too."
+            )
     inherited = pd.concat(
         [splits[name] if name in splits else read_split(split_file(out, name)) for name in source.inherits]
     )

@@ -127,7 +127,7 @@ def test_a_written_split_is_read_again(tmp_path, table):
     [
         ("image_id,group_id,part\na,g,test\nb,g,0\n", r"1 groups in two parts \(g\)"),
         ("image_id,group_id,part\na,g,0\nb,g,1\n", r"1 groups in two parts \(g\)"),
-        ("image_id,group_id,part\na,g,5\n", "names the part 5; a part is one of test, 0, 1, 2, 3, 4"),
+        ("image_id,group_id,part\na,g,5\n", "names the part 5; parts are test, 0, 1, 2, 3, 4"),
         ("image_id,group_id,part\na,g,0\na,h,1\n", r"names a \(row 2\), a \(row 3\) twice"),
         ("image_id,part\na,0\n", "lacks the column group_id"),
     ],

@@ -137,6 +137,17 @@ def test_isic_2019_inherits_from_the_split_files_when_the_photos_are_absent(tmp_
     assert (out / "isic2019.csv").read_text() == "image_id,group_id,part\na_downsampled,L1,3\nb,L1,3\n"
 
 
+def test_a_missing_split_from_which_another_inherits_is_explained(tmp_path):
+    (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(
+        "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na,0,1,0,0,0,0,0,0,0\n"
+    )
+    (tmp_path / "ISIC_2019_Training_Metadata.csv").write_text(
+        "image,age_approx,anatom_site_general,lesion_id,sex\na,,,L1,\n"
+    )
+    with pytest.raises(InputError, match=r"are also in ham10000 .*ham10000\.csv is missing; copy the file"):
+        write_splits(tmp_path, tmp_path / "out")
+
+
 def test_a_row_of_isic_2019_with_two_classes_is_refused(tmp_path):
     (tmp_path / "ISIC_2019_Training_GroundTruth.csv").write_text(
         "image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK\na,1,1,0,0,0,0,0,0,0\n"
