@@ -38,7 +38,7 @@ PART_NAMES = {"out_of_fold": "out-of-fold", "locked_test": "locked test"}
 VERDICT_METRICS = ("balanced_accuracy", "macro_auc")
 TARGET_TEXTS = {
     "calibration_error_out_of_fold": "{figure} out-of-fold at most{limit}",
-    "locked_calibration_error_within_chance": "{figure} on the locked test below the chance limit{limit} (even a perfectly calibrated model is above it one time in twenty)",
+    "locked_calibration_error_within_chance": "{figure} on the locked test below the chance limit{limit}",
     "locked_interval_contains_out_of_fold": "out-of-fold {figure} inside the locked test's interval{limit}",
 }
 

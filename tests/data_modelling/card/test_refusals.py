@@ -17,14 +17,12 @@ def test_every_measured_part_is_told_with_its_figures() -> None:
             ],
         },
         "gate_elsewhere": {"clinics": [{"clinic": "BCN", "diagnosis": "MEL"} | refused_share(3, 100)]},
-        "elsewhere": {"ISIC_2017": {"photos": 40, "checks": {"refused": refused_share(10, 40)}}},
     }
     text = render_card_part("refusals", values)
     assert "2 of 100 out-of-fold lesion photos" in text
     assert "| cats | 20 | 19 |" in text
     assert "| faces (too few to judge) | 4 | 2 |" in text
     assert "| BCN | MEL | 100 | 3.0 %" in text
-    assert "ISIC_2017 25.0 %" in text
 
 
 def test_the_card_says_how_often_a_status_changes_with_the_file() -> None:

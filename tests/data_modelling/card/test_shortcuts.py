@@ -56,23 +56,24 @@ def said(**changes: dict) -> str:
 def test_every_figure_is_told() -> None:
     text = said()
     assert (
-        "1,980 out-of-fold photos with a known lesion outline, one per lesion, drawn at random from folds 0 and 1. "
-        "20 other photos were left out" in text
+        "1,980 out-of-fold photos with a known lesion outline. They were drawn at random from folds 0 and 1, one per lesion. "
+        "20 other photos show too little skin" in text
     )
+    assert "| intact | .700 | - | .945 | - |" in text
     assert (
-        "balanced accuracy .200 [.200, .200] (intact photo .700, by chance .143; paired difference -0.400 [-0.500, -0.300])"
+        "| lesion painted over | .200 [.200, .200] | -0.400 [-0.500, -0.300] | .650 [.600, .700] | -0.400 ["
         in text
     )
-    assert (
-        "55 % of the evidence for the decided class lies in the lesion, which covers 34 % of the photo"
-        in text
-    )
-    assert "this share is 34 %, and for a Gaussian in the centre of the photo it is 61 %" in text
+    assert "| by chance | .143 | - | .500 | - |" in text
+    assert "the lesion covers 34 % of the photo" in text
+    for row in ("heat map | 55 % | .400 | .200", "random map | 34 % | .600", "Gaussian | 61 % | .390"):
+        assert f"| {row} |" in text
 
 
 def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
+    assert "only the 600 photos not decided as NV." in said()
     assert (
-        "For the 600 photos not decided as NV, the areas are: map .200, random order .450 (difference map - random: -0.250 ["
+        "| heat map, minus random map | +0.210 [+0.200, +0.220] | -0.200 [-0.210, -0.190] | -0.250 ["
         in said()
     )
     assert "bare skin" not in said(deletion_of_the_rarer={"photos": 0})
@@ -81,11 +82,12 @@ def test_the_rarer_classes_are_told_by_themselves_if_there_are_any() -> None:
 def test_the_unpleasant_is_said() -> None:
     """More than chance without the lesion; less in the lesion than a Gaussian that never looks."""
     text = said()
-    assert "A macro AUC of .650 is more than chance." in text
-    assert "lower than that of the Gaussian, which never looks at the photo (-0.060 [-0.070, -0.050])" in text
-    assert "better than a random order (-0.200" in text
-    assert "not certainly different from going outwards from the centre (+0.010 [-0.010, +0.030])" in text
-    assert "The network uses the skin around the lesion, or the paint misleads the network." in text
+    assert "a macro AUC of .650 is more than chance." in text
+    assert "more evidence there than the random map, and less than the Gaussian." in text
+    assert (
+        "The heat map is better than the random map, and not certainly different from the Gaussian." in text
+    )
+    assert "the network uses the skin around the lesion, or the paint misleads it." in text
 
 
 @pytest.mark.parametrize(
@@ -115,29 +117,27 @@ def details(both_less_photo: dict, both_less_shuffled: dict) -> list[str]:
         },
     }
     text = render_card_part("details", {"out_of_fold": metrics})
-    return [line for line in text.splitlines() if line.startswith("- ")]
+    return [line for line in text.splitlines() if line.startswith("| ")][2:]
 
 
 def test_what_the_details_do_is_told_with_its_certainty() -> None:
-    first, second, third = details(both(0.02, 0.01, 0.03), both(0.04, 0.03, 0.05))
-    assert first.endswith(
-        "balanced accuracy +0.020 [+0.010, +0.030] and macro AUC +0.020 [+0.010, +0.030]. The details help."
-    )
-    assert "reaches balanced accuracy .300 [.300, .300] and macro AUC .760 [.750, .770]" in second
-    assert third.endswith("Wrong details mislead the network.")
-    first, _, third = details(both(0.0, -0.01, 0.01), both(-0.04, -0.05, -0.03))
-    assert first.endswith("No gain is certain.")
-    assert third.endswith("the network has not learned to use them.")
+    first, second, *_, third = details(both(0.02, 0.01, 0.03), both(0.04, 0.03, 0.05))
+    assert first.endswith("| +0.020 [+0.010, +0.030] | +0.020 [+0.010, +0.030] | The details help. |")
+    assert "| .300 [.300, .300] | .760 [.750, .770] |" in second
+    assert third.endswith("Wrong details mislead the network. |")
+    first, *_, third = details(both(0.0, -0.01, 0.01), both(-0.04, -0.05, -0.03))
+    assert first.endswith("No gain is certain. |")
+    assert third.endswith("the network has not learned to use them. |")
 
 
 def test_a_gain_of_one_figure_alone_is_named_so() -> None:
     one = {"balanced_accuracy": difference(0.02, -0.01, 0.03), "macro_auc": difference(0.02, 0.01, 0.03)}
-    assert details(one, both(0, -1, 1))[0].endswith("The details help (certain only for macro AUC).")
+    assert details(one, both(0, -1, 1))[0].endswith("The details help (certain only for macro AUC). |")
 
 
 def test_figures_that_disagree_are_not_called_a_gain() -> None:
     mixed = {"balanced_accuracy": difference(0.02, 0.01, 0.03), "macro_auc": difference(-0.02, -0.03, -0.01)}
-    assert details(mixed, both(0, -1, 1))[0].endswith("The two metrics disagree.")
+    assert details(mixed, both(0, -1, 1))[0].endswith("The two metrics disagree. |")
 
 
 def test_of_a_part_without_controls_nothing_is_said() -> None:

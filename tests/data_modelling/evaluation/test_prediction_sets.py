@@ -70,4 +70,20 @@ def test_the_card_has_the_coverage_and_the_rule_for_wide_sets() -> None:
     text = render_card_part("uncertainty", values, metadata=METADATA)
     row = values["out_of_fold"]["prediction_sets"]["photo"]["90"]
     assert f"| out-of-fold | photo alone | 90 % | 700 | {100 * row['coverage']:.1f} % [" in text
-    assert METADATA["operating_point"]["reason"] in text
+    point = METADATA["operating_point"]
+    assert f"with at most {point['largest_share'] * 100:.0f} % unanswered photos" in text
+    assert ("Only an empty set is wide." in text) == (set(point["wide"].values()) == {None})
+
+
+def test_the_card_says_when_a_set_is_wide_and_what_this_costs() -> None:
+    values = {"out_of_fold": {"prediction_sets": prediction_sets.set_metrics(TABLE, METADATA)}}
+    point = METADATA["operating_point"] | {
+        "wide": {"classes": 4, "cancer_classes": 1},
+        "share_refused_or_wide": 0.19,
+        "balanced_accuracy_of_answered": 0.75,
+        "balanced_accuracy_of_all": 0.6875,
+    }
+    text = render_card_part("uncertainty", values, metadata=METADATA | {"operating_point": point})
+    assert "if it is empty or has at least 4 classes or at least 1 cancer class and one other class." in text
+    assert "This leaves 19.0 % of the out-of-fold photos unanswered." in text
+    assert "The balanced accuracy of the others is .750 instead of .688." in text

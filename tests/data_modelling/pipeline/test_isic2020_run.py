@@ -106,12 +106,12 @@ def test_the_bundle_says_how_melanomas_are_found(run: Run) -> None:
     card = (run.bundle / "README.md").read_text()
     assert "### Melanoma or not" in card
     assert "There is no locked test" in card
-    assert "bootstrap over patients" in card
+    assert "bootstrap resamples of whole patients" in card
     # What a card of lesions says of patients, it does not say where the groups are patients.
     assert "not by patient" not in card
     assert "Photos are grouped by patient" in card
     assert "five folds and no locked test" in card
-    assert "About a tenth of the training patients, with all their photos, is held out:" in card
+    assert "About a tenth of the training patients is held out:" in card
     assert "| class | patients |" in card
     assert not [bar for bar in metrics["bars"] if bar["name"].startswith("locked")]
 
