@@ -84,6 +84,8 @@ def test_the_card_says_when_a_set_is_wide_and_what_this_costs() -> None:
         "balanced_accuracy_of_all": 0.6875,
     }
     text = render_card_part("uncertainty", values, metadata=METADATA | {"operating_point": point})
-    assert "if it is empty or has at least 4 classes or at least 1 cancer class and one other class." in text
+    assert (
+        "if it is empty or has at least 4 classes or has at least 1 cancer class and one other class." in text
+    )
     assert "This leaves 19.0 % of the out-of-fold photos unanswered." in text
     assert "The balanced accuracy of the others is .750 instead of .688." in text
