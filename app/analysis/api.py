@@ -32,11 +32,8 @@ def health() -> Response:
     """Return 200 while the default bundle (trained model) can answer. Raises a 503 Problem otherwise."""
     bundles = current_bundles()
     if bundles.default_bundle is None:
-        raise problem(
-            "model_unavailable",
-            _("The bundle %(name)s is not valid.", name=bundles.default),
-            retry_after=RETRY_AFTER,
-        )
+        message = _("The bundle %(name)s is not valid.", name=bundles.default)
+        raise problem("model_unavailable", message, retry_after=RETRY_AFTER)
     return jsonify(status="ok", bundle=bundles.default, version=bundles.default_bundle.version)
 
 
@@ -90,7 +87,9 @@ def refuse_unacceptable() -> None:
 def accepted_type() -> str:
     """Return the offered type that Accept prefers, by default the first. Raises a 406 Problem if Accept allows none."""
     offered = OFFERED_TYPES.get(request.endpoint or "", (JSON_TYPE,))
-    accept = parse_accept_header(OTHER_PARAMETER.sub("", request.headers.get("Accept", "")), MIMEAccept)
+    # Older versions of Java send "*/*; q=.2"; werkzeug ignores a weight without the 0.
+    header = OTHER_PARAMETER.sub("", request.headers.get("Accept", "")).replace("q=.", "q=0.")
+    accept = parse_accept_header(header, MIMEAccept)
     best = accept.best_match(offered) if accept else offered[0]
     if best is None:
         raise problem("not_acceptable", _("Accept must include one of: %(types)s.", types=", ".join(offered)))

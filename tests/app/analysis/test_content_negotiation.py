@@ -12,6 +12,7 @@ PREDICTIONS = "/api/v1/predictions"
         ("*/*", "application/json"),
         ("application/*", "application/json"),
         ("text/html, */*;q=0.1", "application/json"),
+        ("text/html, image/gif, image/jpeg, *; q=.2, */*; q=.2", "application/json"),  # of older Javas
         ("application/fhir+json", "application/fhir+json"),
         ("application/json;q=0.4, application/fhir+json;q=0.5", "application/fhir+json"),
         ("application/json; charset=utf-8", "application/json"),
