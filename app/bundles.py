@@ -94,11 +94,8 @@ class Bundles:
                     self._other = self._load_predictor(bundle)
                 predictor = self._other
         if predictor is None:
-            raise problem(
-                "model_unavailable",
-                _("The model is not valid, so the app cannot analyse photos."),
-                retry_after=RETRY_AFTER,
-            )
+            message = _("The model is not valid, so the app cannot analyse photos.")
+            raise problem("model_unavailable", message, retry_after=RETRY_AFTER)
         return predictor
 
     def _load_predictor(self, bundle: Bundle | None) -> Predictor | None:

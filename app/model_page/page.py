@@ -6,7 +6,7 @@ from flask import Blueprint, Response, redirect, render_template, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from app.bundle_facts import threshold_cost
-from app.bundles import current_bundles
+from app.bundles import RETRY_AFTER, current_bundles
 from app.http.assets import allow_cache
 from app.http.languages import translate as _
 from app.http.problems import problem
@@ -23,19 +23,19 @@ for template_filter in (in_its_language, subgroup_name, whole_percent, worst_mis
 
 
 @blueprint.get("/model")
-def default() -> str | tuple[str, int]:
+def default() -> str | tuple[str, int, dict[str, str]]:
     """Return the page of the default bundle. If the bundle is invalid, the page gives the reason, with status 503."""
     bundles = current_bundles()
-    return _page(bundles.default) if bundles.default in bundles.valid else (_page(None), 503)
+    if bundles.default in bundles.valid:
+        return _page(bundles.default)
+    return _page(None), 503, {"Retry-After": str(RETRY_AFTER)}
 
 
 @blueprint.get("/model/<name>")
 def model(name: str) -> str | AnyResponse:
     """Return a bundle's page, or redirect to /model for the default one. Raises a Problem for an unknown name."""
     current_bundles().bundle(name)
-    if name == current_bundles().default:
-        return redirect(url_for("models.default"))
-    return _page(name)
+    return redirect(url_for("models.default")) if name == current_bundles().default else _page(name)
 
 
 @blueprint.get("/model/<name>/plots/<file>")

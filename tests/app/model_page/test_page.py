@@ -164,6 +164,7 @@ def test_an_invalid_bundle_is_named_without_its_path(client: FlaskClient, bundle
 def test_without_a_bundle_the_page_says_so(orphan: FlaskClient):
     response = orphan.get("/model")
     assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
     assert "No valid model is installed" in response.text
 
 
