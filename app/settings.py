@@ -128,9 +128,11 @@ def _rate(name: str, text: str) -> str:
     from limits import parse_many  # only if needed: the process that starts the workers must stay small
 
     try:
-        parse_many(text)
-    except ValueError as error:
-        raise SettingError(f'{name} must be "off" or a limit such as "120/minute", not {text!r}.') from error
+        is_limit = all(limit.amount > 0 for limit in parse_many(text))
+    except ValueError:
+        is_limit = False
+    if not is_limit:
+        raise SettingError(f'{name} must be "off" or a limit such as "120/minute", not {text!r}.')
     return text
 
 

@@ -57,6 +57,8 @@ def test_every_setting_is_read():
         ("BUNDLE", ".."),
         ("RATE_LIMIT", "often"),
         ("RATE_LIMIT", "0"),
+        ("RATE_LIMIT", "0/minute"),
+        ("RATE_LIMIT", "120/minute;0/day"),
         ("TRUSTED_PROXIES", "one"),
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
