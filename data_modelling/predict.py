@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> int:
         photos = scan_photo_bucket(images) if is_bucket(images) else scan_photo_folder(Path(images))
         table = read_details(options.details) if options.details else DetailsTable({})
         if options.strict and table.findings:
-            raise InputError(" ".join((*table.findings, "Correct the csv, or leave out --strict.")))
+            raise InputError(f"{'; '.join(table.findings)}; correct the csv, or leave out --strict.")
         details, unknown = match_details(table.by_image, photos.stems)
         remarks = [f"warning: {note}" for note in table.notes]
         if unknown:

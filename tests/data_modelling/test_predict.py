@@ -226,7 +226,9 @@ def test_contradictory_details_are_left_out_and_an_error_if_strict(root, capsys)
     assert main(command(root, "--details", f"{path}")) == 3
     assert capsys.readouterr().err == f"{path}: contradictory rows, all left out: 2 (a (row 2), a (row 4))\n"
     assert main(command(root, "--strict", "--details", f"{path}")) == 2
-    assert "contradictory rows" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        f"{path}: contradictory rows, all left out: 2 (a (row 2), a (row 4)); correct the csv, or leave out --strict.\n"
+    )
 
 
 def test_details_of_photos_that_are_not_there_are_a_warning(root, capsys):
