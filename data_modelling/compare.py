@@ -13,6 +13,7 @@ from pathlib import Path
 
 from data_modelling.datasets.data_location import REPOSITORY_DATA, add_data_options
 from data_modelling.inference.command_line import run_with_exit_status
+from data_modelling.inference.errors import InputError
 from data_modelling.studies.ablation.recipes import read_changes, read_recipes
 
 
@@ -36,10 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--out", type=Path, required=True, help="page to write (.md); its table is written beside it (.csv)"
     )
     parser.add_argument(
-        "--runs",
-        type=Path,
-        default=REPOSITORY_DATA / "runs",
-        help="folder for the runs (default: %(default)s)",
+        "--runs", type=Path, default=REPOSITORY_DATA / "runs", help="folder of runs (default: %(default)s)"
     )
     parser.add_argument("--resume", action="store_true", help="resume the unfinished runs in RUNS")
     parser.add_argument("--strict", action="store_true", help="any problem in the data set is an error")
@@ -51,6 +49,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _compare(options: argparse.Namespace) -> list[str]:
+    if options.out.is_dir():
+        raise InputError(f"--out must name a page, such as page.md, and {options.out} is a folder.")
     changes = read_changes(options.ablations) if options.ablations else read_recipes(options.configs)
     from data_modelling.studies.ablation.table import ablation_table, write_ablation
     from data_modelling.studies.ablation.trials import train_changes  # loads Keras, so it is not at the top

@@ -34,6 +34,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def command() -> list[str]:
+        if options.out.is_dir():
+            raise InputError(f"--out must name a page, such as page.html, and {options.out} is a folder.")
         bundle = load_bundle(options.bundle)
         reference = reference_quantiles(bundle.metadata)
         if options.images:

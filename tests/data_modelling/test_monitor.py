@@ -88,6 +88,17 @@ def test_the_page_does_not_replace_the_score_log(bundle, tmp_path, capsys):
     assert path.read_text() == before
 
 
+@pytest.mark.parametrize("out", ["", "pages"])
+def test_a_folder_instead_of_a_page_is_refused_at_once(bundle, tmp_path, monkeypatch, capsys, out):
+    monkeypatch.chdir(tmp_path)
+    Path("pages").mkdir()
+    inputs = ["--images", str(photos(tmp_path / "photos", 1, seed=3))]
+    assert monitor.main(["--bundle", str(bundle), *inputs, "--out", out]) == 2
+    assert capsys.readouterr().err == (
+        f"--out must name a page, such as page.html, and {out or '.'} is a folder.\n"
+    )
+
+
 def test_a_score_log_of_other_answers_has_moved(bundle, tmp_path):
     log = ScoreLog(tmp_path / "scores.csv", CODES)
     for _ in range(60):
