@@ -8,6 +8,9 @@ from data_modelling.studies.ablation.table import METHOD_METRICS
 from tests.conftest import PROJECT
 
 SMOKE = PROJECT / "data_modelling" / "configs" / "smoke.toml"
+SMALLEST = (
+    '[recipe]\nname = "a"\nversion = "1.0.0"\ntask = "ham10000"\ndataset = "ham10000"\nsplit = "ham10000"\n'
+)
 
 
 def recipe(folder: Path, **changes: str) -> Path:
@@ -60,3 +63,40 @@ def test_recipes_that_cannot_be_compared_are_refused_before_any_training(
     assert compare.main(["--configs", str(SMOKE), str(other), *places]) == 2
     assert told in capsys.readouterr().err
     assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize("out", ["", "pages"])
+def test_a_folder_instead_of_a_page_is_refused_before_any_training(
+    out: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("pages").mkdir()
+    assert compare.main(["--story", "--out", out, "--runs", "runs"]) == 2
+    assert capsys.readouterr().err == (
+        f"--out must name a page, such as page.md, and {out or '.'} is a folder.\n"
+    )
+    assert not Path("runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            'recipe = "smoke.toml"\n[[change]]\nname = "a"',
+            "it must have [recipe] and at least one [[change]]",
+        ),
+        ('[recipe]\nname = "a"\n[change]\nname = "a"', "it must have [recipe] and at least one [[change]]"),
+        ('change = 3\n[recipe]\nname = "a"', "it must have [recipe] and at least one [[change]]"),
+        (
+            '[[change]]\nname = "a"\ntold = "b"\nsettings = 1\n',
+            "a change has name, told and settings (table)",
+        ),
+    ],
+)
+def test_changes_of_a_wrong_type_are_one_sentence(
+    text: str, told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "changes.toml"
+    path.write_text(text if "recipe" in text else text + SMALLEST)
+    assert compare.main(["--ablations", str(path), "--out", str(tmp_path / "page.md")]) == 2
+    assert capsys.readouterr().err.startswith(f"{path}: {told}")

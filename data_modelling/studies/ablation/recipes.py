@@ -69,13 +69,13 @@ def read_changes(path: Path) -> list[RecipeChange]:
 
 
 def _changes(values: dict[str, Any]) -> list[RecipeChange]:
-    if set(values) != {"recipe", "change"}:
+    if {key: type(value) for key, value in values.items()} != {"recipe": dict, "change": list}:
         raise InputError("it must have [recipe] and at least one [[change]], and nothing else.")
     recipe = values["recipe"]
     changes = [RecipeChange(BASE, "the recipe as it is", settings_from_dict(recipe))]
     for entry in values["change"]:
-        if set(entry) != {"name", "told", "settings"}:
-            raise InputError(f"a change has name, told and settings, not {', '.join(sorted(entry))}.")
+        if set(entry) != {"name", "told", "settings"} or not isinstance(entry["settings"], dict):
+            raise InputError(f"a change has name, told and settings (table), not {', '.join(sorted(entry))}.")
         name, merged = entry["name"], merge_tables(recipe, entry["settings"])
         if any(name == change.name for change in changes):
             raise InputError(f"two changes are called {name}.")
