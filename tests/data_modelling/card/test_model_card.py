@@ -255,10 +255,10 @@ def test_a_reference_with_the_shares_of_the_own_photos_lets_further_photos_take_
 
 def test_each_other_source_has_a_row_with_its_errors_and_refusals(smoke_run: Path) -> None:
     metadata, values = read(smoke_run)
-    photo = {"mean_confidence": 0.75, "may_become_cancer": {"photos": 8, "flagged": 7}}
+    photo: dict[str, Any] = {"mean_confidence": 0.75, "may_become_cancer": {"photos": 8, "flagged": 7}}
     photo["thresholds"] = {"cancer": {"missed": 6, "positives": 15, "flagged": 9, "negatives": 20}}
     refused = {"share": 0.25, "interval": [0.125, 0.5]}
-    other = {"photos": 40, "phone": True, "learned_from": False, "benign_at_most": 20}
+    other: dict[str, Any] = {"photos": 40, "phone": True, "learned_from": False, "benign_at_most": 20}
     other |= {"photo": photo, "both": photo, "checks": {"refused": refused}}
     text = card_text(metadata, values | {"elsewhere": {"PAD_UFES_20": other}})
     row = "| PAD_UFES_20 (phone) | 40 | 6 of 15 | 9 of 20 | 7 of 8 | - | 25.0 % [12.5 %, 50.0 %] |"
