@@ -78,11 +78,8 @@ class Bundles:
             predictor = self._default_predictor
         elif name not in self.valid:
             names = ", ".join(self.valid) or "none"
-            raise problem(
-                "bundle_unknown",
-                _("No valid bundle has this name. The valid bundles are: %(known)s.", known=names),
-                "bundle",
-            )
+            message = _("No valid bundle has this name. The valid bundles are: %(known)s.", known=names)
+            raise problem("bundle_unknown", message, "bundle")
         else:
             with self._lock:
                 if self._other is None or self._other.bundle.folder.name != name:

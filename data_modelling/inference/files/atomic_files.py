@@ -22,7 +22,9 @@ def atomic_write(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, OSError) and str(error.filename) == str(temporary):
+            error.filename = str(path)  # commands show this name to the user
         if temporary.is_dir():
             shutil.rmtree(temporary)
         else:

@@ -53,6 +53,14 @@ def test_the_old_file_is_replaced(tmp_path):
     assert target.read_text() == "after"
 
 
+def test_an_error_of_the_system_names_the_file_and_not_the_temporary_one(tmp_path):
+    (tmp_path / "a").mkdir()
+    with pytest.raises(IsADirectoryError) as error, atomic_write(tmp_path / "a") as temporary:
+        temporary.write_text("whole")
+    assert error.value.filename == str(tmp_path / "a")
+    assert names(tmp_path) == ["a"]
+
+
 def test_two_writers_of_one_file_do_not_meet(tmp_path):
     with atomic_write(tmp_path / "a") as one, atomic_write(tmp_path / "a") as other:
         one.write_text("one")
