@@ -71,7 +71,8 @@ def test_a_folder_instead_of_a_page_is_refused_before_any_training(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("pages").mkdir()
-    assert compare.main(["--story", "--out", out, "--runs", "runs"]) == 2
+    # Without data, no training can begin, even if the folder is not refused.
+    assert compare.main(["--story", "--data-root", "pages", "--out", out, "--runs", "runs"]) == 2
     assert capsys.readouterr().err == (
         f"--out must name a page, such as page.md, and {out or '.'} is a folder.\n"
     )
