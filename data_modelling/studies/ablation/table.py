@@ -45,7 +45,7 @@ METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_
 DIFFERENCE = "less"  # column with the subtracted row's name; also a part of the names of difference columns
 REMOVED = "removed"  # column with the commit that measured a change whose option the code no longer has
 # What the network must recognise in the judged photos of each external source: melanoma, or any cancer.
-EXTERNAL_QUESTIONS = {"BCN_20000": "melanoma", "ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
+EXTERNAL_TARGETS = {"BCN_20000": "melanoma", "ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
@@ -99,7 +99,7 @@ def _columns(name: str, *value_low_high: float | None) -> Record:
 
 
 def evaluate_trial(trial: Trial) -> BootstrapMetrics:
-    """Return METHOD_METRICS for the recipe's own data set, and `<source>_<question>_auc` for EXTERNAL_QUESTIONS.
+    """Return METHOD_METRICS for the recipe's own data set, and `<source>_<question>_auc` for EXTERNAL_TARGETS.
 
     A source gets an AUC only if it has positive and negative photos.
     """
@@ -107,7 +107,7 @@ def evaluate_trial(trial: Trial) -> BootstrapMetrics:
     scores = answers[list(class_codes(task))].to_numpy(np.float64)
     is_own = answers["own"].to_numpy()
     metrics = _own_metrics(answers[is_own], scores[is_own], task)
-    for source, question in EXTERNAL_QUESTIONS.items():
+    for source, question in EXTERNAL_TARGETS.items():
         rows = (answers["source"] == source).to_numpy()
         is_positive = _positive_photos(answers["diagnosis"][rows], question, task)
         if has_both_outcomes(is_positive):
