@@ -45,7 +45,9 @@ METHOD_METRICS = {name: METRIC_LABELS[name] for name in ("macro_auc", "balanced_
 DIFFERENCE = "less"  # column with the subtracted row's name; also a part of the names of difference columns
 REMOVED = "removed"  # column with the commit that measured a change whose option the code no longer has
 # What the network must recognise in the judged photos of each external source: melanoma, or any cancer.
-EXTERNAL_TARGETS = {"BCN_20000": "melanoma", "ISIC_2017": "melanoma", "ISIC_2020": "melanoma", "PAD_UFES_20": "cancer"}
+EXTERNAL_TARGETS = dict.fromkeys(("BCN_20000", "ISIC_2017", "ISIC_2020"), "melanoma") | {
+    "PAD_UFES_20": "cancer"
+}
 
 
 def ablation_table(trials: Sequence[Trial]) -> pd.DataFrame:
