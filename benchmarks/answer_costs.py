@@ -67,8 +67,8 @@ def measure_frame_costs(bundle: Path, rounds: int) -> dict[str, dict[str, list[f
     The first frame is the crop (the square cut from the photo); the others are smaller squares at the crop's corners.
     `clock` is the time from the bytes to the answer, `cpu` the processor time, with a value for each round. Both
     answers are for the same photo. If its cancer probability is below the clear threshold, the predictor also looks at
-    the corner frames, because the status may become "no_cancer_class". The first answer has the threshold 0. The second
-    has one above any probability. Returns {} if the bundle's checks doubt the photo, because this forbids the status.
+    the corner frames, because the status may become "no_cancer_class". For the first answer, this threshold is 0; for
+    the second, it is above 1. Returns {} if the bundle's checks doubt the photo, because this forbids the status.
     """
     mole = make_photos(SMALL, 2)[1]
     costs: dict[str, dict[str, list[float]]] = {}

@@ -1,7 +1,7 @@
 """Fit the clear threshold: only a photo with a score below it can get the status `no_cancer_class`.
 
-The score of a photo is the highest cancer probability of five frames (the whole photo and four corners), each without
-and with the patient details. The scoring network was trained (with early stopping) and calibrated without the photo's
+The score of a photo is the highest cancer probability of five frames (the crop and its four corners), each without and
+with the patient details. The scoring network was trained (with early stopping) and calibrated without the photo's
 clinic group (one or several clinics). A veto, such as poor quality, forbids the status (see inference.decision).
 
 A melanoma lesion is cleared (missed) if at least one of its photos has no veto and a score below the threshold. Each

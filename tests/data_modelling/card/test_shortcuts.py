@@ -57,7 +57,7 @@ def test_every_figure_is_told() -> None:
     text = said()
     assert (
         "1,980 out-of-fold photos with a known lesion outline. They were drawn at random from folds 0 and 1, one per lesion. "
-        "20 other photos show too little skin" in text
+        "20 more were drawn, but left out" in text
     )
     assert "| intact | .700 | - | .945 | - |" in text
     assert (
