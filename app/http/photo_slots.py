@@ -1,4 +1,4 @@
-"""Photo slots limit memory: a process analyses one or a few photos at a time, some more wait, the others are refused."""
+"""Photo slots limit memory: a process analyses one or a few photos at a time, some wait, the others are refused."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
