@@ -262,7 +262,7 @@ def test_the_action_fits_the_status_and_no_spot_is_left_alone(client: FlaskClien
     text = submit(client, form(photo(colour), **fields))[0].text
     card = text[text.index("data-step") :]
     assert action in card[: card.index("</summary>")]
-    assert "see a doctor now, whatever this page says" in card
+    assert "If it is new, changing, bleeding or worries you, see a doctor now, whatever this says." in card
 
 
 def test_an_uncertain_answer_names_no_class_first(client: FlaskClient):
