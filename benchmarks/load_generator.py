@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from urllib3 import encode_multipart_formdata
 
-TIMEOUT_SECONDS = 20.0  # an answer that takes longer counts as lost
+TIMEOUT_SECONDS = 20.0  # an answer that stops for longer counts as lost
 
 
 @dataclass
@@ -61,8 +61,8 @@ def run_load(
 ) -> LoadResult:
     """Send these requests in turn from several clients, until `seconds` have passed or `count` requests have been sent.
 
-    Each client then still waits for the answer to its last request. Raises ValueError for a URL without host or port,
-    and OSError if a client cannot connect.
+    Each client sends at least one, and waits for the answer to its last one. Raises ValueError for a URL without host or
+    port, and OSError if a client cannot connect.
     """
     parts = urlsplit(url)
     if not parts.hostname or not parts.port:

@@ -23,7 +23,7 @@ FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
 # The answer types of the endpoints that offer several. The first type is the default. All other endpoints offer JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
-# Parameters of a type in Accept that change no answer, such as charset=utf-8. The reports are of FHIR 4.0.
+# In an Accept header, parameters without an effect here, such as charset=utf-8, or the fhirVersion of our reports, 4.0.
 OTHER_PARAMETER = re.compile(r";\s*+(?!q=|fhirVersion=(?!\W?4\.0))[^;,]*", re.IGNORECASE)
 
 

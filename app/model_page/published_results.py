@@ -1,4 +1,4 @@
-"""Makes the table of the model page that compares a bundle's results with those that others published."""
+"""Makes the table of the model page that compares a bundle's results with published results of others."""
 
 import tomllib
 from dataclasses import replace
@@ -19,7 +19,7 @@ PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return a table of our and others' results; it has no rows if the task is not ham10000 or METRICS are missing."""
+    """Return a table of our and others' results; it has no rows without METRICS of a ham10000 bundle."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
     locked = (

@@ -1,4 +1,4 @@
-"""Reads the photo of a DICOM file (a medical image), and of the patient's data only the age, sex and body part."""
+"""Reads a DICOM file (a medical image): its photo, and only the age, sex and body part of the patient's data."""
 
 import logging
 import re
@@ -36,7 +36,7 @@ SYNTAXES = (IMPLICIT, EXPLICIT, BIG_ENDIAN, RLE, *JPEG_SYNTAXES, *JPEG_2000)
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 SAMPLE_BITS = (1, 8, 16, 32)
-MAX_BYTES = 100_000_000  # limit for decoded pixels; Pillow uses this much for an RGB photo of 25 megapixels
+MAX_BYTES = 100_000_000  # limit for decoded pixels; Pillow uses 4 bytes a pixel, so this is a photo of 25 megapixels
 
 DETAIL_ELEMENTS = ("PatientAge", "PatientSex", "BodyPartExamined", "AnatomicRegionSequence")
 PALETTE_PLANES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
@@ -51,7 +51,7 @@ IMAGE_ELEMENTS = (
 )
 # A camera's file has about 100 elements (entries), and each takes about two reads. A hostile file may have millions.
 MAX_READS = 20_000
-# The first element of a file without the usual preamble of 132 bytes. Some programs store received files in this way.
+# The first element of a file without the usual first 132 bytes. Some programs store received files in this way.
 BARE_START = re.compile(
     rb"\x02\0\0\0UL|\x08\0.\0(?:CS|DA|TM|UI|UL|[\0-@]\0\0\0)|\0\x08\0.(?:CS|DA|TM|UI|UL)", re.DOTALL
 )
@@ -343,7 +343,7 @@ def _items(elements: "FileDataset", keyword: str) -> "Sequence[Dataset]":
 def _table(
     elements: "Dataset", descriptor: str, planes: tuple[str, ...], is_signed: bool, order: ByteOrder
 ) -> LookupTable:
-    """Return the lookup table of a descriptor and one or three planes."""
+    """Return a lookup table. descriptor: keyword of its size, first value and bits. planes: keywords of its values."""
     numbers = _table_bytes(elements, descriptor, order)
     count, first, bits = (int.from_bytes(numbers[place : place + 2], order) for place in (0, 2, 4))
     if is_signed and first >= 1 << 15:

@@ -33,7 +33,7 @@ def said(app, centre, darker, amount=1.0):
             0.71,
             (
                 "The evidence is mostly in the centre of the photo. "
-                "We assume that the darker part of the photo is the spot. This part covers "
+                "We assume that the darker part of the photo is the spot. The darker part covers "
                 f"14{SPACE}% of the photo and has 71{SPACE}% of the evidence."
             ),
         ),
