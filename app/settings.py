@@ -11,7 +11,7 @@ from data_modelling.inference.cpu_cores import usable_cores
 from data_modelling.inference.errors import InputError
 
 MEGABYTE = 1024 * 1024
-LARGEST_VISIT_MB = 60  # limit of all photos of a visit, in MB of 1024 x 1024 bytes; a larger MAX_UPLOAD_MB replaces it
+LARGEST_VISIT_MB = 60  # limit of all photos of a visit, in MB of 1024 x 1024 bytes, if MAX_UPLOAD_MB is less
 MIN_VISIT_PHOTOS, MAX_VISIT_PHOTOS = 2, 12  # a visit: several photos of one patient, analysed together
 # How many photos the app works on at the same time if only one process answers: one per usable core, at least 2 and
 # at most 8. The limit is 8, because a photo may take 40 MB of memory while the form is read and 500 MB during decoding.
