@@ -36,7 +36,7 @@ SYNTAXES = (IMPLICIT, EXPLICIT, BIG_ENDIAN, RLE, *JPEG_SYNTAXES, *JPEG_2000)
 GREY, PALETTE = ("MONOCHROME1", "MONOCHROME2"), "PALETTE COLOR"
 COLOURS = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 SAMPLE_BITS = (1, 8, 16, 32)
-MAX_BYTES = 100_000_000  # limit for decoded pixels; enough for 25 megapixels, because Pillow uses 4 bytes each
+MAX_BYTES = 100_000_000  # limit for decoded pixels: 25 megapixels, because Pillow uses 4 bytes for a pixel
 
 DETAIL_ELEMENTS = ("PatientAge", "PatientSex", "BodyPartExamined", "AnatomicRegionSequence")
 PALETTE_PLANES = tuple(f"{colour}PaletteColorLookupTableData" for colour in ("Red", "Green", "Blue"))
