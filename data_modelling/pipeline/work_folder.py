@@ -10,6 +10,8 @@ from msgspec.structs import replace
 
 from data_modelling.datasets.extra_sets import companions
 from data_modelling.datasets.registry import find_folder
+from data_modelling.datasets.splits.assignment import read_split
+from data_modelling.datasets.splits.files import split_file
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import write_json
 from data_modelling.metrics.predictions import write_table
@@ -61,11 +63,12 @@ def check_run(
         check_bundle_is_new(out)
     check_network_names(settings, names)
     check_work_folder(work_folder(out), settings, resume)
-    if not settings.generated_lesions:
-        find_folder(settings.dataset, data_root)
     if not names:
         unseen = replace(settings, more_photos=settings.unseen_sets)
         companions(unseen, pd.DataFrame(columns=["image_id"]), data_root, splits)
+    if not settings.generated_lesions:
+        find_folder(settings.dataset, data_root)
+        read_split(split_file(splits, settings.split))
 
 
 def check_bundle_is_new(out: Path) -> None:
