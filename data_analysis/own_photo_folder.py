@@ -6,39 +6,45 @@ from typing import Any
 
 import pandas as pd
 
+from data_modelling.datasets.formats.class_folders import ALIASES, PHOTOS_CSV
 from data_modelling.datasets.formats.class_names import learned_class_by_name, normalize_class_name
-from data_modelling.datasets.formats.photo_files import photo_id
-from data_modelling.datasets.table import read_csv
+from data_modelling.datasets.table import print_warning, read_csv
 from data_modelling.inference.decision import REFUSED
 from data_modelling.inference.details import fill_in_details, parse_details
 from data_modelling.inference.errors import InputError
+from data_modelling.inference.files.csv_table import normalize_image_id, shortened_list
 from data_modelling.inference.photo.dicom import header_details
 from data_modelling.inference.photo.reader import is_photo_name
 from data_modelling.inference.predictor import NEIGHBOURS, Predictor
 
-LABELS = "labels.csv"
-COLUMNS = ("image", "diagnosis", "age", "sex", "site")
+LABELS = ("labels.csv", PHOTOS_CSV)
+COLUMNS = ("image_id", "diagnosis", "age", "sex", "site")
 REFUSED_COLUMN = "(refused)"
 
 
 def read_photo_folder(folder: Path) -> pd.DataFrame:
-    """Return COLUMNS and `path` of each photo in the folder and its subfolders, sorted by image.
+    """Return image, diagnosis, age, sex, site and path of each photo in the folder and its subfolders, sorted by image.
 
-    image: the file name without its ending. The other COLUMNS come from the file LABELS, or are empty. The name of the
-    photo's subfolder replaces an empty diagnosis. Raises InputError for a folder without photos.
+    image: the file name without its ending, or `folder/name` if several photos have this name. The first file of LABELS
+    gives the details. A photo's subfolder replaces an empty diagnosis. Raises InputError if the folder has no photos.
     """
     paths = [path for path in sorted(folder.rglob("*")) if is_photo_name(path.name)]
     if not paths:
         raise InputError(f"{folder} holds no photo; set OWN_PHOTOS to a folder that does.")
-    folders = ["" if path.parent == folder else path.parent.name for path in paths]
-    ids = [photo_id(str(path)) for path in paths]
-    photos = pd.DataFrame({"image": ids, "path": paths, "folder": folders})
-    if (folder / LABELS).exists():
-        labels = read_csv(folder / LABELS, COLUMNS, "image", optional=COLUMNS[1:], numbers=["age"])
-        photos = photos.merge(labels, on="image", how="left")
-    photos = photos.reindex(columns=[*COLUMNS, "path", "folder"]).astype(object).fillna("")
-    photos["diagnosis"] = photos["diagnosis"].where(photos["diagnosis"] != "", photos["folder"])
-    return photos.drop(columns="folder").sort_values("image", ignore_index=True)
+    full_ids = pd.Series([normalize_image_id(path.relative_to(folder).as_posix()) for path in paths])
+    names = full_ids.str.rpartition("/")[2]
+    ids = names.mask(names.duplicated(keep=False), full_ids)
+    photos = pd.DataFrame({"image_id": ids, "path": paths})
+    for file in [folder / name for name in LABELS if (folder / name).exists()][:1]:
+        labels = read_csv(file, COLUMNS, "image_id", optional=COLUMNS[1:], aliases=ALIASES, numbers=["age"])
+        labels["image_id"] = labels["image_id"].replace(dict(zip(full_ids, ids, strict=True)))
+        if unknown := sorted(set(labels["image_id"]) - set(ids)):
+            print_warning(f"{len(unknown)} rows of {file} have no photo: {shortened_list(unknown)}")
+        photos = photos.merge(labels, on="image_id", how="left")
+    photos = photos.reindex(columns=[*COLUMNS, "path"]).astype(object).fillna("")
+    folders = ["" if path.parent == folder else path.parent.name for path in photos["path"]]
+    photos["diagnosis"] = photos["diagnosis"].where(photos["diagnosis"] != "", folders)
+    return photos.rename(columns={"image_id": "image"}).sort_values("image", ignore_index=True)
 
 
 def answer_table(predictor: Predictor, photos: pd.DataFrame) -> pd.DataFrame:
@@ -63,22 +69,16 @@ def _answer_row(predictor: Predictor, photo: dict[Hashable, Any]) -> dict[str, o
         answer = predictor.answer(data, details, dermatoscope=True, explain=[NEIGHBOURS])
     except InputError as error:
         return row | refused | {"reasons": str(error), "neighbours": ()}
-    cancer = f"{answer.cancer_probability:.3f}"
-    cells = {"status": answer.status, "class": answer.decision, "cancer": cancer}
-    return row | {
-        **(refused if answer.status == REFUSED else cells),
-        "reasons": ";".join(answer.reasons),
-        "neighbours": (answer.explanation or {}).get(NEIGHBOURS, ()),
-    }
+    cells = {"status": answer.status, "class": answer.decision, "cancer": f"{answer.cancer_probability:.3f}"}
+    neighbours = (answer.explanation or {}).get(NEIGHBOURS, ())
+    shown = refused if answer.status == REFUSED else cells
+    return row | shown | {"reasons": ";".join(answer.reasons), "neighbours": neighbours}
 
 
 def neighbour_table(answers: pd.DataFrame) -> pd.DataFrame:
     """Return, for each photo, the diagnoses of the known (published) photos that are most like it, nearest first."""
-    nearest = [
-        ", ".join(neighbour["diagnosis"] for neighbour in neighbours) or "none"
-        for neighbours in answers["neighbours"]
-    ]
-    return pd.DataFrame({"image": answers["image"], "diagnosis": answers["diagnosis"], "nearest": nearest})
+    nearest = [", ".join(item["diagnosis"] for item in known) or "none" for known in answers["neighbours"]]
+    return answers[["image", "diagnosis"]].assign(nearest=nearest)
 
 
 def confusion_table(answers: pd.DataFrame) -> pd.DataFrame:

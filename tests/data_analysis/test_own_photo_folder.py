@@ -98,3 +98,23 @@ def test_a_name_of_a_class_counts_as_its_code(folder, tmp_path):
     predictor = Predictor(load_bundle(make_tiny_bundle(tmp_path / "tiny")))
     answers = answer_table(predictor, read_photo_folder(folder))
     assert answers["diagnosis"].tolist() == ["MEL", "NV", "NV", "wart"]
+
+
+def test_photos_of_one_name_in_two_folders_are_told_apart(folder, capsys):
+    """docs/data-sets.md numbers the photos of each class folder; a row of `1` once labelled every photo 1.jpg."""
+    for name in ("MEL/1.jpg", "NV/1.jpg"):
+        (folder / name).write_bytes(photo("red"))
+    (folder / "labels.csv").write_text("image,diagnosis,age\nNV/1.jpg,,60\n1,BCC,50\n")
+    photos = read_photo_folder(folder).set_index("image")
+    assert photos.loc[["MEL/1", "NV/1"], "diagnosis"].tolist() == ["MEL", "NV"]
+    assert photos.loc[["MEL/1", "NV/1"], "age"].tolist() == ["", "60"]
+    assert "1 rows of" in capsys.readouterr().err
+
+
+def test_the_csv_of_class_folders_gives_the_details_too(folder):
+    (folder / "photos.csv").write_text(
+        "file;patient_id;gender;age_approx;localization\nMEL/a.jpg;P1;male;60;back\n"
+    )
+    photos = read_photo_folder(folder).set_index("image")
+    assert photos.loc["a", ["age", "sex", "site"]].tolist() == ["60", "male", "back"]
+    assert list(photos.columns) == ["diagnosis", "age", "sex", "site", "path"]
