@@ -59,9 +59,9 @@ def run_load(
     seconds: float = float("inf"),
     count: float = float("inf"),
 ) -> LoadResult:
-    """Send these requests in turn from several clients, until `seconds` have passed or `count` requests have been sent.
+    """Send these requests in turn from several clients. Stop after `count` requests, or when `seconds` have passed.
 
-    Each client sends at least one, and waits for the answer to its last one. Raises ValueError for a URL without host or
+    Each client first waits for the answer to its last request. Raises ValueError for a URL without host or
     port, and OSError if a client cannot connect.
     """
     parts = urlsplit(url)

@@ -23,7 +23,8 @@ FHIR_TYPE = "application/fhir+json"
 API_PATH = "/api/v1/"
 # The answer types of the endpoints that offer several. The first type is the default. All other endpoints offer JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
-# In an Accept header, parameters without an effect here, such as charset=utf-8, or the fhirVersion of our reports, 4.0.
+# The parts of an Accept header that are removed before it is read: parameters without an effect, such as charset=utf-8.
+# fhirVersion=4.0 is removed too, because our reports have this version. Another version stays, and then no type fits.
 OTHER_PARAMETER = re.compile(r";\s*+(?!q=|fhirVersion=(?!\W?4\.0))[^;,]*", re.IGNORECASE)
 
 

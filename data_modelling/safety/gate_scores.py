@@ -1,7 +1,7 @@
 """Read and write the gate's scores (distance and refusal) of the out-of-fold photos, and compute refused shares.
 
-A gate refuses pictures that are not photos of a lesion. The distance of a photo is from a gate that was fitted without
-the photo's fold. The refusal is not: it comes from the lesion detector, which was fitted on photos of all folds.
+A gate refuses pictures that are not photos of a lesion. The distance of a photo is computed by a gate that was fitted
+without the photo's fold. The lesion detector decides the refusal. It was fitted on photos of all folds.
 """
 
 from pathlib import Path
