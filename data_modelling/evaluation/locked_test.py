@@ -22,6 +22,7 @@ from data_modelling.evaluation.served_answers import predict_served
 from data_modelling.inference.bundle import Bundle
 from data_modelling.inference.errors import InputError
 from data_modelling.inference.files.atomic_files import atomic_write
+from data_modelling.inference.files.csv_table import shortened_list
 from data_modelling.inference.predictor import Predictor
 from data_modelling.metrics.predictions import LOCKED_TEST_FILE, prediction_table, write_predictions
 from data_modelling.settings import settings_from_dict
@@ -32,7 +33,7 @@ OPENINGS_FILE = "openings.csv"  # a bundle's copy of the record
 
 
 def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str) -> list[str]:
-    """Predict the locked test of the bundle's data set, and return as text which photos cannot be decoded.
+    """Predict the locked test of the bundle's data set, and return as text which photos are gone or damaged.
 
     splits: the folder of the split and of the record. reason: a text for the record. A row about the opening is
     appended to the record before any photo is predicted. Then the bundle gets a copy of the record (openings.csv) and
@@ -48,8 +49,7 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     row = _opening_row(bundle, reason)
     predictions_file = bundle.folder / "predictions" / LOCKED_TEST_FILE
     earlier_rows = read_openings(record)
-    hashes = [f"{name}_sha256" for name in HASHED_FILES]
-    opened = [earlier for earlier in earlier_rows if all(earlier[name] == row[name] for name in hashes)]
+    opened = [old for old in earlier_rows if all(old[name] == row[name] for name in row if "sha256" in name)]
     own_rows = read_openings(bundle.folder / OPENINGS_FILE) if predictions_file.exists() else []
     is_interrupted = bool(opened) and earlier_rows[-1] in opened and earlier_rows[-1] not in own_rows
     if opened and not is_interrupted:
@@ -57,8 +57,9 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
             f"This bundle already opened the locked test on {opened[0]['date']} (see {record}); "
             "its metrics.json has the results."
         )
-    table, _ = load_table(settings_from_dict(settings), data_root)
-    table = attach_parts(table, read_split(split_file(splits, settings["split"])))
+    parts = read_split(split_file(splits, settings["split"]))
+    table = attach_parts(load_table(settings_from_dict(settings), data_root)[0], parts)
+    gone = sorted(set(parts.loc[parts["part"] == TEST, "image_id"]) - set(table["image_id"]))
     test = table[table["part"] == TEST].reset_index(drop=True)
     if test.empty:
         raise InputError(f"The split {settings['split']} has no locked test.")
@@ -71,7 +72,7 @@ def open_test(bundle: Bundle, data_root: Path | None, splits: Path, reason: str)
     write_predictions(predictions_file, pd.concat([predictions, answers.checks], axis=1))
     with atomic_write(bundle.folder / OPENINGS_FILE) as temporary:
         shutil.copyfile(record, temporary)
-    return answers.broken
+    return [f"locked photos gone: {len(gone)} ({shortened_list(gone)})"] * bool(gone) + answers.broken
 
 
 def openings(folder: Path) -> dict[str, Any]:
@@ -99,10 +100,9 @@ def read_openings(path: Path) -> list[dict[str, str]]:
 
 def _append_row(record: Path, row: dict[str, str]) -> None:
     """Append a row to the record, and never rewrite earlier rows."""
-    is_new = not record.exists()
     with record.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, row, lineterminator="\n")
-        if is_new:
+        if file.tell() == 0:
             writer.writeheader()
         writer.writerow(row)
         file.flush()

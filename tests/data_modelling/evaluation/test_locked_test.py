@@ -54,6 +54,17 @@ def test_an_opening_predicts_the_locked_photos_and_is_on_record(smoke_bundle: Pa
     assert "locked test, " in (smoke_bundle / "README.md").read_text()
 
 
+def test_locked_photos_that_are_gone_are_named(
+    smoke_bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The test is opened only once, so nobody may believe that the results are those of all its photos."""
+    split = read_split(data / "smoke.csv")
+    gone = split.loc[split["part"] == "test", "image_id"].iloc[0]
+    next(data.rglob(f"{gone}.jpg")).unlink()
+    assert evaluated(smoke_bundle, data, "--open-test", "--reason", "first") == 3
+    assert f"locked photos gone: 1 ({gone})" in capsys.readouterr().err
+
+
 def test_a_second_opening_of_the_same_bundle_is_refused(
     smoke_bundle: Path, data: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
