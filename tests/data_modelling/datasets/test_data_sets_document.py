@@ -7,11 +7,19 @@ from pathlib import Path
 from types import ModuleType
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from data_modelling import split
 from data_modelling.datasets import registry
+from data_modelling.datasets.splits.assignment import (
+    FOLD_NAMES,
+    PARTS,
+    TEST,
+    make_split,
+    stopping_mask,
+)
 from data_modelling.inference import source_facts
 from data_modelling.inference.diagnoses import class_codes
 from data_modelling.settings import read_settings
@@ -86,3 +94,19 @@ def test_the_names_that_the_document_gives_are_there():
     assert tomllib.loads(block("recipe"))["dataset"] == "moles"
     for path in re.findall(r"`(data_modelling/[\w/]+\.py|app/[\w/]+\.py)`", DOCUMENT):
         assert (PROJECT / path).exists() or path.endswith("moles.py"), path
+
+
+def test_the_page_says_how_many_groups_a_split_and_a_training_need() -> None:
+    numbers = re.findall(r"at least (\d+) groups", DOCUMENT)
+
+    def photos(count: int) -> pd.DataFrame:
+        ids = [f"p{number:02}" for number in range(count)]
+        table = pd.DataFrame({"image_id": ids, "group_id": ids, "diagnosis": "NV"})
+        return table.assign(part=make_split(table)["part"])
+
+    def can_train(table: pd.DataFrame) -> bool:
+        return all(stopping_mask(table[~table["part"].isin([TEST, fold])]).any() for fold in FOLD_NAMES)
+
+    in_all_parts = min(count for count in range(2, 20) if set(photos(count)["part"]) == set(PARTS))
+    enough = min(count for count in range(2, 20) if can_train(photos(count)))
+    assert numbers == [str(in_all_parts), str(enough)]

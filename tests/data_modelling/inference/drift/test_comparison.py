@@ -13,6 +13,7 @@ from data_modelling.inference.drift.comparison import (
 )
 from data_modelling.inference.drift.page import drift_page, drift_sentence
 from data_modelling.inference.errors import BundleError
+from tests.conftest import PROJECT
 
 RNG = np.random.default_rng(4)
 USUAL = {"light": RNG.normal(170, 20, 4000), "hair": np.where(RNG.random(4000) < 0.9, 0, RNG.random(4000))}
@@ -87,3 +88,7 @@ def test_the_page_is_one_file_without_anything_from_elsewhere():
     assert "one &amp; two" in text
     assert text.count("<svg") == text.count("</svg>") == 1
     assert not any(word in text for word in ("http:", "https:", "<script", "url("))
+
+
+def test_the_document_says_how_many_photos_are_needed():
+    assert f"at least {MIN_VALUES} photos" in (PROJECT / "docs" / "api.md").read_text()
