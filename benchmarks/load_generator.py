@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import numpy as np
 from urllib3 import encode_multipart_formdata
 
-TIMEOUT_SECONDS = 20.0  # an answer that stops for longer counts as lost
+TIMEOUT_SECONDS = 20.0  # if no byte comes for so long, the answer counts as lost
 
 
 @dataclass
@@ -61,7 +61,7 @@ def run_load(
 ) -> LoadResult:
     """Send these requests in turn from several clients. Stop after `count` requests, or when `seconds` have passed.
 
-    Each client first waits for the answer to its last request. Raises ValueError for a URL without host or
+    A client sends its next request only after the answer to the one before. Raises ValueError for a URL without host or
     port, and OSError if a client cannot connect.
     """
     parts = urlsplit(url)

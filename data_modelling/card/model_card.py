@@ -1,6 +1,6 @@
 """Writes the card (README.md) of a bundle (a trained model), and makes tables of its results for other documents.
 
-The metrics come from the bundle's JSON files. The card's headings are those of Mitchell et al. 2019, arXiv:1810.03993.
+The metrics come from the bundle's JSON files. The card has the headings of Mitchell et al. 2019, arXiv:1810.03993.
 """
 
 import re

@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for too many JPEG scans or a size unlike the header's; PhotoError if a JPEG is not 8-bit."""
+        """Raise ValueError for a size unlike the header's or too many passes; PhotoError if a JPEG is not 8-bit."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -343,7 +343,7 @@ def _items(elements: "FileDataset", keyword: str) -> "Sequence[Dataset]":
 def _table(
     elements: "Dataset", descriptor: str, planes: tuple[str, ...], is_signed: bool, order: ByteOrder
 ) -> LookupTable:
-    """Return a lookup table. descriptor: keyword of its size, first value and bits. planes: keywords of its values."""
+    """Return a lookup table. descriptor: keyword of the element that has its size, first value and number of bits."""
     numbers = _table_bytes(elements, descriptor, order)
     count, first, bits = (int.from_bytes(numbers[place : place + 2], order) for place in (0, 2, 4))
     if is_signed and first >= 1 << 15:

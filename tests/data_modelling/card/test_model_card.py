@@ -102,7 +102,7 @@ def test_the_record_shows_which_hash_belongs_to_which_opening(smoke_run: Path) -
     metadata, values = read(smoke_run)
     values["openings"] = {"rows": [ROW, ROW | {"model_sha256": "c" * 64}], "as_opened": True}
     text = card_text(metadata, values)
-    first = "| 1 | 2026-11-21 | ham10000 1.0.0 | `aaaaaaaaaaaa` | `bbbbbbbbbbbb` | release / first |"
+    first = "| 1 | 2026-11-21 | ham10000 1.0.0 | `aaaaaaaaaaaa` | `bbbbbbbbbbbb` |"
     second = first.replace("| 1 |", "| 2 |").replace("a" * 12, "c" * 12)
     assert f"{first}\n{second}\n" in text
 
