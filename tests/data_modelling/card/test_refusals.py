@@ -28,7 +28,7 @@ def test_every_measured_part_is_told_with_its_figures() -> None:
 def test_the_card_says_how_often_a_status_changes_with_the_file() -> None:
     rendering = {"photos": 1000, "changed": 206, "share": 0.206, "interval": [0.182081, 0.232169]}
     text = render_card_part("refusals", {"rendering": rendering | {"melanomas_cleared": 0}})
-    assert "206 photos get another status: 20.6 % [18.2 %, 23.2 %]." in text
+    assert "206 photos then get another status than before: 20.6 % [18.2 %, 23.2 %]." in text
     assert "No melanoma changes from" in text
     text = render_card_part("refusals", {"rendering": rendering | {"melanomas_cleared": 2}})
     assert "2 melanomas change from" in text
