@@ -19,7 +19,7 @@ PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return a table of our and others' results; it is empty for other tasks than ham10000."""
+    """Return a table of our and others' results; it is empty if the bundle has no METRICS of ham10000."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
     locked = (

@@ -1,4 +1,4 @@
-"""Reads a DICOM file (a medical image): its photo, and only the age, sex and body part of the patient's data."""
+"""Reads a DICOM file (a medical image): the photo, and from the patient's data only age, sex and body part."""
 
 import logging
 import re
@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for a size unlike the header's or too many passes; PhotoError if a JPEG is not 8-bit."""
+        """Raise ValueError for a size unlike the header's or too many JPEG scans; PhotoError if a JPEG is not 8-bit."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -151,7 +151,7 @@ class _Stream(BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if size is None or size < 0:  # a deflated file, which pydicom unpacks whole, however large it becomes
+        if size is None or size < 0:  # so pydicom reads a deflated file only: whole, however large
             raise _unsupported_syntax(DEFLATED)
         if self.reads > MAX_READS:
             raise ValueError("the file has too many elements")
