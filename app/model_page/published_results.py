@@ -12,14 +12,14 @@ from data_modelling.inference.bundle import Bundle
 
 METRICS = ("balanced_accuracy", "macro_auc", "accuracy_most_probable")
 
-# Each result has the texts `who`, `how`, `test` and `cite`, all in English. A metric that was not published is absent.
+# Each result has the texts `who`, `how`, `test` and `cite`, all in English. A metric that nobody measured is absent.
 PUBLISHED_RESULTS: list[dict[str, Any]] = tomllib.loads(
     Path(__file__).with_suffix(".toml").read_text("utf-8")
 )["results"]
 
 
 def published_table(bundle: Bundle) -> Table:
-    """Return a table of our and others' results; it is empty if the bundle has no METRICS of ham10000."""
+    """Return our and others' results. The table is empty if the bundle's task is not ham10000, or if it lacks METRICS."""
     who = _("This model, photo alone")
     opened = bundle.metrics.get("openings", {}).get("rows")
     locked = (

@@ -63,11 +63,12 @@ def check_run(
         check_bundle_is_new(out)
     check_network_names(settings, names)
     check_work_folder(work_folder(out), settings, resume)
+    if not settings.generated_lesions:
+        find_folder(settings.dataset, data_root)
     if not names:
         unseen = replace(settings, more_photos=settings.unseen_sets)
         companions(unseen, pd.DataFrame(columns=["image_id"]), data_root, splits)
     if not settings.generated_lesions:
-        find_folder(settings.dataset, data_root)
         read_split(split_file(splits, settings.split))
 
 

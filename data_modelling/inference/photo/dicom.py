@@ -151,7 +151,7 @@ class _Stream(BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if size is None or size < 0:  # so pydicom reads a deflated file only: whole, however large
+        if size is None or size < 0:  # as pydicom reads a deflated file, which may be huge when unpacked
             raise _unsupported_syntax(DEFLATED)
         if self.reads > MAX_READS:
             raise ValueError("the file has too many elements")
