@@ -100,7 +100,7 @@ class Frame:
         return data
 
     def check_picture(self) -> None:
-        """Raise ValueError for a size unlike the header's or too many JPEG scans; PhotoError if a JPEG is not 8-bit."""
+        """Raise ValueError for too many JPEG scans or for another size than the header's; PhotoError if not 8-bit."""
         if self.is_jpeg:
             if count_scans(self.picture) > MAX_SCANS:
                 raise ValueError("too many scans")
@@ -151,7 +151,7 @@ class _Stream(BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         self.reads += 1
-        if size is None or size < 0:  # as pydicom reads a deflated file, which may be huge when unpacked
+        if size is None or size < 0:  # pydicom does this with a deflated file; unpacked, it may be huge
             raise _unsupported_syntax(DEFLATED)
         if self.reads > MAX_READS:
             raise ValueError("the file has too many elements")

@@ -106,7 +106,7 @@ def test_the_bundle_says_how_melanomas_are_found(run: Run) -> None:
     card = (run.bundle / "README.md").read_text()
     assert "### Melanoma or not" in card
     assert "There is no locked test" in card
-    assert "bootstrap resamples of whole patients" in card
+    assert "whole patients are drawn with replacement" in card
     # What a card of lesions says of patients, it does not say where the groups are patients.
     assert "not by patient" not in card
     assert "Photos are grouped by patient" in card
