@@ -24,7 +24,7 @@ API_PATH = "/api/v1/"
 # The answer types of the endpoints that offer several. The first type is the default. All other endpoints offer JSON.
 OFFERED_TYPES = {"api.predictions": (JSON_TYPE, FHIR_TYPE)}
 # Parameters of a client's Accept header that are ignored, such as charset=utf-8. fhirVersion is ignored only if it is
-# 4.0, the version of our reports. If a client wants another version, it gets 406.
+# 4.0 or 4.0.x, as in our reports. If a client wants another version, it gets 406.
 OTHER_PARAMETER = re.compile(r";\s*+(?!q=|fhirVersion=(?!\W?4\.0))[^;,]*", re.IGNORECASE)
 
 

@@ -343,7 +343,7 @@ def _items(elements: "FileDataset", keyword: str) -> "Sequence[Dataset]":
 def _table(
     elements: "Dataset", descriptor: str, planes: tuple[str, ...], is_signed: bool, order: ByteOrder
 ) -> LookupTable:
-    """Return a lookup table. descriptor: keyword of the element that has its size, first value and number of bits."""
+    """Return a lookup table. descriptor: keyword of the element with the table's size, first pixel value and bits."""
     numbers = _table_bytes(elements, descriptor, order)
     count, first, bits = (int.from_bytes(numbers[place : place + 2], order) for place in (0, 2, 4))
     if is_signed and first >= 1 << 15:
