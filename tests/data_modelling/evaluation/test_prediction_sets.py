@@ -71,7 +71,7 @@ def test_the_card_has_the_coverage_and_the_rule_for_wide_sets() -> None:
     row = values["out_of_fold"]["prediction_sets"]["photo"]["90"]
     assert f"| out-of-fold | photo alone | 90 % | 700 | {100 * row['coverage']:.1f} % [" in text
     point = METADATA["operating_point"]
-    assert f"with at most {point['largest_share'] * 100:.0f} % unanswered photos" in text
+    assert f"leave at most {point['largest_share'] * 100:.0f} % of the photos unanswered" in text
     assert ("Only an empty set is wide." in text) == (set(point["wide"].values()) == {None})
 
 
