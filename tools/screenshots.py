@@ -31,7 +31,7 @@ QUALITY = 60  # quality of the saved picture, low to keep the file small
 
 
 def main(arguments: list[str]) -> int:
-    """Write the pictures to a folder. Without the names of states, they replace the whole folder."""
+    """Write the pictures to a folder. If no state is named, the pictures replace the whole folder."""
     if not arguments or not set(arguments[1:]) <= set(STATES):
         print(f"Usage: python -m tools.screenshots FOLDER [{'|'.join(STATES)} ...]", file=sys.stderr)
         return 2
