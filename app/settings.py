@@ -2,6 +2,7 @@
 
 import ipaddress
 import os
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -20,6 +21,7 @@ MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # fewest characters of a token (a secret word) in the setting METRICS
 IN_MEMORY = "memory"  # value of RATE_LIMIT_STORAGE: each process counts requests in its own memory
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
+HOST_NAME = re.compile(r"(\.?[\w-]+(\.[\w-]+)*|\[[\da-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # names by which this machine calls itself
 
 
@@ -168,6 +170,13 @@ def _file(name: str, text: str) -> str:
     return str(path)
 
 
+def _host_names(name: str, text: str) -> tuple[str, ...]:
+    hosts = tuple(filter(None, map(str.strip, text.split(","))))
+    if not all(map(HOST_NAME.fullmatch, hosts)):
+        raise SettingError(f"{name} must be host names such as skin.example, not {text!r}.")
+    return hosts
+
+
 def _choice_reader(*choices: str | int) -> Callable[[str, str], object]:
     words = {str(choice): choice for choice in choices}
 
@@ -187,7 +196,7 @@ _READERS: dict[str, Callable[[str, str], object]] = {
     "rate_limit": _rate,
     "rate_limit_storage": _storage,
     "trusted_proxies": _integer_reader(0, 10),
-    "trusted_hosts": lambda _name, text: tuple(filter(None, map(str.strip, text.split(",")))),
+    "trusted_hosts": _host_names,
     "max_upload_mb": _integer_reader(1, 200),
     "metrics": _metrics,
     "views": _choice_reader(1, 8),

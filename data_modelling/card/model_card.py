@@ -16,6 +16,7 @@ from data_modelling.card.markdown import (
     render_markdown,
 )
 from data_modelling.datasets.clinics import CLINIC_BY_SOURCE
+from data_modelling.evaluation.clinics.clinic_rendering import MAX_CHANGED_SHARE
 from data_modelling.evaluation.metrics_report import LESION
 from data_modelling.inference.checks.image_quality import MAX_FIRED_SHARE
 from data_modelling.inference.decision import CALIBRATION_BINS, COVERAGE_LEVELS
@@ -142,6 +143,7 @@ def render_card_part(name: str, values: Values, **context: Any) -> str:
         coverage_levels=list(COVERAGE_LEVELS),
         judged_photos=JUDGED_PHOTOS,
         least_lesions=LEAST_LESIONS,
+        max_changed_share=MAX_CHANGED_SHARE,
         max_cleared_share=MAX_CLEARED_SHARE,
         max_fired_share=MAX_FIRED_SHARE,
         has_reference=bool(metadata.get("settings", {}).get("reference"))

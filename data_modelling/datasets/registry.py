@@ -142,9 +142,7 @@ DATA_SETS: tuple[DataSet, ...] = (
         pad_ufes_20.read_rows,
         group=PATIENT,
         external=ExternalSource(
-            phone=True,
-            diagnoses=pad_ufes_20.DIAGNOSES,
-            confirmations=pad_ufes_20.read_confirmations,
+            phone=True, diagnoses=pad_ufes_20.DIAGNOSES, confirmations=pad_ufes_20.read_confirmations
         ),
     ),
     *(

@@ -47,11 +47,7 @@ class PlainBlock(keras.layers.Layer):
         return (shape[0], *((n // self.stride if n else None) for n in shape[1:3]), self.width)
 
     def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {
-            "width": self.width,
-            "stride": self.stride,
-            "kernel": self.kernel,
-        }
+        return super().get_config() | {"width": self.width, "stride": self.stride, "kernel": self.kernel}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "PlainBlock":

@@ -163,8 +163,7 @@ def write_detector(
 def main(arguments: list[str] | None = None) -> int:
     """Parse the options, fit the detector and return the exit status."""
     parser = argparse.ArgumentParser(
-        prog=f"python -m {__spec__.name}",
-        description="Fit the detector of unfamiliar sources.",
+        prog=f"python -m {__spec__.name}", description="Fit the detector of unfamiliar sources."
     )
     add_data_options(parser)
     options = parser.parse_args(arguments)

@@ -60,6 +60,8 @@ def test_every_setting_is_read():
         ("RATE_LIMIT", "0/minute"),
         ("RATE_LIMIT", "120/minute;0/day"),
         ("TRUSTED_PROXIES", "one"),
+        ("TRUSTED_HOSTS", "https://skin.example"),
+        ("TRUSTED_HOSTS", "*"),
         ("MAX_UPLOAD_MB", "0"),
         ("MAX_UPLOAD_MB", "20MB"),
         ("PROCESSES", "-1"),

@@ -131,11 +131,7 @@ def _seen(rows: pd.DataFrame, metadata: dict[str, Any]) -> ClinicAnswers:
         decisions=decide_classes(probability, metadata),
         lesions=rows["group_id"].to_numpy(),
         statuses=decide_statuses(
-            refused.to_numpy(bool),
-            concern,
-            known_vetoes(rows).to_numpy(bool),
-            score,
-            thresholds.clear,
+            refused.to_numpy(bool), concern, known_vetoes(rows).to_numpy(bool), score, thresholds.clear
         ),
     )
 
