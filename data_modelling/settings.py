@@ -47,7 +47,6 @@ class NetworkSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     name: str = CNN  # image branch, one of NETWORKS
     edge: int = 112  # pixels of the square photo that the network sees
-    window: float = 0.0  # radius of the round window over each photo, as a share of the edge; 0: no window
     # The next five settings apply to the custom CNN only.
     stem: int = 32  # channels of the first convolution, which halves the edge
     widths: tuple[int, ...] = (64, 128, 192)  # channels of each stage (blocks that together halve the edge)
@@ -200,8 +199,6 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         network = self.network
         if not 1 <= network.edge <= LARGEST_EDGE:
             raise InputError(f"network.edge must be from 1 to {LARGEST_EDGE} pixels.")
-        if network.window < 0:
-            raise InputError(f"network.window must be a share of the edge, or 0, not {network.window}.")
         if network.name not in NETWORKS:
             raise InputError(f"network.name must be one of {', '.join(NETWORKS)}, not {network.name!r}.")
         if network.name == CNN:

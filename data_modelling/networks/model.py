@@ -6,45 +6,13 @@ activation maps, Zhou et al. 2016, arXiv:1512.04150) and the effect of the detai
 
 import platform
 from pathlib import Path
-from typing import Any
 
 import keras
-from keras import ops
 
 from data_modelling.inference import details
 from data_modelling.inference.diagnoses import TASKS
 from data_modelling.networks.backbones import image_branch
 from data_modelling.settings import Settings
-
-RIM = 0.04  # width of the soft edge of a round window, as a share of the photo's edge
-WINDOW_GREY = 15.0  # grey level outside the window, like that of a dermatoscope's dark border
-
-
-@keras.saving.register_keras_serializable("data_modelling")
-class RoundWindow(keras.layers.Layer):
-    """Darkens photos (N, edge, edge, 3) outside a circle of `radius` times the edge around the centre.
-
-    Some dermatoscopes make a round dark border. Through the window, photos with and without it look nearly the same.
-    """
-
-    def __init__(self, radius: float, **options: Any) -> None:
-        super().__init__(**options)
-        self.radius = radius
-
-    def call(self, photos: Any) -> Any:
-        edge = ops.shape(photos)[1]
-        place = (ops.arange(edge, dtype="float32") + 0.5) / ops.cast(
-            edge, "float32"
-        ) - 0.5  # shares of the edge
-        distance = ops.sqrt(place[:, None] ** 2 + place[None] ** 2)
-        inside = ops.clip((self.radius - distance) / RIM + 0.5, 0.0, 1.0)[None, :, :, None]
-        return inside * photos + (1.0 - inside) * WINDOW_GREY
-
-    def compute_output_shape(self, shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
-        return shape  # without this, Keras cannot build a network for photos of any edge
-
-    def get_config(self) -> dict[str, Any]:
-        return super().get_config() | {"radius": self.radius}
 
 
 def details_branch(units: int, classes: int, dtype: str) -> keras.Sequential:
@@ -72,8 +40,7 @@ def build_network(settings: Settings, dtype: str = "float32", any_edge: bool = F
     edge = None if any_edge else network.edge
     photo = keras.Input((edge, edge, 3), name="photo")
     encoded = keras.Input((details.DETAILS_WIDTH,), name="details")
-    seen = RoundWindow(network.window, dtype="float32")(photo) if network.window else photo
-    feature_map = image_branch(network, dtype, edge)(seen)
+    feature_map = image_branch(network, dtype, edge)(photo)
     feature_map = keras.layers.Activation("linear", dtype="float32", name="feature_map")(feature_map)
     embedding = keras.layers.GlobalAveragePooling2D(dtype="float32", name="embedding")(feature_map)
     dropped = keras.layers.Dropout(network.dropout, dtype="float32", name="dropout")(embedding)

@@ -57,7 +57,6 @@ def test_a_file_overrides_what_it_names_and_nothing_else(tmp_path: Path) -> None
             "[network]\nedge = 48\n[training]\ncoarse_share = 0.5",
             "training.coarse_share: at half the edge, network.edge must be a multiple of 16",
         ),
-        ("[network]\nwindow = -0.1", "network.window must be a share of the edge, or 0, not -0.1"),
         ("[network]\nedge = 2048", "network.edge must be from 1 to 1024 pixels"),
         (
             '[network]\nname = "resnet35"',

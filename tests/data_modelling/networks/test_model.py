@@ -3,7 +3,6 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from msgspec import structs
 
 from data_modelling.inference.details import DETAILS_WIDTH, Details, encode_details
 from data_modelling.networks.model import build_network
@@ -96,23 +95,3 @@ def test_the_committed_recipe_stays_under_two_million_parameters(name: str) -> N
     network = build_network(read_settings(CONFIGS / f"{name}.toml"))
     assert network.count_params() <= 2_000_000
     assert {end.name: end.shape[1:] for end in network.inputs}["details"] == (DETAILS_WIDTH,)
-
-
-@pytest.mark.parametrize("edge", [32, 64])
-def test_through_a_round_window_only_the_middle_of_a_photo_counts(
-    settings: Settings, edge: int, tmp_path: Path
-) -> None:
-    """Two photos that differ only outside the circle get the same logits; inside it, a pixel changes them."""
-    windowed = structs.replace(settings, network=structs.replace(settings.network, window=0.4, edge=64))
-    network = build_network(windowed, any_edge=True)
-    network.save(tmp_path / "network.keras")
-    network = keras.saving.load_model(tmp_path / "network.keras", compile=False)
-    photos = np.random.default_rng(0).uniform(0, 255, (1, edge, edge, 3)).astype("float32")
-    photos = np.repeat(photos, 3, axis=0)
-    place = (np.arange(edge) + 0.5) / edge - 0.5
-    photos[1][np.hypot(place[:, None], place[None]) > 0.43] = 200
-    photos[2, edge // 2, edge // 2] = 0
-    details = np.repeat(encode_details(Details())[None], 3, axis=0)
-    plain, bordered, spotted = np.asarray(network({"photo": photos, "details": details})["logits"])
-    np.testing.assert_allclose(plain, bordered, atol=1e-5)
-    assert np.abs(plain - spotted).max() > 1e-4
