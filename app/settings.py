@@ -21,7 +21,7 @@ MOST_PROCESSES = 32
 MIN_TOKEN_LENGTH = 16  # fewest characters of a token (a secret word) in the setting METRICS
 IN_MEMORY = "memory"  # value of RATE_LIMIT_STORAGE: each process counts requests in its own memory
 FORM_OVERHEAD = 64 * 1024  # bytes of a form without its photo: names, boundaries, the other fields
-HOST_NAME = re.compile(r"(\.?[\w-]+(\.[\w-]+)*|\[[\da-f:.]+\])(:\d+)?", re.ASCII | re.IGNORECASE)
+HOST_NAME = re.compile(r"(\.?[\w-]+(\.[\w-]+)*\.?|\[[0-9a-f:.]+\])(:[0-9]+)?", re.IGNORECASE)
 LOCAL_HOSTS = ("localhost", "127.0.0.1", "[::1]")  # names by which this machine calls itself
 
 
