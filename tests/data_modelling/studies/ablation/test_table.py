@@ -153,6 +153,14 @@ def test_the_committed_page_is_made_of_its_csv_and_has_every_change(name: str) -
     assert list(kept["name"]) == [change.name for change in changes]
 
 
+def test_the_page_of_the_round_window_is_made_of_its_csv() -> None:
+    """Its recipe is only in the commit that docs/studies.md names."""
+    path = PROJECT / "docs" / "ablations_window.md"
+    assert path.read_text() == ablation_page(
+        pd.read_csv(path.with_suffix(".csv"), dtype={"folds": str}), "ablations_window.csv"
+    )
+
+
 @pytest.mark.parametrize("name", ["ablations_without_bcn", "ablations_muon"])
 def test_the_page_of_a_left_out_clinic_is_made_of_its_csv_and_names_the_clinic(name: str) -> None:
     path = PROJECT / "docs" / f"{name}.md"
